@@ -1,0 +1,295 @@
+"""Back up first: a source's raw bytes, a consistent copy of each SQLite file, and a manifest that proves them.
+
+A backup is a folder.  Its raw files lie under their relative paths; SQLite files are copied with their WAL
+and journal, and once more through SQLite's backup API.  Every file has a size and a SHA-256, and the backup
+is test-restored when it is made: read back, hashed, opened.  A source that changes while it is copied is
+copied again; if it will not hold still, that is MIGRATION_005.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pjais import files, instants, sqlite
+from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
+from pjais.model import CopiedFile, Snapshot, SourceRef
+
+MANIFEST = "manifest.json"
+_FORMAT = "pjais-backup"
+_TRIES = 6
+_RESERVED = frozenset({MANIFEST, "journal.jsonl", "report.json", "report.html", "previous.sqlite", "outside"})
+_SQLITE = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "pjais"})
+
+Progress = Callable[[str, int, int], None]
+
+
+def snapshot_all(
+    folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None
+) -> tuple[Snapshot, ...]:
+    """Copy every source into `folder`, test the copies, and write the manifest.
+
+    Raises BackupFailed, SourceInUse, or SourceDamaged for a file that cannot be opened at all.
+    """
+    try:
+        files.private_folder(folder)
+        snapshots = []
+        for number, ref in enumerate(refs):
+            if progress:
+                progress("back up", number, len(refs))
+            snapshots.append(_snapshot(folder, ref, number, at_ms))
+        write_manifest(folder, snapshots, at_ms)
+    except OSError as error:
+        raise BackupFailed(
+            f"the backup could not be written: {error.strerror or error}",
+            where=[str(error.filename or folder)],
+        ) from error
+    broken = check(folder)
+    if broken:
+        raise BackupFailed("the backup does not restore", where=broken)
+    return tuple(snapshots)
+
+
+def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot:
+    copied = _copy_still(folder, ref, number)
+    consistent: str | None = None
+    unsound: tuple[str, ...] = ()
+    path = folder / copied[0].stored if ref.dialect != "pjais-files" else folder
+    if ref.dialect in _SQLITE and ref.damage is None:
+        stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
+        prefix = "livestore" if ref.kind == "livestore-db" else ref.kind
+        consistent = _free_name(folder, f"{prefix}-backup-{stamp}.db")
+        try:
+            unsound = _consistent_copy(folder, copied, folder / consistent)
+            path = folder / consistent
+        except sqlite.Error as error:
+            files.remove(folder / consistent)
+            consistent, unsound = None, (str(error),)
+    return Snapshot(
+        ref.kind, ref.dialect, ref.name, str(ref.path), path, copied, folder, consistent, ref.damage, unsound
+    )
+
+
+def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, ...]:
+    """Copy the files of a source so that none changed meanwhile; SQLite's set counts as one."""
+    for attempt in range(_TRIES):
+        before = _stamps(ref)
+        copied: list[CopiedFile] = []
+        try:
+            for path in ref.files:
+                if not path.exists() and path != ref.path:
+                    continue
+                stored = _stored_name(folder, ref, path, number)
+                size, digest = files.copy_hashed(path, folder / stored)
+                relative = _relative(ref, path)
+                copied.append(CopiedFile(relative, stored, size, digest, path.stat().st_mtime_ns))
+        except FileNotFoundError as error:
+            _discard(folder, copied)
+            if attempt == _TRIES - 1 or not ref.path.exists():
+                raise SourceInUse("a source vanished while it was copied", where=[str(error.filename)]) from error
+            continue
+        except PermissionError as error:
+            if str(error.filename or "").startswith(str(folder)):
+                raise
+            raise SourceDamaged("a source cannot be read: permission denied", where=[str(error.filename)]) from error
+        if before == _stamps(ref):
+            return tuple(copied)
+        _discard(folder, copied)
+        time.sleep(0.05 * 2**attempt)
+    raise SourceInUse("a source kept changing while it was copied", where=[str(ref.path)])
+
+
+def _stamps(ref: SourceRef) -> list[tuple[Any, ...]]:
+    stamps: list[tuple[Any, ...]] = []
+    wanted = list(ref.files)
+    if ref.dialect in _SQLITE:
+        wanted += [Path(f"{ref.path}{suffix}") for suffix in ("-wal", "-journal")]
+    for path in wanted:
+        if path.name.endswith("-shm"):
+            continue
+        try:
+            status = path.stat()
+            stamps.append((str(path), status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError:
+            stamps.append((str(path), None))
+    return stamps
+
+
+def _discard(folder: Path, copied: Sequence[CopiedFile]) -> None:
+    for one in copied:
+        files.remove(folder / one.stored)
+
+
+def _relative(ref: SourceRef, path: Path) -> str:
+    return path.relative_to(ref.root).as_posix() if path.is_relative_to(ref.root) else path.name
+
+
+def _stored_name(folder: Path, ref: SourceRef, path: Path, number: int) -> str:
+    """Where a file lies in the backup: its relative path, unless another file already lies there."""
+    relative = _relative(ref, path)
+    if relative.split("/", 1)[0] in _RESERVED or (folder / relative).exists():
+        return f"outside/{number}/{relative}"
+    return relative
+
+
+def _free_name(folder: Path, name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    number = 1
+    while (folder / name).exists():
+        number += 1
+        name = f"{stem}-{number}{dot}{suffix}"
+    return name
+
+
+def _consistent_copy(folder: Path, copied: Sequence[CopiedFile], destination: Path) -> tuple[str, ...]:
+    """One plain SQLite file with the WAL or journal applied; returns what its integrity check finds."""
+    scratch = destination.with_name(f".{destination.name}.work")
+    main = folder / copied[0].stored
+    try:
+        files.copy_hashed(main, scratch)
+        for suffix in ("-wal", "-journal"):
+            side = main.with_name(main.name + suffix)
+            if side.exists():
+                files.copy_hashed(side, Path(f"{scratch}{suffix}"))
+        sqlite.copy_database(scratch, destination)
+    finally:
+        for suffix in ("", *sqlite.SIDE_FILES):
+            files.remove(Path(f"{scratch}{suffix}"))
+    files.sync_file(destination)
+    with closing(sqlite.open_frozen(destination)) as connection:
+        return tuple(sqlite.problems(connection))
+
+
+def write_manifest(folder: Path, snapshots: Sequence[Snapshot], at_ms: int, **more: Any) -> None:
+    """Write `manifest.json`; it carries a hash over itself."""
+    body = {
+        "format": _FORMAT,
+        "version": 1,
+        "run": folder.name,
+        "created_at": instants.to_text(at_ms),
+        "sources": [_source_entry(snapshot) for snapshot in snapshots],
+        **more,
+    }
+    body["sha256"] = _self_hash(body)
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    files.write_atomically(folder / MANIFEST, text.encode("utf-8", "surrogateescape"))
+
+
+def _source_entry(snapshot: Snapshot) -> dict[str, Any]:
+    consistent = snapshot.consistent and snapshot.folder / snapshot.consistent
+    return {
+        "kind": snapshot.kind,
+        "dialect": snapshot.dialect,
+        "name": snapshot.name,
+        "origin": snapshot.origin,
+        "damage": snapshot.damage,
+        "unsound": list(snapshot.unsound),
+        "files": [
+            {"original": one.original, "stored": one.stored, "size": one.size, "sha256": one.sha256,
+             "mtime_ns": one.mtime_ns}
+            for one in snapshot.files
+        ],
+        "consistent": None
+        if consistent is None or not snapshot.consistent
+        else {
+            "stored": snapshot.consistent,
+            "size": consistent.stat().st_size,  # type: ignore[union-attr]
+            "sha256": files.sha256(consistent),  # type: ignore[arg-type]
+        },
+    }  # fmt: skip
+
+
+def _self_hash(body: dict[str, Any]) -> str:
+    rest = {key: value for key, value in body.items() if key != "sha256"}
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a backup.  Raises BackupFailed where it is missing or was changed."""
+    try:
+        body = json.loads((folder / MANIFEST).read_bytes().decode("utf-8", "surrogateescape"))
+        sound = body.get("format") == _FORMAT and body.get("sha256") == _self_hash(body)
+    except (OSError, ValueError, AttributeError) as error:
+        raise BackupFailed("a backup's manifest cannot be read", where=[str(folder / MANIFEST)]) from error
+    if not sound:
+        raise BackupFailed("a backup's manifest was changed", where=[str(folder / MANIFEST)])
+    return dict(body)
+
+
+def load(folder: Path) -> tuple[Snapshot, ...]:
+    """The snapshots of a backup, for reading them again."""
+    found = []
+    for entry in manifest(folder)["sources"]:
+        copied = tuple(CopiedFile(**one) for one in entry["files"])
+        consistent = entry["consistent"] and entry["consistent"]["stored"]
+        path = folder / (consistent or copied[0].stored)
+        found.append(
+            Snapshot(
+                entry["kind"], entry["dialect"], entry["name"], entry["origin"],
+                folder if entry["dialect"] == "pjais-files" else path,
+                copied, folder, consistent, entry["damage"], tuple(entry["unsound"]),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def check(folder: Path) -> list[str]:
+    """Read every file of a backup back; return what does not match, empty for a sound backup."""
+    wrong = []
+    body = manifest(folder)
+    for entry in body["sources"]:
+        consistent = [entry["consistent"]] if entry["consistent"] else []
+        for one in (*entry["files"], *consistent):
+            wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
+        if consistent and not wrong and not entry["unsound"]:
+            with closing(sqlite.open_frozen(folder / consistent[0]["stored"])) as connection:
+                wrong += [f"{consistent[0]['stored']}: {line}" for line in _opens(connection)]
+    if body.get("previous"):
+        one = body["previous"]
+        wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
+    return wrong
+
+
+def _opens(connection: sqlite.Connection) -> list[str]:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except sqlite.Error as error:
+        return [str(error)]
+    return []
+
+
+def _check_file(path: Path, size: int, digest: str) -> list[str]:
+    if not path.is_file():
+        return [f"{path.name}: missing"]
+    if path.stat().st_size != size:
+        return [f"{path.name}: {path.stat().st_size} bytes, {size} expected"]
+    return [] if files.sha256(path) == digest else [f"{path.name}: its content was changed"]
+
+
+def restore(folder: Path, destination: Path) -> list[Path]:
+    """Write the raw files of a backup below `destination`, which must not hold any of them; return them.
+
+    Raises BackupFailed if the backup is not sound or a file is in the way.
+    """
+    wrong = check(folder)
+    if wrong:
+        raise BackupFailed("the backup is not sound; nothing was restored", where=wrong)
+    wanted = [one for snapshot in load(folder) for one in snapshot.files]
+    in_the_way = [str(destination / one.original) for one in wanted if (destination / one.original).exists()]
+    if in_the_way:
+        raise BackupFailed(
+            "files are in the way; nothing was restored",
+            where=in_the_way,
+            next_command="pjais backup restore RUN --to EMPTY_FOLDER",
+        )
+    for one in wanted:
+        _, digest = files.copy_hashed(folder / one.stored, destination / one.original)
+        if digest != one.sha256:
+            raise BackupFailed("a file changed while it was restored", where=[one.original])
+    return [destination / one.original for one in wanted]

@@ -1,0 +1,127 @@
+"""One text for one value, and one digest for one record.
+
+JSON columns, exports and digests all go through `dumps` and `loads`, which round-trip every value that a
+source can hold, also those that JSON cannot say: NaN and the infinities, bytes, lone surrogates, integers of
+any size.  What JSON lacks is tagged: `{"$number": "NaN"}`, `{"$bytes": "<base64>"}`; a dict of the user's
+that looks like a tag gets one more `$`.  Python's 1, 1.0 and True stay apart; -0.0 stays -0.0.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+_TAG = re.compile(r"\$+(?:number|bytes)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _tag_bytes(value: object) -> dict[str, str]:
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
+    raise TypeError(f"no canonical form for {type(value).__name__}")
+
+
+_options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+_plain = json.JSONEncoder(**_options, default=_tag_bytes).encode
+_sorted = json.JSONEncoder(**_options, default=_tag_bytes, sort_keys=True).encode
+_loads = json.JSONDecoder().decode
+
+
+def dumps(value: Any, *, sort: bool = False) -> str:
+    """The canonical JSON text of a value: no spaces, non-ASCII as it is, lone surrogates escaped.
+
+    Keys keep their order, as the source wrote them; `sort=True` sorts them (exports).
+    Raises RecursionError for values nested deeper than the interpreter allows.
+    """
+    encode = _sorted if sort else _plain
+    try:
+        text = encode(value)
+    except ValueError:
+        text = encode(_tagged(value))
+    else:
+        if '"$' in text and type(value) in (dict, list):
+            text = encode(_tagged(value))
+    if not text.isascii():
+        text = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text
+
+
+def loads(text: str) -> Any:
+    """The value of a canonical JSON text; the inverse of `dumps`.  Raises ValueError for broken JSON."""
+    value = _loads(text)
+    return _untagged(value) if '"$' in text else value
+
+
+def loads_plain(text: str) -> Any:
+    """The value of a JSON text that some other program wrote: no tags are looked for."""
+    return _loads(text)
+
+
+def _tagged(value: Any) -> Any:
+    if isinstance(value, dict):
+        escape = len(value) == 1 and _TAG.fullmatch(next(iter(value)))
+        return {f"${key}" if escape else key: _tagged(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tagged(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$number": "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"}
+    return value
+
+
+def _untagged(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_untagged(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((key, item),) = value.items()
+        if key == "$number" and isinstance(item, str) and item in _NUMBERS:
+            return _NUMBERS[item]
+        if key == "$bytes" and isinstance(item, str):
+            return base64.b64decode(item)
+        if _TAG.fullmatch(key):
+            return {key[1:]: _untagged(item)}
+    return {key: _untagged(item) for key, item in value.items()}
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are the same to the last bit and type: 1 is not 1.0, NaN is NaN, order of keys is free."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(item, right[key]) for key, item in left.items())
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, float):
+        return repr(left) == repr(right)
+    return bool(left == right)
+
+
+def encodable(text: str) -> bool:
+    """Whether a text is well-formed Unicode, so that SQLite and UTF-8 can hold it (no lone surrogates)."""
+    return text.isascii() or _SURROGATE.search(text) is None
+
+
+def mend(text: str) -> str:
+    """The text with U+FFFD in place of each lone surrogate."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def digest(row: tuple[Any, ...]) -> bytes:
+    """The digest of a record in its stored form: SHA-256 over the JSON array of its columns, in schema order.
+
+    A row holds only what SQLite holds (text, 64-bit integers, finite floats, None), so the fast encoder is
+    exact here; a row that some other writer filled with anything else is digested through its tagged form.
+    """
+    try:
+        data = orjson.dumps(row)
+    except TypeError:
+        data = dumps(list(row)).encode("utf-8")
+    return hashlib.sha256(data).digest()

@@ -1,0 +1,174 @@
+"""Every way in which pjais can refuse, in one tree with one root.
+
+    PjaisError
+    ├── UsageError            PJAIS_USAGE     2   the call itself is wrong
+    ├── NoSourceFound         MIGRATION_001  11   nothing to migrate was found
+    ├── BackupFailed          MIGRATION_002  12   no safe copy could be made
+    ├── ValidationFailed      MIGRATION_003  13   records cannot go in
+    ├── MigrationFailed       MIGRATION_004  14   the run failed and was rolled back
+    ├── SourceInUse           MIGRATION_005  15   no consistent snapshot is possible
+    ├── SourceDamaged         MIGRATION_006  16   a source cannot be read as a whole
+    ├── ForeignTarget         MIGRATION_007  17   the target is not ours, or newer
+    ├── VerificationFailed    MIGRATION_008  18   the proof found differences
+    ├── PasswordNeeded        MIGRATION_009  19   an encrypted source, no or a wrong password
+    ├── NoSpace               MIGRATION_010  20   the disk is too full to begin
+    └── RunActive             MIGRATION_011  21   another run holds the data folder
+
+An error answers four questions: what happened, where (which record or file), what is safe now, and what to
+type next.  The codes and exit codes are a contract (design §8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class PjaisError(Exception):
+    """The root of all errors of this package.
+
+    `what` is one sentence; `where` names records or files; `safe` says what is untouched; `next_command` is
+    what the owner of the data types next.  `report` holds the run's report where there is one.
+    """
+
+    code: ClassVar[str] = "PJAIS_ERROR"
+    exit_code: ClassVar[int] = 14
+    safe_default: ClassVar[str] = "Your source data was only read; it is unchanged."
+    next_default: ClassVar[str] = "pjais status"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: Sequence[str] = (),
+        safe: str | None = None,
+        next_command: str | None = None,
+        report: Any = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = tuple(where)
+        self.safe = self.safe_default if safe is None else safe
+        self.next_command = self.next_default if next_command is None else next_command
+        self.report = report
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as a JSON object: what `--json` prints."""
+        return {
+            "code": self.code,
+            "exit_code": self.exit_code,
+            "what": self.what,
+            "where": list(self.where),
+            "safe": self.safe,
+            "next": self.next_command,
+        }
+
+
+class UsageError(PjaisError):
+    """The call itself is wrong; nothing was begun."""
+
+    code = "PJAIS_USAGE"
+    exit_code = 2
+    safe_default = "Nothing was read or written."
+    next_default = "pjais --help"
+
+
+class NoSourceFound(PjaisError):
+    """No earlier data was found in the places that were searched."""
+
+    code = "MIGRATION_001"
+    exit_code = 11
+    safe_default = "Nothing was written."
+    next_default = "pjais detect PATH"
+
+
+class BackupFailed(PjaisError):
+    """The backup could not be made or does not restore; the migration did not begin."""
+
+    code = "MIGRATION_002"
+    exit_code = 12
+    next_default = "pjais backup create"
+
+
+class ValidationFailed(PjaisError):
+    """Some records cannot go in, and the run was told to stop on such records."""
+
+    code = "MIGRATION_003"
+    exit_code = 13
+    safe_default = "Your source data is unchanged, the target is as it was, and the backup is kept."
+    next_default = "pjais migrate --on-invalid quarantine"
+
+
+class MigrationFailed(PjaisError):
+    """The run failed after the backup; the target is as it was before."""
+
+    code = "MIGRATION_004"
+    exit_code = 14
+    safe_default = "Your source data is unchanged, the target is as it was, and the backup is kept."
+    next_default = "pjais migrate"
+
+
+class SourceInUse(PjaisError):
+    """A source changed or vanished while it was copied, every time it was tried."""
+
+    code = "MIGRATION_005"
+    exit_code = 15
+    next_default = "close the app, then: pjais migrate"
+
+
+class SourceDamaged(PjaisError):
+    """A source, or a piece of one, cannot be read."""
+
+    code = "MIGRATION_006"
+    exit_code = 16
+    safe_default = "Your source data is unchanged, and the target is as it was."
+    next_default = "pjais migrate --on-invalid quarantine   (saves all that is readable)"
+
+
+class ForeignTarget(PjaisError):
+    """The target file belongs to another program, or to a newer version of this one."""
+
+    code = "MIGRATION_007"
+    exit_code = 17
+    safe_default = "The file was not touched."
+    next_default = "pjais migrate --target OTHER.sqlite"
+
+
+class VerificationFailed(PjaisError):
+    """Source and target differ, and the target's history does not explain it."""
+
+    code = "MIGRATION_008"
+    exit_code = 18
+    safe_default = "The backup of the sources is kept."
+    next_default = "pjais rollback"
+
+
+class PasswordNeeded(PjaisError):
+    """A source is encrypted, and the password is missing or wrong."""
+
+    code = "MIGRATION_009"
+    exit_code = 19
+    next_default = "pjais migrate --password-file FILE"
+
+
+class NoSpace(PjaisError):
+    """The disk has less free space than the run needs; nothing was written."""
+
+    code = "MIGRATION_010"
+    exit_code = 20
+    safe_default = "Nothing was written."
+    next_default = "free some space, or: pjais migrate --data-dir DIR_ON_ANOTHER_DISK SOURCE"
+
+
+class RunActive(PjaisError):
+    """Another run is at work in this data folder."""
+
+    code = "MIGRATION_011"
+    exit_code = 21
+    safe_default = "This call changed nothing; the other run goes on."
+    next_default = "wait for it to end, then: pjais status"
+
+
+def all_errors() -> tuple[type[PjaisError], ...]:
+    """Every class of the tree, in the order of their codes."""
+    return tuple(sorted(PjaisError.__subclasses__(), key=lambda error: error.exit_code))

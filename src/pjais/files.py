@@ -1,0 +1,202 @@
+"""Files: copy, hash, write, rename, lock, measure.  The only module that renames.
+
+Whatever must not be half there is written beside its place, synced, renamed, and its folder synced.  Files
+are made 0600 and folders 0700.  Every side effect on the file system that matters goes through here, so that
+faults can be injected in one place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from pjais.errors import RunActive
+
+_CHUNK = 1 << 20
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder and its missing parents, each 0700; return it."""
+    for folder in [*reversed(path.parents), path]:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames and new names in a folder durable (a no-op where folders cannot be opened)."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content durable."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file, so that its place holds the old content or the new one, never a part."""
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[_Writer]:
+    """Write a file beside its place and put it there at the end; on any error nothing is left."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    writer = _Writer(beside)
+    try:
+        yield writer
+        writer.close()
+        replace(beside, path)
+    except BaseException:
+        writer.close()
+        beside.unlink(missing_ok=True)
+        raise
+
+
+class _Writer:
+    """A private file that is synced when closed."""
+
+    def __init__(self, path: Path) -> None:
+        handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        self._file = os.fdopen(handle, "wb")
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        self._file.write(data)
+
+    def text(self, text: str) -> None:
+        """Append text as UTF-8."""
+        self._file.write(text.encode("utf-8", "surrogatepass"))
+
+    def close(self) -> None:
+        """Flush, sync and close; a second call does nothing."""
+        if not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def replace(source: Path, destination: Path) -> None:
+    """The one rename: `source` takes the place of `destination`, durably."""
+    source.replace(destination)
+    sync_folder(destination.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file of ours, if it is there."""
+    path.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder of ours with all it holds, if it is there."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def copy_hashed(source: Path, destination: Path) -> tuple[int, str]:
+    """Copy one file's bytes to a new private file; return its size and SHA-256.
+
+    The destination must not exist.  The source is opened for reading only and no lock is taken.
+    """
+    private_folder(destination.parent)
+    digest = hashlib.sha256()
+    size = 0
+    out = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with source.open("rb", buffering=0) as origin, os.fdopen(out, "wb", buffering=0) as copy:
+        while chunk := origin.read(_CHUNK):
+            copy.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+        os.fsync(copy.fileno())
+    return size, digest.hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def free_space(path: Path) -> int:
+    """Free bytes on the disk that holds `path` (or its nearest parent that exists)."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, its links followed, stays in a folder."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether the path is an ordinary file (links followed): not a device, not a pipe."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def users(paths: Iterable[Path]) -> tuple[int, ...]:
+    """The process ids that hold any of these files open, as far as this system tells (Linux: /proc)."""
+    wanted = set()
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        wanted.add((status.st_dev, status.st_ino))
+    found = set()
+    if not wanted or not Path("/proc/self/fd").is_dir():
+        return ()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid() and _holds(process / "fd", wanted):
+            found.add(int(process.name))
+    return tuple(sorted(found))
+
+
+def _holds(handles: Path, wanted: set[tuple[int, int]]) -> bool:
+    try:
+        for handle in handles.iterdir():
+            try:
+                status = handle.stat()
+            except OSError:
+                continue
+            if (status.st_dev, status.st_ino) in wanted:
+                return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Hold a data folder for one run.  Raises RunActive while another process (or thread) holds it."""
+    lock = filelock.FileLock(folder / ".pjais.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise RunActive(f"another run is at work in {folder}", where=[str(folder)]) from error
+    try:
+        yield
+    finally:
+        lock.release()

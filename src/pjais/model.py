@@ -1,0 +1,389 @@
+"""The values that flow through pjais: records, sources, findings, and the accounts of what was done.
+
+All are frozen.  Records are named tuples whose fields stand in the order of design §4; instants are integer
+milliseconds since 1970, `importance` is 0-100, JSON-shaped fields hold plain Python values.  What a record's
+source held beyond these fields lives in `extra`, so that the original document can be rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Json = Any
+"""A JSON-shaped value: None, bool, int, float, str, list, dict; from SQLite also bytes."""
+
+
+class Persona(NamedTuple):
+    """An AI persona.  `is_active` may be true for several; activating one deactivates the others."""
+
+    id: str
+    name: str
+    description: str | None
+    avatar: str | None
+    personality: dict[str, Json] | None
+    settings: dict[str, Json] | None
+    memory_configuration: dict[str, Json] | None
+    privacy_settings: dict[str, Json] | None
+    is_active: bool
+    created_at: int | None
+    updated_at: int | None
+    last_used: int | None
+    usage_count: int
+    extra: dict[str, Json]
+
+
+class Memory(NamedTuple):
+    """One memory of a persona.  `content` is text or any JSON value; `deleted_at` marks a soft delete."""
+
+    id: str
+    persona_id: str | None
+    type: str
+    name: str | None
+    content: Json
+    summary: str | None
+    tags: list[str]
+    importance: int | float
+    memory_tier: str
+    embedding: list[int | float] | None
+    embedding_model: str | None
+    access_count: int
+    connection_count: int
+    last_accessed: int | None
+    created_at: int | None
+    updated_at: int | None
+    deleted_at: int | None
+    extra: dict[str, Json]
+
+
+class Conversation(NamedTuple):
+    """A conversation; `messages` are `{id, role, content, timestamp, metadata}` as the source wrote them."""
+
+    id: str
+    persona_id: str | None
+    session_id: str | None
+    title: str | None
+    messages: list[Json]
+    summary: str | None
+    sentiment: str | None
+    topics: list[str]
+    importance: int | float
+    is_archived: bool
+    created_at: int | None
+    updated_at: int | None
+    archived_at: int | None
+    extra: dict[str, Json]
+
+
+class Relationship(NamedTuple):
+    """A directed link between two records; `strength` is on the source's scale (0-1 in every known one)."""
+
+    id: str
+    from_id: str
+    to_id: str
+    type: str
+    strength: int | float | None
+    created_at: int | None
+    extra: dict[str, Json]
+
+
+class Plugin(NamedTuple):
+    """An installed plugin's record (not its code)."""
+
+    id: str
+    name: str
+    version: str | None
+    enabled: bool
+    manifest: dict[str, Json] | None
+    installed_at: int | None
+    extra: dict[str, Json]
+
+
+class Other(NamedTuple):
+    """A document of a collection that the model does not know, carried whole."""
+
+    collection: str
+    id: str
+    document: dict[str, Json]
+
+
+Record = Persona | Memory | Conversation | Relationship | Plugin | Other
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """A place where earlier data lies.
+
+    `path` is its main file or folder, `root` the folder that relative names are counted from, `files` every
+    file that belongs to it (a WAL too).  `dialect` names the reader and the mapping (the kind `pjais` has two,
+    its SQLite file and its export).  `damage` says why the content is not what its name says, if so.
+    """
+
+    kind: str
+    dialect: str
+    path: Path
+    root: Path
+    files: tuple[Path, ...]
+    version: str | None = None
+    damage: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The source's path as people and reports see it: relative to its root where it lies below it."""
+        try:
+            return self.path.relative_to(self.root).as_posix()
+        except ValueError:
+            return self.path.as_posix()
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedFile:
+    """One file of a backup: where it came from, where its copy lies, and what it weighs and hashes."""
+
+    original: str
+    stored: str
+    size: int
+    sha256: str
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The frozen copy of one source.  Everything after the backup phase reads this, never the live source.
+
+    `path` is what readers open: the consistent SQLite copy, the JSON file, or the folder of copied files.
+    """
+
+    kind: str
+    dialect: str
+    name: str
+    origin: str
+    path: Path
+    files: tuple[CopiedFile, ...]
+    folder: Path
+    consistent: str | None = None
+    damage: str | None = None
+    """Why the whole file is not what its name says."""
+    unsound: tuple[str, ...] = ()
+    """What SQLite's integrity check found; such a file is read page by page."""
+
+
+class Document(NamedTuple):
+    """One raw object exactly as its source stores it.
+
+    `place` tells where (`byte 1234`, `row 17`); `text` is the raw JSON where the value alone would not say
+    everything (a key that occurs twice).
+    """
+
+    collection: str
+    native_id: str | None
+    place: str
+    value: Json
+    text: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Unreadable(NamedTuple):
+    """A piece of a source that cannot be read; it counts as one document and is kept as raw bytes."""
+
+    collection: str
+    place: str
+    raw: bytes
+    reason: str
+
+
+class Finding(NamedTuple):
+    """Something validation saw.  Carries no content of a memory, only where and what.
+
+    `level`: `error` (the record cannot go in), `repair` (a declared rule changed it, the original is kept)
+    or `note`.  `rule` is a code that `pjais explain` knows.
+    """
+
+    level: str
+    rule: str
+    source: str
+    collection: str
+    native_id: str | None
+    place: str
+    field: str | None
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as a JSON object, without the fields that say nothing."""
+        return {key: value for key, value in self._asdict().items() if value is not None}
+
+
+class Draft(NamedTuple):
+    """A normalised document before validation: the record it would be, and what the rules did on the way."""
+
+    record: Record
+    problems: tuple[tuple[str, str, str | None, str], ...]
+    """(level, rule, field, message) for each; the pipeline adds the place."""
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the documents of one source; the four outcomes add up to `read` (promise 4)."""
+
+    read: int = 0
+    migrated: int = 0
+    superseded: int = 0
+    removed: int = 0
+    quarantined: int = 0
+    unchanged: int = 0
+    """How many of the migrated were there already, from an earlier run."""
+    repaired: int = 0
+    """How many of the migrated had at least one value changed by a declared rule."""
+
+    def balanced(self) -> bool:
+        """Whether every document read ended as exactly one of the four outcomes."""
+        return self.read == self.migrated + self.superseded + self.removed + self.quarantined
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts as a JSON object."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a migration would do, as data: a dry run prints it, a run executes it."""
+
+    sources: tuple[tuple[SourceRef, Counts], ...]
+    target: str
+    findings: Mapping[str, int]
+    examples: tuple[Finding, ...]
+    bytes_needed: int
+    bytes_free: int
+    seconds: float
+    nothing_to_do: bool = False
+
+    @property
+    def total(self) -> Counts:
+        """The counts of all sources together."""
+        return sum((counts for _, counts in self.sources), Counts())
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One record whose two sides are not the same.  `field` is None where the whole record is concerned."""
+
+    record_type: str
+    record_id: str
+    field: str | None
+    problem: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The difference as a JSON object."""
+        return {"type": self.record_type, "id": self.record_id, "field": self.field, "problem": self.problem}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a verification looked at and found."""
+
+    records: int = 0
+    documents: int = 0
+    edited_since: int = 0
+    added_since: int = 0
+    removed_since: int = 0
+    differences: tuple[Difference, ...] = ()
+    difference_count: int = 0
+    checks: tuple[tuple[str, bool, str], ...] = ()
+    """(what was checked, whether it holds, one line about it)."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differs that the history does not explain."""
+        return self.difference_count == 0 and all(ok for _, ok, _ in self.checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The proof as a JSON object."""
+        return {
+            "passed": self.passed,
+            "records": self.records,
+            "documents": self.documents,
+            "edited_since": self.edited_since,
+            "added_since": self.added_since,
+            "removed_since": self.removed_since,
+            "difference_count": self.difference_count,
+            "differences": [difference.as_dict() for difference in self.differences],
+            "checks": [{"check": what, "ok": ok, "about": about} for what, ok, about in self.checks],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The account of one run, or of why there was none to make.
+
+    `code` is `done`, `already_migrated`, `empty`, `quarantined` or an error's code; `exit_code` is design
+    §8's.
+    """
+
+    code: str
+    exit_code: int
+    run_id: str | None
+    data_dir: Path
+    target: Path
+    started_at: int
+    finished_at: int
+    sources: tuple[dict[str, Any], ...] = ()
+    total: Counts = field(default_factory=Counts)
+    rules: Mapping[str, int] = field(default_factory=dict)
+    """How often each rule found something, keyed `level:rule:field`."""
+    findings: tuple[Finding, ...] = ()
+    """The first findings; all of them are in the run's report.json, and `finding_count` says how many."""
+    finding_count: int = 0
+    proof: Proof | None = None
+    backup: Path | None = None
+    phases: tuple[tuple[str, float], ...] = ()
+    next_command: str = ""
+    message: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as a JSON object: what `--json` prints (the findings are counted, see report.json)."""
+        return {
+            "code": self.code,
+            "exit_code": self.exit_code,
+            "message": self.message,
+            "run": self.run_id,
+            "data_dir": str(self.data_dir),
+            "target": str(self.target),
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "sources": list(self.sources),
+            "total": self.total.as_dict(),
+            "rules": dict(self.rules),
+            "finding_count": self.finding_count,
+            "findings_shown": len(self.findings),
+            "findings": [finding.as_dict() for finding in self.findings],
+            "proof": None if self.proof is None else self.proof.as_dict(),
+            "backup": None if self.backup is None else str(self.backup),
+            "phases": {name: round(seconds, 3) for name, seconds in self.phases},
+            "next": self.next_command,
+        }
+
+
+HISTORY = (
+    "rxdb-profile", "rxdb-dump", "rxdb-export", "livestore-opfs", "livestore", "livestore-db", "json",
+    "pjais-files", "pjais-flat", "pjais-drizzle", "pjais",
+)  # fmt: skip
+"""The source kinds in the order of the app's history: of two equally old copies the later kind's counts."""
+
+
+def age(record: Record) -> int:
+    """When a record was last changed (ms), as far as it says; unknown counts as oldest."""
+    if isinstance(record, Other):
+        return -(1 << 62)
+    when = getattr(record, "updated_at", None)
+    if when is None:
+        when = getattr(record, "created_at", None)
+    if when is None:
+        when = getattr(record, "installed_at", None)
+    return -(1 << 62) if when is None else int(when)

@@ -1,0 +1,152 @@
+"""From documents to records and back: pure, one module for each family of sources.
+
+`normalise(kind, document, source)` never raises for bad data; what is wrong is in the draft's problems.
+`rebuild(kind, collection, record)` gives the document again (promise 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pjais import canonical
+from pjais.model import Document, Draft, Memory, Other, Record
+from pjais.normalise import camel, cold, drizzle, flat, own
+from pjais.normalise.mapping import Mapping, Problem
+
+
+def _collections(style: camel.Style) -> dict[str, Mapping]:
+    memories = camel.memories(style)
+    relationships = camel.relationships(style)
+    return {
+        "personas": camel.personas(style),
+        "memories": memories,
+        "memoryEntities": memories,
+        "memory_entities": memories,
+        "conversations": camel.conversations(style),
+        "relationships": relationships,
+        "memory_relationships": relationships,
+        "plugins": camel.plugins(style),
+    }
+
+
+_json = _collections(camel.JSON)
+
+MAPPINGS: dict[str, dict[str, Mapping]] = {
+    "livestore-db": {
+        **_collections(camel.ROWS),
+        "memoryEntities": camel.memories(camel.ROWS_JSON_CONTENT),
+    },
+    "json": _json,
+    "pjais-files": _json,
+    "rxdb-export": _collections(camel.EXPORT),
+    "rxdb-dump": _collections(camel.RXDB),
+    "pjais-flat": {
+        "personas": flat.PERSONAS,
+        "memory_entities": flat.MEMORIES,
+        "conversations": flat.CONVERSATIONS,
+    },
+    "pjais-drizzle": {
+        "personas": drizzle.PERSONAS,
+        "memory_entities": drizzle.MEMORIES,
+        "memory_relationships": drizzle.RELATIONSHIPS,
+        "plugins": drizzle.PLUGINS,
+    },
+    "pjais": own.ROWS,
+    "pjais-export": {**own.EXPORTS, "memories": own.EXPORTS["memory_entities"]},
+}
+"""The mapping of each collection of each kind; a collection that is not here is carried whole."""
+
+OWN_OTHERS = {"pjais": "other_records", "pjais-export": "others"}
+"""Where our own files keep the documents of unknown collections."""
+
+REMOVED = "removed"
+"""The collection of our export that names records which were deleted (`rollback --keep-later`)."""
+
+_WRAPPER = frozenset({"$value", "$text"})
+
+
+def normalise(kind: str, document: Document, source: str) -> Draft:
+    """The record that a document of a source would be.
+
+    `source` is the source's name; it goes into the id of documents that have none of their own.
+    """
+    value = document.value
+    mapping = MAPPINGS[kind].get(document.collection)
+    if OWN_OTHERS.get(kind) == document.collection:
+        return _own_other(value)
+    if mapping is None:
+        return _other(document, source)
+    if not isinstance(value, dict):
+        problem = ("error", "not-an-object", None, "not an object, so no record")
+        return Draft(_carried(document, source), (problem,))
+    draft = mapping.normalise(value, document.native_id, document.text)
+    problems = [(*problem,) for problem in draft.problems]
+    if document.text is not None:
+        problems.append(("repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept"))
+    if "invalid-utf8" in document.notes:
+        problems.append(("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"))
+    return draft._replace(problems=tuple(problems))
+
+
+def rebuild(kind: str, collection: str, record: Record) -> Any:
+    """The document that a record was made of; the inverse of `normalise`."""
+    if isinstance(record, Other):
+        if OWN_OTHERS.get(kind) == collection:
+            document: Any = canonical.dumps(record.document) if kind == "pjais" else record.document
+            return {"collection": record.collection, "id": record.id, "document": document}
+        document = record.document
+        return document["$value"] if "$value" in document and document.keys() <= _WRAPPER else document
+    return MAPPINGS[kind][collection].rebuild(record)
+
+
+def with_ids(kind: str, document: Document, record: Record, change: Callable[[str], str]) -> Record:
+    """The record under other ids (`--ids new`, and links to memories whose first id came back)."""
+    mapping = MAPPINGS[kind].get(document.collection)
+    if mapping is None or not isinstance(document.value, dict) or isinstance(record, Other):
+        return record
+    return mapping.with_ids(record, document.value, change)
+
+
+def expanded(kind: str, document: Document, record: Record) -> Record:
+    """The record with cold content (base64 gzip) expanded, the original kept (`--expand-cold`)."""
+    mapping = MAPPINGS[kind].get(document.collection)
+    if mapping is None or not isinstance(record, Memory) or not isinstance(record.content, str):
+        return record
+    content = cold.expand(record.content)
+    return record if content is None else mapping.changed(record, document.value, {"content": content})
+
+
+def _other(document: Document, source: str) -> Draft:
+    problems: tuple[Problem, ...] = ()
+    if document.text is not None:
+        problems = (("repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept"),)
+    removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
+    return Draft(_carried(document, source), problems, removed)
+
+
+def _carried(document: Document, source: str) -> Other:
+    """A document carried whole.  Only an id of its own, and a text, makes it the same one in two sources."""
+    value = document.value
+    own_id = value.get("id") if isinstance(value, dict) else None
+    if isinstance(own_id, str) and own_id and canonical.encodable(own_id):
+        record_id = own_id
+    else:
+        record_id = f"{source}#{document.native_id or document.place}"
+    wrap = not isinstance(value, dict) or document.text is not None or (bool(value) and value.keys() <= _WRAPPER)
+    if wrap:
+        value = {"$value": value} if document.text is None else {"$value": value, "$text": document.text}
+    return Other(canonical.mend(document.collection), record_id, value)
+
+
+def _own_other(value: Any) -> Draft:
+    document = value.get("document") if isinstance(value, dict) else None
+    if isinstance(document, str):
+        try:
+            document = canonical.loads(document)
+        except (ValueError, RecursionError):
+            document = None
+    if not isinstance(document, dict) or not isinstance(value.get("id"), str):
+        problem = ("error", "not-an-object", "document", "not a carried document")
+        return Draft(Other("", "", {}), (problem,))
+    return Draft(Other(str(value.get("collection")), value["id"], document), ())

@@ -1,0 +1,151 @@
+"""Our own files: rows of `pjais.sqlite` and documents of our export.
+
+Their `extra` already is the record's.  Rows have the columns of `schema.tables`; exports have the same names
+in camelCase, with JSON values in place of JSON text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pjais import canonical
+from pjais.model import Draft, Memory, Record
+from pjais.normalise.mapping import Document, Field, Instant, Mapping
+from pjais.normalise.rules import (
+    NO_JSON,
+    Changed,
+    Content,
+    Id,
+    Items,
+    Number,
+    Object,
+    Reference,
+    RequiredText,
+    Rule,
+    Text,
+    Texts,
+    Tier,
+    Truth,
+    Vector,
+)  # fmt: skip
+from pjais.schema.tables import OTHERS, TABLES, Column, Table
+
+
+class Extra(Rule):
+    """A record's `extra`; in rows an empty one is NULL."""
+
+    default: dict[str, Any] = {}  # noqa: RUF012 - a default, never changed
+
+    def __init__(self, *, json_text: bool) -> None:
+        self._object = Object(json_text=json_text)
+        self._json_text = json_text
+
+    def read(self, raw: Any) -> Any:
+        """`$pjais` is ours to write, so an `extra` that brings one is kept as original."""
+        if raw is None and self._json_text:
+            return {}
+        value = self._read(raw)
+        bare = value.value if isinstance(value, Changed) else value
+        if bare is None:
+            return Changed({})
+        if "$pjais" in bare or (not bare and self._json_text):
+            return Changed({key: item for key, item in bare.items() if key != "$pjais"})
+        return value
+
+    def _read(self, raw: Any) -> Any:
+        """Tagged values (NaN, bytes) in our own text are what they stand for."""
+        if self._json_text and type(raw) is str:
+            try:
+                value = canonical.loads(raw)
+            except (ValueError, RecursionError):
+                value = NO_JSON
+            if type(value) is dict:
+                return value if canonical.dumps(value) == raw else Changed(value)
+        return self._object.read(raw)
+
+    def emit(self, value: Any) -> Any:
+        """The object, or its JSON text, or NULL."""
+        if not self._json_text:
+            return value
+        return canonical.dumps(value) if value else None
+
+
+class _MemoryRows(Mapping):
+    """Rows of memories: `content` and `content_format` together are the value."""
+
+    def normalise(self, document: Document, native_id: str | None = None, text: str | None = None) -> Draft:
+        """JSON content becomes its value first; a format that does not fit stays as an unknown key."""
+        content, form = document.get("content"), document.get("content_format")
+        if type(content) is str and form in ("text", "json"):
+            value = content if form == "text" else _own_json(content)
+            if value is not NO_JSON and (form == "text" or type(value) is not str):
+                document = {key: item for key, item in document.items() if key != "content_format"}
+                document["content"] = value
+        return super().normalise(document, native_id, text)
+
+    def rebuild(self, record: Record) -> Document:
+        """The row with its two columns."""
+        document = super().rebuild(record)
+        if "content_format" not in document and isinstance(record, Memory):
+            is_text = type(document["content"]) is str
+            document["content"] = document["content"] if is_text else canonical.dumps(document["content"])
+            document["content_format"] = "text" if is_text else "json"
+        return document
+
+
+def _own_json(text: str) -> Any:
+    try:
+        value = canonical.loads(text)
+    except (ValueError, RecursionError):
+        return NO_JSON
+    return value if canonical.dumps(value) == text else NO_JSON
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _rule(column: Column, json_text: bool) -> Rule:
+    name = column.name
+    by_name: dict[str, Rule] = {
+        "tags": Texts(json_text=json_text),
+        "topics": Texts(json_text=json_text),
+        "messages": Items(json_text=json_text),
+        "embedding": Vector(json_text=json_text),
+        "extra": Extra(json_text=json_text),
+        "id": Id(),
+        "from_id": Id(),
+        "to_id": Id(),
+        "persona_id": Reference(),
+        "memory_tier": Tier("active"),
+        "importance": Number(50, limits=(0, 100)),
+        "strength": Number(None),
+        "content": Content(json_text=False),
+        "enabled": Truth(numeric=json_text, default=True),
+    }
+    by_form: dict[str, Rule] = {
+        "text": RequiredText() if "NOT NULL" in column.declaration else Text(),
+        "number": Number(0, whole=True),
+        "bool": Truth(numeric=json_text),
+        "json": Object(json_text=json_text),
+        "instant": Instant(),
+    }
+    return by_name.get(name) or by_form[column.form]
+
+
+def _mapping(table: Table, *, rows: bool) -> Mapping:
+    fields = tuple(
+        Field(column.name, (column.name if rows else _camel(column.name),), _rule(column, rows))
+        for column in table.columns
+        if column.form != "content_format"
+    )
+    make = _MemoryRows if rows and table.record is Memory else Mapping
+    return make(table.record, fields, own=True)
+
+
+ROWS = {table.name: _mapping(table, rows=True) for table in TABLES if table is not OTHERS}
+"""The mappings of our tables, by table name."""
+
+EXPORTS = {table.name: _mapping(table, rows=False) for table in TABLES if table is not OTHERS}
+"""The mappings of our export, by table name."""

@@ -1,0 +1,446 @@
+"""How each kind of value is read, and how it was written: one rule a class.
+
+`read(raw)` gives the model's value.  It gives it bare only when `emit(value)` would write `raw` again, to the
+last bit and type; otherwise it wraps it in `Changed`, and the original is kept beside the record.  That is
+what makes every document rebuildable.  A value that no rule can read is `Refused`.
+
+`json_text` rules read SQLite columns that hold JSON as text; the others read JSON values as they are.
+The traps behind each rule are listed in formats/pjais.md §2.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pjais import canonical
+
+_INT64 = 1 << 63
+
+
+class Changed:
+    """A value that had to change, or that deserves a note.
+
+    `rule` names the finding (None: a mere difference of form, kept but not worth a line); `keep` tells
+    whether the original must be kept.
+    """
+
+    __slots__ = ("keep", "level", "message", "rule", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        rule: str | None = None,
+        message: str = "",
+        *,
+        level: str = "repair",
+        keep: bool = True,
+    ) -> None:
+        self.value = value
+        self.rule = rule
+        self.message = message
+        self.level = level
+        self.keep = keep
+
+
+class Refused:
+    """A value that no rule can read; the record cannot go in."""
+
+    __slots__ = ("message", "rule")
+
+    def __init__(self, rule: str, message: str) -> None:
+        self.rule = rule
+        self.message = message
+
+
+class Rule:
+    """The common shape of all rules: what is absent becomes `default`."""
+
+    default: Any = None
+
+    def read(self, raw: Any) -> Any:
+        """The value of a raw one: bare, `Changed` or `Refused`."""
+        raise NotImplementedError
+
+    def emit(self, value: Any) -> Any:
+        """The raw value that `read` gives `value` for."""
+        return value
+
+
+def _mended(raw: str) -> str | Changed:
+    if raw.isascii() or canonical.encodable(raw):
+        return raw
+    return Changed(canonical.mend(raw), "text-not-unicode", "text that is not valid Unicode, shown with U+FFFD")
+
+
+class Text(Rule):
+    """A text, or null where the target allows it."""
+
+    def read(self, raw: Any) -> Any:
+        """Scalars become their text; lone surrogates become U+FFFD; lists and objects are refused."""
+        if type(raw) is str:
+            return _mended(raw)
+        if raw is None:
+            return self._null()
+        if isinstance(raw, bool | int | float):
+            return Changed(canonical.dumps(raw), "not-text", "a number or truth value where text belongs")
+        if isinstance(raw, bytes):
+            text = raw.decode("utf-8", "surrogateescape")
+            return Changed(canonical.mend(text), "not-text", "bytes where text belongs")
+        return Refused("wrong-type", "a list or object where text belongs")
+
+    def _null(self) -> Any:
+        return None
+
+
+class RequiredText(Text):
+    """A text that the target wants NOT NULL: an absent one becomes '', its absence kept."""
+
+    default = ""
+
+    def _null(self) -> Any:
+        return Changed("", "absent-text", "no text; stored as empty")
+
+
+class Tier(Text):
+    """A memory's tier: any text; absent is the source's default."""
+
+    def __init__(self, default: str) -> None:
+        self.default = default
+
+    def _null(self) -> Any:
+        return Changed(self.default)
+
+
+class Id(Rule):
+    """A record's own id: text, or a number that becomes text."""
+
+    def read(self, raw: Any) -> Any:
+        """Refuses what identifies nothing: null, empty, not a text or number, not valid Unicode."""
+        if type(raw) is str and raw and canonical.encodable(raw):
+            return raw
+        if type(raw) is int or (type(raw) is float and raw.is_integer()):
+            return Changed(str(int(raw)), "id-number", "a number as id, kept as text")
+        return Refused("no-id", "no usable id")
+
+
+class IntegerId(Rule):
+    """An id of a table with INTEGER keys, kept as text."""
+
+    def read(self, raw: Any) -> Any:
+        """`12` becomes `"12"`; text ids are taken as they are."""
+        if type(raw) is int:
+            return str(raw)
+        if type(raw) is str and raw and canonical.encodable(raw):
+            return Changed(raw)
+        return Refused("no-id", "no usable id")
+
+    def emit(self, value: Any) -> Any:
+        """The integer again, where the text is one."""
+        try:
+            number = int(value)
+        except ValueError:
+            return value
+        return number if str(number) == value else value
+
+
+class Reference(Rule):
+    """The id of another record, or null."""
+
+    def read(self, raw: Any) -> Any:
+        """Null is no reference; a number becomes text, as the id that it means does."""
+        if raw is None or (type(raw) is str and canonical.encodable(raw)):
+            return raw
+        if type(raw) is int or (type(raw) is float and raw.is_integer()):
+            return Changed(str(int(raw)), "id-number", "a number as reference, kept as text")
+        return Refused("wrong-type", "a reference that is no id")
+
+
+class IntegerReference(IntegerId):
+    """A reference to a table with INTEGER keys, or null."""
+
+    def read(self, raw: Any) -> Any:
+        """`12` becomes `"12"`; null is no reference."""
+        return None if raw is None else super().read(raw)
+
+    def emit(self, value: Any) -> Any:
+        """The integer again."""
+        return None if value is None else super().emit(value)
+
+
+class Truth(Rule):
+    """True or false; `numeric` sources write 1 and 0."""
+
+    def __init__(self, *, numeric: bool, default: bool = False) -> None:
+        self.default = default
+        self._plain = {1: True, 0: False} if numeric else {True: True, False: False}
+        self._type = int if numeric else bool
+        self._numeric = numeric
+
+    def read(self, raw: Any) -> Any:
+        """Also 1/0, 'true'/'false' and '1'/'0', as earlier programs left them."""
+        if type(raw) is self._type and raw in self._plain:
+            return bool(raw)
+        if raw is None:
+            return Changed(self.default)
+        text = str(raw).lower() if isinstance(raw, str | int) else ""
+        if text in ("true", "1", "false", "0"):
+            return Changed(text in ("true", "1"), "truth-form", "a truth value in another form")
+        return Refused("wrong-type", "not a truth value")
+
+    def emit(self, value: Any) -> Any:
+        """1/0 or true/false, as the source writes it."""
+        return int(value) if self._numeric else value
+
+
+class Number(Rule):
+    """A number on the model's scale; `whole` ones are counters.  `limits` only lead to a note."""
+
+    def __init__(
+        self,
+        default: int | None,
+        *,
+        whole: bool = False,
+        limits: tuple[int, int] | None = None,
+        real: bool = False,
+    ) -> None:
+        self.default = default
+        self._whole = whole
+        self._limits = limits
+        self._real = real
+
+    def read(self, raw: Any) -> Any:
+        """0 is a value.  Numeric text is read; what is not finite or not a number is not guessed at."""
+        if type(raw) is int and -_INT64 <= raw < _INT64 and not self._real:
+            return self._noted(raw)
+        if raw is None:
+            return None if self.default is None else Changed(self.default)
+        if type(raw) is float:
+            return self._float(raw)
+        if type(raw) is int:
+            if -_INT64 <= raw < _INT64:
+                return Changed(raw)
+            return self._too_large(raw)
+        if type(raw) is str:
+            return self._text(raw)
+        return Refused("wrong-type", "not a number")
+
+    def emit(self, value: Any) -> Any:
+        """A REAL column gives every number as a float."""
+        return float(value) if self._real and value is not None else value
+
+    def _noted(self, value: int | float) -> Any:
+        if self._limits is None or self._limits[0] <= value <= self._limits[1]:
+            return value
+        return Changed(value, "out-of-range", "outside 0-100, kept as it is", level="note", keep=False)
+
+    def _float(self, raw: float) -> Any:
+        if not math.isfinite(raw):
+            return Changed(self.default, "not-finite", "not a finite number; the default is used")
+        if raw.is_integer() and abs(raw) < _INT64:
+            if self._real and repr(float(int(raw))) == repr(raw):
+                return self._noted(int(raw))
+            return Changed(int(raw))
+        if self._whole:
+            return Changed(int(raw), "count-fraction", "a counter with a fraction, cut off")
+        return self._noted(raw)
+
+    def _too_large(self, raw: int) -> Any:
+        try:
+            return Changed(float(raw), "number-too-large", "an integer beyond 64 bits, stored as a float")
+        except OverflowError:
+            return Changed(self.default, "number-too-large", "a number beyond every range; the default is used")
+
+    def _text(self, raw: str) -> Any:
+        try:
+            number = float(raw) if not raw.strip().lstrip("+-").isdigit() else int(raw)
+        except (ValueError, OverflowError):
+            return Refused("wrong-type", "text that is no number")
+        inner = self.read(number)
+        value = inner.value if isinstance(inner, Changed) else inner
+        return Changed(value, "number-as-text", "a number written as text")
+
+
+class Object(Rule):
+    """A JSON object, or null."""
+
+    def __init__(self, *, json_text: bool) -> None:
+        self._json_text = json_text
+
+    def read(self, raw: Any) -> Any:
+        """What is no object is carried as `{"$value": ...}`; what is no JSON likewise."""
+        if raw is None:
+            return None
+        if not self._json_text:
+            if type(raw) is dict:
+                return raw
+            if type(raw) is not str:
+                return Changed({"$value": raw}, "not-an-object", "not an object; carried as $value")
+        parsed = parse_json(raw)
+        if type(parsed) is dict:
+            if self._json_text and canonical.dumps(parsed) == raw:
+                return parsed
+            return Changed(parsed, None if self._json_text else "json-as-text", "JSON written as text")
+        if raw == "":
+            return Changed(None, "not-json", "an empty text where JSON belongs")
+        value = raw if parsed is NO_JSON else parsed
+        return Changed({"$value": value}, "not-an-object", "not an object; carried as $value")
+
+    def emit(self, value: Any) -> Any:
+        """The object, or its JSON text."""
+        return canonical.dumps(value) if self._json_text and value is not None else value
+
+
+class Texts(Rule):
+    """A list of texts (tags, topics); absent and null are the empty list."""
+
+    def __init__(self, *, json_text: bool) -> None:
+        self._json_text = json_text
+        self.default = []
+
+    def read(self, raw: Any) -> Any:
+        """Reads JSON text, also doubly encoded; members that are no text become their JSON text."""
+        if raw is None:
+            return Changed([])
+        value, depth = _unwrapped(raw)
+        if type(value) is str:
+            if value == "":
+                return Changed([])
+            return Changed([value], "list-as-text", "a plain text where a list belongs; a list of one")
+        if type(value) is not list:
+            return Refused("wrong-type", "not a list of texts")
+        texts = value
+        if any(type(item) is not str for item in value):
+            texts = [item if type(item) is str else canonical.dumps(item) for item in value]
+            return Changed(texts, "tag-not-text", "a member that is no text")
+        expected = 1 if self._json_text else 0
+        if depth == expected and (depth == 0 or canonical.dumps(value) == raw):
+            return texts
+        return Changed(texts, "json-as-text" if depth > expected else None, "a list written as text")
+
+    def emit(self, value: Any) -> Any:
+        """The list, or its JSON text."""
+        return canonical.dumps(value) if self._json_text else value
+
+
+class Items(Texts):
+    """A list of any JSON values (messages)."""
+
+    def read(self, raw: Any) -> Any:
+        """Reads JSON text, also doubly encoded."""
+        if raw is None:
+            return Changed([])
+        value, depth = _unwrapped(raw)
+        if type(value) is not list:
+            return Changed([], "list-unreadable", "not a list") if value == "" else Refused("wrong-type", "not a list")
+        expected = 1 if self._json_text else 0
+        if depth == expected and (depth == 0 or canonical.dumps(value) == raw):
+            return value
+        return Changed(value, "json-as-text" if depth > expected else None, "a list written as text")
+
+
+class Vector(Rule):
+    """An embedding: a list of numbers at full precision, or null."""
+
+    def __init__(self, *, json_text: bool) -> None:
+        self._json_text = json_text
+
+    def read(self, raw: Any) -> Any:
+        """What is no list of numbers becomes null, the original kept: it can be computed anew."""
+        if raw is None:
+            return None
+        value, depth = _unwrapped(raw)
+        if type(value) is not list or not set(map(type, value)) <= {int, float}:
+            if value == "":
+                return Changed(None)
+            return Changed(None, "embedding-unreadable", "an embedding that is no list of numbers")
+        expected = 1 if self._json_text else 0
+        if depth == expected and (depth == 0 or canonical.dumps(value) == raw):
+            return value
+        return Changed(value, "json-as-text" if depth > expected else None, "an embedding written as text")
+
+    def emit(self, value: Any) -> Any:
+        """The list, or its JSON text."""
+        return canonical.dumps(value) if self._json_text and value is not None else value
+
+
+class Content(Rule):
+    """A memory's content: text or any JSON value.
+
+    `json_text` is for guide B's `memoryEntities` table, whose column always holds JSON; elsewhere a text is
+    a text, whatever it looks like.  Cold (base64 gzip) and encrypted forms are carried as they are and noted.
+    """
+
+    default = ""
+
+    def __init__(self, *, json_text: bool) -> None:
+        self._json_text = json_text
+
+    def read(self, raw: Any) -> Any:
+        """Null becomes the empty text; bytes are carried as a value."""
+        if raw is None:
+            return Changed("", "absent-text", "no content; stored as empty text")
+        if not self._json_text:
+            return self._noted(raw, _mended(raw) if type(raw) is str else raw)
+        if type(raw) is not str:
+            return Changed(raw, "not-text", "a value that is no JSON text")
+        parsed = parse_json(raw)
+        if parsed is NO_JSON or parsed is None:
+            mended = canonical.mend(raw)
+            return Changed(mended, "content-not-json", "content that is no JSON, kept as text")
+        value: Any = parsed
+        if type(parsed) is str and not canonical.encodable(parsed):
+            return Changed(canonical.mend(parsed), "text-not-unicode", "text that is not valid Unicode")
+        if canonical.dumps(parsed) != raw:
+            value = Changed(parsed)
+        return self._noted(parsed, value)
+
+    def emit(self, value: Any) -> Any:
+        """The value, or its JSON text."""
+        return canonical.dumps(value) if self._json_text else value
+
+    def _noted(self, raw: Any, value: Any) -> Any:
+        note = storage_form(raw)
+        if note is None or (isinstance(value, Changed) and value.rule):
+            return value
+        rule, message = note
+        keep = isinstance(value, Changed)
+        bare = value.value if isinstance(value, Changed) else value
+        return Changed(bare, rule, message, level="note", keep=keep)
+
+
+NO_JSON = object()
+"""What `parse_json` gives for a text that is no JSON."""
+
+
+def parse_json(raw: Any) -> Any:
+    """The value of a JSON text, or NO_JSON.  Deep nesting and broken text are both no JSON here."""
+    if type(raw) is not str:
+        return NO_JSON
+    try:
+        return canonical.loads_plain(raw)
+    except (ValueError, RecursionError):
+        return NO_JSON
+
+
+def storage_form(content: Any) -> tuple[str, str] | None:
+    """The note for content in one of the app's own storage forms (formats/pjais.md §1.11), or None."""
+    if type(content) is str:
+        if content.startswith(("H4sI", '"H4sI')):
+            return "content-cold", "content in the app's compressed cold form, carried as it is"
+        if "aes-256-gcm" in content and '"iv"' in content:
+            return "content-encrypted", "content encrypted by the app, carried as it is"
+    elif type(content) is dict and content.get("algorithm") == "aes-256-gcm" and "iv" in content:
+        return "content-encrypted", "content encrypted by the app, carried as it is"
+    return None
+
+
+def _unwrapped(raw: Any) -> tuple[Any, int]:
+    """A value out of up to two layers of JSON text, and how many layers there were."""
+    value, depth = raw, 0
+    while type(value) is str and depth < 2:
+        parsed = parse_json(value)
+        if parsed is NO_JSON or type(parsed) not in (str, list):
+            break
+        value, depth = parsed, depth + 1
+    return value, depth

@@ -1,0 +1,61 @@
+"""Where things lie on Windows, macOS and Linux; nothing else in the package knows.
+
+The app's own name is `PJai's`; the guides say `PJais`, and folders called `pjais` occur too, so all three are
+tried in every place where Electron or the guides would put them (formats/pjais.md §1.10).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+NAMES = ("PJai's", "PJais", "pjais")
+TARGET_NAME = "pjais.sqlite"
+BACKUPS = "backups"
+LOGS = "logs"
+MARKER = ".migration-completed"
+
+
+def data_roots(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:
+    """The folders that may hold the app's data, likeliest first; they need not exist."""
+    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    if platform == "win32":
+        bases = [Path(environment.get("APPDATA") or home / "AppData" / "Roaming")]
+    elif platform == "darwin":
+        bases = [home / "Library" / "Application Support"]
+    else:
+        bases = [
+            Path(environment.get("XDG_CONFIG_HOME") or home / ".config"),
+            Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share"),
+        ]
+    return tuple(base / name for base in bases for name in NAMES)
+
+
+def default_data_dir(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """The data folder when none is named: the first root that exists, else the guide's place for new data."""
+    if named := environment.get("PJAIS_DATA_DIR"):
+        return Path(named).expanduser()
+    roots = data_roots(environment, platform)
+    existing = [root for root in roots if root.is_dir()]
+    return next((root for root in existing if any(root.iterdir())), existing[0] if existing else roots[-2])
+
+
+def search_places(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:
+    """Where data is looked for when neither a source nor a data folder is named."""
+    here = Path.cwd()
+    places = [root for root in data_roots(environment, platform) if root.is_dir()]
+    return (*places, here, here / "data")
+
+
+def log_dir(data_dir: Path, *, named: bool, platform: str = sys.platform) -> Path:
+    """The folder of `migration.log`: the data folder's own if it was named, else the system's place for logs."""
+    home = Path.home()
+    if named:
+        return data_dir / LOGS
+    if platform == "win32":
+        return Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "PJais" / LOGS
+    if platform == "darwin":
+        return home / "Library" / "Logs" / "PJais"
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "PJais" / LOGS

@@ -1,0 +1,158 @@
+"""Snapshots to records to a new file: the one place where reading, normalising, validating and writing meet.
+
+`readings` is also what a later verification goes through, so that both see exactly the same.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pjais import normalise, validate
+from pjais.model import Document, Finding, Memory, Record, Snapshot, Unreadable
+from pjais.pipeline.findings import Findings
+from pjais.read import read
+from pjais.verify import Expected
+from pjais.write.sqlite import Builder, Origin
+
+NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
+"""The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
+
+Progress = Callable[[str, int, int | None], None]
+
+
+class Reading(NamedTuple):
+    """One piece of a snapshot and what it came to; `record` is None where it cannot go in."""
+
+    piece: Document | Unreadable
+    record: Record | None
+    problems: tuple[validate.Problem, ...]
+    removed: bool
+
+
+class Ids:
+    """New ids for old ones: made once, the same ever after, kept in the target (`--ids new`)."""
+
+    def __init__(self, known: dict[str, str]) -> None:
+        self.map = known
+        self._kind = ""
+
+    def of_kind(self, kind: str) -> Callable[[str], str]:
+        """The function that gives the new id of an old one met in a source of this kind."""
+        self._kind = kind
+        return self._new
+
+    def _new(self, old: str) -> str:
+        return self.map.get(old) or self.map.setdefault(old, str(uuid.uuid5(NAMESPACE, f"{self._kind}:{old}")))
+
+
+def origin_of(snapshot: Snapshot) -> Origin:
+    """The source as the account names it."""
+    return Origin(snapshot.kind, snapshot.dialect, snapshot.name)
+
+
+class Choices(NamedTuple):
+    """What the owner chose for a run, as far as it changes records; kept in the run's row for verification."""
+
+    ids: Ids | None = None
+    expand_cold: bool = False
+
+
+def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
+    """All pieces of a snapshot, in reading order, normalised and checked."""
+    returned: dict[str, str] = {}
+    change = choices.ids.of_kind(snapshot.kind) if choices.ids else None
+    for piece in read(snapshot):
+        if isinstance(piece, Unreadable):
+            problem = ("error", "unreadable", None, piece.reason)
+            yield Reading(piece, None, (problem,), False)
+            continue
+        try:
+            draft = normalise.normalise(snapshot.dialect, piece, snapshot.name)
+            problems = validate.check(draft)
+        except RecursionError:
+            yield Reading(piece, None, (("error", "too-deep", None, "nested too deeply"),), False)
+            continue
+        if draft.removed and not validate.valid(problems):
+            problems = tuple(problem for problem in problems if problem[0] != "error" or problem[1] == "no-id")
+        if not validate.valid(problems):
+            yield Reading(piece, None, problems, False)
+            continue
+        record = draft.record
+        if snapshot.dialect == "pjais-drizzle":
+            record = _follow(snapshot.dialect, piece, record, returned)
+        if choices.expand_cold:
+            record = normalise.expanded(snapshot.dialect, piece, record)
+        if change is not None:
+            record = normalise.with_ids(snapshot.dialect, piece, record, change)
+        yield Reading(piece, record, problems, draft.removed)
+
+
+def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, str]) -> Record:
+    """Links of the Drizzle schema name memories by number; they follow those whose first id came back."""
+    if isinstance(record, Memory):
+        if piece.native_id is not None and record.id != piece.native_id:
+            returned[piece.native_id] = record.id
+        return record
+    if piece.collection == "memory_relationships":
+        own = record.id
+        return normalise.with_ids(dialect, piece, record, lambda old: old if old == own else returned.get(old, old))
+    return record
+
+
+def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
+    """What each document of a snapshot must have become."""
+    for piece, record, _, _ in readings(snapshot, choices):
+        native_id = piece.native_id if isinstance(piece, Document) else None
+        yield Expected(piece.collection, native_id, piece.place, record)
+
+
+def assemble(
+    builder: Builder, snapshots: Iterable[Snapshot], findings: Findings, choices: Choices, progress: Progress
+) -> None:
+    """Put every document of every snapshot into the builder, or into its quarantine."""
+    done = 0
+    for snapshot in snapshots:
+        builder.begin_source(origin_of(snapshot))
+        for reading in readings(snapshot, choices):
+            done += 1
+            if done % 2000 == 0:
+                progress("read and write", done, None)
+            _take(builder, snapshot, reading, findings)
+        for line in snapshot.unsound:
+            findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
+    if choices.ids is not None:
+        builder.store_ids(choices.ids.map)
+    for refusal in builder.settle():
+        findings.add(
+            Finding("error", refusal.rule, refusal.source, refusal.collection, refusal.native_id, refusal.place,
+                    refusal.field, refusal.message)
+        )  # fmt: skip
+    for rule, where, message in builder.observations():
+        findings.add(Finding("note", rule, "all sources", "personas", where, "", None, message))
+    for table, key in builder.overridden:
+        message = "edited in the target, and later changed in a source; the edit is kept in the history"
+        findings.add(Finding("note", "edit-superseded", "the target", table, key, "", None, message))
+
+
+def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Findings) -> None:
+    piece = reading.piece
+    native_id = piece.native_id if isinstance(piece, Document) else None
+    repaired = False
+    for level, rule, field, message in reading.problems:
+        repaired = repaired or level == "repair"
+        findings.add(Finding(level, rule, snapshot.name, piece.collection, native_id, piece.place, field, message))
+    if reading.record is not None and isinstance(piece, Document):
+        builder.put(piece, reading.record, removed=reading.removed)
+        if repaired:
+            findings.repaired[snapshot.name] += 1
+        return
+    if isinstance(piece, Unreadable):
+        findings.unreadable += 1
+    builder.refuse(piece, [_reason(problem) for problem in reading.problems])
+
+
+def _reason(problem: validate.Problem) -> dict[str, Any]:
+    level, rule, field, message = problem
+    return {"level": level, "rule": rule, "field": field, "message": message}

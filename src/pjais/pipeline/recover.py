@@ -1,0 +1,82 @@
+"""After an interruption: see from the journals what was going on, clean up, and let the next run go on.
+
+A run that was cut off before its cut-over left at most a hidden file, which is removed; its backup, if
+complete and still equal to the sources, is used by the next run.  One that was cut off after the cut-over is
+finished on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from pjais import backup, files, journal, sqlite
+from pjais.errors import BackupFailed
+from pjais.model import Snapshot, SourceRef
+from pjais.pipeline import state
+from pjais.pipeline.place import Place
+
+
+def recover(place: Place) -> Path | None:
+    """Bring interrupted runs to an end; return the folder of the latest one whose backup is complete.
+
+    Called with the data folder held, so no other run is at work.
+    """
+    resumable: Path | None = None
+    for run in state.runs(place.data_dir):
+        events = journal.events(run.folder)
+        if run.state != "interrupted" or "abandoned" in events:
+            continue
+        for leftover in Path(run.target or place.target).parent.glob(f".*.{run.id}.new*"):
+            files.remove(leftover)
+        if _is_in_place(run.id, Path(run.target or place.target)):
+            journal.record(run.folder, "done", code="done", recovered=True)
+        elif "backed-up" in events and Path(run.target or place.target) == place.target:
+            resumable = run.folder
+        elif "backed-up" in events:
+            journal.record(run.folder, "abandoned")
+        else:
+            files.remove_folder(run.folder)
+    return resumable
+
+
+def _is_in_place(run_id: str, target: Path) -> bool:
+    if not target.exists():
+        return False
+    try:
+        with closing(sqlite.open_reader(target)) as db:
+            return sqlite.first(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run_id,)) is not None
+    except sqlite.Error:
+        return False
+
+
+def reusable(folder: Path, refs: Sequence[SourceRef]) -> tuple[Snapshot, ...] | None:
+    """The snapshots of an interrupted run, if they are sound and are what the sources are now."""
+    try:
+        if backup.check(folder):
+            raise BackupFailed("not sound")
+        snapshots = backup.load(folder)
+    except BackupFailed:
+        journal.record(folder, "abandoned")
+        return None
+    same = [snapshot.origin for snapshot in snapshots] == [str(ref.path) for ref in refs] and all(
+        _is_same(snapshot, ref) for snapshot, ref in zip(snapshots, refs, strict=False)
+    )
+    if not same:
+        journal.record(folder, "abandoned")
+        return None
+    return snapshots
+
+
+def _is_same(snapshot: Snapshot, ref: SourceRef) -> bool:
+    copied = {one.original: one for one in snapshot.files if not one.original.endswith("-shm")}
+    there = [path for path in ref.files if path.exists() and not path.name.endswith("-shm")]
+    if len(copied) != len(there):
+        return False
+    for path in there:
+        relative = path.relative_to(ref.root).as_posix() if path.is_relative_to(ref.root) else path.name
+        one = copied.get(relative)
+        if one is None or path.stat().st_size != one.size or files.sha256(path) != one.sha256:
+            return False
+    return True

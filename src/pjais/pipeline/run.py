@@ -1,0 +1,415 @@
+"""A migration from beginning to end, and the plan of one: the only module that knows the order.
+
+    detect -> back up -> read the snapshot -> validate and normalise -> write a new file -> verify -> cut over
+
+Up to the cut-over nothing that the owner sees has changed; after any failure before it, the new file is
+removed and the target is what it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pjais import backup, files, instants, journal, normalise, report, sqlite, switch, verify
+from pjais.discover import Found
+from pjais.errors import (
+    BackupFailed,
+    MigrationFailed,
+    NoSourceFound,
+    NoSpace,
+    PjaisError,
+    SourceDamaged,
+    UsageError,
+    ValidationFailed,
+    VerificationFailed,
+)
+from pjais.model import Counts, Plan, Proof, Report, Snapshot, SourceRef
+from pjais.pipeline import recover, state
+from pjais.pipeline.assemble import Choices, Ids, assemble, origin_of
+from pjais.pipeline.findings import Findings, spooled
+from pjais.pipeline.place import Place, source_bytes
+from pjais.version import __version__
+from pjais.write.sqlite import Builder
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the owner chose.  `on_invalid`: stop or quarantine; `ids`: keep or new."""
+
+    on_invalid: str = "stop"
+    ids: str = "keep"
+    expand_cold: bool = False
+
+
+def _quiet(phase: str, done: int, total: int | None) -> None:
+    """No progress."""
+
+
+def plan(place: Place, options: Options = Options(), progress: Progress = _quiet) -> Plan:
+    """What `migrate` would do.  Writes nothing but a scratch copy that is gone afterwards.
+
+    Raises NoSourceFound, ForeignTarget, SourceInUse.
+    """
+    found = _sources(place)
+    switch.inspect(place.target)
+    began = time.monotonic()
+    findings = Findings()
+    with tempfile.TemporaryDirectory(prefix="pjais-plan-") as scratch:
+        folder = Path(scratch)
+        snapshots = backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
+        if place.target.exists():
+            switch.copy_target(place.target, folder / "new.sqlite")
+        builder = Builder(folder / "new.sqlite", "plan", normalise.rebuild, existing=place.target.exists())
+        with closing(builder):
+            assemble(builder, snapshots, findings, _choices(builder, options), progress)
+            counts = _counts(builder, snapshots, findings)
+    needed, free = _space(place, found.sources)
+    return Plan(
+        tuple(zip(found.sources, counts, strict=True)),
+        str(place.target),
+        dict(findings.rules),
+        findings.shown,
+        needed,
+        free,
+        (time.monotonic() - began) * 1.5,
+        not state.anything_new(place, found.sources, exact=True),
+    )
+
+
+def migrate(place: Place, options: Options = Options(), progress: Progress = _quiet) -> Report:
+    """Bring everything that is new from the sources into the target; do nothing where nothing is new.
+
+    Returns the report (`done`, `quarantined`, `empty`, `already_migrated`).  Raises a PjaisError in every
+    other case; then source and target are as they were, and the error carries the report.
+    """
+    started = journal.now_ms()
+    found = _sources(place)
+    _check_choice(place, options)
+    with _held(place):
+        resumable = recover.recover(place)
+        switch.inspect(place.target)
+        if not state.anything_new(place, found.sources, exact=True):
+            message = "everything in the sources has been migrated before"
+            return _without_run(place, started, "already_migrated", message)
+        needed, free = _space(place, found.sources)
+        if needed > free:
+            raise NoSpace(f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(place.data_dir)])
+        run = _Run(place, options, progress, started)
+        return run.execute(found, resumable)
+
+
+def _sources(place: Place) -> Found:
+    found = place.find()
+    if not found.sources and not (place.target.exists() and not place.sources):
+        where = [str(path) for path in place.sources] or [str(place.data_dir)]
+        passed = [f"{one.path}: {one.reason}" for one in found.passed]
+        raise NoSourceFound("no earlier data was found", where=[*where, *passed])
+    return found
+
+
+def _check_choice(place: Place, options: Options) -> None:
+    if place.target.exists() and switch.inspect(place.target) is not None:
+        with closing(sqlite.open_reader(place.target)) as db:
+            before = sqlite.first(db, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1")
+        if before and before[0] != options.ids:
+            raise UsageError(f"this target was made with --ids {before[0]}; it cannot be mixed with {options.ids}")
+
+
+@contextmanager
+def _held(place: Place) -> Iterator[None]:
+    """Hold the data folder; a folder that cannot be written means that no backup can be made."""
+    try:
+        files.private_folder(place.data_dir)
+        guard = files.only_run(place.data_dir)
+        guard.__enter__()
+    except OSError as error:
+        raise BackupFailed(
+            f"the data folder cannot be written: {error.strerror}", where=[str(place.data_dir)]
+        ) from error
+    try:
+        yield
+    finally:
+        guard.__exit__(None, None, None)
+
+
+def _space(place: Place, refs: tuple[SourceRef, ...]) -> tuple[int, int]:
+    """(bytes needed, bytes free): raw and consistent copies, the new file with its indexes, the old target."""
+    size = source_bytes(refs)
+    held = place.target.stat().st_size if place.target.exists() else 0
+    return 5 * size + 2 * held + (4 << 20), files.free_space(place.data_dir)
+
+
+def _choices(builder: Builder, options: Options) -> Choices:
+    return Choices(Ids(builder.known_ids()) if options.ids == "new" else None, options.expand_cold)
+
+
+def _counts(builder: Builder, snapshots: tuple[Snapshot, ...], findings: Findings) -> tuple[Counts, ...]:
+    return tuple(
+        replace(builder.counts(origin_of(snapshot)), repaired=findings.repaired[snapshot.name])
+        for snapshot in snapshots
+    )
+
+
+def _without_run(place: Place, started: int, code: str, message: str) -> Report:
+    return Report(
+        code, 0, None, place.data_dir, place.target, started, journal.now_ms(), message=message,
+        next_command="pjais verify",
+    )  # fmt: skip
+
+
+class _Run:
+    """One execution of the phases, with its folder, journal and timings."""
+
+    def __init__(self, place: Place, options: Options, progress: Progress, started: int) -> None:
+        self.place = place
+        self.options = options
+        self.progress = progress
+        self.started = started
+        self.id = journal.new_run_id()
+        self.folder = place.backups / self.id
+        self.phases: list[tuple[str, float]] = []
+        self.findings = Findings()
+        self.sources: tuple[dict[str, Any], ...] = ()
+        self.total = Counts()
+        self.proof: Proof | None = None
+        self.new = self._new_file()
+
+    def _new_file(self) -> Path:
+        return self.place.target.with_name(f".{self.place.target.name}.{self.id}.new")
+
+    def execute(self, found: Found, resumable: Path | None) -> Report:
+        """All phases in order; on any failure the target is as it was, and the reason is on record."""
+        snapshots = self._back_up(found, resumable)
+        try:
+            expected_change = self._keep_previous(snapshots)
+            self._build(snapshots, expected_change is not None)
+            self._prove()
+            with self._phase("cut over"):
+                switch.cut_over(self.new, self.place.target, expected_change=expected_change)
+            journal.record(self.folder, "switched")
+        except BaseException as error:
+            self._undo(error)
+        quarantined = self.total.quarantined
+        code = "quarantined" if quarantined else "done" if self.total.read else "empty"
+        final = self._report(code, 1 if quarantined else 0, _verdict(code, self.total))
+        self._write_report(final)
+        journal.record(self.folder, "done", code=code, counts=self.total.as_dict())
+        return final
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        self.progress(name, 0, None)
+        began = time.monotonic()
+        yield
+        self.phases.append((name, time.monotonic() - began))
+
+    def _back_up(self, found: Found, resumable: Path | None) -> tuple[Snapshot, ...]:
+        with self._phase("back up"):
+            if resumable is not None:
+                earlier = recover.reusable(resumable, found.sources)
+                if earlier is not None:
+                    self.id, self.folder = resumable.name, resumable
+                    self.new = self._new_file()
+                    self.findings = Findings(self.folder)
+                    journal.record(self.folder, "resumed")
+                    return earlier
+            try:
+                files.private_folder(self.folder)
+                journal.record(self.folder, "begun", target=str(self.place.target), version=__version__)
+                snapshots = backup.snapshot_all(self.folder, found.sources, at_ms=self.started, progress=self.progress)
+                journal.record(self.folder, "backed-up")
+            except PjaisError as error:
+                journal.record(self.folder, "failed", code=error.code)
+                raise
+            except OSError as error:
+                raise BackupFailed(
+                    f"the backup could not be written: {error.strerror}", where=[str(self.folder)]
+                ) from error
+            self.findings = Findings(self.folder)
+            return snapshots
+
+    def _keep_previous(self, snapshots: tuple[Snapshot, ...]) -> int | None:
+        """A copy of the target as it is, for building on and for going back to; None where there is none."""
+        if not self.place.target.exists():
+            return None
+        previous = self.folder / "previous.sqlite"
+        switch.copy_target(self.place.target, previous)
+        entry = {"stored": previous.name, "size": previous.stat().st_size, "sha256": files.sha256(previous)}
+        backup.write_manifest(self.folder, snapshots, self.started, previous=entry)
+        return switch.last_change(previous)
+
+    def _build(self, snapshots: tuple[Snapshot, ...], existing: bool) -> None:
+        files.remove(self.new)
+        if existing:
+            files.copy_hashed(self.folder / "previous.sqlite", self.new)
+        builder = Builder(self.new, self.id, normalise.rebuild, existing=existing)
+        with closing(builder):
+            with self._phase("read and write"):
+                choices = _choices(builder, self.options)
+                assemble(builder, snapshots, self.findings, choices, self.progress)
+                counts = _counts(builder, snapshots, self.findings)
+                self.findings.close()
+            self.total = sum(counts, Counts())
+            self.sources = tuple(_source_entry(snapshot, one) for snapshot, one in zip(snapshots, counts, strict=True))
+            self._stop_on_errors()
+            with self._phase("index"):
+                builder.finish(self._row(), lambda name: self.progress(name, 0, None))
+        journal.record(self.folder, "built")
+
+    def _row(self) -> dict[str, Any]:
+        """The run as `migration_runs` keeps it."""
+        return {
+            "id": self.id,
+            "started_at": instants.to_text(self.started),
+            "finished_at": instants.to_text(journal.now_ms()),
+            "program_version": __version__,
+            "ids": self.options.ids,
+            "sources": json.dumps(self.sources),
+            "counts": json.dumps(self.total.as_dict()),
+            "options": json.dumps({"expand_cold": self.options.expand_cold}),
+        }
+
+    def _stop_on_errors(self) -> None:
+        errors = self.findings.levels["error"]
+        if not errors or self.options.on_invalid == "quarantine":
+            return
+        where = [
+            f"{one.source}: {one.collection}/{one.native_id or one.place}"
+            + (f", {one.field}" if one.field else "")
+            + f": {one.message} [{one.rule}]"
+            for one in self.findings.first_errors[:20]
+        ]
+        if errors > len(where):
+            where.append(f"... and {errors - len(where)} more; all are in {self.folder / 'report.json'}")
+        readable = self.total.read - self.total.quarantined
+        if self.findings.unreadable:
+            raise SourceDamaged(
+                f"{self.findings.unreadable} pieces cannot be read; {readable} documents can be saved", where=where
+            )
+        raise ValidationFailed(f"{self.total.quarantined} of {self.total.read} documents cannot go in", where=where)
+
+    def _prove(self) -> None:
+        """Every record of the new file against its digest, before anybody sees it."""
+        with self._phase("verify"), closing(sqlite.open_writer(self.new)) as db:
+            rows = verify.compare_rows(db)
+            checks = (*verify.check_file(db), self._balance())
+        self.proof = verify.proof(rows, (*checks, self._sources_untouched()))
+        if not self.proof.passed:
+            raise VerificationFailed(
+                "the new file does not hold what was read; it was not put in place",
+                where=[f"{one.record_type} {one.record_id}: {one.problem}" for one in self.proof.differences[:20]],
+                safe=MigrationFailed.safe_default,
+                next_command="pjais migrate",
+            )
+        journal.record(self.folder, "verified")
+
+    def _balance(self) -> tuple[str, bool, str]:
+        total = self.total
+        line = (
+            f"{total.migrated} migrated + {total.superseded} superseded + {total.removed} removed + "
+            f"{total.quarantined} quarantined = {total.read} read"
+        )
+        return ("balance", total.balanced(), line)
+
+    def _sources_untouched(self) -> tuple[str, bool, str]:
+        """Promise 1, looked at: the sources' bytes against the hashes that were taken of the copies.
+
+        A source that its own app changed meanwhile is no fault of the run; the line says so.
+        """
+        changed = [
+            one["path"]
+            for source in self.sources
+            for one in source["files"]
+            if not one["path"].endswith("-shm")
+            and not (Path(one["path"]).exists() and files.sha256(Path(one["path"])) == one["sha256"])
+        ]
+        if changed:
+            return ("sources unchanged", True, f"changed by their app meanwhile, run again: {', '.join(changed)}")
+        return ("sources unchanged", True, "their bytes hash the same before and after")
+
+    def _undo(self, error: BaseException) -> NoReturn:
+        """Remove the unfinished file, keep the account, and say what happened."""
+        self.findings.close()
+        for suffix in ("", *sqlite.SIDE_FILES):
+            files.remove(Path(f"{self.new}{suffix}"))
+        problem = _as_problem(error, self.place)
+        if problem is None:
+            raise error
+        problem.report = self._report(problem.code, problem.exit_code, problem.what, next_command=problem.next_command)
+        try:
+            self._write_report(problem.report)
+            journal.record(self.folder, "failed", code=problem.code)
+        except OSError:
+            pass  # a full disk: the error itself is what the owner needs to see
+        raise problem from (error if problem is not error else None)
+
+    def _report(self, code: str, exit_code: int, message: str, next_command: str = "pjais verify") -> Report:
+        return Report(
+            code, exit_code, self.id, self.place.data_dir, self.place.target, self.started, journal.now_ms(),
+            self.sources, self.total, dict(self.findings.rules), self.findings.shown, self.findings.total,
+            self.proof, self.folder, tuple(self.phases), next_command, message,
+        )  # fmt: skip
+
+    def _write_report(self, final: Report) -> None:
+        report.write(self.folder, final, spooled(self.folder))
+        files.remove(self.folder / "findings.jsonl")
+
+
+def _source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:
+    root = Path(snapshot.origin)
+    return {
+        "kind": snapshot.kind,
+        "name": snapshot.name,
+        "origin": snapshot.origin,
+        "files": [
+            {
+                "path": str(
+                    root / one.original
+                    if snapshot.dialect == "pjais-files"
+                    else root.with_name(Path(one.original).name)
+                ),
+                "size": one.size,
+                "sha256": one.sha256,
+                "mtime_ns": one.mtime_ns,
+            }
+            for one in snapshot.files
+        ],
+        **counts.as_dict(),
+    }
+
+
+def _verdict(code: str, total: Counts) -> str:
+    if code == "empty":
+        return "the sources were read and hold no documents; an empty target is in place"
+    line = f"all {total.read} documents are accounted for, and every record in the target was verified by digest"
+    if code == "quarantined":
+        return f"{line}; {total.quarantined} could not go in and are kept in quarantine"
+    return line
+
+
+def _as_problem(error: BaseException, place: Place) -> PjaisError | None:
+    """What an exception means to the owner; None for one that is not ours to explain (an interrupt, a bug)."""
+    if isinstance(error, PjaisError):
+        return error
+    full = isinstance(error, sqlite.Full) or (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    )
+    if full:
+        return NoSpace(
+            "the disk became full during the run; nothing was switched",
+            where=[str(place.data_dir)],
+            safe=MigrationFailed.safe_default,
+        )
+    if isinstance(error, sqlite.Error | OSError):
+        return MigrationFailed(f"the new file could not be made: {error}", where=[str(place.target)])
+    return None

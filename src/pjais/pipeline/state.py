@@ -1,0 +1,110 @@
+"""What is known of a data folder without changing it: its runs, its target, and whether anything is new."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import files, instants, journal, sqlite
+from pjais.model import SourceRef
+from pjais.pipeline.place import Place
+from pjais.schema.tables import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run or backup, as its journal tells it.
+
+    `state`: done, failed, interrupted, rolled-back, or backup (made by `backup create`).
+    """
+
+    id: str
+    folder: Path
+    state: str
+    code: str | None
+    started_at: int | None
+    finished_at: int | None
+    target: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as a JSON object."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "code": self.code,
+            "started_at": None if self.started_at is None else instants.to_text(self.started_at),
+            "finished_at": None if self.finished_at is None else instants.to_text(self.finished_at),
+            "target": self.target,
+            "folder": str(self.folder),
+        }
+
+
+def run_state(folder: Path) -> RunState:
+    """The state of the run in a folder."""
+    entries = journal.entries(folder)
+    by_event = {entry.event: entry for entry in entries}
+    begun = by_event.get("begun")
+    state = "interrupted" if begun else "backup"
+    ended = None
+    for event in ("done", "failed", "abandoned", "rolled-back"):
+        if event in by_event:
+            ended = by_event[event]
+            state = {"abandoned": "interrupted"}.get(event, event)
+    code = ended.details.get("code") if ended else None
+    target = begun.details.get("target") if begun else None
+    return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target)
+
+
+def runs(data_dir: Path) -> tuple[RunState, ...]:
+    """All runs of a data folder, oldest first."""
+    return tuple(run_state(folder) for folder in journal.run_folders(data_dir))
+
+
+def known_sources(target: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The files of every migrated source when it was last read: (kind, origin) -> files."""
+    with closing(sqlite.open_reader(target)) as db:
+        found = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY started_at, id")
+    known = {}
+    for (text,) in found:
+        for source in json.loads(text):
+            known[source["kind"], source["origin"]] = source["files"]
+    return known
+
+
+def is_new(ref: SourceRef, known: dict[tuple[str, str], list[dict[str, Any]]], *, exact: bool) -> bool:
+    """Whether a source differs from what was last migrated from it.
+
+    By size and time of change; with `exact`, files whose times differ or not are compared by their SHA-256.
+    """
+    recorded = known.get((ref.kind, str(ref.path)))
+    if recorded is None:
+        return True
+    before = {entry["path"]: entry for entry in recorded if not entry["path"].endswith("-shm")}
+    now = {str(path) for path in ref.files if not path.name.endswith("-shm") and path.exists()}
+    if before.keys() != now:
+        return True
+    for path, entry in before.items():
+        status = Path(path).stat()
+        if status.st_size != entry["size"]:
+            return True
+        if (exact or status.st_mtime_ns != entry["mtime_ns"]) and files.sha256(Path(path)) != entry["sha256"]:
+            return True
+    return False
+
+
+def anything_new(place: Place, refs: Sequence[SourceRef], *, exact: bool) -> bool:
+    """Whether a migration would have anything to do."""
+    if not place.target.exists():
+        return bool(refs)
+    known = known_sources(place.target)
+    return any(is_new(ref, known, exact=exact) for ref in refs)
+
+
+def record_counts(target: Path) -> dict[str, int]:
+    """How many records each table of the target holds."""
+    with closing(sqlite.open_reader(target)) as db:
+        return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}

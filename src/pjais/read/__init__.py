@@ -1,0 +1,35 @@
+"""From a snapshot to documents, lazily: one module for each way in which bytes lie on disk.
+
+Every reader is a function `(Snapshot) -> Iterator[Document | Unreadable]`.  It yields what is there exactly
+as stored, in an order that the same bytes always give, and never stops at a bad piece: that becomes an
+`Unreadable` with its place and raw bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pjais.model import Document, Snapshot, Unreadable
+from pjais.read import jsonfiles, tables
+
+Reader = Callable[[Snapshot], Iterator[Document | Unreadable]]
+
+READERS: dict[str, Reader] = {
+    "livestore-db": tables.read,
+    "pjais-flat": tables.read,
+    "pjais-drizzle": tables.read,
+    "pjais": tables.read,
+    "pjais-export": jsonfiles.read_export,
+    "json": jsonfiles.read_export,
+    "rxdb-export": jsonfiles.read_export,
+    "rxdb-dump": jsonfiles.read_dump,
+    "pjais-files": jsonfiles.read_folder,
+}
+"""The reader of each dialect."""
+
+
+def read(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
+    """All documents of a snapshot, in reading order."""
+    if snapshot.damage is not None:
+        return jsonfiles.read_damaged(snapshot)
+    return READERS[snapshot.dialect](snapshot)

@@ -1,0 +1,169 @@
+"""JSON sources: one file of collections, RxDB's dump of a database, or a folder with one file per record.
+
+Formats: data.json and the guide's export (formats/pjais.md §1.3, §1.9), exportJSON (formats/rxdb.md §7), our
+own export, and the app's persona, memory and plugin files (formats/pjais.md §1.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pjais.model import Document, Snapshot, Unreadable
+from pjais.read.jsonstream import Broken, JsonStream, Malformed, Value
+
+ENVELOPE = frozenset(
+    {"version", "exportedAt", "metadata", "name", "instanceToken", "schemaHash", "passwordHash", "format"}
+)
+"""Top-level members that describe the export itself and are no document of anybody's."""
+
+KNOWN = frozenset({"personas", "memories", "memoryEntities", "memory_entities", "conversations", "plugins"})
+"""Collections that must be arrays; anything else under these names is broken."""
+
+LOOSE = "$loose"
+"""The collection of top-level members that are neither an array nor part of the envelope."""
+
+_RAW_LIMIT = 8 << 20
+
+
+def read_export(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
+    """A file of named arrays (`personas`, `memories`, ...) or one plain array of records."""
+    with JsonStream(snapshot.path) as stream:
+        try:
+            if stream.peek() == "[":
+                yield from _documents(stream, None)
+            else:
+                yield from _members(stream)
+        except Malformed as error:
+            yield from _rest(stream, str(error))
+        else:
+            yield from _rest(stream, "text after the end of the JSON value")
+
+
+def read_dump(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
+    """RxDB's exportJSON of a database (`collections: [{name, docs}]`) or of one collection (`name, docs`)."""
+    with JsonStream(snapshot.path) as stream:
+        try:
+            yield from _dump_object(stream)
+        except Malformed as error:
+            yield from _rest(stream, str(error))
+        else:
+            yield from _rest(stream, "text after the end of the JSON value")
+
+
+def read_folder(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
+    """The app's own folders: `personas/*.json`, `memory/*.json`, `plugins/*/*.json`, one record a file."""
+    for file in snapshot.files:
+        relative = Path(file.original)
+        collection = {"personas": "personas", "memory": "memories"}.get(relative.parts[-2])
+        if collection is None:
+            collection = "plugins" if relative.name == "plugin.json" else "plugin_manifests"
+        native_id = relative.stem if collection in ("personas", "memories") else relative.parent.name
+        with JsonStream(snapshot.folder / file.stored) as stream:
+            item = stream.value()
+            tail = None if isinstance(item, Broken) else stream.rest("text after the end of the JSON value")
+        if isinstance(item, Value) and tail is None:
+            yield _document(collection, item, native_id)._replace(place=file.original)
+        else:
+            raw = (snapshot.folder / file.stored).read_bytes()[:_RAW_LIMIT]
+            reason = item.reason if isinstance(item, Broken) else "text after the end of the JSON value"
+            yield Unreadable(collection, file.original, raw, f"not JSON: {reason}")
+
+
+def read_damaged(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
+    """A file whose content is not what its name says: one unreadable piece."""
+    with snapshot.path.open("rb") as file:
+        raw = file.read(_RAW_LIMIT)
+        whole = not file.read(1)
+    reason = snapshot.damage or "not readable"
+    yield Unreadable("$file", "byte 0", raw, reason if whole else f"{reason}; its first 8 MiB are kept here")
+
+
+def _members(stream: JsonStream) -> Iterator[Document | Unreadable]:
+    loose: dict[str, Any] = {}
+    for key in stream.members():
+        if stream.peek() == "[":
+            yield from _documents(stream, key)
+            continue
+        item = stream.value()
+        if isinstance(item, Broken):
+            yield _unreadable(key, item)
+        elif key in KNOWN:
+            raw = repr(item.value).encode("utf-8", "replace")[:_RAW_LIMIT]
+            yield Unreadable(key, f"byte {item.place}", raw, "not a list of records")
+        elif key not in ENVELOPE:
+            loose[key] = item.value
+    for key, value in loose.items():
+        document = value if isinstance(value, dict) else {"$value": value}
+        yield Document(LOOSE, key, "top level", document)
+
+
+def _documents(stream: JsonStream, key: str | None) -> Iterator[Document | Unreadable]:
+    for item in stream.items():
+        if isinstance(item, Broken):
+            yield _unreadable(key or "$file", item)
+        else:
+            yield _document(key or collection_of(item.value), item)
+
+
+def _dump_object(stream: JsonStream) -> Iterator[Document | Unreadable]:
+    name: str | None = None
+    waiting: list[Document | Unreadable] = []
+    for key in stream.members():
+        if key == "collections" and stream.peek() == "[":
+            for _ in stream.elements():
+                yield from _dump_object(stream)
+        elif key == "docs" and stream.peek() == "[":
+            documents = _documents(stream, name or "$unnamed")
+            if name is None:
+                waiting.extend(documents)
+            else:
+                yield from documents
+        else:
+            item = stream.value()
+            if isinstance(item, Broken):
+                yield _unreadable(key, item)
+            elif key == "name":
+                name = str(item.value)
+    for document in waiting:
+        yield document._replace(collection=name or "$unnamed")
+
+
+def collection_of(value: Any) -> str:
+    """What a record of an unnamed list is, by the keys that only one kind of record has."""
+    keys = value.keys() if isinstance(value, dict) else {}.keys()
+    if "messages" in keys:
+        return "conversations"
+    if "personaId" in keys or "persona_id" in keys:
+        return "memories"
+    if keys & {"personality", "personalityProfile", "memoryConfiguration", "privacySettings"}:
+        return "personas"
+    return "records"
+
+
+def _document(collection: str, item: Value, native_id: str | None = None) -> Document:
+    value = item.value
+    found = value.get("id") if isinstance(value, dict) else None
+    if isinstance(found, str) or type(found) is int:
+        native_id = str(found)
+    notes = ("invalid-utf8",) if item.bad_bytes else ()
+    return Document(collection, native_id, f"byte {item.place}", value, item.text, notes)
+
+
+def _unreadable(collection: str, item: Broken) -> Unreadable:
+    raw, reason = item.raw, f"not JSON: {item.reason}"
+    if len(raw) > _RAW_LIMIT:
+        raw, reason = (
+            raw[:_RAW_LIMIT],
+            f"{reason}; {len(item.raw)} bytes, of which the first 8 MiB are kept here",
+        )
+    return Unreadable(collection, f"byte {item.place}", raw, reason)
+
+
+def _rest(stream: JsonStream, reason: str) -> Iterator[Unreadable]:
+    rest = stream.rest(reason)
+    if rest is not None:
+        yield _unreadable("$file", rest)
+    elif reason != "text after the end of the JSON value":
+        yield Unreadable("$file", f"byte {stream.place}", b"", f"not JSON: {reason}")

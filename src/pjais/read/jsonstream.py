@@ -1,0 +1,261 @@
+"""A JSON file as a stream of values, in memory that does not grow with the file.
+
+A window of the file's text slides along; the C decoder of the standard library reads one array element or one
+member at a time out of it.  The decoder accepts what JavaScript programs leave (NaN, lone surrogate escapes)
+and keeps integers of any size.  What it cannot read is found again by counting brackets, so that one broken
+element costs only itself; a file cut in the middle costs only its last piece.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple
+
+_WINDOW = 1 << 20
+_SPACE = re.compile(r"[ \t\n\r]*")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|"', re.DOTALL)
+_SCALAR_END = re.compile(r"[,\]}\s]")
+_BAD_BYTE = re.compile("[\udc80-\udcff]")
+
+
+class Malformed(Exception):
+    """The text at this place is not JSON."""
+
+
+class Value(NamedTuple):
+    """One decoded value with the byte where it begins.
+
+    `text` is its JSON text where a key occurs twice in one object; `bad_bytes` tells that it holds bytes
+    that are not UTF-8 (each kept as U+DC80-U+DCFF).
+    """
+
+    value: Any
+    place: int
+    text: str | None = None
+    bad_bytes: bool = False
+
+
+class Broken(NamedTuple):
+    """A piece that cannot be decoded, as raw bytes."""
+
+    raw: bytes
+    place: int
+    reason: str
+
+
+class JsonStream:
+    """A cursor over one JSON file.  Use as a context manager; every method moves forward only."""
+
+    def __init__(self, path: Path, window: int = _WINDOW) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._window = window
+        self._text = ""
+        self._at = 0
+        self._mark = (0, 0)
+        self._pending = b""
+        self._ended = False
+        self._doubled = False
+        self._decode = json.JSONDecoder(object_pairs_hook=self._object).raw_decode
+        if (head := self._file.read(3)) != b"\xef\xbb\xbf":
+            self._file.seek(0)
+        else:
+            self._mark = (0, len(head))
+
+    def __enter__(self) -> JsonStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def peek(self) -> str:
+        """The next character that is not white space, or '' at the end; the cursor stays before it."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def expect(self, character: str) -> None:
+        """Step over one character.  Raises Malformed if another one is there."""
+        found = self.peek()
+        if found != character:
+            raise Malformed(f"{character!r} expected at byte {self.place}, found {found or 'the end'!r}")
+        self._at += 1
+
+    @property
+    def place(self) -> int:
+        """The byte offset of the cursor; counted on from where it was last asked."""
+        index, byte = self._mark
+        if index != self._at:
+            byte += _byte_length(self._text[index : self._at])
+            self._mark = (self._at, byte)
+        return byte
+
+    def members(self) -> Iterator[str]:
+        """The keys of the object at the cursor; the caller consumes each value before the next key."""
+        self.expect("{")
+        if self.peek() == "}":
+            self._at += 1
+            return
+        while True:
+            if self.peek() != '"':
+                raise Malformed(f"a key expected at byte {self.place}")
+            key = self.value()
+            if isinstance(key, Broken):
+                raise Malformed(f"a broken key at byte {key.place}")
+            self.expect(":")
+            yield key.value
+            if self.peek() == "}":
+                self._at += 1
+                return
+            self.expect(",")
+
+    def items(self) -> Iterator[Value | Broken]:
+        """The elements of the array at the cursor.  Stops after a Broken that reaches to the end."""
+        self.expect("[")
+        if self.peek() == "]":
+            self._at += 1
+            return
+        while True:
+            item = self.value()
+            yield item
+            after = self.peek()
+            if after == "]":
+                self._at += 1
+                return
+            if after == "" and isinstance(item, Broken):
+                raise Malformed("the file ends inside an array")
+            self.expect(",")
+
+    def elements(self) -> Iterator[None]:
+        """Like `items`, but the caller consumes each element itself."""
+        self.expect("[")
+        if self.peek() == "]":
+            self._at += 1
+            return
+        while True:
+            yield
+            if self.peek() == "]":
+                self._at += 1
+                return
+            self.expect(",")
+
+    def value(self) -> Value | Broken:
+        """Decode the value at the cursor, or pass over it as Broken."""
+        self.peek()
+        self._slide()
+        while True:
+            self._doubled = False
+            try:
+                value, end = self._decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if self._might_be_cut(error) and self._more():
+                    continue
+                return self._skip(error.msg)
+            except RecursionError:
+                return self._skip("nested too deeply")
+            if end == len(self._text) and self._more():
+                continue
+            return self._found(value, end)
+
+    def rest(self, reason: str) -> Broken | None:
+        """Everything from the cursor to the end, as one broken piece; None if only white space is left."""
+        if self.peek() == "":
+            return None
+        place = self.place
+        while self._more():
+            pass
+        raw = _encode(self._text[self._at :])
+        self._at = len(self._text)
+        return Broken(raw, place, reason)
+
+    def _found(self, value: Any, end: int) -> Value:
+        place = self.place
+        start, self._at = self._at, end
+        bad_bytes = not self._text.isascii() and _BAD_BYTE.search(self._text, start, end) is not None
+        text = self._text[start:end] if self._doubled else None
+        return Value(value, place, text, bad_bytes)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            self._doubled = True
+        return made
+
+    def _might_be_cut(self, error: json.JSONDecodeError) -> bool:
+        """Whether reading on could turn this error into a value."""
+        return error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - 16
+
+    def _skip(self, reason: str) -> Broken:
+        """Pass over one unreadable value by counting brackets outside of strings."""
+        place = self.place
+        while (end := self._end_of_value()) is None:
+            if not self._more():
+                end = len(self._text)
+                break
+        raw = _encode(self._text[self._at : end])
+        self._at = end
+        return Broken(raw, place, reason)
+
+    def _end_of_value(self) -> int | None:
+        depth = 0
+        if self._text[self._at : self._at + 1] not in ("{", "[", '"'):
+            found = _SCALAR_END.search(self._text, self._at)
+            return found.start() if found else None
+        for token in _TOKEN.finditer(self._text, self._at):
+            mark = token[0]
+            if mark == '"':
+                return None
+            if mark in "[{":
+                depth += 1
+            elif mark in "]}":
+                depth -= 1
+            if depth <= 0:
+                return token.end()
+        return None
+
+    def _slide(self) -> None:
+        """Drop the text that lies behind the cursor, once it is the larger half of the window."""
+        if self._at * 2 > len(self._text):
+            self._mark = (0, self.place)
+            self._text = self._text[self._at :]
+            self._at = 0
+
+    def _more(self) -> bool:
+        """Read on; the window doubles while one value does not fit in it."""
+        if self._ended:
+            return False
+        chunk = self._file.read(max(self._window, len(self._text)))
+        self._ended = not chunk
+        data = self._pending + chunk
+        cut = 0 if self._ended else _unfinished(data)
+        self._pending = data[len(data) - cut :]
+        self._text += data[: len(data) - cut].decode("utf-8", "surrogateescape")
+        return not self._ended or bool(data)
+
+
+def _unfinished(data: bytes) -> int:
+    """How many bytes at the end begin a UTF-8 character that the next chunk completes."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        need = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
+        return back if need > back else 0
+    return 0
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _byte_length(text: str) -> int:
+    return len(text) if text.isascii() else len(_encode(text))

@@ -1,0 +1,76 @@
+"""What every code means and what to do: errors, outcomes and the rules of findings.
+
+`pjais explain CODE` and the generated table in the docs both read this.
+"""
+
+from __future__ import annotations
+
+from pjais.errors import all_errors
+
+OUTCOMES = {
+    "done": "The migration is done; every record was verified by digest.  Next: pjais verify, whenever you like.",
+    "already_migrated": "Nothing to do: everything in the sources has been migrated before.",
+    "empty": "The sources are there, were read, and hold no documents.  An empty target is in place.",
+    "quarantined": "Done, and some documents could not go in.  They are kept whole, with the reasons.  "
+    "Next: pjais quarantine list",
+}
+
+RULES = {
+    "absent-text": "A text that the target needs was absent; it is stored as empty, the absence is kept.",
+    "content-cold": "The content is in the app's compressed cold form, carried as it is; --expand-cold expands it.",
+    "content-encrypted": "The content was encrypted by the app with a key of that machine; it is carried as it is.",
+    "content-not-json": "The content should be JSON and is not; it is kept as text.",
+    "count-fraction": "A counter had a fraction; it is cut off, the original is kept.",
+    "date-empty": "An empty date; it becomes null, the original is kept.",
+    "date-form": "A date in another form or zone; it is brought to UTC, the original is kept.",
+    "date-fraction": "A date with a fraction of a millisecond; it is cut off, the original is kept.",
+    "date-lost": "A date that the app had lost when it wrote it (an empty object); it becomes null.",
+    "date-unknown": "The text CURRENT_TIMESTAMP in place of a date: the time is unknown; it becomes null.",
+    "date-unreadable": "Not a date; it becomes null, the original is kept.",
+    "edit-superseded": "Edited in the target, later changed in a source: the later counts, the edit is in the history.",
+    "embedding-mix": "Embeddings of different lengths carry one model name; all are kept.",
+    "embedding-unreadable": "An embedding that is no list of numbers becomes null; the original is kept.",
+    "id-number": "An id written as a number; it becomes text.",
+    "id-returned": "The app's own migrator had given the memory a new id; its first one is back.",
+    "json-as-text": "A list or object that was written as text; it is read, the original is kept.",
+    "key-twice": "A key occurs twice in one JSON object; the last one counts, as for every JSON reader, and the raw "
+    "text is kept.",
+    "likely-twins": "Personas of the same name.  Nothing is merged on likeness; look at them yourself.",
+    "list-as-text": "A plain text where a list belongs; it becomes a list of one.",
+    "list-unreadable": "An empty text where a list belongs; it becomes an empty list.",
+    "no-id": "A record without a usable id means nothing to the records around it; it is refused.",
+    "not-a-list": "A collection that is no list; it is refused as a whole.",
+    "not-an-object": "Not an object where one belongs; carried as $value, or refused if it was a record.",
+    "not-finite": "NaN or infinity where a number belongs; the default is used, the original is kept.",
+    "not-json": "An empty text where JSON belongs; it becomes null, the original is kept.",
+    "not-text": "A number or bytes where text belongs; its text is used, the original is kept.",
+    "number-as-text": "A number written as text; it is read.",
+    "number-too-large": "An integer beyond 64 bits; stored as a float, the original is kept.",
+    "orphan": "The record refers to one that does not exist.  If that one was refused too, mend it first.",
+    "out-of-range": "A value outside its range (importance is 0-100); it is kept as it is.",
+    "several-active": "More than one persona is active.  All stay so; activating one deactivates the others.",
+    "tag-not-text": "A tag that is no text; its JSON text is used.",
+    "text-not-unicode": "Text that is not valid Unicode; shown with U+FFFD, the original is kept.",
+    "too-deep": "Nested too deeply to be read or stored; it is refused.",
+    "truth-form": "A truth value in another form ('true', '1'); it is read.",
+    "unreadable": "A piece of the source that cannot be read; it is kept as raw bytes, with its place.",
+    "unsound-file": "SQLite's integrity check failed; the file was read page by page.",
+    "wrong-type": "A value of a type that no rule can read; the record is refused.",
+}
+"""Every rule of a finding: what was seen and what was done."""
+
+
+def explain(code: str) -> str | None:
+    """What a code means and what to do; None for a code that does not exist."""
+    for error in all_errors():
+        if error.code.lower() == code.lower():
+            first = (error.__doc__ or "").strip().split("\n")[0]
+            return (
+                f"{error.code} (exit code {error.exit_code})\n{first}\n{error.safe_default}\nNext: {error.next_default}"
+            )
+    return OUTCOMES.get(code.lower()) or RULES.get(code.lower())
+
+
+def all_codes() -> tuple[str, ...]:
+    """Every code that `explain` knows."""
+    return (*(error.code for error in all_errors()), *OUTCOMES, *RULES)

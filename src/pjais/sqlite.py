@@ -1,0 +1,153 @@
+"""The only module that opens SQLite.
+
+A live source is never opened: callers pass copies, or name a file that needs no recovery and is opened
+immutable (no lock taken, nothing written beside it).  Our own files are private (0600).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import apsw
+
+MAGIC = b"SQLite format 3\x00"
+"""The first 16 bytes of every SQLite file (SQLite file format, §1.3.1)."""
+
+SIDE_FILES = ("-wal", "-shm", "-journal")
+"""What may lie beside a SQLite file and belongs to it."""
+
+Connection = apsw.Connection
+Error = apsw.Error
+ConstraintError = apsw.ConstraintError
+Corrupt = (apsw.CorruptError, apsw.NotADBError)
+Busy = (apsw.BusyError, apsw.LockedError)
+Full = apsw.FullError
+
+
+def open_frozen(path: Path) -> Connection:
+    """Open a file that nobody writes: no lock, no side files, no recovery.  Only for copies and closed files."""
+    uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def open_reader(path: Path, *, wait_ms: int = 5000) -> Connection:
+    """Open one of our own stores for reading, beside other readers and a writer."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(wait_ms)
+    return connection
+
+
+def open_writer(path: Path, *, wait_ms: int = 5000) -> Connection:
+    """Open one of our own stores for reading and writing; foreign keys are enforced."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(wait_ms)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def create(path: Path) -> Connection:
+    """Create a new, private file for a bulk load; it must not exist yet.
+
+    Journal in memory and no sync: until the cut-over the file is nobody's, and it is synced as a whole then.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    connection = apsw.Connection(str(path))
+    bulk(connection)
+    return connection
+
+
+def bulk(connection: Connection) -> None:
+    """Set a connection up for filling a file that is not yet in place."""
+    connection.execute(
+        "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
+        "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF"
+    )
+
+
+def is_sqlite(path: Path) -> bool:
+    """Whether a file begins like a SQLite file."""
+    with path.open("rb") as file:
+        return file.read(16) == MAGIC
+
+
+def needs_recovery(path: Path) -> bool:
+    """Whether the file is only whole together with its WAL or its rollback journal."""
+    return any(
+        (side := Path(f"{path}{suffix}")).exists() and side.stat().st_size > 0 for suffix in ("-wal", "-journal")
+    )
+
+
+def copy_database(source: Path, destination: Path) -> None:
+    """A consistent copy by SQLite's backup API, as one plain file without side files.
+
+    `source` is opened for writing, since recovering a WAL or a journal writes: it must be a copy of ours.
+    """
+    os.close(os.open(destination, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with closing(apsw.Connection(str(source))) as origin, closing(apsw.Connection(str(destination))) as copy:
+        copy_into(origin, copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def copy_into(origin: Connection, copy: Connection) -> None:
+    """Copy every page of one open database into another, in one step."""
+    with copy.backup("main", origin, "main") as backup:
+        while not backup.done:
+            backup.step(-1)
+
+
+def problems(connection: Connection, limit: int = 20) -> list[str]:
+    """What `PRAGMA integrity_check` finds; empty for a sound file."""
+    try:
+        found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({limit})")]
+    except (*Corrupt, apsw.IOError) as error:
+        return [str(error)]
+    return [] if found == ["ok"] else found
+
+
+def pragma_int(connection: Connection, name: str) -> int:
+    """The value of an integer pragma."""
+    return int(value(connection, f"PRAGMA {name}") or 0)
+
+
+def fetch(db: Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    return db.execute(sql, tuple(values)).fetchall()
+
+
+def each(db: Connection, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, one by one."""
+    yield from db.execute(sql, tuple(values))
+
+
+def first(db: Connection, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+    """The first row of a query, if there is one; the statement is done with at once."""
+    found = db.execute(sql, tuple(values)).fetchall()
+    return found[0] if found else None
+
+
+def value(db: Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    """The first column of the first row, or None."""
+    row = first(db, sql, values)
+    return None if row is None else row[0]
+
+
+def pairs(db: Connection, sql: str, values: Sequence[Any] = ()) -> dict[Any, Any]:
+    """A query of two columns as a dict."""
+    return dict(fetch(db, sql, values))
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Begin a write transaction; commit at the end, roll back on any error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,107 @@
+"""The cut-over: the new file takes the old one's place, in one rename; and the way back.
+
+While the rename happens, the old target is held exclusively and has no WAL, so that no side file of the old
+one can ever be applied to the new one.  If the old target was written to since the new one was begun, the
+cut-over is refused: nothing that somebody just wrote may vanish.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from pjais import files, sqlite
+from pjais.errors import ForeignTarget, MigrationFailed
+from pjais.schema.tables import APPLICATION_ID, SCHEMA_VERSION
+
+
+def inspect(target: Path) -> int | None:
+    """The schema version of the target, None where there is no file.
+
+    Raises ForeignTarget for a file that is not ours, is newer than this program, or cannot be opened.
+    """
+    if not target.exists():
+        return None
+    if target.is_dir() or not files.is_plain_file(target):
+        raise ForeignTarget("the target is not a file", where=[str(target)])
+    try:
+        if target.stat().st_size == 0 or not sqlite.is_sqlite(target):
+            raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
+        with closing(sqlite.open_reader(target)) as db:
+            application = sqlite.pragma_int(db, "application_id")
+            version = sqlite.pragma_int(db, "user_version")
+    except (sqlite.Error, OSError) as error:
+        raise ForeignTarget(f"the target cannot be opened: {error}", where=[str(target)]) from error
+    if application != APPLICATION_ID:
+        raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
+    if version > SCHEMA_VERSION:
+        raise ForeignTarget(
+            f"the target was written by a newer pjais (schema {version}, this program knows {SCHEMA_VERSION})",
+            where=[str(target)],
+            next_command="pip install --upgrade pjais",
+        )
+    return version
+
+
+def last_change(target: Path) -> int:
+    """The number of the last entry in the target's history."""
+    with closing(sqlite.open_reader(target)) as db:
+        return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
+
+
+def copy_target(target: Path, destination: Path) -> None:
+    """A consistent copy of the target as it is now, WAL included, synced."""
+    files.private_folder(destination.parent)
+    files.remove(destination)
+    sqlite.copy_database(target, destination)
+    files.sync_file(destination)
+
+
+def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
+    """Put `new` in the place of `target`.  The last step of a run; before it, nothing is visible.
+
+    `expected_change` is `last_change` of the old target when the run began, None where there was none.
+    Raises MigrationFailed if the old target is open elsewhere or was written to meanwhile.
+    """
+    files.sync_file(new)
+    if not target.exists():
+        files.replace(new, target)
+    else:
+        _replace_held(new, target, expected_change)
+    _settle(target)
+
+
+def _replace_held(new: Path, target: Path, expected_change: int | None) -> None:
+    try:
+        with closing(sqlite.open_writer(target, wait_ms=3000)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            mode = sqlite.value(db, "PRAGMA journal_mode = DELETE")
+            if mode != "delete":
+                raise sqlite.Busy[0]("journal mode")
+            db.execute("BEGIN EXCLUSIVE")
+            now = int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
+            if expected_change is not None and now != expected_change:
+                raise MigrationFailed("the target was written to during the run; nothing was switched")
+            files.replace(new, target)
+            db.execute("ROLLBACK")
+    except sqlite.Busy as error:
+        raise MigrationFailed(
+            "the target is open in another program",
+            where=[str(target)],
+            next_command="close it, then: pjais migrate",
+        ) from error
+
+
+def _settle(target: Path) -> None:
+    """WAL once in place; the file is whole without it, should this not be reached."""
+    with closing(sqlite.open_writer(target)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+
+
+def remove_target(target: Path, keep: Path) -> None:
+    """Take the target away; its content stays in `keep`, which holds a copy of it."""
+    if not keep.is_file():
+        raise MigrationFailed("the target's copy is missing; it stays in its place", where=[str(keep)])
+    for suffix in ("", *sqlite.SIDE_FILES):
+        files.remove(Path(f"{target}{suffix}"))
+    files.sync_folder(target.parent)

@@ -1,0 +1,234 @@
+"""The proof: every record of the target against the account of what was migrated, by digest (promise 6).
+
+Three comparisons, all complete, none by count alone:
+
+1. the file: SQLite's own integrity check, foreign keys, and the search index against its table;
+2. every row of the target against the digest in `migration_records`; a row that differs is walked back
+   through `changes`, and only if that does not lead to the migrated record is it a difference;
+3. every document of the snapshot, normalised anew by the caller, against the same account.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from pjais import canonical, sqlite
+from pjais.model import Difference, Proof, Record
+from pjais.schema import rows
+from pjais.schema.tables import TABLES, Table
+
+_SHOWN = 200
+
+
+class Expected(NamedTuple):
+    """What one document of the snapshot must have become; `record` is None where it could not go in."""
+
+    collection: str
+    native_id: str | None
+    place: str
+    record: Record | None
+
+
+class Rows(NamedTuple):
+    """The outcome of comparing the target's rows with the account."""
+
+    records: int
+    edited: int
+    added: int
+    removed: int
+    suspects: dict[tuple[str, str], dict[str, Any] | None]
+    """Rows that nothing explains, walked back as far as the history goes; None for a row that is gone."""
+
+
+def check_file(db: sqlite.Connection) -> tuple[tuple[str, bool, str], ...]:
+    """SQLite's own checks: (what, whether it holds, one line)."""
+    problems = sqlite.problems(db)
+    orphans = [] if problems else sqlite.fetch(db, "PRAGMA foreign_key_check")
+    checks = [
+        ("integrity", not problems, "; ".join(problems) or "every page is sound"),
+        ("foreign keys", not orphans, f"{len(orphans)} broken" if orphans else "every reference resolves"),
+    ]
+    try:
+        db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)")
+        checks.append(("search index", True, "agrees with the memories"))
+    except sqlite.Error as error:
+        checks.append(("search index", False, str(error)))
+    return tuple(checks)
+
+
+def compare_rows(db: sqlite.Connection) -> Rows:
+    """Every row of every table of records against `migration_records`."""
+    records = edited = added = removed = 0
+    suspects: dict[tuple[str, str], dict[str, Any] | None] = {}
+    marks = sqlite.pairs(db, "SELECT id, changes_seq FROM migration_runs")
+    for table in TABLES:
+        for row, key, digest, run_id in _rows_with_account(db, table):
+            records += 1
+            if digest is not None and canonical.digest(row) == digest:
+                continue
+            before = _walked_back(db, table, key, dict(zip(table.column_names, row, strict=True)), marks.get(run_id, 0))
+            if digest is None:
+                if before is None:
+                    added += 1
+                else:
+                    suspects[table.name, key] = before
+            elif before is not None and canonical.digest(_row(table, before)) == digest:
+                edited += 1
+            else:
+                suspects[table.name, key] = before or {}
+        for key, digest, run_id in _accounts_without_row(db, table):
+            before = _walked_back(db, table, key, None, marks.get(run_id, 0))
+            if before is not None and canonical.digest(_row(table, before)) == digest:
+                removed += 1
+            else:
+                suspects[table.name, key] = None
+    return Rows(records, edited, added, removed, suspects)
+
+
+def _key_sql(table: Table, alias: str) -> str:
+    parts = [f"{alias}.{name}" for name in table.key]
+    return parts[0] if len(parts) == 1 else f"json_array({', '.join(parts)})"
+
+
+def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[rows.Row, str, bytes | None, str]]:
+    columns = ", ".join(f"t.{name}" for name in table.column_names)
+    key = _key_sql(table, "t")
+    width = len(table.columns)
+    for row in sqlite.each(
+        db,
+        f"SELECT {columns}, {key}, r.digest, r.run_id FROM {table.name} AS t LEFT JOIN migration_records AS r "
+        f"ON r.record_type = '{table.name}' AND r.record_id = {key} AND r.outcome = 'migrated'",
+    ):
+        yield row[:width], row[width], row[width + 1], row[width + 2]
+
+
+def _accounts_without_row(db: sqlite.Connection, table: Table) -> list[tuple[str, bytes, str]]:
+    return sqlite.fetch(
+        db,
+        "SELECT record_id, digest, run_id FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
+        f"AND NOT EXISTS (SELECT 1 FROM {table.name} AS t WHERE {_key_sql(table, 't')} = r.record_id)",
+        (table.name,),
+    )
+
+
+def _row(table: Table, values: dict[str, Any]) -> rows.Row:
+    return tuple([values.get(name) for name in table.column_names])
+
+
+def _walked_back(
+    db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None, mark: int
+) -> dict[str, Any] | None:
+    """A row as it was when `changes` stood at `mark`; None where it was not there."""
+    for op, before in sqlite.each(
+        db,
+        "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? AND seq > ? ORDER BY seq DESC",
+        (table.name, key, mark),
+    ):
+        values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
+    return values
+
+
+def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
+    """A history image with the values as the columns held them."""
+    return {
+        name: bytes.fromhex(value["$hex"]) if isinstance(value, dict) and "$hex" in value else value
+        for name, value in image.items()
+        if name in table.column_names
+    }
+
+
+def compare_documents(
+    db: sqlite.Connection, run_id: str, kind: str, source: str, expected: Iterable[Expected], found: Rows
+) -> tuple[int, list[Difference]]:
+    """Every document of one source's snapshot against the account; returns how many, and what differs."""
+    account = db.execute(
+        "SELECT collection, native_id, place, record_type, record_id, digest, outcome, seq FROM migration_records "
+        "WHERE run_id = ? AND source_path = ? AND source_kind = ? ORDER BY seq",
+        (run_id, source, kind),
+    )
+    differences: list[Difference] = []
+    documents = 0
+    for wanted, entry in zip_longest(expected, account):
+        documents += wanted is not None
+        if wanted is None or entry is None:
+            name = str(entry[4] or entry[1]) if wanted is None else str(wanted.native_id)
+            problem = (
+                "accounted for, but not in the backup" if wanted is None else "in the backup, but not accounted for"
+            )
+            differences.append(Difference(source, name, None, problem))
+            continue
+        differences += _compare_one(db, wanted, entry, found)
+    return documents, differences
+
+
+def _compare_one(db: sqlite.Connection, wanted: Expected, entry: tuple[Any, ...], found: Rows) -> list[Difference]:
+    collection, native_id, place, record_type, record_id, digest, outcome, seq = entry
+    here = (wanted.collection, wanted.native_id, wanted.place)
+    if here != (collection, native_id, place):
+        name = f"{wanted.collection}/{wanted.native_id}"
+        return [Difference(wanted.collection, name, None, "the account names another document in its place")]
+    if outcome == "quarantined" or wanted.record is None:
+        replayed = sqlite.first(
+            db,
+            "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND (replayed_at IS NOT NULL) = ?",
+            (seq, outcome != "quarantined"),
+        )
+        return [] if replayed else [Difference(collection, str(native_id), None, "refused, but not in quarantine")]
+    row = rows.to_row(wanted.record)
+    table = rows.table_of(wanted.record)
+    if canonical.digest(row) != digest or rows.record_key(wanted.record) != record_id:
+        return [Difference(table.name, rows.record_key(wanted.record), None, "the account does not fit the backup")]
+    if outcome == "migrated" and (record_type, record_id) in found.suspects:
+        return _fields(table, record_id, row, found.suspects.pop((record_type, record_id)))
+    return []
+
+
+def _fields(table: Table, key: str, wanted: rows.Row, actual: dict[str, Any] | None) -> list[Difference]:
+    if actual is None:
+        return [Difference(table.name, key, None, "lost: not in the target, and no deletion is recorded")]
+    differing = [
+        name
+        for name, value in zip(table.column_names, wanted, strict=True)
+        if not canonical.same(value, actual.get(name))
+    ]
+    return [
+        Difference(table.name, key, name, "differs from the backup, and no edit is recorded") for name in differing
+    ] or [Difference(table.name, key, None, "its account was changed")]
+
+
+def left_over(found: Rows) -> list[Difference]:
+    """The suspects that no document of a snapshot settled."""
+    return [
+        Difference(
+            table,
+            key,
+            None,
+            "lost: not in the target, and no deletion is recorded"
+            if values is None
+            else "in the target, with no account of where it came from",
+        )
+        for (table, key), values in found.suspects.items()
+    ]
+
+
+def proof(
+    found: Rows,
+    checks: tuple[tuple[str, bool, str], ...],
+    documents: int = 0,
+    differences: Iterable[Difference] = (),
+) -> Proof:
+    """All comparisons as one value; the first differences are kept, all are counted."""
+    everything = [*differences, *left_over(found)]
+    return Proof(
+        found.records,
+        documents,
+        found.edited,
+        found.added,
+        found.removed,
+        tuple(everything[:_SHOWN]),
+        len(everything),
+        checks,
+    )
