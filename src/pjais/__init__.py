@@ -1,1 +1,63 @@
-"""Moves AI personas, memories and conversations into plain SQLite, and proves that nothing was lost."""
+"""Moves AI personas, memories and conversations into plain SQLite, proves it, and keeps them there.
+
+    import pjais
+
+    store = pjais.open("~/.local/share/PJais")     # migrates first when there is something new
+    for found in store.memories.search("tea ceremony"):
+        print(found.memory.name, found.snippet)
+
+Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pjais.version import __version__
+
+if TYPE_CHECKING:
+    from pjais.api import migrate, open, plan, rollback, verify
+    from pjais.errors import PjaisError
+    from pjais.model import Conversation, Memory, Other, Persona, Plan, Plugin, Proof, Relationship, Report
+    from pjais.store import Store
+
+__all__ = [
+    "Conversation",
+    "Memory",
+    "Other",
+    "Persona",
+    "PjaisError",
+    "Plan",
+    "Plugin",
+    "Proof",
+    "Relationship",
+    "Report",
+    "Store",
+    "__version__",
+    "migrate",
+    "open",
+    "plan",
+    "rollback",
+    "verify",
+]
+
+_HOMES = {
+    "pjais.api": ("migrate", "open", "plan", "rollback", "verify"),
+    "pjais.errors": ("PjaisError",),
+    "pjais.model": (
+        "Conversation", "Memory", "Other", "Persona", "Plan", "Plugin", "Proof", "Relationship", "Report",
+    ),
+    "pjais.store": ("Store",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'pjais' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -22,15 +22,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def _tag_bytes(value: object) -> dict[str, str]:
+def tag_bytes(value: object) -> dict[str, str]:
+    """Bytes in their tagged form.  Raises TypeError for anything else that JSON cannot say."""
     if isinstance(value, bytes):
         return {"$bytes": base64.b64encode(value).decode("ascii")}
     raise TypeError(f"no canonical form for {type(value).__name__}")
 
 
 _options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-_plain = json.JSONEncoder(**_options, default=_tag_bytes).encode
-_sorted = json.JSONEncoder(**_options, default=_tag_bytes, sort_keys=True).encode
+_plain = json.JSONEncoder(**_options, default=tag_bytes).encode
+_sorted = json.JSONEncoder(**_options, default=tag_bytes, sort_keys=True).encode
 _loads = json.JSONDecoder().decode
 
 

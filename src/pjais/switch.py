@@ -7,7 +7,8 @@ cut-over is refused: nothing that somebody just wrote may vanish.
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pjais import files, sqlite
@@ -67,28 +68,28 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
     if not target.exists():
         files.replace(new, target)
     else:
-        _replace_held(new, target, expected_change)
+        with _held(target, expected_change):
+            files.replace(new, target)
     _settle(target)
 
 
-def _replace_held(new: Path, target: Path, expected_change: int | None) -> None:
+@contextmanager
+def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connection]:
+    """Hold a target exclusively, without WAL.  Raises MigrationFailed if it is open or was written to."""
     try:
         with closing(sqlite.open_writer(target, wait_ms=3000)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            mode = sqlite.value(db, "PRAGMA journal_mode = DELETE")
-            if mode != "delete":
-                raise sqlite.Busy[0]("journal mode")
+            sqlite.fetch(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+            if sqlite.value(db, "PRAGMA journal_mode = DELETE") != "delete":
+                raise MigrationFailed("the target is open in another program", where=[str(target)])
             db.execute("BEGIN EXCLUSIVE")
             now = int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
             if expected_change is not None and now != expected_change:
-                raise MigrationFailed("the target was written to during the run; nothing was switched")
-            files.replace(new, target)
+                raise MigrationFailed("the target was written to meanwhile; nothing was switched")
+            yield db
             db.execute("ROLLBACK")
     except sqlite.Busy as error:
         raise MigrationFailed(
-            "the target is open in another program",
-            where=[str(target)],
-            next_command="close it, then: pjais migrate",
+            "the target is open in another program", where=[str(target)], next_command="close it, then: pjais migrate"
         ) from error
 
 
@@ -98,10 +99,12 @@ def _settle(target: Path) -> None:
         db.execute("PRAGMA journal_mode = WAL")
 
 
-def remove_target(target: Path, keep: Path) -> None:
+def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> None:
     """Take the target away; its content stays in `keep`, which holds a copy of it."""
     if not keep.is_file():
         raise MigrationFailed("the target's copy is missing; it stays in its place", where=[str(keep)])
-    for suffix in ("", *sqlite.SIDE_FILES):
+    with _held(target, expected_change):
+        files.remove(target)
+    for suffix in sqlite.SIDE_FILES:
         files.remove(Path(f"{target}{suffix}"))
     files.sync_folder(target.parent)

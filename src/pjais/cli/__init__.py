@@ -1,0 +1,90 @@
+"""The command line: parse, call, print, exit code; no logic of its own.
+
+One module for each group of commands, loaded when one of its commands is called.  Errors come out here and
+nowhere else: what happened, which record or file, what is safe now, the next command; with `--json` as an
+object on stdout.  A traceback is shown only with `-vv`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from pjais.cli.context import Context, common
+from pjais.cli.output import print_error, print_json
+from pjais.errors import PjaisError, UsageError
+from pjais.version import __version__
+
+_MODULES = {
+    "detect": "migrating", "plan": "migrating", "migrate": "migrating", "verify": "migrating",
+    "rollback": "migrating", "status": "migrating", "cleanup": "keeping", "backup": "keeping",
+    "quarantine": "triaging", "export": "moving", "import": "moving", "search": "living", "explain": "about",
+    "demo": "about",
+}  # fmt: skip
+
+
+class _Commands(click.Group):
+    """The commands by name; a module is imported when one of its commands is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order in which one meets them."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        module = _MODULES.get(cmd_name)
+        if module is None:
+            return None
+        command = getattr(import_module(f"pjais.cli.{module}"), f"{cmd_name}_command")
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="pjais %(version)s")
+@common
+def cli(context: Context) -> None:
+    """Move AI personas, memories and conversations into plain SQLite, with proof and a way back."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code of design §8."""
+    as_json = "--json" in arguments
+    verbose = sum(one.count("v") for one in arguments if one.startswith("-v") and set(one[1:]) == {"v"})
+    try:
+        result = cli.main(arguments, prog_name="pjais", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        if as_json:
+            print_json(UsageError(error.format_message()).as_dict())
+        else:
+            error.show()
+        return 2
+    except PjaisError as error:
+        if verbose >= 2:
+            sys.excepthook(*sys.exc_info())
+        print_error(error, as_json=as_json)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; nothing was switched, and the next call goes on from here", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except Exception as error:
+        if verbose >= 2:
+            raise
+        problem = _Unexpected(f"an unexpected error: {type(error).__name__}: {error}")
+        print_error(problem, as_json=as_json)
+        return problem.exit_code
+    return result if isinstance(result, int) else 0
+
+
+class _Unexpected(PjaisError):
+    """A fault of this program."""
+
+    code = "PJAIS_BUG"
+    exit_code = 70
+    next_default = "the same command with -vv, and report what it prints"

@@ -75,6 +75,8 @@ def normalise(kind: str, document: Document, source: str) -> Draft:
     mapping = MAPPINGS[kind].get(document.collection)
     if OWN_OTHERS.get(kind) == document.collection:
         return _own_other(value)
+    if kind == "pjais-export" and document.collection == REMOVED:
+        return Draft(_carried(document, source), (), removed=True)
     if mapping is None:
         return _other(document, source)
     if not isinstance(value, dict):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pjais import normalise, validate
+from pjais.compare import Expected
 from pjais.model import Document, Finding, Memory, Record, Snapshot, Unreadable
 from pjais.pipeline.findings import Findings
 from pjais.read import read
-from pjais.verify import Expected
 from pjais.write.sqlite import Builder, Origin
 
 NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")

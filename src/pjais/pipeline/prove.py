@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from pjais import backup, sqlite, switch, verify
+from pjais import backup, compare, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
 from pjais.pipeline.assemble import Choices, Ids, expected
@@ -48,11 +48,11 @@ def _prove(place: Place, run: str | None, progress: Progress) -> Proof:
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)
-        checks = list(verify.check_file(db))
+        checks = list(compare.check_file(db))
         if not checks[0][1]:
             return Proof(checks=tuple(checks))
         progress("compare records", 0, None)
-        rows = verify.compare_rows(db)
+        rows = compare.compare_rows(db)
         documents = 0
         differences: list[Difference] = []
         for run_id, ids, options in sqlite.fetch(
@@ -70,11 +70,11 @@ def _prove(place: Place, run: str | None, progress: Progress) -> Proof:
             documents += count
             differences += found
             checks.append(check)
-        return verify.proof(rows, tuple(checks), documents, differences)
+        return compare.proof(rows, tuple(checks), documents, differences)
 
 
 def _one_run(
-    db: sqlite.Connection, folder: Path, run_id: str, choices: Choices, rows: verify.Rows
+    db: sqlite.Connection, folder: Path, run_id: str, choices: Choices, rows: compare.Rows
 ) -> tuple[int, list[Difference], tuple[str, bool, str]]:
     """The documents of one run's snapshots against the account, and whether the backup itself is sound."""
     name = f"backup {run_id}"
@@ -92,7 +92,7 @@ def _one_run(
         )
     }
     for snapshot in snapshots:
-        count, found = verify.compare_documents(
+        count, found = compare.compare_documents(
             db, run_id, snapshot.kind, snapshot.name, expected(snapshot, choices), rows
         ) if (snapshot.kind, snapshot.name) in accounted else (0, [])  # fmt: skip
         documents += count

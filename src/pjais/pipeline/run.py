@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pjais import backup, files, instants, journal, normalise, report, sqlite, switch, verify
+from pjais import backup, compare, files, instants, journal, logbook, normalise, report, sqlite, switch
 from pjais.discover import Found
 from pjais.errors import (
     BackupFailed,
@@ -197,13 +197,14 @@ class _Run:
             with self._phase("cut over"):
                 switch.cut_over(self.new, self.place.target, expected_change=expected_change)
             journal.record(self.folder, "switched")
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever happened, the unfinished file must go
             self._undo(error)
         quarantined = self.total.quarantined
         code = "quarantined" if quarantined else "done" if self.total.read else "empty"
         final = self._report(code, 1 if quarantined else 0, _verdict(code, self.total))
         self._write_report(final)
         journal.record(self.folder, "done", code=code, counts=self.total.as_dict())
+        self._log(f"{code}: {final.message}")
         return final
 
     @contextmanager
@@ -212,6 +213,10 @@ class _Run:
         began = time.monotonic()
         yield
         self.phases.append((name, time.monotonic() - began))
+        self._log(f"{name}: {self.phases[-1][1]:.3f} s")
+
+    def _log(self, line: str) -> None:
+        logbook.write(self.place.log_dir, f"{self.id} {line}")
 
     def _back_up(self, found: Found, resumable: Path | None) -> tuple[Snapshot, ...]:
         with self._phase("back up"):
@@ -301,9 +306,9 @@ class _Run:
     def _prove(self) -> None:
         """Every record of the new file against its digest, before anybody sees it."""
         with self._phase("verify"), closing(sqlite.open_writer(self.new)) as db:
-            rows = verify.compare_rows(db)
-            checks = (*verify.check_file(db), self._balance())
-        self.proof = verify.proof(rows, (*checks, self._sources_untouched()))
+            rows = compare.compare_rows(db)
+            checks = (*compare.check_file(db), self._balance())
+        self.proof = compare.proof(rows, (*checks, self._sources_untouched()))
         if not self.proof.passed:
             raise VerificationFailed(
                 "the new file does not hold what was read; it was not put in place",
@@ -345,6 +350,7 @@ class _Run:
         problem = _as_problem(error, self.place)
         if problem is None:
             raise error
+        self._log(f"{problem.code}: {problem.what}; the target is as it was")
         problem.report = self._report(problem.code, problem.exit_code, problem.what, next_command=problem.next_command)
         try:
             self._write_report(problem.report)

@@ -1,0 +1,119 @@
+"""The library's front door: what `import pjais` offers, each call on one data folder.
+
+Every function takes the data folder first; None means the place where the app keeps its data.  Heavy parts
+are loaded when they are needed, so that opening a store with nothing to migrate costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pjais import switch
+from pjais.errors import NoSourceFound
+from pjais.pipeline import state
+from pjais.pipeline.place import Place, place
+from pjais.store import Store
+
+if TYPE_CHECKING:
+    from pjais.model import Plan, Proof, Report
+    from pjais.pipeline.run import Progress
+    from pjais.pipeline.undo import Undone
+
+PathLike = str | os.PathLike[str]
+
+
+def open(
+    data_dir: PathLike | None = None, *, target: PathLike | None = None, on_invalid: str = "stop"
+) -> Store:
+    """Open the store of a data folder; migrate first when there is something new.
+
+    With `SKIP_MIGRATION=true` in the environment nothing is migrated.  A folder without any data gets an
+    empty store.  After a rollback nothing is migrated by itself again.
+    Raises every error of `migrate`, and ForeignTarget.
+    """
+    here = place(data_dir, target)
+    if os.environ.get("SKIP_MIGRATION", "").lower() not in ("true", "1", "yes"):
+        _migrate_if_new(here, on_invalid)
+    if switch.inspect(here.target) is None:
+        _create_empty(here)
+    return Store(here.target)
+
+
+def _migrate_if_new(here: Place, on_invalid: str) -> None:
+    switch.inspect(here.target)
+    found = here.find()
+    if not found.sources:
+        return
+    if not here.target.exists() and any(run.state == "rolled-back" for run in state.runs(here.data_dir)[-1:]):
+        raise NoSourceFound(
+            "the migration was rolled back, and is not repeated by itself",
+            where=[str(here.data_dir)],
+            next_command="pjais migrate",
+        )
+    if state.anything_new(here, found.sources, exact=False):
+        from pjais.pipeline import run
+
+        run.migrate(here, run.Options(on_invalid=on_invalid))
+
+
+def _create_empty(here: Place) -> None:
+    from pjais import files, journal, normalise
+    from pjais.version import __version__
+    from pjais.write.sqlite import Builder
+
+    files.private_folder(here.target.parent)
+    new = here.target.with_name(f".{here.target.name}.{journal.new_run_id()}.new")
+    with closing(Builder(new, "", normalise.rebuild)) as builder:
+        builder.finish({"id": "created", "started_at": "", "program_version": __version__, "sources": "[]"})
+    switch.cut_over(new, here.target, expected_change=None)
+
+
+def plan(data_dir: PathLike | None = None, sources: Sequence[PathLike] = (), target: PathLike | None = None) -> Plan:
+    """What `migrate` would do, as data; writes nothing."""
+    from pjais.pipeline import run
+
+    return run.plan(place(data_dir, target, sources))
+
+
+def migrate(
+    data_dir: PathLike | None = None,
+    sources: Sequence[PathLike] = (),
+    target: PathLike | None = None,
+    *,
+    on_invalid: str = "stop",
+    ids: str = "keep",
+    expand_cold: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring all that is new into the target, proved; see `pjais.pipeline.run.migrate` for what it raises."""
+    from pjais.pipeline import run
+
+    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold)
+    here = place(data_dir, target, sources)
+    return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
+
+
+def verify(data_dir: PathLike | None = None, target: PathLike | None = None, run: str | None = None) -> Proof:
+    """The full proof against the backups.  Raises VerificationFailed where it does not hold."""
+    from pjais.pipeline import prove
+
+    return prove.prove(place(data_dir, target), run)
+
+
+def rollback(
+    data_dir: PathLike | None = None,
+    run: str | None = None,
+    target: PathLike | None = None,
+    *,
+    keep_later: PathLike | None = None,
+    discard_later: bool = False,
+) -> Undone:
+    """Back to before a run.  Raises UsageError if later writes are there and nothing was said about them."""
+    from pjais.pipeline import undo
+
+    later = None if keep_later is None else Path(keep_later).expanduser()
+    return undo.rollback(place(data_dir, target), run, keep_later=later, discard_later=discard_later)

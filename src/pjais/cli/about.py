@@ -1,0 +1,81 @@
+"""explain and demo."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from contextlib import closing
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import click
+
+from pjais.cli.context import Context, common
+from pjais.cli.migrating import print_report
+from pjais.cli.output import print_json, progress, say, table
+from pjais.errors import UsageError
+from pjais.pipeline.place import place
+from pjais.report.rules import all_codes, explain
+
+
+@click.command("explain")
+@click.argument("code", required=False)
+@common
+def explain_command(context: Context, code: str | None) -> int:
+    """Say what a code means and what to do."""
+    if code is None:
+        codes = all_codes()
+        if context.as_json:
+            print_json({"code": "done", "codes": list(codes)})
+        else:
+            say("\n".join(codes))
+        return 0
+    text = explain(code)
+    if text is None:
+        raise UsageError("there is no such code", where=[code], next_command="pjais explain")
+    if context.as_json:
+        print_json({"code": "done", "explained": code, "text": text})
+    else:
+        say(text)
+    return 0
+
+
+@click.command("demo")
+@click.option("--keep", type=click.Path(path_type=Path), help="Work in this new folder and leave it there.")
+@common
+def demo_command(context: Context, keep: Path | None) -> int:
+    """Migrate a real sample before your eyes, verify it, and search in it."""
+    from pjais.pipeline import prove, run
+
+    if keep is not None and keep.exists():
+        raise UsageError("the folder exists already", where=[str(keep)], next_command="pjais demo --keep NEW_FOLDER")
+    folder = keep.absolute() if keep is not None else Path(tempfile.mkdtemp(prefix="pjais-demo-")) / "PJais"
+    try:
+        with as_file(files("pjais.demo") / "sample") as sample:
+            shutil.copytree(sample, folder)
+        here = place(folder)
+        if not context.as_json:
+            say("A folder as the app left it over the years: LiveStore, RxDB, three kinds of SQLite, JSON files.\n")
+        with progress(quiet=context.quiet) as report_progress:
+            report = run.migrate(here, run.Options(), report_progress)
+        print_report(context, report)
+        proof = prove.prove(here)
+        if not context.as_json:
+            say(f"\npjais verify: {proof.documents:,} documents against the backup, no difference")
+            _search(folder)
+        return report.exit_code
+    finally:
+        if keep is None:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+        else:
+            sys.stdout.flush()
+
+
+def _search(folder: Path) -> None:
+    from pjais import api
+
+    with closing(api.open(folder)) as store:
+        say('\npjais search "tea":')
+        found = store.memories.search("tea", limit=5)
+        table(("memory", "text"), [(one.memory.name or one.memory.id, one.snippet) for one in found])

@@ -1,0 +1,322 @@
+"""detect, plan, migrate, verify, rollback, status."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pjais import files, instants, sqlite, switch
+from pjais.cli.context import Context, common
+from pjais.cli.output import print_json, progress, say, size, table
+from pjais.errors import NoSourceFound
+from pjais.model import Counts, Report, SourceRef
+from pjais.pipeline.place import Place, place
+
+_COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
+_sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
+_target = click.option("--target", type=click.Path(path_type=Path), help="The store written to.")
+_to = click.option(
+    "--to", type=click.Choice(["sqlite"]), default="sqlite", show_default=True, help="What kind of store to write."
+)
+_on_invalid = click.option(
+    "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
+    help="What to do about documents that cannot go in.",
+)  # fmt: skip
+_ids = click.option("--ids", type=click.Choice(["keep", "new"]), default="keep", show_default=True)
+_expand_cold = click.option("--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form.")
+_password = click.option(
+    "--password-file", type=click.Path(path_type=Path), help="The password of an encrypted source (none has one yet)."
+)
+
+
+@click.command("detect")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@common
+def detect_command(context: Context, paths: tuple[Path, ...]) -> int:
+    """Say what is here: kind, path, version, records, size, in use or not."""
+    from pjais.pipeline import survey
+
+    here = place(context.data_dir, None, paths)
+    found = here.find()
+    rows = [_seen(ref, survey.count_documents(ref)) for ref in found.sources]
+    passed = [{"path": str(one.path), "reason": one.reason} for one in found.passed]
+    if context.as_json:
+        print_json({"code": "done" if rows else "MIGRATION_001", "sources": rows, "passed": passed})
+    elif rows:
+        table(
+            ("kind", "path", "version", "records", "size", "in use"),
+            [(one["kind"], one["path"], one["version"] or "", one["records"], size(one["size"]),
+              "yes" if one["in_use"] else "no") for one in rows],
+            ("records", "size"),
+        )  # fmt: skip
+        for one in rows:
+            for note in one["notes"]:
+                say(f"{one['path']}: {note}")
+        say("\nNext: pjais plan")
+    if not context.as_json:
+        for one in passed:
+            say(f"passed over: {one['path']}: {one['reason']}")
+    if not rows:
+        if context.as_json:
+            return NoSourceFound.exit_code
+        raise NoSourceFound("no earlier data was found", where=[str(path) for path in paths] or [str(here.data_dir)])
+    return 0
+
+
+def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
+    existing = [path for path in ref.files if path.exists()]
+    notes = list(ref.notes)
+    if ref.damage:
+        notes.append(f"damaged: {ref.damage}")
+    return {
+        "kind": ref.kind,
+        "path": str(ref.path),
+        "version": ref.version,
+        "records": records if records is not None else 0,
+        "countable": records is not None,
+        "size": sum(path.stat().st_size for path in existing),
+        "in_use": bool(files.users(existing)),
+        "damage": ref.damage,
+        "notes": notes,
+    }
+
+
+@click.command("plan")
+@_sources
+@_to
+@_target
+@_ids
+@_expand_cold
+@common
+def plan_command(
+    context: Context, sources: tuple[Path, ...], to: str, target: Path | None, ids: str, expand_cold: bool
+) -> int:
+    """Show what `migrate` would do.  Writes nothing."""
+    from pjais.pipeline import run
+
+    here = place(context.data_dir, target, sources)
+    with progress(quiet=context.quiet) as report_progress:
+        made = run.plan(here, run.Options(ids=ids, expand_cold=expand_cold), report_progress)
+    if context.as_json:
+        print_json(
+            {
+                "code": "already_migrated" if made.nothing_to_do else "done",
+                "to": to,
+                "target": made.target,
+                "sources": [
+                    {"kind": ref.kind, "name": ref.name, "path": str(ref.path), **counts.as_dict()}
+                    for ref, counts in made.sources
+                ],
+                "total": made.total.as_dict(),
+                "rules": dict(made.findings),
+                "findings": [finding.as_dict() for finding in made.examples],
+                "finding_count": sum(made.findings.values()),
+                "disk": {"needed": made.bytes_needed, "free": made.bytes_free},
+                "seconds": round(made.seconds, 1),
+                "irreversible": [],
+            }
+        )
+        return 0
+    _print_counts([(ref.kind, ref.name, counts) for ref, counts in made.sources], made.total)
+    _print_rules(made.findings)
+    say(f"\ntarget: {made.target}")
+    say(f"disk: {size(made.bytes_needed)} needed, {size(made.bytes_free)} free")
+    say(f"time: about {made.seconds:.0f} s")
+    say("irreversible steps: none")
+    quarantine = " --on-invalid quarantine" if made.total.quarantined else ""
+    say("\nNothing to do." if made.nothing_to_do else f"\nNext: pjais migrate{quarantine}")
+    return 0
+
+
+@click.command("migrate")
+@_sources
+@_to
+@_target
+@_on_invalid
+@_ids
+@_expand_cold
+@_password
+@common
+def migrate_command(
+    context: Context,
+    sources: tuple[Path, ...],
+    to: str,
+    target: Path | None,
+    on_invalid: str,
+    ids: str,
+    expand_cold: bool,
+    password_file: Path | None,
+) -> int:
+    """Back up, migrate, verify, and put the new store in place."""
+    from pjais.pipeline import run
+
+    here = place(context.data_dir, target, sources)
+    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold)
+    with progress(quiet=context.quiet) as report_progress:
+        report = run.migrate(here, options, report_progress)
+    print_report(context, report)
+    return report.exit_code
+
+
+def print_report(context: Context, report: Report) -> None:
+    """The summary of a run: a table per source, one verdict line, the next command."""
+    if context.as_json:
+        print_json(report.as_dict())
+        return
+    if report.sources:
+        rows = [(one["kind"], one["name"], Counts(*(one[name] for name in Counts.__slots__))) for one in report.sources]
+        _print_counts(rows, report.total)
+        _print_rules(report.rules)
+        say()
+    say(f"{report.code.replace('_', ' ')}: {report.message}")
+    if report.backup is not None:
+        say(f"store:  {report.target}")
+        say(f"backup: {report.backup}")
+        say(f"report: {report.backup / 'report.html'}")
+    extra = "pjais quarantine list" if report.code == "quarantined" else report.next_command
+    say(f"Next: {extra}")
+
+
+def _print_counts(rows: list[tuple[str, str, Counts]], total: Counts) -> None:
+    body = [[kind, name, *(getattr(counts, one) for one in _COUNTS)] for kind, name, counts in rows]
+    body.append(["all", "", *(getattr(total, one) for one in _COUNTS)])
+    table(("kind", "source", *_COUNTS), body, _COUNTS)
+
+
+def _print_rules(rules: Any) -> None:
+    lines = []
+    for key, count in sorted(rules.items(), key=lambda item: -item[1]):
+        level, rule, field = key.split(":", 2)
+        lines.append((level, rule, field, count))
+    if lines:
+        say()
+        table(("level", "rule", "field", "times"), lines, ("times",))
+
+
+@click.command("verify")
+@_target
+@click.option("--run", "run_id", help="Only the documents of this run.")
+@common
+def verify_command(context: Context, target: Path | None, run_id: str | None) -> int:
+    """Prove every record against the backups, again."""
+    from pjais.pipeline import prove
+
+    with progress(quiet=context.quiet) as report_progress:
+        proof = prove.prove(place(context.data_dir, target), run_id, report_progress)
+    if context.as_json:
+        print_json({"code": "done", **proof.as_dict()})
+        return 0
+    table(("check", "", "about"), [(what, "holds", about) for what, _, about in proof.checks])
+    say(
+        f"\nverified: {proof.records:,} records in the store, {proof.documents:,} documents in the backups, "
+        "no difference"
+    )
+    since = [(proof.edited_since, "edited"), (proof.added_since, "added"), (proof.removed_since, "removed")]
+    if any(count for count, _ in since):
+        say("since the migration: " + ", ".join(f"{count:,} {what}" for count, what in since) + " (see the history)")
+    return 0
+
+
+@click.command("rollback")
+@click.argument("run_id", metavar="[RUN]", required=False)
+@_target
+@click.option("--keep-later", type=click.Path(path_type=Path), help="Export what was written since to this file.")
+@click.option("--discard-later", is_flag=True, help="Let go of what was written since.")
+@common
+def rollback_command(
+    context: Context, run_id: str | None, target: Path | None, keep_later: Path | None, discard_later: bool
+) -> int:
+    """Go back to before a run.  Shows first what was written since."""
+    from pjais.pipeline import undo
+
+    here = place(context.data_dir, target)
+    done = undo.rollback(here, run_id, keep_later=keep_later, discard_later=discard_later)
+    if context.as_json:
+        print_json(done.as_dict())
+        return 0
+    state = "the store of before is back" if done.restored else "there was no store before, and there is none now"
+    say(f"rolled back {done.run_id}: {state}")
+    say(f"the store as it was is kept: {done.kept}")
+    if done.later_file:
+        say(f"what was written since is in: {done.later_file}   (pjais import brings it back)")
+    say("Next: pjais status")
+    return 0
+
+
+@click.command("status")
+@_target
+@common
+def status_command(context: Context, target: Path | None) -> int:
+    """Say what is where: the store, the runs, the backups, and what is new in the sources."""
+    here = place(context.data_dir, target)
+    status = _status(here)
+    if context.as_json:
+        print_json(status)
+        return 0
+    say(f"data folder: {status['data_dir']}")
+    if status["store"] is None:
+        say("store: none yet")
+    else:
+        say(f"store: {status['store']['path']} (schema {status['store']['schema']}, {size(status['store']['size'])})")
+        table(("table", "records"), list(status["store"]["records"].items()), ("records",))
+    if status["runs"]:
+        say()
+        rows = [(one["id"], one["state"], one["code"] or "", one["finished_at"] or "") for one in status["runs"]]
+        table(("run", "state", "result", "finished"), rows)
+    if status["quarantined"]:
+        say(f"\n{status['quarantined']} documents are in quarantine: pjais quarantine list")
+    say(f"\n{status['message']}")
+    say(f"Next: {status['next']}")
+    return 0
+
+
+def _status(here: Place) -> dict[str, Any]:
+    from pjais.pipeline import state
+
+    version = switch.inspect(here.target)
+    store = None
+    quarantined = 0
+    if version is not None:
+        store = {
+            "path": str(here.target),
+            "schema": version,
+            "size": here.target.stat().st_size,
+            "records": state.record_counts(here.target),
+        }
+        with closing(sqlite.open_reader(here.target)) as db:
+            sql = "SELECT count(*) FROM migration_quarantine WHERE replayed_at IS NULL"
+            quarantined = int(sqlite.value(db, sql))
+    found = here.find()
+    runs = state.runs(here.data_dir)
+    new = state.anything_new(here, found.sources, exact=False) if found.sources else False
+    interrupted = any(run.state == "interrupted" for run in runs[-1:])
+    if interrupted:
+        message, following = "the last run was interrupted; the next one goes on", "pjais migrate"
+    elif new:
+        message, following = "there is data that has not been migrated", "pjais plan"
+    elif store is not None:
+        message, following = "everything that was found is migrated", "pjais verify"
+    else:
+        message, following = "nothing was found", "pjais detect PATH"
+    return {
+        "code": "done",
+        "data_dir": str(here.data_dir),
+        "live": "sqlite" if store else None,
+        "store": store,
+        "quarantined": quarantined,
+        "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in found.sources],
+        "new_data": new,
+        "runs": [run.as_dict() for run in runs],
+        "at": instants.to_text(_now()),
+        "message": message,
+        "next": following,
+    }
+
+
+def _now() -> int:
+    from pjais import journal
+
+    return journal.now_ms()

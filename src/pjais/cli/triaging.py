@@ -1,0 +1,95 @@
+"""quarantine: list, show, replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pjais import canonical
+from pjais.cli.context import Context, common
+from pjais.cli.output import print_json, say, table
+from pjais.errors import UsageError
+from pjais.pipeline import triage
+from pjais.pipeline.place import place
+
+_target = click.option("--target", type=click.Path(path_type=Path))
+
+
+@click.group("quarantine")
+def quarantine_command() -> None:
+    """Look at documents that could not go in, mend them, bring them in."""
+
+
+@quarantine_command.command("list")
+@_target
+@click.option("--all", "everything", is_flag=True, help="Also those that were replayed.")
+@common
+def list_kept(context: Context, target: Path | None, everything: bool) -> int:
+    """List what is in quarantine, and why."""
+    found = triage.listed(place(context.data_dir, target), everything=everything)
+    if context.as_json:
+        print_json({"code": "done", "quarantine": [one.as_dict() for one in found]})
+        return 0
+    if not found:
+        say("the quarantine is empty")
+        return 0
+    rows = [(one.id, one.source, one.collection, one.native_id or one.place, _why(one.reasons)) for one in found]
+    table(("id", "source", "collection", "record", "why"), rows, ("id",))
+    say("\nNext: pjais quarantine show ID")
+    return 0
+
+
+def _why(reasons: list[dict[str, Any]]) -> str:
+    errors = [one for one in reasons if one.get("level") == "error"] or reasons
+    return "; ".join(f"{one['field'] + ': ' if one.get('field') else ''}{one['message']}" for one in errors)
+
+
+@quarantine_command.command("show")
+@click.argument("entry", type=int)
+@_target
+@common
+def show(context: Context, entry: int, target: Path | None) -> int:
+    """Show one document whole, with its reasons."""
+    (kept,) = triage.listed(place(context.data_dir, target), [entry])
+    if context.as_json:
+        print_json({"code": "done", **json.loads(canonical.dumps(kept.as_dict(whole=True)))})
+        return 0
+    say(f"{kept.source}: {kept.collection}/{kept.native_id or kept.place} ({kept.place})")
+    say(_why(kept.reasons))
+    if kept.document is None:
+        say(f"{len(kept.raw or b'')} raw bytes")
+    else:
+        say(json.dumps(json.loads(canonical.dumps(kept.document)), indent=2, ensure_ascii=False))
+    say(f"\nNext: pjais quarantine replay {kept.id}   (--document FILE for a mended one)")
+    return 0
+
+
+@quarantine_command.command("replay")
+@click.argument("entries", type=int, nargs=-1)
+@click.option("--document", type=click.Path(path_type=Path), help="The mended document, as JSON.")
+@_target
+@common
+def replay(context: Context, entries: tuple[int, ...], document: Path | None, target: Path | None) -> int:
+    """Try documents again, all or those named; one may be given in a mended form."""
+    mended = None
+    if document is not None:
+        try:
+            mended = canonical.loads(document.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the mended document cannot be read: {error}", where=[str(document)]) from error
+    results = triage.replay(place(context.data_dir, target), entries, mended)
+    still = [one for one in results if one.record_id is None]
+    if context.as_json:
+        print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})
+    else:
+        for one in results:
+            say(
+                f"{one.id}: in, as {one.record_type} {one.record_id}"
+                if one.record_id
+                else f"{one.id}: still out: {'; '.join(one.problems)}"
+            )
+        say(f"{len(results) - len(still)} in, {len(still)} still in quarantine")
+    return 1 if still else 0

@@ -1,0 +1,23 @@
+"""A quick look at a source for `detect`: how many documents it holds, without a backup."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pjais import backup, journal
+from pjais.errors import PjaisError
+from pjais.model import Document, SourceRef
+from pjais.read import read
+
+
+def count_documents(ref: SourceRef) -> int | None:
+    """How many documents a source holds, counted on a private copy; None where it cannot be read."""
+    if ref.damage is not None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="pjais-detect-") as scratch:
+        try:
+            (snapshot,) = backup.snapshot_all(Path(scratch) / "copy", [ref], at_ms=journal.now_ms())
+        except PjaisError:
+            return None
+        return sum(isinstance(piece, Document) for piece in read(snapshot))

@@ -1,0 +1,194 @@
+"""`export` and `import`: our own JSON, byte-equal for equal data, and any source's documents as they are.
+
+The export is one JSON object whose members stand in a fixed order, each list sorted by id, each object by
+key.  A source that is no store of ours is first brought into a scratch store by the same steps as a
+migration, so an export holds exactly what a migration would bring.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pjais import backup, canonical, files, journal, normalise, sqlite
+from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
+from pjais.model import Document, Other, Record, Snapshot, Unreadable
+from pjais.normalise import REMOVED
+from pjais.pipeline.assemble import Choices, assemble
+from pjais.pipeline.findings import Findings
+from pjais.pipeline.place import Place
+from pjais.read import read
+from pjais.schema import rows
+from pjais.schema.tables import APPLICATION_ID, TABLES, Table
+from pjais.write.sqlite import Builder
+
+FORMAT = "pjais-export"
+_NAMES = {"memory_entities": "memories", "other_records": "others"}
+Write = Callable[[str], None]
+
+
+def export(place: Place, store: Path | None, destination: Path | None) -> str | None:
+    """Export a store or any source; return the text where no destination is given.
+
+    Raises NoSourceFound, SourceDamaged (a source with unreadable pieces cannot be exported as if whole).
+    """
+    with _opened(place, store) as db:
+        if destination is None:
+            parts: list[str] = []
+            write_export(db, parts.append)
+            return "".join(parts)
+        with files.writing(destination.absolute()) as file:
+            write_export(db, file.text)
+    return None
+
+
+def write_export(
+    db: sqlite.Connection,
+    write: Write,
+    *,
+    only: Mapping[str, Sequence[str]] | None = None,
+    removed: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write the canonical export of an open store; `only` limits it to some keys of some tables."""
+    write(f'{{"format":"{FORMAT}","version":1')
+    for table in TABLES:
+        write(f',\n"{_NAMES.get(table.name, table.name)}":[')
+        separator = "\n"
+        for record in _records(db, table, None if only is None else only.get(table.name, ())):
+            write(separator + canonical.dumps(as_document(record), sort=True))
+            separator = ",\n"
+        write("]")
+    if removed:
+        lines = ",\n".join(canonical.dumps(dict(one), sort=True) for one in removed)
+        write(f',\n"{REMOVED}":[\n{lines}]')
+    write("}\n")
+
+
+def _records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) -> Iterator[Record]:
+    columns = ", ".join(table.column_names)
+    order = ", ".join(table.key)
+    if keys is None:
+        for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY {order}"):
+            yield _record(table, row)
+        return
+    key = table.key[0] if len(table.key) == 1 else f"json_array({order})"
+    for one in sorted(keys):
+        for row in sqlite.fetch(db, f"SELECT {columns} FROM {table.name} WHERE {key} = ?", (one,)):
+            yield _record(table, row)
+
+
+def _record(table: Table, row: tuple[Any, ...]) -> Record:
+    try:
+        return rows.to_record(table, row)
+    except (ValueError, TypeError) as error:
+        raise SourceDamaged(
+            "a row of the store holds what no record can be",
+            where=[f"{table.name} {row[0]}"],
+            next_command="pjais verify",
+        ) from error
+
+
+def as_document(record: Record) -> dict[str, Any]:
+    """A record as our export and `--json` show it: camelCase, instants as ISO-8601."""
+    if isinstance(record, Other):
+        return dict(record._asdict())
+    mapping = normalise.MAPPINGS["pjais-export"][rows.table_of(record).name]
+    document = mapping.rebuild(record)
+    document["extra"] = record.extra
+    return document
+
+
+@contextmanager
+def _opened(place: Place, store: Path | None) -> Iterator[sqlite.Connection]:
+    """A store of ours, opened; anything else brought into a scratch store first."""
+    path = place.target if store is None else store.expanduser().absolute()
+    if not path.exists():
+        raise NoSourceFound("there is nothing to export", where=[str(path)])
+    if path.is_file() and _is_ours(path):
+        with closing(sqlite.open_reader(path)) as db, _read_transaction(db):
+            yield db
+        return
+    with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
+        folder = Path(scratch)
+        snapshots = _snapshots(place, path, folder)
+        findings = Findings()
+        builder = Builder(folder / "store.sqlite", "export", normalise.rebuild)
+        with closing(builder):
+            assemble(builder, snapshots, findings, Choices(), lambda *_: None)
+            if findings.levels["error"]:
+                where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
+                         for one in findings.first_errors[:20]]  # fmt: skip
+                raise SourceDamaged(
+                    f"{findings.levels['error']} documents cannot be exported", where=where,
+                    next_command="pjais migrate --on-invalid quarantine, then export the store",
+                )  # fmt: skip
+            builder.finish({"id": "export", "started_at": "", "program_version": "", "sources": "[]"})
+        with closing(sqlite.open_frozen(folder / "store.sqlite")) as db:
+            yield db
+
+
+@contextmanager
+def _read_transaction(db: sqlite.Connection) -> Iterator[None]:
+    """One consistent view for the whole export, whoever writes meanwhile."""
+    db.execute("BEGIN")
+    yield
+    db.execute("ROLLBACK")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        if not sqlite.is_sqlite(path):
+            return False
+        with closing(sqlite.open_reader(path)) as db:
+            return sqlite.pragma_int(db, "application_id") == APPLICATION_ID
+    except (sqlite.Error, OSError) as error:
+        raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
+
+
+def _snapshots(place: Place, path: Path, folder: Path) -> tuple[Snapshot, ...]:
+    found = Place(place.data_dir, place.target, (path,)).find()
+    if not found.sources:
+        raise NoSourceFound("no earlier data was found", where=[str(path)])
+    return backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
+
+
+def export_documents(place: Place, store: Path | None, write: Write) -> int:
+    """Every live document of a source exactly as it is stored, as NDJSON; returns how many.
+
+    Lines are `{"database", "collection", "id", "document"}`, ordered by the first three.
+    """
+    path = place.target if store is None else store.expanduser().absolute()
+    if not path.exists():
+        raise NoSourceFound("there is nothing to export", where=[str(path)])
+    with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
+        snapshots = _snapshots(place, path, Path(scratch))
+        with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
+            db.execute("CREATE TABLE lines (database, collection, id, line)")
+            for snapshot in snapshots:
+                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot))
+            count = 0
+            for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY database, collection, id, rowid"):
+                write(line + "\n")
+                count += 1
+            return count
+
+
+def _lines(snapshot: Snapshot) -> Iterator[tuple[str, str, str, str]]:
+    for piece in read(snapshot):
+        if isinstance(piece, Unreadable):
+            raise SourceDamaged(
+                "a piece of the source cannot be read, so its documents cannot be given as whole",
+                where=[f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"],
+            )
+        if not _is_removed(piece):
+            database, collection = canonical.mend(snapshot.name), canonical.mend(piece.collection)
+            name = canonical.mend(piece.native_id or piece.place)
+            line = {"database": database, "collection": collection, "id": name, "document": piece.value}
+            yield database, collection, name, canonical.dumps(line)
+
+
+def _is_removed(piece: Document) -> bool:
+    return isinstance(piece.value, dict) and piece.value.get("_deleted") is True

@@ -1,0 +1,162 @@
+"""`quarantine`: look at what could not go in, mend it, and bring it in after all.
+
+A replay normalises and checks a quarantined document again, as it is or as it was mended, and puts it into
+the target in one transaction, with a copy of the target made first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from pjais import canonical, files, instants, journal, normalise, sqlite, switch, validate
+from pjais.errors import NoSourceFound, UsageError
+from pjais.model import Document, Record
+from pjais.pipeline.place import Place
+from pjais.schema import rows
+from pjais.schema.tables import MEMORIES
+from pjais.write.sqlite import insert_sql
+
+
+class Kept(NamedTuple):
+    """One quarantined document."""
+
+    id: int
+    run_id: str
+    source_kind: str
+    source: str
+    collection: str
+    native_id: str | None
+    place: str
+    reasons: list[dict[str, Any]]
+    document: Any
+    raw: bytes | None
+    replayed_at: str | None
+
+    def as_dict(self, *, whole: bool = False) -> dict[str, Any]:
+        """The entry as a JSON object; its content only when the whole is asked for."""
+        shown: dict[str, Any] = self._asdict()
+        del shown["document"], shown["raw"]
+        if whole:
+            shown["document"] = self.document
+            shown["raw"] = None if self.raw is None else canonical.tag_bytes(self.raw)
+        return shown
+
+
+class Replayed(NamedTuple):
+    """What a replay did with one entry: in, or still out and why."""
+
+    id: int
+    record_type: str | None
+    record_id: str | None
+    problems: list[str]
+
+
+_COLUMNS = "id, run_id, source_kind, source_path, collection, native_id, place, reasons, document, raw, replayed_at"
+
+
+def _kept(row: tuple[Any, ...]) -> Kept:
+    reasons = json.loads(row[7])
+    document = None if row[8] is None else canonical.loads(row[8])
+    return Kept(row[0], row[1], row[2], row[3], row[4], row[5], row[6], reasons, document, row[9], row[10])
+
+
+def listed(place: Place, ids: Sequence[int] = (), *, everything: bool = False) -> list[Kept]:
+    """The quarantined documents; those that were replayed only when everything is asked for.
+
+    Raises NoSourceFound where there is no target, UsageError for an id that does not exist.
+    """
+    if switch.inspect(place.target) is None:
+        raise NoSourceFound("there is no pjais store here yet", where=[str(place.target)], next_command="pjais migrate")
+    with closing(sqlite.open_reader(place.target)) as db:
+        found = [_kept(row) for row in sqlite.each(db, f"SELECT {_COLUMNS} FROM migration_quarantine ORDER BY id")]
+    if ids:
+        missing = set(ids) - {one.id for one in found}
+        if missing:
+            raise UsageError(
+                "no such quarantined document",
+                where=[str(one) for one in sorted(missing)],
+                next_command="pjais quarantine list",
+            )
+        return [one for one in found if one.id in ids]
+    return [one for one in found if everything or one.replayed_at is None]
+
+
+def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[Replayed]:
+    """Try quarantined documents again; `document` is the mended form of the one that is named.
+
+    Records that others refer to go first.  All that go in do so in one transaction.
+    """
+    entries = [one for one in listed(place, ids) if one.replayed_at is None]
+    if document is not None and len(entries) != 1:
+        raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
+    with files.only_run(place.data_dir):
+        if entries:
+            copy = place.backups / f"{journal.new_run_id()}-before-replay"
+            files.private_folder(copy)
+            switch.copy_target(place.target, copy / "previous.sqlite")
+        with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
+            waiting, done = entries, list[Replayed]()
+            while waiting:
+                tried = [_replay_one(db, entry, document) for entry in waiting]
+                went_in = [one for one in tried if one.record_id is not None]
+                done += went_in
+                waiting = [one for one, result in zip(waiting, tried, strict=True) if result.record_id is None]
+                if not went_in:
+                    return done + tried
+            return done
+
+
+def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any) -> Replayed:
+    value = entry.document if mended is None else mended
+    if value is None:
+        return Replayed(entry.id, None, None, ["raw bytes; give the mended document"])
+    native_id = entry.native_id
+    if isinstance(value, dict) and isinstance(value.get("id"), str):
+        native_id = value["id"]
+    piece = Document(entry.collection, native_id, entry.place, value)
+    dialect = "pjais-export" if entry.source_kind == "pjais" and entry.place.startswith("byte") else entry.source_kind
+    draft = normalise.normalise(dialect, piece, entry.source)
+    problems = validate.check(draft)
+    if not validate.valid(problems):
+        return Replayed(entry.id, None, None, [_line(problem) for problem in problems if problem[0] == "error"])
+    reason = _obstacle(db, draft.record)
+    if reason:
+        return Replayed(entry.id, None, None, [reason])
+    _bring_in(db, entry, draft.record)
+    return Replayed(entry.id, rows.table_of(draft.record).name, rows.record_key(draft.record), [])
+
+
+def _line(problem: validate.Problem) -> str:
+    _, rule, field, message = problem
+    return f"{field + ': ' if field else ''}{message} [{rule}]"
+
+
+def _obstacle(db: sqlite.Connection, record: Record) -> str | None:
+    table = rows.table_of(record)
+    where = " AND ".join(f"{name} = ?" for name in table.key)
+    keys = [getattr(record, name) for name in table.key]
+    if sqlite.first(db, f"SELECT 1 FROM {table.name} WHERE {where}", keys):
+        return "a record with this id is in the target already"
+    for column, targets in table.references:
+        value = getattr(record, column)
+        there = any(sqlite.first(db, f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets)
+        if value is not None and not there:
+            return f"{column}: refers to a record that does not exist [orphan]"
+    return None
+
+
+def _bring_in(db: sqlite.Connection, entry: Kept, record: Record) -> None:
+    table = rows.table_of(record)
+    row = rows.to_row(record)
+    bound = (*row, None) if table is MEMORIES else row
+    db.execute(insert_sql(table), bound)
+    now = instants.to_text(journal.now_ms())
+    db.execute("UPDATE migration_quarantine SET replayed_at = ? WHERE id = ?", (now, entry.id))
+    db.execute(
+        "UPDATE migration_records SET outcome = 'migrated', record_type = ?, record_id = ?, digest = ? "
+        "WHERE seq = (SELECT record_seq FROM migration_quarantine WHERE id = ?)",
+        (table.name, rows.record_key(record), canonical.digest(row), entry.id),
+    )

@@ -1,0 +1,184 @@
+"""`rollback`: back to before a run, after showing what was written since.
+
+The target as it is now is kept in the run's folder, whatever happens; what was written since the run can be
+exported first (`keep_later`) in our own format, so that `import` brings it back.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import files, journal, sqlite, switch
+from pjais.errors import MigrationFailed, NoSourceFound, UsageError
+from pjais.pipeline import recover, state, transfer
+from pjais.pipeline.place import Place
+from pjais.schema.tables import BY_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What was written to the target since a run: how many records were added, edited, removed."""
+
+    added: int
+    edited: int
+    removed: int
+    examples: tuple[tuple[str, str, str], ...]
+    """(operation, table, record id) of the first ones."""
+
+    @property
+    def total(self) -> int:
+        """How many records were touched."""
+        return self.added + self.edited + self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What a rollback did: the run, what became of the target, and where its last state is kept."""
+
+    run_id: str
+    restored: bool
+    """Whether an earlier target is back; if not, there was none before the run."""
+    kept: Path
+    later: Later
+    later_file: Path | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as a JSON object."""
+        return {
+            "code": "rolled_back",
+            "run": self.run_id,
+            "restored_previous": self.restored,
+            "kept": str(self.kept),
+            "later": {"added": self.later.added, "edited": self.later.edited, "removed": self.later.removed},
+            "later_file": None if self.later_file is None else str(self.later_file),
+        }
+
+
+def later_writes(target: Path, run_id: str) -> Later:
+    """What somebody else than a run wrote after the run ended.  Raises UsageError for an unknown run."""
+    with closing(sqlite.open_reader(target)) as db:
+        mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
+        if mark is None:
+            raise UsageError("the target does not hold this run", where=[run_id], next_command="pjais status")
+        touched = _touched(db, int(mark))
+    ops = [op for op, _, _ in touched]
+    return Later(ops.count("insert"), ops.count("update"), ops.count("delete"), tuple(touched[:20]))
+
+
+def _touched(db: sqlite.Connection, mark: int) -> list[tuple[str, str, str]]:
+    """(what happened in all, table, record id) of every record written to since `mark`."""
+    found = []
+    for table, key, first, last in sqlite.each(
+        db,
+        "SELECT table_name, record_id, "
+        "(SELECT op FROM changes WHERE seq = min(c.seq)), (SELECT op FROM changes WHERE seq = max(c.seq)) "
+        "FROM changes AS c WHERE seq > ? GROUP BY table_name, record_id ORDER BY min(seq)",
+        (mark,),
+    ):
+        if first == "insert" and last == "delete":
+            continue
+        found.append(("delete" if last == "delete" else "insert" if first == "insert" else "update", table, key))
+    return found
+
+
+def rollback(
+    place: Place, run_id: str | None = None, *, keep_later: Path | None = None, discard_later: bool = False
+) -> Undone:
+    """Undo the latest run, or the one named (which must be the latest that is in place).
+
+    Raises UsageError if something was written since and it was not said what to do with it; NoSourceFound if
+    there is no run to undo; MigrationFailed if the target is open elsewhere.
+    """
+    if not place.data_dir.is_dir():
+        raise NoSourceFound("there is no data folder here", where=[str(place.data_dir)])
+    with files.only_run(place.data_dir):
+        recover.recover(place)
+        run = _run_to_undo(place, run_id)
+        switch.inspect(place.target)
+        later = later_writes(place.target, run.id)
+        if later.total and keep_later is None and not discard_later:
+            raise UsageError(
+                f"since this run {later.added} records were added, {later.edited} edited, {later.removed} removed",
+                where=[f"{op} {table} {key}" for op, table, key in later.examples],
+                safe="Nothing was changed.",
+                next_command=f"pjais rollback {run.id} --keep-later later.pjais.json   (or --discard-later)",
+            )
+        kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
+        expected_change = switch.last_change(place.target)
+        switch.copy_target(place.target, kept)
+        if keep_later is not None and later.total:
+            _export_later(kept, run.id, keep_later)
+        previous = run.folder / "previous.sqlite"
+        journal.record(run.folder, "rolling-back", kept=kept.name)
+        if previous.exists():
+            new = place.target.with_name(f".{place.target.name}.{run.id}.new")
+            files.remove(new)
+            files.copy_hashed(previous, new)
+            switch.cut_over(new, place.target, expected_change=expected_change)
+        else:
+            switch.remove_target(place.target, kept, expected_change=expected_change)
+        journal.record(run.folder, "rolled-back", kept=kept.name)
+        return Undone(run.id, previous.exists(), kept, later, keep_later if later.total else None)
+
+
+def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
+    done = [
+        run
+        for run in state.runs(place.data_dir)
+        if run.state == "done" and Path(run.target or place.target) == place.target
+    ]
+    if not done:
+        raise NoSourceFound(
+            "there is no migration to roll back",
+            where=[str(place.data_dir)],
+            safe="Nothing was changed.",
+            next_command="pjais status",
+        )
+    if run_id is not None and run_id not in [run.id for run in done]:
+        raise UsageError("there is no such migration in place", where=[run_id], next_command="pjais status")
+    if run_id is not None and run_id != done[-1].id:
+        raise UsageError(
+            "later runs build on this one; roll them back first",
+            where=[run.id for run in done if run.id > run_id],
+            next_command=f"pjais rollback {done[-1].id}",
+        )
+    if not place.target.exists():
+        raise MigrationFailed("the target is gone; there is nothing to roll back", where=[str(place.target)])
+    return done[-1]
+
+
+def _export_later(store: Path, run_id: str, destination: Path) -> None:
+    """Export the records written since a run, and name those that were removed."""
+    with closing(sqlite.open_frozen(store)) as db:
+        mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
+        touched = _touched(db, int(mark))
+        alive: dict[str, list[str]] = {}
+        removed: list[dict[str, Any]] = []
+        for op, table, key in touched:
+            if op == "delete":
+                last = sqlite.value(
+                    db,
+                    "SELECT at FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC LIMIT 1",
+                    (table, key),
+                )
+                removed.append({"collection": table, "id": key, "removedAt": last})
+            else:
+                alive.setdefault(table, []).append(key)
+        _add_personas(db, alive)
+        files.private_folder(destination.absolute().parent)
+        with files.writing(destination) as file:
+            transfer.write_export(db, file.text, only=alive, removed=removed)
+
+
+def _add_personas(db: sqlite.Connection, alive: dict[str, list[str]]) -> None:
+    """The personas that the records belong to go along, so that the export stands on its own."""
+    wanted = set(alive.get("personas", ()))
+    for name in ("memory_entities", "conversations"):
+        for key in alive.get(name, ()):
+            persona = sqlite.value(db, f"SELECT persona_id FROM {BY_NAME[name].name} WHERE id = ?", (key,))
+            wanted |= {persona} if persona is not None else set()
+    if wanted:
+        alive["personas"] = sorted(wanted)
