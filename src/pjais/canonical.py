@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 _TAG = re.compile(r"\$+(?:number|bytes)")
+_TAG_IN_TEXT = re.compile(r'"\$+(?:number|bytes)"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -47,7 +48,7 @@ def dumps(value: Any, *, sort: bool = False) -> str:
     except ValueError:
         text = encode(_tagged(value))
     else:
-        if '"$' in text and type(value) in (dict, list):
+        if '"$' in text and _TAG_IN_TEXT.search(text):
             text = encode(_tagged(value))
     if not text.isascii():
         text = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -57,7 +58,7 @@ def dumps(value: Any, *, sort: bool = False) -> str:
 def loads(text: str) -> Any:
     """The value of a canonical JSON text; the inverse of `dumps`.  Raises ValueError for broken JSON."""
     value = _loads(text)
-    return _untagged(value) if '"$' in text else value
+    return _untagged(value) if '"$' in text and _TAG_IN_TEXT.search(text) else value
 
 
 def loads_plain(text: str) -> Any:

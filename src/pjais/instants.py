@@ -16,16 +16,22 @@ LIMIT_MS = 8_640_000_000_000_000
 _DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 _EXTENDED = re.compile(r"([+-]\d{6})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _PLAIN = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII | re.IGNORECASE,
 )
 _days: dict[int, str] = {}
+_recent: dict[int, str] = {}
+"""Canonical texts that were just read: whoever reads a date mostly writes it again."""
 
 
 def to_text(ms: int) -> str:
     """Milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.mmmZ`."""
+    recent = _recent.get(ms)
+    if recent is not None:
+        return recent
     day, rest = divmod(ms, _DAY_MS)
     date = _days.get(day)
     if date is None:
@@ -50,13 +56,25 @@ def from_text(text: str) -> int | None:
     Accepts ISO-8601 with any zone or none and SQLite's zoneless form; no zone means UTC.  Fractions finer
     than a millisecond are cut off (the caller keeps the original text).
     """
-    if len(text) == 24 and text[23] == "Z" and text[10] == "T" and text[19] == "." and text[4] == "-":
-        try:
-            return (datetime.fromisoformat(text) - _EPOCH) // _MS
-        except ValueError:
-            pass
+    ms = from_canonical(text)
+    if ms is not None:
+        return ms
     match = _PLAIN.fullmatch(text) or _EXTENDED.fullmatch(text)
     return None if match is None else _from_parts(match)
+
+
+def from_canonical(text: str) -> int | None:
+    """Milliseconds of a text in exactly the form that `to_text` gives (years 0001-9999), else None."""
+    if len(text) != 24 or text[23] != "Z" or _CANONICAL(text) is None:
+        return None
+    try:
+        ms = (datetime.fromisoformat(text) - _EPOCH) // _MS
+    except ValueError:
+        return None
+    if len(_recent) >= 8192:
+        _recent.clear()
+    _recent[ms] = text
+    return ms
 
 
 def _from_parts(match: re.Match[str]) -> int | None:

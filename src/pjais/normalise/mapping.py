@@ -306,6 +306,9 @@ def read_instant(raw: Any) -> tuple[int | None, str | None, tuple[str, str] | No
 
 
 def _read_date_text(raw: str) -> tuple[int | None, str | None, tuple[str, str] | None]:
+    value = instants.from_canonical(raw)
+    if value is not None:
+        return value, "iso", None
     value = instants.from_text(raw)
     if value is not None:
         if instants.to_text(value) == raw:

@@ -13,6 +13,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -305,9 +306,10 @@ class _Run:
 
     def _prove(self) -> None:
         """Every record of the new file against its digest, before anybody sees it."""
-        with self._phase("verify"), closing(sqlite.open_writer(self.new)) as db:
+        with self._phase("verify"), ThreadPoolExecutor(1) as beside, closing(sqlite.open_reader(self.new)) as db:
+            checking = beside.submit(_check_file, self.new)  # in C, so it runs beside the comparison
             rows = compare.compare_rows(db)
-            checks = (*compare.check_file(db), self._balance())
+            checks = (*checking.result(), self._balance())
         self.proof = compare.proof(rows, (*checks, self._sources_untouched()))
         if not self.proof.passed:
             raise VerificationFailed(
@@ -369,6 +371,11 @@ class _Run:
     def _write_report(self, final: Report) -> None:
         report.write(self.folder, final, spooled(self.folder))
         files.remove(self.folder / "findings.jsonl")
+
+
+def _check_file(path: Path) -> tuple[tuple[str, bool, str], ...]:
+    with closing(sqlite.open_writer(path)) as db:
+        return compare.check_file(db)
 
 
 def _source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:

@@ -127,6 +127,9 @@ class JsonStream:
         while True:
             item = self.value()
             yield item
+            if self._text.startswith(",", self._at):
+                self._at += 1
+                continue
             after = self.peek()
             if after == "]":
                 self._at += 1

@@ -1,0 +1,47 @@
+"""Made-up sources of any size for the benchmarks: the same number gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+_WORDS = (
+    "tea compass garden harbour lantern archive winter letter river clock copper thread window orchard map "
+    "kettle paper bridge cloud anchor cedar salt market candle meadow tower violin needle stone rain"
+).split()
+
+
+def _vocabulary(rng: random.Random) -> list[str]:
+    """A few thousand words, so that a search index has something to do."""
+    return [f"{rng.choice(_WORDS)}{rng.choice(_WORDS)[:3]}{number % 97}" for number in range(4000)] + list(_WORDS)
+
+
+def data_json(path: Path, memories: int, personas: int = 20, words: int = 78) -> Path:
+    """A data.json of so many memories, about 1.2 KB each; returns its path."""
+    rng = random.Random(memories)
+    vocabulary = _vocabulary(rng)
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"personas":[')
+        for number in range(personas):
+            persona = {
+                "id": f"persona_{number:04}", "name": f"Persona {number}", "description": "made for a benchmark",
+                "personality": {"traits": ["curious"], "temperament": "calm", "communicationStyle": "direct"},
+                "isActive": number == 0, "createdAt": "2025-01-01T00:00:00.000Z", "updatedAt": "2025-02-01T00:00:00.000Z",
+            }  # fmt: skip
+            file.write(("," if number else "") + json.dumps(persona))
+        file.write('],"memories":[')
+        for number in range(memories):
+            day = f"2025-{1 + number % 12:02}-{1 + number % 28:02}"
+            memory = {
+                "id": f"memory_{number:08}", "personaId": f"persona_{number % personas:04}",
+                "type": rng.choice(("text", "fact", "event", "preference")), "name": f"Memory {number}",
+                "content": " ".join(rng.choices(vocabulary, k=words)), "summary": f"Summary of memory {number}",
+                "tags": rng.sample(_WORDS, 2), "importance": number % 101,
+                "memoryTier": rng.choice(("hot", "warm", "cold")), "accessCount": number % 7,
+                "lastAccessed": f"{day}T10:00:00.000Z", "createdAt": f"{day}T08:00:00.123Z",
+                "updatedAt": f"{day}T09:30:00.456Z",
+            }  # fmt: skip
+            file.write(("," if number else "") + json.dumps(memory))
+        file.write("]}")
+    return path
