@@ -164,6 +164,8 @@ class Mapping:
             if key in original or key in absent:
                 continue
             value = getattr(record, one.attribute)
+            if one.attribute == "extra":
+                value = {name: item for name, item in value.items() if name != "$pjais"}
             if one.member is not None:
                 value = (value or {}).get(one.member)
             if one.omit and value == one.rule.default:

@@ -74,19 +74,25 @@ class _MemoryRows(Mapping):
     """Rows of memories: `content` and `content_format` together are the value."""
 
     def normalise(self, document: Document, native_id: str | None = None, text: str | None = None) -> Draft:
-        """JSON content becomes its value first; a format that does not fit stays as an unknown key."""
+        """JSON content becomes its value first; a row whose two columns do not fit is marked `$unfolded`."""
         content, form = document.get("content"), document.get("content_format")
-        if type(content) is str and form in ("text", "json"):
-            value = content if form == "text" else _own_json(content)
-            if value is not NO_JSON and (form == "text" or type(value) is not str):
-                document = {key: item for key, item in document.items() if key != "content_format"}
-                document["content"] = value
-        return super().normalise(document, native_id, text)
+        value: Any = NO_JSON
+        if type(content) is str:
+            value = content if form == "text" else _own_json(content) if form == "json" else NO_JSON
+        if value is not NO_JSON and (form == "text" or type(value) is not str):
+            folded = {key: item for key, item in document.items() if key != "content_format"}
+            return super().normalise({**folded, "content": value}, native_id, text)
+        draft = super().normalise(document, native_id, text)
+        record = draft.record
+        if isinstance(record, Memory):
+            residue = {**record.extra.get("$pjais", {}), "$unfolded": True}
+            record = record._replace(extra={**record.extra, "$pjais": residue})
+        return draft._replace(record=record)
 
     def rebuild(self, record: Record) -> Document:
         """The row with its two columns."""
         document = super().rebuild(record)
-        if "content_format" not in document and isinstance(record, Memory):
+        if isinstance(record, Memory) and not record.extra.get("$pjais", {}).get("$unfolded"):
             is_text = type(document["content"]) is str
             document["content"] = document["content"] if is_text else canonical.dumps(document["content"])
             document["content_format"] = "text" if is_text else "json"

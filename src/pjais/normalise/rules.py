@@ -241,15 +241,16 @@ class Number(Rule):
             if self._real and repr(float(int(raw))) == repr(raw):
                 return self._noted(int(raw))
             return Changed(int(raw))
+        if abs(raw) >= _INT64 and self._whole:
+            return self._too_large(int(raw))
         if self._whole:
             return Changed(int(raw), "count-fraction", "a counter with a fraction, cut off")
         return self._noted(raw)
 
     def _too_large(self, raw: int) -> Any:
-        try:
+        if not self._whole and abs(raw) < 1 << 1023:
             return Changed(float(raw), "number-too-large", "an integer beyond 64 bits, stored as a float")
-        except OverflowError:
-            return Changed(self.default, "number-too-large", "a number beyond every range; the default is used")
+        return Changed(self.default, "number-too-large", "a number beyond every range; the default is used")
 
     def _text(self, raw: str) -> Any:
         try:

@@ -1,0 +1,36 @@
+# Two commands on a fresh machine with Python 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test soak bench lint clean
+
+$(BIN)/pjais: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("pjais needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(BIN)/pytest: $(BIN)/pjais
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(BIN)/pjais
+	$(BIN)/pjais demo
+
+test: $(BIN)/pytest
+	$(BIN)/pytest -n 2 -m "not soak"
+
+soak: $(BIN)/pytest
+	$(BIN)/pytest -m soak -s
+
+bench: $(BIN)/pytest
+	$(BIN)/python bench/migrate.py
+
+lint: $(BIN)/pytest
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
