@@ -6,10 +6,11 @@ import json
 import random
 from pathlib import Path
 
-_WORDS = (
-    "tea compass garden harbour lantern archive winter letter river clock copper thread window orchard map "
-    "kettle paper bridge cloud anchor cedar salt market candle meadow tower violin needle stone rain"
-).split()
+_WORDS = [
+    "tea", "compass", "garden", "harbour", "lantern", "archive", "winter", "letter", "river", "clock",
+    "copper", "thread", "window", "orchard", "map", "kettle", "paper", "bridge", "cloud", "anchor", "cedar",
+    "salt", "market", "candle", "meadow", "tower", "violin", "needle", "stone", "rain",
+]  # fmt: skip
 
 
 def _vocabulary(rng: random.Random) -> list[str]:
@@ -27,7 +28,8 @@ def data_json(path: Path, memories: int, personas: int = 20, words: int = 78) ->
             persona = {
                 "id": f"persona_{number:04}", "name": f"Persona {number}", "description": "made for a benchmark",
                 "personality": {"traits": ["curious"], "temperament": "calm", "communicationStyle": "direct"},
-                "isActive": number == 0, "createdAt": "2025-01-01T00:00:00.000Z", "updatedAt": "2025-02-01T00:00:00.000Z",
+                "isActive": number == 0, "createdAt": "2025-01-01T00:00:00.000Z",
+                "updatedAt": "2025-02-01T00:00:00.000Z",
             }  # fmt: skip
             file.write(("," if number else "") + json.dumps(persona))
         file.write('],"memories":[')

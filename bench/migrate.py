@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from generate import data_json  # type: ignore[import-not-found]
+from generate import data_json
 
 
 def floor(source: Path, target: Path) -> dict[str, float]:
@@ -31,12 +31,16 @@ def floor(source: Path, target: Path) -> dict[str, float]:
     data = json.loads(source.read_text("utf-8"))
     parsed = time.perf_counter()
     db = apsw.Connection(str(target))
-    db.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA locking_mode=EXCLUSIVE")
+    db.execute(
+        "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA locking_mode=EXCLUSIVE"
+    )
     db.execute("BEGIN")
     db.execute(ddl.create_table(PERSONAS) + ddl.create_table(MEMORIES))
     db.executemany(
-        "INSERT INTO personas (id, name, description, personality, is_active, created_at, updated_at) VALUES (?,?,?,?,?,?,?)",
-        ((p["id"], p["name"], p["description"], json.dumps(p["personality"]), p["isActive"], p["createdAt"], p["updatedAt"])
+        "INSERT INTO personas (id, name, description, personality, is_active, created_at, updated_at) "
+        "VALUES (?,?,?,?,?,?,?)",
+        ((p["id"], p["name"], p["description"], json.dumps(p["personality"]), p["isActive"], p["createdAt"],
+          p["updatedAt"])
          for p in data["personas"]),
     )  # fmt: skip
     db.executemany(
@@ -100,7 +104,11 @@ def main() -> None:
         for count in arguments.memories:
             source = data_json(work / "data.json", count)
             sides = {what: [measure(what, source) for _ in range(arguments.rounds)] for what in ("floor", "ours")}
-            _print(count, source.stat().st_size, {what: min(runs, key=lambda run: run["whole"]) for what, runs in sides.items()})
+            _print(
+                count,
+                source.stat().st_size,
+                {what: min(runs, key=lambda run: run["whole"]) for what, runs in sides.items()},
+            )
     finally:
         shutil.rmtree(work)
 
@@ -108,7 +116,9 @@ def main() -> None:
 def _print(count: int, size: int, best: dict[str, dict[str, float]]) -> None:
     print(f"\n{count:,} memories, {size / 1e6:.0f} MB of JSON")
     for what, figures in best.items():
-        phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in figures.items() if name not in ("whole", "peak"))
+        phases = ", ".join(
+            f"{name} {seconds:.2f}" for name, seconds in figures.items() if name not in ("whole", "peak")
+        )
         print(f"  {what:5}  {figures['whole']:7.2f} s   peak {figures['peak']:4.0f} MB   ({phases})")
     ratio = best["ours"]["whole"] / best["floor"]["whole"]
     print(f"  ratio  {ratio:7.2f}   ({count / best['ours']['whole']:,.0f} memories/s)")

@@ -27,12 +27,15 @@ dates = st.one_of(
     floats,
 )
 json_texts = st.sampled_from(
-    ['{"a":1}', '{ "a": 1 }', "[]", '["x","y"]', '"[\\"x\\"]"', '{"a":1,"a":2}', "[0.1,2]", "null", "NaN", '{"$bytes":"eA=="}', ""]
+    ['{"a":1}', '{ "a": 1 }', "[]", '["x","y"]', '"[\\"x\\"]"', '{"a":1,"a":2}', "[0.1,2]", "null", "NaN",
+     '{"$bytes":"eA=="}', ""]
 )  # fmt: skip
 plausible = st.one_of(
     dates,
     json_texts,
-    st.sampled_from(["a", "1", "true", "H4sIAAAA", 0, 1, 50, 150, 0.5, 1.0, True, False, None, [], ["a"], {"text": "x"}]),
+    st.sampled_from(
+        ["a", "1", "true", "H4sIAAAA", 0, 1, 50, 150, 0.5, 1.0, True, False, None, [], ["a"], {"text": "x"}]
+    ),
     st.lists(st.floats(-1, 1), max_size=3),
 )
 ids = st.one_of(st.text(min_size=1, max_size=6), st.integers(0, 9), st.sampled_from(["p1", "m1"]))
@@ -45,7 +48,7 @@ def documents(dialect: str, mapping: Mapping) -> st.SearchStrategy[dict[str, Any
     if dialect in ROW_DIALECTS:
         values: st.SearchStrategy[Any] = st.one_of(
             st.none(), st.integers(-(2**63), 2**63 - 1), floats, texts, st.binary(max_size=8), json_texts,
-            dates.filter(lambda value: isinstance(value, str | int | float) and abs(value if isinstance(value, int) else 0) < 2**63),
+            dates.filter(lambda value: isinstance(value, str | float) or (type(value) is int and abs(value) < 2**63)),
         )  # fmt: skip
     else:
         values = plausible | json_values

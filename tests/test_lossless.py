@@ -60,7 +60,9 @@ def test_canonical_json_round_trips_every_value(value: Any) -> None:
     assert canonical.dumps(value).encode("utf-8")
 
 
-@pytest.mark.parametrize("value", [{"$bytes": "eA=="}, {"$number": "NaN"}, {"$$number": 1}, [{"$bytes": {"$bytes": 1}}]])
+@pytest.mark.parametrize(
+    "value", [{"$bytes": "eA=="}, {"$number": "NaN"}, {"$$number": 1}, [{"$bytes": {"$bytes": 1}}]]
+)
 def test_what_looks_like_a_tag_is_kept_apart(value: Any) -> None:
     """A user's own {"$bytes": ...} is not mistaken for bytes."""
     assert canonical.same(canonical.loads(canonical.dumps(value)), value)

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-def open(
-    data_dir: PathLike | None = None, *, target: PathLike | None = None, on_invalid: str = "stop"
-) -> Store:
+def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on_invalid: str = "stop") -> Store:
     """Open the store of a data folder; migrate first when there is something new.
 
     With `SKIP_MIGRATION=true` in the environment nothing is migrated.  A folder without any data gets an

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
@@ -63,29 +62,29 @@ def compare_rows(db: sqlite.Connection) -> Rows:
     """Every row of every table of records against `migration_records`."""
     records = edited = added = removed = 0
     suspects: dict[tuple[str, str], dict[str, Any] | None] = {}
-    marks = sqlite.pairs(db, "SELECT id, changes_seq FROM migration_runs")
     for table in TABLES:
-        for row, key, digest, run_id in _rows_with_account(db, table):
+        for row, key, digest in _rows_with_account(db, table):
             records += 1
             if digest is not None and canonical.digest(row) == digest:
                 continue
-            before = _walked_back(db, table, key, dict(zip(table.column_names, row, strict=True)), marks.get(run_id, 0))
-            if digest is None:
-                if before is None:
-                    added += 1
-                else:
-                    suspects[table.name, key] = before
-            elif before is not None and canonical.digest(_row(table, before)) == digest:
+            past = list(_past(db, table, key, dict(zip(table.column_names, row, strict=True))))
+            if digest is None and None in past:
+                added += 1
+            elif digest is not None and _was(table, past, digest):
                 edited += 1
             else:
-                suspects[table.name, key] = before or {}
-        for key, digest, run_id in _accounts_without_row(db, table):
-            before = _walked_back(db, table, key, None, marks.get(run_id, 0))
-            if before is not None and canonical.digest(_row(table, before)) == digest:
+                suspects[table.name, key] = past[-1] or {}
+        for key, digest in _accounts_without_row(db, table):
+            if _was(table, _past(db, table, key, None), digest):
                 removed += 1
             else:
                 suspects[table.name, key] = None
     return Rows(records, edited, added, removed, suspects)
+
+
+def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> bool:
+    """Whether a record ever was what the digest says."""
+    return any(values is not None and canonical.digest(_row(table, values)) == digest for values in past)
 
 
 def _key_sql(table: Table, alias: str) -> str:
@@ -93,22 +92,22 @@ def _key_sql(table: Table, alias: str) -> str:
     return parts[0] if len(parts) == 1 else f"json_array({', '.join(parts)})"
 
 
-def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[rows.Row, str, bytes | None, str]]:
+def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[rows.Row, str, bytes | None]]:
     columns = ", ".join(f"t.{name}" for name in table.column_names)
     key = _key_sql(table, "t")
     width = len(table.columns)
     for row in sqlite.each(
         db,
-        f"SELECT {columns}, {key}, r.digest, r.run_id FROM {table.name} AS t LEFT JOIN migration_records AS r "
+        f"SELECT {columns}, {key}, r.digest FROM {table.name} AS t LEFT JOIN migration_records AS r "
         f"ON r.record_type = '{table.name}' AND r.record_id = {key} AND r.outcome = 'migrated'",
     ):
-        yield row[:width], row[width], row[width + 1], row[width + 2]
+        yield row[:width], row[width], row[width + 1]
 
 
-def _accounts_without_row(db: sqlite.Connection, table: Table) -> list[tuple[str, bytes, str]]:
+def _accounts_without_row(db: sqlite.Connection, table: Table) -> list[tuple[str, bytes]]:
     return sqlite.fetch(
         db,
-        "SELECT record_id, digest, run_id FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
+        "SELECT record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
         f"AND NOT EXISTS (SELECT 1 FROM {table.name} AS t WHERE {_key_sql(table, 't')} = r.record_id)",
         (table.name,),
     )
@@ -118,17 +117,18 @@ def _row(table: Table, values: dict[str, Any]) -> rows.Row:
     return tuple([values.get(name) for name in table.column_names])
 
 
-def _walked_back(
-    db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None, mark: int
-) -> dict[str, Any] | None:
-    """A row as it was when `changes` stood at `mark`; None where it was not there."""
+def _past(
+    db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None
+) -> Iterator[dict[str, Any] | None]:
+    """A row as it is and as it was before each change, newest first; None where it was not there."""
+    yield values
     for op, before in sqlite.each(
         db,
-        "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? AND seq > ? ORDER BY seq DESC",
-        (table.name, key, mark),
+        "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC",
+        (table.name, key),
     ):
         values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
-    return values
+        yield values
 
 
 def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
@@ -143,33 +143,41 @@ def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
 def compare_documents(
     db: sqlite.Connection, run_id: str, kind: str, source: str, expected: Iterable[Expected], found: Rows
 ) -> tuple[int, list[Difference]]:
-    """Every document of one source's snapshot against the account; returns how many, and what differs."""
-    account = db.execute(
+    """Every document of one source's snapshot against the account; returns how many, and what differs.
+
+    A later run takes over the account of what it found unchanged, and replaces that of what had changed; so of
+    an earlier run's documents only those must be accounted for that the later ones did not see.
+    """
+    last = sqlite.value(
+        db,
+        "SELECT max(run_id) FROM migration_records WHERE source_path = ? AND source_kind = ?",
+        (source, kind),
+    )
+    account = sqlite.each(
+        db,
         "SELECT collection, native_id, place, record_type, record_id, digest, outcome, seq FROM migration_records "
         "WHERE run_id = ? AND source_path = ? AND source_kind = ? ORDER BY seq",
         (run_id, source, kind),
     )
     differences: list[Difference] = []
     documents = 0
-    for wanted, entry in zip_longest(expected, account):
-        documents += wanted is not None
-        if wanted is None or entry is None:
-            name = str(entry[4] or entry[1]) if wanted is None else str(wanted.native_id)
-            problem = (
-                "accounted for, but not in the backup" if wanted is None else "in the backup, but not accounted for"
-            )
-            differences.append(Difference(source, name, None, problem))
-            continue
-        differences += _compare_one(db, wanted, entry, found)
+    entry = next(account, None)
+    for wanted in expected:
+        if entry is not None and entry[:3] == wanted[:3]:
+            documents += 1
+            differences += _compare_one(db, wanted, entry, found)
+            entry = next(account, None)
+        elif run_id == last:
+            documents += 1
+            differences.append(Difference(source, str(wanted.native_id), None, "in the backup, but not accounted for"))
+    while entry is not None:
+        differences.append(Difference(source, str(entry[4] or entry[1]), None, "accounted for, but not in the backup"))
+        entry = next(account, None)
     return documents, differences
 
 
 def _compare_one(db: sqlite.Connection, wanted: Expected, entry: tuple[Any, ...], found: Rows) -> list[Difference]:
-    collection, native_id, place, record_type, record_id, digest, outcome, seq = entry
-    here = (wanted.collection, wanted.native_id, wanted.place)
-    if here != (collection, native_id, place):
-        name = f"{wanted.collection}/{wanted.native_id}"
-        return [Difference(wanted.collection, name, None, "the account names another document in its place")]
+    collection, native_id, _, record_type, record_id, digest, outcome, seq = entry
     if outcome == "quarantined" or wanted.record is None:
         replayed = sqlite.first(
             db,

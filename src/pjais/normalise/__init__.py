@@ -102,8 +102,13 @@ def rebuild(kind: str, collection: str, record: Record) -> Any:
     return MAPPINGS[kind][collection].rebuild(record)
 
 
+def changed(kind: str, document: Document, record: Record, updates: dict[str, Any]) -> Record:
+    """The record with other values for some attributes, what the document has kept as original."""
+    return MAPPINGS[kind][document.collection].changed(record, document.value, updates)
+
+
 def with_ids(kind: str, document: Document, record: Record, change: Callable[[str], str]) -> Record:
-    """The record under other ids (`--ids new`, and links to memories whose first id came back)."""
+    """The record under other ids (`--ids new`), its own and those it refers to."""
     mapping = MAPPINGS[kind].get(document.collection)
     if mapping is None or not isinstance(document.value, dict) or isinstance(record, Other):
         return record

@@ -14,7 +14,7 @@ from pjais.compare import Expected
 from pjais.model import Document, Finding, Memory, Record, Snapshot, Unreadable
 from pjais.pipeline.findings import Findings
 from pjais.read import read
-from pjais.write.sqlite import Builder, Origin
+from pjais.write.sqlite import Builder, Origin, account_key
 
 NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
 """The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
@@ -96,8 +96,9 @@ def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, s
             returned[piece.native_id] = record.id
         return record
     if piece.collection == "memory_relationships":
-        own = record.id
-        return normalise.with_ids(dialect, piece, record, lambda old: old if old == own else returned.get(old, old))
+        ends = {name: getattr(record, name) for name in ("from_id", "to_id")}
+        moved = {name: returned[end] for name, end in ends.items() if end in returned}
+        return normalise.changed(dialect, piece, record, moved)
     return record
 
 
@@ -105,7 +106,7 @@ def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
     """What each document of a snapshot must have become."""
     for piece, record, _, _ in readings(snapshot, choices):
         native_id = piece.native_id if isinstance(piece, Document) else None
-        yield Expected(piece.collection, native_id, piece.place, record)
+        yield Expected(*account_key(piece.collection, native_id, piece.place), record)
 
 
 def assemble(

@@ -73,9 +73,9 @@ def _touched(db: sqlite.Connection, mark: int) -> list[tuple[str, str, str]]:
     found = []
     for table, key, first, last in sqlite.each(
         db,
-        "SELECT table_name, record_id, "
-        "(SELECT op FROM changes WHERE seq = min(c.seq)), (SELECT op FROM changes WHERE seq = max(c.seq)) "
-        "FROM changes AS c WHERE seq > ? GROUP BY table_name, record_id ORDER BY min(seq)",
+        "SELECT first.table_name, first.record_id, first.op, last.op FROM "
+        "(SELECT min(seq) AS low, max(seq) AS high FROM changes WHERE seq > ? GROUP BY table_name, record_id) AS span "
+        "JOIN changes AS first ON first.seq = span.low JOIN changes AS last ON last.seq = span.high ORDER BY span.low",
         (mark,),
     ):
         if first == "insert" and last == "delete":

@@ -24,8 +24,11 @@ def read(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
     own = snapshot.dialect == "pjais"
     if snapshot.unsound:
         for piece in sqlite_pages.salvage(snapshot.path):
-            if not own or piece.collection not in SYSTEM_NAMES:
-                yield piece
+            if own and piece.collection in SYSTEM_NAMES:
+                continue
+            if own and isinstance(piece, Document):
+                piece.value.pop("search_id", None)
+            yield piece
         return
     with closing(sqlite.open_frozen(snapshot.path)) as connection:
         for table in data_tables(connection):

@@ -19,7 +19,8 @@ _STYLE = """
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}h1{font-size:1.6rem;margin:0 0 .25rem}
 h2{font-size:1.1rem;margin:2.5rem 0 .75rem}p{margin:.25rem 0}.soft{color:var(--soft)}
-.verdict{border-left:.4rem solid var(--tone);background:var(--card);padding:1rem 1.25rem;border-radius:.4rem;margin:1.5rem 0}
+.verdict{border-left:.4rem solid var(--tone);background:var(--card);padding:1rem 1.25rem;border-radius:.4rem;
+margin:1.5rem 0}
 .verdict b{color:var(--tone)}.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.75rem}
 .number{background:var(--card);border-radius:.4rem;padding:.8rem 1rem}.number b{display:block;font-size:1.5rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}

@@ -50,6 +50,8 @@ class _Arrival(NamedTuple):
     row: rows.Row
     origin: Origin
     collection: str
+    before: tuple[int, ...]
+    """The accounts of earlier versions of the same document."""
 
 
 _INSERT_RECORD = (
@@ -88,6 +90,7 @@ class Builder:
             sqlite.bulk(self._db)
         else:
             self._db = sqlite.create(path)
+            self._db.execute("PRAGMA secure_delete = FAST")  # no page keeps a stray copy of a memory
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}")
             self._db.execute(ddl.create_tables())
         self._db.execute("BEGIN")
@@ -130,36 +133,25 @@ class Builder:
         return found
 
     def begin_source(self, origin: Origin) -> None:
-        """All documents that follow come from this source; its earlier account is set aside for comparison."""
+        """All documents that follow come from this source; they are compared with its earlier account."""
         self._flush()
         self._origin = origin
         self._dialects[origin.name] = origin.dialect
         self.unchanged.setdefault(origin.name, 0)
-        if self._existing:
-            self._db.execute(
-                "CREATE TEMP TABLE IF NOT EXISTS earlier AS SELECT * FROM migration_records WHERE 0;"
-                "CREATE INDEX IF NOT EXISTS temp.earlier_key ON earlier (collection, native_id, digest);"
-                "DELETE FROM earlier"
-            )
-            self._db.execute(
-                "INSERT INTO earlier SELECT * FROM migration_records WHERE source_path = ? AND source_kind = ?",
-                (origin.name, origin.kind),
-            )
-            for sql in (
-                "DELETE FROM migration_records WHERE source_path = ? AND source_kind = ?",
-                "DELETE FROM migration_quarantine WHERE source_path = ? AND source_kind = ? AND replayed_at IS NULL",
-            ):
-                self._db.execute(sql, (origin.name, origin.kind))
 
     def put(self, document: Document, record: Record, *, removed: bool = False) -> None:
         """Take one valid record in; a removed one (a tombstone) is only accounted for."""
         row = rows.to_row(record)
         digest = canonical.digest(row)
-        if self._existing and self._is_known(document, digest):
-            return
+        earlier = self._earlier(document) if self._existing else []
+        for known in earlier:
+            if known[9] == digest:
+                self._carry_over(known, document.place)
+                return
         seq = self._account(document, record, digest, "removed" if removed else "migrated")
         if not removed:
-            arrival = _Arrival(seq, record, row, self._origin, document.collection)
+            before = tuple(known[0] for known in earlier)
+            arrival = _Arrival(seq, record, row, self._origin, document.collection, before)
             self._arrivals.setdefault(type(record), []).append(arrival)
         self._pending += 1
         if self._pending >= _BATCH:
@@ -168,24 +160,23 @@ class Builder:
     def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> None:
         """Put a document that cannot go in into quarantine, whole, with the reasons."""
         self._flush()
-        if isinstance(piece, Document):
-            known = self._existing and sqlite.first(
-                self._db,
-                "SELECT * FROM earlier WHERE collection = ? AND native_id IS ? AND place = ? AND outcome = 'migrated'",
-                (piece.collection, piece.native_id, piece.place),
-            )
-            if known:
-                self._carry_over(known)
-                return
-        native_id = piece.native_id if isinstance(piece, Document) else None
-        seq = self._next()
-        self._records.append(
-            (seq, self._run_id, self._origin.kind, self._origin.name, _text(piece.collection), _text(native_id),
-             piece.place, None, None, None, "quarantined", None, None)
-        )  # fmt: skip
         document, raw = _kept(piece)
-        self._quarantine(seq, self._origin.kind, self._origin.name, piece.collection, native_id, piece.place,
-                         reasons, document, raw)  # fmt: skip
+        native_id = piece.native_id if isinstance(piece, Document) else None
+        for known in self._earlier(piece) if self._existing else []:
+            kept = sqlite.first(
+                self._db, "SELECT document, replayed_at FROM migration_quarantine WHERE record_seq = ?", (known[0],)
+            )
+            if kept and kept[1] is None:
+                self._forget(known[0])
+            elif kept and kept[0] == document:
+                self._carry_over(known, piece.place)
+                return
+        seq = self._next()
+        key = account_key(piece.collection, native_id, piece.place)
+        self._records.append(
+            (seq, self._run_id, self._origin.kind, self._origin.name, *key, None, None, None, "quarantined", None, None)
+        )
+        self._quarantine(seq, self._origin.kind, self._origin.name, *key, reasons, document, raw)
 
     def settle(self) -> list[Refusal]:
         """Find records whose references lead nowhere and move them to quarantine; say which."""
@@ -246,34 +237,36 @@ class Builder:
     def _account(self, document: Document, record: Record, digest: bytes, outcome: str) -> int:
         seq = self._next()
         self._records.append(
-            (seq, self._run_id, self._origin.kind, self._origin.name, _text(document.collection),
-             _text(document.native_id), document.place, rows.table_of(record).name, rows.record_key(record), digest,
-             outcome, None, None)
+            (seq, self._run_id, self._origin.kind, self._origin.name,
+             *account_key(document.collection, document.native_id, document.place),
+             rows.table_of(record).name, rows.record_key(record), digest, outcome, None, None)
         )  # fmt: skip
         return seq
 
-    def _is_known(self, document: Document, digest: bytes) -> bool:
-        """Whether an earlier run brought exactly this; then its account is carried over."""
-        known = sqlite.first(
+    def _earlier(self, piece: Document | Unreadable) -> list[tuple[Any, ...]]:
+        """What earlier runs have on account for this document of this source."""
+        native_id = piece.native_id if isinstance(piece, Document) else None
+        collection, native_id, place = account_key(piece.collection, native_id, piece.place)
+        return sqlite.fetch(
             self._db,
-            "SELECT * FROM earlier WHERE collection = ? AND native_id IS ? AND digest = ? LIMIT 1",
-            (_text(document.collection), _text(document.native_id), digest),
+            "SELECT * FROM migration_records WHERE source_path = ? AND source_kind = ? AND collection = ? "
+            "AND native_id IS ? AND run_id <> ? AND (native_id IS NOT NULL OR place = ?)",
+            (self._origin.name, self._origin.kind, collection, native_id, self._run_id, place),
         )
-        if known is None:
-            return False
-        self._carry_over(known, document.place)
-        return True
 
-    def _carry_over(self, known: tuple[Any, ...], place: str | None = None) -> None:
+    def _carry_over(self, known: tuple[Any, ...], place: str) -> None:
+        """The document is as an earlier run saw it: its account moves to this run."""
         seq = self._next()
-        self._db.execute("DELETE FROM earlier WHERE seq = ?", (known[0],))
-        self._db.execute(
-            "UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ? AND replayed_at IS NOT NULL",
-            (seq, known[0]),
-        )
-        self._records.append((seq, self._run_id, *known[2:6], place or known[6], *known[7:]))
+        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known[0],))
+        self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known[0]))
+        self._records.append((seq, self._run_id, *known[2:6], place, *known[7:]))
         if known[10] == "migrated":
             self.unchanged[self._origin.name] += 1
+
+    def _forget(self, seq: int) -> None:
+        """An earlier version of a document has been replaced by what its source holds now."""
+        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (seq,))
+        self._db.execute("DELETE FROM migration_quarantine WHERE record_seq = ?", (seq,))
 
     def _flush(self) -> None:
         """Write out what is waiting: the accounts first, so that conflicts find them."""
@@ -323,6 +316,7 @@ class Builder:
                 self._supersede(arrival.seq, "a deletion in the target", arrival)
             else:
                 self._db.execute(insert_sql(table), next(self._bound(table, [arrival])))
+                self._forget_before(arrival)
             return
         rival = sqlite.first(
             self._db,
@@ -356,10 +350,15 @@ class Builder:
         if self._existing and self._edited_at(table, arrival.record, "update", "insert") is not None:
             self.overridden.append((table.name, rows.record_key(arrival.record)))
         self._db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*arrival.row, *key))
-        if rival:
+        self._forget_before(arrival)
+        if rival and rival[0] not in arrival.before:
             held = rows.to_record(table, present)
             document = self._document(self._dialects.get(rival[2], rival[1]), rival[3], held)
             self._mark_superseded(rival[0], arrival.origin.name, document)
+
+    def _forget_before(self, arrival: _Arrival) -> None:
+        for seq in arrival.before:
+            self._forget(seq)
 
     def _document(self, dialect: str, collection: str, record: Record) -> str:
         try:
@@ -435,7 +434,7 @@ class Builder:
         self._db.execute(
             "INSERT INTO migration_quarantine (record_seq, run_id, source_kind, source_path, collection, native_id, "
             "place, reasons, document, raw) VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (seq, self._run_id, kind, source, _text(collection), _text(native_id), place,
+            (seq, self._run_id, kind, source, collection, native_id, place,
              canonical.dumps(list(reasons)), document, raw),
         )  # fmt: skip
 
@@ -451,9 +450,10 @@ class Builder:
             self._db.execute(sql)
 
 
-def _text(value: str | None) -> str | None:
-    """A name as SQLite can hold it."""
-    return None if value is None else canonical.mend(value)
+def account_key(collection: str, native_id: str | None, place: str) -> tuple[str, str | None, str]:
+    """What names a document in the account, as SQLite can hold it."""
+    mend = canonical.mend
+    return mend(collection), None if native_id is None else mend(native_id), mend(place)
 
 
 def _kept(piece: Document | Unreadable) -> tuple[str | None, bytes | None]:

@@ -1,0 +1,177 @@
+"""The command line: exit codes, JSON on stdout and nothing else, and messages that help at two in the morning."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pjais.errors import all_errors
+from pjais.report.rules import RULES, all_codes, explain
+from world import memory, persona, write_json
+
+
+def pjais(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command."""
+    command = [sys.executable, "-m", "pjais", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def ask(*arguments: str | Path) -> tuple[int, Any]:
+    """Run a command with --json; its exit code and its one JSON value."""
+    done = pjais(*arguments, "--json")
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A copy of the packaged legacy folder."""
+    folder = tmp_path / "PJais"
+    shutil.copytree(str(files("pjais.demo") / "sample"), folder)
+    return folder
+
+
+def test_the_whole_story_on_the_command_line(sample: Path) -> None:
+    """detect, plan, migrate, verify, status, search, cleanup: each with JSON, each with its code."""
+    code, found = ask("detect", "--data-dir", sample)
+    assert code == 0
+    assert {source["kind"] for source in found["sources"]} == {
+        "json", "livestore-db", "pjais-drizzle", "pjais-files", "pjais-flat", "rxdb-dump", "rxdb-export",
+    }  # fmt: skip
+    code, plan = ask("plan", "--data-dir", sample)
+    assert (code, plan["irreversible"]) == (0, [])
+    assert not (sample / "pjais.sqlite").exists()
+    assert not (sample / "backups").exists()
+    code, report = ask("migrate", "--data-dir", sample)
+    assert (code, report["code"]) == (0, "done")
+    assert report["total"]["read"] == plan["total"]["read"]
+    assert (Path(report["backup"]) / "report.html").is_file()
+    code, proof = ask("verify", "--data-dir", sample)
+    assert (code, proof["passed"]) == (0, True)
+    code, again = ask("migrate", "--data-dir", sample)
+    assert (code, again["code"]) == (0, "already_migrated")
+    code, status = ask("status", "--data-dir", sample)
+    assert (code, status["new_data"]) == (0, False)
+    code, results = ask("search", "tea", "--data-dir", sample)
+    assert code == 0
+    assert results["count"] > 0
+    code, gone = ask("cleanup", "--yes", "--data-dir", sample)
+    assert code == 0
+    assert not (sample / "livestore.db").exists()
+    assert gone["freed"] > 0
+    assert ask("verify", "--data-dir", sample)[0] == 0
+
+
+def test_shared_options_work_before_and_after_the_command(sample: Path) -> None:
+    """`pjais --data-dir D status` and `pjais status --data-dir D` are the same."""
+    before = json.loads(pjais("--json", "--data-dir", sample, "status").stdout)
+    after = ask("status", "--data-dir", sample)[1]
+    environment = json.loads(pjais("status", "--json", PJAIS_DATA_DIR=str(sample)).stdout)
+    assert before["sources"] == after["sources"] == environment["sources"] != []
+
+
+def test_an_error_says_what_is_safe_and_what_to_type_next(tmp_path: Path) -> None:
+    """Four answers, on stderr for people and as JSON for programs."""
+    write_json(tmp_path, personas=[], memories=[memory("m1", "nobody")])
+    done = pjais("migrate", "--data-dir", tmp_path)
+    assert done.returncode == 13
+    assert done.stdout == ""
+    for piece in ("MIGRATION_003", "data.json: memories/m1", "Safe: ", "Next: pjais migrate --on-invalid quarantine"):
+        assert piece in done.stderr
+    code, error = ask("migrate", "--data-dir", tmp_path)
+    assert (code, error["code"], error["exit_code"]) == (13, "MIGRATION_003", 13)
+
+
+def test_quarantine_is_listed_shown_and_replayed(tmp_path: Path) -> None:
+    """A mended document goes in, and verify agrees."""
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1", importance="very"), memory("m2")])
+    code, report = ask("migrate", "--data-dir", tmp_path, "--on-invalid", "quarantine")
+    assert (code, report["code"], report["total"]["quarantined"]) == (1, "quarantined", 1)
+    code, listed = ask("quarantine", "list", "--data-dir", tmp_path)
+    entry = listed["quarantine"][0]
+    assert (code, entry["native_id"]) == (0, "m1")
+    code, shown = ask("quarantine", "show", str(entry["id"]), "--data-dir", tmp_path)
+    assert shown["document"]["importance"] == "very"
+    code, tried = ask("quarantine", "replay", "--data-dir", tmp_path)
+    assert (code, tried["results"][0]["record_id"]) == (1, None)
+    mended = tmp_path / "mended.txt"
+    mended.write_text(json.dumps({**shown["document"], "importance": 90}), "utf-8")
+    code, _ = ask("quarantine", "replay", str(entry["id"]), "--document", mended, "--data-dir", tmp_path)
+    assert code == 0
+    assert ask("verify", "--data-dir", tmp_path)[0] == 0
+    assert ask("migrate", "--data-dir", tmp_path)[1]["code"] == "already_migrated"
+
+
+def test_nothing_found_has_its_code(tmp_path: Path) -> None:
+    """MIGRATION_001 and exit code 11."""
+    assert ask("migrate", "--data-dir", tmp_path)[0] == 11
+    assert ask("detect", "--data-dir", tmp_path)[0] == 11
+    assert ask("verify", "--data-dir", tmp_path)[0] == 11
+
+
+def test_a_wrong_call_has_exit_code_2(tmp_path: Path) -> None:
+    """Usage errors, with and without JSON."""
+    assert pjais("migrate", "--no-such-option").returncode == 2
+    assert ask("migrate", "--no-such-option")[0] == 2
+    assert ask("migrate", tmp_path / "missing", "--data-dir", tmp_path)[0] == 2
+
+
+def test_every_code_is_explained() -> None:
+    """Errors, outcomes and rules; no code without a text."""
+    assert len(all_codes()) == len(set(all_codes()))
+    for code in all_codes():
+        assert explain(code), code
+    assert len({error.exit_code for error in all_errors()}) == len(all_errors())
+
+
+def test_every_rule_that_the_code_names_is_explained() -> None:
+    """A rule's code in the source has its line in RULES."""
+    import re
+
+    import pjais as package
+
+    root = Path(package.__file__).parent
+    text = "".join(
+        path.read_text("utf-8") for part in ("normalise", "pipeline", "write") for path in (root / part).rglob("*.py")
+    )
+    named = set(re.findall(r'(?:Refused|Changed)\([^"()]*(?:\([^()]*\)[^"()]*)*"([a-z0-9-]+)"', text))
+    named |= set(re.findall(r'"(?:error|repair|note)", "([a-z0-9-]+)"', text))
+    assert named
+    assert named - {"note", "rule"} <= set(RULES)
+
+
+def test_the_demo_runs(tmp_path: Path) -> None:
+    """Migrates the packaged sample, verifies, searches, and leaves nothing behind."""
+    done = pjais("demo", "-q")
+    assert done.returncode == 0
+    assert "no difference" in done.stdout
+    assert "[tea]" in done.stdout
+
+
+def test_skip_migration_opens_without_migrating(sample: Path) -> None:
+    """SKIP_MIGRATION=true gives an empty store."""
+    code = "import pjais, sys; print(len(pjais.open(sys.argv[1]).memories))"
+    run = [sys.executable, "-c", code, str(sample)]
+    skipped = subprocess.run(
+        run, capture_output=True, text=True, check=True, env={**os.environ, "SKIP_MIGRATION": "true"}
+    )
+    assert skipped.stdout.strip() == "0"
+
+
+def test_no_file_of_ours_is_readable_by_others(sample: Path) -> None:
+    """0600 and 0700; and the log and the reports hold no content of a memory."""
+    ask("migrate", "--data-dir", sample)
+    ours = [*(sample / "backups").rglob("*"), *(sample / "logs").rglob("*"), sample / "pjais.sqlite"]
+    for path in ours:
+        assert path.stat().st_mode & 0o077 == 0, path
+    for name in ("logs/migration.log", "backups/*/report.json", "backups/*/report.html", "backups/*/journal.jsonl"):
+        for path in sample.glob(name):
+            assert b"kettle" not in path.read_bytes(), path

@@ -1,0 +1,76 @@
+"""Export and import: byte-equal for equal data, whole, and usable by others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import pjais
+from pjais.pipeline import transfer
+from pjais.pipeline.place import place
+from world import memory, migrated, persona, write_json
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """The packaged legacy folder, migrated."""
+    folder = tmp_path / "PJais"
+    shutil.copytree(str(files("pjais.demo") / "sample"), folder)
+    migrated(folder)
+    return folder
+
+
+def export(folder: Path, store: Path | None = None) -> str:
+    text = transfer.export(place(folder), store, None)
+    assert text is not None
+    return text
+
+
+def test_two_exports_of_equal_data_are_byte_equal(sample: Path, tmp_path: Path) -> None:
+    """Also when the data went another way in: another order of sources, another run."""
+    other = tmp_path / "other"
+    shutil.copytree(str(files("pjais.demo") / "sample"), other)
+    migrated(other)
+    assert export(sample) == export(sample) == export(other)
+
+
+def test_export_then_import_into_an_empty_folder_gives_an_equal_export(sample: Path, tmp_path: Path) -> None:
+    """Nothing is lost on the way through our own format."""
+    text = export(sample)
+    file = tmp_path / "mine.pjais.json"
+    file.write_text(text, "utf-8")
+    report = pjais.migrate(tmp_path / "fresh", [file])
+    assert report.total.read == report.total.migrated
+    assert pjais.verify(tmp_path / "fresh").passed
+    assert export(tmp_path / "fresh") == text
+
+
+def test_a_store_can_be_a_source(sample: Path, tmp_path: Path) -> None:
+    """`pjais migrate old.sqlite` into another folder brings the same records."""
+    pjais.migrate(tmp_path / "fresh", [sample / "pjais.sqlite"])
+    assert pjais.verify(tmp_path / "fresh").passed
+    assert export(tmp_path / "fresh") == export(sample)
+
+
+def test_any_source_can_be_exported_without_migrating_it(sample: Path) -> None:
+    """The export of a source is what a migration of it would hold."""
+    body = json.loads(export(sample, sample / "livestore.db"))
+    assert len(body["personas"]) == 4
+    assert len(body["memories"]) == 25
+
+
+def test_documents_come_out_exactly_as_stored(tmp_path: Path) -> None:
+    """NDJSON, ordered by database, collection and id; unknown collections too."""
+    write_json(tmp_path, personas=[persona("b"), persona("a")], memories=[memory("m")], strange=[{"id": "x", "n": 1.0}])
+    lines: list[str] = []
+    transfer.export_documents(place(tmp_path), tmp_path / "data.json", lines.append)
+    documents = [json.loads(line) for line in lines]
+    assert [(one["collection"], one["id"]) for one in documents] == [
+        ("memories", "m"), ("personas", "a"), ("personas", "b"), ("strange", "x"),
+    ]  # fmt: skip
+    assert documents[0]["document"] == memory("m")
+    assert lines[3].endswith('"n":1.0}}\n')

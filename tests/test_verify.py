@@ -1,0 +1,100 @@
+"""The proof: it turns red for anything that the history does not explain, and only for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import pjais
+from pjais.errors import VerificationFailed
+from world import memory, migrated, persona, rows, write_json
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A small migrated store."""
+    write_json(
+        tmp_path, personas=[persona()], memories=[memory(f"m{n}", content=f"text number {n}") for n in range(50)]
+    )
+    migrated(tmp_path)
+    return tmp_path / "pjais.sqlite"
+
+
+def test_one_flipped_bit_names_the_record_and_the_field(store: Path) -> None:
+    """A bit of a content changes on disk: verify is red, with record and field."""
+    data = bytearray(store.read_bytes())
+    place = data.index(b"text number 17")
+    data[place + 5] ^= 0x01
+    store.write_bytes(data)
+    with pytest.raises(VerificationFailed) as caught:
+        pjais.verify(store.parent)
+    assert caught.value.exit_code == 18
+    named = {(one.record_type, one.record_id, one.field) for one in caught.value.report.differences}
+    assert ("memory_entities", "m17", "content") in named
+
+
+def test_edits_are_known_from_the_history_and_listed_apart(store: Path) -> None:
+    """Edited, added and removed since: no difference."""
+    rows(store, "UPDATE memory_entities SET content = 'edited', importance = 7 WHERE id = 'm1'")
+    rows(store, "UPDATE memory_entities SET content = 'again' WHERE id = 'm1'")
+    rows(store, "DELETE FROM memory_entities WHERE id = 'm2'")
+    rows(store, "INSERT INTO memory_entities (id, persona_id, type, content) VALUES ('new', 'p1', 't', 'c')")
+    proof = pjais.verify(store.parent)
+    assert (proof.edited_since, proof.removed_since, proof.added_since) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE memory_entities SET content = 'behind your back' WHERE id = 'm3'",
+        "DELETE FROM memory_entities WHERE id = 'm3'",
+        "INSERT INTO memory_entities (id, persona_id, type, content) VALUES ('ghost', 'p1', 't', 'c')",
+        "UPDATE memory_entities SET extra = '{\"a\":1}' WHERE id = 'm3'",
+        "UPDATE memory_entities SET importance = 51 WHERE id = 'm3'",
+        "UPDATE personas SET is_active = 1",
+    ],
+)
+def test_a_change_without_history_is_a_difference(store: Path, sql: str) -> None:
+    """Triggers dropped, a row changed: red."""
+    for (name,) in rows(store, "SELECT name FROM sqlite_schema WHERE type = 'trigger'"):
+        rows(store, f"DROP TRIGGER {name}")
+    rows(store, sql)
+    with pytest.raises(VerificationFailed):
+        pjais.verify(store.parent)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE migration_records SET digest = zeroblob(32) WHERE record_id = 'm3'",
+        "DELETE FROM migration_records WHERE record_id = 'm3'",
+        "UPDATE migration_records SET outcome = 'removed' WHERE record_id = 'm3'",
+        "UPDATE migration_records SET record_id = 'm4' WHERE record_id = 'm3'",
+    ],
+)
+def test_a_changed_account_is_a_difference(store: Path, sql: str) -> None:
+    """The account itself cannot be bent."""
+    rows(store, sql)
+    with pytest.raises(VerificationFailed):
+        pjais.verify(store.parent)
+
+
+def test_a_changed_backup_is_a_difference(store: Path) -> None:
+    """The snapshot is part of the proof."""
+    (backup,) = (store.parent / "backups").iterdir()
+    path = backup / "data.json"
+    path.write_bytes(path.read_bytes().replace(b"text number 9", b"text number 8"))
+    with pytest.raises(VerificationFailed):
+        pjais.verify(store.parent)
+
+
+def test_an_edit_does_not_hide_damage_in_another_field(store: Path) -> None:
+    """The edit is walked back; what remains must be the migrated record."""
+    rows(store, "UPDATE memory_entities SET content = 'edited' WHERE id = 'm5'")
+    for (name,) in rows(store, "SELECT name FROM sqlite_schema WHERE type = 'trigger'"):
+        rows(store, f"DROP TRIGGER {name}")
+    rows(store, "UPDATE memory_entities SET type = 'other' WHERE id = 'm5'")
+    with pytest.raises(VerificationFailed) as caught:
+        pjais.verify(store.parent)
+    assert [(one.record_id, one.field) for one in caught.value.report.differences] == [("m5", "type")]
