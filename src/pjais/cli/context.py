@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,18 @@ class Context:
     as_json: bool = False
     verbose: int = 0
     quiet: bool = False
+
+    def typed(self, command: str) -> str:
+        """A next command as its owner must type it."""
+        return typed(command, self.data_dir)
+
+
+def typed(command: str, data_dir: Path | str | None) -> str:
+    """A next command as its owner must type it: with the data folder, if they named one."""
+    if data_dir is None or not command.startswith("pjais ") or "--data-dir" in command:
+        return command
+    call, gap, remark = command.partition("   (")
+    return f"{call} --data-dir {shlex.quote(str(data_dir))}{gap}{remark}"
 
 
 def common(function: F) -> F:

@@ -30,7 +30,7 @@ def create(context: Context, sources: tuple[Path, ...]) -> int:
         print_json({"code": "done", "backup": folder.name, "folder": str(folder)})
     else:
         say(f"backed up and test-restored: {folder}")
-        say(f"Next: pjais backup verify {folder.name}")
+        say(f"Next: {context.typed(f'pjais backup verify {folder.name}')}")
     return 0
 
 

@@ -55,7 +55,7 @@ def detect_command(context: Context, paths: tuple[Path, ...]) -> int:
         for one in rows:
             for note in one["notes"]:
                 say(f"{one['path']}: {note}")
-        say("\nNext: pjais plan")
+        say(f"\nNext: {context.typed('pjais plan')}")
     if not context.as_json:
         for one in passed:
             say(f"passed over: {one['path']}: {one['reason']}")
@@ -127,7 +127,8 @@ def plan_command(
     say(f"time: about {made.seconds:.0f} s")
     say("irreversible steps: none")
     quarantine = " --on-invalid quarantine" if made.total.quarantined else ""
-    say("\nNothing to do." if made.nothing_to_do else f"\nNext: pjais migrate{quarantine}")
+    following = context.typed(f"pjais migrate{quarantine}")
+    say("\nNothing to do." if made.nothing_to_do else f"\nNext: {following}")
     return 0
 
 
@@ -177,7 +178,7 @@ def print_report(context: Context, report: Report) -> None:
         say(f"backup: {report.backup}")
         say(f"report: {report.backup / 'report.html'}")
     extra = "pjais quarantine list" if report.code == "quarantined" else report.next_command
-    say(f"Next: {extra}")
+    say(f"Next: {context.typed(extra)}")
 
 
 def _print_counts(rows: list[tuple[str, str, Counts]], total: Counts) -> None:
@@ -242,7 +243,7 @@ def rollback_command(
     say(f"the store as it was is kept: {done.kept}")
     if done.later_file:
         say(f"what was written since is in: {done.later_file}   (pjais import brings it back)")
-    say("Next: pjais status")
+    say(f"Next: {context.typed('pjais status')}")
     return 0
 
 
@@ -267,9 +268,10 @@ def status_command(context: Context, target: Path | None) -> int:
         rows = [(one["id"], one["state"], one["code"] or "", one["finished_at"] or "") for one in status["runs"]]
         table(("run", "state", "result", "finished"), rows)
     if status["quarantined"]:
-        say(f"\n{status['quarantined']} documents are in quarantine: pjais quarantine list")
+        look = context.typed("pjais quarantine list")
+        say(f"\n{status['quarantined']} documents are in quarantine: {look}")
     say(f"\n{status['message']}")
-    say(f"Next: {status['next']}")
+    say(f"Next: {context.typed(status['next'])}")
     return 0
 
 

@@ -70,15 +70,15 @@ def size(count: int) -> str:
     return ""
 
 
-def print_error(error: PjaisError, *, as_json: bool) -> None:
+def print_error(error: PjaisError, next_command: str, *, as_json: bool) -> None:
     """An error: as JSON on stdout, or on stderr for people."""
     if as_json:
         report: dict[str, Any] = {} if error.report is None else error.report.as_dict()
-        print_json({**report, **error.as_dict()})
+        print_json({**report, **error.as_dict(), "next": next_command})
         return
     lines = [f"{error.code}: {error.what}"]
     lines += [f"  {safe(one)}" for one in error.where]
-    lines += [f"Safe: {error.safe}", f"Next: {error.next_command}"]
+    lines += [f"Safe: {error.safe}", f"Next: {next_command}"]
     click.echo(_printable("\n".join(lines)), err=True)
 
 

@@ -38,7 +38,7 @@ def list_kept(context: Context, target: Path | None, everything: bool) -> int:
         return 0
     rows = [(one.id, one.source, one.collection, one.native_id or one.place, _why(one.reasons)) for one in found]
     table(("id", "source", "collection", "record", "why"), rows, ("id",))
-    say("\nNext: pjais quarantine show ID")
+    say(f"\nNext: {context.typed('pjais quarantine show ID')}")
     return 0
 
 
@@ -63,7 +63,8 @@ def show(context: Context, entry: int, target: Path | None) -> int:
         say(f"{len(kept.raw or b'')} raw bytes")
     else:
         say(json.dumps(json.loads(canonical.dumps(kept.document)), indent=2, ensure_ascii=False))
-    say(f"\nNext: pjais quarantine replay {kept.id}   (--document FILE for a mended one)")
+    following = f"pjais quarantine replay {kept.id}   (--document FILE for a mended one)"
+    say(f"\nNext: {context.typed(following)}")
     return 0
 
 
