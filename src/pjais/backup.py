@@ -59,7 +59,7 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot
     copied = _copy_still(folder, ref, number)
     consistent: str | None = None
     unsound: tuple[str, ...] = ()
-    path = folder / copied[0].stored if ref.dialect != "pjais-files" else folder
+    path = _opened_path(folder, ref.dialect, copied)
     if ref.dialect in _SQLITE and ref.damage is None:
         stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
         prefix = "livestore" if ref.kind == "livestore-db" else ref.kind
@@ -75,13 +75,22 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot
     )
 
 
+def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Path:
+    """What a reader opens: the copied file, or the folder that a source of several files became."""
+    if dialect == "pjais-files":
+        return folder
+    if dialect in ("rxdb-profile", "rxdb-profile-sqlite"):
+        return (folder / copied[0].stored).parent
+    return folder / copied[0].stored
+
+
 def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, ...]:
     """Copy the files of a source so that none changed meanwhile; SQLite's set counts as one."""
     for attempt in range(_TRIES):
         before = _stamps(ref)
         copied: list[CopiedFile] = []
         try:
-            for path in ref.files:
+            for path in _files(ref):
                 if not path.exists() and path != ref.path:
                     continue
                 stored = _stored_name(folder, ref, path, number)
@@ -104,7 +113,20 @@ def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, 
     raise SourceInUse("a source kept changing while it was copied", where=[str(ref.path)])
 
 
+def _files(ref: SourceRef) -> list[Path]:
+    """The files of a source as they are now: a browser makes and removes some while it runs."""
+    if ref.dialect in ("rxdb-profile", "rxdb-profile-firefox"):
+        return files.beside(ref.path)
+    return list(ref.files)
+
+
 def _stamps(ref: SourceRef) -> list[tuple[Any, ...]]:
+    """What must not change while a source is copied.
+
+    A LevelDB only ever appends to its log and manifest and never changes a table, so there it is the names.
+    """
+    if ref.dialect == "rxdb-profile":
+        return [(str(path),) for path in files.beside(ref.path)]
     stamps: list[tuple[Any, ...]] = []
     wanted = list(ref.files)
     if ref.dialect in _SQLITE:
@@ -228,11 +250,11 @@ def load(folder: Path) -> tuple[Snapshot, ...]:
     for entry in manifest(folder)["sources"]:
         copied = tuple(CopiedFile(**one) for one in entry["files"])
         consistent = entry["consistent"] and entry["consistent"]["stored"]
-        path = folder / (consistent or copied[0].stored)
+        path = folder / consistent if consistent else _opened_path(folder, entry["dialect"], copied)
         found.append(
             Snapshot(
                 entry["kind"], entry["dialect"], entry["name"], entry["origin"],
-                folder if entry["dialect"] == "pjais-files" else path,
+                path,
                 copied, folder, consistent, entry["damage"], tuple(entry["unsound"]),
             )
         )  # fmt: skip

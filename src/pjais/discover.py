@@ -60,7 +60,9 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
     passed: list[Passed] = []
     for place in places:
         found: Iterable[SourceRef | Passed | None]
-        if place.is_dir():
+        if place.is_dir() and place.name.endswith(".indexeddb.leveldb"):
+            found = _profiles(place)
+        elif place.is_dir():
             found = _search(place, target)
         elif named and files.is_plain_file(place):
             found = [_identify(place, place.parent, named=True)]
@@ -84,6 +86,7 @@ def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | 
             continue
         yield _identify(path, folder, named=False)
     yield _record_files(folder)
+    yield from _profiles(folder)
 
 
 def _candidates(folder: Path, depth: int) -> Iterator[Path]:
@@ -260,6 +263,48 @@ def _is_json(head: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+_ORIGINS = (
+    "", "IndexedDB", "*/IndexedDB", "Partitions/*/IndexedDB", "storage/default/*/idb", "*/storage/default/*/idb", "idb",
+)  # fmt: skip
+_RXDB = ("rxdb-dexie-".encode("utf-16-be"), "rxdb-dexie-".encode("utf-16-le"), b"rxdb-dexie-")
+_RXDB_PACKED = "rxdb".encode("utf-16-be")
+_HASHED_NAME = re.compile(r"[A-Z2-7]{52}")
+
+
+def _profiles(folder: Path) -> Iterator[SourceRef]:
+    """RxDB in the IndexedDB of a Chromium, Electron or Firefox profile (formats/rxdb.md §1)."""
+    if folder.name.endswith(".indexeddb.leveldb"):
+        yield from _origin(folder, folder.parent)
+        return
+    for pattern in _ORIGINS:
+        for place in sorted(folder.glob(pattern)) if pattern else [folder]:
+            if place.is_dir() and files.is_inside(place, folder):
+                for origin in sorted(place.iterdir()):
+                    yield from _origin(origin, folder)
+
+
+def _origin(path: Path, root: Path) -> Iterator[SourceRef]:
+    if path.name.endswith(".indexeddb.leveldb") and path.is_dir():
+        tables = sorted(one for one in path.iterdir() if one.suffix in (".log", ".ldb", ".sst"))
+        if any(_RXDB_PACKED in one.read_bytes() for one in tables):
+            yield SourceRef("rxdb-profile", "rxdb-profile", path, root, tuple(files.beside(path)))
+    elif path.is_dir():
+        hashed = sorted(one for one in path.iterdir() if _HASHED_NAME.fullmatch(one.name))
+        if any(_mentions_rxdb(one) for one in hashed):
+            there = tuple(sorted(one for one in path.iterdir() if one.is_file()))
+            yield SourceRef("rxdb-profile", "rxdb-profile-sqlite", path, root, there)
+    elif path.suffix == ".sqlite" and path.parent.name == "idb" and _mentions_rxdb(path):
+        yield SourceRef("rxdb-profile", "rxdb-profile-firefox", path, root, tuple(files.beside(path)))
+
+
+def _mentions_rxdb(path: Path) -> bool:
+    """Whether a SQLite file, or the WAL that still holds all of it, names an RxDB database."""
+    for one in (path, path.with_name(f"{path.name}-wal")):
+        if one.is_file() and any(name in one.read_bytes() for name in _RXDB):
+            return True
+    return False
 
 
 def _record_files(folder: Path) -> SourceRef | None:

@@ -7,6 +7,8 @@ faults can be injected in one place.
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import os
 import shutil
@@ -67,7 +69,7 @@ def writing(path: Path) -> Iterator[_Writer]:
         writer.close()
         replace(beside, path)
     except BaseException:
-        writer.close()
+        writer.abandon()
         beside.unlink(missing_ok=True)
         raise
 
@@ -88,10 +90,14 @@ class _Writer:
         self._file.write(text.encode("utf-8", "surrogatepass"))
 
     def close(self) -> None:
-        """Flush, sync and close; a second call does nothing."""
-        if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        """Flush, sync and close."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close without caring for the content; what cannot be flushed is not wanted any more."""
+        with contextlib.suppress(OSError):
             self._file.close()
 
 
@@ -123,7 +129,9 @@ def copy_hashed(source: Path, destination: Path) -> tuple[int, str]:
     out = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with source.open("rb", buffering=0) as origin, os.fdopen(out, "wb", buffering=0) as copy:
         while chunk := origin.read(_CHUNK):
-            copy.write(chunk)
+            written = 0
+            while written < len(chunk):  # a full disk shows as a short write first
+                written += copy.write(chunk[written:])
             digest.update(chunk)
             size += len(chunk)
         os.fsync(copy.fileno())
@@ -141,6 +149,23 @@ def free_space(path: Path) -> int:
     while not path.exists() and path != path.parent:
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def beside(path: Path) -> list[Path]:
+    """All files of one IndexedDB origin: a LevelDB folder with its blobs, or a SQLite file with what is by it.
+
+    CURRENT and MANIFEST come first: a copy made in this order names no table that is not in it.
+    """
+    if path.is_dir():
+        found = sorted(one for one in path.iterdir() if one.is_file())
+        found.sort(key=lambda one: not one.name.startswith(("CURRENT", "MANIFEST")))
+        blobs = path.with_name(path.name.replace(".indexeddb.leveldb", ".indexeddb.blob"))
+    else:
+        found = sorted(one for one in path.parent.glob(f"{glob.escape(path.name)}*") if one.is_file())
+        blobs = path.with_name(f"{path.stem}.files")
+    if blobs != path and blobs.is_dir():
+        found += sorted(one for one in blobs.rglob("*") if one.is_file())
+    return found
 
 
 def is_inside(path: Path, folder: Path) -> bool:

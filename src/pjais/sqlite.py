@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 import apsw
 
+from pjais.errors import SourceDamaged
+
 MAGIC = b"SQLite format 3\x00"
 """The first 16 bytes of every SQLite file (SQLite file format, §1.3.1)."""
 
@@ -27,6 +29,7 @@ ConstraintError = apsw.ConstraintError
 Corrupt = (apsw.CorruptError, apsw.NotADBError)
 Busy = (apsw.BusyError, apsw.LockedError)
 Full = apsw.FullError
+IOFault = apsw.IOError
 
 
 def open_frozen(path: Path) -> Connection:
@@ -39,6 +42,15 @@ def open_reader(path: Path, *, wait_ms: int = 5000) -> Connection:
     """Open one of our own stores for reading, beside other readers and a writer."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(wait_ms)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except (apsw.ReadOnlyError, apsw.CantOpenError):
+        # A journal that a crash left behind: only a writer may roll it back.
+        connection.close()
+        with closing(open_writer(path, wait_ms=wait_ms)) as writer:
+            writer.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(wait_ms)
     return connection
 
 
@@ -116,17 +128,24 @@ def pragma_int(connection: Connection, name: str) -> int:
 
 def fetch(db: Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of a query."""
-    return db.execute(sql, tuple(values)).fetchall()
+    return list(each(db, sql, values))
 
 
 def each(db: Connection, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
     """The rows of a query, one by one."""
-    yield from db.execute(sql, tuple(values))
+    try:
+        yield from db.execute(sql, tuple(values))
+    except UnicodeDecodeError as error:
+        raise SourceDamaged(
+            "the store holds text that is not UTF-8; some other program wrote it",
+            where=[str(db.filename)],
+            next_command="pjais verify",
+        ) from error
 
 
 def first(db: Connection, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
     """The first row of a query, if there is one; the statement is done with at once."""
-    found = db.execute(sql, tuple(values)).fetchall()
+    found = fetch(db, sql, values)
     return found[0] if found else None
 
 

@@ -31,7 +31,11 @@ def inspect(target: Path) -> int | None:
         with closing(sqlite.open_reader(target)) as db:
             application = sqlite.pragma_int(db, "application_id")
             version = sqlite.pragma_int(db, "user_version")
-    except (sqlite.Error, OSError) as error:
+    except (sqlite.Full, sqlite.IOFault, OSError) as error:
+        raise MigrationFailed(
+            f"the store cannot be opened; is the disk full? ({error})", where=[str(target)], next_command="pjais status"
+        ) from error
+    except sqlite.Error as error:
         raise ForeignTarget(f"the target cannot be opened: {error}", where=[str(target)]) from error
     if application != APPLICATION_ID:
         raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
@@ -64,13 +68,13 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
     `expected_change` is `last_change` of the old target when the run began, None where there was none.
     Raises MigrationFailed if the old target is open elsewhere or was written to meanwhile.
     """
+    _settle(new)
     files.sync_file(new)
     if not target.exists():
         files.replace(new, target)
     else:
         with _held(target, expected_change):
             files.replace(new, target)
-    _settle(target)
 
 
 @contextmanager
@@ -93,9 +97,9 @@ def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connecti
         ) from error
 
 
-def _settle(target: Path) -> None:
-    """WAL once in place; the file is whole without it, should this not be reached."""
-    with closing(sqlite.open_writer(target)) as db:
+def _settle(new: Path) -> None:
+    """Set the new file to WAL while nobody sees it; closed cleanly it is one whole file without side files."""
+    with closing(sqlite.open_writer(new)) as db:
         db.execute("PRAGMA journal_mode = WAL")
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pjais import backup, compare, sqlite, switch
-from pjais.errors import BackupFailed, NoSourceFound, UsageError, VerificationFailed
+from pjais.errors import BackupFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
 from pjais.pipeline.assemble import Choices, Ids, expected
 from pjais.pipeline.place import Place
@@ -27,8 +27,9 @@ def prove(place: Place, run: str | None = None, progress: Progress = lambda *_: 
     try:
         proof = _prove(place, run, progress)
     except sqlite.Corrupt as error:
-        check = ("integrity", False, str(error))
-        proof = Proof(checks=(check,))
+        proof = Proof(checks=(("integrity", False, str(error)),))
+    except SourceDamaged as error:
+        proof = Proof(checks=(("text", False, error.what),))
     if not proof.passed:
         where = [_line(difference) for difference in proof.differences[:20]]
         if proof.difference_count > len(where):

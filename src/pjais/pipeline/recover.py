@@ -7,14 +7,16 @@ finished on record.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pjais import backup, files, journal, sqlite
+from pjais import backup, files, journal, report, sqlite
 from pjais.errors import BackupFailed
-from pjais.model import Snapshot, SourceRef
+from pjais.model import Counts, Report, Snapshot, SourceRef
 from pjais.pipeline import state
+from pjais.pipeline.findings import spooled
 from pjais.pipeline.place import Place
 
 
@@ -31,6 +33,7 @@ def recover(place: Place) -> Path | None:
         for leftover in Path(run.target or place.target).parent.glob(f".*.{run.id}.new*"):
             files.remove(leftover)
         if _is_in_place(run.id, Path(run.target or place.target)):
+            _report(run, place)
             journal.record(run.folder, "done", code="done", recovered=True)
         elif "backed-up" in events and Path(run.target or place.target) == place.target:
             resumable = run.folder
@@ -39,6 +42,26 @@ def recover(place: Place) -> Path | None:
         else:
             files.remove_folder(run.folder)
     return resumable
+
+
+def _report(run: state.RunState, place: Place) -> None:
+    """The report of a run that was cut off between its cut-over and its end, out of the store it made."""
+    if (run.folder / "report.json").exists():
+        return
+    target = Path(run.target or place.target)
+    with closing(sqlite.open_reader(target)) as db:
+        row = sqlite.first(db, "SELECT sources, counts, started_at FROM migration_runs WHERE id = ?", (run.id,))
+    if row is None:
+        return
+    total = Counts(**json.loads(row[1]))
+    code = "quarantined" if total.quarantined else "done"
+    message = "finished after an interruption; pjais verify proves it"
+    made = Report(
+        code, 1 if total.quarantined else 0, run.id, place.data_dir, target, run.started_at or 0, journal.now_ms(),
+        tuple(json.loads(row[0])), total, backup=run.folder, next_command="pjais verify", message=message,
+    )  # fmt: skip
+    report.write(run.folder, made, spooled(run.folder))
+    files.remove(run.folder / "findings.jsonl")
 
 
 def _is_in_place(run_id: str, target: Path) -> bool:

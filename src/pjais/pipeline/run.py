@@ -8,7 +8,6 @@ removed and the target is what it was.
 
 from __future__ import annotations
 
-import errno
 import json
 import tempfile
 import time
@@ -33,7 +32,7 @@ from pjais.errors import (
     VerificationFailed,
 )
 from pjais.model import Counts, Plan, Proof, Report, Snapshot, SourceRef
-from pjais.pipeline import recover, state
+from pjais.pipeline import problems, recover, state
 from pjais.pipeline.assemble import Choices, Ids, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.place import Place, source_bytes
@@ -231,7 +230,7 @@ class _Run:
                     return earlier
             try:
                 files.private_folder(self.folder)
-                journal.record(self.folder, "begun", target=str(self.place.target), version=__version__)
+                journal.record(self.folder, "begun", target=state.relative_target(self.place), version=__version__)
                 snapshots = backup.snapshot_all(self.folder, found.sources, at_ms=self.started, progress=self.progress)
                 journal.record(self.folder, "backed-up")
             except PjaisError as error:
@@ -349,7 +348,7 @@ class _Run:
         self.findings.close()
         for suffix in ("", *sqlite.SIDE_FILES):
             files.remove(Path(f"{self.new}{suffix}"))
-        problem = _as_problem(error, self.place)
+        problem = problems.explain(error, self.place)
         if problem is None:
             raise error
         self._log(f"{problem.code}: {problem.what}; the target is as it was")
@@ -408,21 +407,3 @@ def _verdict(code: str, total: Counts) -> str:
     if code == "quarantined":
         return f"{line}; {total.quarantined} could not go in and are kept in quarantine"
     return line
-
-
-def _as_problem(error: BaseException, place: Place) -> PjaisError | None:
-    """What an exception means to the owner; None for one that is not ours to explain (an interrupt, a bug)."""
-    if isinstance(error, PjaisError):
-        return error
-    full = isinstance(error, sqlite.Full) or (
-        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    )
-    if full:
-        return NoSpace(
-            "the disk became full during the run; nothing was switched",
-            where=[str(place.data_dir)],
-            safe=MigrationFailed.safe_default,
-        )
-    if isinstance(error, sqlite.Error | OSError):
-        return MigrationFailed(f"the new file could not be made: {error}", where=[str(place.target)])
-    return None

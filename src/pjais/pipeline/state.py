@@ -56,7 +56,15 @@ def run_state(folder: Path) -> RunState:
             state = {"abandoned": "interrupted"}.get(event, event)
     code = ended.details.get("code") if ended else None
     target = begun.details.get("target") if begun else None
+    if target is not None:
+        target = str(folder.parent.parent / target)  # an absolute path stays what it is
     return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target)
+
+
+def relative_target(place: Place) -> str:
+    """The target as a journal names it: relative to the data folder if it lies there, which may be moved."""
+    inside = place.target.is_relative_to(place.data_dir)
+    return str(place.target.relative_to(place.data_dir) if inside else place.target)
 
 
 def runs(data_dir: Path) -> tuple[RunState, ...]:

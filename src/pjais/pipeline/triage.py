@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pjais import canonical, files, instants, journal, normalise, sqlite, switch, validate
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Document, Record
+from pjais.pipeline import problems
 from pjais.pipeline.place import Place
 from pjais.schema import rows
 from pjais.schema.tables import MEMORIES
@@ -92,7 +93,7 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
     entries = [one for one in listed(place, ids) if one.replayed_at is None]
     if document is not None and len(entries) != 1:
         raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
-    with files.only_run(place.data_dir):
+    with files.only_run(place.data_dir), problems.explained(place):
         if entries:
             copy = place.backups / f"{journal.new_run_id()}-before-replay"
             files.private_folder(copy)

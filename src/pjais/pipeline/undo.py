@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pjais import files, journal, sqlite, switch
-from pjais.errors import MigrationFailed, NoSourceFound, UsageError
-from pjais.pipeline import recover, state, transfer
+from pjais import backup, files, journal, sqlite, switch
+from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, UsageError
+from pjais.pipeline import problems, recover, state, transfer
 from pjais.pipeline.place import Place
 from pjais.schema.tables import BY_NAME
 
@@ -94,7 +94,7 @@ def rollback(
     """
     if not place.data_dir.is_dir():
         raise NoSourceFound("there is no data folder here", where=[str(place.data_dir)])
-    with files.only_run(place.data_dir):
+    with files.only_run(place.data_dir), problems.explained(place):
         recover.recover(place)
         run = _run_to_undo(place, run_id)
         switch.inspect(place.target)
@@ -114,14 +114,31 @@ def rollback(
         previous = run.folder / "previous.sqlite"
         journal.record(run.folder, "rolling-back", kept=kept.name)
         if previous.exists():
-            new = place.target.with_name(f".{place.target.name}.{run.id}.new")
-            files.remove(new)
-            files.copy_hashed(previous, new)
-            switch.cut_over(new, place.target, expected_change=expected_change)
+            _put_back(place, run.id, previous, expected_change)
         else:
             switch.remove_target(place.target, kept, expected_change=expected_change)
         journal.record(run.folder, "rolled-back", kept=kept.name)
         return Undone(run.id, previous.exists(), kept, later, keep_later if later.total else None)
+
+
+def _put_back(place: Place, run_id: str, previous: Path, expected_change: int) -> None:
+    """The store of before, copied beside its place, hashed against the manifest, and switched in."""
+    new = place.target.with_name(f".{place.target.name}.{run_id}.new")
+    try:
+        files.remove(new)
+        _, digest = files.copy_hashed(previous, new)
+        if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
+            raise BackupFailed(
+                "the store of before was changed in the backup; it is not put back",
+                where=[str(previous)],
+                safe="The store stays as it is.",
+                next_command="pjais verify",
+            )
+        switch.cut_over(new, place.target, expected_change=expected_change)
+    except BaseException:
+        for suffix in ("", *sqlite.SIDE_FILES):
+            files.remove(Path(f"{new}{suffix}"))
+        raise
 
 
 def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:

@@ -25,7 +25,8 @@ margin:1.5rem 0}
 .number{background:var(--card);border-radius:.4rem;padding:.8rem 1rem}.number b{display:block;font-size:1.5rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.45rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}th{color:var(--soft);font-weight:600}
+td code{overflow-wrap:break-word}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+th{color:var(--soft);font-weight:600}
 code{font:0.92em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
 .bar{height:.5rem;border-radius:.25rem;background:var(--bar);min-width:2px}

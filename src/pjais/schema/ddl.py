@@ -9,7 +9,9 @@ Promises kept by the triggers, whoever writes (better-sqlite3, the sqlite3 shell
 
 `INSERT OR REPLACE` removes the old row without firing delete triggers.  So a BEFORE INSERT trigger keeps an
 image of the row that is about to be replaced in `changes_replaced`, and the AFTER INSERT trigger uses it; an
-image that no AFTER INSERT picked up (OR IGNORE, an upsert) is overwritten the next time.
+image that no AFTER INSERT picked up (OR IGNORE, an upsert) is overwritten the next time.  With
+`PRAGMA recursive_triggers` the delete triggers do fire, and throw the image away.  A record whose id changes
+is, to the history, one that went and one that came.
 """
 
 from __future__ import annotations
@@ -193,8 +195,10 @@ def _table_triggers(table: Table) -> str:
         for column, differs in zip(table.columns, different, strict=True)
     )
     changed = "\n        OR ".join(different)
+    same_key = " AND ".join(f"OLD.{name} IS NEW.{name}" for name in table.key)
     return f"""
 CREATE TRIGGER {table.name}_before_insert BEFORE INSERT ON {table.name} BEGIN
+    {_guard_search_id() if searched else ""}
     DELETE FROM changes_replaced WHERE {replaced};
     INSERT INTO changes_replaced (table_name, record_id, before{keep})
         SELECT '{table.name}', {_key(table, "t")}, {_image(table, "t")}{old_columns}
@@ -210,16 +214,29 @@ CREATE TRIGGER {table.name}_after_insert AFTER INSERT ON {table.name} BEGIN
     {_bring_to_utc(table, match)}
 END;
 CREATE TRIGGER {table.name}_after_update AFTER UPDATE ON {table.name}
-    WHEN {changed} BEGIN
+    WHEN {same_key} AND ({changed}) BEGIN
     INSERT INTO changes (at, table_name, record_id, op, before, after)
         SELECT {_NOW}, '{table.name}', {_key(table, "OLD")}, 'update',
             json_group_object(name, json(old)), json_group_object(name, json(new)) FROM ({diffs});
+    {_bring_to_utc(table, match)}
+END;
+CREATE TRIGGER {table.name}_before_rekey BEFORE UPDATE OF {", ".join(table.key)} ON {table.name}
+    WHEN NOT ({same_key}) AND EXISTS (SELECT 1 FROM {table.name} WHERE {match}) BEGIN
+    SELECT RAISE(ABORT, 'another record has this id');
+END;
+CREATE TRIGGER {table.name}_after_rekey AFTER UPDATE OF {", ".join(table.key)} ON {table.name}
+    WHEN NOT ({same_key}) BEGIN
+    INSERT INTO changes (at, table_name, record_id, op, before)
+        VALUES ({_NOW}, '{table.name}', {_key(table, "OLD")}, 'delete', {_image(table, "OLD")});
+    INSERT INTO changes (at, table_name, record_id, op, after)
+        VALUES ({_NOW}, '{table.name}', {_key(table, "NEW")}, 'insert', {_image(table, "NEW")});
     {_bring_to_utc(table, match)}
 END;
 CREATE TRIGGER {table.name}_after_delete AFTER DELETE ON {table.name} BEGIN
     {_search_delete("OLD") if searched else ""}
     INSERT INTO changes (at, table_name, record_id, op, before)
         VALUES ({_NOW}, '{table.name}', {_key(table, "OLD")}, 'delete', {_image(table, "OLD")});
+    DELETE FROM changes_replaced WHERE table_name = '{table.name}' AND record_id = {_key(table, "OLD")};
 END;
 """
 
@@ -253,11 +270,21 @@ def _search_insert() -> str:
         SELECT search_id, {columns} FROM memory_entities WHERE id = NEW.id;"""
 
 
+def _guard_search_id() -> str:
+    """A search id belongs to one row: a replacing insert must not take another row's."""
+    return """SELECT RAISE(ABORT, 'search_id belongs to another record') FROM memory_entities
+        WHERE search_id = NEW.search_id AND id IS NOT NEW.id;"""
+
+
 def _search_update_trigger() -> str:
     columns = ", ".join(SEARCHED)
     values = ", ".join(f"NEW.{name}" for name in SEARCHED)
     return f"""
-CREATE TRIGGER memory_entities_search_update AFTER UPDATE OF {columns}, search_id ON memory_entities
+CREATE TRIGGER memory_entities_search_id BEFORE UPDATE OF search_id ON memory_entities
+    WHEN OLD.search_id IS NOT NULL AND NEW.search_id IS NOT OLD.search_id BEGIN
+    SELECT RAISE(ABORT, 'search_id belongs to the search index');
+END;
+CREATE TRIGGER memory_entities_search_update AFTER UPDATE OF {columns} ON memory_entities
     WHEN OLD.search_id IS NOT NULL BEGIN
     {_search_delete("OLD")}
     INSERT INTO memory_fts (rowid, {columns}) VALUES (NEW.search_id, {values});
