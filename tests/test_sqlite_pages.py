@@ -154,7 +154,7 @@ def test_a_document_has_its_id_its_place_and_no_notes(tmp_path: Path) -> None:
         ("b", "-17", "page 3 row -17"),
         ("c", "5", "page 4 row 5"),
         ("d", "1", "page 5 row 1"),
-        ("e", "3/n", "page 6 row 1"),
+        ("e", '[3,"n"]', "page 6 row 1"),
     ]
 
 

@@ -85,12 +85,13 @@ def migrate(
     on_invalid: str = "stop",
     ids: str = "keep",
     expand_cold: bool = False,
+    password: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Bring all that is new into the target, proved; see `pjais.pipeline.run.migrate` for what it raises."""
     from pjais.pipeline import run
 
-    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold)
+    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
     here = place(data_dir, target, sources)
     return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
 

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pjais import files, instants, sqlite
+from pjais import canonical, files, instants, sqlite
 from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
 from pjais.model import CopiedFile, Snapshot, SourceRef
 
@@ -71,7 +71,16 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot
             files.remove(folder / consistent)
             consistent, unsound = None, (str(error),)
     return Snapshot(
-        ref.kind, ref.dialect, ref.name, str(ref.path), path, copied, folder, consistent, ref.damage, unsound
+        ref.kind,
+        ref.dialect,
+        canonical.mend(ref.name),
+        str(ref.path),
+        path,
+        copied,
+        folder,
+        consistent,
+        ref.damage,
+        unsound,
     )
 
 

@@ -19,6 +19,7 @@ import orjson
 
 _TAG = re.compile(r"\$+(?:number|bytes)")
 _TAG_IN_TEXT = re.compile(r'"\$+(?:number|bytes)"')
+_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -59,6 +60,27 @@ def loads(text: str) -> Any:
     """The value of a canonical JSON text; the inverse of `dumps`.  Raises ValueError for broken JSON."""
     value = _loads(text)
     return _untagged(value) if '"$' in text and _TAG_IN_TEXT.search(text) else value
+
+
+DEPTH = 200
+"""The deepest nesting of JSON that is read: far beyond what the app writes, safe for everything that follows."""
+
+
+def deeper_than(text: str, limit: int = DEPTH) -> bool:
+    """Whether a JSON text is nested deeper than `limit`; brackets inside of strings do not count."""
+    if text.count("[") + text.count("{") <= limit:
+        return False
+    depth = 0
+    for token in _BRACKET.finditer(text):
+        depth += (token[0] in ("[", "{")) - (token[0] in ("]", "}"))
+        if depth > limit:
+            return True
+    return False
+
+
+def untag(value: Any) -> Any:
+    """What a value of our own JSON stands for, its tags read."""
+    return _untagged(value)
 
 
 def loads_plain(text: str) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
 from pjais.model import Difference, Proof, Record
-from pjais.schema import rows
+from pjais.schema import ddl, rows
 from pjais.schema.tables import TABLES, Table
 
 _SHOWN = 200
@@ -29,6 +29,8 @@ class Expected(NamedTuple):
     native_id: str | None
     place: str
     record: Record | None
+    kept: tuple[str | None, bytes | None] | None = None
+    """What the quarantine must hold of a refused document: its JSON, or its raw bytes."""
 
 
 class Rows(NamedTuple):
@@ -42,13 +44,21 @@ class Rows(NamedTuple):
     """Rows that nothing explains, walked back as far as the history goes; None for a row that is gone."""
 
 
-def check_file(db: sqlite.Connection) -> tuple[tuple[str, bool, str], ...]:
-    """SQLite's own checks: (what, whether it holds, one line)."""
+def check_file(db: sqlite.Connection, broken_before: int = 0) -> tuple[tuple[str, bool, str], ...]:
+    """SQLite's own checks: (what, whether it holds, one line).
+
+    `broken_before`: how many references were broken before a run, by another writer with foreign keys off; a
+    run answers only for what it adds.
+    """
     problems = sqlite.problems(db)
     orphans = [] if problems else sqlite.fetch(db, "PRAGMA foreign_key_check")
     checks = [
         ("integrity", not problems, "; ".join(problems) or "every page is sound"),
-        ("foreign keys", not orphans, f"{len(orphans)} broken" if orphans else "every reference resolves"),
+        (
+            "foreign keys",
+            len(orphans) <= broken_before,
+            f"{len(orphans)} broken" if orphans else "every reference resolves",
+        ),
     ]
     try:
         db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)")
@@ -87,14 +97,9 @@ def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> 
     return any(values is not None and canonical.digest(_row(table, values)) == digest for values in past)
 
 
-def _key_sql(table: Table, alias: str) -> str:
-    parts = [f"{alias}.{name}" for name in table.key]
-    return parts[0] if len(parts) == 1 else f"json_array({', '.join(parts)})"
-
-
 def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[rows.Row, str, bytes | None]]:
     columns = ", ".join(f"t.{name}" for name in table.column_names)
-    key = _key_sql(table, "t")
+    key = ddl.key_sql(table, "t")
     width = len(table.columns)
     for row in sqlite.each(
         db,
@@ -108,7 +113,7 @@ def _accounts_without_row(db: sqlite.Connection, table: Table) -> list[tuple[str
     return sqlite.fetch(
         db,
         "SELECT record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
-        f"AND NOT EXISTS (SELECT 1 FROM {table.name} AS t WHERE {_key_sql(table, 't')} = r.record_id)",
+        f"AND NOT EXISTS (SELECT 1 FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id)",
         (table.name,),
     )
 
@@ -179,12 +184,16 @@ def compare_documents(
 def _compare_one(db: sqlite.Connection, wanted: Expected, entry: tuple[Any, ...], found: Rows) -> list[Difference]:
     collection, native_id, _, record_type, record_id, digest, outcome, seq = entry
     if outcome == "quarantined" or wanted.record is None:
-        replayed = sqlite.first(
+        held = sqlite.first(
             db,
-            "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND (replayed_at IS NOT NULL) = ?",
+            "SELECT document, raw FROM migration_quarantine WHERE record_seq = ? AND (replayed_at IS NOT NULL) = ?",
             (seq, outcome != "quarantined"),
         )
-        return [] if replayed else [Difference(collection, str(native_id), None, "refused, but not in quarantine")]
+        if held is None:
+            return [Difference(collection, str(native_id), None, "refused, but not in quarantine")]
+        if wanted.kept is not None and held != wanted.kept:
+            return [Difference(collection, str(native_id), None, "the quarantine holds something else")]
+        return []
     row = rows.to_row(wanted.record)
     table = rows.table_of(wanted.record)
     if canonical.digest(row) != digest or rows.record_key(wanted.record) != record_id:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pjais import files, paths, sqlite
+from pjais.errors import SourceDamaged
 from pjais.model import SourceRef
 from pjais.schema.tables import APPLICATION_ID
 
@@ -32,6 +33,7 @@ _DB_NAMES = {
 }  # fmt: skip
 _JSON_NAME = re.compile(r"data\.json|rxdb-backup-.*\.json|.*\.pjais\.json")
 _SHARD = re.compile(r"shard_\d+\.db")
+_COLLECTIONS = frozenset({"personas", "memories", "memoryEntities", "memory_entities", "conversations"})
 _HEAD = 1 << 16
 _TAIL = 1 << 12
 
@@ -70,7 +72,7 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
             found = [Passed(place, "no such file or folder")] if named else []
         for one in found:
             if isinstance(one, SourceRef):
-                sources.setdefault(one.path.resolve(), one)
+                sources.setdefault(one.path.absolute(), one)
             elif one is not None:
                 passed.append(one)
     return Found(tuple(sources.values()), tuple(passed))
@@ -78,14 +80,14 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
 
 def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | None]:
     for path in sorted(_candidates(folder, _DEPTH)):
-        if target is not None and path.resolve() == target.resolve():
+        if target is not None and files.same(path, target):
             continue
         if not files.is_inside(path, folder):
             if _expected_kind(path, folder) or _JSON_NAME.fullmatch(path.name):
                 yield Passed(path, "a link that leaves the folder; name it to follow it")
             continue
         yield _identify(path, folder, named=False)
-    yield _record_files(folder)
+    yield from _record_files(folder)
     yield from _profiles(folder)
 
 
@@ -106,6 +108,8 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
 
 def _identify(path: Path, root: Path, *, named: bool) -> SourceRef | Passed | None:
     expected = _expected_kind(path, root)
+    if not files.is_plain_file(path):
+        return Passed(path, "not a file that can be read" if path.exists() else "a link to nothing")
     looks_json = bool(_JSON_NAME.fullmatch(path.name)) or (named and path.suffix == ".json")
     try:
         size = path.stat().st_size
@@ -131,6 +135,8 @@ def _identify(path: Path, root: Path, *, named: bool) -> SourceRef | Passed | No
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") and (kind := _json_kind(path, head, size, named)):
         dialect = kind
         return SourceRef("pjais" if kind == "pjais-export" else kind, dialect, path, root, (path,))
+    if (looks_json and head[:2] in (b"\xff\xfe", b"\xfe\xff")) or (looks_json and b"\x00" in head[:64]):
+        return SourceRef("json", "json", path, root, (path,), damage="not UTF-8; save it as UTF-8")
     if looks_json:
         known = SourceRef("json", "json", path, root, (path,), damage="not JSON")
         return known if not _is_json(head) else Passed(path, "JSON, but nothing that pjais knows")
@@ -166,7 +172,7 @@ def _sqlite_ref(kind: str, path: Path, root: Path, version: str | None = None) -
 def _database(path: Path, root: Path, expected: str | None, named: bool) -> SourceRef | Passed | None:
     try:
         kind, version = _database_kind(path, expected)
-    except (sqlite.Error, OSError):
+    except (sqlite.Error, OSError, UnicodeDecodeError, SourceDamaged):
         return _sqlite_ref(expected or "livestore-db", path, root) if expected or named else None
     if kind == "pjais":
         return _sqlite_ref(kind, path, root, version) if named else None
@@ -218,19 +224,17 @@ def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tupl
 
 
 def _json_kind(path: Path, head: bytes, size: int, named: bool) -> str | None:
-    """The kind of a JSON file, by the first keys of its head and the last of its tail."""
+    """The kind of a JSON file, by the keys of its top level and what stands at its ends."""
     text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if text.startswith("["):
         first = text[1:].lstrip()
         known = re.match(r"\{[^{}\[\]]*\"(personaId|persona_id|personality|messages)\"", first)
         return "json" if known or (named and first[:1] in ("{", "]")) else None
-    keys = _top_keys(text)
+    keys = set(_top_keys(text) if size <= len(head) else _long_keys(path, text))
     if "format" in keys and '"pjais-export"' in text[:200]:
         return "pjais-export"
-    if "collections" in keys or "docs" in keys:
-        return "rxdb-dump"
-    if not set(keys) & {"personas", "memories", "memoryEntities", "memory_entities", "conversations"}:
-        return None
+    if not keys & _COLLECTIONS:
+        return "rxdb-dump" if keys & {"collections", "docs"} else None
     with path.open("rb") as file:
         file.seek(max(0, size - _TAIL))
         ends = text + file.read().decode("utf-8", "replace")
@@ -238,11 +242,19 @@ def _json_kind(path: Path, head: bytes, size: int, named: bool) -> str | None:
     return "rxdb-export" if exported else "json"
 
 
+def _long_keys(path: Path, head: str) -> list[str]:
+    """The top-level keys of a file longer than its head; the whole is only looked at if the head does not tell."""
+    keys = _top_keys(head)
+    if set(keys) & (_COLLECTIONS | {"collections", "docs", "format"}):
+        return keys
+    return _top_keys(path.read_bytes().decode("utf-8", "replace"))
+
+
 def _top_keys(text: str) -> list[str]:
-    """The keys of the top-level object as far as its head shows them."""
+    """The keys of the top-level object, as far as the text shows them."""
     keys: list[str] = []
     depth, expecting = 0, False
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]', text):
+    for token in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', text):
         mark = token[0]
         if mark in "{[":
             depth += 1
@@ -307,19 +319,18 @@ def _mentions_rxdb(path: Path) -> bool:
     return False
 
 
-def _record_files(folder: Path) -> SourceRef | None:
+def _record_files(folder: Path) -> Iterator[SourceRef | Passed]:
     """The app's folders with one JSON file a record (formats/pjais.md §1.7)."""
-    found = [
-        path
-        for pattern in (
-            "personas/*.json",
-            "memory/*.json",
-            "plugins/*/plugin.json",
-            "plugins/*/manifest.json",
-        )
-        for path in sorted(folder.glob(pattern))
-        if files.is_plain_file(path)
-        and files.is_inside(path, folder)
-        and path.relative_to(folder).parts[1] not in ("temp", "backups")
-    ]
-    return SourceRef("pjais-files", "pjais-files", folder, folder, tuple(found)) if found else None
+    found = []
+    for pattern in ("personas/*.json", "memory/*.json", "plugins/*/plugin.json", "plugins/*/manifest.json"):
+        for path in sorted(folder.glob(pattern)):
+            if path.relative_to(folder).parts[1] in ("temp", "backups"):
+                continue
+            if not files.is_plain_file(path):
+                yield Passed(path, "not a file that can be read")
+            elif not files.is_inside(path, folder):
+                yield Passed(path, "a link that leaves the folder; name it to follow it")
+            else:
+                found.append(path)
+    if found:
+        yield SourceRef("pjais-files", "pjais-files", folder, folder, tuple(found))

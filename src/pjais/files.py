@@ -170,7 +170,18 @@ def beside(path: Path) -> list[Path]:
 
 def is_inside(path: Path, folder: Path) -> bool:
     """Whether a path, its links followed, stays in a folder."""
-    return path.resolve().is_relative_to(folder.resolve())
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        return False
+
+
+def same(left: Path, right: Path) -> bool:
+    """Whether two paths, their links followed, are one file."""
+    try:
+        return left.resolve() == right.resolve()
+    except (OSError, RuntimeError):  # a link to itself
+        return False
 
 
 def is_plain_file(path: Path) -> bool:

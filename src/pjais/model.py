@@ -370,6 +370,9 @@ class Report:
         }
 
 
+RXDB_FIELDS = ("_rev", "_meta", "_attachments", "_deleted")
+"""What RxDB adds to a document and does not show to its app (formats/rxdb.md §3)."""
+
 HISTORY = (
     "rxdb-profile", "rxdb-dump", "rxdb-export", "livestore-opfs", "livestore", "livestore-db", "json",
     "pjais-files", "pjais-flat", "pjais-drizzle", "pjais",

@@ -15,6 +15,8 @@ from pjais import files, sqlite
 from pjais.errors import ForeignTarget, MigrationFailed
 from pjais.schema.tables import APPLICATION_ID, SCHEMA_VERSION
 
+_OURS = {"personas", "memory_entities", "changes", "migration_runs", "migration_records"}
+
 
 def inspect(target: Path) -> int | None:
     """The schema version of the target, None where there is no file.
@@ -22,6 +24,8 @@ def inspect(target: Path) -> int | None:
     Raises ForeignTarget for a file that is not ours, is newer than this program, or cannot be opened.
     """
     if not target.exists():
+        if target.parent.exists() and not target.parent.is_dir():
+            raise ForeignTarget("the target's folder is a file", where=[str(target.parent)])
         return None
     if target.is_dir() or not files.is_plain_file(target):
         raise ForeignTarget("the target is not a file", where=[str(target)])
@@ -31,13 +35,18 @@ def inspect(target: Path) -> int | None:
         with closing(sqlite.open_reader(target)) as db:
             application = sqlite.pragma_int(db, "application_id")
             version = sqlite.pragma_int(db, "user_version")
+            tables = {name for (name,) in sqlite.each(db, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    except sqlite.Busy as error:
+        raise MigrationFailed(
+            "the store is locked by another program", where=[str(target)], next_command="close it, then: pjais status"
+        ) from error
     except (sqlite.Full, sqlite.IOFault, OSError) as error:
         raise MigrationFailed(
             f"the store cannot be opened; is the disk full? ({error})", where=[str(target)], next_command="pjais status"
         ) from error
     except sqlite.Error as error:
         raise ForeignTarget(f"the target cannot be opened: {error}", where=[str(target)]) from error
-    if application != APPLICATION_ID:
+    if application != APPLICATION_ID or (version <= SCHEMA_VERSION and not tables >= _OURS):
         raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
     if version > SCHEMA_VERSION:
         raise ForeignTarget(
@@ -71,6 +80,10 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
     _settle(new)
     files.sync_file(new)
     if not target.exists():
+        for suffix in sqlite.SIDE_FILES:  # of a store that somebody removed: it must not be applied to the new one
+            side = Path(f"{target}{suffix}")
+            if side.exists():
+                files.replace(side, Path(f"{side}.left-{new.name.strip('.')}"))
         files.replace(new, target)
     else:
         with _held(target, expected_change):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from pjais.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,6 +37,32 @@ def typed(command: str, data_dir: Path | str | None) -> str:
         return command
     call, gap, remark = command.partition("   (")
     return f"{call} --data-dir {shlex.quote(str(data_dir))}{gap}{remark}"
+
+
+def password_option(function: F) -> F:
+    """Give a command `--password-file`; the password also comes from PJAIS_PASSWORD."""
+
+    @click.option(
+        "--password-file",
+        type=click.Path(path_type=Path),
+        help="The password of an encrypted source (also PJAIS_PASSWORD).",
+    )
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, password_file: Path | None, **rest: Any) -> Any:
+        return function(*arguments, password=_password(password_file), **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _password(file: Path | None) -> str | None:
+    """The password out of a file, less the line end that an editor adds, or out of the environment."""
+    if file is None:
+        return os.environ.get("PJAIS_PASSWORD")
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("the password file cannot be read", where=[str(file)]) from error
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def common(function: F) -> F:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pjais import files, instants, sqlite, switch
-from pjais.cli.context import Context, common
+from pjais.cli.context import Context, common, password_option
 from pjais.cli.output import print_json, progress, say, size, table
 from pjais.errors import NoSourceFound
 from pjais.model import Counts, Report, SourceRef
@@ -27,9 +27,6 @@ _on_invalid = click.option(
 )  # fmt: skip
 _ids = click.option("--ids", type=click.Choice(["keep", "new"]), default="keep", show_default=True)
 _expand_cold = click.option("--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form.")
-_password = click.option(
-    "--password-file", type=click.Path(path_type=Path), help="The password of an encrypted source (none has one yet)."
-)
 
 
 @click.command("detect")
@@ -90,16 +87,23 @@ def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
 @_target
 @_ids
 @_expand_cold
+@password_option
 @common
 def plan_command(
-    context: Context, sources: tuple[Path, ...], to: str, target: Path | None, ids: str, expand_cold: bool
+    context: Context,
+    sources: tuple[Path, ...],
+    to: str,
+    target: Path | None,
+    ids: str,
+    expand_cold: bool,
+    password: str | None,
 ) -> int:
     """Show what `migrate` would do.  Writes nothing."""
     from pjais.pipeline import run
 
     here = place(context.data_dir, target, sources)
     with progress(quiet=context.quiet) as report_progress:
-        made = run.plan(here, run.Options(ids=ids, expand_cold=expand_cold), report_progress)
+        made = run.plan(here, run.Options(ids=ids, expand_cold=expand_cold, password=password), report_progress)
     if context.as_json:
         print_json(
             {
@@ -139,7 +143,7 @@ def plan_command(
 @_on_invalid
 @_ids
 @_expand_cold
-@_password
+@password_option
 @common
 def migrate_command(
     context: Context,
@@ -149,13 +153,13 @@ def migrate_command(
     on_invalid: str,
     ids: str,
     expand_cold: bool,
-    password_file: Path | None,
+    password: str | None,
 ) -> int:
     """Back up, migrate, verify, and put the new store in place."""
     from pjais.pipeline import run
 
     here = place(context.data_dir, target, sources)
-    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold)
+    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, options, report_progress)
     print_report(context, report)
@@ -200,13 +204,14 @@ def _print_rules(rules: Any) -> None:
 @click.command("verify")
 @_target
 @click.option("--run", "run_id", help="Only the documents of this run.")
+@password_option
 @common
-def verify_command(context: Context, target: Path | None, run_id: str | None) -> int:
+def verify_command(context: Context, target: Path | None, run_id: str | None, password: str | None) -> int:
     """Prove every record against the backups, again."""
     from pjais.pipeline import prove
 
     with progress(quiet=context.quiet) as report_progress:
-        proof = prove.prove(place(context.data_dir, target), run_id, report_progress)
+        proof = prove.prove(place(context.data_dir, target), run_id, report_progress, password=password)
     if context.as_json:
         print_json({"code": "done", **proof.as_dict()})
         return 0

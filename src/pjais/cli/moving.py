@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from pjais import files
-from pjais.cli.context import Context, common
+from pjais.cli.context import Context, common, password_option
 from pjais.cli.migrating import print_report
 from pjais.cli.output import print_json, progress, say, write_raw
-from pjais.pipeline.place import place
+from pjais.errors import UsageError
+from pjais.pipeline.place import Place, place
 
 _target = click.option("--target", type=click.Path(path_type=Path))
 
@@ -18,30 +19,82 @@ _target = click.option("--target", type=click.Path(path_type=Path))
 @click.command("export")
 @click.argument("store", required=False, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: stdout).")
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["pjais", "rxdb-export"]),
+    default="pjais",
+    show_default=True,
+    help="Our own canonical JSON, or the export of the RxDB to LiveStore guide, validated.",
+)
 @click.option("--documents", is_flag=True, help="Every document exactly as it is stored, as NDJSON.")
 @_target
+@password_option
 @common
 def export_command(
-    context: Context, store: Path | None, output: Path | None, documents: bool, target: Path | None
+    context: Context,
+    store: Path | None,
+    output: Path | None,
+    shape: str,
+    documents: bool,
+    target: Path | None,
+    password: str | None,
 ) -> int:
     """Write a store, or any source, as canonical JSON: byte-equal for equal data."""
     from pjais.pipeline import transfer
 
     here = place(context.data_dir, target)
+    if output is not None:
+        _refuse_to_overwrite(output)
     if documents:
         if output is None:
-            transfer.export_documents(here, store, write_raw)
+            transfer.export_documents(here, store, write_raw, password=password)
             return 0
         with files.writing(output.absolute()) as file:
-            count = transfer.export_documents(here, store, file.text)
+            count = transfer.export_documents(here, store, file.text, password=password)
         _exported(context, output, f"{count:,} documents")
         return 0
-    text = transfer.export(here, store, output)
+    if shape == "rxdb-export":
+        return _export_for_guide(context, here, store, output, password)
+    text = transfer.export(here, store, output, password=password)
     if text is not None:
         write_raw(text)
     elif output is not None:
         _exported(context, output, "the store")
     return 0
+
+
+_EXPORTS = (b'{"format":"pjais-export"', b'{"database":', b'{\n  "personas": [')
+
+
+def _refuse_to_overwrite(output: Path) -> None:
+    """An export replaces an earlier export, and nothing else."""
+    if not output.exists():
+        return
+    head = output.read_bytes()[:64] if output.is_file() else b"folder"
+    if head and not head.startswith(_EXPORTS):
+        raise UsageError("the file exists and is no export; it is not replaced", where=[str(output)])
+
+
+def _export_for_guide(
+    context: Context, here: Place, store: Path | None, output: Path | None, password: str | None
+) -> int:
+    """The guide's export: the file, its validation, and a reading back of it."""
+    from pjais.pipeline import guide_export
+
+    if output is None:
+        raise UsageError("say where the export goes", next_command="pjais export --format rxdb-export -o FILE")
+    result = guide_export.export(here, store, output, password=password)
+    guide_export.verify(output)
+    if context.as_json:
+        print_json({"code": "done", "file": str(output), "validation": result.as_dict()})
+    else:
+        for line in result.errors:
+            say(f"error: {line}")
+        for line in result.warnings:
+            say(f"warning: {line}")
+        say(f"exported {result.personas:,} personas and {result.memories:,} memories to {output}, read back")
+    return 1 if result.errors else 0
 
 
 def _exported(context: Context, output: Path, what: str) -> None:
@@ -55,13 +108,14 @@ def _exported(context: Context, output: Path, what: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @_target
 @click.option("--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True)
+@password_option
 @common
-def import_command(context: Context, file: Path, target: Path | None, on_invalid: str) -> int:
+def import_command(context: Context, file: Path, target: Path | None, on_invalid: str, password: str | None) -> int:
     """Bring an export (or any other source file) into the store: backed up, verified, with a way back."""
     from pjais.pipeline import run
 
     here = place(context.data_dir, target, [file])
     with progress(quiet=context.quiet) as report_progress:
-        report = run.migrate(here, run.Options(on_invalid=on_invalid), report_progress)
+        report = run.migrate(here, run.Options(on_invalid=on_invalid, password=password), report_progress)
     print_report(context, report)
     return report.exit_code

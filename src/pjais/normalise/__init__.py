@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ def _collections(style: camel.Style) -> dict[str, Mapping]:
 
 
 _json = _collections(camel.JSON)
+_rxdb = _collections(camel.RXDB)
 
 MAPPINGS: dict[str, dict[str, Mapping]] = {
     "livestore-db": {
@@ -40,7 +42,10 @@ MAPPINGS: dict[str, dict[str, Mapping]] = {
     "json": _json,
     "pjais-files": _json,
     "rxdb-export": _collections(camel.EXPORT),
-    "rxdb-dump": _collections(camel.RXDB),
+    "rxdb-dump": _rxdb,
+    "rxdb-profile": _rxdb,
+    "rxdb-profile-sqlite": _rxdb,
+    "rxdb-profile-firefox": _rxdb,
     "pjais-flat": {
         "personas": flat.PERSONAS,
         "memory_entities": flat.MEMORIES,
@@ -63,7 +68,15 @@ OWN_OTHERS = {"pjais": "other_records", "pjais-export": "others"}
 REMOVED = "removed"
 """The collection of our export that names records which were deleted (`rollback --keep-later`)."""
 
+_IN_A_DATABASE = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
+"""Dialects whose collections are named `<database>/<collection>`."""
+
 _WRAPPER = frozenset({"$value", "$text"})
+
+
+def mapping_of(kind: str, collection: str) -> Mapping | None:
+    """The mapping of a collection; None for one that is carried whole."""
+    return MAPPINGS[kind].get(collection.partition("/")[2] if kind in _IN_A_DATABASE else collection)
 
 
 def normalise(kind: str, document: Document, source: str) -> Draft:
@@ -72,7 +85,7 @@ def normalise(kind: str, document: Document, source: str) -> Draft:
     `source` is the source's name; it goes into the id of documents that have none of their own.
     """
     value = document.value
-    mapping = MAPPINGS[kind].get(document.collection)
+    mapping = mapping_of(kind, document.collection)
     if OWN_OTHERS.get(kind) == document.collection:
         return _own_other(value)
     if kind == "pjais-export" and document.collection == REMOVED:
@@ -99,17 +112,19 @@ def rebuild(kind: str, collection: str, record: Record) -> Any:
             return {"collection": record.collection, "id": record.id, "document": document}
         document = record.document
         return document["$value"] if "$value" in document and document.keys() <= _WRAPPER else document
-    return MAPPINGS[kind][collection].rebuild(record)
+    mapping = mapping_of(kind, collection)
+    return record._asdict() if mapping is None else mapping.rebuild(record)
 
 
 def changed(kind: str, document: Document, record: Record, updates: dict[str, Any]) -> Record:
     """The record with other values for some attributes, what the document has kept as original."""
-    return MAPPINGS[kind][document.collection].changed(record, document.value, updates)
+    mapping = mapping_of(kind, document.collection)
+    return record if mapping is None else mapping.changed(record, document.value, updates)
 
 
 def with_ids(kind: str, document: Document, record: Record, change: Callable[[str], str]) -> Record:
     """The record under other ids (`--ids new`), its own and those it refers to."""
-    mapping = MAPPINGS[kind].get(document.collection)
+    mapping = mapping_of(kind, document.collection)
     if mapping is None or not isinstance(document.value, dict) or isinstance(record, Other):
         return record
     return mapping.with_ids(record, document.value, change)
@@ -117,7 +132,7 @@ def with_ids(kind: str, document: Document, record: Record, change: Callable[[st
 
 def expanded(kind: str, document: Document, record: Record) -> Record:
     """The record with cold content (base64 gzip) expanded, the original kept (`--expand-cold`)."""
-    mapping = MAPPINGS[kind].get(document.collection)
+    mapping = mapping_of(kind, document.collection)
     if mapping is None or not isinstance(record, Memory) or not isinstance(record.content, str):
         return record
     content = cold.expand(record.content)
@@ -139,7 +154,8 @@ def _carried(document: Document, source: str) -> Other:
     if isinstance(own_id, str) and own_id and canonical.encodable(own_id):
         record_id = own_id
     else:
-        record_id = f"{source}#{document.native_id or document.place}"
+        name = document.native_id or hashlib.sha256(canonical.dumps(value, sort=True).encode()).hexdigest()[:16]
+        record_id = canonical.mend(f"{source}#{name}")
     wrap = not isinstance(value, dict) or document.text is not None or (bool(value) and value.keys() <= _WRAPPER)
     if wrap:
         value = {"$value": value} if document.text is None else {"$value": value, "$text": document.text}

@@ -16,6 +16,7 @@ A record from our own files already has such an `extra`; there the residue goes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -73,6 +74,7 @@ class _Plan(NamedTuple):
 
 
 _IDS = ("id", "persona_id", "from_id", "to_id")
+_MILLISECONDS = re.compile(r"\s*-?\d{1,16}\s*", re.ASCII)
 _NEVER = object()
 _PLAN_LIMIT = 4096
 
@@ -322,9 +324,8 @@ def _read_date_text(raw: str) -> tuple[int | None, str | None, tuple[str, str] |
         return None, None, ("date-empty", "an empty date")
     if raw == "CURRENT_TIMESTAMP":
         return None, None, ("date-unknown", "the text CURRENT_TIMESTAMP in place of a date")
-    digits = raw.strip()
-    if digits.lstrip("-").isascii() and digits.lstrip("-").isdigit() and abs(int(digits[:20])) <= instants.LIMIT_MS:
-        return int(digits), None, ("date-form", "milliseconds written as text")
+    if _MILLISECONDS.fullmatch(raw) and abs(int(raw)) <= instants.LIMIT_MS:
+        return int(raw), None, ("date-form", "milliseconds written as text")
     return None, None, ("date-unreadable", "not a date")
 
 

@@ -416,7 +416,7 @@ NO_JSON = object()
 
 def parse_json(raw: Any) -> Any:
     """The value of a JSON text, or NO_JSON.  Deep nesting and broken text are both no JSON here."""
-    if type(raw) is not str:
+    if type(raw) is not str or canonical.deeper_than(raw):
         return NO_JSON
     try:
         return canonical.loads_plain(raw)

@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pjais import normalise, validate
+from pjais import instants, normalise, validate
 from pjais.compare import Expected
 from pjais.model import Document, Finding, Memory, Record, Snapshot, Unreadable
 from pjais.pipeline.findings import Findings
 from pjais.read import read
-from pjais.write.sqlite import Builder, Origin, account_key
+from pjais.write.account import Origin, Refusal, account_key, kept
+from pjais.write.sqlite import Builder
 
 NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
 """The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
@@ -57,13 +58,14 @@ class Choices(NamedTuple):
 
     ids: Ids | None = None
     expand_cold: bool = False
+    password: str | None = None
 
 
 def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
     """All pieces of a snapshot, in reading order, normalised and checked."""
     returned: dict[str, str] = {}
     change = choices.ids.of_kind(snapshot.kind) if choices.ids else None
-    for piece in read(snapshot):
+    for piece in read(snapshot, choices.password):
         if isinstance(piece, Unreadable):
             problem = ("error", "unreadable", None, piece.reason)
             yield Reading(piece, None, (problem,), False)
@@ -106,7 +108,8 @@ def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
     """What each document of a snapshot must have become."""
     for piece, record, _, _ in readings(snapshot, choices):
         native_id = piece.native_id if isinstance(piece, Document) else None
-        yield Expected(*account_key(piece.collection, native_id, piece.place), record)
+        refused = kept(piece) if record is None else None
+        yield Expected(*account_key(piece.collection, native_id, piece.place), record, refused)
 
 
 def assemble(
@@ -125,7 +128,7 @@ def assemble(
             findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
     if choices.ids is not None:
         builder.store_ids(choices.ids.map)
-    for refusal in builder.settle():
+    for refusal in _settled(builder, choices):
         findings.add(
             Finding("error", refusal.rule, refusal.source, refusal.collection, refusal.native_id, refusal.place,
                     refusal.field, refusal.message)
@@ -137,6 +140,22 @@ def assemble(
         findings.add(Finding("note", "edit-superseded", "the target", table, key, "", None, message))
 
 
+def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
+    """The orphans that had to leave; where an older copy of one was superseded by it, that one is tried again."""
+    while refusals := builder.settle():
+        yield from refusals
+        for refusal in refusals:
+            heir = builder.heir(refusal)
+            if heir is None:
+                continue
+            draft = normalise.normalise(heir.dialect, heir.document, heir.source)
+            record = draft.record
+            if choices.ids is not None:
+                record = normalise.with_ids(heir.dialect, heir.document, record, choices.ids.of_kind(heir.dialect))
+            if validate.valid(validate.check(draft)):
+                builder.reinstate(heir, record)
+
+
 def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Findings) -> None:
     piece = reading.piece
     native_id = piece.native_id if isinstance(piece, Document) else None
@@ -146,6 +165,10 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
         findings.add(Finding(level, rule, snapshot.name, piece.collection, native_id, piece.place, field, message))
     if reading.record is not None and isinstance(piece, Document):
         builder.put(piece, reading.record, removed=reading.removed)
+        if reading.removed and snapshot.dialect == "pjais-export":
+            named = piece.value if isinstance(piece.value, dict) else {}
+            at = instants.from_text(str(named.get("removedAt")))
+            builder.remove(str(named.get("collection")), str(named.get("id")), at)
         if repaired:
             findings.repaired[snapshot.name] += 1
         return

@@ -94,7 +94,7 @@ def _needed(place: Place) -> set[str]:
     if not place.target.exists():
         return set()
     with closing(sqlite.open_reader(place.target)) as db:
-        return {str(run) for (run,) in sqlite.each(db, "SELECT DISTINCT run_id FROM migration_records")}
+        return {str(run) for (run,) in sqlite.each(db, "SELECT id FROM migration_runs")}
 
 
 class Leftover(NamedTuple):
@@ -131,6 +131,7 @@ def superfluous(place: Place) -> list[Leftover]:
                     next_command="pjais migrate",
                 )
             found[path] = Leftover(path, path.stat().st_size)
+        _refuse_new_side_files(source["files"])
     users = files.users(found)
     if users:
         raise SourceInUse(
@@ -139,6 +140,20 @@ def superfluous(place: Place) -> list[Leftover]:
             next_command="close the app, then: pjais cleanup",
         )
     return list(found.values())
+
+
+def _refuse_new_side_files(entries: Sequence[dict[str, Any]]) -> None:
+    """A WAL or journal that was not there when its database was migrated holds what nobody has read."""
+    known = {entry["path"] for entry in entries}
+    for path in known:
+        for suffix in ("-wal", "-journal"):
+            side = Path(f"{path}{suffix}")
+            if str(side) not in known and side.exists() and side.stat().st_size:
+                raise SourceInUse(
+                    "a source has changed since it was migrated; nothing was removed",
+                    where=[str(side)],
+                    next_command="pjais migrate",
+                )
 
 
 def remove(place: Place, leftovers: Sequence[Leftover]) -> int:

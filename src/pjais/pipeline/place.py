@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pjais import discover, paths
-from pjais.errors import UsageError
+from pjais import canonical, discover, paths
+from pjais.errors import NoSourceFound, UsageError
 from pjais.model import SourceRef
 
 
@@ -35,16 +35,25 @@ class Place:
         """The folder of `migration.log`."""
         return paths.log_dir(self.data_dir, named=self.named)
 
+    def _rooted(self, ref: SourceRef) -> SourceRef:
+        """A named source under a name of its own: relative to the data folder, or its whole path."""
+        inside = ref.path.is_relative_to(self.data_dir)
+        return replace(ref, root=self.data_dir if inside else Path(ref.path.anchor))
+
     def find(self) -> discover.Found:
         """The sources: those named, else those of the data folder, else those of the usual places.
 
-        Raises UsageError for a named source that does not exist.
+        Raises UsageError for a named source that does not exist, NoSourceFound for one that is nothing we know.
         """
         missing = [str(path) for path in self.sources if not path.exists()]
         if missing:
             raise UsageError("no such file or folder", where=missing)
         if self.sources:
-            return discover.discover(self.sources, target=self.target, named=True)
+            found = discover.discover(self.sources, target=self.target, named=True)
+            unknown = [f"{one.path}: {one.reason}" for one in found.passed if one.path in self.sources]
+            if unknown:
+                raise NoSourceFound("a file that was named is no source that pjais knows", where=unknown)
+            return discover.Found(tuple(self._rooted(ref) for ref in found.sources), found.passed)
         places = (self.data_dir,) if self.named else (self.data_dir, *paths.search_places())
         return discover.discover(_distinct(places), target=self.target)
 
@@ -59,6 +68,10 @@ def place(
     folder = Path(data_dir).expanduser() if data_dir is not None else paths.default_data_dir()
     folder = folder.absolute()
     file = Path(target).expanduser().absolute() if target is not None else folder / paths.TARGET_NAME
+    file = file.resolve() if file.is_symlink() else file
+    for path in (folder, file):
+        if not canonical.encodable(str(path)):
+            raise UsageError("SQLite cannot open a path that is not UTF-8; rename the folder", where=[str(path)])
     return Place(folder, file, tuple(Path(source).expanduser().absolute() for source in sources), named)
 
 

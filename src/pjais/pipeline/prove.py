@@ -16,7 +16,9 @@ from pjais.pipeline.place import Place
 Progress = Callable[[str, int, int | None], None]
 
 
-def prove(place: Place, run: str | None = None, progress: Progress = lambda *_: None) -> Proof:
+def prove(
+    place: Place, run: str | None = None, progress: Progress = lambda *_: None, *, password: str | None = None
+) -> Proof:
     """Compare every record on both sides; `run` limits the documents to those of one run.
 
     Raises VerificationFailed (its report is the Proof) where something differs that no history explains,
@@ -25,8 +27,8 @@ def prove(place: Place, run: str | None = None, progress: Progress = lambda *_: 
     if switch.inspect(place.target) is None:
         raise NoSourceFound("there is no pjais store here yet", where=[str(place.target)], next_command="pjais migrate")
     try:
-        proof = _prove(place, run, progress)
-    except sqlite.Corrupt as error:
+        proof = _prove(place, run, progress, password)
+    except (sqlite.Error, OverflowError) as error:
         proof = Proof(checks=(("integrity", False, str(error)),))
     except SourceDamaged as error:
         proof = Proof(checks=(("text", False, error.what),))
@@ -44,7 +46,7 @@ def _line(difference: Difference) -> str:
     return f"{difference.record_type} {difference.record_id}{field}: {difference.problem}"
 
 
-def _prove(place: Place, run: str | None, progress: Progress) -> Proof:
+def _prove(place: Place, run: str | None, progress: Progress, password: str | None) -> Proof:
     with closing(sqlite.open_writer(place.target)) as db:
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
@@ -66,7 +68,7 @@ def _prove(place: Place, run: str | None, progress: Progress) -> Proof:
             progress("compare documents", documents, None)
             known = sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
             cold = bool(json.loads(options or "{}").get("expand_cold"))
-            choices = Choices(Ids(known) if ids == "new" else None, cold)
+            choices = Choices(Ids(known) if ids == "new" else None, cold, password)
             count, found, check = _one_run(db, place.backups / run_id, run_id, choices, rows)
             documents += count
             differences += found

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pjais import backup, compare, files, instants, journal, logbook, normalise, report, sqlite, switch
-from pjais.discover import Found
+from pjais.discover import Found, Passed
 from pjais.errors import (
     BackupFailed,
     MigrationFailed,
@@ -31,7 +31,7 @@ from pjais.errors import (
     ValidationFailed,
     VerificationFailed,
 )
-from pjais.model import Counts, Plan, Proof, Report, Snapshot, SourceRef
+from pjais.model import Counts, Finding, Plan, Proof, Report, Snapshot, SourceRef
 from pjais.pipeline import problems, recover, state
 from pjais.pipeline.assemble import Choices, Ids, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
@@ -49,6 +49,7 @@ class Options:
     on_invalid: str = "stop"
     ids: str = "keep"
     expand_cold: bool = False
+    password: str | None = field(default=None, repr=False)
 
 
 def _quiet(phase: str, done: int, total: int | None) -> None:
@@ -150,7 +151,7 @@ def _space(place: Place, refs: tuple[SourceRef, ...]) -> tuple[int, int]:
 
 
 def _choices(builder: Builder, options: Options) -> Choices:
-    return Choices(Ids(builder.known_ids()) if options.ids == "new" else None, options.expand_cold)
+    return Choices(Ids(builder.known_ids()) if options.ids == "new" else None, options.expand_cold, options.password)
 
 
 def _counts(builder: Builder, snapshots: tuple[Snapshot, ...], findings: Findings) -> tuple[Counts, ...]:
@@ -181,6 +182,7 @@ class _Run:
         self.findings = Findings()
         self.sources: tuple[dict[str, Any], ...] = ()
         self.total = Counts()
+        self.passed: tuple[Passed, ...] = ()
         self.proof: Proof | None = None
         self.new = self._new_file()
 
@@ -189,6 +191,7 @@ class _Run:
 
     def execute(self, found: Found, resumable: Path | None) -> Report:
         """All phases in order; on any failure the target is as it was, and the reason is on record."""
+        self.passed = found.passed
         snapshots = self._back_up(found, resumable)
         try:
             expected_change = self._keep_previous(snapshots)
@@ -261,6 +264,10 @@ class _Run:
         with closing(builder):
             with self._phase("read and write"):
                 choices = _choices(builder, self.options)
+                for one in self.passed:
+                    self.findings.add(
+                        Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason)
+                    )
                 assemble(builder, snapshots, self.findings, choices, self.progress)
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
@@ -306,7 +313,9 @@ class _Run:
     def _prove(self) -> None:
         """Every record of the new file against its digest, before anybody sees it."""
         with self._phase("verify"), ThreadPoolExecutor(1) as beside, closing(sqlite.open_reader(self.new)) as db:
-            checking = beside.submit(_check_file, self.new)  # in C, so it runs beside the comparison
+            checking = beside.submit(
+                _check_file, self.new, self.folder / "previous.sqlite"
+            )  # in C, so it runs beside the comparison
             rows = compare.compare_rows(db)
             checks = (*checking.result(), self._balance())
         self.proof = compare.proof(rows, (*checks, self._sources_untouched()))
@@ -372,9 +381,13 @@ class _Run:
         files.remove(self.folder / "findings.jsonl")
 
 
-def _check_file(path: Path) -> tuple[tuple[str, bool, str], ...]:
+def _check_file(path: Path, previous: Path) -> tuple[tuple[str, bool, str], ...]:
+    broken_before = 0
+    if previous.exists():
+        with closing(sqlite.open_frozen(previous)) as db:
+            broken_before = len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
     with closing(sqlite.open_writer(path)) as db:
-        return compare.check_file(db)
+        return compare.check_file(db, broken_before)
 
 
 def _source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pjais import backup, canonical, files, journal, normalise, sqlite
+from pjais import backup, canonical, files, journal, normalise, sqlite, switch
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
-from pjais.model import Document, Other, Record, Snapshot, Unreadable
+from pjais.model import RXDB_FIELDS, Document, Other, Record, Snapshot, Unreadable
 from pjais.normalise import REMOVED
 from pjais.pipeline.assemble import Choices, assemble
 from pjais.pipeline.findings import Findings
@@ -30,12 +30,12 @@ _NAMES = {"memory_entities": "memories", "other_records": "others"}
 Write = Callable[[str], None]
 
 
-def export(place: Place, store: Path | None, destination: Path | None) -> str | None:
+def export(place: Place, store: Path | None, destination: Path | None, *, password: str | None = None) -> str | None:
     """Export a store or any source; return the text where no destination is given.
 
     Raises NoSourceFound, SourceDamaged (a source with unreadable pieces cannot be exported as if whole).
     """
-    with _opened(place, store) as db:
+    with opened(place, store, password) as db:
         if destination is None:
             parts: list[str] = []
             write_export(db, parts.append)
@@ -102,7 +102,7 @@ def as_document(record: Record) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(place: Place, store: Path | None) -> Iterator[sqlite.Connection]:
+def opened(place: Place, store: Path | None, password: str | None) -> Iterator[sqlite.Connection]:
     """A store of ours, opened; anything else brought into a scratch store first."""
     path = place.target if store is None else store.expanduser().absolute()
     if not path.exists():
@@ -117,7 +117,7 @@ def _opened(place: Place, store: Path | None) -> Iterator[sqlite.Connection]:
         findings = Findings()
         builder = Builder(folder / "store.sqlite", "export", normalise.rebuild)
         with closing(builder):
-            assemble(builder, snapshots, findings, Choices(), lambda *_: None)
+            assemble(builder, snapshots, findings, Choices(password=password), lambda *_: None)
             if findings.levels["error"]:
                 where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
                          for one in findings.first_errors[:20]]  # fmt: skip
@@ -143,7 +143,8 @@ def _is_ours(path: Path) -> bool:
         if not sqlite.is_sqlite(path):
             return False
         with closing(sqlite.open_reader(path)) as db:
-            return sqlite.pragma_int(db, "application_id") == APPLICATION_ID
+            ours = sqlite.pragma_int(db, "application_id") == APPLICATION_ID
+        return ours and switch.inspect(path) is not None
     except (sqlite.Error, OSError) as error:
         raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
 
@@ -155,7 +156,7 @@ def _snapshots(place: Place, path: Path, folder: Path) -> tuple[Snapshot, ...]:
     return backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
 
 
-def export_documents(place: Place, store: Path | None, write: Write) -> int:
+def export_documents(place: Place, store: Path | None, write: Write, *, password: str | None = None) -> int:
     """Every live document of a source exactly as it is stored, as NDJSON; returns how many.
 
     Lines are `{"database", "collection", "id", "document"}`, ordered by the first three.
@@ -168,7 +169,7 @@ def export_documents(place: Place, store: Path | None, write: Write) -> int:
         with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
             db.execute("CREATE TABLE lines (database, collection, id, line)")
             for snapshot in snapshots:
-                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot))
+                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot, password))
             count = 0
             for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY database, collection, id, rowid"):
                 write(line + "\n")
@@ -176,17 +177,21 @@ def export_documents(place: Place, store: Path | None, write: Write) -> int:
             return count
 
 
-def _lines(snapshot: Snapshot) -> Iterator[tuple[str, str, str, str]]:
-    for piece in read(snapshot):
+def _lines(snapshot: Snapshot, password: str | None) -> Iterator[tuple[str, str, str, str]]:
+    for piece in read(snapshot, password):
         if isinstance(piece, Unreadable):
             raise SourceDamaged(
                 "a piece of the source cannot be read, so its documents cannot be given as whole",
                 where=[f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"],
             )
         if not _is_removed(piece):
-            database, collection = canonical.mend(snapshot.name), canonical.mend(piece.collection)
+            database, collection, value = canonical.mend(snapshot.name), canonical.mend(piece.collection), piece.value
+            if snapshot.kind == "rxdb-profile":
+                database, _, collection = collection.partition("/")
+            if snapshot.kind in ("rxdb-profile", "rxdb-dump") and isinstance(value, dict):
+                value = {key: item for key, item in value.items() if key not in RXDB_FIELDS}
             name = canonical.mend(piece.native_id or piece.place)
-            line = {"database": database, "collection": collection, "id": name, "document": piece.value}
+            line = {"database": database, "collection": collection, "id": name, "document": value}
             yield database, collection, name, canonical.dumps(line)
 
 

@@ -15,6 +15,7 @@ from pjais import canonical, files, instants, journal, normalise, sqlite, switch
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Document, Record
 from pjais.pipeline import problems
+from pjais.pipeline.assemble import Ids
 from pjais.pipeline.place import Place
 from pjais.schema import rows
 from pjais.schema.tables import MEMORIES
@@ -99,9 +100,10 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
             files.private_folder(copy)
             switch.copy_target(place.target, copy / "previous.sqlite")
         with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
+            new_ids = _ids(db)
             waiting, done = entries, list[Replayed]()
             while waiting:
-                tried = [_replay_one(db, entry, document) for entry in waiting]
+                tried = [_replay_one(db, entry, document, new_ids) for entry in waiting]
                 went_in = [one for one in tried if one.record_id is not None]
                 done += went_in
                 waiting = [one for one, result in zip(waiting, tried, strict=True) if result.record_id is None]
@@ -110,7 +112,14 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
             return done
 
 
-def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any) -> Replayed:
+def _ids(db: sqlite.Connection) -> Ids | None:
+    """The id map of a store that was made with `--ids new`."""
+    if sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1") != "new":
+        return None
+    return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"))
+
+
+def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids | None) -> Replayed:
     value = entry.document if mended is None else mended
     if value is None:
         return Replayed(entry.id, None, None, ["raw bytes; give the mended document"])
@@ -123,11 +132,15 @@ def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any) -> Replayed:
     problems = validate.check(draft)
     if not validate.valid(problems):
         return Replayed(entry.id, None, None, [_line(problem) for problem in problems if problem[0] == "error"])
-    reason = _obstacle(db, draft.record)
+    record = draft.record
+    if ids is not None:
+        record = normalise.with_ids(dialect, piece, record, ids.of_kind(entry.source_kind))
+        db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.map.items())
+    reason = _obstacle(db, record)
     if reason:
         return Replayed(entry.id, None, None, [reason])
-    _bring_in(db, entry, draft.record)
-    return Replayed(entry.id, rows.table_of(draft.record).name, rows.record_key(draft.record), [])
+    _bring_in(db, entry, record)
+    return Replayed(entry.id, rows.table_of(record).name, rows.record_key(record), [])
 
 
 def _line(problem: validate.Problem) -> str:

@@ -92,6 +92,8 @@ def rollback(
     Raises UsageError if something was written since and it was not said what to do with it; NoSourceFound if
     there is no run to undo; MigrationFailed if the target is open elsewhere.
     """
+    if keep_later is not None and keep_later.exists():
+        raise UsageError("the file for later writes exists already", where=[str(keep_later)])
     if not place.data_dir.is_dir():
         raise NoSourceFound("there is no data folder here", where=[str(place.data_dir)])
     with files.only_run(place.data_dir), problems.explained(place):

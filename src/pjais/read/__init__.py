@@ -14,6 +14,7 @@ from pjais.read import jsonfiles, tables
 
 Reader = Callable[[Snapshot], Iterator[Document | Unreadable]]
 
+
 READERS: dict[str, Reader] = {
     "livestore-db": tables.read,
     "pjais-flat": tables.read,
@@ -28,8 +29,15 @@ READERS: dict[str, Reader] = {
 """The reader of each dialect."""
 
 
-def read(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
-    """All documents of a snapshot, in reading order."""
+def read(snapshot: Snapshot, password: str | None = None) -> Iterator[Document | Unreadable]:
+    """All documents of a snapshot, in reading order.
+
+    Raises PasswordNeeded for an encrypted source whose password is missing or wrong.
+    """
     if snapshot.damage is not None:
         return jsonfiles.read_damaged(snapshot)
+    if snapshot.kind == "rxdb-profile":
+        from pjais.read import rxdb
+
+        return rxdb.read(snapshot, password)
     return READERS[snapshot.dialect](snapshot)

@@ -6,12 +6,14 @@ own export, and the app's persona, memory and plugin files (formats/pjais.md §1
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pjais import canonical
 from pjais.model import Document, Snapshot, Unreadable
-from pjais.read.jsonstream import Broken, JsonStream, Malformed, Value
+from pjais.read.jsonstream import Broken, Cut, JsonStream, Malformed, Value
 
 ENVELOPE = frozenset(
     {"version", "exportedAt", "metadata", "name", "instanceToken", "schemaHash", "passwordHash", "format"}
@@ -28,28 +30,41 @@ _RAW_LIMIT = 8 << 20
 
 
 def read_export(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
-    """A file of named arrays (`personas`, `memories`, ...) or one plain array of records."""
-    with JsonStream(snapshot.path) as stream:
-        try:
-            if stream.peek() == "[":
-                yield from _documents(stream, None)
-            else:
-                yield from _members(stream)
-        except Malformed as error:
-            yield from _rest(stream, str(error))
-        else:
-            yield from _rest(stream, "text after the end of the JSON value")
+    """A file of named arrays (`personas`, `memories`, ...) or one plain array of records.
+
+    In our own export tagged values (NaN, bytes) are what they stand for.
+    """
+    own = snapshot.dialect == "pjais-export"
+    for piece in _whole(snapshot.path, _export):
+        yield piece._replace(value=canonical.untag(piece.value)) if own and isinstance(piece, Document) else piece
 
 
 def read_dump(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
     """RxDB's exportJSON of a database (`collections: [{name, docs}]`) or of one collection (`name, docs`)."""
-    with JsonStream(snapshot.path) as stream:
+    return _whole(snapshot.path, _dump_object)
+
+
+def _whole(
+    path: Path, body: Callable[[JsonStream], Iterator[Document | Unreadable]]
+) -> Iterator[Document | Unreadable]:
+    """What `body` finds in a file, and what is left of the file where it breaks off."""
+    with JsonStream(path) as stream:
+        reason = "text after the end of the JSON value"
         try:
-            yield from _dump_object(stream)
+            yield from body(stream)
+        except Cut:
+            return
         except Malformed as error:
-            yield from _rest(stream, str(error))
-        else:
-            yield from _rest(stream, "text after the end of the JSON value")
+            reason = str(error)
+        rest = stream.rest(reason)
+        if rest is not None:
+            yield _unreadable("$file", rest)
+        elif not reason.startswith("text after"):
+            yield Unreadable("$file", f"byte {stream.place}", b"", f"not JSON: {reason}")
+
+
+def _export(stream: JsonStream) -> Iterator[Document | Unreadable]:
+    return _documents(stream, None) if stream.peek() == "[" else _members(stream)
 
 
 def read_folder(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
@@ -81,22 +96,26 @@ def read_damaged(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
 
 
 def _members(stream: JsonStream) -> Iterator[Document | Unreadable]:
-    loose: dict[str, Any] = {}
+    met: Counter[str] = Counter()
     for key in stream.members():
         if stream.peek() == "[":
             yield from _documents(stream, key)
-            continue
-        item = stream.value()
-        if isinstance(item, Broken):
-            yield _unreadable(key, item)
-        elif key in KNOWN:
-            raw = repr(item.value).encode("utf-8", "replace")[:_RAW_LIMIT]
-            yield Unreadable(key, f"byte {item.place}", raw, "not a list of records")
-        elif key not in ENVELOPE:
-            loose[key] = item.value
-    for key, value in loose.items():
-        document = value if isinstance(value, dict) else {"$value": value}
-        yield Document(LOOSE, key, "top level", document)
+        else:
+            yield from _loose(stream, key, met, KNOWN)
+
+
+def _loose(stream: JsonStream, key: str, met: Counter[str], lists: frozenset[str]) -> Iterator[Document | Unreadable]:
+    """A top-level member that is no list: part of the envelope, or carried whole; a known list's name is an error."""
+    item = stream.value()
+    if isinstance(item, Broken):
+        yield _unreadable(key, item)
+    elif key in lists:
+        raw = canonical.dumps(item.value).encode("utf-8", "replace")[:_RAW_LIMIT]
+        yield Unreadable(key, f"byte {item.place}", raw, "not a list of records")
+    elif key not in ENVELOPE:
+        met[key] += 1
+        name = key if met[key] == 1 else f"{key}#{met[key]}"
+        yield Document(LOOSE, name, f"byte {item.place}", {"$value": item.value})
 
 
 def _documents(stream: JsonStream, key: str | None) -> Iterator[Document | Unreadable]:
@@ -107,13 +126,20 @@ def _documents(stream: JsonStream, key: str | None) -> Iterator[Document | Unrea
             yield _document(key or collection_of(item.value), item)
 
 
-def _dump_object(stream: JsonStream) -> Iterator[Document | Unreadable]:
+def _dump_object(stream: JsonStream, depth: int = 0) -> Iterator[Document | Unreadable]:
     name: str | None = None
     waiting: list[Document | Unreadable] = []
+    met: Counter[str] = Counter()
     for key in stream.members():
-        if key == "collections" and stream.peek() == "[":
+        if key == "name":
+            item = stream.value()
+            name = str(item.value) if isinstance(item, Value) else None
+        elif key == "collections" and stream.peek() == "[":
             for _ in stream.elements():
-                yield from _dump_object(stream)
+                if stream.peek() == "{" and depth < 2:
+                    yield from _dump_object(stream, depth + 1)
+                else:
+                    yield from _loose(stream, key, met, frozenset({key}))
         elif key == "docs" and stream.peek() == "[":
             documents = _documents(stream, name or "$unnamed")
             if name is None:
@@ -121,11 +147,7 @@ def _dump_object(stream: JsonStream) -> Iterator[Document | Unreadable]:
             else:
                 yield from documents
         else:
-            item = stream.value()
-            if isinstance(item, Broken):
-                yield _unreadable(key, item)
-            elif key == "name":
-                name = str(item.value)
+            yield from _loose(stream, key, met, frozenset({"docs", "collections"}))
     for document in waiting:
         yield document._replace(collection=name or "$unnamed")
 
@@ -159,11 +181,3 @@ def _unreadable(collection: str, item: Broken) -> Unreadable:
             f"{reason}; {len(item.raw)} bytes, of which the first 8 MiB are kept here",
         )
     return Unreadable(collection, f"byte {item.place}", raw, reason)
-
-
-def _rest(stream: JsonStream, reason: str) -> Iterator[Unreadable]:
-    rest = stream.rest(reason)
-    if rest is not None:
-        yield _unreadable("$file", rest)
-    elif reason != "text after the end of the JSON value":
-        yield Unreadable("$file", f"byte {stream.place}", b"", f"not JSON: {reason}")

@@ -15,15 +15,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
+from pjais import canonical
+
 _WINDOW = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|"', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|"', re.DOTALL)
 _SCALAR_END = re.compile(r"[,\]}\s]")
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 
 
 class Malformed(Exception):
     """The text at this place is not JSON."""
+
+
+class Cut(Malformed):
+    """The file ends inside a piece that was given as Broken already."""
 
 
 class Value(NamedTuple):
@@ -135,7 +141,7 @@ class JsonStream:
                 self._at += 1
                 return
             if after == "" and isinstance(item, Broken):
-                raise Malformed("the file ends inside an array")
+                raise Cut("the file ends inside an array")
             self.expect(",")
 
     def elements(self) -> Iterator[None]:
@@ -165,8 +171,12 @@ class JsonStream:
                 return self._skip(error.msg)
             except RecursionError:
                 return self._skip("nested too deeply")
+            except ValueError:
+                return self._skip("an integer of too many digits")
             if end == len(self._text) and self._more():
                 continue
+            if canonical.deeper_than(self._text[self._at : end]):
+                return self._skip("nested too deeply")
             return self._found(value, end)
 
     def rest(self, reason: str) -> Broken | None:

@@ -20,9 +20,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from pjais import canonical
 from pjais.model import Document, Json, Unreadable
 from pjais.schema.ddl import quoted
-from pjais.sqlite import MAGIC, Connection, Error
+from pjais.sqlite import MAGIC, Connection, Error, any_collation
 
 _FILE, _INDEXES = "$file", "$index"
 _SIZES = [1 << power for power in range(9, 17)]
@@ -66,7 +67,8 @@ class _Tree(NamedTuple):
             row[name] = rowid if is_rowid else float(value) if is_real and isinstance(value, int) else value
         keys = [row[name] for name in self.keys]
         named = keys and all(isinstance(key, str | int) for key in keys)
-        native_id = "/".join(map(str, keys)) if named else None if self.is_index else str(rowid)
+        joined = str(keys[0]) if len(keys) == 1 else canonical.dumps(list(keys))
+        native_id = joined if named else None if self.is_index else str(rowid)
         if any(isinstance(value, str) and _SURROGATE.search(value) for value in values):
             notes += ("invalid-utf8",)
         return Document(self.name, native_id, f"page {page} row {rowid}", row, None, notes)
@@ -281,6 +283,7 @@ def _table(sql: str, root: int) -> _Tree | None:
     """What a CREATE TABLE text says, run where it can do no harm.  None if it does not run."""
     with closing(Connection(":memory:")) as db:
         try:
+            any_collation(db)
             db.authorizer = lambda action, *_: 0 if action in _HARMLESS else 1
             db.execute(sql)
             db.authorizer = None

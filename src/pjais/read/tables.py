@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from pjais import sqlite
+from pjais import canonical, sqlite
+from pjais.errors import SourceDamaged
 from pjais.model import Document, Snapshot, Unreadable
 from pjais.read import sqlite_pages
 from pjais.schema.ddl import SYSTEM_NAMES, quoted
@@ -31,52 +32,93 @@ def read(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
             yield piece
         return
     with closing(sqlite.open_frozen(snapshot.path)) as connection:
-        for table in data_tables(connection):
-            if not own or table not in SYSTEM_NAMES:
-                yield from _rows(connection, table, own)
+        try:
+            tables = [table for table in data_tables(connection) if not own or table not in SYSTEM_NAMES]
+        except SourceDamaged:  # a table's name that is no text
+            yield from sqlite_pages.salvage(snapshot.path)
+            return
+        for table in tables:
+            yield from _rows_or_pages(connection, table, snapshot, own)
+
+
+def _rows_or_pages(
+    connection: sqlite.Connection, table: str, snapshot: Snapshot, own: bool
+) -> Iterator[Document | Unreadable]:
+    """A table's rows as SQLite gives them; where it cannot (a collation of the app's), out of its pages."""
+    began = False
+    try:
+        for document in _rows(connection, table, own):
+            began = True
+            yield document
+    except (SourceDamaged, sqlite.Error) as error:
+        pieces = [] if began else [one for one in sqlite_pages.salvage(snapshot.path) if one.collection == table]
+        yield from pieces or [Unreadable(table, f"table {table}", b"", f"cannot be read: {error}")]
 
 
 def data_tables(connection: sqlite.Connection) -> list[str]:
-    """The tables that hold somebody's data, in reading order."""
-    names = [
-        str(row[0])
-        for row in sqlite.each(
-            connection, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
-        )
+    """The tables that hold somebody's data, in reading order; of virtual ones those with rows of their own."""
+    found = sqlite.fetch(
+        connection,
+        "SELECT t.name, t.type, s.sql FROM pragma_table_list AS t LEFT JOIN sqlite_schema AS s ON s.name = t.name "
+        "WHERE t.schema = 'main' AND t.type IN ('table', 'virtual')",
+    )
+    data = [
+        str(name)
+        for name, kind, sql in found
+        if not str(name).startswith(("sqlite_", "__livestore_"))
+        and (kind == "table" or "content=" not in str(sql).replace(" ", ""))
     ]
-    data = [name for name in names if not name.startswith(("sqlite_", "__livestore_"))]
     return sorted(data, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
 
 
 def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Document | Unreadable]:
     info = sqlite.fetch(
-        connection, "SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3) ORDER BY cid", (table,)
+        connection,
+        "SELECT name, pk, hidden FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3) ORDER BY cid",
+        (table,),
     )
-    columns = [str(name) for name, _ in info if not (own and name == "search_id")]
-    keys = [str(name) for name, pk in sorted(info, key=lambda row: row[1]) if pk]
+    columns = [str(name) for name, *_ in info if not (own and name == "search_id")]
+    stored = [str(name) for name, _, hidden in info if hidden != 2 and name in columns]
+    keys = [str(name) for name, pk, _ in sorted(info, key=lambda row: row[1]) if pk]
     rowid = _rowid(connection, table, {name.lower() for name in columns})
-    select = ", ".join(quoted(name) for name in columns)
     order = rowid or ", ".join(quoted(name) for name in keys)
-    place = rowid or "NULL"
-    sql = f"SELECT {place}, {select} FROM {quoted(table)} ORDER BY {order}"
-    cursor = connection.execute(sql)
-    key_indexes = [columns.index(name) for name in (["id"] if "id" in columns else keys)]
+    order = f"ORDER BY {order}" if order else ""
+    named = ["id"] if "id" in columns else keys
     number = 0
+    # The second and third way are for tables that use functions or collations of the app's.
+    for chosen, ordering in ((columns, order), (stored, order), (stored, "")):
+        try:
+            for row, notes in _fetched(connection, table, chosen, rowid, ordering, number):
+                number += 1
+                value = dict(zip(chosen, row[1:], strict=True))
+                native_id = _native_id([value[name] for name in named], row[0])
+                where = f"row {row[0] if rowid else number}"
+                yield Document(table, native_id, where, value, None, notes)
+        except sqlite.Error:
+            if ordering == "":
+                raise
+        else:
+            return
+
+
+def _fetched(
+    connection: sqlite.Connection, table: str, columns: list[str], rowid: str | None, order: str, skip: int
+) -> Iterator[tuple[tuple[Any, ...], tuple[str, ...]]]:
+    """(row with its rowid first, notes) for all rows but the first ones; bad text does not end it."""
+    select = ", ".join(quoted(name) for name in columns)
+    sql = f"SELECT {rowid or 'NULL'}, {select} FROM {quoted(table)} {order} LIMIT -1 OFFSET ?"
+    cursor = connection.execute(sql, (skip,))
     while True:
-        number += 1
-        notes: tuple[str, ...] = ()
         try:
             row = cursor.fetchone()
         except UnicodeDecodeError:
-            row = _bad_text_row(connection, table, columns, rowid, order, number)
-            cursor = connection.execute(f"{sql} LIMIT -1 OFFSET ?", (number,))
-            notes = ("invalid-utf8",)
-        if row is None:
-            return
-        values = row[1:]
-        native_id = _native_id([values[index] for index in key_indexes], row[0])
-        where = f"row {row[0] if rowid else number}"
-        yield Document(table, native_id, where, dict(zip(columns, values, strict=True)), None, notes)
+            yield _bad_text_row(connection, table, columns, rowid, order, skip), ("invalid-utf8",)
+            cursor = connection.execute(sql, (skip + 1,))
+        else:
+            if row is None:
+                return
+            yield row, ()
+        skip += 1
 
 
 def _rowid(connection: sqlite.Connection, table: str, columns: set[str]) -> str | None:
@@ -91,14 +133,14 @@ def _native_id(keys: list[Any], rowid: Any) -> str | None:
     if len(keys) == 1 and type(keys[0]) in (str, int):
         return str(keys[0])
     if keys and all(type(key) in (str, int) for key in keys):
-        return "/".join(str(key) for key in keys)
+        return canonical.dumps(keys)
     return None if rowid is None else str(rowid)
 
 
 def _bad_text_row(
     connection: sqlite.Connection, table: str, columns: list[str], rowid: str | None, order: str, number: int
 ) -> tuple[Any, ...]:
-    """One row that holds text which is not UTF-8: fetched as bytes, bad bytes kept as U+DC80-U+DCFF."""
+    """Row `number`, which holds text that is not UTF-8: fetched as bytes, bad bytes kept as U+DC80-U+DCFF."""
     asked = ", ".join(
         f"typeof({quoted(name)}), CASE typeof({quoted(name)}) WHEN 'text' THEN CAST({quoted(name)} AS BLOB) "
         f"ELSE {quoted(name)} END"
@@ -106,8 +148,8 @@ def _bad_text_row(
     )
     (row,) = sqlite.fetch(
         connection,
-        f"SELECT {rowid or 'NULL'}, {asked} FROM {quoted(table)} ORDER BY {order} LIMIT 1 OFFSET ?",
-        (number - 1,),
+        f"SELECT {rowid or 'NULL'}, {asked} FROM {quoted(table)} {order} LIMIT 1 OFFSET ?",
+        (number,),
     )
     pairs = zip(row[1::2], row[2::2], strict=True)
     return (

@@ -48,6 +48,8 @@ RULES = {
     "number-too-large": "An integer beyond 64 bits; stored as a float, the original is kept.",
     "orphan": "The record refers to one that does not exist.  If that one was refused too, mend it first.",
     "out-of-range": "A value outside its range (importance is 0-100); it is kept as it is.",
+    "passed-over": "A file that looks like data and was not taken: not a kind that pjais knows, or a link that leaves "
+    "the folder.",
     "several-active": "More than one persona is active.  All stay so; activating one deactivates the others.",
     "tag-not-text": "A tag that is no text; its JSON text is used.",
     "text-not-unicode": "Text that is not valid Unicode; shown with U+FFFD, the original is kept.",

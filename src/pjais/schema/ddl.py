@@ -63,7 +63,7 @@ CREATE TABLE migration_records (
     digest BLOB,
     outcome TEXT NOT NULL CHECK (outcome IN ('migrated', 'superseded', 'removed', 'quarantined')),
     superseded_by TEXT,
-    document JSON CHECK (document IS NULL OR json_valid(document))
+    document TEXT CHECK (document IS NULL OR json_valid(document))
 );
 CREATE TABLE migration_quarantine (
     id INTEGER PRIMARY KEY,
@@ -75,7 +75,7 @@ CREATE TABLE migration_quarantine (
     native_id TEXT,
     place TEXT NOT NULL,
     reasons JSON NOT NULL CHECK (json_valid(reasons)),
-    document JSON CHECK (document IS NULL OR json_valid(document)),
+    document TEXT CHECK (document IS NULL OR json_valid(document)),
     raw BLOB,
     replayed_at TEXT
 );
@@ -153,7 +153,8 @@ def create_triggers() -> str:
     return "\n".join([_table_triggers(table) for table in TABLES] + [_search_update_trigger()])
 
 
-def _key(table: Table, row: str) -> str:
+def key_sql(table: Table, row: str) -> str:
+    """The SQL that gives a record's key as `changes` and `migration_records` write it."""
     parts = [f"{row}.{name}" for name in table.key]
     return parts[0] if len(parts) == 1 else f"json_array({', '.join(parts)})"
 
@@ -184,7 +185,7 @@ def _image(table: Table, row: str) -> str:
 
 def _table_triggers(table: Table) -> str:
     match = " AND ".join(f"{name} = NEW.{name}" for name in table.key)
-    replaced = f"table_name = '{table.name}' AND record_id = {_key(table, 'NEW')}"
+    replaced = f"table_name = '{table.name}' AND record_id = {key_sql(table, 'NEW')}"
     searched = table is MEMORIES
     keep = ", search_id, " + ", ".join(SEARCHED) if searched else ""
     old_columns = ", t.search_id, " + ", ".join(f"t.{name}" for name in SEARCHED) if searched else ""
@@ -201,13 +202,13 @@ CREATE TRIGGER {table.name}_before_insert BEFORE INSERT ON {table.name} BEGIN
     {_guard_search_id() if searched else ""}
     DELETE FROM changes_replaced WHERE {replaced};
     INSERT INTO changes_replaced (table_name, record_id, before{keep})
-        SELECT '{table.name}', {_key(table, "t")}, {_image(table, "t")}{old_columns}
+        SELECT '{table.name}', {key_sql(table, "t")}, {_image(table, "t")}{old_columns}
         FROM {table.name} AS t WHERE {" AND ".join(f"t.{name} = NEW.{name}" for name in table.key)};
 END;
 CREATE TRIGGER {table.name}_after_insert AFTER INSERT ON {table.name} BEGIN
     {_search_insert() if searched else ""}
     INSERT INTO changes (at, table_name, record_id, op, before, after)
-        SELECT {_NOW}, '{table.name}', {_key(table, "NEW")},
+        SELECT {_NOW}, '{table.name}', {key_sql(table, "NEW")},
             CASE WHEN old.record_id IS NULL THEN 'insert' ELSE 'update' END, old.before, {_image(table, "NEW")}
         FROM (SELECT 1) LEFT JOIN changes_replaced AS old ON old.{replaced.replace(" AND ", " AND old.")};
     DELETE FROM changes_replaced WHERE {replaced};
@@ -216,7 +217,7 @@ END;
 CREATE TRIGGER {table.name}_after_update AFTER UPDATE ON {table.name}
     WHEN {same_key} AND ({changed}) BEGIN
     INSERT INTO changes (at, table_name, record_id, op, before, after)
-        SELECT {_NOW}, '{table.name}', {_key(table, "OLD")}, 'update',
+        SELECT {_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'update',
             json_group_object(name, json(old)), json_group_object(name, json(new)) FROM ({diffs});
     {_bring_to_utc(table, match)}
 END;
@@ -227,16 +228,16 @@ END;
 CREATE TRIGGER {table.name}_after_rekey AFTER UPDATE OF {", ".join(table.key)} ON {table.name}
     WHEN NOT ({same_key}) BEGIN
     INSERT INTO changes (at, table_name, record_id, op, before)
-        VALUES ({_NOW}, '{table.name}', {_key(table, "OLD")}, 'delete', {_image(table, "OLD")});
+        VALUES ({_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
     INSERT INTO changes (at, table_name, record_id, op, after)
-        VALUES ({_NOW}, '{table.name}', {_key(table, "NEW")}, 'insert', {_image(table, "NEW")});
+        VALUES ({_NOW}, '{table.name}', {key_sql(table, "NEW")}, 'insert', {_image(table, "NEW")});
     {_bring_to_utc(table, match)}
 END;
 CREATE TRIGGER {table.name}_after_delete AFTER DELETE ON {table.name} BEGIN
     {_search_delete("OLD") if searched else ""}
     INSERT INTO changes (at, table_name, record_id, op, before)
-        VALUES ({_NOW}, '{table.name}', {_key(table, "OLD")}, 'delete', {_image(table, "OLD")});
-    DELETE FROM changes_replaced WHERE table_name = '{table.name}' AND record_id = {_key(table, "OLD")};
+        VALUES ({_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
+    DELETE FROM changes_replaced WHERE table_name = '{table.name}' AND record_id = {key_sql(table, "OLD")};
 END;
 """
 

@@ -1,0 +1,215 @@
+"""The account of a run: what became of every document (`migration_records`, `migration_quarantine`).
+
+A document that a run finds as an earlier run saw it keeps its account, which moves to the new run.  One that
+has changed gets a new account; the old one goes when the new version has taken its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pjais import canonical, sqlite
+from pjais.model import Counts, Document, Record, Unreadable
+from pjais.schema import rows
+
+
+class Origin(NamedTuple):
+    """The source that documents are coming from."""
+
+    kind: str
+    dialect: str
+    name: str
+
+
+class Refusal(NamedTuple):
+    """A document that could not go in after all: where it stood, and why."""
+
+    source: str
+    collection: str
+    native_id: str | None
+    place: str
+    rule: str
+    field: str
+    message: str
+    record_type: str
+    record_id: str
+
+
+class Heir(NamedTuple):
+    """A superseded copy that may take the place of its successor."""
+
+    seq: int
+    dialect: str
+    source: str
+    document: Document
+
+
+_INSERT_RECORD = (
+    "INSERT INTO migration_records (seq, run_id, source_kind, source_path, collection, native_id, place, "
+    "record_type, record_id, digest, outcome, superseded_by, document) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+
+class Account:
+    """The account that one run writes into an open store."""
+
+    def __init__(self, db: sqlite.Connection, run_id: str) -> None:
+        self.origin = Origin("", "", "")
+        self.unchanged: dict[str, int] = {}
+        self._dialects: dict[str, str] = {}
+        self._db = db
+        self._run_id = run_id
+        self._waiting: list[tuple[Any, ...]] = []
+        self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
+
+    def begin(self, origin: Origin) -> None:
+        """What follows comes from this source."""
+        self.origin = origin
+        self._dialects[origin.name] = origin.dialect
+        self.unchanged.setdefault(origin.name, 0)
+
+    def dialect(self, source: str, kind: str) -> str:
+        """The dialect of a source of this run; of any other one its kind."""
+        return self._dialects.get(source, kind)
+
+    def flush(self) -> None:
+        """Write out what is waiting."""
+        self._db.executemany(_INSERT_RECORD, self._waiting)
+        self._waiting.clear()
+
+    def add(self, document: Document, record: Record, digest: bytes, outcome: str) -> int:
+        """Account for a document that became a record; returns the entry's number."""
+        seq = self._next()
+        self._waiting.append(
+            (seq, self._run_id, self.origin.kind, self.origin.name,
+             *account_key(document.collection, document.native_id, document.place),
+             rows.table_of(record).name, rows.record_key(record), digest, outcome, None, None)
+        )  # fmt: skip
+        return seq
+
+    def refuse(
+        self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]], content: tuple[str | None, bytes | None]
+    ) -> None:
+        """Account for a document that cannot go in, and keep it whole in quarantine."""
+        seq = self._next()
+        native_id = piece.native_id if isinstance(piece, Document) else None
+        key = account_key(piece.collection, native_id, piece.place)
+        self._waiting.append(
+            (seq, self._run_id, self.origin.kind, self.origin.name, *key, None, None, None, "quarantined", None, None)
+        )
+        self._keep(seq, self.origin.kind, self.origin.name, *key, reasons, *content)
+
+    def earlier(self, piece: Document | Unreadable) -> list[tuple[Any, ...]]:
+        """What earlier runs have on account for this document of this source."""
+        native_id = piece.native_id if isinstance(piece, Document) else None
+        collection, native_id, place = account_key(piece.collection, native_id, piece.place)
+        return sqlite.fetch(
+            self._db,
+            "SELECT * FROM migration_records WHERE source_path = ? AND source_kind = ? AND collection = ? "
+            "AND native_id IS ? AND run_id <> ? AND (native_id IS NOT NULL OR place = ?)",
+            (self.origin.name, self.origin.kind, collection, native_id, self._run_id, place),
+        )
+
+    def carry_over(self, known: tuple[Any, ...], place: str) -> None:
+        """The document is as an earlier run saw it: its account moves to this run."""
+        seq = self._next()
+        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known[0],))
+        self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known[0]))
+        self._waiting.append((seq, self._run_id, *known[2:6], place, *known[7:]))
+        if known[10] == "migrated":
+            self.unchanged[self.origin.name] += 1
+
+    def forget(self, seq: int) -> None:
+        """An earlier version of a document has been replaced by what its source holds now."""
+        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (seq,))
+        self._db.execute("DELETE FROM migration_quarantine WHERE record_seq = ?", (seq,))
+
+    def supersede(self, seq: int, by: str, document: str | None) -> None:
+        """Another copy of the record counts; this one is kept, unless it is the same."""
+        self._db.execute(
+            "UPDATE migration_records SET outcome = 'superseded', superseded_by = ?, document = ? WHERE seq = ?",
+            (by, document, seq),
+        )
+
+    def heir(self, refusal: Refusal) -> Heir | None:
+        """The latest superseded copy of a record that had to leave, if there is one, to be tried in its place."""
+        best: Heir | None = None
+        for seq, source, kind, collection, native_id, place, document in sqlite.fetch(
+            self._db,
+            "SELECT seq, source_path, source_kind, collection, native_id, place, document FROM migration_records "
+            "WHERE outcome = 'superseded' AND run_id = ? AND record_type = ? AND record_id = ? "
+            "AND document IS NOT NULL ORDER BY seq",
+            (self._run_id, refusal.record_type, refusal.record_id),
+        ):
+            piece = Document(collection, native_id, place, canonical.loads(document))
+            best = Heir(seq, self.dialect(source, kind), source, piece)
+        return best
+
+    def counts(self, source: Origin) -> Counts:
+        """What became of the documents of one source in this run."""
+        outcomes = sqlite.pairs(
+            self._db,
+            "SELECT outcome, count(*) FROM migration_records "
+            "WHERE run_id = ? AND source_path = ? AND source_kind = ? GROUP BY outcome",
+            (self._run_id, source.name, source.kind),
+        )
+        return Counts(
+            read=sum(outcomes.values()),
+            migrated=outcomes.get("migrated", 0),
+            superseded=outcomes.get("superseded", 0),
+            removed=outcomes.get("removed", 0),
+            quarantined=outcomes.get("quarantined", 0),
+            unchanged=self.unchanged.get(source.name, 0),
+        )
+
+    def to_quarantine(
+        self, seq: int, record_type: str, record_id: str, missing: tuple[str, str], document: str
+    ) -> Refusal:
+        """Turn a document's account from migrated into quarantined, for a reference that leads nowhere."""
+        column, target = missing
+        message = f"refers to a record of {target} that does not exist"
+        reason = {"level": "error", "rule": "orphan", "field": column, "message": message}
+        ((kind, source, collection, native_id, place),) = sqlite.fetch(
+            self._db,
+            "SELECT source_kind, source_path, collection, native_id, place FROM migration_records WHERE seq = ?",
+            (seq,),
+        )
+        self._db.execute(
+            "UPDATE migration_records SET outcome = 'quarantined', record_type = NULL, record_id = NULL, "
+            "digest = NULL WHERE seq = ?",
+            (seq,),
+        )
+        self._keep(seq, kind, source, collection, native_id, place, [reason], document, None)
+        return Refusal(source, collection, native_id, place, "orphan", column, message, record_type, record_id)
+
+    def _keep(
+        self, seq: int, kind: str, source: str, collection: str, native_id: str | None, place: str,
+        reasons: Sequence[dict[str, Any]], document: str | None, raw: bytes | None,
+    ) -> None:  # fmt: skip
+        self._db.execute(
+            "INSERT INTO migration_quarantine (record_seq, run_id, source_kind, source_path, collection, native_id, "
+            "place, reasons, document, raw) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (seq, self._run_id, kind, source, collection, native_id, place,
+             canonical.dumps(list(reasons)), document, raw),
+        )  # fmt: skip
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq
+
+
+def account_key(collection: str, native_id: str | None, place: str) -> tuple[str, str | None, str]:
+    """What names a document in the account, as SQLite can hold it."""
+    mend = canonical.mend
+    return mend(collection), None if native_id is None else mend(native_id), mend(place)
+
+
+def kept(piece: Document | Unreadable) -> tuple[str | None, bytes | None]:
+    """A refused piece as it is kept: canonical JSON, or raw bytes."""
+    if isinstance(piece, Unreadable):
+        return None, piece.raw
+    try:
+        return canonical.dumps(piece.value), None
+    except RecursionError:
+        return None, repr(piece.value).encode("utf-8", "backslashreplace")
