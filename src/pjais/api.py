@@ -96,11 +96,17 @@ def migrate(
     return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
 
 
-def verify(data_dir: PathLike | None = None, target: PathLike | None = None, run: str | None = None) -> Proof:
+def verify(
+    data_dir: PathLike | None = None,
+    target: PathLike | None = None,
+    run: str | None = None,
+    *,
+    password: str | None = None,
+) -> Proof:
     """The full proof against the backups.  Raises VerificationFailed where it does not hold."""
     from pjais.pipeline import prove
 
-    return prove.prove(place(data_dir, target), run)
+    return prove.prove(place(data_dir, target), run, password=password)
 
 
 def rollback(

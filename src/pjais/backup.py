@@ -88,7 +88,7 @@ def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Pa
     """What a reader opens: the copied file, or the folder that a source of several files became."""
     if dialect == "pjais-files":
         return folder
-    if dialect in ("rxdb-profile", "rxdb-profile-sqlite"):
+    if dialect.startswith("rxdb-profile"):
         return (folder / copied[0].stored).parent
     return folder / copied[0].stored
 
@@ -105,7 +105,7 @@ def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, 
                 stored = _stored_name(folder, ref, path, number)
                 size, digest = files.copy_hashed(path, folder / stored)
                 relative = _relative(ref, path)
-                copied.append(CopiedFile(relative, stored, size, digest, path.stat().st_mtime_ns))
+                copied.append(CopiedFile(str(path), relative, stored, size, digest, path.stat().st_mtime_ns))
         except FileNotFoundError as error:
             _discard(folder, copied)
             if attempt == _TRIES - 1 or not ref.path.exists():
@@ -124,7 +124,7 @@ def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, 
 
 def _files(ref: SourceRef) -> list[Path]:
     """The files of a source as they are now: a browser makes and removes some while it runs."""
-    if ref.dialect in ("rxdb-profile", "rxdb-profile-firefox"):
+    if ref.dialect == "rxdb-profile":
         return files.beside(ref.path)
     return list(ref.files)
 
@@ -221,7 +221,8 @@ def _source_entry(snapshot: Snapshot) -> dict[str, Any]:
         "damage": snapshot.damage,
         "unsound": list(snapshot.unsound),
         "files": [
-            {"original": one.original, "stored": one.stored, "size": one.size, "sha256": one.sha256,
+            {"source": one.source,
+                "original": one.original, "stored": one.stored, "size": one.size, "sha256": one.sha256,
              "mtime_ns": one.mtime_ns}
             for one in snapshot.files
         ],

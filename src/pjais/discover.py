@@ -234,12 +234,14 @@ def _json_kind(path: Path, head: bytes, size: int, named: bool) -> str | None:
     if "format" in keys and '"pjais-export"' in text[:200]:
         return "pjais-export"
     if not keys & _COLLECTIONS:
-        return "rxdb-dump" if keys & {"collections", "docs"} else None
+        lists = [key for key in keys & {"collections", "docs"} if re.search(rf'"{key}"\s*:\s*\[', text)]
+        exported = bool(keys & {"instanceToken", "schemaHash"}) and bool(keys & {"collections", "docs"})
+        return "rxdb-dump" if lists or exported else None
     with path.open("rb") as file:
         file.seek(max(0, size - _TAIL))
         ends = text + file.read().decode("utf-8", "replace")
-    exported = '"_sourceSystem"' in ends or ('"exportedAt"' in ends and re.search(r'"version"\s*:\s*"1\.0"', ends))
-    return "rxdb-export" if exported else "json"
+    dated = '"exportedAt"' in ends and re.search(r'"version"\s*:\s*"1\.0"', ends) is not None
+    return "rxdb-export" if dated or '"_sourceSystem"' in ends else "json"
 
 
 def _long_keys(path: Path, head: str) -> list[str]:
@@ -292,7 +294,10 @@ def _profiles(folder: Path) -> Iterator[SourceRef]:
         return
     for pattern in _ORIGINS:
         for place in sorted(folder.glob(pattern)) if pattern else [folder]:
-            if place.is_dir() and files.is_inside(place, folder):
+            if place.name == "idb" and place.is_dir() and any(_mentions_rxdb(one) for one in place.glob("*.sqlite")):
+                there = tuple(sorted(one for one in place.rglob("*") if one.is_file()))
+                yield SourceRef("rxdb-profile", "rxdb-profile-firefox", place, folder, there)
+            elif place.is_dir() and files.is_inside(place, folder):
                 for origin in sorted(place.iterdir()):
                     yield from _origin(origin, folder)
 
@@ -307,8 +312,6 @@ def _origin(path: Path, root: Path) -> Iterator[SourceRef]:
         if any(_mentions_rxdb(one) for one in hashed):
             there = tuple(sorted(one for one in path.iterdir() if one.is_file()))
             yield SourceRef("rxdb-profile", "rxdb-profile-sqlite", path, root, there)
-    elif path.suffix == ".sqlite" and path.parent.name == "idb" and _mentions_rxdb(path):
-        yield SourceRef("rxdb-profile", "rxdb-profile-firefox", path, root, tuple(files.beside(path)))
 
 
 def _mentions_rxdb(path: Path) -> bool:

@@ -8,7 +8,6 @@ faults can be injected in one place.
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import os
 import shutil
@@ -151,19 +150,15 @@ def free_space(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def beside(path: Path) -> list[Path]:
-    """All files of one IndexedDB origin: a LevelDB folder with its blobs, or a SQLite file with what is by it.
+def beside(leveldb: Path) -> list[Path]:
+    """All files of one IndexedDB origin in a LevelDB folder, with its blobs.
 
     CURRENT and MANIFEST come first: a copy made in this order names no table that is not in it.
     """
-    if path.is_dir():
-        found = sorted(one for one in path.iterdir() if one.is_file())
-        found.sort(key=lambda one: not one.name.startswith(("CURRENT", "MANIFEST")))
-        blobs = path.with_name(path.name.replace(".indexeddb.leveldb", ".indexeddb.blob"))
-    else:
-        found = sorted(one for one in path.parent.glob(f"{glob.escape(path.name)}*") if one.is_file())
-        blobs = path.with_name(f"{path.stem}.files")
-    if blobs != path and blobs.is_dir():
+    found = sorted(one for one in leveldb.iterdir() if one.is_file())
+    found.sort(key=lambda one: not one.name.startswith(("CURRENT", "MANIFEST")))
+    blobs = leveldb.with_name(leveldb.name.replace(".indexeddb.leveldb", ".indexeddb.blob"))
+    if blobs != leveldb and blobs.is_dir():
         found += sorted(one for one in blobs.rglob("*") if one.is_file())
     return found
 

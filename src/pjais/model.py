@@ -141,8 +141,12 @@ class SourceRef:
 
 @dataclass(frozen=True, slots=True)
 class CopiedFile:
-    """One file of a backup: where it came from, where its copy lies, and what it weighs and hashes."""
+    """One file of a backup: where it came from, where its copy lies, and what it weighs and hashes.
 
+    `source` is its whole path, `original` the same relative to the source's root.
+    """
+
+    source: str
     original: str
     stored: str
     size: int

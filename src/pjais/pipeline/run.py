@@ -391,22 +391,12 @@ def _check_file(path: Path, previous: Path) -> tuple[tuple[str, bool, str], ...]
 
 
 def _source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:
-    root = Path(snapshot.origin)
     return {
         "kind": snapshot.kind,
         "name": snapshot.name,
         "origin": snapshot.origin,
         "files": [
-            {
-                "path": str(
-                    root / one.original
-                    if snapshot.dialect == "pjais-files"
-                    else root.with_name(Path(one.original).name)
-                ),
-                "size": one.size,
-                "sha256": one.sha256,
-                "mtime_ns": one.mtime_ns,
-            }
+            {"path": one.source, "size": one.size, "sha256": one.sha256, "mtime_ns": one.mtime_ns}
             for one in snapshot.files
         ],
         **counts.as_dict(),

@@ -1,0 +1,220 @@
+// What the page can do, as `golden.<name>(...)`. The driver (make.mjs) calls these and decides when the browser dies.
+
+import { compress, createRxDatabase, encrypt, getRxStorageDexie, major, version } from "rxdb-of-this-major";
+
+import * as account from "./account.js";
+import * as documents from "./documents.js";
+import { collections } from "./schemas.js";
+
+let database;
+const acknowledged = [];
+
+function storage(options) {
+  let chosen = getRxStorageDexie();
+  if (options.keyCompression) chosen = compress(chosen);
+  if (options.encrypted) chosen = encrypt(chosen);
+  return chosen;
+}
+
+/** Open (or make) a database. Options: database, keyCompression, encrypted, password, attachments, local, others, memoryVersion, noMigration, stopAfter. */
+async function open(options) {
+  let migrated = 0;
+  const migration = options.stopAfter === undefined ? undefined : (document) => (++migrated > options.stopAfter ? new Promise(() => {}) : document);
+  database = await createRxDatabase({
+    name: options.database, storage: storage(options), multiInstance: false, eventReduce: false,
+    ...(options.password ? { password: options.password } : {}), ...(options.local ? { localDocuments: true } : {}),
+  });
+  await database.addCollections(collections({ ...options, migration }));
+  return { major, version };
+}
+
+async function close() {
+  await (database.close ?? database.destroy).call(database);
+}
+
+/** Insert one by one: one transaction, and so one LevelDB write, per document. */
+async function insertEach(collection, list) {
+  for (const document of list) {
+    await collection.insert(document);
+    acknowledged.push(document.id ?? document.key);
+  }
+}
+
+async function insertMany(collection, list) {
+  const { error } = await collection.bulkInsert(list);
+  if (error.length) throw new Error(`not inserted: ${JSON.stringify(error).slice(0, 500)}`);
+  acknowledged.push(...list.map((document) => document.id ?? document.key));
+}
+
+async function update(collection, id, changes) {
+  const document = await collection.findOne(id).exec();
+  await (document.incrementalPatch ?? document.atomicPatch).call(document, changes);
+}
+
+async function removeOne(collection, id) {
+  await (await collection.findOne(id).exec()).remove();
+}
+
+/** Every second document is handed to IndexedDB with HOLEY lists, as V8's optimised Array.map makes them in a busy app by chance. */
+function holeyLists() {
+  for (const name of ["put", "add"]) {
+    const method = IDBObjectStore.prototype[name];
+    let turn = 0;
+    IDBObjectStore.prototype[name] = function (value, ...key) {
+      return method.call(this, turn++ % 2 ? value : documents.holey(value), ...key);
+    };
+  }
+}
+
+/** The usual life of the app: many inserted at once, some updated, removed, and inserted again. */
+async function live({ plain = 20, pipes = true, oneByOne = false, secrets = false, lists = false } = {}) {
+  const { personas, memoryEntities } = database;
+  if (lists) holeyLists();
+  const put = oneByOne ? insertEach : insertMany;
+  const people = documents.personas().map((each) => (secrets ? { ...each, apiKeys: `sk-${each.id}-ß🧠`, privateMemory: each.id === "persona-empty" ? null : "nobody knows" } : each));
+  await put(personas, people);
+  const memories = Array.from({ length: plain }, (_, at) => documents.memory(at + 1));
+  await put(memoryEntities, [...memories, ...documents.awkwardMemories({ pipes })]);
+  await put(memoryEntities, ["mem-removed-1", "mem-removed-2", "mem-revived"].map((id) => documents.memory(id, { summary: `REMOVED-SECRET of ${id}` })));
+  await update(memoryEntities, "mem-0001", { summary: "updated once" });
+  await update(memoryEntities, "mem-0001", { summary: "updated twice ✅", importance: 77 });
+  await update(personas, "persona-ada", { usageCount: 43 });
+  for (const id of ["mem-removed-1", "mem-removed-2", "mem-revived"]) await removeOne(memoryEntities, id);
+  await removeOne(personas, "persona-removed");
+  await memoryEntities.insert(documents.memory("mem-revived", { summary: "revived", memoryTier: "hot" }));
+}
+
+async function exotic() {
+  await insertEach(database.memoryEntities, documents.exoticMemories());
+}
+
+async function big() {
+  const { memoryEntities } = database;
+  await insertEach(memoryEntities, documents.bigMemories());
+  await update(memoryEntities, "mem-rewritten", { content: { text: documents.noise(66_000, 9) } });
+  await removeOne(memoryEntities, "mem-big-removed");
+}
+
+/** Over 1 MiB, where Firefox puts a document into a file of its own. */
+async function huge() {
+  await insertEach(database.memoryEntities, [documents.memory("mem-1m-repeated", { content: { text: "quiet river ".repeat(100_000) } })]);
+}
+
+async function attach() {
+  const { memoryEntities } = database;
+  const files = [
+    ["mem-0001", "note.txt", new Blob(["a small note, ß 🧠"], { type: "text/plain" })],
+    ["mem-0001", "empty.bin", new Blob([], { type: "application/octet-stream" })],
+    ["mem-0002", "picture.png", new Blob([documents.bytes(20_000)], { type: "image/png" })],
+    ["mem-0003", "naïve name 日本.txt", new Blob([documents.words(3_000)], { type: "text/plain" })],
+    ["mem-0004", "removed.bin", new Blob([documents.bytes(500, 10)], { type: "application/octet-stream" })],
+    ["mem-0004", "kept.bin", new Blob([documents.bytes(600, 11)], { type: "" })],
+  ];
+  for (const [owner, id, data] of files) {
+    const document = await memoryEntities.findOne(owner).exec();
+    await document.putAttachment({ id, type: data.type, length: data.size, data });
+  }
+  const latest = await memoryEntities.findOne("mem-0004").exec();
+  await latest.getAttachment("removed.bin").remove();
+}
+
+/** Rewrite everything again and again until LevelDB has made tables of it; every list goes through V8's optimised code. */
+async function rewrite({ count, rounds, text }) {
+  const { memoryEntities } = database;
+  for (let round = 0; round < rounds; round++) {
+    await memoryEntities.bulkUpsert(Array.from({ length: count }, (_, at) => documents.memory(1000 + at, {
+      content: { text: documents.words(text, round * count + at), round }, accessCount: -1 - round })));
+  }
+}
+
+/** Remove every seventh of what `rewrite` wrote. */
+async function thin({ count }) {
+  for (let at = 0; at < count; at += 7) await removeOne(database.memoryEntities, `mem-${1000 + at}`);
+}
+
+/**
+ * Begin a big write and never let it commit: the transaction of RxDB's own storage is kept alive by asking it for something for ever.
+ * It changes ten documents that are there, removes one, and brings `count` new ones.
+ */
+async function neverCommit({ count, text }) {
+  const { storageInstance } = database.memoryEntities;
+  const ids = Array.from({ length: 11 }, (_, at) => `mem-${String(at + 2).padStart(4, "0")}`);
+  const there = await storageInstance.findDocumentsById(ids, false);
+  const changed = there.map((previous, at) => ({ previous, document: { ...previous, summary: "NEVER COMMITTED", _deleted: at === 10 } }));
+  const fresh = Array.from({ length: count }, (_, at) => ({ document: {
+    ...documents.memory(5000 + at, { summary: "NEVER COMMITTED", content: { text: documents.words(text, at) } }), _deleted: false, _meta: { lwt: 1 }, _rev: "", _attachments: {} } }));
+  let written = 0;
+  const held = new WeakSet();
+  for (const name of ["put", "add"]) {
+    const method = IDBObjectStore.prototype[name];
+    IDBObjectStore.prototype[name] = function (...given) {
+      const asked = method.apply(this, given);
+      asked.addEventListener("success", () => { written += 1; });
+      if (!held.has(this.transaction)) {
+        held.add(this.transaction);
+        const again = () => { this.count().onsuccess = again; };
+        again();
+      }
+      return asked;
+    };
+  }
+  storageInstance.bulkWrite([...changed, ...fresh], "golden").then(() => { throw new Error("it did commit"); });
+  while (written < changed.length + count) await new Promise((done) => setTimeout(done, 50));
+  return { writtenUncommitted: written };
+}
+
+/** Write without end; `acknowledgedSoFar` tells how far it got. */
+function writeForever() {
+  (async () => {
+    for (let at = 6000; ; at++) {
+      await insertEach(database.memoryEntities, [documents.memory(at)]);
+      await new Promise((done) => setTimeout(done, 2));
+    }
+  })();
+}
+
+function acknowledgedSoFar() {
+  return acknowledged;
+}
+
+/** One that RxDB must be let to migrate; the driver kills it while the rest hangs. */
+function migrate(batchSize) {
+  database.memoryEntities.startMigration(batchSize);
+}
+
+/** An app we know nothing of: odd names, local documents. */
+async function otherApp(names) {
+  for (const [at, name] of names.entries()) {
+    await insertMany(database[name], [
+      { key: "1", text: `first of ${name}`, done: true }, { key: "k|2", text: "", done: false, more: { any: [1, null, { thing: -1 }] } }, { key: "gone", text: "x" }]);
+    await removeOne(database[name], "gone");
+    await database[name].insertLocal(`local-${at}`, { theme: "dark", at, none: null, on: true });
+  }
+  await database.insertLocal("app-settings", { theme: "dark", "|pipe": 1, nested: { list: [1, 2] }, flag: false });
+  await database.insertLocal("gone-settings", { theme: "light" });
+  await (await database.getLocal("gone-settings")).remove();
+}
+
+async function localDocuments(owner, ids) {
+  const found = {};
+  for (const id of ids) {
+    const document = await owner.getLocal(id);
+    if (document) found[id] = document.toJSON().data;
+  }
+  return found;
+}
+
+/** Everything RxDB has to say about the open database. */
+async function tell(options) {
+  const told = { database: options.database, collections: {} };
+  for (const [name, collection] of Object.entries(database.collections)) told.collections[name] = await account.collection(collection, options);
+  if (options.local) {
+    told.localDocuments = { "": await localDocuments(database, ["app-settings", "gone-settings"]) };
+    for (const [at, name] of (options.others ?? []).entries()) told.localDocuments[name] = await localDocuments(database[name], [`local-${at}`]);
+  }
+  return told;
+}
+
+globalThis.golden = {
+  open, close, live, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell, stores: account.stores,
+};

@@ -1,0 +1,276 @@
+"""RxDB out of a browser profile: every document as RxDB itself would give it, without running it.
+
+Undoes what RxDB's Dexie storage does to a document (formats/rxdb.md §3): key names, booleans that are kept
+as '0' and '1' because they are indexed, key compression, encryption.  Removed documents come with
+`_deleted: true`.  Of a schema migration that was killed half-way the live set is the new version's rows and
+those of the old version that the new one does not have.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pjais import files, sqlite
+from pjais.errors import PasswordNeeded
+from pjais.model import Document, Snapshot, Unreadable
+from pjais.read import indexeddb
+from pjais.read.indexeddb import BadRow, Row, Store
+from pjais.read.rxdb import keys, secrets
+from pjais.read.rxdb.catalog import Collection, Database, databases
+from pjais.read.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
+
+
+def read(snapshot: Snapshot, password: str | None = None) -> Iterator[Document | Unreadable]:
+    """All documents of all RxDB databases in a snapshot.
+
+    Collections are named `<database>/<collection>`.  Raises PasswordNeeded if a database has encrypted
+    fields and the password is missing or not the one it was made with.
+    """
+    with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
+        profiles = _profiles(snapshot, Path(scratch))
+        home = {store: profile for profile in profiles for store in profile.stores()}
+        for database in databases(home, lambda store: home[store].rows(store)):
+            _check_password(database, password)
+            for name in sorted(database.collections):
+                yield from _collection(home, database, database.collections[name], password)
+        for profile in profiles:
+            for problem in profile.problems:
+                yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
+
+
+def _profiles(snapshot: Snapshot, scratch: Path) -> list[indexeddb.Profile]:
+    """What can be opened in a snapshot: an origin's LevelDB, or its SQLite files, one for each database.
+
+    SQLite files are opened as copies, with their WAL applied: after a kill all of it may be in there.
+    """
+    path = snapshot.path
+    if snapshot.dialect == "rxdb-profile":
+        blobs = path.with_name(path.name.replace(".indexeddb.leveldb", ".indexeddb.blob"))
+        return [indexeddb.open_chromium(path, _existing(blobs))]
+    if snapshot.dialect == "rxdb-profile-firefox":
+        found = [snapshot.folder / file.stored for file in snapshot.files if file.stored.endswith(".sqlite")]
+        return [
+            indexeddb.open_firefox(_whole(one, scratch), _existing(one.with_name(f"{one.stem}.files"))) for one in found
+        ]
+    names = [file.stored for file in snapshot.files if not file.stored.endswith(sqlite.SIDE_FILES)]
+    return [indexeddb.open_chromium_sqlite(_whole(snapshot.folder / name, scratch)) for name in names]
+
+
+def _existing(folder: Path) -> Path | None:
+    return folder if folder.is_dir() else None
+
+
+def _whole(path: Path, scratch: Path) -> Path:
+    """A consistent copy of one SQLite file of a snapshot."""
+    copy = scratch / "raw" / path.name
+    for suffix in ("", "-wal", "-journal"):
+        side = path.with_name(path.name + suffix)
+        if side.is_file():
+            files.copy_hashed(side, copy.with_name(copy.name + suffix))
+    whole = scratch / path.name
+    try:
+        sqlite.copy_database(copy, whole)
+    except sqlite.Error:
+        return path
+    return whole
+
+
+def _check_password(database: Database, password: str | None) -> None:
+    needed = any(schema.get("encrypted") for one in database.collections.values() for schema in one.schemas.values())
+    if not needed:
+        return
+    if password is None:
+        raise PasswordNeeded("this RxDB database is encrypted", where=[database.name])
+    if len(database.password_hash or "") == 64 and not secrets.matches(password, str(database.password_hash)):
+        raise PasswordNeeded("the password is not the one this RxDB database was made with", where=[database.name])
+
+
+def _collection(
+    home: dict[Store, indexeddb.Profile], database: Database, collection: Collection, password: str | None
+) -> Iterator[Document | Unreadable]:
+    """The documents of one collection, newest schema version first; of older versions only what is not newer.
+
+    Up to RxDB 14 removed documents lie in a store of their own, where one that came back may still be: then
+    `docs` counts.
+    """
+    name = f"{database.name}/{collection.name}"
+    seen: set[str | None] = set()
+    for version in sorted(collection.stores, reverse=True):
+        stores = collection.stores[version]
+        decoder = _Decoder(database, collection.schemas.get(version), password)
+        attached: dict[str, str] = {}
+        for store_name in ("docs", "deleted-docs"):
+            newer = seen.copy()
+            store = stores.get(store_name)
+            for row in home[store].rows(store) if store else ():
+                piece = decoder.document(name, row)
+                if isinstance(piece, Unreadable):
+                    yield piece
+                elif piece.native_id not in newer:
+                    seen.add(piece.native_id)
+                    attached.update(_attached(piece))
+                    yield piece
+        store = stores.get("attachments")
+        for row in home[store].rows(store) if store else ():
+            found = _attachment(f"{name}/attachments", row, attached, password)
+            if found is not None:
+                yield found
+
+
+def _attached(document: Document) -> Iterator[tuple[str, str]]:
+    """(row id, digest) of the attachments that a live document names; rows beyond these are leftovers."""
+    named = document.value.get("_attachments")
+    if isinstance(named, dict) and document.value.get("_deleted") is not True:
+        for attachment, facts in named.items():
+            digest = facts.get("digest") if isinstance(facts, dict) else None
+            yield f"{document.native_id}||{attachment}", str(digest)
+
+
+class _Decoder:
+    """What has to be undone for the rows of one schema version."""
+
+    def __init__(self, database: Database, schema: dict[str, Any] | None, password: str | None) -> None:
+        self.schema = schema or {}
+        self.password = password
+        self.primary = keys.primary_key(self.schema)
+        encrypted = self.schema.get("encrypted")
+        self.encrypted: list[str] = (
+            [one for one in encrypted if isinstance(one, str)] if isinstance(encrypted, list) else []
+        )
+        self.tables = self._tables(database.major) if self.schema.get("keyCompression") else []
+        self.booleans = _indexed_booleans(self.schema)
+
+    def _tables(self, major: int) -> list[dict[str, str]]:
+        """The key tables that may have been used, likeliest first: it depends on what encryption left of the schema.
+
+        Up to 15 that is all of it; 16 drops what lies below an encrypted field, 17 replaces the field.
+        """
+        whole = keys.table(self.schema)
+        below = keys.table(keys.without(self.schema, self.encrypted, replace=False))
+        replaced = keys.table(keys.without(self.schema, self.encrypted, replace=True))
+        return [whole, below, replaced] if major < 16 else [below, whole] if major == 16 else [replaced, whole, below]
+
+    def document(self, collection: str, row: Row | BadRow) -> Document | Unreadable:
+        """One row as RxDB would give it."""
+        if isinstance(row, BadRow):
+            return Unreadable(collection, row.place, row.raw, row.reason)
+        value = plain(row.value)
+        if not isinstance(value, dict):
+            return Unreadable(collection, row.place, repr(value).encode("utf-8", "replace"), "not a document")
+        value = keys.stored_to_rxdb(value)
+        if self.tables:
+            names = next((one for one in self.tables if self._fits(value, one)), None)
+            if names is None:
+                raw = repr(value).encode("utf-8", "replace")
+                return Unreadable(collection, row.place, raw, "compressed keys that the stored schema does not name")
+            value = keys.decompress(value, names)
+        for path in self.booleans:
+            _mend_boolean(value, path)
+        for path in self.encrypted:
+            try:
+                self._decrypt(value, path)
+            except secrets.WrongPassword as error:
+                raw = repr(row.value).encode("utf-8", "replace")
+                return Unreadable(collection, row.place, raw, f"{path} does not decrypt: {error}")
+        if "_deleted" in value:
+            value["_deleted"] = value["_deleted"] in ("1", True)
+        native_id = value.get(self.primary)
+        return Document(collection, None if native_id is None else str(native_id), row.place, value)
+
+    def _fits(self, value: dict[str, Any], names: dict[str, str]) -> bool:
+        """Whether a key table is the one: all keys have names, and what must be encrypted is."""
+        if keys.unknown_keys(value, names):
+            return False
+        restored = keys.decompress(value, names)
+        tops = [path for path in self.encrypted if "." not in path and restored.get(path) is not None]
+        return all(str(restored[path]).startswith(secrets.PREFIX) for path in tops)
+
+    def _decrypt(self, value: dict[str, Any], path: str) -> None:
+        *parents, last = path.split(".")
+        inner: Any = value
+        for name in parents:
+            inner = inner.get(name) if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and isinstance(inner.get(last), str) and self.password is not None:
+            inner[last] = secrets.decrypt_value(inner[last], self.password)
+
+
+def _indexed_booleans(schema: dict[str, Any]) -> tuple[str, ...]:
+    """The paths of booleans that an index holds: RxDB 15 and later keep them as '0' and '1'."""
+    found = []
+    for index in schema.get("indexes") or ():
+        for path in index if isinstance(index, list) else [index]:
+            inner: Any = schema
+            for name in str(path).split("."):
+                properties = inner.get("properties") if isinstance(inner, dict) else None
+                inner = properties.get(name) if isinstance(properties, dict) else None
+            if isinstance(inner, dict) and inner.get("type") == "boolean" and path != "_deleted":
+                found.append(str(path))
+    return tuple(dict.fromkeys(found))
+
+
+def _mend_boolean(value: dict[str, Any], path: str) -> None:
+    *parents, last = path.split(".")
+    inner: Any = value
+    for name in parents:
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    if isinstance(inner, dict) and inner.get(last) in ("0", "1"):
+        inner[last] = inner[last] == "1"
+
+
+def _attachment(
+    collection: str, row: Row | BadRow, attached: dict[str, str], password: str | None
+) -> Document | Unreadable | None:
+    """An attachment's bytes: base64 text up to RxDB 16, a Blob from 17 on, encrypted or not.
+
+    Its digest is that of the text up to 16, of the bytes from 17 on (formats/rxdb.md §3).
+    """
+    if isinstance(row, BadRow):
+        return Unreadable(collection, row.place, row.raw, row.reason)
+    value = row.value if isinstance(row.value, dict) else {}
+    name = str(value.get("id"))
+    if name not in attached:
+        return None
+    data = value.get("data")
+    if isinstance(data, BlobRef):
+        data = row.blob(data.index)
+    if not isinstance(data, bytes | str):
+        return Unreadable(collection, row.place, b"", "an attachment whose bytes are missing")
+    raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    try:
+        if raw.startswith(secrets.PREFIX.encode()) and password is not None:
+            data = secrets.decrypt(raw.decode("ascii"), password).decode("utf-8").strip('"')
+        content = _content(data)
+    except (secrets.WrongPassword, ValueError) as error:
+        return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
+    digests = {hashlib.sha256(one).hexdigest() for one in (raw, content, str(data).encode("utf-8", "replace"))}
+    if attached[name] not in digests and len(attached[name]) == 64:
+        return Unreadable(collection, row.place, raw, "an attachment that does not match its digest")
+    document = {"id": name, "length": len(content), "digest": attached[name], "data": content}
+    return Document(collection, name, row.place, document)
+
+
+def _content(data: Any) -> bytes:
+    """The bytes behind an attachment's data: a Blob's own, or what base64 text says."""
+    return data if isinstance(data, bytes) else base64.b64decode(str(data), validate=True)
+
+
+def plain(value: Any) -> Any:
+    """A decoded JavaScript value as JSON-like Python: what RxDB's documents are made of."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if value is UNDEFINED:
+        return None
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, JSArray):
+        return plain(list(value.items))
+    if isinstance(value, JSBigInt):
+        return value.value
+    if isinstance(value, JSDate):
+        return value.ms
+    return value
