@@ -282,8 +282,7 @@ def check(folder: Path) -> list[str]:
         if consistent and not wrong and not entry["unsound"]:
             with closing(sqlite.open_frozen(folder / consistent[0]["stored"])) as connection:
                 wrong += [f"{consistent[0]['stored']}: {line}" for line in _opens(connection)]
-    if body.get("previous"):
-        one = body["previous"]
+    for one in (*body.get("exports", ()), *([body["previous"]] if body.get("previous") else [])):
         wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
     return wrong
 

@@ -21,6 +21,7 @@ NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
 """The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
 
 Progress = Callable[[str, int, int | None], None]
+Watch = Callable[[Snapshot, Record], None]
 
 
 class Reading(NamedTuple):
@@ -113,9 +114,17 @@ def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
 
 
 def assemble(
-    builder: Builder, snapshots: Iterable[Snapshot], findings: Findings, choices: Choices, progress: Progress
+    builder: Builder,
+    snapshots: Iterable[Snapshot],
+    findings: Findings,
+    choices: Choices,
+    progress: Progress,
+    watch: Watch = lambda *_: None,
 ) -> None:
-    """Put every document of every snapshot into the builder, or into its quarantine."""
+    """Put every document of every snapshot into the builder, or into its quarantine.
+
+    `watch` is shown every live record on its way in.
+    """
     done = 0
     for snapshot in snapshots:
         builder.begin_source(origin_of(snapshot))
@@ -124,6 +133,8 @@ def assemble(
             if done % 2000 == 0:
                 progress("read and write", done, None)
             _take(builder, snapshot, reading, findings)
+            if reading.record is not None and not reading.removed:
+                watch(snapshot, reading.record)
         for line in snapshot.unsound:
             findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
     if choices.ids is not None:

@@ -8,8 +8,9 @@ but for the time of export.
 from __future__ import annotations
 
 import json
+import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,6 @@ from pjais.pipeline.assemble import NAMESPACE
 from pjais.pipeline.place import Place
 from pjais.schema import rows
 from pjais.schema.tables import MEMORIES, PERSONAS, Table
-
-Write = Callable[[str], None]
 
 
 @dataclass
@@ -47,45 +46,66 @@ class Validation:
         }
 
 
-def export(place: Place, store: Path | None, destination: Path | None, *, password: str | None = None) -> Validation:
-    """Write the guide's export of a store or a source; without a destination it is only validated."""
+def export(place: Place, store: Path | None, destination: Path, *, password: str | None = None) -> Validation:
+    """Write the guide's export of a store or a source, read it back, and return its validation."""
     with transfer.opened(place, store, password) as db:
-        if destination is None:
-            return write(db, lambda _: None)
-        with files.writing(destination.absolute()) as file:
-            return write(db, file.text)
-
-
-def write(db: sqlite.Connection, out: Write) -> Validation:
-    """Write the export of an open store, and validate it on the way."""
-    result = Validation()
-
-    def counted(text: str) -> None:
-        result.size += len(text.encode("utf-8", "surrogatepass"))
-        out(text)
-
-    known = {persona_id for (persona_id,) in sqlite.each(db, "SELECT id FROM personas")}
-    counted('{\n  "personas": [')
-    for number, persona in enumerate(_records(db, PERSONAS)):
-        if isinstance(persona, Persona):
-            _check_persona(persona, result)
-            counted(("," if number else "") + "\n    " + canonical.dumps(_persona(persona)))
-    counted('\n  ],\n  "memoryEntities": [')
-    for number, memory in enumerate(_records(db, MEMORIES)):
-        if isinstance(memory, Memory):
-            _check_memory(memory, known, result)
-            counted(("," if number else "") + "\n    " + canonical.dumps(_memory(memory)))
-    metadata = {
-        "totalPersonas": result.personas,
-        "totalMemories": result.memories,
-        "activePersonas": result.active,
-        "databaseVersion": "1",
-        "exportMethod": "full",
-        "integrityCheck": not result.errors,
-    }
-    counted(f'\n  ],\n  "metadata": {json.dumps(metadata)},\n')
-    counted(f'  "exportedAt": {journal.now_ms()},\n  "version": "1.0"\n}}\n')
+        writer = GuideWriter()
+        for table in (PERSONAS, MEMORIES):
+            for record in _records(db, table):
+                writer.put(record)
+        result = writer.finish(destination)
+    verify(destination)
     return result
+
+
+class GuideWriter:
+    """Takes records in any order and writes the guide's file at the end; memories wait on disk, not in memory."""
+
+    def __init__(self) -> None:
+        self._result = Validation()
+        self._personas: dict[str, str] = {}
+        self._references: list[tuple[str, str | None]] = []
+        self._memories = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by finish
+
+    def put(self, record: Record) -> None:
+        """Take one record; what is neither a persona nor a memory has no place in this format."""
+        if isinstance(record, Persona):
+            _check_persona(record, self._result)
+            self._personas[record.id] = canonical.dumps(_persona(record))
+        elif isinstance(record, Memory):
+            self._result.memories += 1
+            if not record.name:
+                self._result.errors.append(f"Invalid memory: {record.id}")
+            self._references.append((record.id, record.persona_id))
+            separator = "," if len(self._references) > 1 else ""
+            self._memories.write(f"{separator}\n    {canonical.dumps(_memory(record))}")
+
+    def finish(self, destination: Path) -> Validation:
+        """Write the file in one step; return what its validation found."""
+        result = self._result
+        result.errors += [
+            f"Memory {memory} references non-existent persona {persona}"
+            for memory, persona in self._references
+            if persona not in self._personas
+        ]
+        metadata = {
+            "totalPersonas": result.personas,
+            "totalMemories": result.memories,
+            "activePersonas": result.active,
+            "databaseVersion": "1",
+            "exportMethod": "full",
+            "integrityCheck": not result.errors,
+        }
+        with self._memories, files.writing(destination.absolute()) as file:
+            file.text('{\n  "personas": [\n    ' + ",\n    ".join(self._personas.values()))
+            file.text('\n  ],\n  "memoryEntities": [')
+            self._memories.seek(0)
+            while chunk := self._memories.read(1 << 20):
+                file.text(chunk)
+            file.text(f'\n  ],\n  "metadata": {json.dumps(metadata)},\n')
+            file.text(f'  "exportedAt": {journal.now_ms()},\n  "version": "1.0"\n}}\n')
+        result.size = destination.stat().st_size
+        return result
 
 
 def verify(path: Path) -> Validation:
@@ -163,11 +183,3 @@ def _check_persona(persona: Persona, result: Validation) -> None:
         result.errors.append(f"Invalid persona: {persona.id}")
     if persona.personality is None or persona.settings is None:
         result.warnings.append(f"Persona {persona.id} missing personality or settings")
-
-
-def _check_memory(memory: Memory, known: set[str], result: Validation) -> None:
-    result.memories += 1
-    if not memory.name or memory.persona_id is None:
-        result.errors.append(f"Invalid memory: {memory.id}")
-    if memory.persona_id not in known:
-        result.errors.append(f"Memory {memory.id} references non-existent persona {memory.persona_id}")

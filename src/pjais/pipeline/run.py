@@ -31,8 +31,8 @@ from pjais.errors import (
     ValidationFailed,
     VerificationFailed,
 )
-from pjais.model import Counts, Finding, Plan, Proof, Report, Snapshot, SourceRef
-from pjais.pipeline import problems, recover, state
+from pjais.model import Counts, Finding, Plan, Proof, Record, Report, Snapshot, SourceRef
+from pjais.pipeline import guide_export, problems, recover, state
 from pjais.pipeline.assemble import Choices, Ids, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.place import Place, source_bytes
@@ -252,8 +252,7 @@ class _Run:
             return None
         previous = self.folder / "previous.sqlite"
         switch.copy_target(self.place.target, previous)
-        entry = {"stored": previous.name, "size": previous.stat().st_size, "sha256": files.sha256(previous)}
-        backup.write_manifest(self.folder, snapshots, self.started, previous=entry)
+        backup.write_manifest(self.folder, snapshots, self.started, previous=_weighed(previous))
         return switch.last_change(previous)
 
     def _build(self, snapshots: tuple[Snapshot, ...], existing: bool) -> None:
@@ -268,7 +267,9 @@ class _Run:
                     self.findings.add(
                         Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason)
                     )
-                assemble(builder, snapshots, self.findings, choices, self.progress)
+                guide = _GuideBackups(self.folder, snapshots, self.started)
+                assemble(builder, snapshots, self.findings, choices, self.progress, guide.put)
+                self._name_in_manifest(snapshots, guide.finish())
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
             self.total = sum(counts, Counts())
@@ -277,6 +278,14 @@ class _Run:
             with self._phase("index"):
                 builder.finish(self._row(), lambda name: self.progress(name, 0, None))
         journal.record(self.folder, "built")
+
+    def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[Path]) -> None:
+        """Files that were made after the backup belong to it too."""
+        made = [_weighed(path) for path in exports]
+        previous = self.folder / "previous.sqlite"
+        more: dict[str, Any] = {"previous": _weighed(previous)} if previous.exists() else {}
+        if made:
+            backup.write_manifest(self.folder, snapshots, self.started, exports=made, **more)
 
     def _row(self) -> dict[str, Any]:
         """The run as `migration_runs` keeps it."""
@@ -379,6 +388,35 @@ class _Run:
     def _write_report(self, final: Report) -> None:
         report.write(self.folder, final, spooled(self.folder))
         files.remove(self.folder / "findings.jsonl")
+
+
+class _GuideBackups:
+    """The RxDB guide's own backup of each RxDB source, `rxdb-backup-<date>T<time>.json`, made while it is read."""
+
+    def __init__(self, folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int) -> None:
+        stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
+        rxdb = [snapshot for snapshot in snapshots if snapshot.kind == "rxdb-profile"]
+        self._writers = {snapshot.name: guide_export.GuideWriter() for snapshot in rxdb}
+        self._paths = {
+            snapshot.name: folder / f"rxdb-backup-{stamp}{f'-{number}' if number > 1 else ''}.json"
+            for number, snapshot in enumerate(rxdb, 1)
+        }
+
+    def put(self, snapshot: Snapshot, record: Record) -> None:
+        """Take a record on its way in."""
+        if snapshot.name in self._writers:
+            self._writers[snapshot.name].put(record)
+
+    def finish(self) -> list[Path]:
+        """Write and read back each file; return them."""
+        for name, writer in self._writers.items():
+            writer.finish(self._paths[name])
+            guide_export.verify(self._paths[name])
+        return list(self._paths.values())
+
+
+def _weighed(path: Path) -> dict[str, Any]:
+    return {"stored": path.name, "size": path.stat().st_size, "sha256": files.sha256(path)}
 
 
 def _check_file(path: Path, previous: Path) -> tuple[tuple[str, bool, str], ...]:

@@ -20,4 +20,4 @@ def count_documents(ref: SourceRef) -> int | None:
             (snapshot,) = backup.snapshot_all(Path(scratch) / "copy", [ref], at_ms=journal.now_ms())
         except PjaisError:
             return None
-        return sum(isinstance(piece, Document) for piece in read(snapshot))
+        return sum(isinstance(piece, Document) for piece in read(snapshot, decrypt=False))

@@ -29,15 +29,15 @@ READERS: dict[str, Reader] = {
 """The reader of each dialect."""
 
 
-def read(snapshot: Snapshot, password: str | None = None) -> Iterator[Document | Unreadable]:
+def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Document | Unreadable]:
     """All documents of a snapshot, in reading order.
 
-    Raises PasswordNeeded for an encrypted source whose password is missing or wrong.
+    Raises PasswordNeeded for an encrypted source whose password is missing or wrong; `decrypt=False` gives it as it is.
     """
     if snapshot.damage is not None:
         return jsonfiles.read_damaged(snapshot)
     if snapshot.kind == "rxdb-profile":
         from pjais.read import rxdb
 
-        return rxdb.read(snapshot, password)
+        return rxdb.read(snapshot, password, decrypt=decrypt)
     return READERS[snapshot.dialect](snapshot)

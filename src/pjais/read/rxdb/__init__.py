@@ -25,17 +25,18 @@ from pjais.read.rxdb.catalog import Collection, Database, databases
 from pjais.read.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 
 
-def read(snapshot: Snapshot, password: str | None = None) -> Iterator[Document | Unreadable]:
+def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Document | Unreadable]:
     """All documents of all RxDB databases in a snapshot.
 
     Collections are named `<database>/<collection>`.  Raises PasswordNeeded if a database has encrypted
-    fields and the password is missing or not the one it was made with.
+    fields and the password is missing or not the one it was made with; `decrypt=False` leaves them encrypted.
     """
     with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
         profiles = _profiles(snapshot, Path(scratch))
         home = {store: profile for profile in profiles for store in profile.stores()}
         for database in databases(home, lambda store: home[store].rows(store)):
-            _check_password(database, password)
+            if decrypt:
+                _check_password(database, password)
             for name in sorted(database.collections):
                 yield from _collection(home, database, database.collections[name], password)
         for profile in profiles:
