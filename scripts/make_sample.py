@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             made = Path(temporary) / "made"
             made.mkdir()
             make(made, Path(temporary))
+            if (out / "IndexedDB").is_dir():  # the browser profile is made by scripts/golden_rxdb, item `sample`
+                shutil.copytree(out / "IndexedDB", made / "IndexedDB")
             out.parent.mkdir(parents=True, exist_ok=True)
             if out.exists():
                 shutil.rmtree(out)

@@ -45,6 +45,7 @@ def test_the_whole_story_on_the_command_line(sample: Path) -> None:
     assert code == 0
     assert {source["kind"] for source in found["sources"]} == {
         "json", "livestore-db", "pjais-drizzle", "pjais-files", "pjais-flat", "rxdb-dump", "rxdb-export",
+        "rxdb-profile",
     }  # fmt: skip
     code, plan = ask("plan", "--data-dir", sample)
     assert (code, plan["irreversible"]) == (0, [])

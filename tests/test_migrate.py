@@ -15,7 +15,9 @@ from pjais import instants
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged, ValidationFailed
 from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
 
-KINDS = {"json", "livestore-db", "pjais-drizzle", "pjais-files", "pjais-flat", "rxdb-dump", "rxdb-export"}
+KINDS = {
+    "json", "livestore-db", "pjais-drizzle", "pjais-files", "pjais-flat", "rxdb-dump", "rxdb-export", "rxdb-profile",
+}  # fmt: skip
 
 
 @pytest.fixture

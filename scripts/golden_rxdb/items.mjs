@@ -202,6 +202,8 @@ export const items = {
   "v17-sqlite": usual(17, { flags: SQLITE, options: { attachments: true }, life: { plain: 5 }, more: [["big"], ["attach"]], notes: ["Chromium's SQLite backend, forced by --enable-features=IdbSqliteBackingStore"] }),
   "v17-sqlite-killed": usual(17, { flags: SQLITE, leave: "kill", life: { plain: 3 }, notes: ["as v17-sqlite, killed: nearly everything is in the -wal files"] }),
   "v16-then-v17": upgraded, "v17-torn-log": torn, "v17-bitflip-log": flipped, "v17-copied-running": copiedRunning, "v17-other-app": otherApp,
+  // The profile that `pjais demo` migrates: GOLDEN=FOLDER node make.mjs sample, then its IndexedDB goes into src/pjais/demo/sample.
+  sample: usual(17, { options: { keyCompression: true }, life: { plain: 12, pipes: false, orphans: false }, notes: ["no orphans"] }),
   "v17-exotic": usual(17, {
     options: { hidden: ["mem-exotic-unindexed"] }, life: null, more: [["exotic"]],
     notes: ["values JSON has no word for; special[] tells what stood there", "hidden[]: live, returned by findOne(id), but find() and exportJSON leave it out: its createdAt is no valid key, so it is not in the index they use"] }),

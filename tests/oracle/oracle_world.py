@@ -80,8 +80,11 @@ def rows_of(store: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def tokens(text: str) -> Iterator[str]:
-    """The words of a text as `unicode61 remove_diacritics 2` sees them."""
-    plain = "".join(one for one in unicodedata.normalize("NFD", text) if unicodedata.category(one) != "Mn")
+    """The words of a text as `unicode61 remove_diacritics 2` sees them.
+
+    It takes U+0300-U+0331 for diacritics; other combining marks part words.
+    """
+    plain = "".join(one for one in unicodedata.normalize("NFD", text) if not 0x300 <= ord(one) <= 0x331)
     word = ""
     for one in f"{plain} ":
         if unicodedata.category(one)[0] in "LN":

@@ -90,7 +90,7 @@ export function memory(n, changes = {}) {
 }
 
 /** The awkward ones. `pipes`: keys that begin with `|` or `__`, which key compression cannot carry. */
-export function awkwardMemories({ pipes = true } = {}) {
+export function awkwardMemories({ pipes = true, orphans = true } = {}) {
   const list = [
     memory("mem-numbers", { importance: 0, accessCount: -42, connectionCount: 2147483648, content: {
       zero: 0, negativeZero: -0, minusOne: -1, float: 0.1, negativeFloat: -0.5, pi: Math.PI, tiny: 5e-324, max: Number.MAX_VALUE,
@@ -115,6 +115,7 @@ export function awkwardMemories({ pipes = true } = {}) {
     memory("mem-old-dates", { createdAt: "1969-12-31T23:59:59.999Z", updatedAt: "1815-12-10T00:00:00Z", lastAccessed: "not a date", deletedAt: "" }),
     memory("mem-uni-é-日本-🧠", { tags: ["日本語", "🏷️", "ß", ""] }),
   ];
+  if (!orphans) list.splice(list.findIndex(({ id }) => id === "mem-orphan"), 1);
   if (pipes) {
     list.push(memory("mem-pipes", { content: { "|one": 1, "|": "only", plain: { "|deep": true, list: [{ "|in": 1 }] }, "a|b": "inside" } }));
     list.push(memory("mem-underscores", { content: { __two: "two", _one: 1, ___three: 3, nested: { __deep: true, list: [{ __in: 1 }] }, "a.__b": "part" } }));

@@ -67,14 +67,14 @@ function holeyLists() {
 }
 
 /** The usual life of the app: many inserted at once, some updated, removed, and inserted again. */
-async function live({ plain = 20, pipes = true, oneByOne = false, secrets = false, lists = false } = {}) {
+async function live({ plain = 20, pipes = true, oneByOne = false, secrets = false, lists = false, orphans = true } = {}) {
   const { personas, memoryEntities } = database;
   if (lists) holeyLists();
   const put = oneByOne ? insertEach : insertMany;
   const people = documents.personas().map((each) => (secrets ? { ...each, apiKeys: `sk-${each.id}-ß🧠`, privateMemory: each.id === "persona-empty" ? null : "nobody knows" } : each));
   await put(personas, people);
   const memories = Array.from({ length: plain }, (_, at) => documents.memory(at + 1));
-  await put(memoryEntities, [...memories, ...documents.awkwardMemories({ pipes })]);
+  await put(memoryEntities, [...memories, ...documents.awkwardMemories({ pipes, orphans })]);
   await put(memoryEntities, ["mem-removed-1", "mem-removed-2", "mem-revived"].map((id) => documents.memory(id, { summary: `REMOVED-SECRET of ${id}` })));
   await update(memoryEntities, "mem-0001", { summary: "updated once" });
   await update(memoryEntities, "mem-0001", { summary: "updated twice ✅", importance: 77 });

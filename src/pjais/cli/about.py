@@ -56,7 +56,8 @@ def demo_command(context: Context, keep: Path | None) -> int:
             shutil.copytree(sample, folder)
         here = place(folder)
         if not context.as_json:
-            say("A folder as the app left it over the years: LiveStore, RxDB, three kinds of SQLite, JSON files.\n")
+            say("A folder as the app left it over the years: RxDB in a browser profile and its exports, LiveStore,")
+            say("three kinds of SQLite, JSON files.\n")
         with progress(quiet=context.quiet) as report_progress:
             report = run.migrate(here, run.Options(), report_progress)
         print_report(context, report)
