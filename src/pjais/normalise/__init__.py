@@ -71,6 +71,9 @@ REMOVED = "removed"
 _IN_A_DATABASE = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
 """Dialects whose collections are named `<database>/<collection>`."""
 
+_KEY_TWICE: Problem = (
+    "repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept",
+)  # fmt: skip
 _WRAPPER = frozenset({"$value", "$text"})
 
 
@@ -96,9 +99,11 @@ def normalise(kind: str, document: Document, source: str) -> Draft:
         problem = ("error", "not-an-object", None, "not an object, so no record")
         return Draft(_carried(document, source), (problem,))
     draft = mapping.normalise(value, document.native_id, document.text)
-    problems = [(*problem,) for problem in draft.problems]
+    if document.text is None and not document.notes:
+        return draft
+    problems = list(draft.problems)
     if document.text is not None:
-        problems.append(("repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept"))
+        problems.append(_KEY_TWICE)
     if "invalid-utf8" in document.notes:
         problems.append(("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"))
     return draft._replace(problems=tuple(problems))
@@ -140,9 +145,7 @@ def expanded(kind: str, document: Document, record: Record) -> Record:
 
 
 def _other(document: Document, source: str) -> Draft:
-    problems: tuple[Problem, ...] = ()
-    if document.text is not None:
-        problems = (("repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept"),)
+    problems = () if document.text is None else (_KEY_TWICE,)
     removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
     return Draft(_carried(document, source), problems, removed)
 

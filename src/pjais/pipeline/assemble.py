@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pjais import instants, normalise, validate
@@ -125,18 +127,8 @@ def assemble(
 
     `watch` is shown every live record on its way in.
     """
-    done = 0
-    for snapshot in snapshots:
-        builder.begin_source(origin_of(snapshot))
-        for reading in readings(snapshot, choices):
-            done += 1
-            if done % 2000 == 0:
-                progress("read and write", done, None)
-            _take(builder, snapshot, reading, findings)
-            if reading.record is not None and not reading.removed:
-                watch(snapshot, reading.record)
-        for line in snapshot.unsound:
-            findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
+    with _without_collector():
+        _read_and_write(builder, snapshots, findings, choices, progress, watch)
     if choices.ids is not None:
         builder.store_ids(choices.ids.map)
     for refusal in _settled(builder, choices):
@@ -149,6 +141,40 @@ def assemble(
     for table, key in builder.overridden:
         message = "edited in the target, and later changed in a source; the edit is kept in the history"
         findings.add(Finding("note", "edit-superseded", "the target", table, key, "", None, message))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No garbage collector for a while: documents and records have no cycles, and there are very many."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read_and_write(
+    builder: Builder,
+    snapshots: Iterable[Snapshot],
+    findings: Findings,
+    choices: Choices,
+    progress: Progress,
+    watch: Watch,
+) -> None:
+    done = 0
+    for snapshot in snapshots:
+        builder.begin_source(origin_of(snapshot))
+        for reading in readings(snapshot, choices):
+            done += 1
+            if done % 2000 == 0:
+                progress("read and write", done, None)
+            _take(builder, snapshot, reading, findings)
+            if reading.record is not None and not reading.removed:
+                watch(snapshot, reading.record)
+        for line in snapshot.unsound:
+            findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
 
 
 def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
