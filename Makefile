@@ -26,6 +26,7 @@ soak: $(BIN)/pytest
 
 bench: $(BIN)/pytest
 	$(BIN)/python bench/migrate.py
+	$(BIN)/python bench/rxdb.py
 
 lint: $(BIN)/pytest
 	$(BIN)/ruff format --check .

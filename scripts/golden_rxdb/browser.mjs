@@ -1,4 +1,4 @@
-// A real browser on a new profile, and the local page it opens. The port is fixed, so that the origin is.
+// A real browser on a new profile, and the local page it opens. The port is fixed, so that the origin is; `PORT=0` takes any free one.
 
 import { createServer } from "node:http";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -8,7 +8,7 @@ import puppeteer from "puppeteer-core";
 
 import { bundle } from "./bundle.mjs";
 
-export const PORT = 8717;
+let port = Number(process.env.PORT ?? 8717);
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
 const ARGUMENTS = [
@@ -26,7 +26,8 @@ export async function serve() {
     response.writeHead(200, { "content-type": script ? "text/javascript; charset=utf-8" : "text/html; charset=utf-8" });
     response.end(script ? await bundles.get(major) : `<!doctype html><title>RxDB ${major}</title><script src="/${major}.js"></script>`);
   });
-  await new Promise((done) => server.listen(PORT, "localhost", done));
+  await new Promise((done, failed) => server.once("error", failed).listen(port, "localhost", done));
+  port = server.address().port;
   return server;
 }
 
@@ -60,7 +61,7 @@ async function session(browser, major) {
   const gone = new Promise((done) => process_.once("exit", done));
   const page = await browser.newPage();
   page.on("pageerror", (error) => console.error("  page:", error.message));
-  await page.goto(`http://localhost:${PORT}/${major}`);
+  await page.goto(`http://localhost:${port}/${major}`);
   return {
     version: (await browser.version()).replace("HeadlessChrome", "Chrome"),
     /** Call golden.<name>(...) in the page; answers travel as JSON text so that lone surrogates survive. */

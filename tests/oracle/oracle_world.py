@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +48,7 @@ def missing() -> str | None:
     return None
 
 
-def require() -> None:
+def require(missing: Callable[[], str | None] = missing) -> None:
     """Skip with the reason where the oracle is missing; fail where it is required."""
     if reason := missing():
         if os.environ.get("PJAIS_REQUIRE_ORACLES") == "1":

@@ -8,7 +8,7 @@ const pad = (n) => String(n).padStart(4, "0");
 const WORDS = "the of quiet always train river blue likes tomorrow because coffee persona music house letter memory garden walks never number".split(" ");
 
 /** Numbers in [0, 1) that are the same on every run (mulberry32). */
-function random(seed) {
+export function random(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);

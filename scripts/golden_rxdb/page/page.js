@@ -4,6 +4,7 @@ import { compress, createRxDatabase, encrypt, getRxStorageDexie, major, version 
 
 import * as account from "./account.js";
 import * as documents from "./documents.js";
+import * as random from "./random.js";
 import { collections } from "./schemas.js";
 
 let database;
@@ -195,6 +196,30 @@ async function otherApp(names) {
   await (await database.getLocal("gone-settings")).remove();
 }
 
+/** A random life: `random.life(seed, count)` lived through; the ids that are gone in the end. */
+async function liveRandomly(seed, count) {
+  const gone = { personas: new Set(), memoryEntities: new Set() };
+  for (const { collection: name, how, ids = [], documents: list = [], changes } of random.life(seed, count)) {
+    const collection = database[name];
+    if (how === "bulkInsert") await insertMany(collection, list);
+    if (how === "insert") await insertEach(collection, list);
+    if (how === "upsert") await collection.bulkUpsert(list);
+    if (how === "patch") await update(collection, ids[0], changes);
+    if (how === "remove") await removeOne(collection, ids[0]);
+    if (how === "bulkRemove") await collection.bulkRemove(ids);
+    for (const { id } of list) gone[name].delete(id);
+    if (how === "remove" || how === "bulkRemove") ids.forEach((id) => gone[name].add(id));
+  }
+  return Object.fromEntries(Object.entries(gone).map(([name, ids]) => [name, [...ids].sort()]));
+}
+
+/** Insert `count` plain memories from number `from` on, every tenth with an embedding: what a benchmark reads. */
+async function insertMemories(from, count) {
+  await insertMany(database.memoryEntities, Array.from({ length: count }, (_, at) => documents.memory(from + at, {
+    content: { text: documents.words(900, from + at) }, summary: documents.words(120, -from - at),
+    embedding: (from + at) % 10 ? null : documents.embedding(384, from + at), embeddingModel: (from + at) % 10 ? null : "all-MiniLM-L6-v2" })));
+}
+
 async function localDocuments(owner, ids) {
   const found = {};
   for (const id of ids) {
@@ -216,5 +241,6 @@ async function tell(options) {
 }
 
 globalThis.golden = {
-  open, close, live, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell, stores: account.stores,
+  open, close, live, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell,
+  liveRandomly, insertMemories, stores: account.stores, getAll: account.getAll,
 };

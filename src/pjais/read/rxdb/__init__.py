@@ -160,10 +160,12 @@ class _Decoder:
         """One row as RxDB would give it."""
         if isinstance(row, BadRow):
             return Unreadable(collection, row.place, row.raw, row.reason)
-        value = plain(row.value)
+        try:
+            value = shown(row.value)
+        except RecursionError:
+            return Unreadable(collection, row.place, b"", "nested too deeply, or in a circle")
         if not isinstance(value, dict):
             return Unreadable(collection, row.place, repr(value).encode("utf-8", "replace"), "not a document")
-        value = keys.stored_to_rxdb(value)
         if self.tables:
             names = next((one for one in self.tables if self._fits(value, one)), None)
             if names is None:
@@ -260,18 +262,30 @@ def _content(data: Any) -> bytes:
     return data if isinstance(data, bytes) else base64.b64decode(str(data), validate=True)
 
 
-def plain(value: Any) -> Any:
-    """A decoded JavaScript value as JSON-like Python: what RxDB's documents are made of."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+
+
+def shown(value: Any) -> Any:
+    """A decoded value as RxDB shows it: JSON-like, keys that are stored as `__x` as `|x`.
+
+    Works in place where it can, since this is done for every value of every document.
+    """
+    kind = type(value)
+    if kind is dict:
+        if any("__" in key for key in value):
+            return {keys.shown(key): item if type(item) in _ATOMS else shown(item) for key, item in value.items()}
+        for key, item in value.items():
+            if type(item) not in _ATOMS:
+                value[key] = shown(item)
+        return value
+    if kind is list:
+        if not _ATOMS.issuperset(map(type, value)):
+            value[:] = [item if type(item) in _ATOMS else shown(item) for item in value]
+        return value
     if value is UNDEFINED:
         return None
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, JSArray):
-        return plain(list(value.items))
-    if isinstance(value, JSBigInt):
+    if kind is JSArray:
+        return shown(list(value.items))
+    if kind is JSBigInt:
         return value.value
-    if isinstance(value, JSDate):
-        return value.ms
-    return value
+    return value.ms if kind is JSDate else value

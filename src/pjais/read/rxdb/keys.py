@@ -72,16 +72,8 @@ def _letters(number: int) -> str:
             return "".join(reversed(digits))
 
 
-def stored_to_rxdb(value: Any) -> Any:
-    """A stored value with the keys that RxDB shows: each part of a key that begins with `__` begins with `|`."""
-    if isinstance(value, list):
-        return [stored_to_rxdb(item) for item in value]
-    if isinstance(value, dict):
-        return {_shown(key): stored_to_rxdb(item) for key, item in value.items()}
-    return value
-
-
-def _shown(key: str) -> str:
+def shown(key: str) -> str:
+    """A stored key as RxDB shows it: each part that begins with `__` begins with `|`."""
     if "__" not in key:
         return key
     return ".".join(FLAG + part[2:] if part.startswith("__") else part for part in key.split("."))
