@@ -11,6 +11,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,11 @@ class Validation:
 def export(place: Place, store: Path | None, destination: Path, *, password: str | None = None) -> Validation:
     """Write the guide's export of a store or a source, read it back, and return its validation."""
     with transfer.opened(place, store, password) as db:
-        writer = GuideWriter()
-        for table in (PERSONAS, MEMORIES):
-            for record in _records(db, table):
-                writer.put(record)
-        result = writer.finish(destination)
+        with closing(GuideWriter()) as writer:
+            for table in (PERSONAS, MEMORIES):
+                for record in _records(db, table):
+                    writer.put(record)
+            result = writer.finish(destination)
     verify(destination)
     return result
 
@@ -80,6 +81,10 @@ class GuideWriter:
             separator = "," if len(self._references) > 1 else ""
             self._memories.write(f"{separator}\n    {canonical.dumps(_memory(record))}")
 
+    def close(self) -> None:
+        """Let go of what waits, finished or not."""
+        self._memories.close()
+
     def finish(self, destination: Path) -> Validation:
         """Write the file in one step; return what its validation found."""
         result = self._result
@@ -96,7 +101,7 @@ class GuideWriter:
             "exportMethod": "full",
             "integrityCheck": not result.errors,
         }
-        with self._memories, files.writing(destination.absolute()) as file:
+        with files.writing(destination.absolute()) as file:
             file.text('{\n  "personas": [\n    ' + ",\n    ".join(self._personas.values()))
             file.text('\n  ],\n  "memoryEntities": [')
             self._memories.seek(0)

@@ -267,9 +267,9 @@ class _Run:
                     self.findings.add(
                         Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason)
                     )
-                guide = _GuideBackups(self.folder, snapshots, self.started)
-                assemble(builder, snapshots, self.findings, choices, self.progress, guide.put)
-                self._name_in_manifest(snapshots, guide.finish())
+                with closing(_GuideBackups(self.folder, snapshots, self.started)) as guide:
+                    assemble(builder, snapshots, self.findings, choices, self.progress, guide.put)
+                    self._name_in_manifest(snapshots, guide.finish())
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
             self.total = sum(counts, Counts())
@@ -406,6 +406,11 @@ class _GuideBackups:
         """Take a record on its way in."""
         if snapshot.name in self._writers:
             self._writers[snapshot.name].put(record)
+
+    def close(self) -> None:
+        """Let go of what waits, finished or not."""
+        for writer in self._writers.values():
+            writer.close()
 
     def finish(self) -> list[Path]:
         """Write and read back each file; return them."""

@@ -47,6 +47,7 @@ class _Live(NamedTuple):
     tables: frozenset[int]
     log: int
     previous_log: int
+    next_file: int
 
 
 class LevelDB:
@@ -134,6 +135,14 @@ class LevelDB:
         live = self._manifest()
         if live is None:
             return [there[key] for key in sorted(there)]
+        unknown = [name for (is_log, number), name in sorted(there.items()) if not is_log and number >= live.next_file]
+        if unknown:
+            self._damaged(unknown[0], b"", 0, 0, "the MANIFEST ends before this table; all tables and logs are read")
+            return [there[key] for key in sorted(there)]
+        if live.log and not any(is_log and number >= live.log for is_log, number in there):
+            self._damaged(
+                f"{live.log:06}.log", b"", 0, 0, f"the live log is missing; its changes are lost, and {_OLDER}"
+            )
         for number in sorted(live.tables):
             if (False, number) not in there:
                 reason = f"a live table is missing; its rows are lost, and {_OLDER}"
@@ -266,7 +275,8 @@ class _Files:
 def _edits(data: bytes) -> _Live:
     """Play the edits of a MANIFEST.  Raises Bad if any of it cannot be read: then none of it can be relied upon."""
     tables: set[tuple[int, int]] = set()
-    log = previous = 0
+    log = previous = following = 0
+    told: set[int] = set()
     names = {2: "log", 3: "next file", 4: "last sequence", 9: "previous log"}
     for record in leveldb_log.records(data):
         if isinstance(record, Lost):
@@ -276,7 +286,9 @@ def _edits(data: bytes) -> _Live:
             tag, at = varint(edit, at)
             if tag in names:
                 number, at = varint(edit, at)
+                told.add(tag)
                 log, previous = (number if tag == 2 else log), (number if tag == 9 else previous)
+                following = number if tag == 3 else following
             elif tag == 1:
                 at = _skip(edit, at)
             elif tag == 5:
@@ -291,7 +303,9 @@ def _edits(data: bytes) -> _Live:
                     at = _skip(edit, _skip(edit, varint(edit, at)[1]))
             else:
                 raise Bad(f"it holds an edit of unknown kind {tag}")
-    return _Live(frozenset(number for _, number in tables), log, previous)
+    if not told >= {2, 3, 4}:
+        raise Bad("it ends before it says which files count")
+    return _Live(frozenset(number for _, number in tables), log, previous, following)
 
 
 def _skip(data: bytes, at: int) -> int:

@@ -12,16 +12,17 @@ import base64
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pjais import files, sqlite
+from pjais import canonical, files, sqlite
 from pjais.errors import PasswordNeeded
 from pjais.model import Document, Snapshot, Unreadable
 from pjais.read import indexeddb
 from pjais.read.indexeddb import BadRow, Row, Store
 from pjais.read.rxdb import keys, secrets
-from pjais.read.rxdb.catalog import Collection, Database, databases
+from pjais.read.rxdb.catalog import INTERNAL, Collection, Database, databases, homeless
 from pjais.read.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 
 
@@ -32,11 +33,17 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
     fields and the password is missing or not the one it was made with; `decrypt=False` leaves them encrypted.
     """
     with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
-        profiles = _profiles(snapshot, Path(scratch))
+        unsound: list[Unreadable] = []
+        profiles = _profiles(snapshot, Path(scratch), unsound)
+        yield from unsound
         home = {store: profile for profile in profiles for store in profile.stores()}
-        for database in databases(home, lambda store: home[store].rows(store)):
+        found = databases(home, lambda store: home[store].rows(store))
+        for name in homeless(home, found):
+            yield Unreadable(name, "$file", b"", "the internal store of this RxDB database is missing")
+        for database in found:
             if decrypt:
                 _check_password(database, password)
+            yield from _catalog_problems(database)
             for name in sorted(database.collections):
                 yield from _collection(home, database, database.collections[name], password)
         for profile in profiles:
@@ -44,7 +51,17 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
                 yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
 
 
-def _profiles(snapshot: Snapshot, scratch: Path) -> list[indexeddb.Profile]:
+def _catalog_problems(database: Database) -> Iterator[Unreadable]:
+    """What is wrong with a database as a whole: rows of its internal store, collections that are not there."""
+    for row in database.unreadable:
+        yield Unreadable(f"{database.name}/{INTERNAL}", row.place, row.raw, row.reason)
+    for name in sorted(set(database.missing)):
+        yield Unreadable(
+            f"{database.name}/{name}", "$file", b"", "RxDB knows this collection, but its data are missing"
+        )
+
+
+def _profiles(snapshot: Snapshot, scratch: Path, unsound: list[Unreadable]) -> list[indexeddb.Profile]:
     """What can be opened in a snapshot: an origin's LevelDB, or its SQLite files, one for each database.
 
     SQLite files are opened as copies, with their WAL applied: after a kill all of it may be in there.
@@ -56,18 +73,19 @@ def _profiles(snapshot: Snapshot, scratch: Path) -> list[indexeddb.Profile]:
     if snapshot.dialect == "rxdb-profile-firefox":
         found = [snapshot.folder / file.stored for file in snapshot.files if file.stored.endswith(".sqlite")]
         return [
-            indexeddb.open_firefox(_whole(one, scratch), _existing(one.with_name(f"{one.stem}.files"))) for one in found
+            indexeddb.open_firefox(_whole(one, scratch, unsound), _existing(one.with_name(f"{one.stem}.files")))
+            for one in found
         ]
     names = [file.stored for file in snapshot.files if not file.stored.endswith(sqlite.SIDE_FILES)]
-    return [indexeddb.open_chromium_sqlite(_whole(snapshot.folder / name, scratch)) for name in names]
+    return [indexeddb.open_chromium_sqlite(_whole(snapshot.folder / name, scratch, unsound)) for name in names]
 
 
 def _existing(folder: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _whole(path: Path, scratch: Path) -> Path:
-    """A consistent copy of one SQLite file of a snapshot."""
+def _whole(path: Path, scratch: Path, unsound: list[Unreadable]) -> Path:
+    """A consistent copy of one SQLite file of a snapshot; what its integrity check finds is reported."""
     copy = scratch / "raw" / path.name
     for suffix in ("", "-wal", "-journal"):
         side = path.with_name(path.name + suffix)
@@ -76,8 +94,11 @@ def _whole(path: Path, scratch: Path) -> Path:
     whole = scratch / path.name
     try:
         sqlite.copy_database(copy, whole)
-    except sqlite.Error:
-        return path
+        with closing(sqlite.open_frozen(whole)) as db:
+            problems = sqlite.problems(db)
+    except sqlite.Error as error:
+        whole, problems = path, [str(error)]
+    unsound += [Unreadable("$file", path.name, b"", f"SQLite's integrity check: {line}") for line in problems[:1]]
     return whole
 
 
@@ -103,7 +124,12 @@ def _collection(
     seen: set[str | None] = set()
     for version in sorted(collection.stores, reverse=True):
         stores = collection.stores[version]
-        decoder = _Decoder(database, collection.schemas.get(version), password)
+        schemas = collection.schemas  # up to 14 only that of the newest version is kept
+        schema = schemas.get(version) or (schemas[max(schemas)] if schemas and database.major < 15 else None)
+        if schema is None and not collection.is_local:
+            yield from _without_schema(home, name, stores)
+            continue
+        decoder = _Decoder(database, schema, password)
         attached: dict[str, str] = {}
         for store_name in ("docs", "deleted-docs"):
             newer = seen.copy()
@@ -123,6 +149,15 @@ def _collection(
                 yield found
 
 
+def _without_schema(home: dict[Store, indexeddb.Profile], name: str, stores: dict[str, Store]) -> Iterator[Unreadable]:
+    """Rows whose schema is lost: what their keys are called and which fields are encrypted is not known."""
+    for store_name in ("docs", "deleted-docs"):
+        store = stores.get(store_name)
+        for row in home[store].rows(store) if store else ():
+            raw = row.raw if isinstance(row, BadRow) else repr(row.value).encode("utf-8", "replace")[: 1 << 20]
+            yield Unreadable(name, row.place, raw, "the schema of this collection cannot be read")
+
+
 def _attached(document: Document) -> Iterator[tuple[str, str]]:
     """(row id, digest) of the attachments that a live document names; rows beyond these are leftovers."""
     named = document.value.get("_attachments")
@@ -136,6 +171,7 @@ class _Decoder:
     """What has to be undone for the rows of one schema version."""
 
     def __init__(self, database: Database, schema: dict[str, Any] | None, password: str | None) -> None:
+        self.database = database
         self.schema = schema or {}
         self.password = password
         self.primary = keys.primary_key(self.schema)
@@ -178,6 +214,10 @@ class _Decoder:
             try:
                 self._decrypt(value, path)
             except secrets.WrongPassword as error:
+                if not self.database.opened:
+                    raise PasswordNeeded(
+                        "the password does not open this RxDB database", where=[f"{collection}, {path}"]
+                    ) from error
                 raw = repr(row.value).encode("utf-8", "replace")
                 return Unreadable(collection, row.place, raw, f"{path} does not decrypt: {error}")
         if "_deleted" in value:
@@ -200,6 +240,7 @@ class _Decoder:
             inner = inner.get(name) if isinstance(inner, dict) else None
         if isinstance(inner, dict) and isinstance(inner.get(last), str) and self.password is not None:
             inner[last] = secrets.decrypt_value(inner[last], self.password)
+            self.database.opened = True
 
 
 def _indexed_booleans(schema: dict[str, Any]) -> tuple[str, ...]:
@@ -265,27 +306,32 @@ def _content(data: Any) -> bytes:
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
-def shown(value: Any) -> Any:
+def shown(value: Any, depth: int = 0) -> Any:
     """A decoded value as RxDB shows it: JSON-like, keys that are stored as `__x` as `|x`.
 
-    Works in place where it can, since this is done for every value of every document.
+    Works in place where it can, since this is done for every value of every document.  Raises RecursionError
+    for what is nested deeper than anything here goes.
     """
     kind = type(value)
-    if kind is dict:
-        if any("__" in key for key in value):
-            return {keys.shown(key): item if type(item) in _ATOMS else shown(item) for key, item in value.items()}
-        for key, item in value.items():
-            if type(item) not in _ATOMS:
-                value[key] = shown(item)
-        return value
+    if kind is not dict and kind is not list:
+        if value is UNDEFINED:
+            return None
+        if kind is JSArray:
+            return shown(list(value.items), depth)
+        if kind is JSBigInt:
+            return value.value
+        return value.ms if kind is JSDate else value
+    if depth >= canonical.DEPTH:
+        raise RecursionError
     if kind is list:
         if not _ATOMS.issuperset(map(type, value)):
-            value[:] = [item if type(item) in _ATOMS else shown(item) for item in value]
+            value[:] = [item if type(item) in _ATOMS else shown(item, depth + 1) for item in value]
         return value
-    if value is UNDEFINED:
-        return None
-    if kind is JSArray:
-        return shown(list(value.items))
-    if kind is JSBigInt:
-        return value.value
-    return value.ms if kind is JSDate else value
+    if any("__" in key for key in value):
+        return {
+            keys.shown(key): item if type(item) in _ATOMS else shown(item, depth + 1) for key, item in value.items()
+        }
+    for key, item in value.items():
+        if type(item) not in _ATOMS:
+            value[key] = shown(item, depth + 1)
+    return value

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pjais.read.indexeddb import Row, Store
+from pjais.read.indexeddb import BadRow, Row, Store
 
 INTERNAL = "_rxdb_internal"
 LOCAL = "plugin-local-documents"
@@ -44,12 +44,19 @@ class Database:
     collections: dict[str, Collection] = field(default_factory=dict)
     rxdb_version: str | None = None
     password_hash: str | None = None
+    opened: bool = False
+    """Whether the password has opened anything in it."""
     internal: Store | None = None
+    unreadable: list[BadRow] = field(default_factory=list)
+    """Rows of the internal store that cannot be read: a schema or the token may be among them."""
+    missing: list[str] = field(default_factory=list)
+    """Collections that the internal store names and that are not there."""
 
     @property
     def major(self) -> int:
         """The major version of RxDB that created it; 14 stands for all earlier ones."""
-        return int(self.rxdb_version.split(".")[0]) if self.rxdb_version else 14
+        first = (self.rxdb_version or "").split(".")[0]
+        return int(first) if first.isascii() and first.isdigit() and len(first) < 4 else 14
 
 
 def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -> list[Database]:
@@ -72,6 +79,18 @@ def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -
     return [found[key] for key in sorted(found)]
 
 
+def homeless(stores: Iterable[Store], known: Iterable[Database]) -> list[str]:
+    """IndexedDB databases of RxDB's whose internal store is not there, so that nobody knows what they are."""
+    names = {(database.origin, database.name) for database in known}
+    found = set()
+    for store in stores:
+        if store.database.startswith(_PREFIX) and not any(
+            store.origin == origin and store.database.startswith(f"{_PREFIX}{name}--") for origin, name in names
+        ):
+            found.add(store.database)
+    return sorted(found)
+
+
 def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:
     """Put a store into the collection of the database that it belongs to."""
     known = [
@@ -90,6 +109,8 @@ def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:
 def _read_internal(database: Database, rows: Iterable[Any]) -> None:
     """Take the token and the schemas out of the internal store; rows that are neither are passed over."""
     for row in rows:
+        if isinstance(row, BadRow):
+            database.unreadable.append(row)
         value = row.value if isinstance(row, Row) else None
         if not isinstance(value, dict) or value.get("_deleted") in ("1", True):
             continue
@@ -105,3 +126,5 @@ def _read_internal(database: Database, rows: Iterable[Any]) -> None:
             collection = database.collections.get(data["name"])
             if collection is not None and isinstance(number, int):
                 collection.schemas[number] = data["schema"]
+            elif collection is None:
+                database.missing.append(data["name"])
