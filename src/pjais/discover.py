@@ -235,7 +235,7 @@ def _json_kind(path: Path, head: bytes, size: int, named: bool) -> str | None:
         return "pjais-export"
     if not keys & _COLLECTIONS:
         lists = [key for key in keys & {"collections", "docs"} if re.search(rf'"{key}"\s*:\s*\[', text)]
-        exported = bool(keys & {"instanceToken", "schemaHash"}) and bool(keys & {"collections", "docs"})
+        exported = bool(keys & {"instanceToken", "schemaHash", "name"}) and bool(keys & {"collections", "docs"})
         return "rxdb-dump" if lists or exported else None
     with path.open("rb") as file:
         file.seek(max(0, size - _TAIL))

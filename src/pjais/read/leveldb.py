@@ -47,7 +47,6 @@ class _Live(NamedTuple):
     tables: frozenset[int]
     log: int
     previous_log: int
-    next_file: int
 
 
 class LevelDB:
@@ -135,14 +134,16 @@ class LevelDB:
         live = self._manifest()
         if live is None:
             return [there[key] for key in sorted(there)]
-        unknown = [name for (is_log, number), name in sorted(there.items()) if not is_log and number >= live.next_file]
-        if unknown:
-            self._damaged(unknown[0], b"", 0, 0, "the MANIFEST ends before this table; all tables and logs are read")
+        tables = [name for (is_log, _), name in sorted(there.items()) if not is_log]
+        if not live.log and any(bytes((self._files.get(name) or b"")[-8:]) == leveldb_table.MAGIC for name in tables):
+            self._damaged(tables[0], b"", 0, 0, "the MANIFEST is that of a new database; all tables and logs are read")
             return [there[key] for key in sorted(there)]
-        if live.log and not any(is_log and number >= live.log for is_log, number in there):
+        if live.log and (True, live.log) not in there:
             self._damaged(
                 f"{live.log:06}.log", b"", 0, 0, f"the live log is missing; its changes are lost, and {_OLDER}"
             )
+            if any(is_log and number > live.log for is_log, number in there):  # the MANIFEST itself is an old one
+                return [there[key] for key in sorted(there)]
         for number in sorted(live.tables):
             if (False, number) not in there:
                 reason = f"a live table is missing; its rows are lost, and {_OLDER}"
@@ -275,7 +276,7 @@ class _Files:
 def _edits(data: bytes) -> _Live:
     """Play the edits of a MANIFEST.  Raises Bad if any of it cannot be read: then none of it can be relied upon."""
     tables: set[tuple[int, int]] = set()
-    log = previous = following = 0
+    log = previous = 0
     told: set[int] = set()
     names = {2: "log", 3: "next file", 4: "last sequence", 9: "previous log"}
     for record in leveldb_log.records(data):
@@ -288,7 +289,6 @@ def _edits(data: bytes) -> _Live:
                 number, at = varint(edit, at)
                 told.add(tag)
                 log, previous = (number if tag == 2 else log), (number if tag == 9 else previous)
-                following = number if tag == 3 else following
             elif tag == 1:
                 at = _skip(edit, at)
             elif tag == 5:
@@ -305,7 +305,7 @@ def _edits(data: bytes) -> _Live:
                 raise Bad(f"it holds an edit of unknown kind {tag}")
     if not told >= {2, 3, 4}:
         raise Bad("it ends before it says which files count")
-    return _Live(frozenset(number for _, number in tables), log, previous, following)
+    return _Live(frozenset(number for _, number in tables), log, previous)
 
 
 def _skip(data: bytes, at: int) -> int:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pjais.read.leveldb_bytes import Bad, crc, masked, unsnappy, unzstd, varint
 
-_MAGIC = bytes.fromhex("57fb808b247547db")
+MAGIC = bytes.fromhex("57fb808b247547db")
 _FOOTER = 48
 _MAX_SALVAGE = 1 << 23  # no block that Chromium writes comes near this
 _TYPES = re.compile(rb"[\x00-\x02]")
@@ -34,7 +34,7 @@ class Handle(NamedTuple):
 def handles(data: bytes | mmap) -> list[Handle]:
     """The data blocks of a table, by its index.  Raises Bad if that cannot be read."""
     footer = data[-_FOOTER:]
-    if len(data) < _FOOTER or footer[-8:] != _MAGIC:
+    if len(data) < _FOOTER or footer[-8:] != MAGIC:
         raise Bad("it does not end like a table")
     at = varint(footer, varint(footer, 0)[1])[1]
     index = block(data, _handle(footer, at)[0])
