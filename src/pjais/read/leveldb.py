@@ -135,7 +135,11 @@ class LevelDB:
         if live is None:
             return [there[key] for key in sorted(there)]
         tables = [name for (is_log, _), name in sorted(there.items()) if not is_log]
-        if not live.log and any(bytes((self._files.get(name) or b"")[-8:]) == leveldb_table.MAGIC for name in tables):
+        if (
+            not live.log
+            and not live.tables
+            and any(bytes((self._files.get(name) or b"")[-8:]) == leveldb_table.MAGIC for name in tables)
+        ):
             self._damaged(tables[0], b"", 0, 0, "the MANIFEST is that of a new database; all tables and logs are read")
             return [there[key] for key in sorted(there)]
         if live.log and (True, live.log) not in there:
