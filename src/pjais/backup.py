@@ -187,13 +187,13 @@ def _consistent_copy(folder: Path, copied: Sequence[CopiedFile], destination: Pa
             side = main.with_name(main.name + suffix)
             if side.exists():
                 files.copy_hashed(side, Path(f"{scratch}{suffix}"))
-        sqlite.copy_database(scratch, destination)
+        lost = sqlite.copy_database(scratch, destination)
     finally:
         for suffix in ("", *sqlite.SIDE_FILES):
             files.remove(Path(f"{scratch}{suffix}"))
     files.sync_file(destination)
     with closing(sqlite.open_frozen(destination)) as connection:
-        return tuple(sqlite.problems(connection))
+        return (*([lost] if lost else []), *sqlite.problems(connection))
 
 
 def write_manifest(folder: Path, snapshots: Sequence[Snapshot], at_ms: int, **more: Any) -> None:

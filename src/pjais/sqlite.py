@@ -102,15 +102,44 @@ def needs_recovery(path: Path) -> bool:
     )
 
 
-def copy_database(source: Path, destination: Path) -> None:
+def copy_database(source: Path, destination: Path) -> str | None:
     """A consistent copy by SQLite's backup API, as one plain file without side files.
 
     `source` is opened for writing, since recovering a WAL or a journal writes: it must be a copy of ours.
+    Returns a line where the WAL holds commits that SQLite cannot reach, since a frame before them is damaged.
     """
+    last_commit = _last_commit(Path(f"{source}-wal"))
     os.close(os.open(destination, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with closing(apsw.Connection(str(source))) as origin, closing(apsw.Connection(str(destination))) as copy:
+        reached = fetch(origin, "PRAGMA wal_checkpoint(PASSIVE)")[0][1] if last_commit else 0
         copy_into(origin, copy)
         copy.execute("PRAGMA journal_mode = DELETE")
+    if last_commit > max(int(reached or 0), 0):
+        return f"{LOST_COMMITS}: {last_commit} frames are there, {reached} can be reached"
+    return None
+
+
+LOST_COMMITS = "the WAL holds commits behind a damaged frame"
+
+
+def _last_commit(wal: Path) -> int:
+    """The number of the last frame that ends a commit of the WAL's present generation; 0 if there is none.
+
+    SQLite file format, §4.1: a 32-byte header with page size and salts; frames of 24 bytes and a page, whose
+    second word is not 0 at a commit, and whose salts are those of the header while they count.
+    """
+    if not wal.is_file() or wal.stat().st_size < 32:
+        return 0
+    last = number = 0
+    with wal.open("rb") as file:
+        header = file.read(32)
+        size = int.from_bytes(header[8:12], "big")
+        while len(frame := file.read(24)) == 24 and 512 <= size <= 65536:
+            number += 1
+            if frame[8:16] == header[16:24] and frame[4:8] != bytes(4):
+                last = number
+            file.seek(size, os.SEEK_CUR)
+    return last
 
 
 def copy_into(origin: Connection, copy: Connection) -> None:

@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
 from pjais.cli import run as run_inside
 
 WHEN = "2024-01-01T00:00:00.000Z"
@@ -31,11 +29,6 @@ INSERT INTO personas VALUES ('p1', 'Ada', 1, 1700000000000, 1700000000000);
 INSERT INTO memoryEntities VALUES ('m1', 'p1', 'text', '"healthy"', '[]');
 """
 """A small sound database in LiveStore's shape."""
-
-
-def bug(what: str) -> pytest.MarkDecorator:
-    """Marks a test that shows a bug: it must fail until the bug is gone, and then lose this mark."""
-    return pytest.mark.xfail(strict=True, reason=f"BUG: {what}")
 
 
 class Result(NamedTuple):

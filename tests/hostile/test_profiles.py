@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import Box, Result, bug
+from box import Box, Result
 from leveldb_forge import BLINK, V8, compact, fragments, masked_crc, put, row_key, v8, varint, wire
 from mutations import ITEMS, Verdict, account, copied, judge, primary, sha256_tree
 
@@ -253,7 +253,6 @@ def test_a_missing_blob(profile: Make, number: str, at: str) -> None:
     one.survives(16, "pjais-rxdb/memoryEntities", "000003.log", at)
 
 
-@bug("a row that cannot be read is told by file and offset only, though its key is known")
 def test_a_row_that_cannot_be_read_is_told_by_its_key(profile: Make) -> None:
     """IndexedDB's key is the document's id."""
     one = profile("v17-killed")
@@ -401,7 +400,6 @@ def test_sqlite_with_a_damaged_page(profile: Make) -> None:
     assert one.box.migrate(process=True).code != "done"
 
 
-@bug("SQLite backend: a bit in the WAL drops every later commit; frames of the same salt behind it are not told")
 def test_sqlite_with_a_damaged_wal(profile: Make) -> None:
     """The checksum of a frame fails in the middle, so what follows is lost and that can be told."""
     one = profile("v17-sqlite-killed")

@@ -23,7 +23,10 @@ _FIRST = ("personas", "memoryEntities", "memory_entities", "memories", "conversa
 def read(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
     """The rows of a SQLite snapshot, personas first, so that references mostly point backwards."""
     own = snapshot.dialect == "pjais"
-    if snapshot.unsound:
+    lost = [line for line in snapshot.unsound if line.startswith(sqlite.LOST_COMMITS)]
+    for line in lost:
+        yield Unreadable("$file", f"{snapshot.name}-wal", b"", line)
+    if len(snapshot.unsound) > len(lost):
         for piece in sqlite_pages.salvage(snapshot.path):
             if own and piece.collection in SYSTEM_NAMES:
                 continue

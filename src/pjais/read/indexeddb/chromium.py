@@ -130,7 +130,7 @@ class ChromiumLevelDB:
             _, at = varint(raw, 0)
             value = decode_chromium(unwrapped(raw[at:], blobs)).value
         except (Bad, CloneError) as error:
-            return BadRow(place, raw, str(error))
+            return BadRow(f"{place}{_named(key)}", raw, str(error))
         return Row(key[prefix(key).end :], value, place, blobs)
 
     def _externals(self, database: int, key: bytes) -> tuple[Blob | None, ...]:
@@ -159,3 +159,12 @@ class ChromiumLevelDB:
         raw, place = self._live.get(key) or (b"", "? byte 0")
         name, _, at = place.partition(" byte ")
         self._own.append(Damage(name, int(at.split()[0]), key + raw, reason))
+
+
+def _named(key: bytes) -> str:
+    """The key of a record for people, where it is a text."""
+    tail = key[prefix(key).end :]
+    try:
+        return f", key {counted_text(tail, 1)[0]}" if tail[:1] == b"\x01" else ""
+    except (Bad, UnicodeError):
+        return ""

@@ -93,12 +93,12 @@ def _whole(path: Path, scratch: Path, unsound: list[Unreadable]) -> Path:
             files.copy_hashed(side, copy.with_name(copy.name + suffix))
     whole = scratch / path.name
     try:
-        sqlite.copy_database(copy, whole)
+        lost = sqlite.copy_database(copy, whole)
         with closing(sqlite.open_frozen(whole)) as db:
-            problems = sqlite.problems(db)
+            problems = [*([lost] if lost else []), *sqlite.problems(db)]
     except sqlite.Error as error:
         whole, problems = path, [str(error)]
-    unsound += [Unreadable("$file", path.name, b"", f"SQLite's integrity check: {line}") for line in problems[:1]]
+    unsound += [Unreadable("$file", path.name, b"", f"SQLite: {line}") for line in problems[:1]]
     return whole
 
 
