@@ -134,7 +134,7 @@ def test_quarantine_replay_after_the_persona_was_added(box: Box) -> None:
     assert box.verify().exit_code == 0
 
 
-# --- bugs ---------------------------------------------------------------------------------------------------
+# --- found by trying to break it
 
 
 def test_a_users_own_memory_is_not_deleted(box: Box) -> None:

@@ -189,7 +189,7 @@ def test_json_without_data(box: Box, content: str) -> None:
     assert "data.json" in " ".join(done.body["where"])
 
 
-# --- bugs ---------------------------------------------------------------------------------------------------
+# --- found by trying to break it
 
 
 def test_a_member_called_docs_hides_nothing(box: Box) -> None:

@@ -184,7 +184,7 @@ def test_no_space(box: Box, tmp_path: Path) -> None:
     assert {path.name for path in box.folder.iterdir()} <= {"data.json", ".pjais.lock"}
 
 
-# --- bugs ---------------------------------------------------------------------------------------------------
+# --- found by trying to break it
 
 
 @pytest.mark.parametrize("name", ["personas/x.json", "livestore.db"])

@@ -174,7 +174,7 @@ def test_rows_without_a_usable_id(box: Box) -> None:
     assert saved.total["superseded"] == 2
 
 
-# --- bugs ---------------------------------------------------------------------------------------------------
+# --- found by trying to break it
 
 
 def test_a_virtual_table_is_not_passed_over_in_silence(box: Box) -> None:

@@ -148,7 +148,7 @@ def test_commands_on_a_damaged_store(box: Box, command: str) -> None:
     assert result.exit_code not in (0, 70)
 
 
-# --- bugs ---------------------------------------------------------------------------------------------------
+# --- found by trying to break it
 
 
 def test_rollback_keeps_what_was_written_later(box: Box) -> None:
