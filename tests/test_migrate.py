@@ -239,3 +239,17 @@ def test_what_is_readable_of_a_damaged_database_is_saved(tmp_path: Path) -> None
     assert report.total.migrated > 350
     ((raw,),) = rows(tmp_path / "pjais.sqlite", "SELECT raw FROM migration_quarantine LIMIT 1")
     assert raw == b"\xff" * 4096
+
+
+def test_a_source_that_its_app_writes_to_meanwhile_is_told(tmp_path: Path) -> None:
+    """What came after the snapshot is not in the store yet, and the verdict says so; the next run brings it."""
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
+
+    def write_meanwhile(phase: str, done: int, total: int | None) -> None:
+        if phase == "verify":
+            write_json(tmp_path, personas=[persona()], memories=[memory("m1"), memory("m2")])
+
+    report = pjais.migrate(tmp_path, progress=write_meanwhile)
+    assert "written to meanwhile" in report.message
+    assert report.next_command == "pjais migrate"
+    assert migrated(tmp_path).total.migrated == 3

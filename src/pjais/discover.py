@@ -20,8 +20,6 @@ from pjais.errors import SourceDamaged
 from pjais.model import SourceRef
 from pjais.schema.tables import APPLICATION_ID
 
-SQLITE_KINDS = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "pjais"})
-
 _SKIPPED = frozenset(
     {paths.BACKUPS, paths.LOGS, "node_modules", "personas", "memory", "plugins", "IndexedDB", "File System", "Cache",
      "Code Cache", "GPUCache", "Service Worker", "blob_storage", "Crashpad", "Local Storage", "Session Storage"}

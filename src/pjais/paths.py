@@ -15,7 +15,6 @@ NAMES = ("PJai's", "PJais", "pjais")
 TARGET_NAME = "pjais.sqlite"
 BACKUPS = "backups"
 LOGS = "logs"
-MARKER = ".migration-completed"
 
 
 def data_roots(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:

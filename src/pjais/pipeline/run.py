@@ -183,6 +183,7 @@ class _Run:
         self.sources: tuple[dict[str, Any], ...] = ()
         self.total = Counts()
         self.passed: tuple[Passed, ...] = ()
+        self.changed: list[str] = []
         self.proof: Proof | None = None
         self.new = self._new_file()
 
@@ -204,7 +205,11 @@ class _Run:
             self._undo(error)
         quarantined = self.total.quarantined
         code = "quarantined" if quarantined else "done" if self.total.read else "empty"
-        final = self._report(code, 1 if quarantined else 0, _verdict(code, self.total))
+        message, following = _verdict(code, self.total), "pjais verify"
+        if self.changed:
+            message += "; a source was written to meanwhile, and what is new there is not in the store yet"
+            following = "pjais migrate"
+        final = self._report(code, 1 if quarantined else 0, message, following)
         self._write_report(final)
         journal.record(self.folder, "done", code=code, counts=self.total.as_dict())
         self._log(f"{code}: {final.message}")
@@ -348,17 +353,18 @@ class _Run:
     def _sources_untouched(self) -> tuple[str, bool, str]:
         """Promise 1, looked at: the sources' bytes against the hashes that were taken of the copies.
 
-        A source that its own app changed meanwhile is no fault of the run; the line says so.
+        We never write there, so a difference is the app's doing: no fault of the run, but what came after the
+        snapshot is not in the store yet.  The verdict says so, and the next command is to migrate again.
         """
-        changed = [
+        self.changed = [
             one["path"]
             for source in self.sources
             for one in source["files"]
             if not one["path"].endswith("-shm")
             and not (Path(one["path"]).exists() and files.sha256(Path(one["path"])) == one["sha256"])
         ]
-        if changed:
-            return ("sources unchanged", True, f"changed by their app meanwhile, run again: {', '.join(changed)}")
+        if self.changed:
+            return ("sources", True, f"written to by their app since the snapshot: {', '.join(self.changed)}")
         return ("sources unchanged", True, "their bytes hash the same before and after")
 
     def _undo(self, error: BaseException) -> NoReturn:
