@@ -88,7 +88,7 @@ def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Pa
     """What a reader opens: the copied file, or the folder that a source of several files became."""
     if dialect == "pjais-files":
         return folder
-    if dialect.startswith("rxdb-profile"):
+    if dialect.startswith(("rxdb-profile", "livestore")) and dialect != "livestore-db":
         return (folder / copied[0].stored).parent
     return folder / copied[0].stored
 

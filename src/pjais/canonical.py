@@ -56,6 +56,14 @@ def dumps(value: Any, *, sort: bool = False) -> str:
     return text
 
 
+def dumps_plain(value: Any) -> str:
+    """The JSON text of a value that some other program's JSON was read to: no tags are written or escaped."""
+    text = _plain(value)
+    if not text.isascii():
+        text = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text
+
+
 def loads(text: str) -> Any:
     """The value of a canonical JSON text; the inverse of `dumps`.  Raises ValueError for broken JSON."""
     value = _loads(text)

@@ -199,6 +199,19 @@ class Unreadable(NamedTuple):
     reason: str
 
 
+class Remark(NamedTuple):
+    """Something a reader saw that concerns no single document; it becomes a finding."""
+
+    rule: str
+    collection: str
+    place: str
+    message: str
+
+
+Piece = Document | Unreadable | Remark
+"""What readers yield."""
+
+
 class Finding(NamedTuple):
     """Something validation saw.  Carries no content of a memory, only where and what.
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from pjais import backup, canonical, discover
 from pjais.errors import PjaisError
-from pjais.model import RXDB_FIELDS, Document, Unreadable
+from pjais.model import Document, Piece, RXDB_FIELDS, Unreadable
 from pjais.read import read
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
@@ -141,7 +141,7 @@ def judge(item: str, work: Path, seed: int, harm: Callable[[Path, int], tuple[st
     folder = copied(item, work / "profile")
     what, harmed = harm(folder, seed)
     where = f"{item} seed {seed}: {what} in {harmed.relative_to(folder)}"
-    pieces: list[Document | Unreadable] = []
+    pieces: list[Piece] = []
     refused, faults, begin = "", [], time.monotonic()
     try:
         with limited(4 * LIMIT):
@@ -178,7 +178,7 @@ def _digest_holds(piece: Document) -> bool:
     return len(digest) != 64 or len(data) != piece.value["length"] or isinstance(data, bytes)
 
 
-def _live(item: str, pieces: list[Document | Unreadable]) -> Iterator[tuple[str, str, Any]]:
+def _live(item: str, pieces: list[Piece]) -> Iterator[tuple[str, str, Any]]:
     for piece in pieces:
         database, _, name = piece.collection.partition("/")
         if isinstance(piece, Document) and database == account(item)["database"] and piece.value.get("_deleted") in (
@@ -188,7 +188,7 @@ def _live(item: str, pieces: list[Document | Unreadable]) -> Iterator[tuple[str,
             yield name, str(piece.native_id), json.loads(canonical.dumps(shown))
 
 
-def absent(item: str, pieces: list[Document | Unreadable]) -> list[str]:
+def absent(item: str, pieces: list[Piece]) -> list[str]:
     """The live documents that did not come back."""
     there = {(name, key) for name, key, _ in _live(item, pieces)}
     return [
@@ -199,7 +199,7 @@ def absent(item: str, pieces: list[Document | Unreadable]) -> list[str]:
     ]
 
 
-def wrong(item: str, pieces: list[Document | Unreadable]) -> Iterator[str]:
+def wrong(item: str, pieces: list[Piece]) -> Iterator[str]:
     """Documents that came back as live but are not live in RxDB's account, or not so."""
     collections = account(item)["collections"]
     for name, key, value in _live(item, pieces):

@@ -13,7 +13,7 @@ import pytest
 import pjais
 from pjais import backup, canonical, discover
 from pjais.errors import PasswordNeeded
-from pjais.model import RXDB_FIELDS, Document, Unreadable
+from pjais.model import Document, Piece, RXDB_FIELDS, Unreadable
 from pjais.pipeline import transfer
 from pjais.pipeline.place import place
 from pjais.read import read
@@ -30,7 +30,7 @@ def expected(item: str) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def pieces(item: str, folder: Path, password: str | None) -> list[Document | Unreadable]:
+def pieces(item: str, folder: Path, password: str | None) -> list[Piece]:
     """All that the reader finds in a profile, read from a backup of it."""
     found = discover.discover([GOLDEN / item], named=True)
     assert {source.kind for source in found.sources} == {"rxdb-profile"}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pjais import canonical
@@ -34,11 +34,10 @@ def _collections(style: camel.Style) -> dict[str, Mapping]:
 _json = _collections(camel.JSON)
 _rxdb = _collections(camel.RXDB)
 
+_livestore = {**_collections(camel.ROWS), "memoryEntities": camel.memories(camel.ROWS_JSON_CONTENT)}
+
 MAPPINGS: dict[str, dict[str, Mapping]] = {
-    "livestore-db": {
-        **_collections(camel.ROWS),
-        "memoryEntities": camel.memories(camel.ROWS_JSON_CONTENT),
-    },
+    "livestore-db": _livestore,
     "json": _json,
     "pjais-files": _json,
     "rxdb-export": _collections(camel.EXPORT),
@@ -57,12 +56,19 @@ MAPPINGS: dict[str, dict[str, Mapping]] = {
         "memory_relationships": drizzle.RELATIONSHIPS,
         "plugins": drizzle.PLUGINS,
     },
+    "livestore": {**_livestore, **own.LIVE_ROWS},
+    "livestore-opfs": {**_livestore, **own.LIVE_ROWS},
     "pjais": own.ROWS,
     "pjais-export": {**own.EXPORTS, "memories": own.EXPORTS["memory_entities"]},
 }
 """The mapping of each collection of each kind; a collection that is not here is carried whole."""
 
-OWN_OTHERS = {"pjais": "other_records", "pjais-export": "others"}
+OWN_OTHERS = {
+    "pjais": "other_records",
+    "pjais-export": "others",
+    "livestore": own.LIVE_OTHERS,
+    "livestore-opfs": own.LIVE_OTHERS,
+}
 """Where our own files keep the documents of unknown collections."""
 
 REMOVED = "removed"
@@ -74,6 +80,16 @@ _IN_A_DATABASE = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile
 _KEY_TWICE: Problem = (
     "repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept",
 )  # fmt: skip
+_NOTES: dict[str, Problem] = {
+    "invalid-utf8": ("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"),
+    "state-behind": ("note", "state-behind", None, "taken from the log: the state has not seen its last events"),
+    "state-lossy": ("note", "state-lossy", None, "the state has lost a part of this text; taken from the log"),
+    "state-dates": ("note", "state-dates", None, "the log carries no time for this row; taken from the state"),
+    "state-differs": ("note", "state-differs", None, "state and log differ; the state counts, as the app showed it"),
+    "log-only": ("note", "log-only", None, "only the log has this row; taken from there"),
+    "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, carried whole"),
+}
+"""What a reader notes of a document, as a problem; a note may name a field: `rule:field`."""
 _WRAPPER = frozenset({"$value", "$text"})
 
 
@@ -104,16 +120,23 @@ def normalise(kind: str, document: Document, source: str) -> Draft:
     problems = list(draft.problems)
     if document.text is not None:
         problems.append(_KEY_TWICE)
-    if "invalid-utf8" in document.notes:
-        problems.append(("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"))
-    return draft._replace(problems=tuple(problems))
+    return draft._replace(problems=(*problems, *_noted(document)))
+
+
+def _noted(document: Document) -> Iterator[Problem]:
+    for note in document.notes:
+        rule, _, field = note.partition(":")
+        level, name, _, message = _NOTES[rule]
+        yield level, name, field or None, message
 
 
 def rebuild(kind: str, collection: str, record: Record) -> Any:
     """The document that a record was made of; the inverse of `normalise`."""
     if isinstance(record, Other):
         if OWN_OTHERS.get(kind) == collection:
-            document: Any = canonical.dumps(record.document) if kind == "pjais" else record.document
+            document: Any = record.document if kind == "pjais-export" else canonical.dumps(record.document)
+            if collection == own.LIVE_OTHERS:
+                return own.live_other(record)
             return {"collection": record.collection, "id": record.id, "document": document}
         document = record.document
         return document["$value"] if "$value" in document and document.keys() <= _WRAPPER else document
@@ -127,8 +150,8 @@ def changed(kind: str, document: Document, record: Record, updates: dict[str, An
     return record if mapping is None else mapping.changed(record, document.value, updates)
 
 
-def with_ids(kind: str, document: Document, record: Record, change: Callable[[str], str]) -> Record:
-    """The record under other ids (`--ids new`), its own and those it refers to."""
+def with_ids(kind: str, document: Document, record: Record, change: Callable[[str, tuple[str, ...]], str]) -> Record:
+    """The record under other ids, its own and those it refers to; `change` is told what tables an id may be of."""
     mapping = mapping_of(kind, document.collection)
     if mapping is None or not isinstance(document.value, dict) or isinstance(record, Other):
         return record
@@ -145,7 +168,7 @@ def expanded(kind: str, document: Document, record: Record) -> Record:
 
 
 def _other(document: Document, source: str) -> Draft:
-    problems = () if document.text is None else (_KEY_TWICE,)
+    problems = (*(() if document.text is None else (_KEY_TWICE,)), *_noted(document))
     removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
     return Draft(_carried(document, source), problems, removed)
 
@@ -172,7 +195,8 @@ def _own_other(value: Any) -> Draft:
             document = canonical.loads(document)
         except (ValueError, RecursionError):
             document = None
-    if not isinstance(document, dict) or not isinstance(value.get("id"), str):
+    name = value.get("id", value.get("recordId")) if isinstance(value, dict) else None
+    if not isinstance(document, dict) or not isinstance(name, str):
         problem = ("error", "not-an-object", "document", "not a carried document")
         return Draft(Other("", "", {}), (problem,))
-    return Draft(Other(str(value.get("collection")), value["id"], document), ())
+    return Draft(Other(str(value.get("collection")), name, document), (), removed=value.get("_deleted") is True)

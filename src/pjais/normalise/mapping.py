@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from pjais import instants
 from pjais.model import Draft, Record
 from pjais.normalise.rules import Changed, Refused, RequiredText, Rule
+from pjais.schema.tables import BY_RECORD
 
 Problem = tuple[str, str, str | None, str]
 Document = dict[str, Any]
@@ -73,7 +74,6 @@ class _Plan(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-_IDS = ("id", "persona_id", "from_id", "to_id")
 _MILLISECONDS = re.compile(r"\s*-?\d{1,16}\s*", re.ASCII)
 _NEVER = object()
 _PLAN_LIMIT = 4096
@@ -182,11 +182,16 @@ class Mapping:
                 document[key[1:]] = value
         return document
 
-    def with_ids(self, record: Record, document: Document, change: Callable[[str], str]) -> Record:
+    def with_ids(self, record: Record, document: Document, change: Callable[[str, tuple[str, ...]], str]) -> Record:
         """The record under other ids, its own and those it refers to; the raw ones are kept as originals."""
-        ids = {name: getattr(record, name) for name in _IDS if name in record._fields}
-        updates = {name: change(old) for name, old in ids.items() if old is not None}
-        return self.changed(record, document, {name: new for name, new in updates.items() if new != ids[name]})
+        table = BY_RECORD[type(record)]
+        updates = {}
+        for name, tables in (("id", (table.name,)), *table.references):
+            old = getattr(record, name)
+            new = old if old is None else change(old, tables)
+            if new != old:
+                updates[name] = new
+        return self.changed(record, document, updates)
 
     def changed(self, record: Record, document: Document, updates: Document) -> Record:
         """The record with other values for some attributes; what the document had is kept as original."""

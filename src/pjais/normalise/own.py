@@ -1,7 +1,8 @@
-"""Our own files: rows of `pjais.sqlite` and documents of our export.
+"""Our own files: rows of `pjais.sqlite`, rows of our LiveStore schema, and documents of our export.
 
 Their `extra` already is the record's.  Rows have the columns of `schema.tables`; exports have the same names
-in camelCase, with JSON values in place of JSON text.
+in camelCase, with JSON values in place of JSON text; LiveStore's rows have them in camelCase too, with JSON
+as text and instants in milliseconds.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pjais import canonical
-from pjais.model import Draft, Memory, Record
+from pjais.model import Draft, Memory, Other, Record
 from pjais.normalise.mapping import Document, Field, Instant, Mapping
 from pjais.normalise.rules import (
     NO_JSON,
@@ -28,6 +29,7 @@ from pjais.normalise.rules import (
     Truth,
     Vector,
 )  # fmt: skip
+from pjais.schema import livestore, rows
 from pjais.schema.tables import OTHERS, TABLES, Column, Table
 
 
@@ -155,3 +157,36 @@ ROWS = {table.name: _mapping(table, rows=True) for table in TABLES if table is n
 
 EXPORTS = {table.name: _mapping(table, rows=False) for table in TABLES if table is not OTHERS}
 """The mappings of our export, by table name."""
+
+
+def _live_rule(name: str, column: Column) -> Rule:
+    if name == "content":
+        return Content(json_text=True)
+    return _rule(column, json_text=True)
+
+
+def _live_mapping(table: Table) -> Mapping:
+    fields = tuple(
+        Field(column.name, (_camel(column.name),), _live_rule(column.name, column))
+        for column in table.columns
+        if column.form != "content_format"
+    )
+    return Mapping(table.record, fields, own=True, dates="ms")
+
+
+LIVE_ROWS = {
+    livestore.OWN + livestore.BY_RECORD[table.record].name: _live_mapping(table)
+    for table in TABLES
+    if table is not OTHERS
+}
+"""The mappings of the rows of our LiveStore schema, by collection."""
+
+LIVE_OTHERS = livestore.OWN + livestore.OTHERS.name
+"""The table of our LiveStore schema for documents of unknown collections."""
+
+
+def live_other(record: Other) -> Document:
+    """The row of our LiveStore schema for a document of an unknown collection."""
+    document = canonical.dumps(record.document)
+    key = rows.record_key(record)
+    return {"key": key, "collection": record.collection, "recordId": record.id, "document": document}

@@ -6,21 +6,18 @@
 from __future__ import annotations
 
 import gc
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pjais import instants, normalise, validate
 from pjais.compare import Expected
-from pjais.model import Document, Finding, Memory, Record, Snapshot, Unreadable
+from pjais.model import Document, Finding, Memory, Piece, Record, Remark, Snapshot, Unreadable
 from pjais.pipeline.findings import Findings
+from pjais.pipeline.ids import Ids
 from pjais.read import read
 from pjais.write.account import Origin, Refusal, account_key, kept
 from pjais.write.sqlite import Builder
-
-NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
-"""The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
 
 Progress = Callable[[str, int, int | None], None]
 Watch = Callable[[Snapshot, Record], None]
@@ -29,26 +26,10 @@ Watch = Callable[[Snapshot, Record], None]
 class Reading(NamedTuple):
     """One piece of a snapshot and what it came to; `record` is None where it cannot go in."""
 
-    piece: Document | Unreadable
+    piece: Piece
     record: Record | None
     problems: tuple[validate.Problem, ...]
     removed: bool
-
-
-class Ids:
-    """New ids for old ones: made once, the same ever after, kept in the target (`--ids new`)."""
-
-    def __init__(self, known: dict[str, str]) -> None:
-        self.map = known
-        self._kind = ""
-
-    def of_kind(self, kind: str) -> Callable[[str], str]:
-        """The function that gives the new id of an old one met in a source of this kind."""
-        self._kind = kind
-        return self._new
-
-    def _new(self, old: str) -> str:
-        return self.map.get(old) or self.map.setdefault(old, str(uuid.uuid5(NAMESPACE, f"{self._kind}:{old}")))
 
 
 def origin_of(snapshot: Snapshot) -> Origin:
@@ -59,7 +40,7 @@ def origin_of(snapshot: Snapshot) -> Origin:
 class Choices(NamedTuple):
     """What the owner chose for a run, as far as it changes records; kept in the run's row for verification."""
 
-    ids: Ids | None = None
+    ids: Ids = Ids()
     expand_cold: bool = False
     password: str | None = None
 
@@ -67,8 +48,11 @@ class Choices(NamedTuple):
 def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
     """All pieces of a snapshot, in reading order, normalised and checked."""
     returned: dict[str, str] = {}
-    change = choices.ids.of_kind(snapshot.kind) if choices.ids else None
+    change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
     for piece in read(snapshot, choices.password):
+        if isinstance(piece, Remark):
+            yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
+            continue
         if isinstance(piece, Unreadable):
             problem = ("error", "unreadable", None, piece.reason)
             yield Reading(piece, None, (problem,), False)
@@ -110,6 +94,8 @@ def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, s
 def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
     """What each document of a snapshot must have become."""
     for piece, record, _, _ in readings(snapshot, choices):
+        if isinstance(piece, Remark):
+            continue
         native_id = piece.native_id if isinstance(piece, Document) else None
         refused = kept(piece) if record is None else None
         yield Expected(*account_key(piece.collection, native_id, piece.place), record, refused)
@@ -127,10 +113,11 @@ def assemble(
 
     `watch` is shown every live record on its way in.
     """
+    snapshots = tuple(snapshots)
+    choices.ids.learn(snapshots)
     with _without_collector():
         _read_and_write(builder, snapshots, findings, choices, progress, watch)
-    if choices.ids is not None:
-        builder.store_ids(choices.ids.map)
+    builder.store_ids(choices.ids.map)
     for refusal in _settled(builder, choices):
         findings.add(
             Finding("error", refusal.rule, refusal.source, refusal.collection, refusal.native_id, refusal.place,
@@ -187,7 +174,7 @@ def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
                 continue
             draft = normalise.normalise(heir.dialect, heir.document, heir.source)
             record = draft.record
-            if choices.ids is not None:
+            if choices.ids.active:
                 record = normalise.with_ids(heir.dialect, heir.document, record, choices.ids.of_kind(heir.dialect))
             if validate.valid(validate.check(draft)):
                 builder.reinstate(heir, record)
@@ -208,6 +195,8 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
             builder.remove(str(named.get("collection")), str(named.get("id")), at)
         if repaired:
             findings.repaired[snapshot.name] += 1
+        return
+    if isinstance(piece, Remark):
         return
     if isinstance(piece, Unreadable):
         findings.unreadable += 1

@@ -20,7 +20,7 @@ from pjais import canonical, files, journal, sqlite
 from pjais.errors import BackupFailed
 from pjais.model import Memory, Persona, Record
 from pjais.pipeline import transfer
-from pjais.pipeline.assemble import NAMESPACE
+from pjais.pipeline.ids import NAMESPACE
 from pjais.pipeline.place import Place
 from pjais.schema import rows
 from pjais.schema.tables import MEMORIES, PERSONAS, Table

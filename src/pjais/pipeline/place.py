@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pjais import canonical, discover, paths
+from pjais.discover.found import Found
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import SourceRef
 
@@ -40,7 +41,7 @@ class Place:
         inside = ref.path.is_relative_to(self.data_dir)
         return replace(ref, root=self.data_dir if inside else Path(ref.path.anchor))
 
-    def find(self) -> discover.Found:
+    def find(self) -> Found:
         """The sources: those named, else those of the data folder, else those of the usual places.
 
         Raises UsageError for a named source that does not exist, NoSourceFound for one that is nothing we know.
@@ -53,7 +54,7 @@ class Place:
             unknown = [f"{one.path}: {one.reason}" for one in found.passed if one.path in self.sources]
             if unknown:
                 raise NoSourceFound("a file that was named is no source that pjais knows", where=unknown)
-            return discover.Found(tuple(self._rooted(ref) for ref in found.sources), found.passed)
+            return Found(tuple(self._rooted(ref) for ref in found.sources), found.passed)
         places = (self.data_dir,) if self.named else (self.data_dir, *paths.search_places())
         return discover.discover(_distinct(places), target=self.target)
 

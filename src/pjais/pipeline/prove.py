@@ -10,7 +10,8 @@ from pathlib import Path
 from pjais import backup, compare, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
-from pjais.pipeline.assemble import Choices, Ids, expected
+from pjais.pipeline.assemble import Choices, expected
+from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 
 Progress = Callable[[str, int, int | None], None]
@@ -68,7 +69,7 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
             progress("compare documents", documents, None)
             known = sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
             cold = bool(json.loads(options or "{}").get("expand_cold"))
-            choices = Choices(Ids(known) if ids == "new" else None, cold, password)
+            choices = Choices(Ids(known, new=ids == "new"), cold, password)
             count, found, check = _one_run(db, place.backups / run_id, run_id, choices, rows)
             documents += count
             differences += found

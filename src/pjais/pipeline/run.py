@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pjais import backup, compare, files, instants, journal, logbook, normalise, report, sqlite, switch
-from pjais.discover import Found, Passed
+from pjais.discover.found import Found, Passed
 from pjais.errors import (
     BackupFailed,
     MigrationFailed,
@@ -33,8 +33,9 @@ from pjais.errors import (
 )
 from pjais.model import Counts, Finding, Plan, Proof, Record, Report, Snapshot, SourceRef
 from pjais.pipeline import guide_export, problems, recover, state
-from pjais.pipeline.assemble import Choices, Ids, assemble, origin_of
+from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
+from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place, source_bytes
 from pjais.version import __version__
 from pjais.write.sqlite import Builder
@@ -151,7 +152,7 @@ def _space(place: Place, refs: tuple[SourceRef, ...]) -> tuple[int, int]:
 
 
 def _choices(builder: Builder, options: Options) -> Choices:
-    return Choices(Ids(builder.known_ids()) if options.ids == "new" else None, options.expand_cold, options.password)
+    return Choices(Ids(builder.known_ids(), new=options.ids == "new"), options.expand_cold, options.password)
 
 
 def _counts(builder: Builder, snapshots: tuple[Snapshot, ...], findings: Findings) -> tuple[Counts, ...]:

@@ -15,10 +15,11 @@ from typing import Any
 
 from pjais import backup, canonical, files, journal, normalise, sqlite, switch
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
-from pjais.model import RXDB_FIELDS, Document, Other, Record, Snapshot, Unreadable
+from pjais.model import RXDB_FIELDS, Document, Other, Record, Remark, Snapshot, Unreadable
 from pjais.normalise import REMOVED
 from pjais.pipeline.assemble import Choices, assemble
 from pjais.pipeline.findings import Findings
+from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 from pjais.read import read
 from pjais.schema import rows
@@ -117,7 +118,7 @@ def opened(place: Place, store: Path | None, password: str | None) -> Iterator[s
         findings = Findings()
         builder = Builder(folder / "store.sqlite", "export", normalise.rebuild)
         with closing(builder):
-            assemble(builder, snapshots, findings, Choices(password=password), lambda *_: None)
+            assemble(builder, snapshots, findings, Choices(Ids(), password=password), lambda *_: None)
             if findings.levels["error"]:
                 where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
                          for one in findings.first_errors[:20]]  # fmt: skip
@@ -184,7 +185,7 @@ def _lines(snapshot: Snapshot, password: str | None) -> Iterator[tuple[str, str,
                 "a piece of the source cannot be read, so its documents cannot be given as whole",
                 where=[f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"],
             )
-        if not _is_removed(piece):
+        if not isinstance(piece, Remark) and not _is_removed(piece):
             database, collection, value = canonical.mend(snapshot.name), canonical.mend(piece.collection), piece.value
             if snapshot.kind == "rxdb-profile":
                 database, _, collection = collection.partition("/")

@@ -15,7 +15,7 @@ from pjais import canonical, files, instants, journal, normalise, sqlite, switch
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Document, Record
 from pjais.pipeline import problems
-from pjais.pipeline.assemble import Ids
+from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 from pjais.schema import rows
 from pjais.schema.tables import MEMORIES
@@ -112,14 +112,13 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
             return done
 
 
-def _ids(db: sqlite.Connection) -> Ids | None:
-    """The id map of a store that was made with `--ids new`."""
-    if sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1") != "new":
-        return None
-    return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"))
+def _ids(db: sqlite.Connection) -> Ids:
+    """The ids of a store, as its runs made them."""
+    new = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1") == "new"
+    return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"), new=new)
 
 
-def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids | None) -> Replayed:
+def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids) -> Replayed:
     value = entry.document if mended is None else mended
     if value is None:
         return Replayed(entry.id, None, None, ["raw bytes; give the mended document"])
@@ -133,7 +132,7 @@ def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids | None
     if not validate.valid(problems):
         return Replayed(entry.id, None, None, [_line(problem) for problem in problems if problem[0] == "error"])
     record = draft.record
-    if ids is not None:
+    if ids.active:
         record = normalise.with_ids(dialect, piece, record, ids.of_kind(entry.source_kind))
         db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.map.items())
     reason = _obstacle(db, record)

@@ -1,18 +1,18 @@
 """From a snapshot to documents, lazily: one module for each way in which bytes lie on disk.
 
-Every reader is a function `(Snapshot) -> Iterator[Document | Unreadable]`.  It yields what is there exactly
-as stored, in an order that the same bytes always give, and never stops at a bad piece: that becomes an
-`Unreadable` with its place and raw bytes.
+Every reader is a function `(Snapshot) -> Iterator[Piece]`.  It yields what is there exactly as stored, in an
+order that the same bytes always give, and never stops at a bad piece: that becomes an `Unreadable` with its
+place and raw bytes.  What it sees of the source as a whole it yields as a `Remark`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pjais.model import Document, Snapshot, Unreadable
+from pjais.model import Piece, Snapshot
 from pjais.read import jsonfiles, tables
 
-Reader = Callable[[Snapshot], Iterator[Document | Unreadable]]
+Reader = Callable[[Snapshot], Iterator[Piece]]
 
 
 READERS: dict[str, Reader] = {
@@ -29,7 +29,7 @@ READERS: dict[str, Reader] = {
 """The reader of each dialect."""
 
 
-def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Document | Unreadable]:
+def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
     """All documents of a snapshot, in reading order.
 
     Raises PasswordNeeded for an encrypted source whose password is missing or wrong; `decrypt=False` gives it as it is.
@@ -40,4 +40,8 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
         from pjais.read import rxdb
 
         return rxdb.read(snapshot, password, decrypt=decrypt)
+    if snapshot.kind in ("livestore", "livestore-opfs"):
+        from pjais.read import livestore
+
+        return livestore.read(snapshot)
     return READERS[snapshot.dialect](snapshot)

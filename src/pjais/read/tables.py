@@ -17,6 +17,9 @@ from pjais.model import Document, Snapshot, Unreadable
 from pjais.read import sqlite_pages
 from pjais.schema.ddl import SYSTEM_NAMES, quoted
 
+SIDE_FILES = sqlite.SIDE_FILES
+"""What SQLite keeps beside a file and is no database itself."""
+
 _FIRST = ("personas", "memoryEntities", "memory_entities", "memories", "conversations")
 
 

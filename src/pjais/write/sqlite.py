@@ -329,7 +329,25 @@ class Builder:
 
     def _forget_before(self, arrival: _Arrival) -> None:
         for seq in arrival.before:
+            self._let_go(seq, arrival)
             self._account.forget(seq)
+
+    def _let_go(self, seq: int, arrival: _Arrival) -> None:
+        """The record as an earlier run knew it, where it now has another id: what refers to it follows."""
+        table = rows.table_of(arrival.record)
+        known = sqlite.first(
+            self._db,
+            "SELECT record_id FROM migration_records WHERE seq = ? AND outcome = 'migrated' AND record_type = ?",
+            (seq, table.name),
+        )
+        if known is None or known[0] == rows.record_key(arrival.record) or len(table.key) > 1:
+            return
+        for other in TABLES:
+            for column, targets in other.references:
+                if table.name in targets:
+                    sql = f"UPDATE {other.name} SET {column} = ? WHERE {column} = ?"
+                    self._db.execute(sql, (arrival.record.id, known[0]))
+        self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", known)
 
     def _document(self, dialect: str, collection: str, record: Record) -> str:
         try:

@@ -13,9 +13,11 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from pjais import files, paths, sqlite
+from pjais.discover.found import Found, Passed
+from pjais.discover.livestores import in_profile, is_store_file, stores
+from pjais.discover.profiles import profiles
 from pjais.errors import SourceDamaged
 from pjais.model import SourceRef
 from pjais.schema.tables import APPLICATION_ID
@@ -36,20 +38,6 @@ _HEAD = 1 << 16
 _TAIL = 1 << 12
 
 
-class Passed(NamedTuple):
-    """A file that looks like somebody's data but is not taken as a source, and why."""
-
-    path: Path
-    reason: str
-
-
-class Found(NamedTuple):
-    """What a search found."""
-
-    sources: tuple[SourceRef, ...]
-    passed: tuple[Passed, ...]
-
-
 def discover(places: Sequence[Path], *, target: Path | None = None, named: bool = False) -> Found:
     """All sources in the places: files are identified, folders searched.
 
@@ -61,11 +49,12 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
     for place in places:
         found: Iterable[SourceRef | Passed | None]
         if place.is_dir() and place.name.endswith(".indexeddb.leveldb"):
-            found = _profiles(place)
+            found = profiles(place)
         elif place.is_dir():
             found = _search(place, target)
         elif named and files.is_plain_file(place):
-            found = [_identify(place, place.parent, named=True)]
+            one = _identify(place, place.parent, named=True)
+            found = stores([place], place.parent) if _is_livestore(one) else [one]
         else:
             found = [Passed(place, "no such file or folder")] if named else []
         for one in found:
@@ -77,6 +66,7 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
 
 
 def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | None]:
+    live: list[Path] = []
     for path in sorted(_candidates(folder, _DEPTH)):
         if target is not None and files.same(path, target):
             continue
@@ -84,9 +74,19 @@ def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | 
             if _expected_kind(path, folder) or _JSON_NAME.fullmatch(path.name):
                 yield Passed(path, "a link that leaves the folder; name it to follow it")
             continue
-        yield _identify(path, folder, named=False)
+        found = _identify(path, folder, named=False)
+        if _is_livestore(found):
+            live.append(path)
+        else:
+            yield found
+    yield from stores(live, folder)
     yield from _record_files(folder)
-    yield from _profiles(folder)
+    yield from profiles(folder)
+    yield from in_profile(folder)
+
+
+def _is_livestore(found: SourceRef | Passed | None) -> bool:
+    return isinstance(found, SourceRef) and found.kind == "livestore"
 
 
 def _candidates(folder: Path, depth: int) -> Iterator[Path]:
@@ -105,7 +105,7 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _identify(path: Path, root: Path, *, named: bool) -> SourceRef | Passed | None:
-    expected = _expected_kind(path, root)
+    expected = "livestore" if is_store_file(path) else _expected_kind(path, root)
     if not files.is_plain_file(path):
         return Passed(path, "not a file that can be read" if path.exists() else "a link to nothing")
     looks_json = bool(_JSON_NAME.fullmatch(path.name)) or (named and path.suffix == ".json")
@@ -174,8 +174,6 @@ def _database(path: Path, root: Path, expected: str | None, named: bool) -> Sour
         return _sqlite_ref(expected or "livestore-db", path, root) if expected or named else None
     if kind == "pjais":
         return _sqlite_ref(kind, path, root, version) if named else None
-    if kind == "eventlog":
-        return Passed(path, "a LiveStore event log; its state file is read")
     if kind is None:
         if not (expected or named):
             return Passed(path, "SQLite, but no table that pjais knows") if path.suffix == ".db" else None
@@ -211,11 +209,13 @@ def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tupl
     personas = columns.get("personas", set())
     memories = columns.get("memory_entities", set())
     if "eventlog" in columns or "mutation_log" in columns:
-        return "eventlog", None
+        return "livestore", None
     if "personality_profile" in personas or "importance_score" in memories:
         return "pjais-drizzle", None
     if "personality_traits" in personas or (expected == "pjais-flat" and "persona_id" in memories):
         return "pjais-flat", None
+    if expected == "livestore" and "__livestore_schema" in columns:
+        return "livestore", None
     version = "a LiveStore state file" if "__livestore_schema" in columns else None
     known = columns.keys() & {"personas", "memoryEntities", "memory_entities", "memories", "conversations"}
     return ("livestore-db", version) if known else (None, None)
@@ -275,56 +275,6 @@ def _is_json(head: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-_ORIGINS = (
-    "", "IndexedDB", "*/IndexedDB", "Partitions/*/IndexedDB", "storage/default/*/idb", "*/storage/default/*/idb", "idb",
-)  # fmt: skip
-_RXDB = ("rxdb-dexie-".encode("utf-16-be"), "rxdb-dexie-".encode("utf-16-le"), b"rxdb-dexie-")
-_RXDB_MARKS = (
-    "rxdb".encode("utf-16-be"), "dexie".encode("utf-16-be"), b"storageToken", b"instanceToken", b"rxdbVersion",
-    b'"\x03lwt',
-)  # fmt: skip
-"""What RxDB leaves in a LevelDB: any one may be broken up by compression, hardly all."""
-_HASHED_NAME = re.compile(r"[A-Z2-7]{52}")
-
-
-def _profiles(folder: Path) -> Iterator[SourceRef | Passed]:
-    """RxDB in the IndexedDB of a Chromium, Electron or Firefox profile (formats/rxdb.md §1)."""
-    if folder.name.endswith(".indexeddb.leveldb"):
-        yield from _origin(folder, folder.parent)
-        return
-    for pattern in _ORIGINS:
-        for place in sorted(folder.glob(pattern)) if pattern else [folder]:
-            if place.name == "idb" and place.is_dir() and any(_mentions_rxdb(one) for one in place.glob("*.sqlite")):
-                there = tuple(sorted(one for one in place.rglob("*") if one.is_file()))
-                yield SourceRef("rxdb-profile", "rxdb-profile-firefox", place, folder, there)
-            elif place.is_dir() and not files.is_inside(place, folder):
-                if pattern:
-                    yield Passed(place, "a link that leaves the folder; name it to follow it")
-            elif place.is_dir():
-                for origin in sorted(place.iterdir()):
-                    yield from _origin(origin, folder)
-
-
-def _origin(path: Path, root: Path) -> Iterator[SourceRef]:
-    if path.name.endswith(".indexeddb.leveldb") and path.is_dir():
-        tables = sorted(one for one in path.iterdir() if one.suffix in (".log", ".ldb", ".sst"))
-        if any(mark in data for one in tables for data in [one.read_bytes()] for mark in _RXDB_MARKS):
-            yield SourceRef("rxdb-profile", "rxdb-profile", path, root, tuple(files.beside(path)))
-    elif path.is_dir():
-        hashed = sorted(one for one in path.iterdir() if _HASHED_NAME.fullmatch(one.name))
-        if any(_mentions_rxdb(one) for one in hashed):
-            there = tuple(sorted(one for one in path.iterdir() if one.is_file()))
-            yield SourceRef("rxdb-profile", "rxdb-profile-sqlite", path, root, there)
-
-
-def _mentions_rxdb(path: Path) -> bool:
-    """Whether a SQLite file, or the WAL that still holds all of it, names an RxDB database."""
-    for one in (path, path.with_name(f"{path.name}-wal")):
-        if one.is_file() and any(name in one.read_bytes() for name in _RXDB):
-            return True
-    return False
 
 
 def _record_files(folder: Path) -> Iterator[SourceRef | Passed]:

@@ -1,0 +1,228 @@
+"""A LiveStore store to documents: state and log are both read, compared row by row, and each row taken from the
+side that can be trusted for it.
+
+The state is what the app showed; the log is what it did.  The rules, in this order (formats/livestore.md §3):
+
+1. a row that an event behind the state's last changeset touched comes from the log: the state is stale
+   (`state-behind`); what the log does not say (an old event without times) stays as the state has it;
+2. a text that the state lost (cut at NUL, lone surrogates) comes from the log (`state-lossy`);
+3. a date that the log does not carry comes from the state (`state-dates`);
+4. any other difference: the state counts, since the app showed it, and the fields are named (`state-differs`);
+5. a row that only the log has is taken (`log-only`), unless events that pjais cannot read may have removed it;
+   then it is removed, as the app showed it;
+6. a row that only the state has is taken: its events are not in the log.
+
+Either side alone works too.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical
+from pjais.model import Document, Piece, Remark, Snapshot, Unreadable
+from pjais.read import tables
+from pjais.read.livestore import places, sides, store
+from pjais.read.livestore.log import Broken, Event
+from pjais.read.livestore.replay import Replay
+from pjais.read.livestore.store import Store
+from pjais.schema import events
+from pjais.schema.livestore import ALIASES, BY_NAME, OWN, TABLES, LiveTable
+
+KINDS = frozenset({"livestore", "livestore-opfs"})
+"""The source kinds that are read here."""
+
+LOG = "eventlog"
+"""The collection of events that are carried as they are."""
+
+
+def read(snapshot: Snapshot) -> Iterator[Piece]:
+    """The documents of a LiveStore store, personas first."""
+    with tempfile.TemporaryDirectory(prefix="pjais-livestore-") as folder:
+        groups = list(places.groups(snapshot, Path(folder)))
+        for group in groups:
+            yield from group.pieces
+            found = store.open_store(group.databases, group.scratch)
+            for piece in merged(found, snapshot, group.scratch):
+                yield piece if len(groups) == 1 else piece._replace(place=f"{group.label}: {piece.place}")
+
+
+def merged(found: Store, snapshot: Snapshot, scratch: Path) -> Iterator[Piece]:
+    """State and log of one store as documents, by the rules above."""
+    yield from found.pieces
+    for state in found.older:
+        yield Remark("older-state", "$file", state.part.name, "the state of an earlier schema; the current one counts")
+    with closing(Replay(scratch / "replay.db")) as replay:
+        reading = _Reading(found, replay)
+        yield from reading.replayed()
+        if found.state is None:
+            yield from reading.log_alone()
+        else:
+            part = found.state.part
+            as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
+            yield from reading.compared(tables.read(as_file))
+        for part in found.foreign:
+            as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
+            yield from tables.read(as_file)
+
+
+def moved_ids(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """(table of the target, old id, new id) of each record that an import brought here under another id.
+
+    An old id that is in use here itself is no map.
+    """
+    with tempfile.TemporaryDirectory(prefix="pjais-livestore-") as folder:
+        for group in places.groups(snapshot, Path(folder)):
+            found = store.open_store(group.databases, group.scratch)
+            for part in (found.log, found.state.part if found.state else None):
+                if part is not None:
+                    yield from store.moved(part)
+
+
+class _Reading:
+    """One reading of one store: the replay, what the state has not seen, and what pjais cannot read."""
+
+    def __init__(self, found: Store, replay: Replay) -> None:
+        self._found = found
+        self._replay = replay
+        self._behind: set[tuple[str, str | None]] = set()
+        """(table, key) of rows that events touched which the state has not seen; a key of None is every row."""
+        self._unread = 0
+        """Events that the state has seen and pjais cannot read: any of them may have removed a row."""
+        self._unknown: Counter[str] = Counter()
+        self._own = found.state is not None and found.state.ours
+        """Whether the store has our own schema: as the state shows it, or as the log says."""
+
+    def replayed(self) -> Iterator[Piece]:
+        """Replay the log; yield what cannot go into the state, and what is remarkable."""
+        if self._found.log is None:
+            return
+        behind = 0
+        for event in store.events(self._found.log):
+            if isinstance(event, Unreadable):
+                yield event
+                continue
+            seen = self._seen(event)
+            behind += not seen
+            yield from self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
+        for table, key, values in self._replay.settle():
+            row = canonical.dumps_plain(dict(zip(BY_NAME[table].column_names, values, strict=True)))
+            yield Unreadable(LOG, f"{table} {key}", row.encode(), "inserted twice; the first one counts")
+        for name, count in sorted(self._unknown.items()):
+            yield Remark("unknown-event", LOG, name, f"{count} events of a name that pjais does not know")
+        if behind and self._found.state is not None:
+            yield Remark("state-behind", LOG, self._found.state.part.name, f"{behind} events are not in the state")
+
+    def _seen(self, event: Event | Broken) -> bool:
+        """Whether the state holds what an event did."""
+        state, facts = self._found.state, self._found.facts
+        if state is None or event.number is None:
+            return False
+        return state.seen is None or state.seen.saw(event.number, facts.head if facts else None)
+
+    def _broken(self, event: Broken, seen: bool) -> Iterator[Piece]:
+        if seen:
+            self._unread += 1
+            yield Remark("event-unread", LOG, event.place, f"{event.reason}; the state has seen it")
+        else:
+            yield Unreadable(LOG, event.place, event.raw, event.reason)
+
+    def _applied(self, event: Event, seen: bool) -> Iterator[Piece]:
+        try:
+            operations = events.decode(event.name, event.args)
+        except KeyError:
+            self._unknown[event.name] += 1
+            self._unread += seen
+            if not seen:  # nothing else tells what it did: it is carried as it is
+                yield Document(
+                    LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("unknown-event",)
+                )
+            return
+        except (events.Undecodable, ValueError, RecursionError) as error:
+            reason = f"{event.name}: {error}"
+            yield from self._broken(Broken(event.number, f"event {event.number}", event.args_json.encode(
+                "utf-8", "surrogateescape"), reason, event.name), seen)  # fmt: skip
+            return
+        self._own = self._own or (not operations and "schemaVersion" in event.args)
+        self._replay.apply(operations)
+        if not seen and self._found.state is not None:
+            self._behind.update((one.table.name, one.key) for one in operations)
+
+    def log_alone(self) -> Iterator[Piece]:
+        """Every row that the log alone gives."""
+        for table in TABLES:
+            for row in self._replay.rows(table):
+                yield self._document(table.name, table, sides.from_log(table, row, own=self._own), ())
+
+    def compared(self, state: Iterator[Piece]) -> Iterator[Piece]:
+        """Every row of the state beside what the log makes of it, then those that only the log has."""
+        met: dict[str, set[str]] = {table.name: set() for table in TABLES}
+        called: dict[str, str] = {}
+        columns: dict[str, tuple[str, ...]] = {}
+        for piece in state:
+            table = (
+                BY_NAME.get(ALIASES.get(piece.collection, piece.collection)) if isinstance(piece, Document) else None
+            )
+            if table is None or not isinstance(piece, Document) or self._found.log is None:
+                yield piece
+                continue
+            key = piece.value.get(table.key)
+            row = self._replay.row(table, key) if type(key) is str else None
+            called[table.name] = piece.collection
+            columns.setdefault(table.name, tuple(piece.value))
+            piece = piece._replace(collection=self._named(piece.collection))
+            if row is None:
+                yield piece._replace(value=sides.from_state(table, piece.value))
+                continue
+            met[table.name].add(canonical.mend(key))
+            value, notes = sides.merge(table, called[table.name], piece.value, row, behind=self._is_behind(table, key))
+            yield piece._replace(value=value, notes=(*piece.notes, *notes))
+        for table in TABLES:
+            name = called.get(table.name, table.name)
+            yield from self._only_in_log(table, name, columns.get(table.name), met[table.name])
+
+    def _is_behind(self, table: LiveTable, key: str) -> bool:
+        return (table.name, key) in self._behind or (table.name, None) in self._behind
+
+    def _only_in_log(
+        self, table: LiveTable, name: str, columns: tuple[str, ...] | None, met: set[str]
+    ) -> Iterator[Document]:
+        if self._found.log is None:
+            return
+        for key in self._replay.keys(table):
+            if key in met:
+                continue
+            row = self._replay.row(table, key)
+            if row is None:
+                continue
+            value = sides.from_log(table, row, own=self._own, columns=columns, text_content=name != table.name)
+            if self._is_behind(table, key):
+                yield self._document(name, table, value, ("state-behind",))
+            elif self._unread:
+                yield self._document(name, table, {**value, "_deleted": True}, ())
+            else:
+                yield self._document(name, table, value, ("log-only",))
+
+    def _named(self, collection: str) -> str:
+        return OWN + collection if self._own else collection
+
+    def _document(self, name: str, table: LiveTable, value: dict[str, Any], notes: tuple[str, ...]) -> Document:
+        return Document(self._named(name), str(value[table.key]), "log", value, None, notes)
+
+
+def _row_of(event: Event) -> dict[str, Any]:
+    """An event that is carried: its name, its arguments, and where it stood."""
+    return {
+        "id": str(event.number),
+        "name": event.name,
+        "args": event.args,
+        "at": event.at,
+        "clientId": event.client_id,
+        "sessionId": event.session_id,
+    }

@@ -1,0 +1,65 @@
+"""The databases of LiveStore stores in a snapshot: in a node store's folder by format, in a profile by pool.
+
+One folder may hold the files of two formats, one origin the pools of several stores; each is a store of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pjais import files
+from pjais.model import Piece, Snapshot, Unreadable
+from pjais.read import opfs
+from pjais.read.tables import SIDE_FILES
+
+_FORMAT = re.compile(r"@(\d+)\.db$")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The databases of one store as plain files, each with its journal beside it; `scratch` is free to write in."""
+
+    label: str
+    databases: tuple[tuple[str, Path], ...]
+    scratch: Path
+    pieces: tuple[Piece, ...] = ()
+
+
+def groups(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
+    """The stores of a snapshot, older formats first."""
+    if snapshot.kind == "livestore-opfs":
+        yield from _pools(snapshot, scratch)
+        return
+    by_format: dict[int, list[tuple[str, Path]]] = {}
+    for one in snapshot.files:
+        if not one.stored.endswith(SIDE_FILES):
+            found = _FORMAT.search(one.original)
+            name = one.original.rpartition("/")[2]
+            by_format.setdefault(int(found[1]) if found else 0, []).append((name, snapshot.folder / one.stored))
+    for number in sorted(by_format):
+        folder = files.private_folder(scratch / f"format{number}")
+        yield Group(f"format {number}" if number else "no format", tuple(by_format[number]), folder)
+
+
+def _pools(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
+    """The pools of one origin; their files are cut out of the snapshot's copies."""
+    data = next(one for one in snapshot.files if re.search(r"(^|/)\d+/[a-z]/\d\d/\d+$", one.stored))
+    origin = (snapshot.folder / data.stored).parents[2]
+    for number, pool in enumerate(opfs.sets(opfs.carve(origin.parent))):
+        if not pool.group.startswith((f"{origin.name}/", opfs.BOOKS)):
+            continue
+        folder = files.private_folder(scratch / f"pool{number}")
+        label = pool.directory or pool.group
+        pieces = tuple(
+            Unreadable("$file", f"{label}: {one.name or one.file.name}", one.raw(), one.reason) for one in pool.spoiled
+        )
+        databases = []
+        for count, name in enumerate(sorted(pool.files)):
+            if not name.endswith(opfs.SIDES):
+                path = opfs.write_database(pool, name, folder / f"{count}.db")
+                databases.append((name.lstrip("/"), path))
+        if databases or pieces:
+            yield Group(label, tuple(databases), folder, pieces)

@@ -1,0 +1,109 @@
+"""Two sides of one row: what the state holds and what the log makes of it; which value is taken, and why.
+
+Both are rows as SQLite stores them.  The comparison is LiveStore's: numbers by value, JSON by meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pjais import canonical
+from pjais.schema.livestore import LiveTable
+
+Row = dict[str, Any]
+
+_LATER = frozenset({"memoryConfiguration", "privacySettings", "accessCount", "title", "extra"})
+"""Columns that not every version of the app has; a row from the log shows them where they say something."""
+
+
+def merge(table: LiveTable, collection: str, state: Row, log: Row, *, behind: bool) -> tuple[Row, tuple[str, ...]]:
+    """The row to take, and notes on where it is not the state's: `rule` or `rule:column`.
+
+    `behind`: an event that the state has not seen touched the row.
+    """
+    as_text = collection != table.name
+    columns = table.by_name
+    value = dict(state)
+    notes: list[str] = []
+    log = _counted(state, log)
+    for name, held in state.items():
+        column = columns.get(name)
+        if column is None or name == table.key:
+            continue
+        form = "text" if name == "content" and as_text else column.form
+        logged = _content_text(log[name]) if name == "content" and as_text else log[name]
+        if type(held) is type(logged) and held == logged:
+            continue
+        if _same(form, held, logged):
+            value[name] = logged if form == "real" else held
+        elif logged is None and form == "date":
+            notes.append("state-dates")
+        elif behind:
+            value[name] = logged
+            notes.append("state-behind")
+        elif form == "text" and type(held) is str and type(logged) is str and _lost(held, logged):
+            value[name] = logged
+            notes.append(f"state-lossy:{name}")
+        else:
+            notes.append(f"state-differs:{name}")
+    if "sourceId" in value:
+        value = from_state(table, value)
+    elif log["sourceId"] is not None and log["sourceId"] != log[table.key]:
+        value["sourceId"] = log["sourceId"]
+    return value, tuple(dict.fromkeys(notes))
+
+
+def from_state(table: LiveTable, state: Row) -> Row:
+    """A row of the state; a `sourceId` that says nothing is left out."""
+    if "sourceId" in state and state["sourceId"] in (None, state.get(table.key)):
+        return {name: value for name, value in state.items() if name != "sourceId"}
+    return state
+
+
+def from_log(
+    table: LiveTable, row: Row, *, own: bool, columns: tuple[str, ...] | None = None, text_content: bool = False
+) -> Row:
+    """A row that only the log has, in the shape of the app's rows; `columns` are those of its state."""
+    value: Row = {}
+    for name, held in row.items():
+        if name == "sourceId":
+            if held is not None and held != row[table.key]:
+                value[name] = held
+        elif own or (name in columns if columns else name not in _LATER) or held not in (None, 0):
+            value[name] = _content_text(held) if name == "content" and text_content else held
+    return value
+
+
+def _counted(state: Row, log: Row) -> Row:
+    """Where the app counts accesses as connections (guide B), so does the row of the log."""
+    if "accessCount" in state or "connectionCount" not in state or "accessCount" not in log:
+        return log
+    return {**log, "connectionCount": (log["connectionCount"] or 0) + (log["accessCount"] or 0)}
+
+
+def _content_text(stored: Any) -> Any:
+    """Content as a text column has it: the text itself, not its JSON."""
+    if type(stored) is not str:
+        return stored
+    try:
+        content = json.loads(stored)
+    except ValueError:
+        return stored
+    return content if type(content) is str else stored
+
+
+def _same(form: str, left: Any, right: Any) -> bool:
+    if form in ("real", "integer", "date", "boolean"):
+        return type(left) in (int, float) and type(right) in (int, float) and left == right
+    if form == "json" and type(left) is str and type(right) is str:
+        try:
+            return bool(json.loads(left) == json.loads(right))
+        except (ValueError, RecursionError):
+            return False
+    return False
+
+
+def _lost(held: str, logged: str) -> bool:
+    """Whether a text of the state is what LiveStore makes of the log's: cut at NUL, surrogates replaced."""
+    return held in (logged.partition("\0")[0], canonical.mend(logged), canonical.mend(logged.partition("\0")[0]))

@@ -1,0 +1,161 @@
+"""A file of a pool by itself: wa-sqlite's header of 4096 bytes, and what SQLite's first bytes behind it tell.
+
+Sources: formats/livestore.md §4; AccessHandlePoolVFS of wa-sqlite and of LiveStore; SQLite file format, §1.3.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+HEADER = 4096
+"""Bytes before the payload of a pool file."""
+
+HEAD = HEADER + 100
+"""Bytes of a file that are looked at: the pool's header and SQLite's."""
+
+MAGIC = b"SQLite format 3\x00"
+"""As in pjais.sqlite, which opens SQLite and is not wanted here."""
+
+_CORPUS = 516  # bytes that the digest covers: 512 of path, 4 of flags
+_DIGEST_END = 524
+_UNUSED = (0xFECC5F80, 0xACCEC037)
+_MAIN_DB, _DELETE_ON_CLOSE = 0x100, 0x8
+_LASTING = 0x100 | 0x800 | 0x4000 | 0x80000  # database, its journal, super-journal, WAL: the rest is scratch
+
+
+def digest(header: bytes) -> tuple[int, int]:
+    """The two numbers that a header must carry: cyrb53 over path and flags (formats/livestore.md §4)."""
+    if not header or not header[0]:
+        return _UNUSED
+    one, two = 0xDEADBEEF, 0x41C6CE57
+    for byte in header[:_CORPUS].ljust(_CORPUS, b"\0"):
+        one = (one ^ byte) * 2654435761 & 0xFFFFFFFF
+        two = (two ^ byte) * 1597334677 & 0xFFFFFFFF
+    one = ((one ^ one >> 16) * 2246822507 ^ (two ^ two >> 13) * 3266489909) & 0xFFFFFFFF
+    two = ((two ^ two >> 16) * 2246822507 ^ (one ^ one >> 13) * 3266489909) & 0xFFFFFFFF
+    return one, two
+
+
+class PoolFile(NamedTuple):
+    """A data file: what it begins with, and what Paths says of it.  `pool` is a directory's id, or "?"."""
+
+    file: Path
+    size: int
+    head: bytes
+    pool: str
+    directory: str | None
+    opfs_name: str
+    archive: bool
+
+    @property
+    def path(self) -> bytes:
+        """What the header names, as bytes; a path of 512 bytes has no end."""
+        return self.head[:512].split(b"\0", 1)[0]
+
+    @property
+    def flags(self) -> int:
+        """The flags that SQLite opened the file with."""
+        return int.from_bytes(self.head[512:_CORPUS], "big")
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """The digest that the header carries."""
+        two = self.head[_CORPUS:_DIGEST_END]
+        return int.from_bytes(two[:4], "little"), int.from_bytes(two[4:], "little")
+
+    @property
+    def sound(self) -> bool:
+        """Whether the header is whole, be it that of an unused slot."""
+        return len(self.head) >= _DIGEST_END and self.stored == digest(self.head)
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing but zeros up to the payload."""
+        return not any(self.head[:HEADER])
+
+    @property
+    def payload(self) -> bytes:
+        """The first bytes of the payload."""
+        return self.head[HEADER:]
+
+    def is_empty(self) -> bool:
+        """Whether this is a slot that holds nothing: not begun, or given up with all its header says so."""
+        return self.size == 0 or (self.blank and self.size <= HEADER) or (self.sound and not self.path)
+
+    def is_scratch(self) -> bool:
+        """Whether this is a temporary file of SQLite's, named by chance: it never holds what was committed."""
+        return self.sound and self.is_dropped() and not self.path.startswith(b"/")
+
+    def is_dropped(self) -> bool:
+        """Whether LiveStore drops this file for its flags."""
+        return bool(self.flags & _DELETE_ON_CLOSE) or not self.flags & _LASTING
+
+    def claimed_name(self) -> str | None:
+        """What the header says it holds, if that is a text at all."""
+        if self.head.startswith(MAGIC) or len(self.path) == len(self.head[:512]):
+            return None
+        name = self.path.decode("utf-8", "replace")
+        return name if name and name.isprintable() else None
+
+    def is_pools(self) -> bool:
+        """Whether the bytes alone show that this is a pool's."""
+        return self.sound or self.payload.startswith(MAGIC)
+
+
+def is_hot(one: PoolFile) -> bool:
+    """Whether SQLite may have to roll back: its journal begins with a byte other than 0 once it is synced."""
+    is_journal = one.sound and one.path.endswith(b"-journal")
+    return is_journal and bool(one.payload) and one.payload[0] != 0
+
+
+def header_fault(one: PoolFile) -> str:
+    """What is wrong with a header; "" if LiveStore would take it."""
+    if one.head.startswith(MAGIC):
+        return "a plain SQLite file where a pool's file must be: an archived state, or another program's"
+    if len(one.head) < _DIGEST_END:
+        return f"it is cut off within its header, after {one.size} bytes"
+    if one.blank:
+        return "its header is blank, but bytes follow"
+    if not one.sound:
+        if not one.path:
+            return "its header names no path, but its digest is not that of an unused slot; LiveStore would drop it"
+        if one.stored == _UNUSED:
+            return "its header names a path, but its digest is that of an unused slot; LiveStore would drop it"
+        return "its header's digest is wrong; LiveStore would drop it"
+    if one.is_dropped():
+        return f"its flags {one.flags:#x} are those of a scratch file; LiveStore would drop it"
+    if len(one.path) == 512:
+        return "its path does not end"
+    try:
+        one.path.decode()
+    except UnicodeDecodeError:
+        return "its path is not UTF-8"
+    return ""
+
+
+def payload_fault(one: PoolFile, hot: bool) -> str:
+    """What is wrong with what follows a sound header; "" if SQLite can be asked.
+
+    While there is a journal to roll back, a database may well be longer or shorter than it says, and page 1 may not
+    be written yet.  A journal is never faulted: SQLite tells itself what it can use of it.
+    """
+    if one.size < HEADER:
+        return f"it is cut off within its header, after {one.size} bytes"
+    if not one.flags & _MAIN_DB or one.size == HEADER:
+        return ""
+    if hot and not any(one.payload[:16]):
+        return ""
+    if not one.payload.startswith(MAGIC):
+        return "its payload does not begin as a SQLite file does"
+    return "" if hot else cut_off(one.payload, one.size - HEADER)
+
+
+def cut_off(head: bytes, size: int) -> str:
+    """Whether a database is shorter than its header says (SQLite file format, §1.3: page size at 16, pages at 28)."""
+    if size < 100:
+        return f"it is cut off within SQLite's header, after {size} bytes"
+    page = int.from_bytes(head[16:18], "big")
+    whole = (65536 if page == 1 else page) * int.from_bytes(head[28:32], "big")
+    counted = head[24:28] == head[92:96]  # only then does the number of pages count
+    return f"it is cut off: {size} of {whole} bytes of the database are there" if counted and size < whole else ""
