@@ -70,11 +70,19 @@ def _create_empty(here: Place) -> None:
     switch.cut_over(new, here.target, expected_change=None)
 
 
-def plan(data_dir: PathLike | None = None, sources: Sequence[PathLike] = (), target: PathLike | None = None) -> Plan:
+def plan(
+    data_dir: PathLike | None = None,
+    sources: Sequence[PathLike] = (),
+    target: PathLike | None = None,
+    *,
+    to: str | None = None,
+    store_id: str | None = None,
+    format: int | None = None,
+) -> Plan:
     """What `migrate` would do, as data; writes nothing."""
     from pjais.pipeline import run
 
-    return run.plan(place(data_dir, target, sources))
+    return run.plan(place(data_dir, target, sources, to=to, store_id=store_id, format=format))
 
 
 def migrate(
@@ -82,17 +90,24 @@ def migrate(
     sources: Sequence[PathLike] = (),
     target: PathLike | None = None,
     *,
+    to: str | None = None,
+    store_id: str | None = None,
+    format: int | None = None,
     on_invalid: str = "stop",
     ids: str = "keep",
     expand_cold: bool = False,
     password: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Bring all that is new into the target, proved; see `pjais.pipeline.run.migrate` for what it raises."""
+    """Bring all that is new into the target, proved; see `pjais.pipeline.run.migrate` for what it raises.
+
+    `to`: sqlite (the default) or livestore; a LiveStore target is `<data>/livestore/<store_id>` in storage
+    format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.
+    """
     from pjais.pipeline import run
 
     options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
-    here = place(data_dir, target, sources)
+    here = place(data_dir, target, sources, to=to, store_id=store_id, format=format)
     return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
 
 
@@ -106,7 +121,7 @@ def verify(
     """The full proof against the backups.  Raises VerificationFailed where it does not hold."""
     from pjais.pipeline import prove
 
-    return prove.prove(place(data_dir, target), run, password=password)
+    return prove.prove(state.chosen(data_dir, target, run), run, password=password)
 
 
 def rollback(
@@ -121,4 +136,4 @@ def rollback(
     from pjais.pipeline import undo
 
     later = None if keep_later is None else Path(keep_later).expanduser()
-    return undo.rollback(place(data_dir, target), run, keep_later=later, discard_later=discard_later)
+    return undo.rollback(state.chosen(data_dir, target, run), run, keep_later=later, discard_later=discard_later)

@@ -23,7 +23,9 @@ from pjais.model import CopiedFile, Snapshot, SourceRef
 MANIFEST = "manifest.json"
 _FORMAT = "pjais-backup"
 _TRIES = 6
-_RESERVED = frozenset({MANIFEST, "journal.jsonl", "report.json", "report.html", "previous.sqlite", "outside"})
+_RESERVED = frozenset(
+    {MANIFEST, "journal.jsonl", "report.json", "report.html", "previous.sqlite", "previous.eventlog.db", "outside"}
+)
 _SQLITE = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "pjais"})
 
 Progress = Callable[[str, int, int], None]
@@ -282,7 +284,8 @@ def check(folder: Path) -> list[str]:
         if consistent and not wrong and not entry["unsound"]:
             with closing(sqlite.open_frozen(folder / consistent[0]["stored"])) as connection:
                 wrong += [f"{consistent[0]['stored']}: {line}" for line in _opens(connection)]
-    for one in (*body.get("exports", ()), *([body["previous"]] if body.get("previous") else [])):
+    previous = [body[name] for name in ("previous", "previous_log") if body.get(name)]
+    for one in (*body.get("exports", ()), *previous):
         wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
     return wrong
 

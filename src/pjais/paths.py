@@ -13,6 +13,10 @@ from pathlib import Path
 
 NAMES = ("PJai's", "PJais", "pjais")
 TARGET_NAME = "pjais.sqlite"
+ACCOUNT_NAME = "pjais-account.sqlite"
+"""Our account beside a LiveStore log that we wrote."""
+LIVESTORE = "livestore"
+"""The folder of LiveStore stores in a data folder."""
 BACKUPS = "backups"
 LOGS = "logs"
 

@@ -19,8 +19,13 @@ _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined
 _sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
 _target = click.option("--target", type=click.Path(path_type=Path), help="The store written to.")
 _to = click.option(
-    "--to", type=click.Choice(["sqlite"]), default="sqlite", show_default=True, help="What kind of store to write."
+    "--to", type=click.Choice(["sqlite", "livestore"]), help="What kind of store to write (default: sqlite)."
 )
+_store_id = click.option("--store-id", help="The id of the LiveStore store (default: pjais).")
+_format = click.option(
+    "--format", "form", type=click.Choice(["6", "4"]), callback=lambda _, __, value: value and int(value),
+    help="LiveStore's storage format: 6 (0.4, the default) or 4 (0.3).",
+)  # fmt: skip
 _on_invalid = click.option(
     "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
     help="What to do about documents that cannot go in.",
@@ -85,6 +90,8 @@ def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
 @_sources
 @_to
 @_target
+@_store_id
+@_format
 @_ids
 @_expand_cold
 @password_option
@@ -92,8 +99,10 @@ def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
 def plan_command(
     context: Context,
     sources: tuple[Path, ...],
-    to: str,
+    to: str | None,
     target: Path | None,
+    store_id: str | None,
+    form: int | None,
     ids: str,
     expand_cold: bool,
     password: str | None,
@@ -101,14 +110,14 @@ def plan_command(
     """Show what `migrate` would do.  Writes nothing."""
     from pjais.pipeline import run
 
-    here = place(context.data_dir, target, sources)
+    here = place(context.data_dir, target, sources, to=to, store_id=store_id, format=form)
     with progress(quiet=context.quiet) as report_progress:
         made = run.plan(here, run.Options(ids=ids, expand_cold=expand_cold, password=password), report_progress)
     if context.as_json:
         print_json(
             {
                 "code": "already_migrated" if made.nothing_to_do else "done",
-                "to": to,
+                "to": "sqlite" if here.log is None else "livestore",
                 "target": made.target,
                 "sources": [
                     {"kind": ref.kind, "name": ref.name, "path": str(ref.path), **counts.as_dict()}
@@ -131,7 +140,8 @@ def plan_command(
     say(f"time: about {made.seconds:.0f} s")
     say("irreversible steps: none")
     quarantine = " --on-invalid quarantine" if made.total.quarantined else ""
-    following = context.typed(f"pjais migrate{quarantine}")
+    livestore = "" if here.log is None else " --to livestore"
+    following = context.typed(f"pjais migrate{livestore}{quarantine}")
     say("\nNothing to do." if made.nothing_to_do else f"\nNext: {following}")
     return 0
 
@@ -140,6 +150,8 @@ def plan_command(
 @_sources
 @_to
 @_target
+@_store_id
+@_format
 @_on_invalid
 @_ids
 @_expand_cold
@@ -148,8 +160,10 @@ def plan_command(
 def migrate_command(
     context: Context,
     sources: tuple[Path, ...],
-    to: str,
+    to: str | None,
     target: Path | None,
+    store_id: str | None,
+    form: int | None,
     on_invalid: str,
     ids: str,
     expand_cold: bool,
@@ -158,7 +172,7 @@ def migrate_command(
     """Back up, migrate, verify, and put the new store in place."""
     from pjais.pipeline import run
 
-    here = place(context.data_dir, target, sources)
+    here = place(context.data_dir, target, sources, to=to, store_id=store_id, format=form)
     options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, options, report_progress)
@@ -208,10 +222,10 @@ def _print_rules(rules: Any) -> None:
 @common
 def verify_command(context: Context, target: Path | None, run_id: str | None, password: str | None) -> int:
     """Prove every record against the backups, again."""
-    from pjais.pipeline import prove
+    from pjais.pipeline import prove, state
 
     with progress(quiet=context.quiet) as report_progress:
-        proof = prove.prove(place(context.data_dir, target), run_id, report_progress, password=password)
+        proof = prove.prove(state.chosen(context.data_dir, target, run_id), run_id, report_progress, password=password)
     if context.as_json:
         print_json({"code": "done", **proof.as_dict()})
         return 0
@@ -236,15 +250,15 @@ def rollback_command(
     context: Context, run_id: str | None, target: Path | None, keep_later: Path | None, discard_later: bool
 ) -> int:
     """Go back to before a run.  Shows first what was written since."""
-    from pjais.pipeline import undo
+    from pjais.pipeline import state, undo
 
-    here = place(context.data_dir, target)
+    here = state.chosen(context.data_dir, target, run_id)
     done = undo.rollback(here, run_id, keep_later=keep_later, discard_later=discard_later)
     if context.as_json:
         print_json(done.as_dict())
         return 0
-    state = "the store of before is back" if done.restored else "there was no store before, and there is none now"
-    say(f"rolled back {done.run_id}: {state}")
+    after = "the store of before is back" if done.restored else "there was no store before, and there is none now"
+    say(f"rolled back {done.run_id}: {after}")
     say(f"the store as it was is kept: {done.kept}")
     if done.later_file:
         say(f"what was written since is in: {done.later_file}   (pjais import brings it back)")
@@ -257,7 +271,9 @@ def rollback_command(
 @common
 def status_command(context: Context, target: Path | None) -> int:
     """Say what is where: the store, the runs, the backups, and what is new in the sources."""
-    here = place(context.data_dir, target)
+    from pjais.pipeline import state
+
+    here = state.chosen(context.data_dir, target)
     status = _status(here)
     if context.as_json:
         print_json(status)
@@ -288,7 +304,7 @@ def _status(here: Place) -> dict[str, Any]:
     quarantined = 0
     if version is not None:
         store = {
-            "path": str(here.target),
+            "path": str(here.live),
             "schema": version,
             "size": here.target.stat().st_size,
             "records": state.record_counts(here.target),
@@ -311,7 +327,7 @@ def _status(here: Place) -> dict[str, Any]:
     return {
         "code": "done",
         "data_dir": str(here.data_dir),
-        "live": "sqlite" if store else None,
+        "live": None if store is None else "sqlite" if here.log is None else "livestore",
         "store": store,
         "quarantined": quarantined,
         "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in found.sources],

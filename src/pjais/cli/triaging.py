@@ -12,8 +12,7 @@ from pjais import canonical
 from pjais.cli.context import Context, common
 from pjais.cli.output import print_json, say, table
 from pjais.errors import UsageError
-from pjais.pipeline import triage
-from pjais.pipeline.place import place
+from pjais.pipeline import state, triage
 
 _target = click.option("--target", type=click.Path(path_type=Path))
 
@@ -29,7 +28,7 @@ def quarantine_command() -> None:
 @common
 def list_kept(context: Context, target: Path | None, everything: bool) -> int:
     """List what is in quarantine, and why."""
-    found = triage.listed(place(context.data_dir, target), everything=everything)
+    found = triage.listed(state.chosen(context.data_dir, target), everything=everything)
     if context.as_json:
         print_json({"code": "done", "quarantine": [one.as_dict() for one in found]})
         return 0
@@ -53,7 +52,7 @@ def _why(reasons: list[dict[str, Any]]) -> str:
 @common
 def show(context: Context, entry: int, target: Path | None) -> int:
     """Show one document whole, with its reasons."""
-    (kept,) = triage.listed(place(context.data_dir, target), [entry])
+    (kept,) = triage.listed(state.chosen(context.data_dir, target), [entry])
     if context.as_json:
         print_json({"code": "done", **json.loads(canonical.dumps(kept.as_dict(whole=True)))})
         return 0
@@ -81,7 +80,7 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
             mended = canonical.loads(document.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise UsageError(f"the mended document cannot be read: {error}", where=[str(document)]) from error
-    results = triage.replay(place(context.data_dir, target), entries, mended)
+    results = triage.replay(state.chosen(context.data_dir, target), entries, mended)
     still = [one for one in results if one.record_id is None]
     if context.as_json:
         print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})

@@ -68,7 +68,7 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
 def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | None]:
     live: list[Path] = []
     for path in sorted(_candidates(folder, _DEPTH)):
-        if target is not None and files.same(path, target):
+        if target is not None and (files.same(path, target) or _beside_account(path, target)):
             continue
         if not files.is_inside(path, folder):
             if _expected_kind(path, folder) or _JSON_NAME.fullmatch(path.name):
@@ -83,6 +83,11 @@ def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | 
     yield from _record_files(folder)
     yield from profiles(folder)
     yield from in_profile(folder)
+
+
+def _beside_account(path: Path, target: Path) -> bool:
+    """Whether a file belongs to the LiveStore store that is written to."""
+    return target.name == paths.ACCOUNT_NAME and files.same(path.parent, target.parent)
 
 
 def _is_livestore(found: SourceRef | Passed | None) -> bool:

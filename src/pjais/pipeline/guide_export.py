@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, files, journal, sqlite
+from pjais import canonical, files, instants, journal, sqlite
 from pjais.errors import BackupFailed
-from pjais.model import Memory, Persona, Record
+from pjais.model import Memory, Persona, Record, Snapshot
 from pjais.pipeline import transfer
 from pjais.pipeline.ids import NAMESPACE
 from pjais.pipeline.place import Place
@@ -188,3 +188,33 @@ def _check_persona(persona: Persona, result: Validation) -> None:
         result.errors.append(f"Invalid persona: {persona.id}")
     if persona.personality is None or persona.settings is None:
         result.warnings.append(f"Persona {persona.id} missing personality or settings")
+
+
+class Backups:
+    """The RxDB guide's own backup of each RxDB source, `rxdb-backup-<date>T<time>.json`, made while it is read."""
+
+    def __init__(self, folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int) -> None:
+        stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
+        rxdb = [snapshot for snapshot in snapshots if snapshot.kind == "rxdb-profile"]
+        self._writers = {snapshot.name: GuideWriter() for snapshot in rxdb}
+        self._paths = {
+            snapshot.name: folder / f"rxdb-backup-{stamp}{f'-{number}' if number > 1 else ''}.json"
+            for number, snapshot in enumerate(rxdb, 1)
+        }
+
+    def put(self, snapshot: Snapshot, record: Record) -> None:
+        """Take a record on its way in."""
+        if snapshot.name in self._writers:
+            self._writers[snapshot.name].put(record)
+
+    def close(self) -> None:
+        """Let go of what waits, finished or not."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def finish(self) -> list[Path]:
+        """Write and read back each file; return them."""
+        for name, writer in self._writers.items():
+            writer.finish(self._paths[name])
+            verify(self._paths[name])
+        return list(self._paths.values())

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pjais import backup, files, journal, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, SourceInUse, UsageError, VerificationFailed
-from pjais.pipeline import prove
+from pjais.pipeline import prove, state
 from pjais.pipeline.place import Place
 from pjais.version import __version__
 
@@ -91,10 +91,14 @@ def prune(place: Place, keep: int) -> list[str]:
 
 
 def _needed(place: Place) -> set[str]:
-    if not place.target.exists():
-        return set()
-    with closing(sqlite.open_reader(place.target)) as db:
-        return {str(run) for (run,) in sqlite.each(db, "SELECT id FROM migration_runs")}
+    """The runs that any store of this data folder was made by: its proof needs their backups."""
+    targets = {place.target, *(Path(run.target) for run in state.runs(place.data_dir) if run.target)}
+    needed: set[str] = set()
+    for target in targets:
+        if target.exists() and switch.inspect(target) is not None:
+            with closing(sqlite.open_reader(target)) as db:
+                needed |= {str(run) for (run,) in sqlite.each(db, "SELECT id FROM migration_runs")}
+    return needed
 
 
 class Leftover(NamedTuple):

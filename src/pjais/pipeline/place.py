@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from pjais import canonical, discover, paths
 from pjais.discover.found import Found
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import SourceRef
+from pjais.schema import eventlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,21 @@ class Place:
     """One data folder and what belongs to it.
 
     `sources` are the places that the owner named; empty means: look where the app's data lies.
-    `named`: the data folder was named, so nothing outside of it is touched.
+    `named`: the data folder was named, so nothing outside of it is touched.  `log`: the event log of a LiveStore
+    target; `target` is then our account beside it, and `format` the log's storage format.
     """
 
     data_dir: Path
     target: Path
     sources: tuple[Path, ...] = ()
     named: bool = True
+    log: Path | None = None
+    format: int = 6
+
+    @property
+    def live(self) -> Path:
+        """What an app opens: the SQLite store, or the folder of the LiveStore store."""
+        return self.target if self.log is None else self.log.parent
 
     @property
     def backups(self) -> Path:
@@ -63,17 +73,63 @@ def place(
     data_dir: str | os.PathLike[str] | None = None,
     target: str | os.PathLike[str] | None = None,
     sources: Sequence[str | os.PathLike[str]] = (),
+    *,
+    to: str | None = None,
+    store_id: str | None = None,
+    format: int | None = None,
 ) -> Place:
-    """The place of a call; `PJAIS_DATA_DIR` stands in for a data folder that is not given."""
+    """The place of a call; `PJAIS_DATA_DIR` stands in for a data folder that is not given.
+
+    `to`: sqlite or livestore; None takes what `target` is.  Raises UsageError for a path that cannot be.
+    """
     named = data_dir is not None or bool(os.environ.get("PJAIS_DATA_DIR"))
     folder = Path(data_dir).expanduser() if data_dir is not None else paths.default_data_dir()
     folder = folder.absolute()
-    file = Path(target).expanduser().absolute() if target is not None else folder / paths.TARGET_NAME
+    file = Path(target).expanduser().absolute() if target is not None else None
+    log: Path | None = None
+    if to == "livestore" or (to is None and file is not None and _is_livestore(file)):
+        log = _log(file if file is not None else folder / paths.LIVESTORE / (store_id or "pjais"), format)
+        file = log.parent / paths.ACCOUNT_NAME
+    elif format is not None or store_id is not None:
+        raise UsageError("--store-id and --format belong to --to livestore")
+    file = file if file is not None else folder / paths.TARGET_NAME
     file = file.resolve() if file.is_symlink() else file
     for path in (folder, file):
         if not canonical.encodable(str(path)):
             raise UsageError("SQLite cannot open a path that is not UTF-8; rename the folder", where=[str(path)])
-    return Place(folder, file, tuple(Path(source).expanduser().absolute() for source in sources), named)
+    named_sources = tuple(Path(source).expanduser().absolute() for source in sources)
+    return Place(folder, file, named_sources, named, log, _format_of(log) if log else 6)
+
+
+def of_target(here: Place, target: Path) -> Place:
+    """The same place with another target: a store in SQLite, or the account of a LiveStore store."""
+    if target.name != paths.ACCOUNT_NAME:
+        return replace(here, target=target, log=None)
+    log = _log(target.parent, None)
+    return replace(here, target=target, log=log, format=_format_of(log))
+
+
+def _is_livestore(path: Path) -> bool:
+    return path.is_dir() or path.name == paths.ACCOUNT_NAME or bool(_LOG_NAME.fullmatch(path.name))
+
+
+_LOG_NAME = re.compile(r"eventlog@(\d+)\.db")
+
+
+def _log(path: Path, format: int | None) -> Path:
+    """The log that a path means: itself, or the one in the folder; a new one is of format 6."""
+    if _LOG_NAME.fullmatch(path.name):
+        return path
+    folder = path.parent if path.name == paths.ACCOUNT_NAME else path
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("a LiveStore store is a folder, and this is none", where=[str(folder)])
+    there = sorted(folder.glob("eventlog@*.db"), key=_format_of, reverse=True) if folder.is_dir() else []
+    return there[0] if there and format is None else folder / eventlog.log_name(format or eventlog.WRITABLE[0])
+
+
+def _format_of(log: Path) -> int:
+    found = _LOG_NAME.fullmatch(log.name)
+    return int(found[1]) if found else eventlog.WRITABLE[0]
 
 
 def source_bytes(refs: Sequence[SourceRef]) -> int:

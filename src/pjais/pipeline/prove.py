@@ -10,6 +10,7 @@ from pathlib import Path
 from pjais import backup, compare, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
+from pjais.pipeline import mirror
 from pjais.pipeline.assemble import Choices, expected
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -28,6 +29,8 @@ def prove(
     if switch.inspect(place.target) is None:
         raise NoSourceFound("there is no pjais store here yet", where=[str(place.target)], next_command="pjais migrate")
     try:
+        mirror.inspect(place)
+        mirror.catch_up(place)
         proof = _prove(place, run, progress, password)
     except (sqlite.Error, OverflowError) as error:
         proof = Proof(checks=(("integrity", False, str(error)),))
@@ -74,6 +77,12 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
             documents += count
             differences += found
             checks.append(check)
+        if place.log is not None:
+            progress("compare the event log", documents, None)
+            with mirror.readable_log(place) as path:
+                count, found = mirror.compare(path, place.target)
+            differences += found
+            checks.append(("event log", not found, f"{count} records, replayed, are those of the account"))
         return compare.proof(rows, tuple(checks), documents, differences)
 
 

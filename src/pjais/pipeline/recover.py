@@ -15,7 +15,7 @@ from pathlib import Path
 from pjais import backup, files, journal, report, sqlite
 from pjais.errors import BackupFailed
 from pjais.model import Counts, Report, Snapshot, SourceRef
-from pjais.pipeline import state
+from pjais.pipeline import mirror, state
 from pjais.pipeline.findings import spooled
 from pjais.pipeline.place import Place
 
@@ -30,6 +30,7 @@ def recover(place: Place) -> Path | None:
         events = journal.events(run.folder)
         if run.state != "interrupted" or "abandoned" in events:
             continue
+        mirror.complete(Path(run.target or place.target), run.id)
         for leftover in Path(run.target or place.target).parent.glob(f".*.{run.id}.new*"):
             files.remove(leftover)
         if _is_in_place(run.id, Path(run.target or place.target)):

@@ -31,8 +31,8 @@ from pjais.errors import (
     ValidationFailed,
     VerificationFailed,
 )
-from pjais.model import Counts, Finding, Plan, Proof, Record, Report, Snapshot, SourceRef
-from pjais.pipeline import guide_export, problems, recover, state
+from pjais.model import Counts, Difference, Finding, Plan, Proof, Report, Snapshot, SourceRef
+from pjais.pipeline import guide_export, mirror, problems, recover, state
 from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
@@ -63,6 +63,7 @@ def plan(place: Place, options: Options = Options(), progress: Progress = _quiet
     Raises NoSourceFound, ForeignTarget, SourceInUse.
     """
     found = _sources(place)
+    mirror.inspect(place)
     switch.inspect(place.target)
     began = time.monotonic()
     findings = Findings()
@@ -78,7 +79,7 @@ def plan(place: Place, options: Options = Options(), progress: Progress = _quiet
     needed, free = _space(place, found.sources)
     return Plan(
         tuple(zip(found.sources, counts, strict=True)),
-        str(place.target),
+        str(place.live),
         dict(findings.rules),
         findings.shown,
         needed,
@@ -99,7 +100,9 @@ def migrate(place: Place, options: Options = Options(), progress: Progress = _qu
     _check_choice(place, options)
     with _held(place):
         resumable = recover.recover(place)
+        mirror.inspect(place)
         switch.inspect(place.target)
+        mirror.catch_up(place)
         if not state.anything_new(place, found.sources, exact=True):
             message = "everything in the sources has been migrated before"
             return _without_run(place, started, "already_migrated", message)
@@ -164,7 +167,7 @@ def _counts(builder: Builder, snapshots: tuple[Snapshot, ...], findings: Finding
 
 def _without_run(place: Place, started: int, code: str, message: str) -> Report:
     return Report(
-        code, 0, None, place.data_dir, place.target, started, journal.now_ms(), message=message,
+        code, 0, None, place.data_dir, place.live, started, journal.now_ms(), message=message,
         next_command="pjais verify",
     )  # fmt: skip
 
@@ -187,6 +190,9 @@ class _Run:
         self.changed: list[str] = []
         self.proof: Proof | None = None
         self.new = self._new_file()
+        self.last_event = 0
+        self._previous: dict[str, dict[str, Any]] = {}
+        """The store of before, as the manifest names it."""
 
     def _new_file(self) -> Path:
         return self.place.target.with_name(f".{self.place.target.name}.{self.id}.new")
@@ -200,7 +206,7 @@ class _Run:
             self._build(snapshots, expected_change is not None)
             self._prove()
             with self._phase("cut over"):
-                switch.cut_over(self.new, self.place.target, expected_change=expected_change)
+                self._cut_over(expected_change)
             journal.record(self.folder, "switched")
         except BaseException as error:  # noqa: BLE001 - whatever happened, the unfinished file must go
             self._undo(error)
@@ -258,11 +264,16 @@ class _Run:
             return None
         previous = self.folder / "previous.sqlite"
         switch.copy_target(self.place.target, previous)
-        backup.write_manifest(self.folder, snapshots, self.started, previous=_weighed(previous))
+        kept = mirror.keep_log(self.place, self.folder)
+        self.last_event = 0 if kept is None else mirror.last_number(kept)
+        self._previous = {"previous": _weighed(previous)} | ({"previous_log": _weighed(kept)} if kept else {})
+        backup.write_manifest(self.folder, snapshots, self.started, **self._previous)
         return switch.last_change(previous)
 
     def _build(self, snapshots: tuple[Snapshot, ...], existing: bool) -> None:
         files.remove(self.new)
+        if self.place.log is not None:
+            files.private_folder(self.place.log.parent)
         if existing:
             files.copy_hashed(self.folder / "previous.sqlite", self.new)
         builder = Builder(self.new, self.id, normalise.rebuild, existing=existing)
@@ -273,7 +284,7 @@ class _Run:
                     self.findings.add(
                         Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason)
                     )
-                with closing(_GuideBackups(self.folder, snapshots, self.started)) as guide:
+                with closing(guide_export.Backups(self.folder, snapshots, self.started)) as guide:
                     assemble(builder, snapshots, self.findings, choices, self.progress, guide.put)
                     self._name_in_manifest(snapshots, guide.finish())
                 counts = _counts(builder, snapshots, self.findings)
@@ -282,16 +293,19 @@ class _Run:
             self.sources = tuple(_source_entry(snapshot, one) for snapshot, one in zip(snapshots, counts, strict=True))
             self._stop_on_errors()
             with self._phase("index"):
-                builder.finish(self._row(), lambda name: self.progress(name, 0, None))
+                row = self._row()
+                builder.finish(row, lambda name: self.progress(name, 0, None))
+        if self.place.log is not None:
+            with self._phase("write the log"):
+                mark = switch.last_change(self.folder / "previous.sqlite") if existing else 0
+                mirror.extend(self.place, self.folder, self.new, row, mark)
         journal.record(self.folder, "built")
 
     def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[Path]) -> None:
         """Files that were made after the backup belong to it too."""
         made = [_weighed(path) for path in exports]
-        previous = self.folder / "previous.sqlite"
-        more: dict[str, Any] = {"previous": _weighed(previous)} if previous.exists() else {}
         if made:
-            backup.write_manifest(self.folder, snapshots, self.started, exports=made, **more)
+            backup.write_manifest(self.folder, snapshots, self.started, exports=made, **self._previous)
 
     def _row(self) -> dict[str, Any]:
         """The run as `migration_runs` keeps it."""
@@ -332,8 +346,12 @@ class _Run:
                 _check_file, self.new, self.folder / "previous.sqlite"
             )  # in C, so it runs beside the comparison
             rows = compare.compare_rows(db)
-            checks = (*checking.result(), self._balance())
-        self.proof = compare.proof(rows, (*checks, self._sources_untouched()))
+            checks = (*checking.result(), self._balance(), self._sources_untouched())
+        differences: list[Difference] = []
+        if self.place.log is not None:
+            count, differences = mirror.compare(mirror.new_log(self.place, self.id), self.new)
+            checks = (*checks, ("event log", not differences, f"{count} records, replayed, are those of the account"))
+        self.proof = compare.proof(rows, checks, 0, differences)
         if not self.proof.passed:
             raise VerificationFailed(
                 "the new file does not hold what was read; it was not put in place",
@@ -342,6 +360,12 @@ class _Run:
                 next_command="pjais migrate",
             )
         journal.record(self.folder, "verified")
+
+    def _cut_over(self, expected_change: int | None) -> None:
+        if self.place.log is None:
+            switch.cut_over(self.new, self.place.target, expected_change=expected_change)
+            return
+        mirror.cut_over(self.place, self.id, self.new, expected_change=expected_change, expected_event=self.last_event)
 
     def _balance(self) -> tuple[str, bool, str]:
         total = self.total
@@ -371,8 +395,10 @@ class _Run:
     def _undo(self, error: BaseException) -> NoReturn:
         """Remove the unfinished file, keep the account, and say what happened."""
         self.findings.close()
-        for suffix in ("", *sqlite.SIDE_FILES):
-            files.remove(Path(f"{self.new}{suffix}"))
+        made = [self.new, *([mirror.new_log(self.place, self.id)] if self.place.log is not None else [])]
+        for path in made:
+            for suffix in ("", *sqlite.SIDE_FILES):
+                files.remove(Path(f"{path}{suffix}"))
         problem = problems.explain(error, self.place)
         if problem is None:
             raise error
@@ -387,7 +413,7 @@ class _Run:
 
     def _report(self, code: str, exit_code: int, message: str, next_command: str = "pjais verify") -> Report:
         return Report(
-            code, exit_code, self.id, self.place.data_dir, self.place.target, self.started, journal.now_ms(),
+            code, exit_code, self.id, self.place.data_dir, self.place.live, self.started, journal.now_ms(),
             self.sources, self.total, dict(self.findings.rules), self.findings.shown, self.findings.total,
             self.proof, self.folder, tuple(self.phases), next_command, message,
         )  # fmt: skip
@@ -395,36 +421,6 @@ class _Run:
     def _write_report(self, final: Report) -> None:
         report.write(self.folder, final, spooled(self.folder))
         files.remove(self.folder / "findings.jsonl")
-
-
-class _GuideBackups:
-    """The RxDB guide's own backup of each RxDB source, `rxdb-backup-<date>T<time>.json`, made while it is read."""
-
-    def __init__(self, folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int) -> None:
-        stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
-        rxdb = [snapshot for snapshot in snapshots if snapshot.kind == "rxdb-profile"]
-        self._writers = {snapshot.name: guide_export.GuideWriter() for snapshot in rxdb}
-        self._paths = {
-            snapshot.name: folder / f"rxdb-backup-{stamp}{f'-{number}' if number > 1 else ''}.json"
-            for number, snapshot in enumerate(rxdb, 1)
-        }
-
-    def put(self, snapshot: Snapshot, record: Record) -> None:
-        """Take a record on its way in."""
-        if snapshot.name in self._writers:
-            self._writers[snapshot.name].put(record)
-
-    def close(self) -> None:
-        """Let go of what waits, finished or not."""
-        for writer in self._writers.values():
-            writer.close()
-
-    def finish(self) -> list[Path]:
-        """Write and read back each file; return them."""
-        for name, writer in self._writers.items():
-            writer.finish(self._paths[name])
-            guide_export.verify(self._paths[name])
-        return list(self._paths.values())
 
 
 def _weighed(path: Path) -> dict[str, Any]:

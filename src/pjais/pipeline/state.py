@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import Any
 
 from pjais import files, instants, journal, sqlite
 from pjais.model import SourceRef
-from pjais.pipeline.place import Place
+from pjais.pipeline.place import Place, of_target, place
 from pjais.schema.tables import TABLES
+
+PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,23 @@ def run_state(folder: Path) -> RunState:
     return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target)
 
 
-def relative_target(place: Place) -> str:
+def relative_target(here: Place) -> str:
     """The target as a journal names it: relative to the data folder if it lies there, which may be moved."""
-    inside = place.target.is_relative_to(place.data_dir)
-    return str(place.target.relative_to(place.data_dir) if inside else place.target)
+    inside = here.target.is_relative_to(here.data_dir)
+    return str(here.target.relative_to(here.data_dir) if inside else here.target)
+
+
+def chosen(data_dir: PathLike | None, target: PathLike | None, run_id: str | None = None) -> Place:
+    """The place with the target that was named; else that of the run; else that of the last run in place."""
+    here = place(data_dir, target)
+    if target is not None:
+        return here
+    done = [one for one in runs(here.data_dir) if one.state == "done" and one.target]
+    named = [one for one in done if one.id == run_id]
+    for one in reversed(named or done):
+        if one.target and Path(one.target).exists():
+            return of_target(here, Path(one.target))
+    return here
 
 
 def runs(data_dir: Path) -> tuple[RunState, ...]:
@@ -104,11 +120,11 @@ def is_new(ref: SourceRef, known: dict[tuple[str, str], list[dict[str, Any]]], *
     return False
 
 
-def anything_new(place: Place, refs: Sequence[SourceRef], *, exact: bool) -> bool:
+def anything_new(here: Place, refs: Sequence[SourceRef], *, exact: bool) -> bool:
     """Whether a migration would have anything to do."""
-    if not place.target.exists():
+    if not here.target.exists():
         return bool(refs)
-    known = known_sources(place.target)
+    known = known_sources(here.target)
     return any(is_new(ref, known, exact=exact) for ref in refs)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pjais import canonical, files, instants, journal, normalise, sqlite, switch, validate
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Document, Record
-from pjais.pipeline import problems
+from pjais.pipeline import mirror, problems
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 from pjais.schema import rows
@@ -95,21 +95,31 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
     if document is not None and len(entries) != 1:
         raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
     with files.only_run(place.data_dir), problems.explained(place):
+        mirror.refuse_if_open(place)
+        mirror.catch_up(place)
+        name = journal.new_run_id()
         if entries:
-            copy = place.backups / f"{journal.new_run_id()}-before-replay"
+            copy = place.backups / f"{name}-before-replay"
             files.private_folder(copy)
             switch.copy_target(place.target, copy / "previous.sqlite")
         with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
-            new_ids = _ids(db)
-            waiting, done = entries, list[Replayed]()
-            while waiting:
-                tried = [_replay_one(db, entry, document, new_ids) for entry in waiting]
-                went_in = [one for one in tried if one.record_id is not None]
-                done += went_in
-                waiting = [one for one, result in zip(waiting, tried, strict=True) if result.record_id is None]
-                if not went_in:
-                    return done + tried
-            return done
+            done = _replay_all(db, entries, document)
+        mirror.push(place, name)
+        return done
+
+
+def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> list[Replayed]:
+    """Round after round, until one brings nothing more in."""
+    new_ids = _ids(db)
+    waiting, done = entries, list[Replayed]()
+    while waiting:
+        tried = [_replay_one(db, entry, document, new_ids) for entry in waiting]
+        went_in = [one for one in tried if one.record_id is not None]
+        done += went_in
+        waiting = [one for one, result in zip(waiting, tried, strict=True) if result.record_id is None]
+        if not went_in:
+            return done + tried
+    return done
 
 
 def _ids(db: sqlite.Connection) -> Ids:

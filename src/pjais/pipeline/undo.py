@@ -13,7 +13,7 @@ from typing import Any
 
 from pjais import backup, files, journal, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, UsageError
-from pjais.pipeline import problems, recover, state, transfer
+from pjais.pipeline import mirror, problems, recover, state, transfer
 from pjais.pipeline.place import Place
 from pjais.schema.tables import BY_NAME
 
@@ -100,6 +100,7 @@ def rollback(
         recover.recover(place)
         run = _run_to_undo(place, run_id)
         switch.inspect(place.target)
+        mirror.catch_up(place)
         later = later_writes(place.target, run.id)
         if later.total and keep_later is None and not discard_later:
             raise UsageError(
@@ -115,6 +116,7 @@ def rollback(
             _export_later(kept, run.id, keep_later)
         previous = run.folder / "previous.sqlite"
         journal.record(run.folder, "rolling-back", kept=kept.name)
+        mirror.put_back(place, run.folder)
         if previous.exists():
             _put_back(place, run.id, previous, expected_change)
         else:

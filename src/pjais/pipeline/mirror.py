@@ -1,0 +1,418 @@
+"""The LiveStore target: an event log that an app boots, and beside it our account of it in SQLite.
+
+The account (`pjais-account.sqlite`) is a store like any other target: it holds every record, the account of every
+document, the quarantine and the history, and everything that works on a store works on it.  The log follows it:
+
+    catch_up    what the app committed since goes from the log into the account
+    extend      what a run changed in the account becomes events at the end of the log
+    compare     the whole log, replayed, must give the account's rows, digest by digest
+
+The log is what counts: a run is in place once its log is.  An account that lags behind its log (a crash between
+the two renames) is brought up to date by the next call; one that is ahead is named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical, files, instants, journal, normalise, paths, sqlite, switch
+from pjais.errors import ForeignTarget, MigrationFailed, UsageError
+from pjais.model import Difference, Document, Record
+from pjais.pipeline.place import Place
+from pjais.read.livestore import log
+from pjais.read.livestore.log import Event
+from pjais.read.livestore.replay import Replay, Row
+from pjais.schema import events, livestore, rows
+from pjais.schema.livestore import LiveTable
+from pjais.schema.tables import TABLES, Table
+from pjais.version import __version__
+from pjais.write import livestore as writer
+
+_PREVIOUS = "previous.eventlog.db"
+_DIALECT = "livestore"
+_LOGS = re.compile(r"eventlog@(\d+)\.db")
+
+
+def inspect(place: Place) -> None:
+    """Raise ForeignTarget where the target's folder holds a store that is not ours, or only half of one."""
+    if place.log is None:
+        return
+    there = _store_files(place)
+    logs = [one for one in there if _LOGS.fullmatch(one.name)]
+    if not place.target.exists():
+        if there:
+            raise ForeignTarget(
+                "there is a LiveStore store that pjais did not write; name it as a source, or give another --store-id",
+                where=[str(one) for one in there],
+            )
+        return
+    if logs and place.log not in logs:
+        raise UsageError(
+            f"this store has another format: {logs[0].name}",
+            where=[str(place.log.parent)],
+            next_command=f"pjais livestore upgrade {place.log.parent} --to {place.format}",
+        )
+    if not place.log.exists():
+        raise ForeignTarget(
+            "the event log is gone and only its account is left; put the log back, or remove the account",
+            where=[str(place.log), str(place.target)],
+            next_command="pjais backup list",
+        )
+
+
+def _store_files(place: Place) -> list[Path]:
+    folder = place.target.parent
+    if not folder.is_dir():
+        return []
+    return sorted(one for one in folder.glob("*.db") if not one.name.startswith("."))
+
+
+def states(place: Place) -> list[Path]:
+    """The state files beside a log: LiveStore makes them from it, and must make them anew when it changes."""
+    return [one for one in _store_files(place) if place.log is not None and not _LOGS.fullmatch(one.name)]
+
+
+@contextmanager
+def readable_log(place: Place) -> Iterator[Path]:
+    """The log in one piece, closed: itself, or a recovered copy where a journal belongs to it."""
+    assert place.log is not None
+    if not sqlite.needs_recovery(place.log):
+        yield place.log
+        return
+    with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
+        work = Path(folder) / "work.db"
+        for suffix in ("", "-wal", "-journal"):
+            if Path(f"{place.log}{suffix}").exists():
+                files.copy_hashed(Path(f"{place.log}{suffix}"), Path(f"{work}{suffix}"))
+        sqlite.copy_database(work, Path(folder) / "log.db")
+        yield Path(folder) / "log.db"
+
+
+def last_number(path: Path) -> int:
+    """The number of a log's last event; 0 for an empty one."""
+    with closing(sqlite.open_frozen(path)) as db:
+        facts = log.facts(db)
+    return facts.last.global_ if facts is not None and facts.last is not None else 0
+
+
+def catch_up(place: Place) -> int:
+    """Bring into the account what an app committed to the log since; returns how many events that were."""
+    if place.log is None or not place.target.exists() or not place.log.exists():
+        return 0
+    with readable_log(place) as path, closing(sqlite.open_writer(place.target)) as db:
+        last, known = last_number(path), _absorbed(db)
+        if last == known:
+            return 0
+        if last < known:
+            raise MigrationFailed(
+                f"the event log ends at {last}, and its account holds {known}: the log was replaced or cut",
+                where=[str(place.log)],
+                safe="Nothing was changed.",
+                next_command="pjais backup list",
+            )
+        with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
+            with closing(Replay(Path(folder) / "replay.db")) as replay:
+                touched, count = _replayed(path, replay, known, _pushed(db))
+                _absorb(db, replay, touched, last)
+        return count
+
+
+Touched = dict[tuple[str, str], int | None]
+"""(table, key) -> when it was last touched (ms), where the event says so."""
+
+
+def _replayed(path: Path, replay: Replay, known: int, pushed: int) -> tuple[Touched, int]:
+    """Replay a log; which rows the events behind `known` touched, less those that tell what the account knows."""
+    touched: Touched = {}
+    count = 0
+    with closing(sqlite.open_frozen(path)) as db:
+        for event in log.read_events(db):
+            if not isinstance(event, Event):
+                continue
+            new = event.number.global_ > known
+            if new and event.name == "v1.MigrationCompleted" and event.args.get("upTo", pushed + 1) <= pushed:
+                touched.clear()  # our own events, written before the account could note it
+                count = 0
+                continue
+            try:
+                operations = events.decode(event.name, event.args)
+            except (KeyError, ValueError):
+                continue
+            replay.apply(operations)
+            if new:
+                count += 1
+                for one in operations:
+                    keys = replay.keys(one.table) if one.key is None else (one.key,)
+                    touched.update(((one.table.name, key), event.at) for key in keys)
+    return touched, count
+
+
+def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int) -> None:
+    db.execute("PRAGMA foreign_keys = OFF")  # the app's own removals may leave what refers to a row
+    with sqlite.transaction(db):
+        for (name, key), at in touched.items():
+            live = livestore.BY_NAME[name]
+            before = int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
+            _put(db, live, key, replay.row(live, key))
+            if at is not None:
+                db.execute("UPDATE changes SET at = ? WHERE seq > ?", (instants.to_text(at), before))
+        _note_absorbed(db, last)
+
+
+def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> None:
+    """Make one row of the account what the log says."""
+    table = next(one for one in TABLES if one.record is live.record)
+    names = table.column_names
+    where = " AND ".join(f"{name} = ?" for name in table.key)
+    if row is None:
+        values = json.loads(key) if live is livestore.OTHERS else [key]
+        db.execute(f"DELETE FROM {table.name} WHERE {where}", tuple(values))
+        return
+    record = record_of(live, row)
+    stored = rows.to_row(record)
+    wanted = tuple(getattr(record, name) for name in table.key)
+    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", wanted)
+    if held is None:
+        marks = ", ".join("?" * len(names))
+        search = ", search_id" if table.name == "memory_entities" else ""
+        number = ", (SELECT coalesce(max(search_id), 0) + 1 FROM memory_entities)" if search else ""
+        db.execute(f"INSERT INTO {table.name} ({', '.join(names)}{search}) VALUES ({marks}{number})", stored)
+    elif held != stored:
+        sets = ", ".join(f"{name} = ?" for name in names)
+        db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*stored, *wanted))
+
+
+def record_of(live: LiveTable, row: Row) -> Record:
+    """The record in a row of our LiveStore schema."""
+    value = {name: held for name, held in row.items() if name != "sourceId"}
+    document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
+    return normalise.normalise(_DIALECT, document, "").record
+
+
+_NOTES = "CREATE TABLE IF NOT EXISTS livestore_log (id INTEGER PRIMARY KEY CHECK (id = 1), absorbed INTEGER NOT NULL)"
+
+
+def _absorbed(db: sqlite.Connection) -> int:
+    """The last event that the account holds."""
+    known = sqlite.value(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'livestore_log'")
+    return int(sqlite.value(db, "SELECT absorbed FROM livestore_log") or 0) if known else 0
+
+
+def _note_absorbed(db: sqlite.Connection, last: int) -> None:
+    db.execute(_NOTES)
+    db.execute("INSERT OR REPLACE INTO livestore_log VALUES (1, ?)", (last,))
+
+
+def _pushed(db: sqlite.Connection) -> int:
+    """Up to which of its changes the account may have been written to the log."""
+    return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
+
+
+def new_log(place: Place, run_id: str) -> Path:
+    """Where a run writes its new log."""
+    assert place.log is not None
+    return place.log.with_name(f".{place.log.name}.{run_id}.new")
+
+
+def keep_log(place: Place, folder: Path) -> Path | None:
+    """Copy the log into a run's folder as it is before the run; None where there is none."""
+    if place.log is None or not place.log.exists():
+        return None
+    kept = folder / _PREVIOUS
+    files.remove(kept)
+    with readable_log(place) as path:
+        files.copy_hashed(path, kept)
+    return kept
+
+
+def extend(place: Place, folder: Path, account: Path, run: dict[str, Any], mark: int) -> Path:
+    """Write a run's new log: the one before, and what the run changed in the account since `mark`."""
+    path = new_log(place, run["id"])
+    files.remove(path)
+    previous = folder / _PREVIOUS
+    if previous.exists():
+        files.copy_hashed(previous, path)
+    else:
+        writer.create_log(path, place.format)
+    with closing(sqlite.open_frozen(account)) as db:
+        ids = _source_ids(db)
+        body = writer.later(db, mark, ids) if previous.exists() else writer.imports(db, ids)
+        upto = _pushed(db)
+        last = writer.append(path, _framed(run, body, upto), synced=False)
+    files.sync_file(path)
+    with closing(sqlite.open_writer(account)) as db:
+        _note_absorbed(db, last)
+    return path
+
+
+def _framed(run: dict[str, Any], body: Iterator[writer.NewEvent], upto: int) -> Iterator[writer.NewEvent]:
+    kinds = sorted({source["kind"] for source in json.loads(run["sources"])})
+    yield writer.event(
+        "v1.MigrationStarted",
+        fromSystem=", ".join(kinds),
+        toSystem="livestore",
+        startedAt=instants.from_text(run["started_at"]),
+        runId=run["id"],
+        program=f"pjais {__version__}",
+        schemaVersion=livestore.MARK,
+    )
+    yield from body
+    counts = json.loads(run["counts"])
+    yield writer.event("v1.MigrationCompleted", runId=run["id"], completedAt=journal.now_ms(), counts=counts, upTo=upto)
+
+
+def _source_ids(db: sqlite.Connection) -> dict[tuple[str, str], str]:
+    """(table, id) -> the id that the record had in its source."""
+    found: dict[tuple[str, str], str] = {}
+    for old, new in sqlite.each(db, "SELECT old_id, new_id FROM migration_ids"):
+        if old.startswith("$moved:"):
+            _, table, source = old.split(":", 2)
+            found[table, new] = source
+        else:
+            found.update(((table.name, new), old) for table in TABLES)
+    return found
+
+
+def push(place: Place, run_id: str) -> None:
+    """Write to the log what was changed in the account by hand (a replayed quarantine); the app must be closed."""
+    if place.log is None:
+        return
+    refuse_if_open(place)
+    with closing(sqlite.open_writer(place.target)) as db:
+        mark = _logged(place)
+        upto = _pushed(db)
+        if upto <= mark:
+            return
+        run = {"id": run_id, "started_at": instants.to_text(journal.now_ms()), "sources": "[]", "counts": "{}"}
+        _remove_states(place)
+        number = writer.append(place.log, _framed(run, writer.later(db, mark, _source_ids(db)), upto))
+        _note_absorbed(db, number)
+
+
+def _logged(place: Place) -> int:
+    """Up to which change of the account the log tells."""
+    assert place.log is not None
+    with closing(sqlite.open_frozen(place.log)) as db:
+        found = sqlite.value(db, "SELECT max(argsJson ->> '$.upTo') FROM eventlog WHERE name = 'v1.MigrationCompleted'")
+    return int(found or 0)
+
+
+def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
+    """Every row that the log gives, replayed from its first event, against the account; both ways."""
+    differences: list[Difference] = []
+    count = 0
+    with (
+        tempfile.TemporaryDirectory(prefix="pjais-log-") as folder,
+        closing(Replay(Path(folder) / "replay.db")) as replay,
+        closing(sqlite.open_frozen(log_path)) as log_db,
+        closing(sqlite.open_reader(account)) as db,
+    ):
+        for event in log.read_events(log_db):
+            if not isinstance(event, Event):
+                differences.append(Difference("eventlog", event.place, None, event.reason))
+                continue
+            try:
+                replay.apply(events.decode(event.name, event.args))
+            except KeyError:
+                continue  # an event of the app's own: it does nothing to our tables
+            except ValueError as error:
+                differences.append(Difference("eventlog", f"event {event.number}", None, str(error)))
+        for live in livestore.TABLES:
+            table = next(one for one in TABLES if one.record is live.record)
+            for row in replay.rows(live):
+                count += 1
+                differences += _compare_row(db, table, rows.to_row(record_of(live, row)))
+            missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) - replay.counts()[live.name]
+            if missing:
+                differences.append(Difference(table.name, "$count", None, f"{missing} records are not in the log"))
+    return count, differences
+
+
+def _compare_row(db: sqlite.Connection, table: Table, wanted: rows.Row) -> Iterator[Difference]:
+    names = table.column_names
+    where = " AND ".join(f"{name} = ?" for name in table.key)
+    key = tuple(wanted[names.index(name)] for name in table.key)
+    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", key)
+    if held is None:
+        yield Difference(table.name, str(key[-1]), None, "in the log, and not in its account")
+    elif held != wanted and canonical.digest(held) != canonical.digest(wanted):
+        for name, one, other in zip(names, held, wanted, strict=True):
+            if not canonical.same(one, other):
+                yield Difference(table.name, str(key[-1]), name, "the log says something else than its account")
+
+
+def refuse_if_open(place: Place) -> None:
+    """Raise MigrationFailed while another program has the store open: LiveStore itself takes no locks."""
+    if place.log is None:
+        return
+    users = files.users([place.log, *states(place)])
+    if users:
+        raise MigrationFailed(
+            "the LiveStore store is open in another program",
+            where=[str(place.log), *(f"process {user}" for user in users)],
+            next_command="close the app, then: pjais migrate",
+        )
+
+
+def cut_over(place: Place, run_id: str, account: Path, *, expected_change: int | None, expected_event: int) -> None:
+    """Put the new log in place, then its account.  Up to the log's rename the store is what it was.
+
+    State files go first: without them the old log gives the old state, and the new one the new.
+    """
+    assert place.log is not None
+    files.private_folder(place.log.parent)
+    refuse_if_open(place)
+    if place.log.exists() and last_number(place.log) != expected_event:
+        raise MigrationFailed("the LiveStore store was written to meanwhile; nothing was switched")
+    _remove_states(place)
+    files.replace(new_log(place, run_id), place.log)
+    switch.cut_over(account, place.target, expected_change=expected_change)
+
+
+def _remove_states(place: Place) -> None:
+    for one in states(place):
+        for suffix in ("", *sqlite.SIDE_FILES):
+            files.remove(Path(f"{one}{suffix}"))
+    if place.log is not None:
+        for suffix in sqlite.SIDE_FILES:
+            files.remove(Path(f"{place.log}{suffix}"))
+
+
+def put_back(place: Place, folder: Path) -> None:
+    """The log of before a run back in its place, or none where there was none; the account follows."""
+    if place.log is None:
+        return
+    refuse_if_open(place)
+    _remove_states(place)
+    previous = folder / _PREVIOUS
+    if not previous.exists():
+        files.remove(place.log)
+        return
+    beside = new_log(place, folder.name)
+    files.remove(beside)
+    files.copy_hashed(previous, beside)
+    files.replace(beside, place.log)
+
+
+def complete(target: Path, run_id: str) -> None:
+    """After a crash between the two renames of a cut-over: the log is in place, so its account follows."""
+    account = target.with_name(f".{target.name}.{run_id}.new")
+    if target.name != paths.ACCOUNT_NAME or not account.exists():
+        return
+    for path in sorted(target.parent.glob("eventlog@*.db")):
+        with closing(sqlite.open_frozen(path)) as db:
+            found = sqlite.value(
+                db,
+                "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationCompleted' AND argsJson ->> '$.runId' = ?",
+                (run_id,),
+            )
+        if found:
+            switch.cut_over(
+                account, target, expected_change=None if not target.exists() else switch.last_change(target)
+            )
