@@ -22,7 +22,7 @@ _MODULES = {
     "detect": "migrating", "plan": "migrating", "migrate": "migrating", "verify": "migrating",
     "rollback": "migrating", "status": "migrating", "cleanup": "keeping", "backup": "keeping",
     "quarantine": "triaging", "export": "moving", "import": "moving", "search": "living", "explain": "about",
-    "demo": "about",
+    "demo": "about", "livestore": "stores",
 }  # fmt: skip
 
 

@@ -35,6 +35,17 @@ RULES = {
     "json-as-text": "A list or object that was written as text; it is read, the original is kept.",
     "key-twice": "A key occurs twice in one JSON object; the last one counts, as for every JSON reader, and the raw "
     "text is kept.",
+    "another-log": "A second event log lies beside a LiveStore store's own; the longer one is read.",
+    "event-unread": "An event that cannot be read, and whose effect the state holds; nothing is lost.",
+    "log-only": "A row that only LiveStore's event log has, not its state; it is taken from the log.",
+    "older-state": "LiveStore leaves the state files of earlier schemas behind; the current one counts.",
+    "state-behind": "LiveStore's state had not seen the last events; the row is taken from the event log.",
+    "state-dates": "Old events carry no times; the dates are taken from the state, as the app showed them.",
+    "state-differs": "LiveStore's state and log differ in a field; the state counts, since the app showed it.",
+    "state-lossy": "LiveStore's state cuts texts at NUL and replaces lone surrogates; the log has the whole text, "
+    "which is taken.",
+    "unknown-event": "An event of a name that pjais does not know.  Where the state has not seen it, it is carried "
+    "whole.",
     "likely-twins": "Personas of the same name.  Nothing is merged on likeness; look at them yourself.",
     "list-as-text": "A plain text where a list belongs; it becomes a list of one.",
     "list-unreadable": "An empty text where a list belongs; it becomes an empty list.",

@@ -149,7 +149,7 @@ EVENTS = (
     ),
     Event(
         "v1.MigrationCompleted",
-        (_arg("runId"), _arg("completedAt", "date"), _arg("counts", "json")),
+        (_arg("runId"), _arg("completedAt", "date"), _arg("counts", "json"), _arg("upTo", "integer")),
         (),
         "completedAt",
         "frames an import",
@@ -308,9 +308,9 @@ def decode(name: str, args: Any) -> tuple[Operation, ...]:
 
 def upcast(name: str, args: Args) -> Args:
     """The arguments in their present shape: a message in parts becomes one message."""
-    if name == "v1.MessageAdded" and args.get("message") is None and "content" in args:
-        message = {"id": args.get("messageId"), "role": args.get("role"), "content": args.get("content")}
-        return {**args, "message": message}
+    if name == "v1.MessageAdded" and args.get("message") is None:
+        parts = {"id": "messageId", "role": "role", "content": "content"}
+        return {**args, "message": {name: args[arg] for name, arg in parts.items() if arg in args}}
     return args
 
 
@@ -363,6 +363,9 @@ _STORED: dict[str, Callable[[Any, str], Any]] = {
     "real": _as_number,
     "date": _as_whole,
 }
+
+_SAFE = 1 << 53
+"""Beyond this JavaScript's numbers are no exact integers."""
 
 _Decoder = Callable[[dict[str, Any]], tuple[Operation, ...]]
 
@@ -473,13 +476,11 @@ def _setting(effect: Set) -> _Decoder:
 def _appending(effect: Append) -> _Decoder:
     def append(args: dict[str, Any]) -> tuple[Operation, ...]:
         item = args.get(effect.arg)
-        if item is None:
-            raise Undecodable(f"{effect.arg} is missing")
         key = _key(args, effect.key_arg)
         done: tuple[Operation, ...] = (Appended(effect.table, key, effect.column, canonical.dumps_plain(item)),)
         at = item.get("timestamp") if isinstance(item, dict) else None
-        if type(at) is int:
-            done = (*done, Change(effect.table, key, {effect.stamp: at}, {}))
+        if isinstance(at, int | float) and type(at) is not bool and at == at // 1 and abs(at) < _SAFE:
+            done = (*done, Change(effect.table, key, {effect.stamp: int(at)}, {}))
         return done
 
     return append

@@ -65,7 +65,8 @@ def _dates(*names: str) -> tuple[Column, ...]:
 
 
 def _count(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, "integer", False, 0) for name in names)
+    """Counters are reals: a count that JavaScript cannot hold exactly must not stop the boot."""
+    return tuple(Column(name, "real", False, 0) for name in names)
 
 
 _ID = Column("id", "text", False)

@@ -149,13 +149,16 @@ def _imported(live: LiveTable, args: dict[str, Any]) -> NewEvent:
 def _updated(live: LiveTable, args: dict[str, Any]) -> NewEvent:
     if live is livestore.OTHERS:
         return NewEvent("v1.OtherRecordUpdated", orjson.dumps({"key": args["key"], "document": args["document"]}))
-    key = args.pop("id")
-    del args["sourceId"]
-    return NewEvent(f"v1.{_SUBJECTS[live.name]}Updated", orjson.dumps({"id": key, "updates": args}))
+    cleared = {column.name: None for column in live.columns if column.null and column.name not in args}
+    updates = {name: value for name, value in (args | cleared).items() if name not in ("id", "sourceId")}
+    return NewEvent(f"v1.{_SUBJECTS[live.name]}Updated", orjson.dumps({"id": args["id"], "updates": updates}))
 
 
 def _encoder(table: Table, source_ids: SourceIds) -> Callable[[tuple[Any, ...]], dict[str, Any]]:
-    """The function from a row of ours to an event's arguments: JSON text goes in as it is."""
+    """The function from a row of ours to an event's arguments: JSON text goes in as it is, null stays out.
+
+    A null in an argument would become the JSON text `null` in a JSON column, and fail the boot elsewhere.
+    """
     if table is tables.OTHERS:
         return lambda row: _other_args(row, source_ids)
     live = livestore.BY_RECORD[table.record]
@@ -169,7 +172,8 @@ def _encoder(table: Table, source_ids: SourceIds) -> Callable[[tuple[Any, ...]],
         args: dict[str, Any] = {"id": row[0], "sourceId": source_ids.get((name, row[0]), row[0])}
         for key, place, form in plan:
             value = row[place]
-            args[key] = value if value is None or form is None else form(value)
+            if value is not None:
+                args[key] = value if form is None else form(value)
         if content is not None:
             value = row[content[0]]
             args["content"] = orjson.Fragment(value) if row[content[1]] == "json" else value

@@ -169,13 +169,15 @@ class _Reading:
             table = (
                 BY_NAME.get(ALIASES.get(piece.collection, piece.collection)) if isinstance(piece, Document) else None
             )
-            if table is None or not isinstance(piece, Document) or self._found.log is None:
+            if table is None or not isinstance(piece, Document):
                 yield piece
                 continue
             key = piece.value.get(table.key)
-            row = self._replay.row(table, key) if type(key) is str else None
+            row = self._replay.row(table, key) if type(key) is str and self._found.log is not None else None
             called[table.name] = piece.collection
             columns.setdefault(table.name, tuple(piece.value))
+            if self._own:
+                piece = piece._replace(value=sides.own_state(table, piece.value))
             piece = piece._replace(collection=self._named(piece.collection))
             if row is None:
                 yield piece._replace(value=sides.from_state(table, piece.value))

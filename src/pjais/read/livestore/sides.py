@@ -36,7 +36,7 @@ def merge(table: LiveTable, collection: str, state: Row, log: Row, *, behind: bo
         if type(held) is type(logged) and held == logged:
             continue
         if _same(form, held, logged):
-            value[name] = logged if form == "real" else held
+            value[name] = logged if form == "real" or held == "null" else held
         elif logged is None and form == "date":
             notes.append("state-dates")
         elif behind:
@@ -59,6 +59,16 @@ def from_state(table: LiveTable, state: Row) -> Row:
     if "sourceId" in state and state["sourceId"] in (None, state.get(table.key)):
         return {name: value for name, value in state.items() if name != "sourceId"}
     return state
+
+
+def own_state(table: LiveTable, state: Row) -> Row:
+    """A row of our own schema's state as our log would have it: whole numbers are whole, null is null."""
+    forms = {column.name: column.form for column in table.columns}
+    row = {
+        name: int(held) if forms.get(name) == "real" and type(held) is float and held.is_integer() else held
+        for name, held in state.items()
+    }
+    return {name: None if forms.get(name) == "json" and held == "null" else held for name, held in row.items()}
 
 
 def from_log(
@@ -95,7 +105,9 @@ def _content_text(stored: Any) -> Any:
 
 def _same(form: str, left: Any, right: Any) -> bool:
     if form in ("real", "integer", "date", "boolean"):
-        return type(left) in (int, float) and type(right) in (int, float) and left == right
+        return type(left) in (int, float) and type(right) in (int, float) and float(left) == float(right)
+    if form == "json" and left == "null" and right is None:
+        return True  # how LiveStore stores a null that an event brings
     if form == "json" and type(left) is str and type(right) is str:
         try:
             return bool(json.loads(left) == json.loads(right))
