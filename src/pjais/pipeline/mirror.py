@@ -214,6 +214,15 @@ def _pushed(db: sqlite.Connection) -> int:
     return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
 
 
+def is_ours(db: sqlite.Connection) -> bool:
+    """Whether an open log was written by us, so that its app knows all our events."""
+    sql = "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationStarted' AND argsJson ->> '$.schemaVersion' IS NOT NULL"
+    try:
+        return sqlite.first(db, sql) is not None
+    except sqlite.Error:
+        return False
+
+
 def new_log(place: Place, run_id: str) -> Path:
     """Where a run writes its new log."""
     assert place.log is not None
@@ -293,6 +302,13 @@ def push(place: Place, run_id: str) -> None:
         _remove_states(place)
         number = writer.append(place.log, _framed(run, writer.later(db, mark, _source_ids(db)), upto))
         _note_absorbed(db, number)
+
+
+def append(place: Place, new: list[writer.NewEvent]) -> int:
+    """Append events to the log in place; the state files go, since LiveStore would not look at the log again."""
+    assert place.log is not None
+    _remove_states(place)
+    return writer.append(place.log, new)
 
 
 def _logged(place: Place) -> int:

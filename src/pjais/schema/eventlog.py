@@ -64,6 +64,9 @@ def format_of(columns: frozenset[str]) -> LogFormat | None:
 WRITABLE = (6, 4)
 """The formats that can be written: LiveStore 0.4 and 0.3."""
 
+WRITABLE_FIRST = 1
+"""The number of the first event in them."""
+
 PAGE_SIZE = 8192
 
 _DDL_6 = """

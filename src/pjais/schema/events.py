@@ -10,6 +10,7 @@ twice gives the same state.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -312,6 +313,24 @@ def upcast(name: str, args: Args) -> Args:
         parts = {"id": "messageId", "role": "role", "content": "content"}
         return {**args, "message": {name: args[arg] for name, arg in parts.items() if arg in args}}
     return args
+
+
+def unfolded(name: str, args: Any) -> Any:
+    """Arguments that format 2 wrote as JSON inside of JSON, as values again (formats/livestore.md §2)."""
+    event = BY_NAME.get(name)
+    if event is None or type(args) is not dict:
+        return args
+    as_json = {one.name for one in event.args if one.form == "json"}
+    return {key: _unfolded(held) if key in as_json else held for key, held in args.items()}
+
+
+def _unfolded(held: Any) -> Any:
+    if type(held) is not str or held[:1] not in ("[", "{"):
+        return held
+    try:
+        return json.loads(held)
+    except (ValueError, RecursionError):
+        return held
 
 
 def stored(column: Column, value: Any, what: str = "") -> Any:

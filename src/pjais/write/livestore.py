@@ -27,10 +27,11 @@ CLIENT = "pjais"
 _SESSION = "static"
 _BATCH = 5000
 
-_SUBJECTS = {
+SUBJECTS = {
     "personas": "Persona", "memoryEntities": "MemoryEntity", "conversations": "Conversation",
     "relationships": "Relationship", "plugins": "Plugin", "otherRecords": "OtherRecord",
 }  # fmt: skip
+"""What the events of each table are called: `v1.PersonaUpdated`."""
 
 SourceIds = Mapping[tuple[str, str], str]
 """(table of the target, id) -> the id that the record had in its source, where that is another one."""
@@ -108,7 +109,7 @@ def imports(db: sqlite.Connection, source_ids: SourceIds) -> Iterator[NewEvent]:
     """Every record of a store of ours as an event, personas first, so that references point backwards."""
     for table in TABLES:
         encode = _encoder(table, source_ids)
-        name = f"v1.{_SUBJECTS[livestore.BY_RECORD[table.record].name]}Imported"
+        name = f"v1.{SUBJECTS[livestore.BY_RECORD[table.record].name]}Imported"
         columns = ", ".join(table.column_names)
         for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY rowid"):
             yield NewEvent(name, orjson.dumps(encode(row)))
@@ -133,7 +134,7 @@ def later(db: sqlite.Connection, mark: int, source_ids: SourceIds) -> Iterator[N
                 continue
             args = encode(tuple(row))
             yield _updated(live, args) if was_there else _imported(live, args)
-        name = f"v1.{_SUBJECTS[live.name]}Removed"
+        name = f"v1.{SUBJECTS[live.name]}Removed"
         yield from (NewEvent(name, orjson.dumps({live.key: one})) for one in removed)
 
 
@@ -143,7 +144,7 @@ _FIRST_CHANGES = (
 
 
 def _imported(live: LiveTable, args: dict[str, Any]) -> NewEvent:
-    return NewEvent(f"v1.{_SUBJECTS[live.name]}Imported", orjson.dumps(args))
+    return NewEvent(f"v1.{SUBJECTS[live.name]}Imported", orjson.dumps(args))
 
 
 def _updated(live: LiveTable, args: dict[str, Any]) -> NewEvent:
@@ -151,7 +152,7 @@ def _updated(live: LiveTable, args: dict[str, Any]) -> NewEvent:
         return NewEvent("v1.OtherRecordUpdated", orjson.dumps({"key": args["key"], "document": args["document"]}))
     cleared = {column.name: None for column in live.columns if column.null and column.name not in args}
     updates = {name: value for name, value in (args | cleared).items() if name not in ("id", "sourceId")}
-    return NewEvent(f"v1.{_SUBJECTS[live.name]}Updated", orjson.dumps({"id": args["id"], "updates": updates}))
+    return NewEvent(f"v1.{SUBJECTS[live.name]}Updated", orjson.dumps({"id": args["id"], "updates": updates}))
 
 
 def _encoder(table: Table, source_ids: SourceIds) -> Callable[[tuple[Any, ...]], dict[str, Any]]:

@@ -184,6 +184,7 @@ def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Brok
         raw = args_json.encode("utf-8", "surrogateescape")
         return Broken(number, place, raw, f"{name}: its arguments are no JSON", name)
     created = row[9] if form.created else None
+    args = events.unfolded(name, args) if form.created else args
     at = _created(created) if created is not None else events.time_of(name, args)
     client_id, session_id = ("", "") if form.created else (str(row[9]), str(row[10]))
     parent = _number(row[4:7], 0) if row[4] is not None else None
@@ -243,11 +244,14 @@ def applied(db: sqlite.Connection) -> Applied | None:
     if pair is None:
         return None
     rows = sqlite.fetch(db, f"SELECT {pair[0]}, {pair[1]} FROM {CHANGESETS}")
+    if pair == _FORMAT_2 and not rows:
+        return None  # format 2 has the table and leaves it empty
     numbers = frozenset((first, second) for first, second in rows if type(first) is int and type(second) is int)
     return Applied(numbers, min((one[0] for one in numbers), default=None), max(numbers, default=None))
 
 
-_CHANGESET_COLUMNS = (("seqNumGlobal", "seqNumClient"), ("idGlobal", "idClient"), ("idGlobal", "idLocal"))
+_FORMAT_2 = ("idGlobal", "idLocal")
+_CHANGESET_COLUMNS = (("seqNumGlobal", "seqNumClient"), ("idGlobal", "idClient"), _FORMAT_2)
 
 
 def is_log(path: Path) -> bool:

@@ -1,0 +1,115 @@
+"""`restore-record`: one record, or one field of it, as it was after some event, brought back by a new event.
+
+Nothing is taken back: the log grows by one event, and the history shows it.  Only stores that we wrote are
+written to, since other apps may not know the event.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pjais import files, journal
+from pjais.errors import UsageError
+from pjais.pipeline import mirror, timeline
+from pjais.pipeline.place import Place
+from pjais.pipeline.place import place as place_of
+from pjais.pipeline.timeline import Timeline
+from pjais.read.livestore.replay import Row
+from pjais.schema import livestore
+from pjais.schema.livestore import LiveTable
+from pjais.write import livestore as writer
+
+
+class Restored(NamedTuple):
+    """What was brought back: the record, which fields, and the event that did it (None: it was as it had been)."""
+
+    table: str
+    key: str
+    fields: tuple[str, ...]
+    event: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as a JSON object."""
+        return {"code": "done", "table": self.table, "id": self.key, "fields": list(self.fields), "event": self.event}
+
+
+def restore(
+    here: Place, path: Path, key: str, *, event: str | None = None, time: str | None = None, field: str | None = None
+) -> Restored:
+    """Bring a record back as it was.  Raises UsageError where it was not there then, or the store is not ours.
+
+    Raises MigrationFailed while an app has the store open.
+    """
+    with timeline.opened(here, path) as line:
+        if not timeline.is_ours(line):
+            raise UsageError(
+                "the app of this store may not know what would be written; pjais writes only to stores it made",
+                where=[str(path)],
+                next_command=f"pjais at {path} --event N --id {key} --json   (shows the record as it was)",
+            )
+        table, wanted = _row(line, key, line.point(event=event, time=time))
+        _, present = _row(line, key, line.point(), table)
+    if wanted is None or table is None:
+        raise UsageError("the record was not there at that moment", where=[key], next_command="pjais history STORE ID")
+    new, fields = _event(table, key, wanted, present, field)
+    if new is None:
+        return Restored(table.name, key, (), None)
+    target = place_of(here.data_dir, path)
+    assert target.log is not None
+    with files.only_run(target.log.parent):
+        mirror.refuse_if_open(target)
+        number = mirror.append(target, [new])
+    return Restored(table.name, key, fields, number)
+
+
+def _row(
+    line: Timeline, key: str, point: timeline.Point, table: LiveTable | None = None
+) -> tuple[LiveTable | None, Row | None]:
+    """The record of a key at a moment, in whichever table it is."""
+    with line.state(point) as replay:
+        for one in (table,) if table is not None else livestore.TABLES:
+            row = replay.row(one, key)
+            if row is not None:
+                return one, row
+    return table, None
+
+
+def _event(
+    table: LiveTable, key: str, wanted: Row, present: Row | None, field: str | None
+) -> tuple[writer.NewEvent | None, tuple[str, ...]]:
+    subject = writer.SUBJECTS[table.name]
+    columns = table.by_name
+    if field is not None and field not in columns:
+        raise UsageError("there is no such field", where=[field], next_command=f"one of: {', '.join(columns)}")
+    if present is None:
+        if field is not None:
+            raise UsageError("the record is gone; bring it back whole", where=[key])
+        args = {name: _value(columns[name], held) for name, held in wanted.items() if held is not None}
+        return _named(f"v1.{subject}Imported", args), tuple(args)
+    names = [name for name in columns if wanted[name] != present[name] and field in (None, name)]
+    if not names:
+        return None, ()
+    if table is livestore.OTHERS:
+        args = {"key": key, "document": _value(columns["document"], wanted["document"])}
+        return _named("v1.OtherRecordUpdated", args), ("document",)
+    updates = {name: _value(columns[name], wanted[name]) for name in names}
+    args = {"id": key, "updates": updates}
+    if "updatedAt" in columns and field != "updatedAt":
+        args["updatedAt"] = journal.now_ms()  # it is a change of today, and so it must count
+        updates.pop("updatedAt", None)
+    return _named(f"v1.{subject}Updated", args), tuple(names)
+
+
+def _named(name: str, args: dict[str, Any]) -> writer.NewEvent:
+    return writer.NewEvent(name, json.dumps(args, ensure_ascii=True, separators=(",", ":")).encode())
+
+
+def _value(column: livestore.Column, held: Any) -> Any:
+    """A stored value as an argument."""
+    if held is None:
+        return None
+    if column.form == "json":
+        return json.loads(held)
+    return bool(held) if column.form == "boolean" else held
