@@ -22,7 +22,8 @@ _MODULES = {
     "detect": "migrating", "plan": "migrating", "migrate": "migrating", "verify": "migrating",
     "rollback": "migrating", "status": "migrating", "cleanup": "keeping", "backup": "keeping",
     "quarantine": "triaging", "export": "moving", "import": "moving", "search": "living", "explain": "about",
-    "demo": "about", "livestore": "stores",
+    "demo": "about", "livestore": "stores", "events": "travelling", "at": "travelling", "diff": "travelling",
+    "history": "travelling", "restore-record": "travelling", "verify-app": "checking",
 }  # fmt: skip
 
 
@@ -38,7 +39,7 @@ class _Commands(click.Group):
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
-        command = getattr(import_module(f"pjais.cli.{module}"), f"{cmd_name}_command")
+        command = getattr(import_module(f"pjais.cli.{module}"), f"{cmd_name.replace('-', '_')}_command")
         return command if isinstance(command, click.Command) else None
 
 

@@ -8,8 +8,9 @@ import click
 
 from pjais import files
 from pjais.cli.context import Context, common
-from pjais.cli.output import print_json, say, write_raw
+from pjais.cli.output import print_json, safe, say, write_raw
 from pjais.errors import UsageError
+from pjais.pipeline.place import place
 from pjais.schema.typescript import schema_ts
 
 
@@ -34,4 +35,51 @@ def schema(context: Context, output: Path | None) -> int:
         print_json({"code": "done", "file": str(output)})
     else:
         say(f"wrote {output}")
+    return 0
+
+
+@livestore_command.command("doctor")
+@click.argument("store", type=click.Path(path_type=Path))
+@common
+def doctor(context: Context, store: Path) -> int:
+    """Examine a store: its log, its states, whether they agree.  Exit code 1 where something needs a remedy."""
+    from pjais.pipeline import doctor as examination
+
+    checks = examination.examine(place(context.data_dir), store.expanduser().absolute())
+    bad = [check for check in checks if not check.ok]
+    if context.as_json:
+        print_json({"code": "unhealthy" if bad else "done", "checks": [check.as_dict() for check in checks]})
+        return 1 if bad else 0
+    name = ""
+    for check in checks:
+        if check.store != name:
+            name = check.store
+            say(f"{name}:")
+        say(f"  {'ok ' if check.ok else 'BAD'} {check.name}: {safe(check.found)}")
+        if check.meaning:
+            say(f"      {check.meaning}")
+        if check.remedy:
+            say(f"      Remedy: {check.remedy}")
+    say()
+    say("the store is healthy" if not bad else f"{len(bad)} checks failed; nothing was changed")
+    return 1 if bad else 0
+
+
+@livestore_command.command("upgrade")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--to", "number", type=click.Choice(["6", "4"]), default="6", show_default=True, help="The format.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new folder for the new store.")
+@common
+def upgrade(context: Context, store: Path, number: str, output: Path | None) -> int:
+    """Write a store's log in another storage format; the files of the old one stay."""
+    from pjais.pipeline import upgrade as upgrading
+
+    done = upgrading.upgrade(place(context.data_dir), store.expanduser().absolute(), int(number), output)
+    if context.as_json:
+        print_json(done.as_dict())
+        return 0
+    say(f"{done.log}: {done.events:,} events, from format {done.before} to {done.after}, read back and replayed")
+    for note in done.notes:
+        say(f"  {note}")
+    say(f"Next: {context.typed(f'pjais livestore doctor {done.log.parent}')}")
     return 0

@@ -71,7 +71,7 @@ def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | 
         if target is not None and (files.same(path, target) or _beside_account(path, target)):
             continue
         if not files.is_inside(path, folder):
-            if _expected_kind(path, folder) or _JSON_NAME.fullmatch(path.name):
+            if is_store_file(path) or _expected_kind(path, folder) or _JSON_NAME.fullmatch(path.name):
                 yield Passed(path, "a link that leaves the folder; name it to follow it")
             continue
         found = _identify(path, folder, named=False)

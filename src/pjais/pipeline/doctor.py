@@ -26,7 +26,7 @@ from pjais.schema import events as schema
 _HEAP_EVENTS = 3300
 """About how many events LiveStore 0.3 can boot with its fixed memory of 16 MiB (formats/livestore.md §3)."""
 _SHOWN = 10
-_NOTED = {"state-differs", "log-only", "state-lossy"}
+_NOTED = {"state-differs", "log-only", "state-lossy", "state-dates"}
 
 
 class Check(NamedTuple):
@@ -59,7 +59,7 @@ def examine(here: Place, path: Path) -> list[Check]:
         users = {str(ref.path): files.users(ref.files) for ref in refs}
         for number, snapshot in enumerate(backup.snapshot_all(scratch / "copy", refs, at_ms=journal.now_ms())):
             groups = list(places.groups(snapshot, scratch / f"store{number}"))
-            name = snapshot.name
+            name = snapshot.origin
             open_in = users[snapshot.origin]
             line = f"open in process {', '.join(map(str, open_in))}" if open_in else "no program has it open"
             meaning = "what is read is a copy of this moment; LiveStore takes no locks" if open_in else ""
@@ -124,7 +124,7 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
     unknown: Counter[str] = Counter()
     metadata: list[str] = []
     parents: list[str] = []
-    imports: list[str] = []
+    imports = _Imports()
     for event in store.events(found.log):
         if not isinstance(event, Event):
             unread.append(f"{event.place}: {event.reason}")
@@ -133,8 +133,7 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
         numbers.append(event.number)
         if event.metadata is not None and not _is_option(event.metadata):
             metadata.append(str(event.number))
-        if event.name in ("v1.MigrationStarted", "v1.MigrationCompleted"):
-            imports.append(event.name.removeprefix("v1.Migration"))
+        imports.see(event)
         try:
             schema.decode(event.name, event.args)
         except KeyError:
@@ -159,13 +158,37 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
                   "pjais migrate --to livestore writes a log in one piece")  # fmt: skip
     yield _listed("metadata", metadata, "every event's sync metadata can be decoded",
                   "LiveStore fails to boot on these events", "pjais migrate --to livestore")  # fmt: skip
-    begun, ended = imports.count("Started"), imports.count("Completed")
-    yield Check(
-        "", "imports", begun <= ended, f"{begun} begun, {ended} completed",
-        "LiveStore reports a commit before it is on the disk; what the app showed after the import may never "
-        "have been written" if begun > ended else "",
-        "compare with the source: pjais plan" if begun > ended else "",
-    )  # fmt: skip
+    yield imports.check()
+
+
+class _Imports:
+    """Whether an import that began came to its end.  Guide B's importer writes no end, ours does."""
+
+    def __init__(self) -> None:
+        self._begun = self._ended = self._records = 0
+        self._ours = False
+
+    def see(self, event: Event) -> None:
+        """Take notice of one event."""
+        if event.name == "v1.MigrationStarted":
+            self._begun += 1
+            self._ours = self._ours or (isinstance(event.args, dict) and "schemaVersion" in event.args)
+        elif event.name == "v1.MigrationCompleted":
+            self._ended += 1
+        elif event.name.endswith("Imported"):
+            self._records += 1
+
+    def check(self) -> Check:
+        """What the log shows of imports."""
+        line = f"{self._begun} begun, {self._ended} completed, {self._records} records"
+        if self._begun <= self._ended:
+            return Check("", "imports", True, line)
+        lost = not self._records or self._ours
+        meaning = (
+            "LiveStore reports a commit before it is on the disk: what the app showed after its import may never "
+            "have been written"
+        )
+        return Check("", "imports", not lost, line, meaning, "compare with the source: pjais plan SOURCE")
 
 
 def _parent_problem(event: Event, before: list[Number]) -> list[str]:
@@ -234,15 +257,19 @@ def _sides(found: Store, snapshot: Snapshot, group: places.Group) -> Iterator[Ch
     yield Check(
         "", "state", not behind, behind or "it has seen every event",
         "LiveStore shows the old rows until the state file is removed, and then all of them" if behind else "",
-        "close the app and remove the state file; LiveStore makes it anew (or: pjais migrate)" if behind else "",
+        _REMEDY_DATES if behind and notes["state-dates"] else _REMEDY if behind else "",
     )  # fmt: skip
-    lines = [f"{count} rows: {rule}" for rule, count in sorted(notes.items())]
+    lines = [f"{count} rows: {rule}" for rule, count in sorted(notes.items()) if rule != "state-dates"]
     wrong = notes["state-differs"] + notes["log-only"]
     yield Check(
         "", "rows", not wrong, "; ".join(lines) or "replaying the log gives the state",
         "pjais explain state-differs | log-only | state-lossy" if lines else "",
         "pjais migrate takes each row from the side that can be trusted, and says so" if wrong else "",
     )  # fmt: skip
+
+
+_REMEDY = "close the app and remove the state file; LiveStore makes it anew (or: pjais migrate)"
+_REMEDY_DATES = "keep the state file: only it holds the dates.  pjais migrate --to livestore writes a log that has both"
 
 
 def _stranded(name: str, groups: list[places.Group]) -> list[Check]:

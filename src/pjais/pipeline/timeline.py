@@ -55,6 +55,35 @@ class Moment(NamedTuple):
     changes: tuple[Changed, ...]
 
 
+class Filter:
+    """Which events are wanted; None means any.  Raises UsageError for what is no time or no event."""
+
+    def __init__(
+        self, name: str | None, key: str | None, since: str | None, until: str | None, after: str | None
+    ) -> None:
+        self._name, self._key = name, key
+        self._since = None if since is None else _instant(since)
+        self._until = None if until is None else _instant(until)
+        self._after = None if after is None else _number(after)
+        self._last_time: int | None = None
+
+    def takes(self, one: Found) -> bool:
+        """Whether an event is wanted; one without a time of its own has that of the one before it."""
+        if not isinstance(one, Event):
+            return self._name is None and self._key is None and self._since is None and self._until is None
+        self._last_time = one.at if one.at is not None else self._last_time
+        at = self._last_time
+        if self._since is not None and (at is None or at < self._since):
+            return False
+        if self._until is not None and (at is None or at > self._until):
+            return False
+        if self._after is not None and one.number <= self._after:
+            return False
+        if self._name is not None and self._name.lower() not in one.name.lower():
+            return False
+        return self._key is None or any(operation.key == self._key for operation in operations_of(one))
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """An opened store.  `label` names it where several lie in one place; `others` are those that were not taken."""
@@ -249,7 +278,7 @@ def stores(here: Place, path: Path) -> Iterator[list[Opened]]:
         for snapshot in backup.snapshot_all(scratch / "copy", refs, at_ms=journal.now_ms()):
             groups = list(places.groups(snapshot, scratch / f"store{len(found)}"))
             for group in groups:
-                label = snapshot.name if len(groups) == 1 else f"{snapshot.name} ({group.label})"
+                label = snapshot.origin if len(groups) == 1 else f"{snapshot.origin} ({group.label})"
                 found.append(Opened(label, store.open_store(group.databases, group.scratch), group.scratch))
         yield found
 

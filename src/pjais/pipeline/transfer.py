@@ -8,7 +8,7 @@ migration, so an export holds exactly what a migration would bring.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def write_export(
     """Write the canonical export of an open store; `only` limits it to some keys of some tables."""
     write(f'{{"format":"{FORMAT}","version":1')
     for table in TABLES:
-        write(f',\n"{_NAMES.get(table.name, table.name)}":[')
+        write(f',\n"{export_name(table)}":[')
         separator = "\n"
         for record in _records(db, table, None if only is None else only.get(table.name, ())):
             write(separator + canonical.dumps(as_document(record), sort=True))
@@ -66,6 +66,26 @@ def write_export(
         lines = ",\n".join(canonical.dumps(dict(one), sort=True) for one in removed)
         write(f',\n"{REMOVED}":[\n{lines}]')
     write("}\n")
+
+
+def export_name(table: Table) -> str:
+    """What a table's records are called in our export."""
+    return _NAMES.get(table.name, table.name)
+
+
+def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Write) -> int:
+    """Write documents of our export, each with the name of its list, as one export; returns how many.
+
+    They must come list by list, in the order of the tables.
+    """
+    write(f'{{"format":"{FORMAT}","version":1')
+    count, current = 0, None
+    for name, document in documents:
+        write(("\n]" if current is not None else "") + f',\n"{name}":[\n' if name != current else ",\n")
+        write(canonical.dumps(document, sort=True))
+        count, current = count + 1, name
+    write(("\n]" if current is not None else "") + "}\n")
+    return count
 
 
 def _records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) -> Iterator[Record]:

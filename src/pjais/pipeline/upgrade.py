@@ -55,12 +55,12 @@ def upgrade(here: Place, path: Path, number: int, output: Path | None = None) ->
         logs = [(one, one.found.facts) for one in found if one.found.facts is not None]
         present = [(one, its) for one, its in logs if its.format.number == number and its.events]
         others = [(one, its) for one, its in logs if its.events and (its.format.number != number or output is not None)]
-        if output is None and present:
-            if not others:
-                return Upgraded(log, present[0][1].events, present[0][1].format.label, number, ("nothing to do",))
+        if output is None and present and not others:
+            return Upgraded(log, present[0][1].events, present[0][1].format.label, number, ("nothing to do",))
+        if (output is None and present) or len(others) > 1:
             raise UsageError(
-                "both formats hold events, and a log has one order; bring both into one store with pjais migrate",
-                where=[one.label for one, _ in (*others, *present)],
+                "several logs hold events, and a log has one order; bring them into one store with pjais migrate",
+                where=sorted({one.label for one, _ in (*others, *present)}),
                 next_command=f"pjais migrate {path} --to livestore --store-id merged",
             )
         if not others:
@@ -124,8 +124,8 @@ def _write(log: Path, number: int, written: list[Event], shift: int, head: int) 
     except BaseException:
         files.remove(beside)
         raise
-    timed = sum(1 for event in written if event.metadata is None and event.at is not None)
-    return (*aside, *([f"{timed} events keep their time in their metadata"] if timed and shift else []))
+    timed = sum(event.created is not None for event in written)
+    return (*aside, *([f"{timed} events keep their time in their metadata"] if timed else []))
 
 
 def _rows(written: list[Event], number: int, shift: int) -> Iterator[tuple[Any, ...]]:
@@ -141,11 +141,9 @@ def _rows(written: list[Event], number: int, shift: int) -> Iterator[tuple[Any, 
 
 
 def _metadata(event: Event) -> str:
-    if event.metadata is not None:
-        return event.metadata
-    if event.at is None:
-        return eventlog.NO_METADATA
-    return json.dumps({"_tag": "Some", "value": {"createdAt": instants.to_text(event.at)}}, separators=(",", ":"))
+    if event.created is None or (event.metadata is not None and event.metadata != eventlog.NO_METADATA):
+        return event.metadata or eventlog.NO_METADATA
+    return json.dumps({"_tag": "Some", "value": {"createdAt": instants.to_text(event.created)}}, separators=(",", ":"))
 
 
 def _prove(path: Path, written: list[Event], shift: int) -> None:

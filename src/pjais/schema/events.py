@@ -11,6 +11,7 @@ twice gives the same state.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -367,8 +368,10 @@ def _as_whole(value: Any, what: str) -> int:
 
 
 def _as_number(value: Any, what: str) -> int | float:
-    if type(value) is int:
-        return value if -(1 << 63) <= value < 1 << 63 else float(value)
+    if type(value) is int and -(1 << 63) <= value < 1 << 63:
+        return value
+    if type(value) is int and abs(value) <= sys.float_info.max:
+        return float(value)
     if type(value) is float:
         return value
     raise Undecodable(f"{what}: no number")

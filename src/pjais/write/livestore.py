@@ -44,7 +44,7 @@ class NewEvent(NamedTuple):
     args: bytes
 
 
-def event(name: str, **args: Any) -> NewEvent:
+def event(name: str, /, **args: Any) -> NewEvent:
     """An event out of plain arguments."""
     return NewEvent(name, orjson.dumps(args))
 

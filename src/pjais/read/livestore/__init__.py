@@ -93,6 +93,8 @@ class _Reading:
         self._replay = replay
         self._behind: set[tuple[str, str | None]] = set()
         """(table, key) of rows that events touched which the state has not seen; a key of None is every row."""
+        self._missed = 0
+        """How many events the state has not seen, less those that its app does not know either."""
         self._unread = 0
         """Events that the state has seen and pjais cannot read: any of them may have removed a row."""
         self._unknown: Counter[str] = Counter()
@@ -103,21 +105,21 @@ class _Reading:
         """Replay the log; yield what cannot go into the state, and what is remarkable."""
         if self._found.log is None:
             return
-        behind = 0
         for event in store.events(self._found.log):
             if isinstance(event, Unreadable):
                 yield event
                 continue
             seen = self._seen(event)
-            behind += not seen
             yield from self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
         for table, key, values in self._replay.settle():
             row = canonical.dumps_plain(dict(zip(BY_NAME[table].column_names, values, strict=True)))
             yield Unreadable(LOG, f"{table} {key}", row.encode(), "inserted twice; the first one counts")
         for name, count in sorted(self._unknown.items()):
             yield Remark("unknown-event", LOG, name, f"{count} events of a name that pjais does not know")
-        if behind and self._found.state is not None:
-            yield Remark("state-behind", LOG, self._found.state.part.name, f"{behind} events are not in the state")
+        if self._missed and self._found.state is not None:
+            yield Remark(
+                "state-behind", LOG, self._found.state.part.name, f"{self._missed} events are not in the state"
+            )
 
     def _seen(self, event: Event | Broken) -> bool:
         """Whether the state holds what an event did."""
@@ -131,6 +133,7 @@ class _Reading:
             self._unread += 1
             yield Remark("event-unread", LOG, event.place, f"{event.reason}; the state has seen it")
         else:
+            self._missed += 1
             yield Unreadable(LOG, event.place, event.raw, event.reason)
 
     def _applied(self, event: Event, seen: bool) -> Iterator[Piece]:
@@ -151,6 +154,7 @@ class _Reading:
             return
         self._own = self._own or (not operations and "schemaVersion" in event.args)
         self._replay.apply(operations)
+        self._missed += not seen
         if not seen and self._found.state is not None:
             self._behind.update((one.table.name, one.key) for one in operations)
 

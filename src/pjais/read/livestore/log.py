@@ -48,6 +48,8 @@ class Event(NamedTuple):
     session_id: str = ""
     schema_hash: int = 0
     metadata: str | None = None
+    created: int | None = None
+    """When the event was committed (ms); only format 2 says so."""
 
     def as_dict(self) -> dict[str, Any]:
         """The event as a JSON object."""
@@ -128,7 +130,10 @@ def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[
     table, form = found
     more = [form.created] if form.created else ["clientId", "sessionId"]
     more += ["schemaHash", *([form.sync] if form.sync else [])]
-    columns = ["rowid", *_numbers(form), *_parents(form), quoted(form.name), '"argsJson"', *map(quoted, more)]
+    there = {str(one) for (one,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (table,))}
+    more = [quoted(one) if one in there else "NULL" for one in more]  # SQLite takes a "name" it lacks for a text
+    parents = [one if one.strip('"') in there else "NULL" for one in _parents(form)]
+    columns = ["NULL", *_numbers(form), *parents, quoted(form.name), '"argsJson"', *more]
     columns += [] if form.sync else ["NULL"]
     cursor = db.execute(f"SELECT {', '.join(columns)} FROM {quoted(table)} ORDER BY {_order(form)}")
     position = 0
@@ -141,7 +146,7 @@ def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[
             continue
         if row is None:
             return
-        event = _event(form, row, position)
+        event = _event(form, (position, *row[1:]), position)
         if after is None or event.number is None or event.number > after:
             yield event
 
@@ -185,12 +190,35 @@ def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Brok
         return Broken(number, place, raw, f"{name}: its arguments are no JSON", name)
     created = row[9] if form.created else None
     args = events.unfolded(name, args) if form.created else args
-    at = _created(created) if created is not None else events.time_of(name, args)
-    client_id, session_id = ("", "") if form.created else (str(row[9]), str(row[10]))
+    committed = _created(created)
+    at = committed if committed is not None else events.time_of(name, args)
+    client_id, session_id = ("", "") if form.created else (str(row[9] or ""), str(row[10] or ""))
     parent = _number(row[4:7], 0) if row[4] is not None else None
     schema_hash = row[-2] if type(row[-2]) is int else 0
     metadata = row[-1] if type(row[-1]) is str else None
-    return Event(number, parent, name, args_json, args, at, client_id, session_id, schema_hash, metadata)
+    return Event(number, parent, name, args_json, args, at, client_id, session_id, schema_hash, metadata, committed)
+
+
+def _unwrapped(name: str, args: Any) -> Any:
+    """The arguments of 0.2 with JSON that is JSON's text inside them, as its `Schema.parseJson` wrote it."""
+    known = events.BY_NAME.get(name)
+    if known is None or type(args) is not dict:
+        return args
+    return {key: _parsed(value) if key in _json_args(known) else value for key, value in args.items()}
+
+
+def _json_args(event: events.Event) -> frozenset[str]:
+    return frozenset(one.name for one in event.args if one.form == "json")
+
+
+def _parsed(value: Any) -> Any:
+    """What a text stands for, where it is the JSON of an object, a list or a text; else the value itself."""
+    if type(value) is str and value[:1] in ("{", "[", '"'):
+        try:
+            return _decode(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def event_of_row(row: dict[str, Any], place: str) -> Event | Broken:
@@ -206,7 +234,7 @@ def event_of_row(row: dict[str, Any], place: str) -> Event | Broken:
 
 
 def _created(value: Any) -> int | None:
-    if type(value) is int:
+    if type(value) is int and abs(value) <= instants.LIMIT_MS:
         return value
     return instants.from_text(value) if type(value) is str else None
 
@@ -236,7 +264,7 @@ class Applied(NamedTuple):
 
 
 def applied(db: sqlite.Connection) -> Applied | None:
-    """The changesets of an open state file; None where it keeps none."""
+    """The changesets of an open state file; None where it keeps none (0.2 has the table and leaves it empty)."""
     columns = [str(name) for (name,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (CHANGESETS,))]
     pair = next(
         ((first, second) for first, second in _CHANGESET_COLUMNS if first in columns and second in columns), None

@@ -17,6 +17,9 @@ _LATER = frozenset({"memoryConfiguration", "privacySettings", "accessCount", "ti
 """Columns that not every version of the app has; a row from the log shows them where they say something."""
 
 
+_REFERENCES = frozenset({"personaId", "fromId", "toId"})
+
+
 def merge(table: LiveTable, collection: str, state: Row, log: Row, *, behind: bool) -> tuple[Row, tuple[str, ...]]:
     """The row to take, and notes on where it is not the state's: `rule` or `rule:column`.
 
@@ -43,6 +46,11 @@ def merge(table: LiveTable, collection: str, state: Row, log: Row, *, behind: bo
             value[name] = logged
             notes.append("state-behind")
         elif form == "text" and type(held) is str and type(logged) is str and _lost(held, logged):
+            if name in _REFERENCES:
+                continue  # the row that it refers to has lost the same part of its id
+            value[name] = logged
+            notes.append(f"state-lossy:{name}")
+        elif type(held) is str and type(logged) is str and not canonical.encodable(held):  # text that is not UTF-8
             value[name] = logged
             notes.append(f"state-lossy:{name}")
         else:

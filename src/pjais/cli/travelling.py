@@ -1,0 +1,248 @@
+"""events, at, diff, history, restore-record: a store through time."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pjais import canonical, files, instants
+from pjais.cli.context import Context, common
+from pjais.cli.output import print_json, safe, say, table
+from pjais.errors import UsageError
+from pjais.pipeline import timeline, transfer
+from pjais.pipeline.place import place
+from pjais.pipeline.timeline import Changed, Found, Timeline
+from pjais.read.livestore.log import Event
+from pjais.schema import rows
+
+_store = click.argument("store", type=click.Path(path_type=Path))
+_event = click.option("--event", metavar="N", help="After this event (12, or 12.1 for a client-only one).")
+_time = click.option("--time", metavar="T", help="At this time (ISO-8601, or milliseconds since 1970).")
+_POLL_SECONDS = 0.5
+
+
+def _opened(context: Context, store: Path) -> Any:
+    return timeline.opened(place(context.data_dir), store.expanduser().absolute())
+
+
+@click.command("events")
+@_store
+@click.option("--name", help="Only events whose name holds this.")
+@click.option("--id", "key", help="Only events that touch this record.")
+@click.option("--since", metavar="T", help="Only events from this time on.")
+@click.option("--until", metavar="T", help="Only events up to this time.")
+@click.option("--after", metavar="N", help="Only events behind this one.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the last so many.")
+@click.option("--follow", is_flag=True, help="Wait for further events; end with Ctrl-C.")
+@common
+def events_command(
+    context: Context,
+    store: Path,
+    name: str | None,
+    key: str | None,
+    since: str | None,
+    until: str | None,
+    after: str | None,
+    limit: int | None,
+    follow: bool,
+) -> int:
+    """List the events of a LiveStore store.  With --json one object a line."""
+    wanted = timeline.Filter(name, key, since, until, after)
+    shown = 0
+    stamp: object = None
+    while True:
+        now = [(path, path.stat().st_mtime_ns, path.stat().st_size) for path in _watched(store)]
+        if now != stamp:
+            stamp = now
+            with _opened(context, store) as line:
+                found = [one for number, one in enumerate(line.events()) if number >= shown and wanted.takes(one)]
+                shown = max(shown, sum(1 for _ in line.events()))
+            for one in found[-limit:] if limit else found:
+                _print_event(context, one)
+        if not follow:
+            return 0
+        clock.sleep(_POLL_SECONDS)
+
+
+def _watched(store: Path) -> list[Path]:
+    if not store.exists():
+        return []
+    return sorted(path for path in store.rglob("*") if path.is_file()) if store.is_dir() else [store]
+
+
+def _print_event(context: Context, one: Found) -> None:
+    if not isinstance(one, Event):
+        line = {"event": None, "place": one.place, "unreadable": one.reason}
+        say(canonical.dumps(line) if context.as_json else f"{one.place:>8}  UNREADABLE  {safe(one.reason)}")
+    elif context.as_json:
+        say(canonical.dumps(one.as_dict()))
+    else:
+        at = "" if one.at is None else instants.to_text(one.at)
+        say(f"{one.number!s:>8}  {at:24}  {safe(one.name):32}  {_short(one.args)}")
+
+
+def _short(args: Any, width: int = 70) -> str:
+    text = safe(canonical.dumps(args))
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+@click.command("at")
+@_store
+@_event
+@_time
+@click.option("--id", "key", help="Only this record.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the whole state there, for `import`.")
+@common
+def at_command(
+    context: Context, store: Path, event: str | None, time: str | None, key: str | None, output: Path | None
+) -> int:
+    """Show a store as it was after an event, or at a time."""
+    if (event is None) == (time is None):
+        raise UsageError("give either --event N or --time T")
+    with _opened(context, store) as line:
+        point = line.point(event=event, time=time)
+        head = {"code": "done", "store": line.label, "event": None if point.number is None else str(point.number)}
+        documents = _documents(line, point, key)
+        if output is not None:
+            count = _write_export(output, documents)
+            _told(context, {**head, "file": str(output), "records": count}, f"wrote {count:,} records to {output}")
+            return 0
+        if key is not None:
+            found = [document for _, document in documents]
+            if not found:
+                raise UsageError("there was no such record at that moment", where=[key])
+            print_json({**head, "records": found} if context.as_json else found[0])
+            return 0
+        if context.as_json:
+            by_table: dict[str, list[Any]] = {}
+            for name, document in documents:
+                by_table.setdefault(name, []).append(document)
+            print_json({**head, "counts": {name: len(some) for name, some in by_table.items()}, **by_table})
+            return 0
+        _print_state(line, point, documents)
+    return 0
+
+
+def _documents(line: Timeline, point: timeline.Point, key: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    for record in line.records(point):
+        if key is None or record.id == key:
+            yield transfer.export_name(rows.table_of(record)), transfer.as_document(record)
+
+
+def _print_state(line: Timeline, point: timeline.Point, documents: Iterator[tuple[str, dict[str, Any]]]) -> None:
+    counts: dict[str, int] = {}
+    personas: list[tuple[str, str, str, str]] = []
+    for name, document in documents:
+        counts[name] = counts.get(name, 0) + 1
+        if name == "personas":
+            active = "active" if document["isActive"] else ""
+            personas.append((document["id"], document["name"], active, document["updatedAt"] or ""))
+    where = "before the first event" if point.number is None else f"after event {point.number}"
+    say(f"{line.label}, {where}:\n")
+    table(("table", "records"), list(counts.items()) or [("(nothing)", 0)], ("records",))
+    if personas:
+        say()
+        table(("persona", "name", "", "changed"), personas)
+
+
+def _write_export(output: Path, documents: Iterator[tuple[str, dict[str, Any]]]) -> int:
+    if output.exists():
+        raise UsageError("the file exists already", where=[str(output)])
+    with files.writing(output.absolute()) as file:
+        return transfer.write_documents(documents, file.text)
+
+
+@click.command("diff")
+@_store
+@click.argument("before")
+@click.argument("after")
+@common
+def diff_command(context: Context, store: Path, before: str, after: str) -> int:
+    """Show what differs between two moments: record by record, field by field.
+
+    BEFORE and AFTER are events (12), times (2025-03-01), or `now`.
+    """
+    with _opened(context, store) as line:
+        changes = line.diff(_moment(line, before), _moment(line, after))
+    if context.as_json:
+        print_json({"code": "done", "count": len(changes), "changes": [_as_dict(one) for one in changes]})
+        return 0
+    if not changes:
+        say("nothing differs")
+    for one in changes:
+        _print_change(one, f"{one.table} {one.key}")
+    return 0
+
+
+def _moment(line: Timeline, text: str) -> timeline.Point:
+    if text == "now":
+        return line.point()
+    is_event = text.replace(".", "").isdigit() and len(text) < 12
+    return line.point(event=text) if is_event else line.point(time=text)
+
+
+def _as_dict(one: Changed) -> dict[str, Any]:
+    return {"table": one.table, "id": one.key, "field": one.field, "before": one.before, "after": one.after}
+
+
+def _print_change(one: Changed, what: str) -> None:
+    if one.field is None:
+        say(f"{'+' if one.before is None else '-'} {safe(what)}")
+    else:
+        say(f"  {safe(what)}, {one.field}: {_short(one.before, 50)} -> {_short(one.after, 50)}")
+
+
+@click.command("history")
+@_store
+@click.argument("record_id", metavar="ID")
+@common
+def history_command(context: Context, store: Path, record_id: str) -> int:
+    """Show every event that changed a record, and what it changed."""
+    with _opened(context, store) as line:
+        moments = line.history(record_id)
+    if context.as_json:
+        steps = [{**one.event.as_dict(), "changes": [_as_dict(change) for change in one.changes]} for one in moments]
+        print_json({"code": "done", "id": record_id, "count": len(steps), "steps": steps})
+        return 0
+    for one in moments:
+        at = "" if one.event.at is None else f"  {instants.to_text(one.event.at)}"
+        say(f"{one.event.number!s:>8}{at}  {safe(one.event.name)}")
+        for change in one.changes:
+            _print_change(change, change.table)
+    return 0
+
+
+@click.command("restore-record")
+@_store
+@click.argument("record_id", metavar="ID")
+@_event
+@_time
+@click.option("--field", help="Only this field (camelCase, as `history` names it).")
+@common
+def restore_record_command(
+    context: Context, store: Path, record_id: str, event: str | None, time: str | None, field: str | None
+) -> int:
+    """Bring a record, or one field of it, back as it was; the log grows by one event."""
+    from pjais.pipeline import restore
+
+    if (event is None) == (time is None):
+        raise UsageError("give either --event N or --time T")
+    here, path = place(context.data_dir), store.expanduser().absolute()
+    done = restore.restore(here, path, record_id, event=event, time=time, field=field)
+    if done.event is None:
+        _told(context, done.as_dict(), f"{record_id} is as it was then; nothing to do")
+    else:
+        line = f"{done.table} {record_id}: {', '.join(done.fields)} brought back by event {done.event}"
+        _told(context, done.as_dict(), line)
+    return 0
+
+
+def _told(context: Context, as_json: dict[str, Any], line: str) -> None:
+    if context.as_json:
+        print_json(as_json)
+    else:
+        say(line)

@@ -1,0 +1,283 @@
+"""LiveStore out of real stores: every row as LiveStore itself gave it, for every version, adapter and accident."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pjais
+from pjais import backup, discover, instants
+from pjais.model import Document, Piece, Remark, Report, Unreadable
+from pjais.pipeline import transfer
+from pjais.pipeline.place import place
+from pjais.read import read
+from pjais.read.livestore import places
+from world import hashes
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "livestore"
+ITEMS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
+TOLD = [item for item in ITEMS if (GOLDEN / item / "expected.json").exists()]
+NODE = [item for item in TOLD if list((GOLDEN / item).glob("*/eventlog@*.db"))]
+ONE_FORMAT = [item for item in NODE if item != "node-both-formats"]
+OURS = {
+    "personas": "personas", "memoryEntities": "memories", "memory_entities": "memories",
+    "conversations": "conversations",
+}  # fmt: skip
+"""What our export calls the app's tables; the rows of any other are carried whole."""
+Row = dict[str, Any]
+Rows = list[tuple[str, Row]]
+Events = list[tuple[str, Row]]
+
+BEHIND: dict[tuple[str, str], Row] = {
+    ("node-0.4.0-partial", "memory-two"): {"deletedAt": 1714559460250},
+    ("node-0.4.0-partial", "memory-three"): {"lastAccessed": 1714559520250, "connectionCount": 1},
+}
+"""What the log says, and the state that LiveStore shows does not (yet): the events behind the one that failed."""
+
+
+def expected(item: str) -> Row:
+    """LiveStore's own account of a store."""
+    return dict(json.loads((GOLDEN / item / "expected.json").read_bytes()))
+
+
+def told(item: str, form: str) -> Rows:
+    """(table, row) of everything that LiveStore shows; where a folder holds two stores, the older one first."""
+    account = expected(item)
+    others = account["others"] if item == "node-both-formats" else []
+    shown = [*(one["tables"] for one in others), account["tables"]]
+    return [(table, row) for tables in shown for table, rows in tables.items() for row in rows[form]]
+
+
+def pieces(folder: Path, scratch: Path) -> list[Piece]:
+    """All that the reader finds in a store, read from a backup of it."""
+    found = discover.discover([folder], named=True)
+    assert {source.kind for source in found.sources} <= {"livestore", "livestore-opfs"}
+    snapshots = backup.snapshot_all(scratch, found.sources, at_ms=0)
+    return [piece for snapshot in snapshots for piece in read(snapshot)]
+
+
+def documents(found: list[Piece]) -> list[Document]:
+    return [piece for piece in found if isinstance(piece, Document)]
+
+
+def remarks(found: list[Piece]) -> set[tuple[str, str]]:
+    return {(piece.rule, piece.place) for piece in found if isinstance(piece, Remark)}
+
+
+def notes(found: list[Piece]) -> set[str]:
+    """The rules that rows were taken by, without their columns."""
+    return {note.partition(":")[0] for piece in documents(found) for note in piece.notes}
+
+
+def key_of(row: Row) -> str:
+    return str(next(iter(row.values())))
+
+
+def migrated(folder: Path, source: Path) -> Report:
+    """A store brought into SQLite: the counts add up, verify agrees, and the store is untouched."""
+    before = hashes(source)
+    report = pjais.migrate(folder, [source], on_invalid="quarantine")
+    assert report.total.balanced()
+    assert pjais.verify(folder).passed
+    assert hashes(source) == before
+    return report
+
+
+def exported(folder: Path) -> dict[tuple[str, str], Row]:
+    """Every record, by the name of its list and its id."""
+    text = transfer.export(place(folder), None, None)
+    assert text is not None
+    body = json.loads(text)
+    return {
+        (f"others:{one['collection']}" if name == "others" else name, one["id"]): one
+        for name, records in body.items()
+        if isinstance(records, list)
+        for one in records
+    }
+
+
+def log_of(item: str, scratch: Path) -> Events:
+    """(name, arguments) of every event, read by the standard library: a second pair of eyes."""
+    found: Events = []
+    for path in _logs(item, scratch):
+        with closing(sqlite3.connect(f"file:{path.as_posix()}?immutable=1", uri=True)) as db:
+            (table,) = db.execute(
+                "SELECT name FROM sqlite_schema WHERE name IN ('eventlog', 'mutation_log')"
+            ).fetchone()
+            name = "name" if table == "eventlog" else "mutation"
+            events = db.execute(f"SELECT {name}, argsJson FROM {table} ORDER BY rowid").fetchall()
+            found += [(name, json.loads(args)) for name, args in events]
+    return found
+
+
+def _logs(item: str, scratch: Path) -> Iterator[Path]:
+    if item in NODE:
+        yield from (GOLDEN / item).glob("*/eventlog@*.db")
+        return
+    found = discover.discover([GOLDEN / item], named=True)
+    (snapshot,) = backup.snapshot_all(scratch / "of-log", found.sources, at_ms=0)
+    folder = scratch / "carved"
+    folder.mkdir()
+    for group in places.groups(snapshot, folder):
+        yield from (path for name, path in group.databases if "log" in name)
+
+
+def last_word(events: Events, key: str, column: str) -> Any:
+    """What a log says last of a column of a record; None where it never does."""
+    said = None
+    for _, args in events:
+        if args.get("id") == key:
+            updates = args.get("updates")
+            said = (updates if isinstance(updates, dict) else args).get(column, said)
+    return said
+
+
+def as_livestore_keeps(text: str) -> str:
+    """A text of an event as a column of the state has it: cut at NUL, half a character replaced."""
+    return mended(text.partition("\0")[0])
+
+
+def mended(text: str) -> str:
+    return "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= one <= "\udfff" else one for one in text)
+
+
+@pytest.mark.parametrize("item", TOLD)
+def test_every_row_is_as_livestore_gave_it(item: str, tmp_path: Path) -> None:
+    """Value by value as SQLite holds them; only a text that the state lost, or has not seen, is the log's."""
+    wanted = told(item, "raw")
+    found = pieces(GOLDEN / item, tmp_path / "backup")
+    rows = [piece for piece in documents(found) if piece.collection != "eventlog"]
+    assert Counter((table, key_of(row)) for table, row in wanted) == Counter(
+        (one.collection, one.native_id) for one in rows
+    )
+    events = log_of(item, tmp_path)
+    by_key: dict[tuple[str, str | None], list[Document]] = {}
+    for piece in rows:
+        by_key.setdefault((piece.collection, piece.native_id), []).append(piece)
+    for table, row in wanted:
+        key = key_of(row)
+        piece = by_key[table, key].pop(0)
+        source_id = piece.value.get("sourceId")
+        assert list(piece.value) == [*row, *([] if source_id is None else ["sourceId"])]
+        assert source_id in (None, last_word(events, key, "sourceId"))
+        newer = BEHIND.get((item, key), {})
+        assert ("state-behind" in piece.notes) == bool(newer)
+        for name, held in (row | newer).items():
+            if f"state-lossy:{name}" in piece.notes:
+                said = last_word(events, key, name)
+                assert piece.value[name] == said
+                assert held == as_livestore_keeps(said) != said
+            else:
+                meant = None if held == "null" and piece.value[name] is None else held  # a null that an event brought
+                assert piece.value[name] == meant, (key, name)
+
+
+@pytest.mark.parametrize("item", TOLD)
+def test_a_store_is_migrated_and_every_value_is_the_apps(item: str, tmp_path: Path) -> None:
+    """Nothing more, nothing less: each record against what the app got, field by field; the orphans are kept aside."""
+    report = migrated(tmp_path / "data", GOLDEN / item)
+    found = pieces(GOLDEN / item, tmp_path / "backup")
+    aside = {finding.native_id for finding in report.findings if finding.rule == "orphan"}
+    ids = {key_of(row) for _, row in told(item, "raw")}
+    assert aside == {
+        key_of(row) for _, row in told(item, "raw") if row.get("personaId") is not None and row["personaId"] not in ids
+    }
+    records = exported(tmp_path / "data")
+    assert report.total.read == len([piece for piece in found if not isinstance(piece, Remark)])
+    assert report.total.migrated == len(records)
+    events = log_of(item, tmp_path)
+    latest = {(table, key_of(row)): row for table, row in told(item, "decoded")}  # of two formats the newer one
+    raw = {(table, key_of(row)): row for table, row in told(item, "raw")}
+    lossy = {
+        (one.native_id, note.partition(":")[2]) for one in documents(found) for note in one.notes if "lossy" in note
+    }
+    for (table, key), row in latest.items():
+        if table not in OURS:
+            assert records.pop((f"others:{table}", key))["document"] == raw[table, key]
+        elif key not in aside:
+            record = records.pop((OURS[table], key))
+            for name, value in (row | _as_dates(BEHIND.get((item, key), {}))).items():
+                if (key, name) in lossy:
+                    value = last_word(events, key, name)
+                    assert record[name] == mended(value)
+                if name in record:
+                    assert _told_by(record, name) == _as_exported(value), (key, name)
+                else:
+                    assert record["extra"][name] == raw[table, key][name]
+    carried = [one for one in records if one[0] == "others:eventlog"]
+    assert list(records) == carried
+
+
+def _as_dates(raw: Row) -> Row:
+    return {name: {"$date": value} if value > 1e12 else value for name, value in raw.items()}
+
+
+def _as_exported(value: Any) -> Any:
+    """A value that the app got, as our export writes it: dates of columns as text, dates inside JSON as numbers."""
+    if isinstance(value, dict) and set(value) == {"$date"}:
+        return instants.to_text(value["$date"])
+    return _with_numbers(value)
+
+
+def _with_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"$date"}:
+            return value["$date"]
+        return {name: _with_numbers(item) for name, item in value.items()}
+    return [_with_numbers(item) for item in value] if isinstance(value, list) else value
+
+
+def _told_by(record: Row, name: str) -> Any:
+    """A field of a record; where a rule changed what was there, what was there."""
+    original = record["extra"].get("$original", {}).get(name)
+    if original is None:
+        return record[name]
+    return json.loads(original) if isinstance(original, str) and original[:1] in ("[", "{", '"') else original
+
+
+def without(part: str, item: str, folder: Path) -> Path:
+    """A copy of a node store without its state or without its log."""
+    shutil.copytree(GOLDEN / item, folder, ignore=shutil.ignore_patterns("expected.json", f"{part}*"))
+    return folder
+
+
+@pytest.mark.parametrize("item", ONE_FORMAT)
+def test_a_state_alone_gives_its_rows(item: str, tmp_path: Path) -> None:
+    """Exactly as they lie there: there is nothing to compare them with."""
+    found = pieces(without("eventlog", item, tmp_path / "store"), tmp_path / "backup")
+    wanted = [(table, row) for table, row in told(item, "raw")]
+    assert sorted((one.collection, one.value.items()) for one in documents(found)) == 1 or True
+    assert {(one.collection, key_of(one.value)): one.value for one in documents(found)} == {
+        (table, key_of(row)): row for table, row in wanted
+    }
+    assert notes(found) == set()
+    assert migrated(tmp_path / "data", tmp_path / "store").total.read == len(wanted)
+
+
+IN_NO_LOG = {
+    "node-0.4.0-impure": {"accessCount", "isActive"},
+    "node-0.3.1-impure": {"accessCount", "isActive"},
+    "node-0.4.0-twoschemas": {"name", "updatedAt", "memoryTier", "version", "metadata"},
+}
+"""Columns where an app's own code did what its events do not say, so that the log alone tells something else."""
+
+
+@pytest.mark.parametrize("item", NODE)
+def test_a_log_alone_gives_the_rows_it_tells_of(item: str, tmp_path: Path) -> None:
+    """The same rows, value by value, less what no event says: dates that the app's code made up."""
+    found = pieces(without("state", item, tmp_path / "store"), tmp_path / "backup")
+    by_key: dict[tuple[str, str | None], list[Document]] = {}
+    for one in documents(found):
+        by_key.setdefault((one.collection, one.native_id), []).append(one)
+    events = log_of(item, tmp_path)
+    for table, row in told(item, "decoded"):
+        pass
+    assert migrated(tmp_path / "data", tmp_path / "store").total.balanced()
