@@ -27,6 +27,7 @@ soak: $(BIN)/pytest
 bench: $(BIN)/pytest
 	$(BIN)/python bench/migrate.py
 	$(BIN)/python bench/rxdb.py
+	$(BIN)/python bench/livestore.py
 
 lint: $(BIN)/pytest
 	$(BIN)/ruff format --check .

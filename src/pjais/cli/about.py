@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pjais import api, instants
 from pjais.cli.context import Context, common
 from pjais.cli.migrating import print_report
 from pjais.cli.output import print_json, progress, say, table
@@ -45,7 +46,7 @@ def explain_command(context: Context, code: str | None) -> int:
 @click.option("--keep", type=click.Path(path_type=Path), help="Work in this new folder and leave it there.")
 @common
 def demo_command(context: Context, keep: Path | None) -> int:
-    """Migrate a real sample before your eyes, verify it, and search in it."""
+    """Migrate a real sample before your eyes; then go RxDB to LiveStore to SQLite, and look back in time."""
     from pjais.pipeline import prove, run
 
     if keep is not None and keep.exists():
@@ -65,6 +66,7 @@ def demo_command(context: Context, keep: Path | None) -> int:
         if not context.as_json:
             say(f"\npjais verify: {proof.documents:,} documents against the backup, no difference")
             _search(folder)
+            _chain(folder, folder.with_name(f"{folder.name}-chain"))
         return report.exit_code
     finally:
         if keep is None:
@@ -73,9 +75,38 @@ def demo_command(context: Context, keep: Path | None) -> int:
             sys.stdout.flush()
 
 
-def _search(folder: Path) -> None:
-    from pjais import api
+def _chain(folder: Path, chain: Path) -> None:
+    """The app's own way, RxDB to LiveStore to SQLite, with a look back in between."""
+    from pjais.pipeline import mirror, prove, run, timeline
+    from pjais.write.livestore import event
 
+    say("\nThe way that the app went, RxDB to LiveStore to SQLite, from the browser profile alone:\n")
+    live = place(chain, None, [folder / "IndexedDB"], to="livestore")
+    first = run.migrate(live, run.Options())
+    with timeline.opened(live, live.live) as line:
+        imported = line.point()
+    say(
+        f"RxDB profile -> LiveStore: {first.total.read} documents, {imported.steps} events; a real LiveStore boots them"
+    )
+    with closing(api.open(chain, target=live.target)) as store:
+        persona = next(one for one in store.personas.list() if one.name)
+    at = instants.from_text("2026-03-01T09:00:00Z")
+    changes = [
+        event("v1.PersonaActivated", id=persona.id, activatedAt=at),
+        event("v1.PersonaUpdated", id=persona.id, updates={"name": f"{persona.name}, renamed"}, updatedAt=at),
+    ]
+    mirror.append(live, changes)
+    say(f"the app goes on: {persona.name} is activated and renamed\n\npjais diff STORE {imported.number} now:")
+    with timeline.opened(live, live.live) as line:
+        for one in line.diff(imported, line.point()):
+            say(f"  {one.table} {one.key}, {one.field}: {one.before!r} -> {one.after!r}")
+    last = run.migrate(place(chain, None, [live.live], to="sqlite"), run.Options())
+    proof = prove.prove(place(chain, None, to="sqlite"))
+    say(f"\nLiveStore -> SQLite: {last.message}")
+    say(f"pjais verify: {proof.documents:,} documents against the backup, no difference")
+
+
+def _search(folder: Path) -> None:
     with closing(api.open(folder)) as store:
         say('\npjais search "tea":')
         found = store.memories.search("tea", limit=5)

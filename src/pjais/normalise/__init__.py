@@ -87,6 +87,7 @@ _NOTES: dict[str, Problem] = {
     "state-dates": ("note", "state-dates", None, "the log carries no time for this row; taken from the state"),
     "state-differs": ("note", "state-differs", None, "state and log differ; the state counts, as the app showed it"),
     "log-only": ("note", "log-only", None, "only the log has this row; taken from there"),
+    "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; carried whole"),
     "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, carried whole"),
 }
 """What a reader notes of a document, as a problem; a note may name a field: `rule:field`."""

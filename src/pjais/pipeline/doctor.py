@@ -66,7 +66,7 @@ def examine(here: Place, path: Path) -> list[Check]:
             checks.append(Check(name, "in use", True, line, meaning))
             for group in groups:
                 label = name if len(groups) == 1 else f"{name} ({group.label})"
-                found = store.open_store(group.databases, group.scratch)
+                found = store.open_store(group.databases, group.scratch, group.written)
                 checks += [replace_label(one, label) for one in _checks(found, snapshot, group)]
             checks += _stranded(name, groups)
     return checks
@@ -223,11 +223,12 @@ def _position(found: Store, numbers: list[Number]) -> Iterator[Check]:
     last = numbers[-1] if numbers else Number(0)
     head = facts.head if facts is not None else None
     beyond = head is not None and head > last.global_
+    silent = facts is not None and facts.format.number == 2  # which kept no such account
     yield Check(
-        "", "head", head is not None and not beyond,
+        "", "head", not beyond and (head is not None or silent),
         "the log does not say what a backend confirmed" if head is None else f"{head}, the log ends at {last}",
         "LiveStore refuses to boot" if beyond else "" if head is not None else "LiveStore takes it for 0",
-        "pjais livestore upgrade STORE --to 6 -o NEW" if beyond else "",
+        "pjais livestore upgrade STORE --to 6 -o NEW" if beyond or (head is None and not silent) else "",
     )  # fmt: skip
     if facts is not None and facts.format.number == 4:
         many = len(numbers) > _HEAP_EVENTS
@@ -276,7 +277,7 @@ def _stranded(name: str, groups: list[places.Group]) -> list[Check]:
     """Events of an earlier format beside a newer one: the app that is installed shows none of them."""
     counted = []
     for group in groups:
-        found = store.open_store(group.databases, files.private_folder(group.scratch / "again"))
+        found = store.open_store(group.databases, files.private_folder(group.scratch / "again"), group.written)
         if found.facts is not None:
             counted.append((group.label, found.facts.events, found.facts.format.number))
     newest = max((number for _, _, number in counted), default=0)

@@ -105,6 +105,19 @@ def catch_up(place: Place) -> int:
     """Bring into the account what an app committed to the log since; returns how many events that were."""
     if place.log is None or not place.target.exists() or not place.log.exists():
         return 0
+    try:
+        return _catch_up(place)
+    except sqlite.Corrupt as error:
+        raise MigrationFailed(
+            f"the event log or its account is damaged: {error}",
+            where=[str(place.log), str(place.target)],
+            safe="Nothing was changed.",
+            next_command="pjais backup list",
+        ) from error
+
+
+def _catch_up(place: Place) -> int:
+    assert place.log is not None
     with readable_log(place) as path, closing(sqlite.open_writer(place.target)) as db:
         last, known = last_number(path), _absorbed(db)
         if last == known:
@@ -400,11 +413,17 @@ def _remove_states(place: Place) -> None:
             files.remove(Path(f"{place.log}{suffix}"))
 
 
-def put_back(place: Place, folder: Path) -> None:
-    """The log of before a run back in its place, or none where there was none; the account follows."""
+def put_back(place: Place, folder: Path, kept: Path) -> None:
+    """The log of before a run back in its place, or none where there was none; the account follows.
+
+    The log as it is now stays beside `kept`, the copy of its account.
+    """
     if place.log is None:
         return
     refuse_if_open(place)
+    for suffix in ("", *sqlite.SIDE_FILES):
+        if Path(f"{place.log}{suffix}").exists():
+            files.copy_hashed(Path(f"{place.log}{suffix}"), Path(f"{kept.with_suffix('.eventlog.db')}{suffix}"))
     _remove_states(place)
     previous = folder / _PREVIOUS
     if not previous.exists():

@@ -88,7 +88,7 @@ def place(
     file = Path(target).expanduser().absolute() if target is not None else None
     log: Path | None = None
     if to == "livestore" or (to is None and file is not None and _is_livestore(file)):
-        log = _log(file if file is not None else folder / paths.LIVESTORE / (store_id or "pjais"), format)
+        log = _log(file if file is not None else folder / paths.LIVESTORE / _store_id(store_id), format)
         file = log.parent / paths.ACCOUNT_NAME
     elif format is not None or store_id is not None:
         raise UsageError("--store-id and --format belong to --to livestore")
@@ -99,6 +99,14 @@ def place(
             raise UsageError("SQLite cannot open a path that is not UTF-8; rename the folder", where=[str(path)])
     named_sources = tuple(Path(source).expanduser().absolute() for source in sources)
     return Place(folder, file, named_sources, named, log, _format_of(log) if log else 6)
+
+
+def _store_id(store_id: str | None) -> str:
+    """The id of a LiveStore store, which is the name of its folder, and nothing else."""
+    name = "pjais" if store_id is None else store_id
+    if name.strip(".") == "" or any(mark in name for mark in ("/", "\\", "\0")) or len(os.fsencode(name)) > 255:
+        raise UsageError("a store id is the name of a folder: not empty, no path, at most 255 bytes")
+    return name
 
 
 def of_target(here: Place, target: Path) -> Place:

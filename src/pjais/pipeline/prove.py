@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pjais import backup, compare, sqlite, switch
-from pjais.errors import BackupFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
+from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
 from pjais.pipeline import mirror
 from pjais.pipeline.assemble import Choices, expected
@@ -32,6 +32,8 @@ def prove(
         mirror.inspect(place)
         mirror.catch_up(place)
         proof = _prove(place, run, progress, password)
+    except MigrationFailed as error:
+        proof = Proof(checks=(("event log", False, error.what),))
     except (sqlite.Error, OverflowError) as error:
         proof = Proof(checks=(("integrity", False, str(error)),))
     except SourceDamaged as error:

@@ -279,7 +279,9 @@ def stores(here: Place, path: Path) -> Iterator[list[Opened]]:
             groups = list(places.groups(snapshot, scratch / f"store{len(found)}"))
             for group in groups:
                 label = snapshot.origin if len(groups) == 1 else f"{snapshot.origin} ({group.label})"
-                found.append(Opened(label, store.open_store(group.databases, group.scratch), group.scratch))
+                found.append(
+                    Opened(label, store.open_store(group.databases, group.scratch, group.written), group.scratch)
+                )
         yield found
 
 

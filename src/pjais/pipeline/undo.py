@@ -116,7 +116,7 @@ def rollback(
             _export_later(kept, run.id, keep_later)
         previous = run.folder / "previous.sqlite"
         journal.record(run.folder, "rolling-back", kept=kept.name)
-        mirror.put_back(place, run.folder)
+        mirror.put_back(place, run.folder, kept)
         if previous.exists():
             _put_back(place, run.id, previous, expected_change)
         else:

@@ -36,6 +36,7 @@ RULES = {
     "key-twice": "A key occurs twice in one JSON object; the last one counts, as for every JSON reader, and the raw "
     "text is kept.",
     "another-log": "A second event log lies beside a LiveStore store's own; the longer one is read.",
+    "event-misses": "An event changes a record that no event of its log brought; it is carried whole.",
     "event-unread": "An event that cannot be read, and whose effect the state holds; nothing is lost.",
     "log-only": "A row that only LiveStore's event log has, not its state; it is taken from the log.",
     "older-state": "LiveStore leaves the state files of earlier schemas behind; the current one counts.",
@@ -46,6 +47,7 @@ RULES = {
     "which is taken.",
     "unknown-event": "An event of a name that pjais does not know.  Where the state has not seen it, it is carried "
     "whole.",
+    "unknown-log": "An event log whose columns pjais does not know; its rows are carried as they are.",
     "likely-twins": "Personas of the same name.  Nothing is merged on likeness; look at them yourself.",
     "list-as-text": "A plain text where a list belongs; it becomes a list of one.",
     "list-unreadable": "An empty text where a list belongs; it becomes an empty list.",

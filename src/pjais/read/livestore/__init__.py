@@ -25,7 +25,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical
+from pjais import canonical, sqlite
+from pjais.errors import SourceDamaged
 from pjais.model import Document, Piece, Remark, Snapshot, Unreadable
 from pjais.read import tables
 from pjais.read.livestore import places, sides, store
@@ -33,6 +34,7 @@ from pjais.read.livestore.log import Broken, Event
 from pjais.read.livestore.replay import Replay
 from pjais.read.livestore.store import Store
 from pjais.schema import events
+from pjais.schema.eventlog import LOG_TABLES
 from pjais.schema.livestore import ALIASES, BY_NAME, OWN, TABLES, LiveTable
 
 KINDS = frozenset({"livestore", "livestore-opfs"})
@@ -48,7 +50,7 @@ def read(snapshot: Snapshot) -> Iterator[Piece]:
         groups = list(places.groups(snapshot, Path(folder)))
         for group in groups:
             yield from group.pieces
-            found = store.open_store(group.databases, group.scratch)
+            found = store.open_store(group.databases, group.scratch, group.written)
             for piece in merged(found, snapshot, group.scratch):
                 yield piece if len(groups) == 1 else piece._replace(place=f"{group.label}: {piece.place}")
 
@@ -67,9 +69,28 @@ def merged(found: Store, snapshot: Snapshot, scratch: Path) -> Iterator[Piece]:
             part = found.state.part
             as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
             yield from reading.compared(tables.read(as_file))
+        if found.log is not None:
+            yield from _beside_events(found.log, snapshot)
         for part in found.foreign:
             as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
-            yield from tables.read(as_file)
+            unknown = False
+            for piece in tables.read(as_file):
+                if piece.collection in LOG_TABLES and not unknown:
+                    unknown = True
+                    yield Remark("unknown-log", LOG, part.name, "a log whose columns pjais does not know")
+                yield piece
+
+
+def _beside_events(part: store.Part, snapshot: Snapshot) -> Iterator[Piece]:
+    """The rows of somebody else's tables in the file of a log."""
+    with closing(sqlite.open_frozen(part.path)) as db:
+        try:
+            others = [name for name in tables.data_tables(db) if name not in LOG_TABLES]
+        except (sqlite.Error, SourceDamaged):
+            others = []
+    if others:
+        as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
+        yield from (piece for piece in tables.read(as_file) if piece.collection in others)
 
 
 def moved_ids(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
@@ -79,7 +100,7 @@ def moved_ids(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
     """
     with tempfile.TemporaryDirectory(prefix="pjais-livestore-") as folder:
         for group in places.groups(snapshot, Path(folder)):
-            found = store.open_store(group.databases, group.scratch)
+            found = store.open_store(group.databases, group.scratch, group.written)
             for part in (found.log, found.state.part if found.state else None):
                 if part is not None:
                     yield from store.moved(part)
@@ -98,6 +119,8 @@ class _Reading:
         self._unread = 0
         """Events that the state has seen and pjais cannot read: any of them may have removed a row."""
         self._unknown: Counter[str] = Counter()
+        self._cut: dict[str, dict[str, str]] = {}
+        """Table -> keys of the log that hold NUL, by what is left of them in the state."""
         self._own = found.state is not None and found.state.ours
         """Whether the store has our own schema: as the state shows it, or as the log says."""
 
@@ -154,6 +177,10 @@ class _Reading:
             return
         self._own = self._own or (not operations and "schemaVersion" in event.args)
         self._replay.apply(operations)
+        if self._replay.missed:
+            self._replay.missed.clear()
+            if not seen:
+                yield Document(LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("event-misses",))
         self._missed += not seen
         if not seen and self._found.state is not None:
             self._behind.update((one.table.name, one.key) for one in operations)
@@ -177,7 +204,8 @@ class _Reading:
                 yield piece
                 continue
             key = piece.value.get(table.key)
-            row = self._replay.row(table, key) if type(key) is str and self._found.log is not None else None
+            whole = self._whole_key(table, key)
+            row = self._replay.row(table, whole) if type(whole) is str and self._found.log is not None else None
             called[table.name] = piece.collection
             columns.setdefault(table.name, tuple(piece.value))
             if self._own:
@@ -186,12 +214,21 @@ class _Reading:
             if row is None:
                 yield piece._replace(value=sides.from_state(table, piece.value))
                 continue
-            met[table.name].add(canonical.mend(key))
-            value, notes = sides.merge(table, called[table.name], piece.value, row, behind=self._is_behind(table, key))
+            met[table.name].add(canonical.mend(whole))
+            behind = self._is_behind(table, whole)
+            value, notes = sides.merge(table, called[table.name], piece.value, row, behind=behind)
             yield piece._replace(value=value, notes=(*piece.notes, *notes))
         for table in TABLES:
             name = called.get(table.name, table.name)
             yield from self._only_in_log(table, name, columns.get(table.name), met[table.name])
+
+    def _whole_key(self, table: LiveTable, key: Any) -> Any:
+        """The key under which the log has a row of the state, which cuts it at NUL as any text."""
+        if table.name not in self._cut:
+            sql = f"SELECT {table.key} FROM {table.name} WHERE instr({table.key}, char(0)) ORDER BY rowid DESC"
+            self._cut[table.name] = {str(one).partition("\0")[0]: str(one) for (one,) in self._replay.query(sql)}
+        cut = self._cut[table.name].get(key) if type(key) is str else None
+        return key if cut is None or self._replay.row(table, key) is not None else cut
 
     def _is_behind(self, table: LiveTable, key: str) -> bool:
         return (table.name, key) in self._behind or (table.name, None) in self._behind

@@ -26,6 +26,8 @@ class Group:
     databases: tuple[tuple[str, Path], ...]
     scratch: Path
     pieces: tuple[Piece, ...] = ()
+    written: tuple[int, ...] = ()
+    """When each database was last written (ns), as its own file said: a copy's time says nothing."""
 
 
 def groups(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
@@ -34,6 +36,7 @@ def groups(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
         yield from _pools(snapshot, scratch)
         return
     by_format: dict[int, list[tuple[str, Path]]] = {}
+    times = _times(snapshot)
     for one in snapshot.files:
         if not one.stored.endswith(SIDE_FILES):
             found = _FORMAT.search(one.original)
@@ -41,13 +44,20 @@ def groups(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
             by_format.setdefault(int(found[1]) if found else 0, []).append((name, snapshot.folder / one.stored))
     for number in sorted(by_format):
         folder = files.private_folder(scratch / f"format{number}")
-        yield Group(f"format {number}" if number else "no format", tuple(by_format[number]), folder)
+        written = tuple(times[path] for _, path in by_format[number])
+        label = f"format {number}" if number else "no format"
+        yield Group(label, tuple(by_format[number]), folder, (), written)
+
+
+def _times(snapshot: Snapshot) -> dict[Path, int]:
+    return {snapshot.folder / one.stored: one.mtime_ns for one in snapshot.files}
 
 
 def _pools(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
     """The pools of one origin; their files are cut out of the snapshot's copies."""
     data = next(one for one in snapshot.files if re.search(r"(^|/)\d+/[a-z]/\d\d/\d+$", one.stored))
     origin = (snapshot.folder / data.stored).parents[2]
+    times = _times(snapshot)
     for number, pool in enumerate(opfs.sets(opfs.carve(origin.parent))):
         if not pool.group.startswith((f"{origin.name}/", opfs.BOOKS)):
             continue
@@ -56,10 +66,11 @@ def _pools(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
         pieces = tuple(
             Unreadable("$file", f"{label}: {one.name or one.file.name}", one.raw(), one.reason) for one in pool.spoiled
         )
-        databases = []
+        databases, written = [], []
         for count, name in enumerate(sorted(pool.files)):
             if not name.endswith(opfs.SIDES):
                 path = opfs.write_database(pool, name, folder / f"{count}.db")
                 databases.append((name.lstrip("/"), path))
+                written.append(times.get(pool.files[name].file, 0))
         if databases or pieces:
-            yield Group(label, tuple(databases), folder, pieces)
+            yield Group(label, tuple(databases), folder, pieces, tuple(written))

@@ -32,6 +32,9 @@ class Replay:
         self._db = sqlite.create(path)
         self.exact: dict[tuple[str, str, str], str] = {}
         """(table, key, column) -> a text that SQLite cannot hold."""
+        self.missed: list[tuple[str, str]] = []
+        """(table, key) of rows that an event changes and that never were there, so far; for the caller to clear."""
+        self._gone: set[tuple[str, str]] = set()
         self._twice: list[tuple[str, str, tuple[Any, ...]]] = []
         self._waiting: list[tuple[Any, ...]] = []
         self._waiting_for: LiveTable | None = None
@@ -187,7 +190,12 @@ class Replay:
         elif isinstance(operation, Appended):
             self._append(table, key, operation)
         elif isinstance(operation, Gone):
+            self._gone.add((table.name, key))
             self._db.execute(f"DELETE FROM {table.name} WHERE {table.key} = ?", (key,))
+
+    def _miss(self, table: LiveTable, key: str) -> None:
+        if (table.name, key) not in self._gone:
+            self.missed.append((table.name, key))
 
     def _update(self, table: LiveTable, key: str | None, change: Change) -> None:
         sets = [f'"{name}" = ?' for name in change.values]
@@ -199,10 +207,13 @@ class Replay:
         self._db.execute(
             f"UPDATE {table.name} SET {', '.join(sets)}{where}", (*values, *([] if key is None else [key]))
         )
+        if key is not None and not self._db.changes():
+            self._miss(table, key)
 
     def _append(self, table: LiveTable, key: str, operation: Appended) -> None:
         held = sqlite.first(self._db, f'SELECT "{operation.column}" FROM {table.name} WHERE {table.key} = ?', (key,))
         if held is None:
+            self._miss(table, key)
             return
         text = str(held[0] or "[]")
         longer = f"[{operation.item}]" if text == "[]" else f"{text[:-1]},{operation.item}]"

@@ -42,15 +42,14 @@ def merge(table: LiveTable, collection: str, state: Row, log: Row, *, behind: bo
             value[name] = logged if form == "real" or held == "null" else held
         elif logged is None and form == "date":
             notes.append("state-dates")
+        elif name in _REFERENCES and type(held) is str and type(logged) is str and _lost(held, logged):
+            continue  # the row that it refers to has lost the same part of its id
         elif behind:
             value[name] = logged
             notes.append("state-behind")
-        elif form == "text" and type(held) is str and type(logged) is str and _lost(held, logged):
-            if name in _REFERENCES:
-                continue  # the row that it refers to has lost the same part of its id
-            value[name] = logged
-            notes.append(f"state-lossy:{name}")
-        elif type(held) is str and type(logged) is str and not canonical.encodable(held):  # text that is not UTF-8
+        elif (form == "text" and type(held) is str and type(logged) is str and _lost(held, logged)) or (
+            type(held) is str and type(logged) is str and not canonical.encodable(held)
+        ):
             value[name] = logged
             notes.append(f"state-lossy:{name}")
         else:

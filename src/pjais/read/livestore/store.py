@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pjais import files, sqlite
@@ -18,8 +18,9 @@ from pjais.model import Document, Piece, Remark, Unreadable
 from pjais.read import sqlite_pages
 from pjais.read.livestore import log
 from pjais.read.livestore.log import Applied, Broken, Event, Facts
-from pjais.schema.eventlog import LOG_TABLES
-from pjais.schema.livestore import OTHERS
+from pjais.read.opfs_pool import cut_off
+from pjais.schema.eventlog import LOG_TABLES, format_of
+from pjais.schema.livestore import ALIASES, BY_NAME, OTHERS
 
 SCHEMA_TABLE = "__livestore_schema"
 
@@ -41,6 +42,7 @@ class State:
     seen: Applied | None
     ours: bool = False
     """Whether it has the tables of our own schema."""
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,10 @@ class Store:
     """What was found wrong with the files themselves."""
 
 
-def open_store(databases: Sequence[tuple[str, Path]], scratch: Path) -> Store:
+def open_store(databases: Sequence[tuple[str, Path]], scratch: Path, written: Sequence[int] = ()) -> Store:
     """The store that these (name, file) make; `scratch` takes what must be copied to be whole.
+
+    `written` tells when each was last written (ns), which decides between states that reach equally far.
 
     Files that cannot be opened at all come out as `Unreadable` in `pieces`.
     """
@@ -72,12 +76,14 @@ def open_store(databases: Sequence[tuple[str, Path]], scratch: Path) -> Store:
             part = _whole(name, path, scratch / f"part{number}.db")
             facts, state = _look(part)
         except (sqlite.Error, OSError, UnicodeDecodeError) as error:
-            pieces.append(_unreadable(name, path, str(error)))
-            continue
+            part, facts, state = _saved(name, path, str(error))
+            if facts is None and state is None:
+                pieces.append(_unreadable(name, path, str(error)))
+                continue
         if facts is not None:
             logs.append((part, facts))
         elif state is not None:
-            states.append(state)
+            states.append(replace(state, written=written[number] if written else 0))
         elif path.stat().st_size:
             foreign.append(part)
         else:
@@ -102,10 +108,10 @@ def open_store(databases: Sequence[tuple[str, Path]], scratch: Path) -> Store:
     )
 
 
-def _reach(state: State) -> tuple[tuple[int, int], float, str]:
+def _reach(state: State) -> tuple[tuple[int, int], int, str]:
     """How far into the log a state reaches; of two equal ones the later written."""
     highest = state.seen.highest if state.seen and state.seen.highest else (-1, -1)
-    return highest, state.part.path.stat().st_mtime, state.part.name
+    return highest, state.written, state.part.name
 
 
 def _unreadable(name: str, path: Path, reason: str) -> Unreadable:
@@ -128,8 +134,29 @@ def _whole(name: str, path: Path, copy: Path) -> Part:
         line = sqlite.copy_database(work, copy)
         lost = [line] if line else []
         path = copy
+    with path.open("rb") as file:
+        head, size = file.read(100), path.stat().st_size
     with closing(sqlite.open_frozen(path)) as db:
-        return Part(name, path, (*lost, *sqlite.problems(db)))
+        problems = sqlite.problems(db)
+    return Part(name, path, (*lost, *(problems or ([cut] if size and (cut := cut_off(head, size)) else []))))
+
+
+def _saved(name: str, path: Path, reason: str) -> tuple[Part, Facts | None, State | None]:
+    """What a file is that SQLite does not open (a copy that was cut off), by the rows that its pages still hold."""
+    part = Part(name, path, (reason,))
+    tables = set()
+    try:
+        for piece in sqlite_pages.salvage(path):
+            if isinstance(piece, Document):
+                form = format_of(frozenset(piece.value)) if piece.collection in LOG_TABLES else None
+                if form is not None:
+                    return part, Facts(form, None, None, 0), None
+                tables.add(piece.collection)
+    except OSError:
+        return part, None, None
+    if not any(ALIASES.get(one, one) in BY_NAME for one in tables):
+        return part, None, None
+    return part, None, State(part, log.Applied(frozenset(), None, None), OTHERS.name in tables)
 
 
 def _look(part: Part) -> tuple[Facts | None, State | None]:
@@ -161,7 +188,10 @@ _MOVED = {
 def moved(part: Part) -> Iterator[tuple[str, str, str]]:
     """(table of the target, old id, new id) as the log or the state tells; damaged files tell what they can."""
     with closing(sqlite.open_frozen(part.path)) as db:
-        form = log.log_table(db)
+        try:
+            form = log.log_table(db)
+        except sqlite.Error:
+            return
         for target, (event, table) in _MOVED.items():
             if form is not None:
                 sql = (

@@ -1,0 +1,153 @@
+"""`make bench`: a LiveStore log written, read and replayed, beside the real LiveStore in the same run.
+
+Each side runs in a process of its own; figures are events per second and the peak memory of the process.  The
+real LiveStore commits one event after the other and waits until it is on the disk (run scripts/install_oracles
+first; without it that line is left out).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import generate
+
+HARNESS = Path(__file__).parents[1] / "tests" / "oracle" / "livestore"
+Figures = dict[str, float]
+
+
+def prepare(work: Path, count: int) -> None:
+    """A store of ours with so many memories."""
+    (work / "data").mkdir(parents=True)
+    generate.data_json(work / "data" / "data.json", count, words=30)
+    subprocess.run([sys.executable, "-m", "pjais", "--data-dir", work / "data", "migrate", "--json"],
+                   capture_output=True, check=True)  # fmt: skip
+
+
+def write(work: Path) -> Figures:
+    """Every record of the store as an event in a new log."""
+    from pjais import sqlite
+    from pjais.write import livestore
+
+    log = work / "eventlog@6.db"
+    log.unlink(missing_ok=True)
+    began = time.perf_counter()
+    livestore.create_log(log, 6)
+    with closing(sqlite.open_frozen(work / "data" / "pjais.sqlite")) as db:
+        count = livestore.append(log, livestore.imports(db, {}), synced=False)
+    return {"events": count, "seconds": time.perf_counter() - began}
+
+
+def read(work: Path) -> Figures:
+    """Every event, its arguments parsed."""
+    from pjais import sqlite
+    from pjais.read.livestore import log
+
+    began = time.perf_counter()
+    with closing(sqlite.open_frozen(work / "eventlog@6.db")) as db:
+        count = sum(1 for _ in log.read_events(db))
+    return {"events": count, "seconds": time.perf_counter() - began}
+
+
+def replay(work: Path) -> Figures:
+    """Every event read and applied to a state in a scratch file."""
+    from pjais import sqlite
+    from pjais.read.livestore import log
+    from pjais.read.livestore.replay import Replay
+    from pjais.schema import events
+
+    count = 0
+    with tempfile.TemporaryDirectory() as folder, closing(Replay(Path(folder) / "state.db")) as state:
+        began = time.perf_counter()
+        with closing(sqlite.open_frozen(work / "eventlog@6.db")) as db:
+            for event in log.read_events(db):
+                assert isinstance(event, log.Event)
+                state.apply(events.decode(event.name, event.args))
+                count += 1
+        state.counts()
+        return {"events": count, "seconds": time.perf_counter() - began}
+
+
+def migrate(work: Path) -> Figures:
+    """The whole way from the log to a proved store in SQLite."""
+    import pjais
+
+    store = work / "store"
+    store.mkdir(exist_ok=True)
+    (store / "eventlog@6.db").unlink(missing_ok=True)
+    (store / "eventlog@6.db").hardlink_to(work / "eventlog@6.db")
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        report = pjais.migrate(folder, sources=[store])
+        return {"events": report.total.read, "seconds": time.perf_counter() - began}
+
+
+def real(work: Path, count: int = 300) -> Figures:
+    """The real LiveStore 0.4.0: so many commits, each waited for until it is on the disk."""
+    from pjais.schema.typescript import schema_ts
+
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        (Path(folder) / "schema.ts").write_text(schema_ts(), "utf-8")
+        commit = [
+            {"event": "v1.MemoryEntityCreated", "args": {"id": f"m{number}", "type": "fact", "content": {"n": number}}}
+            for number in range(count)
+        ]
+        asked = {"schema": f"{folder}/schema.ts", "directory": folder, "storeId": "bench", "output": f"{folder}/out"}
+        took = []
+        for events in ([], commit):  # the boot alone, then with the commits
+            began = time.perf_counter()
+            subprocess.run(
+                ["node", str(HARNESS / "boot.mjs"), "0.4.0"],
+                input=json.dumps({**asked, "commit": events}), text=True, capture_output=True, check=True,
+            )  # fmt: skip
+            took.append(time.perf_counter() - began)
+        return {"events": count, "seconds": took[1] - took[0]}
+
+
+SIDES: dict[str, Callable[[Path], Figures]] = {
+    "pjais writes": write,
+    "pjais reads": read,
+    "pjais replays": replay,
+    "pjais migrates to SQLite": migrate,
+    "LiveStore 0.4.0 commits": real,
+}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--side", choices=SIDES)
+    parser.add_argument("--work", type=Path)
+    given = parser.parse_args()
+    if given.side:
+        figures = SIDES[given.side](given.work)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({**figures, "peak": peak}))
+        return
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as folder:
+        work = Path(folder)
+        prepare(work, given.count)
+        print(f"{'':26} {'events':>9} {'seconds':>8} {'events/s':>10} {'peak MB':>8}")
+        for side in SIDES:
+            if SIDES[side] is real and not (HARNESS / "v0.4.0" / "node_modules").is_dir():
+                continue
+            done = subprocess.run(
+                [sys.executable, __file__, "--side", side, "--work", str(work)],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            told = json.loads(done.stdout)
+            rate = told["events"] / told["seconds"]
+            print(f"{side:26} {told['events']:>9,.0f} {told['seconds']:>8.2f} {rate:>10,.0f} {told['peak']:>8.0f}")
+
+
+if __name__ == "__main__":
+    main()
