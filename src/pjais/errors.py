@@ -12,7 +12,8 @@
     ├── VerificationFailed    MIGRATION_008  18   the proof found differences
     ├── PasswordNeeded        MIGRATION_009  19   an encrypted source, no or a wrong password
     ├── NoSpace               MIGRATION_010  20   the disk is too full to begin
-    └── RunActive             MIGRATION_011  21   another run holds the data folder
+    ├── RunActive             MIGRATION_011  21   another run holds the data folder
+    └── StoreFailed           PJAIS_STORE    22   the open store cannot be read or written now
 
 An error answers four questions: what happened, where (which record or file), what is safe now, and what to
 type next.  The codes and exit codes are a contract (design §8).
@@ -167,6 +168,15 @@ class RunActive(PjaisError):
     exit_code = 21
     safe_default = "This call changed nothing; the other run goes on."
     next_default = "wait for it to end, then: pjais status"
+
+
+class StoreFailed(PjaisError):
+    """The open store cannot be read or written now: busy for too long, replaced, or its disk is full."""
+
+    code = "PJAIS_STORE"
+    exit_code = 22
+    safe_default = "What was committed before is safe; of this call nothing was written."
+    next_default = "try again, or: pjais status"
 
 
 def all_errors() -> tuple[type[PjaisError], ...]:

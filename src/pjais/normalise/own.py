@@ -21,6 +21,7 @@ from pjais.normalise.rules import (
     Number,
     Object,
     Reference,
+    Refused,
     RequiredText,
     Rule,
     Text,
@@ -72,6 +73,29 @@ class Extra(Rule):
         return canonical.dumps(value) if value else None
 
 
+class _OwnJson(Rule):
+    """A rule for JSON text that we wrote: tagged values (NaN, bytes) in it are what they stand for."""
+
+    def __init__(self, make: type[Object] | type[Texts] | type[Vector] | type[Content]) -> None:
+        self._text = make(json_text=True)
+        self._value = make(json_text=False)
+        self.default = self._text.default
+
+    def read(self, raw: Any) -> Any:
+        """Text that holds no tag of ours is read as anybody's."""
+        if type(raw) is str and '"$' in raw:
+            value = _own_json(raw)
+            if value is not NO_JSON and type(value) is not str:
+                found = self._value.read(value)
+                if type(found) not in (Changed, Refused):
+                    return found
+        return self._text.read(raw)
+
+    def emit(self, value: Any) -> Any:
+        """The JSON text."""
+        return self._text.emit(value)
+
+
 class _MemoryRows(Mapping):
     """Rows of memories: `content` and `content_format` together are the value."""
 
@@ -114,13 +138,18 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+def _plain(make: type[Object] | type[Texts] | type[Vector]) -> Rule:
+    return make(json_text=False)
+
+
 def _rule(column: Column, json_text: bool) -> Rule:
     name = column.name
+    json = _OwnJson if json_text else _plain
     by_name: dict[str, Rule] = {
-        "tags": Texts(json_text=json_text),
-        "topics": Texts(json_text=json_text),
-        "messages": Items(json_text=json_text),
-        "embedding": Vector(json_text=json_text),
+        "tags": json(Texts),
+        "topics": json(Texts),
+        "messages": json(Items),
+        "embedding": json(Vector),
         "extra": Extra(json_text=json_text),
         "id": Id(),
         "from_id": Id(),
@@ -136,7 +165,7 @@ def _rule(column: Column, json_text: bool) -> Rule:
         "text": RequiredText() if "NOT NULL" in column.declaration else Text(),
         "number": Number(0, whole=True),
         "bool": Truth(numeric=json_text),
-        "json": Object(json_text=json_text),
+        "json": json(Object),
         "instant": Instant(),
     }
     return by_name.get(name) or by_form[column.form]
@@ -161,7 +190,7 @@ EXPORTS = {table.name: _mapping(table, rows=False) for table in TABLES if table 
 
 def _live_rule(name: str, column: Column) -> Rule:
     if name == "content":
-        return Content(json_text=True)
+        return _OwnJson(Content)
     return _rule(column, json_text=True)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from pjais import canonical, files, instants, journal, normalise, paths, sqlite, switch
 from pjais.errors import ForeignTarget, MigrationFailed, UsageError
-from pjais.model import Difference, Document, Record
+from pjais.model import Difference, Document, Other, Record
 from pjais.pipeline.place import Place
 from pjais.read.livestore import log
 from pjais.read.livestore.log import Event
@@ -37,6 +37,7 @@ from pjais.write import livestore as writer
 _PREVIOUS = "previous.eventlog.db"
 _DIALECT = "livestore"
 _LOGS = re.compile(r"eventlog@(\d+)\.db")
+_STATES = re.compile(r"(?:state|app|livestore-)-?(?:\d+|fixed)(?:@\d+)?\.db")
 
 
 def inspect(place: Place) -> None:
@@ -75,7 +76,7 @@ def _store_files(place: Place) -> list[Path]:
 
 def states(place: Place) -> list[Path]:
     """The state files beside a log: LiveStore makes them from it, and must make them anew when it changes."""
-    return [one for one in _store_files(place) if place.log is not None and not _LOGS.fullmatch(one.name)]
+    return [one for one in _store_files(place) if place.log is not None and _STATES.fullmatch(one.name)]
 
 
 @contextmanager
@@ -149,7 +150,7 @@ def _replayed(path: Path, replay: Replay, known: int, pushed: int) -> tuple[Touc
             if not isinstance(event, Event):
                 continue
             new = event.number.global_ > known
-            if new and event.name == "v1.MigrationCompleted" and event.args.get("upTo", pushed + 1) <= pushed:
+            if new and event.name == "v1.MigrationCompleted" and _up_to(event.args, pushed + 1) <= pushed:
                 touched.clear()  # our own events, written before the account could note it
                 count = 0
                 continue
@@ -164,6 +165,12 @@ def _replayed(path: Path, replay: Replay, known: int, pushed: int) -> tuple[Touc
                     keys = replay.keys(one.table) if one.key is None else (one.key,)
                     touched.update(((one.table.name, key), event.at) for key in keys)
     return touched, count
+
+
+def _up_to(args: Any, default: int) -> int:
+    """Up to which change of the account a log tells, by the end of an import."""
+    found = args.get("upTo") if type(args) is dict else None
+    return found if type(found) is int else default
 
 
 def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int) -> None:
@@ -184,12 +191,15 @@ def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> N
     names = table.column_names
     where = " AND ".join(f"{name} = ?" for name in table.key)
     if row is None:
-        values = json.loads(key) if live is livestore.OTHERS else [key]
-        db.execute(f"DELETE FROM {table.name} WHERE {where}", tuple(values))
+        values = _other_key(key) if live is livestore.OTHERS else (key,)
+        if values is not None:
+            db.execute(f"DELETE FROM {table.name} WHERE {where}", values)
         return
     record = record_of(live, row)
     stored = rows.to_row(record)
     wanted = tuple(getattr(record, name) for name in table.key)
+    if None in wanted:
+        return  # an id that is none: it stays in the log alone, and the proof names it
     held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", wanted)
     if held is None:
         marks = ", ".join("?" * len(names))
@@ -201,11 +211,39 @@ def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> N
         db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*stored, *wanted))
 
 
+def _other_key(key: str) -> tuple[str, str] | None:
+    """Collection and id out of the key of another record; None for a key that some other program made up."""
+    try:
+        found = json.loads(key)
+    except (ValueError, RecursionError):
+        return None
+    return (str(found[0]), str(found[1])) if type(found) is list and len(found) == 2 else None
+
+
 def record_of(live: LiveTable, row: Row) -> Record:
     """The record in a row of our LiveStore schema."""
     value = {name: held for name, held in row.items() if name != "sourceId"}
+    extra = _own_extra(value.get("extra"))
+    if extra is not None:
+        value["extra"] = None
     document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
-    return normalise.normalise(_DIALECT, document, "").record
+    record = normalise.normalise(_DIALECT, document, "").record
+    if extra is None or isinstance(record, Other):
+        return record
+    residue, more = extra.get("$pjais"), record.extra.get("$pjais")
+    both = {**residue, **more} if isinstance(residue, dict) and isinstance(more, dict) else more or residue
+    return record._replace(extra=extra if both is None else {**extra, "$pjais": both})
+
+
+def _own_extra(text: Any) -> dict[str, Any] | None:
+    """An `extra` that a run wrote with its record's residue: it goes back whole, and not into a residue again."""
+    if type(text) is not str or '"$pjais"' not in text:
+        return None
+    try:
+        extra = canonical.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return extra if type(extra) is dict and canonical.dumps(extra) == text else None
 
 
 _NOTES = "CREATE TABLE IF NOT EXISTS livestore_log (id INTEGER PRIMARY KEY CHECK (id = 1), absorbed INTEGER NOT NULL)"
@@ -328,8 +366,8 @@ def _logged(place: Place) -> int:
     """Up to which change of the account the log tells."""
     assert place.log is not None
     with closing(sqlite.open_frozen(place.log)) as db:
-        found = sqlite.value(db, "SELECT max(argsJson ->> '$.upTo') FROM eventlog WHERE name = 'v1.MigrationCompleted'")
-    return int(found or 0)
+        sql = "SELECT argsJson FROM eventlog WHERE name = 'v1.MigrationCompleted' AND json_valid(argsJson)"
+        return max((_up_to(json.loads(text), 0) for (text,) in sqlite.each(db, sql)), default=0)
 
 
 def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
@@ -356,24 +394,24 @@ def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
             table = next(one for one in TABLES if one.record is live.record)
             for row in replay.rows(live):
                 count += 1
-                differences += _compare_row(db, table, rows.to_row(record_of(live, row)))
+                differences += _compare_row(db, table, rows.to_row(record_of(live, row)), str(row[live.key]))
             missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) - replay.counts()[live.name]
             if missing:
                 differences.append(Difference(table.name, "$count", None, f"{missing} records are not in the log"))
     return count, differences
 
 
-def _compare_row(db: sqlite.Connection, table: Table, wanted: rows.Row) -> Iterator[Difference]:
+def _compare_row(db: sqlite.Connection, table: Table, wanted: rows.Row, name: str) -> Iterator[Difference]:
     names = table.column_names
-    where = " AND ".join(f"{name} = ?" for name in table.key)
-    key = tuple(wanted[names.index(name)] for name in table.key)
+    where = " AND ".join(f"{column} = ?" for column in table.key)
+    key = tuple(wanted[names.index(column)] for column in table.key)
     held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", key)
     if held is None:
-        yield Difference(table.name, str(key[-1]), None, "in the log, and not in its account")
+        yield Difference(table.name, canonical.mend(name), None, "in the log, and not in its account")
     elif held != wanted and canonical.digest(held) != canonical.digest(wanted):
-        for name, one, other in zip(names, held, wanted, strict=True):
+        for column, one, other in zip(names, held, wanted, strict=True):
             if not canonical.same(one, other):
-                yield Difference(table.name, str(key[-1]), name, "the log says something else than its account")
+                yield Difference(table.name, str(key[-1]), column, "the log says something else than its account")
 
 
 def refuse_if_open(place: Place) -> None:
@@ -397,11 +435,20 @@ def cut_over(place: Place, run_id: str, account: Path, *, expected_change: int |
     assert place.log is not None
     files.private_folder(place.log.parent)
     refuse_if_open(place)
+    _settle(place.log)
     if place.log.exists() and last_number(place.log) != expected_event:
         raise MigrationFailed("the LiveStore store was written to meanwhile; nothing was switched")
     _remove_states(place)
     files.replace(new_log(place, run_id), place.log)
     switch.cut_over(account, place.target, expected_change=expected_change)
+
+
+def _settle(path: Path) -> None:
+    """Bring a log of ours to one file: its journal must neither be lost nor be there for the one that follows."""
+    if path.exists() and sqlite.needs_recovery(path):
+        with closing(sqlite.open_writer(path)) as db:
+            sqlite.fetch(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+            sqlite.fetch(db, "PRAGMA journal_mode = DELETE")
 
 
 def _remove_states(place: Place) -> None:
@@ -424,6 +471,7 @@ def put_back(place: Place, folder: Path, kept: Path) -> None:
     for suffix in ("", *sqlite.SIDE_FILES):
         if Path(f"{place.log}{suffix}").exists():
             files.copy_hashed(Path(f"{place.log}{suffix}"), Path(f"{kept.with_suffix('.eventlog.db')}{suffix}"))
+    _settle(place.log)
     _remove_states(place)
     previous = folder / _PREVIOUS
     if not previous.exists():

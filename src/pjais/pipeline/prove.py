@@ -57,7 +57,9 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)
-        checks = list(compare.check_file(db))
+        # An app may remove what records refer to: then its log says so, and the comparison with it is the proof.
+        apps = len(sqlite.fetch(db, "PRAGMA foreign_key_check")) if place.log is not None else 0
+        checks = list(compare.check_file(db, apps))
         if not checks[0][1]:
             return Proof(checks=tuple(checks))
         progress("compare records", 0, None)

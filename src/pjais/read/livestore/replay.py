@@ -86,8 +86,7 @@ class Replay:
         for name, key, before in rows:
             table = BY_NAME[name]
             self._db.execute(f"DELETE FROM {name} WHERE {table.key} = ?", (key,))
-            for column in table.column_names:
-                self.exact.pop((name, key, column), None)
+            self._forget(table, key)
             if before is not None:
                 self._insert(table, tuple(json.loads(before)))
         self._db.execute("DELETE FROM undo WHERE step = ?", (self._step,))
@@ -170,6 +169,12 @@ class Replay:
             return canonical.mend(value)
         return value
 
+    def _forget(self, table: LiveTable, key: str) -> None:
+        """The texts that lay beside a row go with it."""
+        if self.exact:
+            for column in table.column_names:
+                self.exact.pop((table.name, key, column), None)
+
     def _apply(self, operation: Operation) -> None:
         table = operation.table
         if isinstance(operation, NewRow):
@@ -191,6 +196,7 @@ class Replay:
             self._append(table, key, operation)
         elif isinstance(operation, Gone):
             self._gone.add((table.name, key))
+            self._forget(table, key)
             self._db.execute(f"DELETE FROM {table.name} WHERE {table.key} = ?", (key,))
 
     def _miss(self, table: LiveTable, key: str) -> None:
@@ -209,6 +215,7 @@ class Replay:
         )
         if key is not None and not self._db.changes():
             self._miss(table, key)
+            self._forget(table, key)
 
     def _append(self, table: LiveTable, key: str, operation: Appended) -> None:
         held = sqlite.first(self._db, f'SELECT "{operation.column}" FROM {table.name} WHERE {table.key} = ?', (key,))
@@ -216,6 +223,8 @@ class Replay:
             self._miss(table, key)
             return
         text = str(held[0] or "[]")
+        if not text.startswith("["):
+            return  # as `json_insert` has it
         longer = f"[{operation.item}]" if text == "[]" else f"{text[:-1]},{operation.item}]"
         self._db.execute(f'UPDATE {table.name} SET "{operation.column}" = ? WHERE {table.key} = ?', (longer, key))
 

@@ -1,0 +1,175 @@
+"""What personas, memories and all other records of a store have in common: read, list, write, each write validated.
+
+A write goes through the same models as a migration (`validate`); what they do not allow is refused with every
+field named, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from pjais import journal, sqlite, validate
+from pjais.errors import UsageError, ValidationFailed
+from pjais.model import Draft, Record
+from pjais.schema import rows
+from pjais.schema.tables import Table
+from pjais.store.pool import Pool
+
+R = TypeVar("R", bound=Record)
+List = list
+"""The builtin, since the records' own `list` hides it below."""
+
+_DEFAULTS: dict[str, Any] = {
+    "is_active": False, "usage_count": 0, "importance": 50, "memory_tier": "active", "access_count": 0,
+    "connection_count": 0, "is_archived": False, "enabled": True, "type": "text", "content": "", "name": "",
+}  # fmt: skip
+_LISTS = ("tags", "topics", "messages")
+
+
+class Page(NamedTuple, Generic[R]):
+    """A part of a list: the records, how many there are in all, and where the next part begins (None: the end)."""
+
+    records: list[R]
+    total: int
+    next_offset: int | None
+
+
+class Records(Generic[R]):
+    """One table of records.  Subclasses name the table and add what is special about it."""
+
+    table: Table
+    order: str
+    """The usual order of a list, as SQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._columns = ", ".join(f"t.{name}" for name in self.table.column_names)
+
+    def __len__(self) -> int:
+        with self._pool.reader() as db:
+            return int(sqlite.value(db, f"SELECT count(*) FROM {self.table.name}"))
+
+    def get(self, key: str) -> R | None:
+        """The record of this id, or None."""
+        found = self._select("WHERE t.id = ?", (key,))
+        return found[0] if found else None
+
+    def need(self, key: str) -> R:
+        """The record of this id.  Raises UsageError where there is none."""
+        found = self.get(key)
+        if found is None:
+            raise UsageError(f"there is no such record in {self.table.name}", where=[key])
+        return found
+
+    def list(self, *, limit: int | None = None, offset: int = 0, order: str | None = None) -> List[R]:
+        """Records in the table's usual order, or by one field (`-updated_at` for the latest first)."""
+        return self._select(f"ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?", (_limit(limit), offset))
+
+    def page(self, *, limit: int = 50, offset: int = 0, order: str | None = None) -> Page[R]:
+        """One page of the list, and what is needed for the next."""
+        total = len(self)
+        records = self.list(limit=limit, offset=offset, order=order)
+        after = offset + len(records)
+        return Page(records, total, after if after < total else None)
+
+    def create(self, **fields: Any) -> R:
+        """A new record; an id is made where none is given, times are now where they are not given (ms).
+
+        Raises ValidationFailed for what the model does not allow, UsageError where the id is taken.
+        """
+        now = journal.now_ms()
+        given = {"id": str(uuid.uuid4()), "created_at": now, "updated_at": now, "installed_at": now, **fields}
+        record = self._made(given)
+        with self._pool.writer() as db:
+            self._refuse_missing(db, record)
+            if sqlite.first(db, f"SELECT 1 FROM {self.table.name} WHERE id = ?", (record.id,)):
+                raise UsageError(f"this id is taken in {self.table.name}", where=[record.id])
+            self._insert(db, record)
+        return record
+
+    def update(self, key: str, **fields: Any) -> R:
+        """Change some fields; `updated_at` becomes now.  Raises UsageError, ValidationFailed."""
+        if "id" in fields:
+            raise UsageError("an id does not change", where=[key])
+        with self._pool.writer() as db:
+            held = self.need(key)
+            if "updated_at" in held._fields:
+                fields = {"updated_at": journal.now_ms(), **fields}
+            record = self._checked(held, fields)
+            self._refuse_missing(db, record)
+            self._write(db, record)
+        return record
+
+    def remove(self, key: str) -> None:
+        """Take a record away for good; the history keeps it.  Raises UsageError where others refer to it."""
+        with self._pool.writer() as db:
+            self.need(key)
+            try:
+                db.execute(f"DELETE FROM {self.table.name} WHERE id = ?", (key,))
+            except sqlite.ConstraintError as error:
+                raise UsageError("other records refer to this one", where=[key]) from error
+
+    def _made(self, given: dict[str, Any]) -> R:
+        """A record out of fields, the rest filled with defaults.  Raises ValidationFailed."""
+        fields = self.table.record._fields
+        unknown = sorted(set(given) - set(fields) - {"created_at", "updated_at", "installed_at"})
+        if unknown:
+            raise UsageError("there are no such fields", where=unknown)
+        values = {
+            name: _DEFAULTS.get(name, [] if name in _LISTS else {} if name == "extra" else None) for name in fields
+        }
+        return self._valid(self.table.record(**{**values, **{k: v for k, v in given.items() if k in fields}}))
+
+    def _checked(self, held: R, fields: dict[str, Any]) -> R:
+        unknown = sorted(set(fields) - set(held._fields))
+        if unknown:
+            raise UsageError("there are no such fields", where=unknown)
+        return self._valid(held._replace(**fields))
+
+    def _valid(self, record: Record) -> R:
+        problems = validate.check(Draft(record, ()))
+        if not validate.valid(problems):
+            raise ValidationFailed(
+                "the record is not what its model allows",
+                where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],
+                safe="Nothing was written.",
+                next_command="pjais --help",
+            )
+        return cast(R, record)
+
+    def _refuse_missing(self, db: sqlite.Connection, record: R) -> None:
+        for column, targets in self.table.references:
+            value = getattr(record, column)
+            known = value is None or any(
+                sqlite.first(db, f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets
+            )
+            if not known:
+                raise UsageError(f"there is no such record in {targets[0]}", where=[f"{column}: {value}"])
+
+    def _insert(self, db: sqlite.Connection, record: R) -> None:
+        names = ", ".join(self.table.column_names)
+        marks = ", ".join("?" * len(self.table.columns))
+        db.execute(f"INSERT INTO {self.table.name} ({names}) VALUES ({marks})", rows.to_row(record))
+
+    def _write(self, db: sqlite.Connection, record: R) -> None:
+        sets = ", ".join(f"{name} = ?" for name in self.table.column_names)
+        db.execute(f"UPDATE {self.table.name} SET {sets} WHERE id = ?", (*rows.to_row(record), record.id))
+
+    def _select(self, rest: str, values: Sequence[Any] = ()) -> List[R]:
+        with self._pool.reader() as db:
+            found = sqlite.fetch(db, f"SELECT {self._columns} FROM {self.table.name} AS t {rest}", values)
+        return [cast(R, rows.to_record(self.table, row)) for row in found]
+
+    def _ordering(self, order: str | None) -> str:
+        if order is None:
+            return self.order
+        name = order.removeprefix("-")
+        if name not in self.table.column_names:
+            raise UsageError("there is no such field to order by", where=[order])
+        return f"t.{name} {'DESC' if order.startswith('-') else 'ASC'}, t.id"
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else max(0, limit)
