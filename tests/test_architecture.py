@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("canonical", "paths"),
     ("files", "sqlite", "schema"),
     ("journal",),
-    ("logbook",),
+    ("logbook", "extensions"),
     ("discover", "backup", "read", "normalise", "validate", "write", "compare", "switch", "report"),
     ("pipeline",),
     ("store",),

@@ -397,6 +397,11 @@ HISTORY = (
 """The source kinds in the order of the app's history: of two equally old copies the later kind's counts."""
 
 
+def rank(kind: str) -> int:
+    """The place of a kind in the app's history; kinds that other packages add stand before all of ours."""
+    return HISTORY.index(kind) if kind in HISTORY else -1
+
+
 def age(record: Record) -> int:
     """When a record was last changed (ms), as far as it says; unknown counts as oldest."""
     if isinstance(record, Other):

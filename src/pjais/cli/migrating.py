@@ -11,16 +11,14 @@ import click
 from pjais import files, instants, sqlite, switch
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.output import print_json, progress, say, size, table
-from pjais.errors import NoSourceFound
+from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Counts, Report, SourceRef
 from pjais.pipeline.place import Place, place
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
 _sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
 _target = click.option("--target", type=click.Path(path_type=Path), help="The store written to.")
-_to = click.option(
-    "--to", type=click.Choice(["sqlite", "livestore"]), help="What kind of store to write (default: sqlite)."
-)
+_to = click.option("--to", help="What to write: sqlite (default), livestore, or an added target's name.")
 _store_id = click.option("--store-id", help="The id of the LiveStore store (default: pjais).")
 _format = click.option(
     "--format", "form", type=click.Choice(["6", "4"]), callback=lambda _, __, value: value and int(value),
@@ -110,7 +108,7 @@ def plan_command(
     """Show what `migrate` would do.  Writes nothing."""
     from pjais.pipeline import run
 
-    here = place(context.data_dir, target, sources, to=to, store_id=store_id, format=form)
+    here = place(context.data_dir, target, sources, to=_known_target(to), store_id=store_id, format=form)
     with progress(quiet=context.quiet) as report_progress:
         made = run.plan(here, run.Options(ids=ids, expand_cold=expand_cold, password=password), report_progress)
     if context.as_json:
@@ -172,12 +170,33 @@ def migrate_command(
     """Back up, migrate, verify, and put the new store in place."""
     from pjais.pipeline import run
 
-    here = place(context.data_dir, target, sources, to=to, store_id=store_id, format=form)
+    here = place(context.data_dir, target, sources, to=_known_target(to), store_id=store_id, format=form)
     options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, options, report_progress)
     print_report(context, report)
+    if to not in _OWN_TARGETS:
+        from pjais.pipeline import elsewhere
+
+        written = elsewhere.write(here, str(to))
+        if not context.as_json:
+            say(f"{to}: {written.documents:,} documents, read back and compared: {written.folder}")
     return report.exit_code
+
+
+_OWN_TARGETS = (None, "sqlite", "livestore")
+
+
+def _known_target(to: str | None) -> str | None:
+    """The target that the pipeline writes; one that another package adds is written from the SQLite store."""
+    if to in _OWN_TARGETS:
+        return to
+    from pjais import extensions
+
+    if extensions.target_kind(str(to)) is None:
+        known = ", ".join(("sqlite", "livestore", *extensions.names("targets")))
+        raise UsageError(f"there is no target {to}", where=[f"known: {known}"])
+    return "sqlite"
 
 
 def print_report(context: Context, report: Report) -> None:

@@ -22,10 +22,9 @@ _target = click.option("--target", type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(["pjais", "rxdb-export"]),
     default="pjais",
     show_default=True,
-    help="Our own canonical JSON, or the export of the RxDB to LiveStore guide, validated.",
+    help="pjais (canonical JSON), rxdb-export (the RxDB to LiveStore guide's), or an added exporter's name.",
 )
 @click.option("--documents", is_flag=True, help="Every document exactly as it is stored, as NDJSON.")
 @_target
@@ -56,11 +55,28 @@ def export_command(
         return 0
     if shape == "rxdb-export":
         return _export_for_guide(context, here, store, output, password)
+    if shape != "pjais":
+        return _export_elsewhere(context, here, store, output, shape, password)
     text = transfer.export(here, store, output, password=password)
     if text is not None:
         write_raw(text)
     elif output is not None:
         _exported(context, output, "the store")
+    return 0
+
+
+def _export_elsewhere(
+    context: Context, here: Place, store: Path | None, output: Path | None, shape: str, password: str | None
+) -> int:
+    """An exporter that another package adds."""
+    from pjais.pipeline import elsewhere
+
+    if output is None:
+        elsewhere.export(here, store, shape, write_raw, password)
+        return 0
+    with files.writing(output.absolute()) as file:
+        elsewhere.export(here, store, shape, file.text, password)
+    _exported(context, output, "the store")
     return 0
 
 

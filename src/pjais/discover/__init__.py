@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pjais import files, paths, sqlite
+from pjais import extensions, files, paths, sqlite
 from pjais.discover.found import Found, Passed
 from pjais.discover.livestores import in_profile, is_store_file, stores
 from pjais.discover.profiles import profiles
@@ -53,7 +53,7 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
         elif place.is_dir():
             found = _search(place, target)
         elif named and files.is_plain_file(place):
-            one = _identify(place, place.parent, named=True)
+            one = _added(place) or _identify(place, place.parent, named=True)
             found = stores([place], place.parent) if _is_livestore(one) else [one]
         else:
             found = [Passed(place, "no such file or folder")] if named else []
@@ -63,6 +63,14 @@ def discover(places: Sequence[Path], *, target: Path | None = None, named: bool 
             elif one is not None:
                 passed.append(one)
     return Found(tuple(sources.values()), tuple(passed))
+
+
+def _added(file: Path) -> SourceRef | None:
+    """A named file as one of a kind that another package adds."""
+    for kind, added in extensions.source_kinds().items():
+        if any(files.same(one, file) for one in added.find(file.parent)):
+            return SourceRef(kind, kind, file, file.parent, (file,))
+    return None
 
 
 def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | None]:
@@ -83,6 +91,11 @@ def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | 
     yield from _record_files(folder)
     yield from profiles(folder)
     yield from in_profile(folder)
+    for kind, added in extensions.source_kinds().items():
+        for path in sorted(added.find(folder)):
+            apart = path.relative_to(folder).parts if path.is_relative_to(folder) else ()
+            if not any(one.startswith(".") or one in (paths.BACKUPS, paths.LOGS) for one in apart):
+                yield SourceRef(kind, kind, path, folder, (path,))
 
 
 def _beside_account(path: Path, target: Path) -> bool:

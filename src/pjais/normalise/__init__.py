@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pjais import canonical
+from pjais import canonical, extensions
 from pjais.model import Document, Draft, Memory, Other, Record
 from pjais.normalise import camel, cold, drizzle, flat, own
 from pjais.normalise.mapping import Mapping, Problem
@@ -96,6 +96,9 @@ _WRAPPER = frozenset({"$value", "$text"})
 
 def mapping_of(kind: str, collection: str) -> Mapping | None:
     """The mapping of a collection; None for one that is carried whole."""
+    if kind not in MAPPINGS:
+        added = extensions.source_kind(kind)
+        kind = added.like if added is not None else "json"
     return MAPPINGS[kind].get(collection.partition("/")[2] if kind in _IN_A_DATABASE else collection)
 
 

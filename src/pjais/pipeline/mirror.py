@@ -492,7 +492,8 @@ def complete(target: Path, run_id: str) -> None:
         with closing(sqlite.open_frozen(path)) as db:
             found = sqlite.value(
                 db,
-                "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationCompleted' AND argsJson ->> '$.runId' = ?",
+                "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationCompleted' "
+                "AND iif(json_valid(argsJson), argsJson ->> '$.runId', NULL) = ?",
                 (run_id,),
             )
         if found:

@@ -68,6 +68,13 @@ def write_export(
     write("}\n")
 
 
+def documents(db: sqlite.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every record of an open store as a document of our export, with the name of its list; sorted by id."""
+    for table in TABLES:
+        for record in _records(db, table, None):
+            yield export_name(table), as_document(record)
+
+
 def export_name(table: Table) -> str:
     """What a table's records are called in our export."""
     return _NAMES.get(table.name, table.name)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from pjais import extensions
+from pjais.errors import UsageError
 from pjais.model import Piece, Snapshot
 from pjais.read import jsonfiles, tables
 
@@ -44,4 +46,9 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
         from pjais.read import livestore
 
         return livestore.read(snapshot)
+    if snapshot.dialect not in READERS:
+        added = extensions.source_kind(snapshot.dialect)
+        if added is None:
+            raise UsageError(f"the extension that reads {snapshot.dialect} is not installed", where=[snapshot.name])
+        return added.read(snapshot)
     return READERS[snapshot.dialect](snapshot)

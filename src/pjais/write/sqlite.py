@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import canonical, instants, sqlite
-from pjais.model import HISTORY, Document, Record, Unreadable, age
+from pjais.model import Document, Record, Unreadable, age, rank
 from pjais.schema import ddl, rows
 from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, PERSONAS, SCHEMA_VERSION, TABLES, Table
 from pjais.write.account import Account, Heir, Origin, Refusal, kept
@@ -307,10 +307,10 @@ class Builder:
         edited = self._edited_at(table, arrival.record, "update", "insert") if self._existing else None
         if edited is not None:
             return age(arrival.record) > max(held, edited)
-        rank = HISTORY.index(arrival.origin.kind)
+        own = rank(arrival.origin.kind)
         if rival is None:
-            return (age(arrival.record), rank) >= (held, -1)
-        return (age(arrival.record), rank, arrival.origin.name) >= (held, HISTORY.index(rival[1]), rival[2])
+            return (age(arrival.record), own) >= (held, -2)
+        return (age(arrival.record), own, arrival.origin.name) >= (held, rank(rival[1]), rival[2])
 
     def _replace(
         self, table: Table, arrival: _Arrival, present: rows.Row, rival: tuple[Any, ...] | None, where: str,

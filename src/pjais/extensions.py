@@ -1,0 +1,101 @@
+"""Source kinds, targets and exporters that other packages add, by entry points (`docs/extending.md`).
+
+    [project.entry-points."pjais.sources"]      an object that is a `SourceKind`
+    [project.entry-points."pjais.targets"]      an object that is a `TargetKind`
+    [project.entry-points."pjais.exporters"]    a function that is an `Exporter`
+
+The name of the entry point is the kind's, the target's or the format's name.  They are loaded when they are
+asked for; one that cannot be loaded is an error that names its package, never passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from pjais.errors import UsageError
+from pjais.model import Piece, Snapshot
+
+Documents = Iterable[tuple[str, dict[str, Any]]]
+"""(list of our export: personas, memories, ..., document in our export's form), list by list."""
+
+Exporter = Callable[[Documents, Callable[[str], object]], None]
+"""Takes every document of a store and a function that writes text."""
+
+
+class SourceKind(Protocol):
+    """One more kind of place where earlier data lies."""
+
+    like: str
+    """The dialect of ours in whose shape the documents come: `json` for the app's camelCase objects."""
+
+    def find(self, folder: Path) -> Iterable[Path]:
+        """The files of this kind below a folder, by their content; each is one source."""
+        ...
+
+    def read(self, snapshot: Snapshot) -> Iterator[Piece]:
+        """The documents of one file's copy (`snapshot.path`), in an order that the same bytes always give.
+
+        `collection` is one that the dialect knows (`personas`, `memories`, ...) or any other, which is carried whole.
+        """
+        ...
+
+
+class TargetKind(Protocol):
+    """One more kind of store to write."""
+
+    def write(self, documents: Documents, folder: Path) -> None:
+        """Write every document into the new, empty folder."""
+        ...
+
+    def read(self, folder: Path) -> Documents:
+        """Read back what `write` wrote: it is compared with what was given, document by document."""
+        ...
+
+
+@cache
+def _found(group: str) -> dict[str, Any]:
+    return {one.name: one for one in entry_points(group=f"pjais.{group}")}
+
+
+@cache
+def _loaded(group: str, name: str) -> Any:
+    try:
+        return _found(group)[name].load()
+    except Exception as error:
+        raise UsageError(
+            f"the extension {name} cannot be loaded: {type(error).__name__}: {error}",
+            where=[f"entry point pjais.{group}: {_found(group)[name].value}"],
+            next_command="pip uninstall its package, or mend it",
+        ) from error
+
+
+def names(group: str) -> tuple[str, ...]:
+    """The names of all extensions of a group: sources, targets or exporters."""
+    return tuple(sorted(_found(group)))
+
+
+def source_kinds() -> dict[str, SourceKind]:
+    """Every source kind that was added, by name."""
+    return {name: _loaded("sources", name) for name in names("sources")}
+
+
+def source_kind(name: str) -> SourceKind | None:
+    """The source kind of this name; None where nobody added it."""
+    found: SourceKind | None = _loaded("sources", name) if name in _found("sources") else None
+    return found
+
+
+def target_kind(name: str) -> TargetKind | None:
+    """The target of this name; None where nobody added it."""
+    found: TargetKind | None = _loaded("targets", name) if name in _found("targets") else None
+    return found
+
+
+def exporter(name: str) -> Exporter | None:
+    """The exporter of this name; None where nobody added it."""
+    found: Exporter | None = _loaded("exporters", name) if name in _found("exporters") else None
+    return found
