@@ -197,6 +197,9 @@ def _compare_one(db: sqlite.Connection, wanted: Expected, entry: tuple[Any, ...]
     row = rows.to_row(wanted.record)
     table = rows.table_of(wanted.record)
     if canonical.digest(row) != digest or rows.record_key(wanted.record) != record_id:
+        mended = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
+        if sqlite.first(db, mended, (seq,)):
+            return []  # it went in as it was mended by hand; its row is held against the account's digest
         return [Difference(table.name, rows.record_key(wanted.record), None, "the account does not fit the backup")]
     if outcome == "migrated" and (record_type, record_id) in found.suspects:
         return _fields(table, record_id, row, found.suspects.pop((record_type, record_id)))

@@ -21,7 +21,9 @@ from pjais.version import __version__
 _MODULES = {
     "detect": "migrating", "plan": "migrating", "migrate": "migrating", "verify": "migrating",
     "rollback": "migrating", "status": "migrating", "cleanup": "keeping", "backup": "keeping",
-    "quarantine": "triaging", "export": "moving", "import": "moving", "search": "living", "explain": "about",
+    "quarantine": "triaging", "export": "moving", "import": "moving", "search": "living", "personas": "living",
+    "memories": "living", "conversations": "living", "plugins": "living", "activate": "living", "remember": "living",
+    "explain": "about",
     "demo": "about", "livestore": "stores", "events": "travelling", "at": "travelling", "diff": "travelling",
     "history": "travelling", "restore-record": "travelling", "verify-app": "checking",
 }  # fmt: skip

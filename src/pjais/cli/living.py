@@ -1,29 +1,320 @@
-"""search."""
+"""personas, memories, conversations, plugins, search, activate, remember: life with the data."""
 
 from __future__ import annotations
 
-from contextlib import closing
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pjais import api
 from pjais.cli.context import Context, common
+from pjais.cli.lists import (
+    given_fields,
+    list_options,
+    opened,
+    persona_option,
+    print_record,
+    print_records,
+    set_option,
+    target,
+)
 from pjais.cli.output import print_json, say, table
+from pjais.model import Conversation, Memory, Persona
 from pjais.pipeline.transfer import as_document
+
+_PERSONA_COLUMNS = ("id", "name", "isActive", "usageCount", "lastUsed", "updatedAt")
+_MEMORY_COLUMNS = ("id", "personaId", "type", "memoryTier", "importance", "name", "content")
+_CONVERSATION_COLUMNS = ("id", "personaId", "title", "summary", "isArchived", "updatedAt")
+_PLUGIN_COLUMNS = ("id", "name", "version", "enabled", "installedAt")
+_id = click.argument("record_id", metavar="ID")
+
+
+@click.group("personas", invoke_without_command=True)
+@target
+@list_options
+@common
+@click.pass_context
+def personas_command(
+    click_context: click.Context, context: Context, target: Path | None, limit: int, offset: int, order: str | None,
+    shape: str,
+) -> int:  # fmt: skip
+    """List the personas; or show, create, update, remove one, or its numbers."""
+    if click_context.invoked_subcommand is None:
+        with opened(context, target) as store:
+            page = store.personas.page(limit=limit, offset=offset, order=order)
+        print_records(context, shape, _PERSONA_COLUMNS, page.records, page.total)
+    return 0
+
+
+@personas_command.command("show")
+@_id
+@target
+@common
+def show_persona(context: Context, record_id: str, target: Path | None) -> int:
+    """Show one persona whole."""
+    with opened(context, target) as store:
+        print_record(context, store.personas.need(record_id))
+    return 0
+
+
+@personas_command.command("create")
+@click.argument("name")
+@set_option
+@target
+@common
+def create_persona(context: Context, name: str, pairs: tuple[str, ...], target: Path | None) -> int:
+    """Create a persona."""
+    with opened(context, target) as store:
+        record = store.personas.create(**{"name": name, **given_fields(pairs, Persona)})
+    print_record(context, record, f"created {record.id}")
+    return 0
+
+
+@personas_command.command("update")
+@_id
+@set_option
+@target
+@common
+def update_persona(context: Context, record_id: str, pairs: tuple[str, ...], target: Path | None) -> int:
+    """Change fields of a persona; `undo` takes it back."""
+    with opened(context, target) as store:
+        record = store.personas.update(record_id, **given_fields(pairs, Persona))
+    print_record(context, record, f"updated {record.id}")
+    return 0
+
+
+@personas_command.command("remove")
+@_id
+@target
+@common
+def remove_persona(context: Context, record_id: str, target: Path | None) -> int:
+    """Remove a persona that no memory refers to; the history keeps it."""
+    with opened(context, target) as store:
+        store.personas.remove(record_id)
+    _told(context, {"removed": record_id}, f"removed {record_id}")
+    return 0
+
+
+@personas_command.command("stats")
+@_id
+@target
+@common
+def persona_stats(context: Context, record_id: str, target: Path | None) -> int:
+    """The numbers of a persona."""
+    with opened(context, target) as store:
+        stats = store.personas.stats(record_id)
+    if context.as_json:
+        print_json({"code": "done", "persona": record_id, **stats})
+    else:
+        table(("figure", "value"), [(name, json.dumps(value, ensure_ascii=False)) for name, value in stats.items()])
+    return 0
+
+
+@click.group("memories", invoke_without_command=True)
+@persona_option
+@click.option("--tier", help="Only of this tier.")
+@click.option("--type", "kind", help="Only of this type.")
+@click.option("--deleted", is_flag=True, help="Only deleted ones, which can be restored.")
+@target
+@list_options
+@common
+@click.pass_context
+def memories_command(
+    click_context: click.Context, context: Context, persona: str | None, tier: str | None, kind: str | None,
+    deleted: bool, target: Path | None, limit: int, offset: int, order: str | None, shape: str,
+) -> int:  # fmt: skip
+    """List memories, most important first; or show, update, delete, restore one."""
+    if click_context.invoked_subcommand is not None:
+        return 0
+    with opened(context, target) as store:
+        found = store.memories.deleted(persona) if deleted else store.memories.list(persona=persona, order=order)
+        found = [one for one in found if (tier is None or one.memory_tier == tier) and kind in (None, one.type)]
+    print_records(context, shape, _MEMORY_COLUMNS, found[offset : offset + limit], len(found))
+    return 0
+
+
+@memories_command.command("show")
+@_id
+@target
+@common
+def show_memory(context: Context, record_id: str, target: Path | None) -> int:
+    """Show one memory whole; looking does not count as an access."""
+    with opened(context, target) as store:
+        print_record(context, store.memories.need(record_id))
+    return 0
+
+
+@memories_command.command("update")
+@_id
+@set_option
+@target
+@common
+def update_memory(context: Context, record_id: str, pairs: tuple[str, ...], target: Path | None) -> int:
+    """Change fields of a memory; `undo` takes it back."""
+    with opened(context, target) as store:
+        record = store.memories.update(record_id, **given_fields(pairs, Memory))
+    print_record(context, record, f"updated {record.id}")
+    return 0
+
+
+@memories_command.command("delete")
+@_id
+@target
+@common
+def delete_memory(context: Context, record_id: str, target: Path | None) -> int:
+    """Mark a memory as deleted; `restore` brings it back."""
+    with opened(context, target) as store:
+        record = store.memories.delete(record_id)
+    print_record(context, record, f"deleted {record.id}; pjais memories restore {record.id} brings it back")
+    return 0
+
+
+@memories_command.command("restore")
+@_id
+@target
+@common
+def restore_memory(context: Context, record_id: str, target: Path | None) -> int:
+    """Bring a deleted memory back."""
+    with opened(context, target) as store:
+        record = store.memories.restore(record_id)
+    print_record(context, record, f"{record.id} is back")
+    return 0
+
+
+@click.group("conversations", invoke_without_command=True)
+@persona_option
+@click.option("--archived", is_flag=True, help="Only archived ones.")
+@target
+@list_options
+@common
+@click.pass_context
+def conversations_command(
+    click_context: click.Context, context: Context, persona: str | None, archived: bool, target: Path | None,
+    limit: int, offset: int, order: str | None, shape: str,
+) -> int:  # fmt: skip
+    """List conversations, latest first; or show, archive, restore one."""
+    if click_context.invoked_subcommand is not None:
+        return 0
+    with opened(context, target) as store:
+        found = store.conversations.archived(persona) if archived else store.conversations.list(order=order)
+        found = [one for one in found if persona in (None, one.persona_id)]
+    print_records(context, shape, _CONVERSATION_COLUMNS, found[offset : offset + limit], len(found))
+    return 0
+
+
+@conversations_command.command("show")
+@_id
+@target
+@common
+def show_conversation(context: Context, record_id: str, target: Path | None) -> int:
+    """Read a conversation."""
+    with opened(context, target) as store:
+        record = store.conversations.need(record_id)
+    if context.as_json:
+        print_record(context, record)
+        return 0
+    say(record.title or record.summary or record.id)
+    for message in record.messages:
+        one = message if isinstance(message, dict) else {"content": message}
+        say(f"\n{one.get('role') or '?'}  {one.get('timestamp') or ''}\n{one.get('content')}")
+    return 0
+
+
+def _conversation_action(name: str, about: str) -> None:
+    @conversations_command.command(name, help=about)
+    @_id
+    @target
+    @common
+    def action(context: Context, record_id: str, target: Path | None) -> int:
+        with opened(context, target) as store:
+            record: Conversation = getattr(store.conversations, name)(record_id)
+        print_record(context, record, f"{record.id}: {'archived' if record.is_archived else 'back'}")
+        return 0
+
+
+_conversation_action("archive", "Put a conversation away.")
+_conversation_action("restore", "Bring an archived conversation back.")
+
+
+@click.group("plugins", invoke_without_command=True)
+@target
+@list_options
+@common
+@click.pass_context
+def plugins_command(
+    click_context: click.Context, context: Context, target: Path | None, limit: int, offset: int, order: str | None,
+    shape: str,
+) -> int:  # fmt: skip
+    """List the app's plugins; or enable, disable one."""
+    if click_context.invoked_subcommand is None:
+        with opened(context, target) as store:
+            page = store.plugins.page(limit=limit, offset=offset, order=order)
+        print_records(context, shape, _PLUGIN_COLUMNS, page.records, page.total)
+    return 0
+
+
+def _plugin_action(name: str, about: str) -> None:
+    @plugins_command.command(name, help=about)
+    @_id
+    @target
+    @common
+    def action(context: Context, record_id: str, target: Path | None) -> int:
+        with opened(context, target) as store:
+            record = getattr(store.plugins, name)(record_id)
+        print_record(context, record, f"{record.name}: {'enabled' if record.enabled else 'disabled'}")
+        return 0
+
+
+_plugin_action("enable", "Switch a plugin on.")
+_plugin_action("disable", "Switch a plugin off; its record stays.")
+
+
+@click.command("activate")
+@_id
+@target
+@common
+def activate_command(context: Context, record_id: str, target: Path | None) -> int:
+    """Make a persona the active one, and no other."""
+    with opened(context, target) as store:
+        record = store.personas.activate(record_id)
+    print_record(context, record, f"{record.name or record.id} is active")
+    return 0
+
+
+@click.command("remember")
+@click.argument("text")
+@persona_option
+@click.option("--type", "kind", default="text", show_default=True)
+@click.option("--name", help="A short name.")
+@click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
+@click.option("--importance", type=click.FloatRange(0, 100), default=50, show_default=True)
+@target
+@common
+def remember_command(
+    context: Context, text: str, persona: str | None, kind: str, name: str | None, tags: tuple[str, ...],
+    importance: float, target: Path | None,
+) -> int:  # fmt: skip
+    """Write a memory down; without --persona it is the active persona's."""
+    number = int(importance) if importance == int(importance) else importance
+    fields: dict[str, Any] = {"type": kind, "name": name, "tags": list(tags), "importance": number}
+    with opened(context, target) as store:
+        record = store.memories.remember(text, persona=persona, **fields)
+    print_record(context, record, f"remembered as {record.id}")
+    return 0
 
 
 @click.command("search")
 @click.argument("words", nargs=-1, required=True)
-@click.option("--persona", help="Only this persona's memories (id).")
+@persona_option
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
-@click.option("--target", type=click.Path(path_type=Path))
+@target
 @common
 def search_command(
     context: Context, words: tuple[str, ...], persona: str | None, limit: int, target: Path | None
 ) -> int:
     """Find memories that hold all words, best first."""
-    with closing(api.open(context.data_dir, target=target)) as store:
+    with opened(context, target) as store:
         found = store.memories.search(" ".join(words), persona=persona, limit=limit)
     if context.as_json:
         results = [{"snippet": one.snippet, "rank": one.rank, "memory": as_document(one.memory)} for one in found]
@@ -32,7 +323,13 @@ def search_command(
     if not found:
         say("nothing found")
         return 0
-    table(
-        ("memory", "type", "text"), [(one.memory.name or one.memory.id, one.memory.type, one.snippet) for one in found]
-    )
+    rows = [(one.memory.name or one.memory.id, one.memory.type, one.snippet) for one in found]
+    table(("memory", "type", "text"), rows)
     return 0
+
+
+def _told(context: Context, values: dict[str, Any], line: str) -> None:
+    if context.as_json:
+        print_json({"code": "done", **values})
+    else:
+        say(line)

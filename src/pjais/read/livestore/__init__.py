@@ -216,7 +216,7 @@ class _Reading:
                 continue
             met[table.name].add(canonical.mend(whole))
             behind = self._is_behind(table, whole)
-            value, notes = sides.merge(table, called[table.name], piece.value, row, behind=behind)
+            value, notes = sides.merge(table, called[table.name], piece.value, row, behind=behind, own=self._own)
             yield piece._replace(value=value, notes=(*piece.notes, *notes))
         for table in TABLES:
             name = called.get(table.name, table.name)

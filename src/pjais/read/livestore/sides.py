@@ -20,10 +20,13 @@ _LATER = frozenset({"memoryConfiguration", "privacySettings", "accessCount", "ti
 _REFERENCES = frozenset({"personaId", "fromId", "toId"})
 
 
-def merge(table: LiveTable, collection: str, state: Row, log: Row, *, behind: bool) -> tuple[Row, tuple[str, ...]]:
+def merge(
+    table: LiveTable, collection: str, state: Row, log: Row, *, behind: bool, own: bool = False
+) -> tuple[Row, tuple[str, ...]]:
     """The row to take, and notes on where it is not the state's: `rule` or `rule:column`.
 
-    `behind`: an event that the state has not seen touched the row.
+    `behind`: an event that the state has not seen touched the row.  `own`: the schema is ours, so that JSON which
+    JavaScript wrote again (1.0 as 1, -0 as 0, digits beyond 2^53 lost) is taken as the log has it.
     """
     as_text = collection != table.name
     columns = table.by_name
@@ -39,7 +42,7 @@ def merge(table: LiveTable, collection: str, state: Row, log: Row, *, behind: bo
         if type(held) is type(logged) and held == logged:
             continue
         if _same(form, held, logged):
-            value[name] = logged if form == "real" or held == "null" else held
+            value[name] = logged if form == "real" or held == "null" or (own and form == "json") else held
         elif logged is None and form == "date":
             notes.append("state-dates")
         elif name in _REFERENCES and type(held) is str and type(logged) is str and _lost(held, logged):
@@ -117,10 +120,14 @@ def _same(form: str, left: Any, right: Any) -> bool:
         return True  # how LiveStore stores a null that an event brings
     if form == "json" and type(left) is str and type(right) is str:
         try:
-            return bool(json.loads(left) == json.loads(right))
+            return bool(_as_javascript(left) == _as_javascript(right))
         except (ValueError, RecursionError):
             return False
     return False
+
+
+_as_javascript = json.JSONDecoder(parse_int=float).decode
+"""JSON as JavaScript reads it: integers beyond 2^53 are not exact, and -0 is 0."""
 
 
 def _lost(held: str, logged: str) -> bool:

@@ -1,0 +1,152 @@
+"""Lists of records as people and programs want them: a table, JSON, CSV, NDJSON, Markdown."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pjais import api, canonical, instants
+from pjais.cli.context import Context
+from pjais.cli.output import print_json, safe, say, table, write_raw
+from pjais.errors import UsageError
+from pjais.model import Record
+from pjais.pipeline.transfer import as_document
+from pjais.store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+target = click.option("--target", type=click.Path(path_type=Path), help="The store to open.")
+persona_option = click.option("--persona", metavar="ID", help="Only of this persona.")
+
+
+def list_options(function: F) -> F:
+    """Give a command `--limit`, `--offset`, `--order` and `--format`."""
+
+    @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+    @click.option("--offset", type=click.IntRange(min=0), default=0)
+    @click.option("--order", metavar="FIELD", help="Order by a field; -FIELD for the largest first.")
+    @click.option(
+        "--format",
+        "shape",
+        type=click.Choice(["table", "csv", "ndjson", "markdown"]),
+        default="table",
+        show_default=True,
+    )
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, **rest: Any) -> Any:
+        return function(*arguments, **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+@contextmanager
+def opened(context: Context, path: Path | None) -> Iterator[Store]:
+    """The store of a call; what is new in the sources is migrated first."""
+    with api.open(context.data_dir, target=path) as store:
+        yield store
+
+
+def print_records(
+    context: Context, shape: str, columns: Sequence[str], records: Sequence[Record], total: int | None = None
+) -> None:
+    """A list of records; `columns` are the fields of the export that a table shows."""
+    documents = [as_document(record) for record in records]
+    if context.as_json:
+        print_json({"code": "done", "count": len(documents), "total": total, "records": documents})
+    elif shape == "ndjson":
+        for document in documents:
+            write_raw(canonical.dumps(document) + "\n")
+    elif shape == "csv":
+        _print_csv(columns, documents)
+    elif shape == "markdown":
+        _print_markdown(columns, documents)
+    elif not documents:
+        say("nothing there")
+    else:
+        rows = [[_cell(document.get(name)) for name in columns] for document in documents]
+        table(columns, rows)
+        if total is not None and total > len(documents):
+            say(f"\n{len(documents):,} of {total:,}; more with --offset {len(documents)}")
+
+
+def _cell(value: Any, width: int = 60) -> str:
+    text = _text(value).replace("\n", " ")
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return value if isinstance(value, str) else canonical.dumps(value)
+
+
+def _print_csv(columns: Sequence[str], documents: Sequence[dict[str, Any]]) -> None:
+    """All fields, since a spreadsheet can hide columns and cannot bring them back."""
+    names = list(documents[0]) if documents else list(columns)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    for document in documents:
+        writer.writerow([_text(document.get(name)) for name in names])
+    write_raw(buffer.getvalue())
+
+
+def _print_markdown(columns: Sequence[str], documents: Sequence[dict[str, Any]]) -> None:
+    say(f"| {' | '.join(columns)} |")
+    say(f"|{'---|' * len(columns)}")
+    for document in documents:
+        cells = [safe(_cell(document.get(name), 200)).replace("|", "\\|") for name in columns]
+        say(f"| {' | '.join(cells)} |")
+
+
+def print_record(context: Context, record: Record, line: str | None = None) -> None:
+    """One record: a line about what was done, or all its fields."""
+    document = as_document(record)
+    if context.as_json:
+        print_json({"code": "done", "record": document})
+    elif line is not None:
+        say(line)
+    else:
+        for name, value in document.items():
+            if value not in (None, {}, []):
+                say(f"{name}: {safe(_text(value))}")
+
+
+def given_fields(pairs: Sequence[str], record: type[Record]) -> dict[str, Any]:
+    """`name=value` pairs as fields of a model; a value is JSON where it is, else text; times may be ISO-8601."""
+    fields: dict[str, Any] = {}
+    for pair in pairs:
+        name, mark, text = pair.partition("=")
+        if not mark or name not in record._fields:
+            known = ", ".join(one for one in record._fields if one != "id")
+            raise UsageError(f"not a field and a value: {pair}", where=[f"fields: {known}"])
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        if isinstance(value, str) and name.endswith(("_at", "last_used", "last_accessed")):
+            at = instants.from_text(value)
+            if at is None:
+                raise UsageError(f"{name}: not a time", where=[value])
+            value = at
+        fields[name] = value
+    return fields
+
+
+set_option = click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="A field and its value (JSON, or text); may be repeated.",
+)
