@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pjais.version import __version__
 
 if TYPE_CHECKING:
-    from pjais.api import migrate, open, plan, rollback, verify
+    from pjais.api import migrate, open, open_livestore, plan, rollback, verify
     from pjais.errors import PjaisError
     from pjais.model import Conversation, Memory, Other, Persona, Plan, Plugin, Proof, Relationship, Report
     from pjais.store import Store
@@ -37,13 +37,14 @@ __all__ = [
     "__version__",
     "migrate",
     "open",
+    "open_livestore",
     "plan",
     "rollback",
     "verify",
 ]
 
 _HOMES = {
-    "pjais.api": ("migrate", "open", "plan", "rollback", "verify"),
+    "pjais.api": ("migrate", "open", "open_livestore", "plan", "rollback", "verify"),
     "pjais.errors": ("PjaisError",),
     "pjais.model": (
         "Conversation", "Memory", "Other", "Persona", "Plan", "Plugin", "Proof", "Relationship", "Report",

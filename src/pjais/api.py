@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pjais.model import Plan, Proof, Report
     from pjais.pipeline.run import Progress
     from pjais.pipeline.undo import Undone
+    from pjais.store.livestore import LiveStore
 
 PathLike = str | os.PathLike[str]
 
@@ -39,6 +40,13 @@ def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on
     if switch.inspect(here.target) is None:
         _create_empty(here)
     return Store(here.target)
+
+
+def open_livestore(path: PathLike) -> LiveStore:
+    """Open a LiveStore store: look at it as it is or was, query it, append events while no app has it open."""
+    from pjais.store.livestore import LiveStore
+
+    return LiveStore(Path(path).expanduser())
 
 
 def _migrate_if_new(here: Place, on_invalid: str) -> None:

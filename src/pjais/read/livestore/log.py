@@ -7,7 +7,6 @@ another type, text that is not UTF-8) comes out as `Broken` with its place; the 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -119,7 +118,7 @@ def facts(db: sqlite.Connection) -> Facts | None:
     row = sqlite.first(db, f"SELECT {', '.join(_numbers(form))} FROM {table} ORDER BY {_order(form, ' DESC')} LIMIT 1")
     known = sqlite.value(db, "SELECT count(*) FROM sqlite_schema WHERE name = ?", (STATUS,))
     head = sqlite.value(db, f"SELECT max(head) FROM {STATUS}") if known else None
-    return Facts(form, head if isinstance(head, int) else None, None if row is None else _number(row, 0), count)
+    return Facts(form, head if isinstance(head, int) else None, None if row is None else _number(row, count), count)
 
 
 def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[Event | Broken]:
@@ -153,6 +152,8 @@ def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[
 
 def _order(form: LogFormat, direction: str = "") -> str:
     named = (form.global_, form.client, form.generation)
+    if form.client is None:  # 0.1.0: the ids are texts that say nothing of the order
+        return f"rowid{direction}"
     return ", ".join(f"{quoted(name)}{direction}" for name in named if name is not None)
 
 
@@ -166,11 +167,10 @@ def _parents(form: LogFormat) -> list[str]:
 
 
 def _number(values: tuple[Any, ...], position: int) -> Number | None:
-    """The number out of its three columns; a text (0.1.0) gives its integer, or the position in the log."""
+    """The number out of its three columns; where it is a text (0.1.0), the position in the log, from 0."""
     first, client, generation = values
     if type(first) is str:
-        digits = re.findall(r"-?\d+", first)
-        first, client = (int(digits[0]), int(digits[1]) if len(digits) > 1 else 0) if digits else (position, 0)
+        first = position - 1
     if type(first) is not int or type(client) not in (int, type(None)) or type(generation) not in (int, type(None)):
         return None
     return Number(first, client or 0, generation or 0)
