@@ -307,6 +307,8 @@ class Builder:
         edited = self._edited_at(table, arrival.record, "update", "insert") if self._existing else None
         if edited is not None:
             return age(arrival.record) > max(held, edited)
+        if rival is not None and rival[0] in arrival.before:
+            return True  # the same document as it is now: its own date may be what was changed, or the clock
         own = rank(arrival.origin.kind)
         if rival is None:
             return (age(arrival.record), own) >= (held, -2)
