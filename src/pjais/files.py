@@ -100,6 +100,16 @@ class _Writer:
             self._file.close()
 
 
+def append(path: Path, text: str) -> None:
+    """Append to a private log file of ours; it is created where it is missing."""
+    private_folder(path.parent)
+    handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    try:
+        os.write(handle, text.encode("utf-8", "surrogateescape"))
+    finally:
+        os.close(handle)
+
+
 def replace(source: Path, destination: Path) -> None:
     """The one rename: `source` takes the place of `destination`, durably."""
     source.replace(destination)

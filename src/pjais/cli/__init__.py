@@ -25,7 +25,9 @@ _MODULES = {
     "memories": "living", "conversations": "living", "plugins": "living", "activate": "living", "remember": "living",
     "explain": "about",
     "demo": "about", "livestore": "stores", "events": "travelling", "at": "travelling", "diff": "travelling",
-    "history": "travelling", "restore-record": "travelling", "verify-app": "checking",
+    "history": "travelling", "restore-record": "travelling", "undo": "looking_back", "redo": "looking_back",
+    "verify-app": "checking",
+    "follow": "siding", "shadow": "siding", "switch": "siding",
 }  # fmt: skip
 
 

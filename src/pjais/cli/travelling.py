@@ -1,15 +1,17 @@
-"""events, at, diff, history, restore-record: a store through time."""
+"""events, at, diff, history, restore-record: a LiveStore store or one in SQLite through time."""
 
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pjais import canonical, files, instants
+from pjais import canonical, instants
+from pjais.cli import looking_back
 from pjais.cli.context import Context, common
 from pjais.cli.output import print_json, safe, say, table
 from pjais.errors import UsageError
@@ -18,9 +20,13 @@ from pjais.pipeline.place import place
 from pjais.pipeline.timeline import Changed, Found, Timeline
 from pjais.read.livestore.log import Event
 from pjais.schema import rows
+from pjais.store import Store
+from pjais.store import history as stored
 
 _store = click.argument("store", type=click.Path(path_type=Path))
-_event = click.option("--event", metavar="N", help="After this event (12, or 12.1 for a client-only one).")
+_event = click.option(
+    "--event", metavar="N", help="After this event (12, or 12.1 for a client-only one); in SQLite, this change."
+)
 _time = click.option("--time", metavar="T", help="At this time (ISO-8601, or milliseconds since 1970).")
 _POLL_SECONDS = 0.5
 
@@ -91,40 +97,59 @@ def _short(args: Any, width: int = 70) -> str:
 
 
 @click.command("at")
-@_store
+@click.argument("store", type=click.Path(path_type=Path), required=False)
 @_event
 @_time
 @click.option("--id", "key", help="Only this record.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the whole state there, for `import`.")
 @common
 def at_command(
-    context: Context, store: Path, event: str | None, time: str | None, key: str | None, output: Path | None
+    context: Context, store: Path | None, event: str | None, time: str | None, key: str | None, output: Path | None
 ) -> int:
-    """Show a store as it was after an event, or at a time."""
+    """Show a store as it was after an event, or at a time.
+
+    STORE is a SQLite store or a LiveStore store; without it, the data folder's.  The events of a SQLite store are
+    its changes; 0 is the state right after the migration.
+    """
     if (event is None) == (time is None):
         raise UsageError("give either --event N or --time T")
-    with _opened(context, store) as line:
+    found = looking_back.opened(context, store)
+    if isinstance(found, Store):
+        with closing(found), looking_back.at(found, event, time) as past:
+            head = {"code": "done", "store": str(found.path), "event": past.seq}
+            documents = looking_back.documents(found, past, key)
+            if not _shown_state(context, head, documents, key, output):
+                looking_back.print_state(found, past)
+        return 0
+    with _opened(context, found) as line:
         point = line.point(event=event, time=time)
         head = {"code": "done", "store": line.label, "event": None if point.number is None else str(point.number)}
         documents = _documents(line, point, key)
-        if output is not None:
-            count = _write_export(output, documents)
-            _told(context, {**head, "file": str(output), "records": count}, f"wrote {count:,} records to {output}")
-            return 0
-        if key is not None:
-            found = [document for _, document in documents]
-            if not found:
-                raise UsageError("there was no such record at that moment", where=[key])
-            print_json({**head, "records": found} if context.as_json else found[0])
-            return 0
-        if context.as_json:
-            by_table: dict[str, list[Any]] = {}
-            for name, document in documents:
-                by_table.setdefault(name, []).append(document)
-            print_json({**head, "counts": {name: len(some) for name, some in by_table.items()}, **by_table})
-            return 0
-        _print_state(line, point, documents)
+        if not _shown_state(context, head, documents, key, output):
+            _print_state(line, point, documents)
     return 0
+
+
+def _shown_state(
+    context: Context, head: dict[str, Any], documents: looking_back.Documents, key: str | None, output: Path | None
+) -> bool:
+    """Show a state as a file, one record or JSON; False where a table for people is wanted."""
+    if output is not None:
+        count = looking_back.write_export(output, documents)
+        _told(context, {**head, "file": str(output), "records": count}, f"wrote {count:,} records to {output}")
+    elif key is not None:
+        found = [document for _, document in documents]
+        if not found:
+            raise UsageError("there was no such record at that moment", where=[key])
+        print_json({**head, "records": found} if context.as_json else found[0])
+    elif context.as_json:
+        by_table: dict[str, list[Any]] = {}
+        for name, document in documents:
+            by_table.setdefault(name, []).append(document)
+        print_json({**head, "counts": {name: len(some) for name, some in by_table.items()}, **by_table})
+    else:
+        return False
+    return True
 
 
 def _documents(line: Timeline, point: timeline.Point, key: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -149,25 +174,24 @@ def _print_state(line: Timeline, point: timeline.Point, documents: Iterator[tupl
         table(("persona", "name", "", "changed"), personas)
 
 
-def _write_export(output: Path, documents: Iterator[tuple[str, dict[str, Any]]]) -> int:
-    if output.exists():
-        raise UsageError("the file exists already", where=[str(output)])
-    with files.writing(output.absolute()) as file:
-        return transfer.write_documents(documents, file.text)
-
-
 @click.command("diff")
-@_store
-@click.argument("before")
-@click.argument("after")
+@click.argument("moments", nargs=-1, required=True, metavar="[STORE] BEFORE AFTER")
 @common
-def diff_command(context: Context, store: Path, before: str, after: str) -> int:
+def diff_command(context: Context, moments: tuple[str, ...]) -> int:
     """Show what differs between two moments: record by record, field by field.
 
     BEFORE and AFTER are events (12), times (2025-03-01), or `now`.
+    STORE is a SQLite store or a LiveStore store; without it, the data folder's.
     """
-    with _opened(context, store) as line:
-        changes = line.diff(_moment(line, before), _moment(line, after))
+    path, (before, after) = _store_and(moments, "BEFORE", "AFTER")
+    found = looking_back.opened(context, path)
+    changes: Sequence[Changed | stored.Changed]
+    if isinstance(found, Store):
+        with closing(found):
+            changes = found.diff(looking_back.when(before), looking_back.when(after))
+    else:
+        with _opened(context, found) as line:
+            changes = line.diff(_moment(line, before), _moment(line, after))
     if context.as_json:
         print_json({"code": "done", "count": len(changes), "changes": [_as_dict(one) for one in changes]})
         return 0
@@ -178,6 +202,13 @@ def diff_command(context: Context, store: Path, before: str, after: str) -> int:
     return 0
 
 
+def _store_and(given: tuple[str, ...], *names: str) -> tuple[Path | None, tuple[str, ...]]:
+    """The store, if it was given, and what follows it.  Raises UsageError."""
+    if len(given) not in (len(names), len(names) + 1):
+        raise UsageError(f"give [STORE] {' '.join(names)}", where=list(given))
+    return (Path(given[0]) if len(given) > len(names) else None), given[-len(names) :]
+
+
 def _moment(line: Timeline, text: str) -> timeline.Point:
     if text == "now":
         return line.point()
@@ -185,11 +216,11 @@ def _moment(line: Timeline, text: str) -> timeline.Point:
     return line.point(event=text) if is_event else line.point(time=text)
 
 
-def _as_dict(one: Changed) -> dict[str, Any]:
+def _as_dict(one: Changed | stored.Changed) -> dict[str, Any]:
     return {"table": one.table, "id": one.key, "field": one.field, "before": one.before, "after": one.after}
 
 
-def _print_change(one: Changed, what: str) -> None:
+def _print_change(one: Changed | stored.Changed, what: str) -> None:
     if one.field is None:
         say(f"{'+' if one.before is None else '-'} {safe(what)}")
     else:
@@ -197,48 +228,86 @@ def _print_change(one: Changed, what: str) -> None:
 
 
 @click.command("history")
-@_store
-@click.argument("record_id", metavar="ID")
+@click.argument("record", nargs=-1, required=True, metavar="[STORE] ID")
+@click.option("--table", "table_name", help="Only the record of this table, where several have the id.")
 @common
-def history_command(context: Context, store: Path, record_id: str) -> int:
-    """Show every event that changed a record, and what it changed."""
-    with _opened(context, store) as line:
-        moments = line.history(record_id)
+def history_command(context: Context, record: tuple[str, ...], table_name: str | None) -> int:
+    """Show every event that changed a record, and what it changed.
+
+    STORE is a SQLite store or a LiveStore store; without it, the data folder's.
+    """
+    path, (record_id,) = _store_and(record, "ID")
+    found = looking_back.opened(context, path)
+    if isinstance(found, Store):
+        with closing(found):
+            moments = found.history(record_id, table_name)
+        steps = [one.as_dict() for one in moments]
+        lines = [(str(one.seq), one.at, f"{one.op} {one.table}", one.changes) for one in moments]
+    else:
+        with _opened(context, found) as line:
+            events = line.history(record_id)
+        steps = [{**one.event.as_dict(), "changes": [_as_dict(change) for change in one.changes]} for one in events]
+        lines = [(str(one.event.number), one.event.at, one.event.name, one.changes) for one in events]
     if context.as_json:
-        steps = [{**one.event.as_dict(), "changes": [_as_dict(change) for change in one.changes]} for one in moments]
         print_json({"code": "done", "id": record_id, "count": len(steps), "steps": steps})
         return 0
-    for one in moments:
-        at = "" if one.event.at is None else f"  {instants.to_text(one.event.at)}"
-        say(f"{one.event.number!s:>8}{at}  {safe(one.event.name)}")
-        for change in one.changes:
+    if not lines:
+        say("nobody changed it since the migration")
+    for number, moment, name, changes in lines:
+        at = "" if moment is None else f"  {instants.to_text(moment)}"
+        say(f"{number:>8}{at}  {safe(name)}")
+        for change in changes:
             _print_change(change, change.table)
     return 0
 
 
 @click.command("restore-record")
-@_store
-@click.argument("record_id", metavar="ID")
+@click.argument("record", nargs=-1, required=True, metavar="[STORE] ID")
 @_event
 @_time
-@click.option("--field", help="Only this field (camelCase, as `history` names it).")
+@click.option("--field", help="Only this field (camelCase, or as `history` names it).")
+@click.option("--table", "table_name", help="The record's table, where several have the id (SQLite).")
 @common
 def restore_record_command(
-    context: Context, store: Path, record_id: str, event: str | None, time: str | None, field: str | None
+    context: Context,
+    record: tuple[str, ...],
+    event: str | None,
+    time: str | None,
+    field: str | None,
+    table_name: str | None,
 ) -> int:
-    """Bring a record, or one field of it, back as it was; the log grows by one event."""
+    """Bring a record, or one field of it, back as it was; the log grows by one event.
+
+    STORE is a SQLite store or a LiveStore store of ours; without it, the data folder's.
+    """
     from pjais.pipeline import restore
 
     if (event is None) == (time is None):
         raise UsageError("give either --event N or --time T")
-    here, path = place(context.data_dir), store.expanduser().absolute()
-    done = restore.restore(here, path, record_id, event=event, time=time, field=field)
+    path, (record_id,) = _store_and(record, "ID")
+    found = looking_back.opened(context, path)
+    done: restore.Restored | stored.Restored
+    if isinstance(found, Store):
+        with closing(found):
+            done = _restored(found, record_id, table_name, event, time, field)
+    else:
+        here = place(context.data_dir)
+        live = found.expanduser().absolute()
+        done = restore.restore(here, live, record_id, event=event, time=time, field=field)
     if done.event is None:
         _told(context, done.as_dict(), f"{record_id} is as it was then; nothing to do")
     else:
         line = f"{done.table} {record_id}: {', '.join(done.fields)} brought back by event {done.event}"
         _told(context, done.as_dict(), line)
     return 0
+
+
+def _restored(
+    store: Store, record_id: str, table_name: str | None, event: str | None, time: str | None, field: str | None
+) -> stored.Restored:
+    name, key = looking_back.table_of(store, record_id, table_name)
+    seq = None if event is None else looking_back.number(event)
+    return store.restore_record(name, key, seq, time=time, field=None if field is None else looking_back.snake(field))
 
 
 def _told(context: Context, as_json: dict[str, Any], line: str) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 from pjais import canonical, files, instants, journal, normalise, paths, sqlite, switch
 from pjais.errors import ForeignTarget, MigrationFailed, UsageError
 from pjais.model import Difference, Document, Other, Record
+from pjais.normalise import own
 from pjais.pipeline.place import Place
 from pjais.read.livestore import log
 from pjais.read.livestore.log import Event
@@ -223,7 +224,7 @@ def _other_key(key: str) -> tuple[str, str] | None:
 def record_of(live: LiveTable, row: Row) -> Record:
     """The record in a row of our LiveStore schema."""
     value = {name: held for name, held in row.items() if name != "sourceId"}
-    extra = _own_extra(value.get("extra"))
+    extra = own.whole_extra(value.get("extra"))
     if extra is not None:
         value["extra"] = None
     document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
@@ -233,17 +234,6 @@ def record_of(live: LiveTable, row: Row) -> Record:
     residue, more = extra.get("$pjais"), record.extra.get("$pjais")
     both = {**residue, **more} if isinstance(residue, dict) and isinstance(more, dict) else more or residue
     return record._replace(extra=extra if both is None else {**extra, "$pjais": both})
-
-
-def _own_extra(text: Any) -> dict[str, Any] | None:
-    """An `extra` that a run wrote with its record's residue: it goes back whole, and not into a residue again."""
-    if type(text) is not str or '"$pjais"' not in text:
-        return None
-    try:
-        extra = canonical.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return extra if type(extra) is dict and canonical.dumps(extra) == text else None
 
 
 _NOTES = "CREATE TABLE IF NOT EXISTS livestore_log (id INTEGER PRIMARY KEY CHECK (id = 1), absorbed INTEGER NOT NULL)"

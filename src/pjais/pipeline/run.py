@@ -290,7 +290,7 @@ class _Run:
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
             self.total = sum(counts, Counts())
-            self.sources = tuple(_source_entry(snapshot, one) for snapshot, one in zip(snapshots, counts, strict=True))
+            self.sources = tuple(source_entry(snapshot, one) for snapshot, one in zip(snapshots, counts, strict=True))
             self._stop_on_errors()
             with self._phase("index"):
                 row = self._row()
@@ -436,7 +436,8 @@ def _check_file(path: Path, previous: Path) -> tuple[tuple[str, bool, str], ...]
         return compare.check_file(db, broken_before)
 
 
-def _source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:
+def source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:
+    """A source as `migration_runs` keeps it."""
     return {
         "kind": snapshot.kind,
         "name": snapshot.name,

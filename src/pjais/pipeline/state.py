@@ -32,6 +32,8 @@ class RunState:
     started_at: int | None
     finished_at: int | None
     target: str | None
+    follow: bool = False
+    """Whether it is an increment of `follow`."""
 
     def as_dict(self) -> dict[str, Any]:
         """The run as a JSON object."""
@@ -61,7 +63,8 @@ def run_state(folder: Path) -> RunState:
     target = begun.details.get("target") if begun else None
     if target is not None:
         target = str(folder.parent.parent / target)  # an absolute path stays what it is
-    return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target)
+    return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
+                    bool(begun and begun.details.get("follow")))  # fmt: skip
 
 
 def relative_target(here: Place) -> str:

@@ -63,7 +63,13 @@ def later_writes(target: Path, run_id: str) -> Later:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
         if mark is None:
             raise UsageError("the target does not hold this run", where=[run_id], next_command="pjais status")
-        touched = _touched(db, int(mark))
+    return writes_since(target, int(mark))
+
+
+def writes_since(target: Path, mark: int) -> Later:
+    """What was written after an entry of the store's history."""
+    with closing(sqlite.open_reader(target)) as db:
+        touched = _touched(db, mark)
     ops = [op for op, _, _ in touched]
     return Later(ops.count("insert"), ops.count("update"), ops.count("delete"), tuple(touched[:20]))
 
@@ -149,7 +155,7 @@ def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
     done = [
         run
         for run in state.runs(place.data_dir)
-        if run.state == "done" and Path(run.target or place.target) == place.target
+        if run.state == "done" and Path(run.target or place.target) == place.target and not run.follow
     ]
     if not done:
         raise NoSourceFound(
@@ -175,7 +181,13 @@ def _export_later(store: Path, run_id: str, destination: Path) -> None:
     """Export the records written since a run, and name those that were removed."""
     with closing(sqlite.open_frozen(store)) as db:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
-        touched = _touched(db, int(mark))
+    export_since(store, int(mark), destination)
+
+
+def export_since(store: Path, mark: int, destination: Path) -> None:
+    """Export the records written since an entry of the history, and name those that were removed."""
+    with closing(sqlite.open_reader(store)) as db:
+        touched = _touched(db, mark)
         alive: dict[str, list[str]] = {}
         removed: list[dict[str, Any]] = []
         for op, table, key in touched:

@@ -45,10 +45,13 @@ def insert_sql(table: Table, *, ignore: bool = False) -> str:
 class Builder:
     """One target in the making.  Call `put`/`refuse` for every document, then `settle`, then `finish`.
 
-    `existing`: the file at `path` is a copy of an earlier target.
+    `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and all that
+    happens is one transaction, which others see at its end.
     """
 
-    def __init__(self, path: Path, run_id: str, rebuild: Rebuild, *, existing: bool = False) -> None:
+    def __init__(
+        self, path: Path, run_id: str, rebuild: Rebuild, *, existing: bool = False, live: bool = False
+    ) -> None:
         self.path = path
         self.overridden: list[tuple[str, str]] = []
         """(record type, id) of records edited in the target that a later change in a source replaced."""
@@ -59,14 +62,15 @@ class Builder:
         self._pending = 0
         self._indexed = existing
         if existing:
-            self._db = sqlite.open_writer(path)
-            sqlite.bulk(self._db)
+            self._db = sqlite.open_writer(path, wait_ms=30_000)
+            if not live:
+                sqlite.bulk(self._db)
         else:
             self._db = sqlite.create(path)
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._db.execute(ddl.create_tables())
-        self._db.execute("BEGIN")
+        self._db.execute("BEGIN IMMEDIATE")
         self._search_id = self._one("SELECT coalesce(max(search_id), 0) FROM memory_entities")
         self._mark = self._one("SELECT coalesce(max(changes_seq), 0) FROM migration_runs")
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
@@ -119,7 +123,7 @@ class Builder:
         digest = canonical.digest(row)
         earlier = self._account.earlier(document) if self._existing else []
         for known in earlier:
-            if known[9] == digest:
+            if known[9] == digest and (known[10] == "removed") == removed:
                 self._account.carry_over(known, document.place)
                 return
         seq = self._account.add(document, record, digest, "removed" if removed else "migrated")
@@ -188,6 +192,60 @@ class Builder:
         referred = table is PERSONAS and self._one("SELECT 1 FROM memory_entities WHERE persona_id = ?", (key,))
         if not referred:
             self._db.execute(f"DELETE FROM {table.name} AS t WHERE {where}", (key,))
+
+    def arrived(self) -> tuple[int, int]:
+        """(how many records are new in an existing store, how many were changed) so far in this run."""
+        rows_of_run = "SELECT op, count(DISTINCT table_name || ' ' || record_id) FROM changes WHERE seq > ? GROUP BY op"
+        ops = sqlite.pairs(self._db, rows_of_run, (self._changes_before,))
+        return int(ops.get("insert", 0)), int(ops.get("update", 0))
+
+    def accounted(self) -> int:
+        """How many records the store holds that came from a source."""
+        return int(self._one("SELECT count(*) FROM migration_records WHERE outcome = 'migrated'"))
+
+    def remove_gone(
+        self, origins: Sequence[Origin], by_absence: Callable[[str], bool]
+    ) -> tuple[int, list[tuple[str, str]]]:
+        """Remove what these sources no longer hold; returns (how many, (record type, id) of those that are kept).
+
+        A tombstone removes; `by_absence` says of a kind whether a document that is merely not there does.  A record
+        that another source still holds stays, and one that was edited in the store since is kept.
+        """
+        self._flush()
+        removed, kept = 0, list[tuple[str, str]]()
+        for table in reversed(TABLES):
+            for origin in origins:
+                for seq, key in self._gone(table, origin, absent=by_absence(origin.kind)):
+                    if self._edited_key(table, key) or self._is_referred_to(table, key):
+                        kept.append((table.name, key))
+                    else:
+                        self._db.execute(f"DELETE FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
+                        self._db.execute("UPDATE migration_records SET outcome = 'removed' WHERE seq = ?", (seq,))
+                        removed += 1
+        return removed, kept
+
+    def _gone(self, table: Table, origin: Origin, *, absent: bool) -> list[tuple[int, str]]:
+        """The accounts of earlier runs whose document this run did not meet alive."""
+        tombstone = (
+            "EXISTS (SELECT 1 FROM migration_records AS n WHERE n.run_id = ? AND n.source_path = r.source_path AND "
+            "n.source_kind = r.source_kind AND n.native_id IS r.native_id AND n.outcome = 'removed')"
+        )
+        return sqlite.fetch(
+            self._db,
+            "SELECT seq, record_id FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' AND "
+            f"run_id <> ? AND source_path = ? AND source_kind = ? AND (? OR {tombstone}) AND NOT EXISTS (SELECT 1 FROM "
+            "migration_records AS o WHERE o.record_type = r.record_type AND o.record_id = r.record_id AND "
+            "o.outcome = 'migrated' AND o.seq <> r.seq)",
+            (table.name, self._run_id, origin.name, origin.kind, absent, self._run_id),
+        )
+
+    def _is_referred_to(self, table: Table, key: str) -> bool:
+        return table is PERSONAS and bool(self._one("SELECT 1 FROM memory_entities WHERE persona_id = ?", (key,)))
+
+    def _edited_key(self, table: Table, key: str) -> bool:
+        """Whether somebody else than a run changed a record since the last one."""
+        sql = "SELECT 1 FROM changes WHERE table_name = ? AND record_id = ? AND seq > ? AND seq <= ?"
+        return bool(self._one(sql, (table.name, key, self._mark, self._changes_before)))
 
     def finish(self, run: dict[str, Any], progress: Callable[[str], None] = lambda _: None) -> None:
         """Complete the file: indexes, search, triggers, the run's own row; commit and close."""

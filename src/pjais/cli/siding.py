@@ -1,0 +1,161 @@
+"""follow, shadow, switch: old and new side by side, then the cut-over, and back."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from pjais import canonical, instants
+from pjais.cli.context import Context, common, password_option
+from pjais.cli.output import print_json, say
+from pjais.errors import PjaisError, SourceInUse
+from pjais.pipeline import cutover, follow, run, shadow
+from pjais.pipeline.place import Place, place
+
+_sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
+_target = click.option("--target", type=click.Path(path_type=Path), help="The new side's store.")
+_to = click.option("--to", type=click.Choice(["sqlite", "livestore"]), help="What the new side is (default: sqlite).")
+_on_invalid = click.option(
+    "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
+    help="What to do about documents that cannot go in.",
+)  # fmt: skip
+
+
+@click.command("follow")
+@_sources
+@_to
+@_target
+@_on_invalid
+@click.option("--once", is_flag=True, help="One increment, then stop.")
+@click.option(
+    "--interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Seconds between looks."
+)
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@click.option("--allow-removals", is_flag=True, help="Also when a source suddenly lacks most of its records.")
+@password_option
+@common
+def follow_command(
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: str, once: bool,
+    interval: float, seconds: float | None, allow_removals: bool, password: str | None,
+) -> int:  # fmt: skip
+    """Bring over what the still-running old app writes, increment by increment.  End with Ctrl-C.
+
+    With --json one object a line for each increment that brought something.
+    """
+    here = place(context.data_dir, target, sources, to=to)
+    options = run.Options(on_invalid=on_invalid, password=password)
+    ends = None if seconds is None else time.monotonic() + seconds
+    code = 0
+    while True:
+        try:
+            done = follow.increment(here, options, allow_removals=allow_removals)
+        except SourceInUse as error:  # it kept changing while it was copied: the next look may be luckier
+            if once:
+                raise
+            _line(context, error)
+        else:
+            code = 1 if done.quarantined else code
+            if done.run_id is not None or once:
+                _print_increment(context, done)
+        if once or (ends is not None and time.monotonic() >= ends):
+            return code
+        time.sleep(interval)
+
+
+def _print_increment(context: Context, done: follow.Increment) -> None:
+    if context.as_json:
+        say(canonical.dumps({"code": "done" if done.run_id else "already_migrated", **done.as_dict()}))
+        return
+    if done.run_id is None:
+        say("nothing new; old and new are level")
+        return
+    say(f"{done.run_id}  {done.new} new, {done.changed} changed, {done.removed} removed, {done.lag_ms:,} ms behind")
+    for table, key in done.kept:
+        say(f"  removed in the source, kept since it was edited or is referred to: {table} {key}")
+    for table, key in done.overridden:
+        say(f"  edited on both sides; the later one is live, the other in the history: {table} {key}")
+    if done.quarantined:
+        say(f"  {done.quarantined} documents are in quarantine: {context.typed('pjais quarantine list')}")
+
+
+def _line(context: Context, error: PjaisError) -> None:
+    if context.as_json:
+        say(canonical.dumps(error.as_dict()))
+    else:
+        say(f"{error.code}: {error.what}; trying again")
+
+
+@click.command("shadow")
+@_sources
+@_target
+@click.option("--interval", type=click.FloatRange(min=0.1), help="Compare again and again, so many seconds apart.")
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@password_option
+@common
+def shadow_command(
+    context: Context, sources: tuple[Path, ...], target: Path | None, interval: float | None, seconds: float | None,
+    password: str | None,
+) -> int:  # fmt: skip
+    """Compare old and new, record by record; say for how long they have agreed.  Exit code 1 where they differ."""
+    here = place(context.data_dir, target, sources)
+    ends = None if seconds is None else time.monotonic() + seconds
+    while True:
+        seen = shadow.compare(here, password=password)
+        _print_comparison(context, here, seen)
+        if interval is None or (ends is not None and time.monotonic() >= ends):
+            return 1 if seen.count else 0
+        time.sleep(interval)
+
+
+def _print_comparison(context: Context, here: Place, seen: shadow.Comparison) -> None:
+    agreed = shadow.agreement(here)
+    since = None if agreed.since is None else instants.to_text(agreed.since)
+    if context.as_json:
+        code = "differs" if seen.count else "done"
+        print_json({"code": code, **seen.as_dict(), "agreed_since": since, "comparisons": agreed.comparisons})
+        return
+    say(f"{seen.records:,} records compared, {seen.count:,} differences")
+    for one in seen.differences:
+        say(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}")
+    if seen.count > len(seen.differences):
+        say(f"  ... and {seen.count - len(seen.differences)} more")
+    if seen.refused:
+        say(f"{seen.refused} documents of the old side cannot go in (quarantine)")
+    if since is not None:
+        say(f"the two have agreed since {since}, over {agreed.comparisons} comparisons")
+
+
+@click.command("switch")
+@_sources
+@_to
+@_target
+@_on_invalid
+@click.option("--undo", is_flag=True, help="Make the old side live again; what was written since is exported.")
+@password_option
+@common
+def switch_command(
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: str, undo: bool,
+    password: str | None,
+) -> int:  # fmt: skip
+    """Make the new side live: a last increment, the comparison, the proof, the final backup, one recorded step."""
+    here = place(context.data_dir, target, sources, to=to)
+    if undo:
+        back = cutover.back(here)
+        if context.as_json:
+            print_json(back.as_dict())
+            return 0
+        say(f"the old side is live again; {back.later.total} records were written on the new side since")
+        if back.export is not None:
+            say(f"they are in {back.export}   (pjais import brings them back)")
+            say(f"and for the old side in {back.guide}")
+        return 0
+    done = cutover.go(here, run.Options(on_invalid=on_invalid, password=password))
+    if context.as_json:
+        print_json({"code": "done", **done.as_dict()})
+        return 0
+    say(f"the new side is live: {done.target}")
+    say(f"the final backup: {done.backup}")
+    say(f"Next: {context.typed('pjais verify-app')}   (pjais switch --undo goes back)")
+    return 0

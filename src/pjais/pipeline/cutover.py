@@ -1,0 +1,145 @@
+"""`switch`: from the old side to the new one, in one step that is on record; and `switch --undo`, at once or later.
+
+Which side is live is written in `live.json` in the data folder, never in the profile that is being replaced, and
+changes by one rename.  The switch is refused while the two sides differ, while the old app runs, or while the
+last increment is old.  The old side is not touched: going back needs nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import files, instants, journal, switch
+from pjais.errors import NoSourceFound, SourceInUse, UsageError, VerificationFailed
+from pjais.model import Difference
+from pjais.pipeline import follow, guide_export, keep, mirror, prove, run, shadow, state, undo
+from pjais.pipeline.place import Place
+
+LIVE = "live.json"
+_OPTIONS = run.Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Which side is live (`old` or `new`), since when (ms), and what the store's history had come to then."""
+
+    side: str
+    at: int | None
+    target: str | None
+    changes: int
+    sources: tuple[str, ...]
+    backup: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {
+            "live": self.side, "at": None if self.at is None else instants.to_text(self.at), "target": self.target,
+            "changes": self.changes, "sources": list(self.sources), "backup": self.backup,
+        }  # fmt: skip
+
+
+def live(place: Place) -> Live:
+    """Which side is live, as the data folder's record says; the old one where nothing was ever switched."""
+    path = place.data_dir / LIVE
+    if not path.exists():
+        return Live("old", None, None, 0, (), None)
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        at = instants.from_text(told["at"]) if told["at"] else None
+        return Live(told["live"], at, told["target"], int(told["changes"]), tuple(told["sources"]), told["backup"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError("the record of which side is live cannot be read", where=[str(path)]) from error
+
+
+def go(place: Place, options: run.Options = _OPTIONS) -> Live:
+    """Switch to the new side: a last increment, the comparison, the proof, the final backup, the record.
+
+    Raises SourceInUse while the old app runs, VerificationFailed while the two sides differ.
+    """
+    if live(place).side == "new":
+        raise UsageError(
+            "the new side is live already", where=[str(place.data_dir / LIVE)], next_command="pjais status"
+        )
+    refs = place.find().sources
+    if not refs:
+        raise NoSourceFound("the old side was not found", where=[str(path) for path in place.sources])
+    _refuse_if_running(refs)
+    follow.increment(place, options)
+    seen = shadow.compare(place, password=options.password)
+    if seen.count:
+        raise VerificationFailed(
+            f"old and new differ in {seen.count} places; nothing was switched",
+            where=[_line(one) for one in seen.differences[:20]],
+            safe="The old side is live, as it was.",
+            next_command="pjais follow   (or mend the record, then: pjais shadow)",
+        )
+    prove.prove(place, password=options.password)
+    final = keep.create(place)
+    _refuse_if_running(refs)
+    if state.anything_new(place, place.find().sources, exact=False):
+        raise SourceInUse("the old side was written to during the switch; nothing was switched",
+                          where=[str(ref.path) for ref in refs], next_command="pjais switch")  # fmt: skip
+    done = Live("new", journal.now_ms(), str(place.live), switch.last_change(place.target),
+                tuple(str(ref.path) for ref in refs), final.name)  # fmt: skip
+    _record(place, done)
+    return done
+
+
+def _line(one: Difference) -> str:
+    return f"{one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}"
+
+
+def _refuse_if_running(refs: Any) -> None:
+    users = files.users([path for ref in refs for path in ref.files])
+    if users:
+        raise SourceInUse(
+            "the old app is running; nothing was switched", where=[f"process {user}" for user in users],
+            next_command="close it, then: pjais switch",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A switch taken back: how many records were written on the new side since, and the files that hold them."""
+
+    later: undo.Later
+    export: Path | None
+    guide: Path | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as a JSON object."""
+        return {
+            "code": "done", "live": "old", "added": self.later.added, "edited": self.later.edited,
+            "removed": self.later.removed, "export": None if self.export is None else str(self.export),
+            "rxdb_export": None if self.guide is None else str(self.guide),
+        }  # fmt: skip
+
+
+def back(place: Place) -> Returned:
+    """Make the old side live again.  What was written on the new side since is exported first, in two forms.
+
+    `since-switch-<time>.pjais.json` brings it back by `pjais import`; `rxdb-since-switch-<time>.json` is the guide's
+    export, which the old side can read.  The store stays as it is.
+    """
+    was = live(place)
+    if was.side != "new":
+        raise UsageError("the old side is live; there is no switch to take back", next_command="pjais status")
+    mirror.catch_up(place)
+    later = undo.writes_since(place.target, was.changes)
+    export = guide = None
+    if later.total:
+        stamp = instants.to_text(journal.now_ms()).replace(":", "-").replace(".", "-")
+        export = place.data_dir / f"since-switch-{stamp}.pjais.json"
+        guide = place.data_dir / f"rxdb-since-switch-{stamp}.json"
+        undo.export_since(place.target, was.changes, export)
+        guide_export.export(place, export, guide)
+    _record(place, Live("old", journal.now_ms(), was.target, was.changes, was.sources, was.backup))
+    return Returned(later, export, guide)
+
+
+def _record(place: Place, what: Live) -> None:
+    """The one step: old or new, never half."""
+    files.write_atomically(place.data_dir / LIVE, (json.dumps(what.as_dict(), indent=2) + "\n").encode())

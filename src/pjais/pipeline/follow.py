@@ -1,0 +1,168 @@
+"""`follow`: what the still-running old app writes comes over in increments, until the cut-over.
+
+Each increment is a backup of the sources as they are, and one transaction in the store: whoever reads the store
+sees the one before or this one.  What is new or changed is known by the digest of every document, never by a
+clock.  What was removed in the source is removed in the store, and stays in its history; it is kept where
+somebody edited it in the store since.  An interrupted increment left nothing; the next one does its work.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from pjais import backup, files, instants, journal, normalise, sqlite, switch
+from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, ValidationFailed
+from pjais.model import Counts, Snapshot, SourceRef
+from pjais.pipeline import mirror, problems, recover, run, state
+from pjais.pipeline.assemble import Choices, assemble, origin_of
+from pjais.pipeline.findings import Findings
+from pjais.pipeline.ids import Ids
+from pjais.pipeline.place import Place
+from pjais.version import __version__
+from pjais.write.sqlite import Builder
+
+_OPTIONS = run.Options()
+_MANY = 20
+"""Up to so many removals at once need no word; more than half of a source's records do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """One increment: its run (None: there was nothing new), what came over, and how far behind the store was (ms)."""
+
+    run_id: str | None
+    new: int = 0
+    changed: int = 0
+    removed: int = 0
+    kept: tuple[tuple[str, str], ...] = ()
+    """(record type, id) of records removed in the source and kept, since they were edited in the store."""
+    overridden: tuple[tuple[str, str], ...] = ()
+    """(record type, id) of records edited in the store and later in the source: the later one is live."""
+    quarantined: int = 0
+    lag_ms: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The increment as a JSON object."""
+        return {
+            "run": self.run_id, "new": self.new, "changed": self.changed, "removed": self.removed,
+            "kept": [list(one) for one in self.kept], "overridden": [list(one) for one in self.overridden],
+            "quarantined": self.quarantined, "lag_ms": self.lag_ms,
+        }  # fmt: skip
+
+
+def increment(place: Place, options: run.Options = _OPTIONS, *, allow_removals: bool = False) -> Increment:
+    """Bring over what the sources hold now.  The first one is a whole migration.
+
+    Raises what a migration raises; MigrationFailed where a source suddenly lacks most of its records and
+    `allow_removals` is not said.
+    """
+    if not place.target.exists():
+        began = journal.now_ms()
+        report = run.migrate(place, options)
+        return Increment(report.run_id, new=report.total.migrated, quarantined=report.total.quarantined,
+                         lag_ms=journal.now_ms() - began)  # fmt: skip
+    with files.only_run(place.data_dir), problems.explained(place):
+        recover.recover(place)
+        mirror.inspect(place)
+        switch.inspect(place.target)
+        mirror.catch_up(place)
+        found = place.find()
+        if not found.sources:
+            raise NoSourceFound("the sources are gone", where=[str(path) for path in place.sources])
+        if not state.anything_new(place, found.sources, exact=False):
+            return Increment(None)
+        mirror.refuse_if_open(place)
+        return _bring(place, options, found.sources, allow_removals)
+
+
+def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allow_removals: bool) -> Increment:
+    run_id = journal.new_run_id()
+    folder = files.private_folder(place.backups / run_id)
+    began = journal.now_ms()
+    journal.record(folder, "begun", target=state.relative_target(place), version=__version__, follow=True)
+    try:
+        snapshots = backup.snapshot_all(folder, refs, at_ms=began)
+        journal.record(folder, "backed-up")
+        done = _write(place, options, snapshots, run_id, began, allow_removals)
+    except BaseException:
+        files.remove_folder(folder)  # nothing was written, so nothing needs its backup
+        raise
+    journal.record(folder, "done", code="done", follow=True)
+    mirror.push(place, run_id)
+    _let_go(place)
+    return done
+
+
+def _write(
+    place: Place, options: run.Options, snapshots: tuple[Snapshot, ...], run_id: str, began: int, allow_removals: bool
+) -> Increment:
+    findings = Findings()
+    builder = Builder(place.target, run_id, normalise.rebuild, existing=True, live=True)
+    with closing(builder):
+        choices = Choices(Ids(builder.known_ids(), new=options.ids == "new"), options.expand_cold, options.password)
+        assemble(builder, snapshots, findings, choices, lambda *_: None)
+        _refuse(findings, options)
+        whole = [snapshot for snapshot in snapshots if not findings.unreadable]
+        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], _by_absence)
+        if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
+            raise MigrationFailed(
+                f"the sources suddenly lack {removed} records; nothing was changed",
+                where=[snapshot.origin for snapshot in snapshots],
+                next_command="look at the source; if this is right: pjais follow --allow-removals",
+            )
+        counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
+        new, changed = builder.arrived()
+        builder.finish(_row(run_id, began, options, snapshots, counts))
+    newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
+    return Increment(
+        run_id, new, changed, removed, tuple(kept), tuple(builder.overridden),
+        sum(one.quarantined for one in counts), max(0, journal.now_ms() - newest),
+    )  # fmt: skip
+
+
+def _refuse(findings: Findings, options: run.Options) -> None:
+    if not findings.levels["error"] or options.on_invalid == "quarantine":
+        return
+    where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
+             for one in findings.first_errors[:20]]  # fmt: skip
+    kind = SourceDamaged if findings.unreadable else ValidationFailed
+    raise kind(f"{findings.levels['error']} documents cannot go in", where=where,
+               next_command="pjais follow --on-invalid quarantine")  # fmt: skip
+
+
+def _by_absence(kind: str) -> bool:
+    """Whether a document that is no longer there was removed.
+
+    RxDB leaves a tombstone for what its app removes; what merely is not there was purged by its clean-up.
+    """
+    return kind != "rxdb-profile"
+
+
+def _row(
+    run_id: str, began: int, options: run.Options, snapshots: tuple[Snapshot, ...], counts: tuple[Counts, ...]
+) -> dict[str, Any]:
+    sources = [run.source_entry(snapshot, one) for snapshot, one in zip(snapshots, counts, strict=True)]
+    return {
+        "id": run_id,
+        "started_at": instants.to_text(began),
+        "finished_at": instants.to_text(journal.now_ms()),
+        "program_version": __version__,
+        "ids": options.ids,
+        "sources": json.dumps(sources),
+        "counts": json.dumps(sum(counts, Counts()).as_dict()),
+        "options": json.dumps({"expand_cold": options.expand_cold, "follow": True}),
+    }
+
+
+def _let_go(place: Place) -> None:
+    """Remove the backups of increments that no document's account points to any more."""
+    with closing(sqlite.open_reader(place.target)) as db:
+        needed = {str(one) for (one,) in sqlite.each(db, "SELECT DISTINCT run_id FROM migration_records")}
+        held = {str(one) for (one,) in sqlite.each(db, "SELECT DISTINCT run_id FROM migration_quarantine")}
+    followed = [one for one in state.runs(place.data_dir) if one.follow and one.state == "done"]
+    for one in followed[:-1]:
+        if one.id not in needed | held:
+            files.remove_folder(one.folder)

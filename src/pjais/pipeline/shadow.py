@@ -1,0 +1,151 @@
+"""`shadow`: old and new compared record by record, and for how long the two have agreed.
+
+The old side is read anew and goes through the same steps as a migration, into a scratch store; every row of it is
+compared with the store's, both ways.  Differences go to `shadow.jsonl` in the data folder: where and what, never
+the content.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import backup, canonical, files, instants, journal, normalise, sqlite, switch
+from pjais.errors import NoSourceFound
+from pjais.model import Difference
+from pjais.pipeline import mirror
+from pjais.pipeline.assemble import Choices, assemble
+from pjais.pipeline.findings import Findings
+from pjais.pipeline.ids import Ids
+from pjais.pipeline.place import Place
+from pjais.schema.tables import TABLES, Table
+from pjais.write.sqlite import Builder
+
+LOG = "shadow.jsonl"
+_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One comparison of the two sides: when (ms), how many records, how many documents cannot go in, what differs."""
+
+    at: int
+    records: int
+    refused: int
+    differences: tuple[Difference, ...]
+    count: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as a JSON object."""
+        return {
+            "at": instants.to_text(self.at), "records": self.records, "refused": self.refused,
+            "difference_count": self.count, "differences": [one.as_dict() for one in self.differences],
+        }  # fmt: skip
+
+
+def compare(place: Place, *, password: str | None = None) -> Comparison:
+    """Compare the sources as they are with the store as it is, and write the outcome to the log.
+
+    Raises NoSourceFound where one side is missing.
+    """
+    found = place.find()
+    if not found.sources:
+        raise NoSourceFound("the old side was not found", where=[str(path) for path in place.sources])
+    if switch.inspect(place.target) is None:
+        raise NoSourceFound("there is no pjais store here yet", where=[str(place.target)], next_command="pjais follow")
+    mirror.catch_up(place)
+    at = journal.now_ms()
+    with tempfile.TemporaryDirectory(prefix="pjais-shadow-") as folder:
+        scratch = Path(folder)
+        snapshots = backup.snapshot_all(scratch / "copy", found.sources, at_ms=at)
+        findings = Findings()
+        with closing(sqlite.open_reader(place.target)) as new, closing(
+            Builder(scratch / "old.sqlite", "shadow", normalise.rebuild)
+        ) as builder:  # fmt: skip
+            ids = str(sqlite.value(new, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1") or "keep")
+            known = sqlite.pairs(new, "SELECT old_id, new_id FROM migration_ids")
+            assemble(builder, snapshots, findings, Choices(Ids(known, new=ids == "new"), password=password), _quiet)
+            builder.finish({"id": "shadow", "started_at": "", "program_version": "", "sources": "[]"})
+            with closing(sqlite.open_frozen(scratch / "old.sqlite")) as old:
+                records, shown, count = 0, list[Difference](), 0
+                for table in TABLES:
+                    records += int(sqlite.value(old, f"SELECT count(*) FROM {table.name}"))
+                    for one in _differences(old, new, table):
+                        count += 1
+                        shown += [one] if len(shown) < _SHOWN else []
+    done = Comparison(at, records, findings.levels["error"], tuple(shown), count)
+    _log(place, done)
+    return done
+
+
+def _quiet(phase: str, done: int, total: int | None) -> None:
+    """No progress."""
+
+
+def _differences(old: sqlite.Connection, new: sqlite.Connection, table: Table) -> Iterator[Difference]:
+    """Every record that is not the same on both sides: a merge of the two, ordered by key."""
+    names = table.column_names
+    sql = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(table.key)}"
+    width = [names.index(name) for name in table.key]
+    left, right = sqlite.each(old, sql), sqlite.each(new, sql)
+    one, other = next(left, None), next(right, None)
+    while one is not None or other is not None:
+        key = None if one is None else tuple(one[place] for place in width)
+        match = None if other is None else tuple(other[place] for place in width)
+        if other is None or (one is not None and match is not None and key is not None and key < match):
+            yield Difference(table.name, _name(key), None, "only on the old side")
+            one = next(left, None)
+        elif one is None or (key is not None and match is not None and match < key):
+            yield Difference(table.name, _name(match), None, "only on the new side")
+            other = next(right, None)
+        else:
+            if one != other and canonical.digest(one) != canonical.digest(other):
+                for name, before, after in zip(names, one, other, strict=True):
+                    if not canonical.same(before, after):
+                        yield Difference(table.name, _name(key), name, "differs")
+            one, other = next(left, None), next(right, None)
+
+
+def _name(key: tuple[Any, ...] | None) -> str:
+    return "" if key is None else str(key[-1])
+
+
+def _log(place: Place, done: Comparison) -> None:
+    """Append to the discrepancy log: one line for the comparison, one for each difference."""
+    at = instants.to_text(done.at)
+    lines = [{"at": at, "records": done.records, "differences": done.count}]
+    lines += [{"at": at, **one.as_dict()} for one in done.differences]
+    files.append(place.data_dir / LOG, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """For how long the two sides have agreed: since when (ms; None: they do not), over how many comparisons."""
+
+    since: int | None
+    comparisons: int
+    last: int | None
+
+
+def agreement(place: Place) -> Agreement:
+    """What the log says: the comparisons since the last one that found a difference."""
+    since: int | None = None
+    last: int | None = None
+    count = 0
+    path = place.data_dir / LOG
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            entry = json.loads(line)
+            at, differing = instants.from_text(entry["at"]), entry.get("differences")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # a line that was cut off by a crash
+        if differing is None:
+            continue
+        last = at
+        since, count = (None, 0) if differing else (since if since is not None else at, count + 1)
+    return Agreement(since, count, last)
