@@ -151,11 +151,3 @@ def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
     """The second is told so, and changes nothing."""
     with only_run(folder), pytest.raises(RunActive):
         pjais.migrate(folder)
-
-
-def test_a_document_that_changed_counts_though_its_date_did_not(tmp_path: Path) -> None:
-    """The clock of the old app may stand still or go backwards; the document as it is now is its latest version."""
-    for number, date in enumerate(("2025-03-01", "2025-03-01", "2024-01-01")):
-        write_json(tmp_path, personas=[persona("p1", name=f"name {number}", updatedAt=f"{date}T00:00:00.000Z")])
-        migrated(tmp_path)
-        assert rows(tmp_path / "pjais.sqlite", "SELECT name FROM personas") == [(f"name {number}",)]

@@ -50,6 +50,15 @@ def test_increments_bring_what_is_new_changed_and_removed(here: Place) -> None:
     assert rows(here.target, "SELECT count(*) FROM changes WHERE op = 'delete'") == [(1,)]
 
 
+def test_a_document_that_changed_counts_though_its_date_did_not(here: Place) -> None:
+    """The clock of the old app may stand still or go backwards."""
+    for number, date in enumerate(("2025-03-01", "2025-03-01", "2024-01-01")):
+        write(here, memory("m1", content=str(number), updatedAt=f"{date}T00:00:00.000Z"), memory("m2"))
+        assert follow.increment(here).changed == 1
+        assert held(here)["m1"] == str(number)
+    assert pjais.verify(here.data_dir).passed
+
+
 def test_backups_of_increments_that_prove_nothing_any_more_go(here: Place) -> None:
     """Else a minute of following would leave sixty of them."""
     for number in range(6):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -109,11 +109,15 @@ def log(folder: Path, *events: Event, name: str = LOG, sql: str = LOG_SQL) -> Pa
     return append(execute(folder / name, sql), *events)
 
 
-def state(folder: Path, *, seen: int = 3, name: str = STATE, more: str = "", memories: Iterable[str] = ("m1", "m2")) -> Path:
+def state(
+    folder: Path, *, seen: int = 3, name: str = STATE, more: str = "", memories: Iterable[str] = ("m1", "m2")
+) -> Path:
     """A state with the persona p1 and memories, which has seen the events up to a number."""
     path = execute(folder / name, STATE_SQL)
     with closing(sqlite3.connect(path)) as db:
-        db.executemany("INSERT INTO __livestore_session_changeset VALUES (?, 0, 0, NULL, NULL)", [(n,) for n in range(1, seen + 1)])
+        db.executemany(
+            "INSERT INTO __livestore_session_changeset VALUES (?, 0, 0, NULL, NULL)", [(n,) for n in range(1, seen + 1)]
+        )
         db.execute("INSERT INTO personas (id, name, createdAt, updatedAt) VALUES ('p1', 'Ada', ?, ?)", (WHEN, WHEN))
         db.executemany(
             "INSERT INTO memoryEntities (id, personaId, type, content, tags, createdAt, updatedAt) "

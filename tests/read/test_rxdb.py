@@ -13,7 +13,7 @@ import pytest
 import pjais
 from pjais import backup, canonical, discover
 from pjais.errors import PasswordNeeded
-from pjais.model import Document, Piece, RXDB_FIELDS, Unreadable
+from pjais.model import RXDB_FIELDS, Document, Piece, Unreadable
 from pjais.pipeline import transfer
 from pjais.pipeline.place import place
 from pjais.read import read

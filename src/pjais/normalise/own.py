@@ -73,6 +73,17 @@ class Extra(Rule):
         return canonical.dumps(value) if value else None
 
 
+def whole_extra(text: Any) -> dict[str, Any] | None:
+    """An `extra` that a run wrote with its record's residue: it goes back whole, and not into a residue again."""
+    if type(text) is not str or '"$pjais"' not in text:
+        return None
+    try:
+        extra = canonical.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return extra if type(extra) is dict and canonical.dumps(extra) == text else None
+
+
 class _OwnJson(Rule):
     """A rule for JSON text that we wrote: tagged values (NaN, bytes) in it are what they stand for."""
 

@@ -110,9 +110,11 @@ class _Pages:
 
     def page(self, number: int) -> bytes:
         """One page; shorter where the file ends in it, empty where it ends before it."""
+        if number not in self.laid and not 0 < number <= self.stored:  # farther than a file may be long, even
+            return b""
         source = self.wal if number in self.laid else self.main
-        source.seek(self.laid.get(number, max(number - 1, 0) * self.size))
-        return source.read(self.size) if number > 0 else b""
+        source.seek(self.laid.get(number, (number - 1) * self.size))
+        return source.read(self.size)
 
     def nodes(self) -> Iterator[_Node]:
         """Every page that is there and not known to be in use, taken apart."""

@@ -58,6 +58,7 @@ class Builder:
         self._run_id = run_id
         self._rebuild = rebuild
         self._existing = existing
+        self._live = live
         self._arrivals: dict[type[Record], list[_Arrival]] = {}
         self._pending = 0
         self._indexed = existing
@@ -365,8 +366,8 @@ class Builder:
         edited = self._edited_at(table, arrival.record, "update", "insert") if self._existing else None
         if edited is not None:
             return age(arrival.record) > max(held, edited)
-        if rival is not None and rival[0] in arrival.before:
-            return True  # the same document as it is now: its own date may be what was changed, or the clock
+        if self._live and rival is not None and rival[0] in arrival.before:
+            return True  # followed, a document counts as it is now: clocks may go backwards
         own = rank(arrival.origin.kind)
         if rival is None:
             return (age(arrival.record), own) >= (held, -2)
