@@ -28,6 +28,8 @@ bench: $(BIN)/pytest
 	$(BIN)/python bench/migrate.py
 	$(BIN)/python bench/rxdb.py
 	$(BIN)/python bench/livestore.py
+	$(BIN)/python bench/store.py
+	$(BIN)/python bench/live.py
 
 lint: $(BIN)/pytest
 	$(BIN)/ruff format --check .

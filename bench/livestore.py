@@ -62,7 +62,7 @@ def replay(work: Path) -> Figures:
     from pjais import sqlite
     from pjais.read.livestore import log
     from pjais.read.livestore.replay import Replay
-    from pjais.schema import events
+    from pjais.schema import materializers
 
     count = 0
     with tempfile.TemporaryDirectory() as folder, closing(Replay(Path(folder) / "state.db")) as state:
@@ -70,7 +70,7 @@ def replay(work: Path) -> Figures:
         with closing(sqlite.open_frozen(work / "eventlog@6.db")) as db:
             for event in log.read_events(db):
                 assert isinstance(event, log.Event)
-                state.apply(events.decode(event.name, event.args))
+                state.apply(materializers.decode(event.name, event.args))
                 count += 1
         state.counts()
         return {"events": count, "seconds": time.perf_counter() - began}

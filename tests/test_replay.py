@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from pjais import canonical, normalise, sqlite, validate
 from pjais.model import Document, Record
-from pjais.pipeline import mirror
+from pjais.pipeline import logproof
 from pjais.read.livestore.replay import Replay, Row
-from pjais.schema import ddl, events, livestore, rows
+from pjais.schema import ddl, events, livestore, materializers, rows
 from pjais.schema.livestore import Column
 from pjais.write import livestore as writer
 from strategies import COLLECTIONS, documents, json_values, texts
@@ -92,18 +92,18 @@ def through_json(args: dict[str, Any]) -> Any:
     return json.loads(json.dumps(args))
 
 
-def operations(history: list[ONE_EVENT]) -> list[tuple[events.Operation, ...]]:
+def operations(history: list[ONE_EVENT]) -> list[tuple[materializers.Operation, ...]]:
     """What those events do that can be decoded."""
     done = []
     for name, args in history:
         try:
-            done.append(events.decode(name, through_json(args)))
-        except events.Undecodable:
+            done.append(materializers.decode(name, through_json(args)))
+        except materializers.Undecodable:
             continue
     return done
 
 
-def fresh(steps: list[tuple[events.Operation, ...]]) -> dict[str, list[Row]]:
+def fresh(steps: list[tuple[materializers.Operation, ...]]) -> dict[str, list[Row]]:
     with replay() as made:
         for one in steps:
             made.apply(one)
@@ -152,7 +152,7 @@ def test_a_row_that_comes_again_is_new_whatever_its_key_once_held() -> None:
             ("v1.PersonaRemoved", {"id": "p"}),
             ("v1.PersonaImported", {"id": "p", "name": "whole"}),
         ]:
-            made.apply(events.decode(name, args))
+            made.apply(materializers.decode(name, args))
         assert [row["name"] for row in made.rows(livestore.PERSONAS)] == ["whole"]
 
 
@@ -163,7 +163,7 @@ def test_a_message_for_something_that_is_no_list_changes_nothing() -> None:
             ("v1.ConversationImported", {"id": "c", "messages": {"not": "a list"}}),
             ("v1.MessageAdded", {"conversationId": "c", "message": {"id": "m"}}),
         ]:
-            made.apply(events.decode(name, args))
+            made.apply(materializers.decode(name, args))
         assert [row["messages"] for row in made.rows(livestore.CONVERSATIONS)] == ['{"not":"a list"}']
 
 
@@ -186,11 +186,11 @@ def put(db: sqlite.Connection, record: Record) -> None:
 
 def replayed(made: Replay, written: Iterator[writer.NewEvent]) -> None:
     for one in written:
-        made.apply(events.decode(one.name, json.loads(one.args)))
+        made.apply(materializers.decode(one.name, json.loads(one.args)))
 
 
 def records_of(made: Replay) -> list[Record]:
-    return [mirror.record_of(table, row) for table in livestore.TABLES for row in made.rows(table)]
+    return [logproof.record_of(table, row) for table in livestore.TABLES for row in made.rows(table)]
 
 
 def drafts(data: st.DataObject, dialect: str, collection: str) -> Record | None:

@@ -155,7 +155,8 @@ def compare_documents(
     """
     last = sqlite.value(
         db,
-        "SELECT max(run_id) FROM migration_records WHERE source_path = ? AND source_kind = ?",
+        "SELECT max(r.id) FROM migration_runs AS r, json_each(r.sources) AS s "
+        "WHERE s.value ->> '$.name' = ? AND s.value ->> '$.kind' = ?",
         (source, kind),
     )
     account = sqlite.each(

@@ -6,7 +6,10 @@ immutable (no lock taken, nothing written beside it).  Our own files are private
 
 from __future__ import annotations
 
+import importlib
 import os
+import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,6 +29,7 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 Connection = apsw.Connection
 Error = apsw.Error
 ConstraintError = apsw.ConstraintError
+NotADatabase = apsw.NotADBError
 Corrupt = (apsw.CorruptError, apsw.NotADBError)
 Busy = (apsw.BusyError, apsw.LockedError)
 Full = apsw.FullError
@@ -67,6 +71,44 @@ def open_writer(path: Path, *, wait_ms: int = 5000) -> Connection:
     connection.set_busy_timeout(wait_ms)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def wait_in_earnest(connection: Connection, wait_ms: int) -> None:
+    """Ask for a lock every millisecond or so, for so long.
+
+    SQLite's own waiting asks ever more seldom, up to every 100 ms: beside busy writers of other processes, who ask
+    at once, it hardly ever finds the lock free.
+    """
+    until = 0.0
+
+    def again(tries: int) -> bool:
+        nonlocal until
+        if tries == 0:
+            until = time.monotonic() + wait_ms / 1000
+        time.sleep(random.uniform(0.0003, 0.0015) if tries < 1000 else 0.01)
+        return time.monotonic() < until
+
+    connection.set_busy_handler(again)
+
+
+def abandon(connection: Connection) -> None:
+    """Close a connection whose WAL is no longer the store's: what it holds must not be written into the file."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()
+
+
+def whereabouts(path: Path) -> tuple[int, int, int]:
+    """Which file lies there, and which WAL beside it (0: none).  Raises OSError where there is no file.
+
+    While a connection is open its WAL stays.  A WAL that became another one shows that this process's locks were
+    lost, which happens where another copy of SQLite in it (the module sqlite3) opened and closed the file.
+    """
+    there = path.stat()
+    try:
+        wal = Path(f"{path}-wal").stat().st_ino
+    except OSError:
+        wal = 0
+    return there.st_dev, there.st_ino, wal
 
 
 def create(path: Path) -> Connection:
@@ -197,6 +239,37 @@ def value(db: Connection, sql: str, values: Sequence[Any] = ()) -> Any:
 def pairs(db: Connection, sql: str, values: Sequence[Any] = ()) -> dict[Any, Any]:
     """A query of two columns as a dict."""
     return dict(fetch(db, sql, values))
+
+
+def words(db: Connection, text: str) -> list[str]:
+    """The words of a text as `memory_fts` sees them (its tokenizer, schema.ddl)."""
+    tokenizer = db.fts5_tokenizer("unicode61", ["remove_diacritics", "2"])
+    found = tokenizer(text.encode("utf-8"), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
+    return [str(one[0]) for one in found]
+
+
+def scratch() -> Connection:
+    """A database of our own in memory; it goes with its connection."""
+    return apsw.Connection(":memory:")
+
+
+def load_vectors(db: Connection) -> bool:
+    """Give a connection sqlite-vec's functions.  False where sqlite-vec is not installed or does not load.
+
+    Extensions can be loaded only while this call lasts, and only this one.
+    """
+    try:
+        path = importlib.import_module("sqlite_vec").loadable_path()
+    except ImportError:
+        return False
+    db.enable_load_extension(True)
+    try:
+        db.load_extension(path)
+    except apsw.ExtensionLoadingError:
+        return False
+    finally:
+        db.enable_load_extension(False)
+    return True
 
 
 @contextmanager

@@ -30,7 +30,9 @@ def inspect(target: Path) -> int | None:
     if target.is_dir() or not files.is_plain_file(target):
         raise ForeignTarget("the target is not a file", where=[str(target)])
     try:
-        if target.stat().st_size == 0 or not sqlite.is_sqlite(target):
+        # Never by a file handle of our own: its closing would take away the locks (POSIX) of every connection that
+        # this process has on the store, and another program could then remove the WAL that we write to.
+        if target.stat().st_size == 0:
             raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
         with closing(sqlite.open_reader(target)) as db:
             application = sqlite.pragma_int(db, "application_id")
@@ -44,6 +46,8 @@ def inspect(target: Path) -> int | None:
         raise MigrationFailed(
             f"the store cannot be opened; is the disk full? ({error})", where=[str(target)], next_command="pjais status"
         ) from error
+    except sqlite.NotADatabase as error:
+        raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)]) from error
     except sqlite.Error as error:
         raise ForeignTarget(f"the target cannot be opened: {error}", where=[str(target)]) from error
     if application != APPLICATION_ID or (version <= SCHEMA_VERSION and not tables >= _OURS):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from pjais import backup, canonical, discover
 from pjais.errors import PjaisError
-from pjais.model import Document, Piece, RXDB_FIELDS, Unreadable
+from pjais.model import RXDB_FIELDS, Document, Piece, Unreadable
 from pjais.read import read
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"

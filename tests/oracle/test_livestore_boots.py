@@ -25,7 +25,7 @@ from pjais.pipeline.place import place
 from pjais.read.livestore import log
 from pjais.read.livestore.log import Event
 from pjais.read.livestore.replay import Replay
-from pjais.schema import events, livestore
+from pjais.schema import events, livestore, materializers
 from pjais.schema.typescript import schema_ts
 from pjais.write import livestore as writer
 from world import memory, persona, write_json
@@ -94,7 +94,7 @@ def replay_of(path: Path, scratch: Path) -> dict[str, list[Row]]:
     with closing(sqlite.open_frozen(path)) as db, closing(Replay(scratch)) as replay:
         for event in log.read_events(db):
             assert isinstance(event, Event)
-            replay.apply(events.decode(event.name, event.args))
+            replay.apply(materializers.decode(event.name, event.args))
         assert replay.settle() == []
         return replay.dump()
 

@@ -85,6 +85,7 @@ _NOTES: dict[str, Problem] = {
     "state-behind": ("note", "state-behind", None, "taken from the log: the state has not seen its last events"),
     "state-lossy": ("note", "state-lossy", None, "the state has lost a part of this text; taken from the log"),
     "state-dates": ("note", "state-dates", None, "the log carries no time for this row; taken from the state"),
+    "state-lacks": ("note", "state-lacks", None, "the state has no such column; taken from the log"),
     "state-differs": ("note", "state-differs", None, "state and log differ; the state counts, as the app showed it"),
     "log-only": ("note", "log-only", None, "only the log has this row; taken from there"),
     "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; carried whole"),

@@ -21,7 +21,7 @@ from pjais.pipeline.place import Place
 from pjais.read.livestore import KINDS, merged, places, store
 from pjais.read.livestore.log import Event, Number
 from pjais.read.livestore.store import Store
-from pjais.schema import events as schema
+from pjais.schema import materializers as schema
 
 _HEAP_EVENTS = 3300
 """About how many events LiveStore 0.3 can boot with its fixed memory of 16 MiB (formats/livestore.md §3)."""

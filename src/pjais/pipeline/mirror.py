@@ -21,17 +21,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, files, instants, journal, normalise, paths, sqlite, switch
+from pjais import canonical, files, instants, journal, paths, sqlite, switch
 from pjais.errors import ForeignTarget, MigrationFailed, UsageError
-from pjais.model import Difference, Document, Other, Record
-from pjais.normalise import own
+from pjais.pipeline import logproof
 from pjais.pipeline.place import Place
 from pjais.read.livestore import log
 from pjais.read.livestore.log import Event
 from pjais.read.livestore.replay import Replay, Row
-from pjais.schema import events, livestore, rows
+from pjais.schema import livestore, materializers, rows
 from pjais.schema.livestore import LiveTable
-from pjais.schema.tables import TABLES, Table
+from pjais.schema.tables import TABLES
 from pjais.version import __version__
 from pjais.write import livestore as writer
 
@@ -122,6 +121,8 @@ def _catch_up(place: Place) -> int:
     assert place.log is not None
     with readable_log(place) as path, closing(sqlite.open_writer(place.target)) as db:
         last, known = last_number(path), _absorbed(db)
+        if last >= known:
+            _refuse_another_log(db, path, known)
         if last == known:
             return 0
         if last < known:
@@ -134,7 +135,7 @@ def _catch_up(place: Place) -> int:
         with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
             with closing(Replay(Path(folder) / "replay.db")) as replay:
                 touched, count = _replayed(path, replay, known, _pushed(db))
-                _absorb(db, replay, touched, last)
+                _absorb(db, replay, touched, last, path)
         return count
 
 
@@ -156,7 +157,7 @@ def _replayed(path: Path, replay: Replay, known: int, pushed: int) -> tuple[Touc
                 count = 0
                 continue
             try:
-                operations = events.decode(event.name, event.args)
+                operations = materializers.decode(event.name, event.args)
             except (KeyError, ValueError):
                 continue
             replay.apply(operations)
@@ -174,7 +175,7 @@ def _up_to(args: Any, default: int) -> int:
     return found if type(found) is int else default
 
 
-def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int) -> None:
+def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int, log_path: Path) -> None:
     db.execute("PRAGMA foreign_keys = OFF")  # the app's own removals may leave what refers to a row
     with sqlite.transaction(db):
         for (name, key), at in touched.items():
@@ -183,7 +184,7 @@ def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int) 
             _put(db, live, key, replay.row(live, key))
             if at is not None:
                 db.execute("UPDATE changes SET at = ? WHERE seq > ?", (instants.to_text(at), before))
-        _note_absorbed(db, last)
+        _note_absorbed(db, last, log_path)
 
 
 def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> None:
@@ -196,7 +197,7 @@ def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> N
         if values is not None:
             db.execute(f"DELETE FROM {table.name} WHERE {where}", values)
         return
-    record = record_of(live, row)
+    record = logproof.record_of(live, row)
     stored = rows.to_row(record)
     wanted = tuple(getattr(record, name) for name in table.key)
     if None in wanted:
@@ -221,22 +222,10 @@ def _other_key(key: str) -> tuple[str, str] | None:
     return (str(found[0]), str(found[1])) if type(found) is list and len(found) == 2 else None
 
 
-def record_of(live: LiveTable, row: Row) -> Record:
-    """The record in a row of our LiveStore schema."""
-    value = {name: held for name, held in row.items() if name != "sourceId"}
-    extra = own.whole_extra(value.get("extra"))
-    if extra is not None:
-        value["extra"] = None
-    document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
-    record = normalise.normalise(_DIALECT, document, "").record
-    if extra is None or isinstance(record, Other):
-        return record
-    residue, more = extra.get("$pjais"), record.extra.get("$pjais")
-    both = {**residue, **more} if isinstance(residue, dict) and isinstance(more, dict) else more or residue
-    return record._replace(extra=extra if both is None else {**extra, "$pjais": both})
-
-
-_NOTES = "CREATE TABLE IF NOT EXISTS livestore_log (id INTEGER PRIMARY KEY CHECK (id = 1), absorbed INTEGER NOT NULL)"
+_NOTES = (
+    "CREATE TABLE IF NOT EXISTS livestore_log "
+    "(id INTEGER PRIMARY KEY CHECK (id = 1), absorbed INTEGER NOT NULL, digest BLOB)"
+)
 
 
 def _absorbed(db: sqlite.Connection) -> int:
@@ -245,9 +234,29 @@ def _absorbed(db: sqlite.Connection) -> int:
     return int(sqlite.value(db, "SELECT absorbed FROM livestore_log") or 0) if known else 0
 
 
-def _note_absorbed(db: sqlite.Connection, last: int) -> None:
+def _note_absorbed(db: sqlite.Connection, last: int, log_path: Path) -> None:
+    """The account holds the log up to this event, which must be the same one whenever it is looked at again."""
     db.execute(_NOTES)
-    db.execute("INSERT OR REPLACE INTO livestore_log VALUES (1, ?)", (last,))
+    db.execute("INSERT OR REPLACE INTO livestore_log VALUES (1, ?, ?)", (last, _event_digest(log_path, last)))
+
+
+def _event_digest(log_path: Path, number: int) -> bytes | None:
+    """The digest of one event; None where the log has none of this number."""
+    with closing(sqlite.open_frozen(log_path)) as db:
+        sql = "SELECT name, argsJson FROM eventlog WHERE seqNumGlobal = ? AND seqNumClient = 0"
+        row = sqlite.first(db, sql, (number,))
+    return None if row is None else canonical.digest(row)
+
+
+def _refuse_another_log(db: sqlite.Connection, log_path: Path, known: int) -> None:
+    """Raise MigrationFailed where the event that the account knows as its last one is another one now."""
+    if known and sqlite.value(db, "SELECT digest FROM livestore_log") != _event_digest(log_path, known):
+        raise MigrationFailed(
+            f"event {known} is not the one that the account knows: the log was replaced",
+            where=[str(log_path)],
+            safe="Nothing was changed.",
+            next_command="pjais backup list",
+        )
 
 
 def _pushed(db: sqlite.Connection) -> int:
@@ -297,7 +306,7 @@ def extend(place: Place, folder: Path, account: Path, run: dict[str, Any], mark:
         last = writer.append(path, _framed(run, body, upto), synced=False)
     files.sync_file(path)
     with closing(sqlite.open_writer(account)) as db:
-        _note_absorbed(db, last)
+        _note_absorbed(db, last, path)
     return path
 
 
@@ -333,16 +342,16 @@ def push(place: Place, run_id: str) -> None:
     """Write to the log what was changed in the account by hand (a replayed quarantine); the app must be closed."""
     if place.log is None:
         return
-    refuse_if_open(place)
     with closing(sqlite.open_writer(place.target)) as db:
         mark = _logged(place)
         upto = _pushed(db)
         if upto <= mark:
             return
+        refuse_if_open(place)
         run = {"id": run_id, "started_at": instants.to_text(journal.now_ms()), "sources": "[]", "counts": "{}"}
         _remove_states(place)
         number = writer.append(place.log, _framed(run, writer.later(db, mark, _source_ids(db)), upto))
-        _note_absorbed(db, number)
+        _note_absorbed(db, number, place.log)
 
 
 def append(place: Place, new: list[writer.NewEvent]) -> int:
@@ -358,50 +367,6 @@ def _logged(place: Place) -> int:
     with closing(sqlite.open_frozen(place.log)) as db:
         sql = "SELECT argsJson FROM eventlog WHERE name = 'v1.MigrationCompleted' AND json_valid(argsJson)"
         return max((_up_to(json.loads(text), 0) for (text,) in sqlite.each(db, sql)), default=0)
-
-
-def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
-    """Every row that the log gives, replayed from its first event, against the account; both ways."""
-    differences: list[Difference] = []
-    count = 0
-    with (
-        tempfile.TemporaryDirectory(prefix="pjais-log-") as folder,
-        closing(Replay(Path(folder) / "replay.db")) as replay,
-        closing(sqlite.open_frozen(log_path)) as log_db,
-        closing(sqlite.open_reader(account)) as db,
-    ):
-        for event in log.read_events(log_db):
-            if not isinstance(event, Event):
-                differences.append(Difference("eventlog", event.place, None, event.reason))
-                continue
-            try:
-                replay.apply(events.decode(event.name, event.args))
-            except KeyError:
-                continue  # an event of the app's own: it does nothing to our tables
-            except ValueError as error:
-                differences.append(Difference("eventlog", f"event {event.number}", None, str(error)))
-        for live in livestore.TABLES:
-            table = next(one for one in TABLES if one.record is live.record)
-            for row in replay.rows(live):
-                count += 1
-                differences += _compare_row(db, table, rows.to_row(record_of(live, row)), str(row[live.key]))
-            missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) - replay.counts()[live.name]
-            if missing:
-                differences.append(Difference(table.name, "$count", None, f"{missing} records are not in the log"))
-    return count, differences
-
-
-def _compare_row(db: sqlite.Connection, table: Table, wanted: rows.Row, name: str) -> Iterator[Difference]:
-    names = table.column_names
-    where = " AND ".join(f"{column} = ?" for column in table.key)
-    key = tuple(wanted[names.index(column)] for column in table.key)
-    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", key)
-    if held is None:
-        yield Difference(table.name, canonical.mend(name), None, "in the log, and not in its account")
-    elif held != wanted and canonical.digest(held) != canonical.digest(wanted):
-        for column, one, other in zip(names, held, wanted, strict=True):
-            if not canonical.same(one, other):
-                yield Difference(table.name, str(key[-1]), column, "the log says something else than its account")
 
 
 def refuse_if_open(place: Place) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pjais import backup, compare, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
-from pjais.pipeline import mirror
+from pjais.pipeline import logproof, mirror
 from pjais.pipeline.assemble import Choices, expected
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -84,7 +84,7 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
         if place.log is not None:
             progress("compare the event log", documents, None)
             with mirror.readable_log(place) as path:
-                count, found = mirror.compare(path, place.target)
+                count, found = logproof.compare(path, place.target)
             differences += found
             checks.append(("event log", not found, f"{count} records, replayed, are those of the account"))
         return compare.proof(rows, tuple(checks), documents, differences)

@@ -32,7 +32,7 @@ from pjais.errors import (
     VerificationFailed,
 )
 from pjais.model import Counts, Difference, Finding, Plan, Proof, Report, Snapshot, SourceRef
-from pjais.pipeline import guide_export, mirror, problems, recover, state
+from pjais.pipeline import guide_export, logproof, mirror, problems, recover, state
 from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
@@ -349,7 +349,7 @@ class _Run:
             checks = (*checking.result(), self._balance(), self._sources_untouched())
         differences: list[Difference] = []
         if self.place.log is not None:
-            count, differences = mirror.compare(mirror.new_log(self.place, self.id), self.new)
+            count, differences = logproof.compare(mirror.new_log(self.place, self.id), self.new)
             checks = (*checks, ("event log", not differences, f"{count} records, replayed, are those of the account"))
         self.proof = compare.proof(rows, checks, 0, differences)
         if not self.proof.passed:

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 from pjais import backup, instants, journal, sqlite
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Record, Unreadable
-from pjais.pipeline import mirror
+from pjais.pipeline import logproof, mirror
 from pjais.pipeline.place import Place
 from pjais.read.livestore import KINDS, places, store
 from pjais.read.livestore.log import Broken, Event, Number, read_events
 from pjais.read.livestore.replay import Replay, Row
-from pjais.schema import events as schema
 from pjais.schema import livestore
+from pjais.schema import materializers as schema
 from pjais.schema.livestore import LiveTable
 
 Found = Event | Broken | Unreadable
@@ -148,7 +148,7 @@ class Timeline:
         with self.state(point) as replay:
             for table in livestore.TABLES:
                 for row in replay.rows(table):
-                    yield mirror.record_of(table, row)
+                    yield logproof.record_of(table, row)
 
     def diff(self, before: Point, after: Point) -> list[Changed]:
         """What differs between two moments, record by record and field by field."""

@@ -106,7 +106,7 @@ def rollback(
         recover.recover(place)
         run = _run_to_undo(place, run_id)
         switch.inspect(place.target)
-        mirror.catch_up(place)
+        _catch_up(place, run.id, discard_later)
         later = later_writes(place.target, run.id)
         if later.total and keep_later is None and not discard_later:
             raise UsageError(
@@ -129,6 +129,16 @@ def rollback(
             switch.remove_target(place.target, kept, expected_change=expected_change)
         journal.record(run.folder, "rolled-back", kept=kept.name)
         return Undone(run.id, previous.exists(), kept, later, keep_later if later.total else None)
+
+
+def _catch_up(place: Place, run_id: str, discard_later: bool) -> None:
+    """Bring in what an app committed; a log that cannot be followed is kept as it is, if its owner lets go of it."""
+    try:
+        mirror.catch_up(place)
+    except MigrationFailed as error:
+        if not discard_later:
+            following = f"pjais rollback {run_id} --discard-later   (the log as it is now is kept beside the backup)"
+            raise MigrationFailed(error.what, where=error.where, safe=error.safe, next_command=following) from error
 
 
 def _put_back(place: Place, run_id: str, previous: Path, expected_change: int) -> None:

@@ -39,10 +39,12 @@ RULES = {
     "event-misses": "An event changes a record that no event of its log brought; it is carried whole.",
     "event-unread": "An event that cannot be read, and whose effect the state holds; nothing is lost.",
     "log-only": "A row that only LiveStore's event log has, not its state; it is taken from the log.",
+    "no-log": "A LiveStore state without its event log: the rows are there, what led to them is not.",
     "older-state": "LiveStore leaves the state files of earlier schemas behind; the current one counts.",
     "state-behind": "LiveStore's state had not seen the last events; the row is taken from the event log.",
     "state-dates": "Old events carry no times; the dates are taken from the state, as the app showed them.",
     "state-differs": "LiveStore's state and log differ in a field; the state counts, since the app showed it.",
+    "state-lacks": "A column that LiveStore's state does not have, and of which the log tells; taken from the log.",
     "state-lossy": "LiveStore's state cuts texts at NUL and replaces lone surrogates; the log has the whole text, "
     "which is taken.",
     "unknown-event": "An event of a name that pjais does not know.  Where the state has not seen it, it is carried "

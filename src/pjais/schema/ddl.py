@@ -85,10 +85,25 @@ CREATE TABLE migration_ids (
 ) WITHOUT ROWID;
 """
 
+OPERATIONS_TABLE = """
+CREATE TABLE IF NOT EXISTS store_operations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('do', 'undo', 'redo')),
+    label TEXT,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    undone_by INTEGER
+);
+CREATE INDEX IF NOT EXISTS store_operations_seq ON store_operations (first_seq);
+"""
+"""Which changes belong to one transaction of an open store; a store that lacks the table gets it with the first."""
+
 SYSTEM_NAMES = frozenset(
     {
         "changes",
         "changes_replaced",
+        "store_operations",
         "migration_runs",
         "migration_records",
         "migration_quarantine",
@@ -138,7 +153,7 @@ def create_table(table: Table) -> str:
 
 def create_tables() -> str:
     """The tables alone: what a bulk load fills."""
-    return "\n".join([create_table(table) for table in TABLES]) + SYSTEM_TABLES
+    return "\n".join([create_table(table) for table in TABLES]) + SYSTEM_TABLES + OPERATIONS_TABLE
 
 
 def create_indexes() -> str:
@@ -173,8 +188,21 @@ def _utc(column: Column, row: str) -> str:
 def _as_json(column: Column, row: str) -> str:
     value = _utc(column, row)
     return (
-        f"json(CASE typeof({row}.{column.name}) WHEN 'blob' "
-        f"THEN json_object('$hex', hex({row}.{column.name})) ELSE json_quote({value}) END)"
+        f"json(CASE typeof({row}.{column.name}) WHEN 'blob' THEN json_object('$hex', hex({row}.{column.name})) "
+        f"{_real_as_json(f'{row}.{column.name}') if column.form in ('number', 'json') else ''}"
+        f"ELSE json_quote({value}) END)"
+    )
+
+
+def _real_as_json(value: str) -> str:
+    """A real number to its last bit: before 3.42, json_quote wrote 15 digits, and of an infinity no JSON at all.
+
+    Where 13 digits do not say it, 20 do, also with the less exact arithmetic of those versions.
+    """
+    return (
+        f"WHEN 'real' THEN CASE WHEN {value} = 9e999 THEN '9e999' WHEN {value} = -9e999 THEN '-9e999' "
+        f"WHEN CAST(printf('%!.13g', {value}) AS REAL) = {value} THEN json_quote({value}) "
+        f"ELSE printf('%!.20g', {value}) END "
     )
 
 

@@ -11,18 +11,26 @@ Safe from threads, beside other processes; every write is validated by the model
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
+from pjais.store import history, operations, past, undo
 from pjais.store.conversations import Conversations
+from pjais.store.history import Changed, Moment, Restored, When
 from pjais.store.links import Plugins, Relationships
+from pjais.store.live import Live
 from pjais.store.memories import Memories
+from pjais.store.operations import Operation
+from pjais.store.past import Past
 from pjais.store.personas import Personas
 from pjais.store.pool import Pool
 from pjais.store.records import Page, Records
 from pjais.store.search import Found
+
+T = TypeVar("T")
 
 
 class Store:
@@ -46,14 +54,73 @@ class Store:
         self.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes inside happen, or none; transactions may be nested."""
-        with self.pool.writer():
+    def transaction(self, label: str | None = None) -> Iterator[None]:
+        """All writes inside happen, or none; transactions may be nested.  `undo` takes them back as one."""
+        with self.pool.writer(label):
             yield
 
+    def live(
+        self, query: Callable[..., T], *given: Any, tables: Iterable[str] | None = None, **named: Any
+    ) -> Live[T]:
+        """Any query of the store, followed: `store.live(store.memories.hot, persona.id)`.
+
+        `tables`: the names of the tables that it reads; None: all.  Raises UsageError for an unknown table.
+        """
+        return Live(self.pool, lambda: query(*given, **named), tables)
+
+    def history(self, record_id: str, table: str | None = None) -> list[Moment]:
+        """Every change of a record since the migration, whoever made it.  Raises UsageError for an unknown id."""
+        with self.pool.view() as db:
+            return history.history(db, record_id, table)
+
+    def find(self, record_id: str, table: str | None = None) -> list[tuple[str, str]]:
+        """The records that have this id, or had it: (table, key); several tables may know one id."""
+        with self.pool.view() as db:
+            return [(one.name, key) for one, key in history.find(db, record_id, table)]
+
+    def at(self, seq: int | None = None, *, time: int | str | None = None) -> Past:
+        """The store as it was after change `seq` (0: right after the migration), or at a time (ms or ISO-8601).
+
+        Raises UsageError for what is no moment of the history.
+        """
+        with self.pool.view() as db:
+            found = past.moment(db, seq, time)
+        return Past(self.path, found)
+
+    def diff(self, before: When, after: When = "now") -> list[Changed]:
+        """What differs between two moments: numbers of changes, times (ISO-8601), or `now`."""
+        with self.pool.view() as db:
+            return history.diff(db, before, after)
+
+    def restore_record(
+        self, table: str, record_id: str, seq: int | None = None, *, time: int | str | None = None,
+        field: str | None = None,
+    ) -> Restored:  # fmt: skip
+        """Bring a record, or one field of it, back as it was then; a write of today, validated like any other."""
+        return history.restore_record(self.pool, table, record_id, seq=seq, time=time, field=field)
+
+    def undoable(self, limit: int = 100) -> list[Operation]:
+        """The operations that `undo` would take back, the last one first."""
+        with self.pool.view() as db:
+            return operations.undoable(db, limit)
+
+    def redoable(self, limit: int = 100) -> list[Operation]:
+        """The operations that `redo` would do again, the last undone one first."""
+        with self.pool.view() as db:
+            return operations.redoable(db, limit)
+
+    def undo(self, n: int = 1) -> list[Operation]:
+        """Take back the last `n` operations made through pjais; see `pjais.store.undo` for what stands against it."""
+        return undo.undo(self.pool, n)
+
+    def redo(self, n: int = 1) -> list[Operation]:
+        """Do the last `n` undone operations again; a new operation ends what can be redone."""
+        return undo.redo(self.pool, n)
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; live queries end.  Closing again does nothing."""
+        self.memories.close()
         self.pool.close()
 
 
-__all__ = ["Found", "Page", "Records", "Store"]
+__all__ = ["Changed", "Found", "Live", "Moment", "Operation", "Page", "Past", "Records", "Restored", "Store"]

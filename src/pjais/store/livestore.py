@@ -21,7 +21,7 @@ from pjais.model import Record
 from pjais.pipeline import mirror, timeline
 from pjais.pipeline.place import place
 from pjais.pipeline.timeline import Changed, Found, Moment, Point, Timeline
-from pjais.schema import events
+from pjais.schema import materializers
 from pjais.write.livestore import NewEvent
 
 
@@ -91,10 +91,10 @@ class LiveStore:
         """
         for name, args in new:
             try:
-                events.decode(name, args)
+                materializers.decode(name, args)
             except KeyError:
                 raise UsageError("there is no such event in the schema", where=[name]) from None
-            except events.Undecodable as error:
+            except materializers.Undecodable as error:
                 raise UsageError("the event's arguments are not what its name promises", where=[f"{name}: {error}"]) \
                     from error  # fmt: skip
         if not timeline.is_ours(self.timeline):

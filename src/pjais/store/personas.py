@@ -5,6 +5,7 @@ from __future__ import annotations
 from pjais import instants, journal, sqlite
 from pjais.model import Persona
 from pjais.schema.tables import PERSONAS
+from pjais.store.live import Live
 from pjais.store.records import List, Records
 
 
@@ -18,6 +19,10 @@ class Personas(Records[Persona]):
         """The active persona; of several (as an earlier app left them) the one used or changed last."""
         found = self._select("WHERE t.is_active = 1 ORDER BY t.last_used DESC, t.updated_at DESC, t.id LIMIT 1")
         return found[0] if found else None
+
+    def live_active(self) -> Live[Persona | None]:
+        """The active persona, followed."""
+        return Live(self._pool, self.active, [self.table.name])
 
     def recent(self, limit: int = 5) -> List[Persona]:
         """Those used last, latest first (formats/pjais.md §3.2, recentPersonas)."""

@@ -4,22 +4,37 @@ A writer takes the write lock at once (BEGIN IMMEDIATE) and waits for it, so nob
 in the middle.  A thread that is writing reads its own writes.  When the file in the store's place becomes
 another one (a migration's cut-over, a rollback), readers move to it, and a write that was begun on the old one
 is refused at its end: nothing that a caller was told is committed may vanish.
+
+A program that opens the store by the module sqlite3 as well, in this same process, takes this process's locks away
+when it closes it (POSIX).  Where another program then removed the WAL, nothing is read or written any more before
+the store is opened again; safer is another process, or pjais alone.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import Empty, LifoQueue
 
 from pjais import sqlite, switch
-from pjais.errors import StoreFailed
+from pjais.errors import StoreFailed, UsageError
+from pjais.schema.tables import SCHEMA_VERSION
+from pjais.store import operations
+from pjais.store.turns import Turns
+from pjais.store.watch import Watcher
 
 BUSY_MS = 30_000
 """How long a writer waits for another one."""
 _READERS = 8
+_LARGE_WAL = 16 << 20
+_TIDY_SECONDS, _TIDY_MS = 1.0, 200
+"""How often the size of the WAL is looked at, and how long its emptying may wait for readers and writers."""
+_GRACE_SECONDS = 0.2
+"""A replacement takes the WAL away first, and puts the new file in its place then."""
+Mark = tuple[int, int, int]
+"""Which file, and which WAL: device, inode, the WAL's inode."""
 
 
 class Pool:
@@ -28,41 +43,59 @@ class Pool:
     def __init__(self, path: Path, *, readers: int = _READERS, on_commit: Callable[[], None] = lambda: None) -> None:
         self.path = path
         self.on_commit = on_commit
-        self._idle: LifoQueue[sqlite.Connection] = LifoQueue()
+        self.watcher = Watcher(path)
+        self._idle: list[tuple[sqlite.Connection, Mark]] = []
+        self._shelf = threading.Lock()
+        """Held while `_idle` and `_closed` change: nothing is put back after the closing."""
         self._room = threading.BoundedSemaphore(readers)
-        self._writing = threading.RLock()
+        self._writing = Turns()
         self._local = threading.local()
         self._writer: sqlite.Connection | None = None
+        self._tidy_at = 0.0
+        self._wal = 0
+        """The inode of the WAL that our connections have open; 0 while there is none."""
         self._identity = self._look()
-        self._changing = threading.Lock()
         self._closed = False
 
     def close(self) -> None:
-        """Let go of the file; calls that are running end first."""
-        self._closed = True
+        """Let go of the file; calls that are running end first.  Closing again does nothing.
+
+        Raises UsageError inside of this thread's own transaction.
+        """
+        if self.writing:
+            raise UsageError("a store is not closed inside of a transaction", where=[str(self.path)])
+        self.watcher.close()
         with self._writing:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            with self._shelf:
+                self._closed = True
+            self._drop_writer()
         self._drop_idle()
+
+    @property
+    def writing(self) -> bool:
+        """Whether this thread is inside of a transaction of its own."""
+        return getattr(self._local, "writer", None) is not None
 
     @contextmanager
     def reader(self) -> Iterator[sqlite.Connection]:
-        """A connection for reading; inside of this thread's own transaction, the writer's."""
-        own = getattr(self._local, "writer", None)
+        """A connection for reading; inside of this thread's own transaction, the writer's.
+
+        Nested calls share one connection, so that threads never wait for each other's second one.  Not to be
+        held across a `yield`.
+        """
+        own = getattr(self._local, "writer", None) or getattr(self._local, "reader", None)
         if own is not None:
             yield own
             return
-        self._check_open()
         with self._room:
-            connection = self._checked_out()
+            connection, mark = self._checked_out()
+            self._local.reader = connection
             try:
-                yield connection
+                with _explained(self.path):
+                    yield connection
             finally:
-                if self._closed:
-                    connection.close()
-                else:
-                    self._idle.put(connection)
+                self._local.reader = None
+                self._put_back(connection, mark)
 
     @contextmanager
     def view(self) -> Iterator[sqlite.Connection]:
@@ -78,24 +111,41 @@ class Pool:
                 db.execute("ROLLBACK")
 
     @contextmanager
-    def writer(self) -> Iterator[sqlite.Connection]:
+    def frozen(self) -> Iterator[sqlite.Connection]:
+        """A view in which this thread may not write: a write raises UsageError."""
+        before = getattr(self._local, "frozen", False)
+        self._local.frozen = True
+        try:
+            with self.view() as db:
+                yield db
+        finally:
+            self._local.frozen = before
+
+    @contextmanager
+    def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:
         """A transaction: committed at the end, rolled back on any error.  Nested ones are savepoints.
 
-        Raises StoreFailed where the lock cannot be had, the file was replaced meanwhile, or the disk is full.
+        What it writes is one operation for `undo`, named by `label`.
+        Raises StoreFailed where the lock cannot be had, the file was replaced meanwhile, or the disk is full;
+        ForeignTarget where a newer program changed the store.
         """
+        if getattr(self._local, "frozen", False):
+            raise UsageError("a live query reads; it cannot write", where=[str(self.path)])
         own = getattr(self._local, "writer", None)
         if own is not None:
             with self._savepoint(own):
                 yield own
             return
-        self._check_open()
         with self._writing, _explained(self.path):
-            db = self._writer_connection()
-            db.execute("BEGIN IMMEDIATE")
+            self._check_open()  # here, and not before: the wait for another thread may have been long
+            db = self._begun_writer()
             self._local.writer = db
             try:
+                self._refuse_newer(db)
+                since = operations.last_change(db)
                 yield db
-                if self._look() != self._identity:
+                operations.note(db, since, label)
+                if self._mark() != (*self._identity, self._wal):
                     raise StoreFailed(
                         "the store was replaced meanwhile; the write was not made", where=[str(self.path)]
                     )
@@ -106,6 +156,8 @@ class Pool:
                 raise
             finally:
                 self._local.writer = None
+            self._tidy(db)
+        self.watcher.wake()
         self.on_commit()
 
     @contextmanager
@@ -130,50 +182,121 @@ class Pool:
             raise StoreFailed("the store was closed", where=[str(self.path)], next_command="pjais.open(...)")
         if self._look() != self._identity:
             self._move()
+        elif self._wal and self._mark()[2] != self._wal:
+            self._wal_is_gone()
+
+    def _wal_is_gone(self) -> None:
+        """Whatever we wrote would be lost.  Raises StoreFailed, unless somebody is just replacing the store."""
+        until = time.monotonic() + _GRACE_SECONDS
+        while time.monotonic() < until:
+            time.sleep(0.005)
+            if self._look() != self._identity:
+                self._move()
+                return
+        raise StoreFailed(
+            "the store's WAL was taken away: this process lost its locks, as the module sqlite3 opened the store, too",
+            where=[str(self.path)],
+            next_command="close the store and open it again",
+        )
 
     def _look(self) -> tuple[int, int]:
+        return self._mark()[:2]
+
+    def _mark(self) -> Mark:
         try:
-            status = self.path.stat()
+            return sqlite.whereabouts(self.path)
         except OSError as error:
             raise StoreFailed(
                 "the store's file is gone", where=[str(self.path)], next_command="pjais status"
             ) from error
-        return status.st_dev, status.st_ino
+
+    def _refuse_newer(self, db: sqlite.Connection) -> None:
+        """A newer pjais may have changed the schema in place, with no other file to notice it by."""
+        if sqlite.pragma_int(db, "user_version") > SCHEMA_VERSION:
+            switch.inspect(self.path)
 
     def _move(self) -> None:
         """Another file is in the store's place: work on that one from now on.
 
         Raises ForeignTarget if it is not ours, or newer than this program.
         """
-        with self._changing, self._writing:
+        with self._writing:
             now = self._look()
             if now == self._identity:
                 return
             switch.inspect(self.path)
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._drop_writer()
+            self._identity, self._wal = now, 0
             self._drop_idle()
-            self._identity = now
 
     def _drop_idle(self) -> None:
+        with self._shelf:
+            dropped, self._idle = self._idle, []
+        for connection, _ in dropped:
+            sqlite.abandon(connection)
+
+    def _checked_out(self) -> tuple[sqlite.Connection, Mark]:
+        """A connection to the file that is in the store's place now, and which file and WAL that is."""
         while True:
-            try:
-                self._idle.get_nowait().close()
-            except Empty:
+            self._check_open()
+            with self._shelf:
+                held = self._idle.pop() if self._idle else None
+            if held is None:
+                before = self._look()
+                with _explained(self.path):
+                    connection = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
+                held = connection, self._mark()
+                if held[1][:2] == before == self._identity:
+                    self._wal = self._wal or held[1][2]
+                    return held
+            elif held[1] == self._mark():
+                return held
+            sqlite.abandon(held[0])  # the file was replaced: what this one sees is past
+
+    def _put_back(self, connection: sqlite.Connection, mark: Mark) -> None:
+        with self._shelf:
+            if not self._closed:
+                self._idle.append((connection, mark))
                 return
+        connection.close()
 
-    def _checked_out(self) -> sqlite.Connection:
-        try:
-            return self._idle.get_nowait()
-        except Empty:
-            with _explained(self.path):
-                return sqlite.open_reader(self.path, wait_ms=BUSY_MS)
-
-    def _writer_connection(self) -> sqlite.Connection:
+    def _begun_writer(self) -> sqlite.Connection:
+        """The writer's connection, its transaction begun; opening made the WAL where there was none."""
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, wait_ms=BUSY_MS)
+            sqlite.wait_in_earnest(self._writer, BUSY_MS)
+        self._writer.execute("BEGIN IMMEDIATE")
+        self._wal = self._wal or self._mark()[2]
         return self._writer
+
+    def _tidy(self, db: sqlite.Connection) -> None:
+        """Empty a WAL that grew large: SQLite's own checkpoints never can while somebody always reads."""
+        now = time.monotonic()
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + _TIDY_SECONDS
+        with suppress(OSError, sqlite.Error):  # what was committed is safe; the next one tries again
+            if self.path.with_name(f"{self.path.name}-wal").stat().st_size > _LARGE_WAL:
+                sqlite.wait_in_earnest(db, _TIDY_MS)
+                try:
+                    sqlite.fetch(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    sqlite.wait_in_earnest(db, BUSY_MS)
+
+    def _drop_writer(self) -> None:
+        if self._writer is None:
+            return
+        if self._in_place():
+            self._writer.close()
+        else:
+            sqlite.abandon(self._writer)
+        self._writer = None
+
+    def _in_place(self) -> bool:
+        try:
+            return sqlite.whereabouts(self.path) == (*self._identity, self._wal)
+        except OSError:
+            return False
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pjais.errors import UsageError, ValidationFailed
 from pjais.model import Draft, Record
 from pjais.schema import rows
 from pjais.schema.tables import Table
+from pjais.store.live import Live
 from pjais.store.pool import Pool
 
 R = TypeVar("R", bound=Record)
@@ -66,6 +67,14 @@ class Records(Generic[R]):
     def list(self, *, limit: int | None = None, offset: int = 0, order: str | None = None) -> List[R]:
         """Records in the table's usual order, or by one field (`-updated_at` for the latest first)."""
         return self._select(f"ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?", (_limit(limit), offset))
+
+    def live(self, **how: Any) -> Live[List[R]]:
+        """The list, followed: the same arguments as `list`."""
+        return Live(self._pool, lambda: self.list(**how), [self.table.name])
+
+    def live_one(self, key: str) -> Live[R | None]:
+        """One record, followed; None while there is none of this id."""
+        return Live(self._pool, lambda: self.get(key), [self.table.name])
 
     def page(self, *, limit: int = 50, offset: int = 0, order: str | None = None) -> Page[R]:
         """One page of the list, and what is needed for the next."""

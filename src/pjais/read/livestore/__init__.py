@@ -33,7 +33,7 @@ from pjais.read.livestore import places, sides, store
 from pjais.read.livestore.log import Broken, Event
 from pjais.read.livestore.replay import Replay
 from pjais.read.livestore.store import Store
-from pjais.schema import events
+from pjais.schema import materializers
 from pjais.schema.eventlog import LOG_TABLES
 from pjais.schema.livestore import ALIASES, BY_NAME, OWN, TABLES, LiveTable
 
@@ -127,6 +127,9 @@ class _Reading:
     def replayed(self) -> Iterator[Piece]:
         """Replay the log; yield what cannot go into the state, and what is remarkable."""
         if self._found.log is None:
+            if self._found.state is not None:
+                name = self._found.state.part.name
+                yield Remark("no-log", "$file", name, "there is no event log beside this state; its rows are taken")
             return
         for event in store.events(self._found.log):
             if isinstance(event, Unreadable):
@@ -136,7 +139,10 @@ class _Reading:
             yield from self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
         for table, key, values in self._replay.settle():
             row = canonical.dumps_plain(dict(zip(BY_NAME[table].column_names, values, strict=True)))
-            yield Unreadable(LOG, f"{table} {key}", row.encode(), "inserted twice; the first one counts")
+            if self._found.state is not None and not self._missed:  # the state holds what came of it
+                yield Remark("event-unread", LOG, f"{table} {key}", "inserted twice; the state has seen it")
+            else:
+                yield Unreadable(LOG, f"{table} {key}", row.encode(), "inserted twice; the first one counts")
         for name, count in sorted(self._unknown.items()):
             yield Remark("unknown-event", LOG, name, f"{count} events of a name that pjais does not know")
         if self._missed and self._found.state is not None:
@@ -161,7 +167,7 @@ class _Reading:
 
     def _applied(self, event: Event, seen: bool) -> Iterator[Piece]:
         try:
-            operations = events.decode(event.name, event.args)
+            operations = materializers.decode(event.name, event.args)
         except KeyError:
             self._unknown[event.name] += 1
             self._unread += seen
@@ -170,7 +176,7 @@ class _Reading:
                     LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("unknown-event",)
                 )
             return
-        except (events.Undecodable, ValueError, RecursionError) as error:
+        except (materializers.Undecodable, ValueError, RecursionError) as error:
             reason = f"{event.name}: {error}"
             yield from self._broken(Broken(event.number, f"event {event.number}", event.args_json.encode(
                 "utf-8", "surrogateescape"), reason, event.name), seen)  # fmt: skip

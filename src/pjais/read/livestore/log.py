@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import canonical, instants, sqlite
-from pjais.schema import events
+from pjais.schema import events, materializers
 from pjais.schema.ddl import quoted
 from pjais.schema.eventlog import CHANGESETS, LOG_TABLES, STATUS, LogFormat, format_of
 
@@ -189,9 +189,9 @@ def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Brok
         raw = args_json.encode("utf-8", "surrogateescape")
         return Broken(number, place, raw, f"{name}: its arguments are no JSON", name)
     created = row[9] if form.created else None
-    args = events.unfolded(name, args) if form.created else args
+    args = materializers.unfolded(name, args) if form.created else args
     committed = _created(created)
-    at = committed if committed is not None else events.time_of(name, args)
+    at = committed if committed is not None else materializers.time_of(name, args)
     client_id, session_id = ("", "") if form.created else (str(row[9] or ""), str(row[10] or ""))
     parent = _number(row[4:7], 0) if row[4] is not None else None
     schema_hash = row[-2] if type(row[-2]) is int else 0

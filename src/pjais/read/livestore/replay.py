@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical, sqlite
-from pjais.schema.events import Appended, Change, Gone, NewRow, Operation
 from pjais.schema.livestore import BY_NAME, TABLES, LiveTable
+from pjais.schema.materializers import Appended, Change, Gone, NewRow, Operation
 
 Row = dict[str, Any]
 _BATCH = 1000

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from pjais import canonical
-from pjais.schema.livestore import LiveTable
+from pjais.schema.livestore import Column, LiveTable
 
 Row = dict[str, Any]
 
@@ -57,11 +57,20 @@ def merge(
             notes.append(f"state-lossy:{name}")
         else:
             notes.append(f"state-differs:{name}")
+    for name, column in columns.items():
+        if name not in state and name not in _LATER and name != "sourceId" and _says_something(column, log[name]):
+            value[name] = _content_text(log[name]) if name == "content" and as_text else log[name]
+            notes.append(f"state-lacks:{name}")
     if "sourceId" in value:
         value = from_state(table, value)
     elif log["sourceId"] is not None and log["sourceId"] != log[table.key]:
         value["sourceId"] = log["sourceId"]
     return value, tuple(dict.fromkeys(notes))
+
+
+def _says_something(column: Column, logged: Any) -> bool:
+    """Whether a value of the log is more than what an event that says nothing leaves."""
+    return logged is not None and logged not in (column.default, "[]", 0)
 
 
 def from_state(table: LiveTable, state: Row) -> Row:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pjais import canonical, files, sqlite
 from pjais.errors import PasswordNeeded
@@ -22,7 +22,7 @@ from pjais.model import Document, Snapshot, Unreadable
 from pjais.read import indexeddb
 from pjais.read.indexeddb import BadRow, Row, Store
 from pjais.read.rxdb import keys, secrets
-from pjais.read.rxdb.catalog import INTERNAL, Collection, Database, databases, homeless
+from pjais.read.rxdb.catalog import INTERNAL, PREFIX, Collection, Database, databases, homeless
 from pjais.read.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 
 
@@ -49,6 +49,43 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
         for profile in profiles:
             for problem in profile.problems:
                 yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
+
+
+class Holding(NamedTuple):
+    """One LevelDB, or one SQLite file of a snapshot (`file`): the IndexedDB databases in it, and RxDB's among them.
+
+    `damaged`: something in it cannot be read, so there may be more.
+    """
+
+    file: str | None
+    databases: frozenset[str]
+    rxdb: frozenset[str]
+    damaged: bool
+
+
+def holdings(snapshot: Snapshot) -> list[Holding]:
+    """Every IndexedDB database in a snapshot, RxDB's or not, by what holds it.  Needs no password."""
+    with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
+        unsound: list[Unreadable] = []
+        profiles = _profiles(snapshot, Path(scratch), unsound)
+        names = [file.stored for file in snapshot.files if not file.stored.endswith(sqlite.SIDE_FILES)]
+        if snapshot.dialect == "rxdb-profile-firefox":
+            names = [name for name in names if name.endswith(".sqlite")]
+        home = {store: profile for profile in profiles for store in profile.stores()}
+        known = sorted((one.name for one in databases(home, lambda store: home[store].rows(store))), key=len)
+        found = []
+        for number, profile in enumerate(profiles):
+            inside = frozenset(store.database for store in profile.stores())
+            own = frozenset(name for idb in inside if (name := _owner(idb, known)) is not None)
+            stored = None if snapshot.dialect == "rxdb-profile" else names[number]
+            bad = any(one.place == Path(stored or "").name for one in unsound) or bool(profile.problems)
+            found.append(Holding(stored, inside, own, bad))
+        return found
+
+
+def _owner(idb: str, known: list[str]) -> str | None:
+    """The RxDB database that an IndexedDB database belongs to: the longest name that fits."""
+    return next((name for name in reversed(known) if idb.startswith(f"{PREFIX}{name}--")), None)
 
 
 def _catalog_problems(database: Database) -> Iterator[Unreadable]:

@@ -15,7 +15,8 @@ from pjais.read.indexeddb import BadRow, Row, Store
 
 INTERNAL = "_rxdb_internal"
 LOCAL = "plugin-local-documents"
-_PREFIX = "rxdb-dexie-"
+PREFIX = "rxdb-dexie-"
+"""What RxDB's Dexie storage puts before the name of every IndexedDB database that it makes."""
 _NAME = re.compile(r"rxdb-dexie-(.+)--(\d+)--(.+)", re.DOTALL)
 _BOOKKEEPING = re.compile(r"rx-migration-state-meta-.*", re.DOTALL)
 
@@ -84,8 +85,8 @@ def homeless(stores: Iterable[Store], known: Iterable[Database]) -> list[str]:
     names = {(database.origin, database.name) for database in known}
     found = set()
     for store in stores:
-        if store.database.startswith(_PREFIX) and not any(
-            store.origin == origin and store.database.startswith(f"{_PREFIX}{name}--") for origin, name in names
+        if store.database.startswith(PREFIX) and not any(
+            store.origin == origin and store.database.startswith(f"{PREFIX}{name}--") for origin, name in names
         ):
             found.add(store.database)
     return sorted(found)
@@ -94,10 +95,10 @@ def homeless(stores: Iterable[Store], known: Iterable[Database]) -> list[str]:
 def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:
     """Put a store into the collection of the database that it belongs to."""
     known = [
-        name for origin, name in found if origin == store.origin and store.database.startswith(f"{_PREFIX}{name}--")
+        name for origin, name in found if origin == store.origin and store.database.startswith(f"{PREFIX}{name}--")
     ]
     for name in sorted(known, key=len, reverse=True):
-        match = re.fullmatch(r"(\d+)--(.+)", store.database[len(_PREFIX) + len(name) + 2 :], re.DOTALL)
+        match = re.fullmatch(r"(\d+)--(.+)", store.database[len(PREFIX) + len(name) + 2 :], re.DOTALL)
         if match is None:
             continue
         if match[2] != INTERNAL and not _BOOKKEEPING.fullmatch(match[2]):

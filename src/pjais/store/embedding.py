@@ -1,0 +1,58 @@
+"""Text to a vector by a model on this machine, where one is installed; no text ever leaves the machine from here.
+
+`fastembed` is tried first, then `sentence-transformers`.  Both take the model that made the stored embeddings by
+its name; the app's own, `Xenova/all-MiniLM-L6-v2` (formats/pjais.md §2.1), is a conversion of
+`sentence-transformers/all-MiniLM-L6-v2`, whose vectors are the same but for rounding.  A model that is not on the
+machine yet is for these packages to fetch; their own settings forbid it (`HF_HUB_OFFLINE=1`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from pjais.errors import UsageError
+
+Embed = Callable[[str], Sequence[float]]
+"""A function that makes a vector of a text."""
+
+_SAME = {"Xenova/all-MiniLM-L6-v2": "sentence-transformers/all-MiniLM-L6-v2"}
+_HELP = "pip install fastembed   (or give the query's vector)"
+
+
+def local(model: str | None) -> Embed:
+    """The local model of this name.  Raises UsageError where none is installed, or the name says nothing to it."""
+    if model is None:
+        raise UsageError(
+            "the stored embeddings do not name their model, so a text cannot be compared with them; give a vector",
+            next_command="store.memories.similar(vector=...)",
+        )
+    return _loaded(_SAME.get(model, model))
+
+
+@lru_cache(maxsize=2)
+def _loaded(model: str) -> Embed:
+    for package, load in (("fastembed", _fastembed), ("sentence_transformers", _sentence_transformers)):
+        try:
+            module = importlib.import_module(package)
+        except ImportError:
+            continue
+        try:
+            return load(module, model)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"{package} cannot load the model of the stored embeddings: {error}", where=[model], next_command=_HELP
+            ) from error
+    raise UsageError("no local model is installed that could embed the text", where=[model], next_command=_HELP)
+
+
+def _fastembed(module: Any, model: str) -> Embed:
+    loaded = module.TextEmbedding(model_name=model)
+    return lambda text: [float(one) for one in next(iter(loaded.embed([text])))]
+
+
+def _sentence_transformers(module: Any, model: str) -> Embed:
+    loaded = module.SentenceTransformer(model)
+    return lambda text: [float(one) for one in loaded.encode(text)]

@@ -1,0 +1,117 @@
+"""Which memories a question is about: one set of filters for lists, full text and vectors.
+
+The values are always bound, never written into SQL.  A filter that is not given lets everything through, but
+deleted memories only come when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+from pjais import instants
+from pjais.errors import UsageError
+
+Span = tuple[int | float | None, int | float | None]
+"""A lower and an upper bound, both included; None: open."""
+
+_KNOWN = ("persona", "tier", "type", "tags", "created", "updated", "accessed", "importance", "include_deleted")
+HOT = ("hot", "active")
+"""`active` is the default of the app's later stores for what its earlier ones called `hot` (formats/pjais.md §2.1)."""
+
+
+class Filters(TypedDict, total=False):
+    """The filters by name.
+
+    `persona`: an id.  `tier`, `type`: one or several; `hot` finds `active`, too.  `tags`: memories that have
+    all of them.  `created`, `updated`, `accessed`: (from, to) in ms since 1970, both included, within the years
+    0 to 9999.  `importance`: (from, to), 0-100.  `include_deleted`: those marked as deleted come, too.
+    """
+
+    persona: str | None
+    tier: str | Iterable[str] | None
+    type: str | Iterable[str] | None
+    tags: str | Iterable[str]
+    created: Span | None
+    updated: Span | None
+    accessed: Span | None
+    importance: Span | None
+    include_deleted: bool
+
+
+NONE: Filters = {}
+"""No filter: all memories that are not deleted."""
+
+
+def where(filters: Filters) -> tuple[str, list[Any]]:
+    """The filters as SQL over `t` (memory_entities), and the values to bind.  Raises UsageError for what is none."""
+    unknown = sorted(set(filters) - set(_KNOWN))
+    if unknown:
+        raise UsageError("there are no such filters", where=unknown)
+    parts: list[str] = [] if filters.get("include_deleted") else ["t.deleted_at IS NULL"]
+    values: list[Any] = []
+    if (persona := filters.get("persona")) is not None:
+        parts.append("t.persona_id = ?")
+        values.append(_text(persona))
+    tiers = [one for tier in several(filters.get("tier")) for one in (HOT if tier == "hot" else (tier,))]
+    for column, wanted in (("memory_tier", tiers), ("type", several(filters.get("type")))):
+        if wanted:
+            parts.append(f"t.{column} IN ({', '.join('?' * len(wanted))})")
+            values += wanted
+    for tag in several(filters.get("tags")):
+        parts.append("EXISTS (SELECT 1 FROM json_each(t.tags) WHERE json_each.value = ?)")
+        values.append(tag)
+    for column, span in (
+        ("created_at", _instants(filters.get("created"))),
+        ("updated_at", _instants(filters.get("updated"))),
+        ("last_accessed", _instants(filters.get("accessed"))),
+        ("importance", filters.get("importance")),
+    ):
+        for sign, bound in zip((">=", "<="), _span(span), strict=True):
+            if bound is not None:
+                parts.append(f"t.{column} {sign} ?")
+                values.append(bound)
+    return " AND ".join(parts) or "1", values
+
+
+def several(wanted: str | Iterable[str] | None) -> list[str]:
+    """One value or several as a list.  Raises UsageError for what is no text."""
+    if wanted is None:
+        return []
+    found = [_text(one) for one in ([wanted] if isinstance(wanted, str) else wanted)]
+    if len(found) > 500:
+        raise UsageError("too many values in one filter; 500 are the most", where=[str(len(found))])
+    return found
+
+
+def _text(value: Any) -> str:
+    """A text that SQLite can compare with.  Raises UsageError for anything else, and for lone surrogates."""
+    if not isinstance(value, str):
+        raise UsageError("a filter's value is no text", where=[repr(value)])
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError("a filter's value is no valid Unicode text", where=[ascii(value)]) from error
+    return value
+
+
+def _span(span: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    if span is None:
+        return None, None
+    if not isinstance(span, tuple | list) or len(span) != 2:
+        raise UsageError("a range is (from, to)", where=[repr(span)])
+    return span[0], span[1]
+
+
+def _instants(span: Span | None) -> tuple[str | None, str | None]:
+    low, high = (None if bound is None else _instant(bound) for bound in _span(span))
+    return low, high
+
+
+def _instant(ms: Any) -> str:
+    if isinstance(ms, bool) or not isinstance(ms, int | float) or not abs(ms) <= instants.LIMIT_MS:
+        raise UsageError("an instant is a number of milliseconds since 1970", where=[repr(ms)])
+    text = instants.to_text(int(ms))
+    if len(text) == 24:
+        return text
+    return "0000-01-01T00:00:00.000Z" if ms < 0 else "9999-12-31T23:59:59.999Z"

@@ -1,0 +1,301 @@
+"""Live queries: a result, and again a result each time that it changed, whoever changed it.
+
+    for memories in store.memories.live(persona=p.id): ...      # the first at once, then each that differs
+    stop = store.personas.live_active().subscribe(show, on_error=report)
+    async for stats in store.live(store.personas.stats, p.id): ...
+
+A query is run again only when a table that it reads was changed, and its result is delivered only when it differs
+from the one delivered last.  Every follower (an iteration, a subscription) has its own place: it runs the query by
+itself, in the thread that asks for the result, so that a slow or failing one holds up nobody else, and one that
+comes late gets the latest result and not a queue of all.  A query sees one moment of the store, and cannot write.
+Errors are raised to the iteration, or given to `on_error`; without one they go to `threading.excepthook`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import pickle
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
+from io import BytesIO
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
+
+from pjais.errors import StoreFailed, UsageError
+from pjais.schema.tables import TABLES
+from pjais.store import watch
+from pjais.store.pool import Pool
+
+T = TypeVar("T")
+OnError = Callable[[Exception], object]
+
+_KNOWN = frozenset(table.name for table in TABLES)
+_RETRY_SECONDS = 1.0
+"""After an error a subscription tries again at the next change, or after this time."""
+
+
+class Live(Generic[T]):
+    """A query that can be followed, by as many as want to.  Use as a context manager, or call `close`."""
+
+    def __init__(self, pool: Pool, query: Callable[[], T], tables: Iterable[str] | None = None) -> None:
+        """`tables`: those that the query reads; None: any.  Raises UsageError for one that keeps no history."""
+        asked = {watch.ANY} if tables is None else set(tables)
+        if unknown := sorted(asked - _KNOWN - {watch.ANY}):
+            raise UsageError("there are no such tables to follow", where=unknown)
+        self.tables = frozenset(asked)
+        self._pool = pool
+        self._query = query
+        self._followers: WeakSet[_Follower[T]] = WeakSet()
+        self._closed = False
+
+    def now(self) -> T:
+        """The result of this moment."""
+        with self._pool.frozen():
+            return self._query()
+
+    def __iter__(self) -> Feed[T]:
+        return self.follow()
+
+    def __aiter__(self) -> AsyncFeed[T]:
+        return self._begun(AsyncFeed(self, self._pool))
+
+    def follow(self, *, timeout: float | None = None) -> Feed[T]:
+        """An iteration; it ends when nothing new came for `timeout` seconds, and when the store is closed."""
+        return self._begun(Feed(self, self._pool, timeout))
+
+    def subscribe(self, callback: Callable[[T], object], *, on_error: OnError | None = None) -> Callable[[], None]:
+        """Call `callback` with each result, the first one at once, in a thread of this subscription.
+
+        Returns what ends the subscription; no call begins after that, one that has begun ends by itself.
+        `on_error` gets what the query or the callback raised (an error that lasts, once); the subscription goes on.
+        """
+        feed = self.follow()
+        threading.Thread(
+            target=_deliver, args=(feed, callback, on_error or _loud), name="pjais-live", daemon=True
+        ).start()
+        return feed.close
+
+    def close(self) -> None:
+        """End all iterations and subscriptions of this query.  Closing again does nothing."""
+        self._closed = True
+        for follower in list(self._followers):
+            follower.close()
+
+    def __enter__(self) -> Live[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begun(self, follower: F) -> F:
+        self._followers.add(follower)
+        if self._closed:
+            follower.stop()
+        else:
+            self._pool.watcher.add(follower)
+        return follower
+
+
+class _Follower(Generic[T]):
+    """One place in a live query: what it was told last, and whether there may be something new."""
+
+    def __init__(self, live: Live[T], pool: Pool) -> None:
+        self.tables = live.tables
+        self._live = live
+        self._pool = pool
+        self._lock = threading.Condition()
+        self._news = True
+        self._ended = False
+        self._error: BaseException | None = None
+        self._last: bytes | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will come any more."""
+        return self._ended
+
+    def poke(self) -> None:
+        """Something changed that the query reads."""
+        with self._lock:
+            self._news = True
+            self._signal()
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """Nothing will come any more, because of this error or because the store was closed."""
+        with self._lock:
+            self._ended = True
+            self._error = self._error or error
+            self._signal()
+
+    def close(self) -> None:
+        """End this iteration; a wait in another thread ends, too."""
+        self.stop()
+        self._pool.watcher.remove(self)
+
+    def _signal(self) -> None:
+        """Wake who waits; the lock is held."""
+        raise NotImplementedError
+
+    def _run(self) -> tuple[T, bytes]:
+        result = self._live.now()
+        return result, _fingerprint(result)
+
+    def _is_new(self, mark: bytes) -> bool:
+        before, self._last = self._last, mark
+        return mark != before
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
+F = TypeVar("F", bound=_Follower[Any])
+
+
+class Feed(_Follower[T], Iterator[T]):
+    """An iteration over the results of a live query, for one consumer."""
+
+    def __init__(self, live: Live[T], pool: Pool, timeout: float | None) -> None:
+        super().__init__(live, pool)
+        self._timeout = timeout
+
+    def __next__(self) -> T:
+        try:
+            return self.get(self._timeout)
+        except TimeoutError:
+            self.close()
+            raise StopIteration from None
+
+    def get(self, timeout: float | None = None) -> T:
+        """The next result that differs.  Raises TimeoutError after so many seconds, StopIteration at the end.
+
+        Raises what the query raises; the next call then runs it again.  Raises UsageError inside of this thread's
+        own transaction, where a wait could never end.
+        """
+        if self._pool.writing:
+            raise UsageError("a live query is not followed inside of a transaction")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._wait_for_news(deadline)
+            try:
+                result, mark = self._run()
+            except BaseException as error:
+                self._news = True
+                if self._ended and isinstance(error, StoreFailed):  # closed while the query ran
+                    raise StopIteration from None
+                raise
+            if self._is_new(mark):
+                return result
+
+    def rest(self, seconds: float) -> None:
+        """Wait for a change or the end, but no longer than this."""
+        with self._lock:
+            self._news = False
+            self._lock.wait_for(lambda: self._news or self._ended, seconds)
+            self._news = True
+
+    def _wait_for_news(self, deadline: float | None) -> None:
+        with self._lock:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._lock.wait_for(lambda: self._news or self._ended, left):
+                raise TimeoutError("nothing new came in time")
+            if self._ended:
+                self._raise_error()
+                raise StopIteration
+            self._news = False
+
+    def _signal(self) -> None:
+        self._lock.notify_all()
+
+
+class AsyncFeed(_Follower[T], AsyncIterator[T]):
+    """An asynchronous iteration: waiting takes no thread, the query runs in one of the event loop's."""
+
+    def __init__(self, live: Live[T], pool: Pool) -> None:
+        super().__init__(live, pool)
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._event.set()
+
+    async def __anext__(self) -> T:
+        while True:
+            await self._event.wait()
+            self._event.clear()
+            if self._ended:
+                self._event.set()
+                self._raise_error()
+                raise StopAsyncIteration
+            try:
+                result, mark = await asyncio.to_thread(self._run)
+            except BaseException as error:  # a wait that was given up must not lose the change that it was told of
+                self._event.set()
+                if self._ended and isinstance(error, StoreFailed):
+                    raise StopAsyncIteration from None
+                raise
+            if self._is_new(mark):
+                return result
+
+    async def aclose(self) -> None:
+        """End this iteration."""
+        self.close()
+
+    def _signal(self) -> None:
+        with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._event.set)
+
+
+def _deliver(feed: Feed[T], callback: Callable[[T], object], on_error: OnError) -> None:
+    """What the thread of a subscription does."""
+    known = ""
+    while not feed.ended:
+        try:
+            result = feed.get()
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - the query is the caller's; a passing fault must not end the rest
+            if known != repr(error):
+                known = repr(error)
+                _report(error, on_error)
+            feed.rest(_RETRY_SECONDS)
+            continue
+        known = ""
+        if feed.ended:
+            return
+        try:
+            callback(result)
+        except Exception as error:  # noqa: BLE001 - reported; the next result may be one that it can take
+            _report(error, on_error)
+
+
+def _report(error: Exception, on_error: OnError) -> None:
+    try:
+        on_error(error)
+    except Exception as worse:  # noqa: BLE001 - an error in the reporting of errors ends nobody's subscription
+        _loud(worse)
+
+
+def _loud(error: Exception) -> None:
+    """As Python tells of an error in a thread."""
+    threading.excepthook(
+        threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+    )
+
+
+def _fingerprint(result: object) -> bytes:
+    """What tells results apart: 1, 1.0 and True differ, and what a consumer does to its list does not matter.
+
+    Without pickle's memo, equal values give equal bytes whether or not they share objects.
+    Raises UsageError for a result that is not made of plain values and records.
+    """
+    written = BytesIO()
+    pickler = pickle.Pickler(written, protocol=5)
+    pickler.fast = True
+    try:
+        pickler.dump(result)
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise UsageError("a live query must give records or plain values", where=[str(error)]) from error
+    return hashlib.blake2b(written.getbuffer(), digest_size=20).digest()

@@ -1,0 +1,68 @@
+"""What somebody typed into a search box, as a query that FTS5 takes: never an error, whatever the text.
+
+Words are quoted, so that nothing in them is syntax (`NEAR(`, `AND`, `^`, `name:`).  Three things mean something:
+`"several words"` in quotes is a phrase, `tea*` is the beginning of a word, and white space parts words.  A mark
+that never closes reaches to the end.  Characters that SQLite's text cannot hold (NUL, lone surrogates) part
+words.  Of a text beyond 1,000 characters or 32 words the rest is not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MAX_CHARACTERS = 1000
+MAX_WORDS = 32
+"""More words than anyone types; FTS5 itself stops at a depth of 256."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_TERM = re.compile(r'"([^"]*)(?:"(\*?)|$)|([^\s"]+)')
+
+
+class Term(NamedTuple):
+    """A word or a phrase; `begins`: it is the beginning of a word."""
+
+    text: str
+    begins: bool
+
+    @property
+    def sql(self) -> str:
+        """The term in FTS5's syntax: a string, perhaps with a star."""
+        return f'"{self.text}"' + (" *" if self.begins else "")
+
+
+def terms(text: str, *, prefix: bool = False) -> list[Term]:
+    """The terms of a text; with `prefix` the last one is the beginning of a word, unless a space follows it."""
+    clean = _UNSTORABLE.sub(" ", _cut(text))
+    found = []
+    for match in _TERM.finditer(clean):
+        phrase, star, word = match.groups()
+        if word is not None:
+            found.append(Term(word.rstrip("*"), word.endswith("*")))
+        else:
+            found.append(Term(phrase, star == "*"))
+        if len(found) == MAX_WORDS:
+            break
+    found = [term for term in found if term.text.strip()]
+    if prefix and found and not clean[-1:].isspace():
+        found[-1] = found[-1]._replace(begins=True)
+    return found
+
+
+def unstorable(text: str) -> bool:
+    """Whether a text holds what SQLite's text cannot: NUL, a lone surrogate."""
+    return _UNSTORABLE.search(text) is not None
+
+
+def _cut(text: str) -> str:
+    """The text, or as many of its first characters as are looked at, without a word that was cut through."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    cut = text[:MAX_CHARACTERS]
+    whole = cut if text[MAX_CHARACTERS].isspace() else cut.rsplit(None, 1)[0]
+    return whole or cut
+
+
+def match(found: list[Term], *, any: bool = False) -> str:
+    """The terms as FTS5's query: all must occur, or any."""
+    return (" OR " if any else " ").join(term.sql for term in found)

@@ -1,0 +1,138 @@
+"""Undo and redo of a store's last operations: each record as it was before, by ordinary writes.
+
+An operation is one transaction made through pjais, by any process; the list is the store's, and survives a
+reopen.  Nothing is erased: an undo is a further operation, and in the history.  It is refused, whole, where
+somebody else (another program, a migration) has since touched a record of it, or made another record lean on
+what would go; what would be lost is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from pjais import instants, sqlite
+from pjais.errors import UsageError
+from pjais.schema.tables import BY_NAME, CONVERSATIONS, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
+from pjais.store import operations
+from pjais.store.history import missing_references, put
+from pjais.store.operations import Operation
+from pjais.store.past import Values, row_at
+from pjais.store.pool import Pool
+
+Wanted = dict[tuple[Table, str], Values | None]
+"""What each record is to be; None: not there."""
+
+_LINKED = (MEMORIES, PERSONAS, CONVERSATIONS)
+"""What relationships lead to."""
+
+
+def undo(pool: Pool, n: int = 1) -> list[Operation]:
+    """Take back the last `n` operations, all or none; returns them, the last one first.
+
+    Raises UsageError where there are not so many, or a later change by somebody else stands against it.
+    """
+    return _take_back(pool, n, operations.undoable, "undo")
+
+
+def redo(pool: Pool, n: int = 1) -> list[Operation]:
+    """Take back the last `n` undoings, all or none; returns them, the last one first.  Raises UsageError as `undo`."""
+    return _take_back(pool, n, operations.redoable, "redo")
+
+
+def _take_back(
+    pool: Pool, n: int, listed: Callable[[sqlite.Connection, int], list[Operation]], kind: str
+) -> list[Operation]:
+    if n < 1:
+        raise UsageError(f"{kind} at least one operation", where=[str(n)])
+    if pool.writing:
+        raise UsageError(f"{kind} stands alone, not inside of a transaction")
+    with pool.writer() as db:
+        found = listed(db, n)
+        if len(found) < n:
+            there = f"there are only {len(found)}" if found else "there is none"
+            raise UsageError(f"{kind} of {n} operation{'s' * (n > 1)}: {there}", where=[str(pool.path)])
+        for operation in found:
+            since = operations.last_change(db)
+            _invert(db, operation)
+            number = operations.note(db, since, operation.label, kind)
+            assert number is not None
+            operations.undone(db, operation, number)
+    return found
+
+
+def _invert(db: sqlite.Connection, operation: Operation) -> None:
+    """Bring every record that an operation touched back to what it was before."""
+    wanted: Wanted = {}
+    for name, key in sqlite.fetch(
+        db,
+        "SELECT DISTINCT table_name, record_id FROM changes NOT INDEXED WHERE seq BETWEEN ? AND ?",
+        (operation.first_seq, operation.last_seq),
+    ):
+        if operations.foreign_change(db, name, key, operation.last_seq) is not None:
+            _refuse(db, operation, name, key)
+        table = BY_NAME[name]
+        wanted[table, key] = row_at(db, table, key, operation.first_seq - 1)
+    _refuse_two_active(db, operation, wanted)
+    _write(db, operation, wanted)
+    _refuse_leaning(db, operation, wanted)
+
+
+def _write(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
+    """What is referred to comes first and goes last."""
+    coming = [(table, key) for table in TABLES for held, key in wanted if held is table and wanted[table, key]]
+    going = [(table, key) for table in reversed(TABLES) for held, key in wanted if held is table]
+    for table, key in [*coming, *(one for one in going if wanted[one] is None)]:
+        try:
+            put(db, table, key, wanted[table, key])
+        except sqlite.ConstraintError as error:
+            gone = wanted[table, key] is None
+            raise UsageError(
+                "other records refer to this one now" if gone else f"the record cannot come back: {error}",
+                where=[f"{table.name} {key}", _named(operation)], next_command=f"pjais history {key}",
+            ) from error  # fmt: skip
+
+
+def _refuse_two_active(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
+    """A persona does not become active beside one that was made active since."""
+    if not any(table is PERSONAS and values and values["is_active"] for (table, _), values in wanted.items()):
+        return
+    for (key,) in sqlite.fetch(db, "SELECT id FROM personas WHERE is_active = 1"):
+        before = row_at(db, PERSONAS, key, operation.first_seq - 1)
+        if (PERSONAS, key) not in wanted and not (before and before["is_active"]):
+            _refuse(db, operation, PERSONAS.name, key)
+
+
+def _refuse_leaning(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
+    """No link that held may lead nowhere now: SQLite looks after its foreign keys, this after relationships."""
+    for (table, key), values in wanted.items():
+        if values is None and table in _LINKED:
+            for (link,) in sqlite.fetch(db, "SELECT id FROM relationships WHERE from_id = ?1 OR to_id = ?1", (key,)):
+                before = row_at(db, RELATIONSHIPS, link, operation.first_seq - 1)
+                if before is None or key not in (before["from_id"], before["to_id"]):
+                    _refuse(db, operation, RELATIONSHIPS.name, link)
+        elif values is not None and table is RELATIONSHIPS:
+            for _, lost, targets in missing_references(db, table, values):
+                for target in targets:
+                    if row_at(db, BY_NAME[target], lost, operation.first_seq - 1):
+                        _refuse(db, operation, target, lost)
+
+
+def _refuse(db: sqlite.Connection, operation: Operation, table: str, key: str) -> NoReturn:
+    seq, at, op = sqlite.fetch(
+        db,
+        "SELECT seq, at, op FROM changes WHERE seq = coalesce(?1, "
+        "(SELECT max(seq) FROM changes WHERE table_name = ?2 AND record_id = ?3))",
+        (operations.foreign_change(db, table, key, operation.last_seq), table, key),
+    )[0]
+    raise UsageError(
+        "somebody else changed a record since; taking the operation back would undo that, too",
+        where=[f"{table} {key}: {op}, change {seq} at {at}", _named(operation)],
+        safe="Nothing was written.",
+        next_command=f"pjais history {key}",
+    )
+
+
+def _named(operation: Operation) -> str:
+    at = "" if operation.at is None else f" of {instants.to_text(operation.at)}"
+    return f"operation {operation.id}{at}: {operation.label}"
