@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from pjais import backup
-from pjais.cli.context import Context, common
-from pjais.cli.output import print_json, say, size, table
+from pjais.cli.context import Context, common, password_option
+from pjais.cli.output import print_json, safe, say, size, table
 from pjais.errors import BackupFailed, UsageError
-from pjais.pipeline import keep
+from pjais.pipeline import cleanup, keep, state
 from pjais.pipeline.place import place
 
 
@@ -105,27 +106,53 @@ def prune(context: Context, count: int) -> int:
 
 
 @click.command("cleanup")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--target", type=click.Path(path_type=Path))
+@password_option
 @common
-def cleanup_command(context: Context, yes: bool, target: Path | None) -> int:
-    """Remove old source files after a verified migration; the backup is kept."""
-    here = place(context.data_dir, target)
-    leftovers = keep.superfluous(here)
-    total = sum(one.size for one in leftovers)
+def cleanup_command(
+    context: Context, names: tuple[str, ...], yes: bool, target: Path | None, password: str | None
+) -> int:
+    """Remove old data after a verified migration: databases of a profile, stores, files.  The backup is kept.
+
+    NAME is what is shown first in the list: a file, a folder, a kind, or the name of a database.  Only while the new
+    side is live and the app is closed.
+    """
+    here = state.chosen(context.data_dir, target)
+    judged = cleanup.judge(here, names, password=password)
+    count = sum(len(one.files) for one in judged.items)
     if not context.as_json:
-        for one in leftovers:
-            say(f"{one.path}  {size(one.size)}")
-    if leftovers and not yes:
+        _print_judged(judged)
+    if judged.items and not yes:
         if context.as_json or not sys.stdin.isatty():
             raise UsageError(
-                f"{len(leftovers)} files ({size(total)}) can go; say --yes to remove them",
-                where=[str(one.path) for one in leftovers], next_command="pjais cleanup --yes",
+                f"{count} files ({size(judged.size)}) can go; say --yes to remove them",
+                where=[f"{one.name}: {size(one.size)}" for one in judged.items],
+                safe="Nothing was removed.", next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),
             )  # fmt: skip
-        click.confirm(f"Verified. Remove these {len(leftovers)} files ({size(total)})?", abort=True)
-    freed = keep.remove(here, leftovers)
+        click.confirm(f"Verified.  Remove these {count} files ({size(judged.size)})?", abort=True)
+    freed = cleanup.remove(here, judged.items)
+    left = cleanup.private(here)
     if context.as_json:
-        print_json({"code": "done", "removed": [str(one.path) for one in leftovers], "freed": freed})
-    else:
-        say(f"removed {len(leftovers)} files, {size(freed)} freed; the backups are kept in {here.backups}")
+        print_json({
+            "code": "done", "removed": [str(path) for one in judged.items for path in one.files], "freed": freed,
+            "items": [one.as_dict() for one in judged.items], "stays": [one.as_dict() for one in judged.stays],
+            "private": [one.as_dict() for one in left],
+        })  # fmt: skip
+        return 0
+    say(f"removed {count} files, {size(freed)} freed; the backups are kept in {here.backups}")
+    if left:
+        say("\nWhat still holds private text, or may, and is not removed:")
+        table(("path", "size", "what it is"), [(one.path, size(one.size), one.about) for one in left], ("size",))
     return 0
+
+
+def _print_judged(judged: cleanup.Judged) -> None:
+    rows = [(one.name, one.kind, len(one.files), size(one.size)) for one in judged.items]
+    if rows:
+        table(("name", "kind", "files", "size"), rows, ("files", "size"))
+    else:
+        say("there is no old data to remove")
+    for one in judged.stays:
+        say(f"stays: {safe(one.path)} ({size(one.size)}): {safe(one.reason)}")

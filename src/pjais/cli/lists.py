@@ -47,6 +47,42 @@ def list_options(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def filter_options(function: F) -> F:
+    """Give a command the filters over memories, as one dict `wanted`."""
+
+    @click.option("--persona", metavar="ID", help="Only of this persona.")
+    @click.option("--tier", multiple=True, help="Only of this tier; repeatable (hot also finds active).")
+    @click.option("--type", "kind", multiple=True, help="Only of this type; repeatable.")
+    @click.option("--tag", multiple=True, help="Only with this tag; several must all be there.")
+    @click.option("--since", metavar="T", help="Only made since this time.")
+    @click.option("--until", metavar="T", help="Only made up to this time.")
+    @click.option("--min-importance", type=click.FloatRange(0, 100))
+    @click.option("--max-importance", type=click.FloatRange(0, 100))
+    @functools.wraps(function)
+    def wrapped(
+        *arguments: Any, persona: str | None, tier: tuple[str, ...], kind: tuple[str, ...], tag: tuple[str, ...],
+        since: str | None, until: str | None, min_importance: float | None, max_importance: float | None, **rest: Any,
+    ) -> Any:  # fmt: skip
+        wanted: dict[str, Any] = {"persona": persona}
+        wanted |= {name: list(given) for name, given in (("tier", tier), ("type", kind), ("tags", tag)) if given}
+        if since is not None or until is not None:
+            wanted["created"] = (_time(since), _time(until))
+        if min_importance is not None or max_importance is not None:
+            wanted["importance"] = (min_importance, max_importance)
+        return function(*arguments, wanted=wanted, **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _time(text: str | None) -> int | None:
+    if text is None:
+        return None
+    at = instants.from_text(text)
+    if at is None:
+        raise UsageError("not a time: give ISO-8601", where=[text])
+    return at
+
+
 @contextmanager
 def opened(context: Context, path: Path | None) -> Iterator[Store]:
     """The store of a call; what is new in the sources is migrated first."""

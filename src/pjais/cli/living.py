@@ -10,6 +10,7 @@ import click
 
 from pjais.cli.context import Context, common
 from pjais.cli.lists import (
+    filter_options,
     given_fields,
     list_options,
     opened,
@@ -112,25 +113,27 @@ def persona_stats(context: Context, record_id: str, target: Path | None) -> int:
 
 
 @click.group("memories", invoke_without_command=True)
-@persona_option
-@click.option("--tier", help="Only of this tier.")
-@click.option("--type", "kind", help="Only of this type.")
+@filter_options
 @click.option("--deleted", is_flag=True, help="Only deleted ones, which can be restored.")
 @target
 @list_options
 @common
 @click.pass_context
 def memories_command(
-    click_context: click.Context, context: Context, persona: str | None, tier: str | None, kind: str | None,
-    deleted: bool, target: Path | None, limit: int, offset: int, order: str | None, shape: str,
+    click_context: click.Context, context: Context, wanted: dict[str, Any], deleted: bool, target: Path | None,
+    limit: int, offset: int, order: str | None, shape: str,
 ) -> int:  # fmt: skip
-    """List memories, most important first; or show, update, delete, restore one."""
+    """List memories, most important first; or show, update, delete, restore, promote, demote one."""
     if click_context.invoked_subcommand is not None:
         return 0
     with opened(context, target) as store:
-        found = store.memories.deleted(persona) if deleted else store.memories.list(persona=persona, order=order)
-        found = [one for one in found if (tier is None or one.memory_tier == tier) and kind in (None, one.type)]
-    print_records(context, shape, _MEMORY_COLUMNS, found[offset : offset + limit], len(found))
+        if deleted:
+            everything = store.memories.deleted(wanted["persona"])
+            found, total = everything[offset : offset + limit], len(everything)
+        else:
+            found = store.memories.filtered(limit=limit, offset=offset, order=order, **wanted)
+            total = int(store.memories.stats(**wanted)["total"])
+    print_records(context, shape, _MEMORY_COLUMNS, found, total)
     return 0
 
 
@@ -179,6 +182,55 @@ def restore_memory(context: Context, record_id: str, target: Path | None) -> int
     with opened(context, target) as store:
         record = store.memories.restore(record_id)
     print_record(context, record, f"{record.id} is back")
+    return 0
+
+
+def _tier_action(name: str, about: str) -> None:
+    @memories_command.command(name, help=about)
+    @_id
+    @target
+    @common
+    def action(context: Context, record_id: str, target: Path | None) -> int:
+        with opened(context, target) as store:
+            record = getattr(store.memories, name)(record_id)
+        print_record(context, record, f"{record.id} is {record.memory_tier}")
+        return 0
+
+
+_tier_action("promote", "Move a memory one tier up.")
+_tier_action("demote", "Move a memory one tier down; its content stays as it is.")
+
+
+@memories_command.command("optimise")
+@persona_option
+@click.option("--dry-run", is_flag=True, help="Only show what would move.")
+@target
+@common
+def optimise_memories(context: Context, persona: str | None, dry_run: bool, target: Path | None) -> int:
+    """Move memories to the tiers that their use calls for."""
+    with opened(context, target) as store:
+        moves = store.memories.optimise(persona, dry_run=dry_run)
+    if context.as_json:
+        print_json({"code": "done", "count": len(moves), "moves": [one._asdict() for one in moves]})
+        return 0
+    for one in moves:
+        say("  ".join(str(value) for value in one))
+    say(f"{len(moves)} memories {'would move' if dry_run else 'moved'}")
+    return 0
+
+
+@memories_command.command("stats")
+@filter_options
+@target
+@common
+def memory_stats(context: Context, wanted: dict[str, Any], target: Path | None) -> int:
+    """How many memories there are, by tier and type, and how important they are."""
+    with opened(context, target) as store:
+        stats = store.memories.stats(**wanted)
+    if context.as_json:
+        print_json({"code": "done", **stats})
+    else:
+        table(("figure", "value"), [(name, json.dumps(value, ensure_ascii=False)) for name, value in stats.items()])
     return 0
 
 
@@ -306,25 +358,38 @@ def remember_command(
 
 @click.command("search")
 @click.argument("words", nargs=-1, required=True)
-@persona_option
+@filter_options
+@click.option("--any", "any_word", is_flag=True, help="Memories with any of the words, not only with all.")
+@click.option("--prefix", is_flag=True, help="The last word may be the beginning of one.")
+@click.option("--semantic", is_flag=True, help="Also by meaning; needs embeddings and a local model.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--offset", type=click.IntRange(min=0), default=0)
 @target
 @common
 def search_command(
-    context: Context, words: tuple[str, ...], persona: str | None, limit: int, target: Path | None
-) -> int:
-    """Find memories that hold all words, best first."""
+    context: Context, words: tuple[str, ...], wanted: dict[str, Any], any_word: bool, prefix: bool, semantic: bool,
+    limit: int, offset: int, target: Path | None,
+) -> int:  # fmt: skip
+    """Find memories that hold all words, best first.  "quoted words" are a phrase, tea* is the beginning of a word."""
+    text = " ".join(words)
     with opened(context, target) as store:
-        found = store.memories.search(" ".join(words), persona=persona, limit=limit)
+        if semantic:
+            blended = store.memories.hybrid(text, any=any_word, limit=limit, offset=offset, **wanted)
+            rows = [(one.memory, one.snippet or "", one.score) for one in blended]
+            total = len(rows)
+        else:
+            page = store.memories.search_page(text, any=any_word, prefix=prefix, limit=limit, offset=offset, **wanted)
+            rows, total = [(one.memory, one.snippet, one.rank) for one in page.found], page.total
     if context.as_json:
-        results = [{"snippet": one.snippet, "rank": one.rank, "memory": as_document(one.memory)} for one in found]
-        print_json({"code": "done", "count": len(found), "results": results})
+        results = [{"snippet": snippet, "rank": rank, "memory": as_document(found)} for found, snippet, rank in rows]
+        print_json({"code": "done", "count": len(rows), "total": total, "results": results})
         return 0
-    if not found:
+    if not rows:
         say("nothing found")
         return 0
-    rows = [(one.memory.name or one.memory.id, one.memory.type, one.snippet) for one in found]
-    table(("memory", "type", "text"), rows)
+    table(("memory", "type", "text"), [(found.name or found.id, found.type, snippet) for found, snippet, _ in rows])
+    if total > len(rows):
+        say(f"\n{len(rows):,} of {total:,}; more with --offset {offset + len(rows)}")
     return 0
 
 
