@@ -11,7 +11,7 @@ import pjais
 from pjais import backup, journal
 from pjais.errors import BackupFailed, NoSourceFound, RunActive, UsageError
 from pjais.files import only_run
-from pjais.pipeline import keep
+from pjais.pipeline import cleanup, keep
 from pjais.pipeline.place import place
 from world import hashes, memory, migrated, persona, rows, write_json
 
@@ -120,9 +120,9 @@ def test_prune_keeps_what_the_proof_needs(folder: Path) -> None:
 
 def test_cleanup_removes_old_sources_only_after_a_proof(folder: Path) -> None:
     """The sources go, the backup stays, verify still holds, and nothing is left to do."""
-    leftovers = keep.superfluous(place(folder))
-    assert [one.path.name for one in leftovers] == ["data.json"]
-    keep.remove(place(folder), leftovers)
+    judged = cleanup.judge(place(folder))
+    assert [one.name for one in judged.items] == ["data.json"]
+    cleanup.remove(place(folder), judged.items)
     assert pjais.verify(folder).passed
     assert pjais.migrate(folder).code == "already_migrated"
 

@@ -127,8 +127,17 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def copy_hashed(source: Path, destination: Path) -> tuple[int, str]:
-    """Copy one file's bytes to a new private file; return its size and SHA-256.
+def remove_if_empty(path: Path) -> bool:
+    """Remove a folder in which nothing is left; whether it is gone."""
+    try:
+        path.rmdir()
+    except OSError:
+        return not path.exists()
+    return True
+
+
+def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize) -> tuple[int, str]:
+    """Copy one file's bytes, up to `limit`, to a new private file; return its size and SHA-256.
 
     The destination must not exist.  The source is opened for reading only and no lock is taken.
     """
@@ -137,7 +146,7 @@ def copy_hashed(source: Path, destination: Path) -> tuple[int, str]:
     size = 0
     out = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with source.open("rb", buffering=0) as origin, os.fdopen(out, "wb", buffering=0) as copy:
-        while chunk := origin.read(_CHUNK):
+        while chunk := origin.read(min(_CHUNK, limit - size)):
             written = 0
             while written < len(chunk):  # a full disk shows as a short write first
                 written += copy.write(chunk[written:])

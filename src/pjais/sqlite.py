@@ -173,10 +173,13 @@ def _last_commit(wal: Path) -> int:
     if not wal.is_file() or wal.stat().st_size < 32:
         return 0
     last = number = 0
+    length = wal.stat().st_size
     with wal.open("rb") as file:
         header = file.read(32)
         size = int.from_bytes(header[8:12], "big")
         while len(frame := file.read(24)) == 24 and 512 <= size <= 65536:
+            if file.tell() + size > length:
+                break  # cut off while it was written
             number += 1
             if frame[8:16] == header[16:24] and frame[4:8] != bytes(4):
                 last = number

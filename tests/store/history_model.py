@@ -50,7 +50,7 @@ class Model:
             result |= {key: step.before[key] for key in step.touched if key in step.before}
             if any(self.foreign.get(key, 0) > step.seq for key in step.touched):
                 return None
-            if dangling(result) - dangling(step.before) or orphans(result) or _joined(result, step):
+            if dangling(result) - dangling(step.before) - dangling(state) or orphans(result) or _joined(result, step):
                 return None
             touched = frozenset(key for key in step.touched if state.get(key) != result.get(key))
             inverted.append(Step(touched, state, result, 0))

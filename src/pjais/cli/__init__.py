@@ -26,7 +26,7 @@ _MODULES = {
     "explain": "about",
     "demo": "about", "livestore": "stores", "events": "travelling", "at": "travelling", "diff": "travelling",
     "history": "travelling", "restore-record": "travelling", "undo": "looking_back", "redo": "looking_back",
-    "verify-app": "checking",
+    "verify-app": "checking", "checklist": "checking",
     "follow": "siding", "shadow": "siding", "switch": "siding",
 }  # fmt: skip
 

@@ -78,13 +78,14 @@ def go(place: Place, options: run.Options = _OPTIONS) -> Live:
         )
     prove.prove(place, password=options.password)
     final = keep.create(place)
-    _refuse_if_running(refs)
-    if state.anything_new(place, place.find().sources, exact=False):
-        raise SourceInUse("the old side was written to during the switch; nothing was switched",
-                          where=[str(ref.path) for ref in refs], next_command="pjais switch")  # fmt: skip
-    done = Live("new", journal.now_ms(), str(place.live), switch.last_change(place.target),
-                tuple(str(ref.path) for ref in refs), final.name)  # fmt: skip
-    _record(place, done)
+    with files.only_run(place.data_dir):
+        _refuse_if_running(refs)
+        if state.anything_new(place, place.find().sources, exact=False):
+            raise SourceInUse("the old side was written to during the switch; nothing was switched",
+                              where=[str(ref.path) for ref in refs], next_command="pjais switch")  # fmt: skip
+        done = Live("new", journal.now_ms(), str(place.live), switch.last_change(place.target),
+                    tuple(str(ref.path) for ref in refs), final.name)  # fmt: skip
+        _record(place, done)
     return done
 
 
@@ -124,9 +125,20 @@ def back(place: Place) -> Returned:
     `since-switch-<time>.pjais.json` brings it back by `pjais import`; `rxdb-since-switch-<time>.json` is the guide's
     export, which the old side can read.  The store stays as it is.
     """
+    with files.only_run(place.data_dir):
+        return _back(place)
+
+
+def _back(place: Place) -> Returned:
     was = live(place)
     if was.side != "new":
         raise UsageError("the old side is live; there is no switch to take back", next_command="pjais status")
+    gone = [path for path in was.sources if not Path(path).exists()]
+    if gone:
+        raise NoSourceFound(
+            "the old side is not there any more; put it back first", where=gone, safe="The new side stays live.",
+            next_command=f"pjais backup restore {was.backup}   (then: pjais switch --undo)",
+        )  # fmt: skip
     mirror.catch_up(place)
     later = undo.writes_since(place.target, was.changes)
     export = guide = None

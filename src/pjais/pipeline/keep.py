@@ -1,16 +1,14 @@
-"""Backups as their owner handles them: create, list, verify, restore, prune; and the clean-up of old sources."""
+"""Backups as their owner handles them: create, list, verify, restore, prune."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import backup, files, journal, sqlite, switch
-from pjais.errors import BackupFailed, NoSourceFound, SourceInUse, UsageError, VerificationFailed
-from pjais.pipeline import prove, state
+from pjais.errors import BackupFailed, NoSourceFound, UsageError
+from pjais.pipeline import mirror, state
 from pjais.pipeline.place import Place
 from pjais.version import __version__
 
@@ -46,12 +44,17 @@ def create(place: Place) -> Path:
             switch.inspect(place.target)
             copy = folder / "previous.sqlite"
             switch.copy_target(place.target, copy)
-            entry = {"stored": copy.name, "size": copy.stat().st_size, "sha256": files.sha256(copy)}
-            backup.write_manifest(folder, snapshots, at, previous=entry)
+            log = mirror.keep_log(place, folder)
+            kept = {"previous": _weighed(copy)} | ({"previous_log": _weighed(log)} if log is not None else {})
+            backup.write_manifest(folder, snapshots, at, **kept)
         wrong = backup.check(folder)
         if wrong:
             raise BackupFailed("the backup does not restore", where=wrong)
         return folder
+
+
+def _weighed(path: Path) -> dict[str, Any]:
+    return {"stored": path.name, "size": path.stat().st_size, "sha256": files.sha256(path)}
 
 
 def listed(place: Place) -> tuple[Kept, ...]:
@@ -99,70 +102,3 @@ def _needed(place: Place) -> set[str]:
             with closing(sqlite.open_reader(target)) as db:
                 needed |= {str(run) for (run,) in sqlite.each(db, "SELECT id FROM migration_runs")}
     return needed
-
-
-class Leftover(NamedTuple):
-    """An old source file that a verified migration has made superfluous."""
-
-    path: Path
-    size: int
-
-
-def superfluous(place: Place) -> list[Leftover]:
-    """The source files whose every document is in the target, proved just now.
-
-    Raises VerificationFailed if the proof fails, SourceInUse for a file that is open or has changed since.
-    """
-    proof = prove.prove(place)
-    if not proof.passed:  # pragma: no cover - prove raises
-        raise VerificationFailed("the proof failed", report=proof)
-    found: dict[Path, Leftover] = {}
-    with closing(sqlite.open_reader(place.target)) as db:
-        runs = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY started_at, id")
-    known = {}
-    for (text,) in runs:
-        for source in json.loads(text):
-            known[source["kind"], source["origin"]] = source
-    for source in known.values():
-        for entry in source["files"]:
-            path = Path(entry["path"])
-            if not path.exists() or path == place.target:
-                continue
-            if not path.name.endswith("-shm") and files.sha256(path) != entry["sha256"]:
-                raise SourceInUse(
-                    "a source has changed since it was migrated; nothing was removed",
-                    where=[str(path)],
-                    next_command="pjais migrate",
-                )
-            found[path] = Leftover(path, path.stat().st_size)
-        _refuse_new_side_files(source["files"])
-    users = files.users(found)
-    if users:
-        raise SourceInUse(
-            "old data is open in another program; nothing was removed",
-            where=[f"process {user}" for user in users],
-            next_command="close the app, then: pjais cleanup",
-        )
-    return list(found.values())
-
-
-def _refuse_new_side_files(entries: Sequence[dict[str, Any]]) -> None:
-    """A WAL or journal that was not there when its database was migrated holds what nobody has read."""
-    known = {entry["path"] for entry in entries}
-    for path in known:
-        for suffix in ("-wal", "-journal"):
-            side = Path(f"{path}{suffix}")
-            if str(side) not in known and side.exists() and side.stat().st_size:
-                raise SourceInUse(
-                    "a source has changed since it was migrated; nothing was removed",
-                    where=[str(side)],
-                    next_command="pjais migrate",
-                )
-
-
-def remove(place: Place, leftovers: Sequence[Leftover]) -> int:
-    """Remove old source files; the backup keeps a copy of each.  Returns the bytes that were freed."""
-    with files.only_run(place.data_dir):
-        for one in leftovers:
-            files.remove(one.path)
-    return sum(one.size for one in leftovers)

@@ -1,4 +1,4 @@
-"""The proof of a LiveStore log: replayed from its first event it must give its account, row by row, digest by digest."""
+"""The proof of a LiveStore log: replayed from its first event it must give its account, row by row, by digest."""
 
 from __future__ import annotations
 

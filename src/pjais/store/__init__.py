@@ -59,9 +59,7 @@ class Store:
         with self.pool.writer(label):
             yield
 
-    def live(
-        self, query: Callable[..., T], *given: Any, tables: Iterable[str] | None = None, **named: Any
-    ) -> Live[T]:
+    def live(self, query: Callable[..., T], *given: Any, tables: Iterable[str] | None = None, **named: Any) -> Live[T]:
         """Any query of the store, followed: `store.live(store.memories.hot, persona.id)`.
 
         `tables`: the names of the tables that it reads; None: all.  Raises UsageError for an unknown table.
@@ -85,7 +83,7 @@ class Store:
         """
         with self.pool.view() as db:
             found = past.moment(db, seq, time)
-        return Past(self.path, found)
+        return Past(self.pool, found)
 
     def diff(self, before: When, after: When = "now") -> list[Changed]:
         """What differs between two moments: numbers of changes, times (ISO-8601), or `now`."""

@@ -13,7 +13,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
@@ -158,52 +157,76 @@ def _at_time(db: sqlite.Connection, wanted: int, low: int, high: int) -> int:
 
 
 class _Then(Pool):
-    """In place of a store's connections: one that sees the moment, under the names of the real tables."""
+    """In place of a store's connections: one that sees the moment, under the names of the real tables.
 
-    def __init__(self, path: Path, seq: int) -> None:
-        self.path = path
+    It is opened when it is needed: a record by its id is read through the store's own connections.
+    """
+
+    def __init__(self, store: Pool, seq: int) -> None:
+        self.path = store.path
         self.seq = seq
-        self._db = sqlite.open_reader(path, wait_ms=BUSY_MS)
-        self._db.execute("PRAGMA temp_store = FILE")  # however much was changed since, memory stays flat
+        self._store = store
+        self._db: sqlite.Connection | None = None
         self._alone = threading.RLock()
-        self._depth = 0
+        self._inside = False
+        self._ended = False
         self._covered: int | None = None
         """The last change whose record is among the temporary rows; None: there are none yet."""
 
     def close(self) -> None:
         """Let go of the file."""
         with self._alone:
-            self._db.close()
+            self._ended = True
+            if self._db is not None:
+                self._db.close()
 
     @contextmanager
     def present(self) -> Iterator[sqlite.Connection]:
-        """The connection in a read transaction; the temporary tables are not brought up to date."""
-        with self._alone:
-            if self._depth:
-                yield self._db
-                return
-            covered = self._covered
-            self._db.execute("BEGIN")
-            self._depth = 1
-            try:
-                yield self._db
-                self._db.execute("COMMIT")  # not ROLLBACK: that would take the temporary rows back, too
-            except BaseException:
-                self._covered = covered
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth = 0
+        """A connection in a read transaction, for `main` alone: temporary tables may be out of date or missing."""
+        if self._db is None:
+            with self._store.view() as db:
+                yield db
+        else:
+            with self._own() as db:
+                yield db
 
     @contextmanager
     def reader(self) -> Iterator[sqlite.Connection]:
         """The connection, seeing the moment."""
-        with self.present() as db:
+        with self._own() as db:
             self._cover(db)
             yield db
 
     view = reader
+
+    @contextmanager
+    def _own(self) -> Iterator[sqlite.Connection]:
+        with self._alone:
+            db = self._opened()
+            if self._inside:
+                yield db
+                return
+            covered = self._covered
+            db.execute("BEGIN")
+            self._inside = True
+            try:
+                yield db
+                db.execute("COMMIT")  # not ROLLBACK: that would take the temporary rows back, too
+            except BaseException:
+                self._covered = covered
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            finally:
+                self._inside = False
+
+    def _opened(self) -> sqlite.Connection:
+        if self._ended:
+            raise StoreFailed("this look back was closed", where=[str(self.path)], next_command="store.at(...)")
+        if self._db is None:
+            self._db = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
+            self._db.execute("PRAGMA temp_store = FILE")  # however much was changed since, memory stays flat
+        return self._db
 
     @contextmanager
     def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:  # noqa: ARG002
@@ -211,11 +234,13 @@ class _Then(Pool):
         raise UsageError(
             "the past does not change; restore_record brings a record back", next_command="pjais restore-record ID"
         )
-        yield self._db  # what makes it a generator, as a context manager must be
+        yield  # what makes it a generator, as a context manager must be
 
     def _cover(self, db: sqlite.Connection) -> None:
         """Put the rows of all records that were touched since the moment into the temporary tables."""
         last = last_change(db)
+        if last < self.seq:
+            raise StoreFailed("the moment is not committed yet, or was taken back", where=[f"change {self.seq}"])
         if self._covered is None:
             db.execute(_temporary())
         since = self.seq if self._covered is None else self._covered
@@ -302,9 +327,9 @@ class PastOthers(_Past[Other]):
 class Past:
     """A store as it was after change `seq`: read-only.  Use as a context manager, or call `close`."""
 
-    def __init__(self, path: Path, seq: int) -> None:
+    def __init__(self, store: Pool, seq: int) -> None:
         self.seq = seq
-        self._then = _Then(path, seq)
+        self._then = _Then(store, seq)
         self.personas = PastPersonas(self._then)
         self.memories = PastMemories(self._then)
         self.conversations = PastConversations(self._then)

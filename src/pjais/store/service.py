@@ -26,14 +26,15 @@ from typing import Any, TypeVar
 from pjais import canonical, files, instants, journal
 from pjais.errors import NoSourceFound, PjaisError, UsageError
 from pjais.model import Conversation, Difference, Memory, Other, Persona, Plugin, Relationship
-from pjais.pipeline import cutover, shadow
-from pjais.pipeline.place import Place, of_target, place
+from pjais.pipeline import cutover, shadow, state
+from pjais.pipeline.place import Place, place
 from pjais.schema import rows
 from pjais.store import sides
 from pjais.store.sides import Callback, OnError, Side, SourceSide, Stop
 
 PathLike = str | os.PathLike[str]
 T = TypeVar("T")
+_ACTIVE = "active persona"
 _RECORDS = (Persona, Memory, Conversation, Relationship, Plugin, Other)
 
 
@@ -110,7 +111,7 @@ class Service:
 
     def get_active_persona(self) -> Persona | None:
         """The active persona; of several (as an earlier app left them) the one used last."""
-        return self._read("active persona", lambda side: side.get_active_persona())
+        return self._read(_ACTIVE, lambda side: side.get_active_persona())
 
     def get_persona(self, persona_id: str) -> Persona | None:
         """One persona, or None."""
@@ -205,13 +206,11 @@ class Service:
 
 
 def _place(data_dir: PathLike | None, new: PathLike | None) -> Place:
-    """The place of the service: its new side is what is named, else what was switched to."""
-    here = place(data_dir, new)
-    told = None if new is not None else cutover.live(here).target
-    if told is None:
-        return here
-    path = Path(told)
-    return place(data_dir, path) if path.is_dir() else of_target(here, path)
+    """The place of the service: its new side is what is named, else what was switched to, else the last run's."""
+    if new is not None:
+        return place(data_dir, new)
+    told = cutover.live(place(data_dir)).target
+    return state.chosen(data_dir, None) if told is None else place(data_dir, told)
 
 
 def _size(path: Path) -> int:
@@ -230,8 +229,11 @@ def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
     """Record by record and field by field, as `pjais shadow` names them."""
     left = {(rows.table_of(one).name, rows.record_key(one)): one for one in _records(old)}
     right = {(rows.table_of(one).name, rows.record_key(one)): one for one in _records(new)}
-    if not left and not right and not _same(old, new):
-        yield Difference(what if what.startswith("active") else "query", "", None, "differs")
+    if what == _ACTIVE:
+        yield from (Difference(*key, "is_active", "differs") for key in sorted(left.keys() ^ right.keys()))
+        return
+    if not left and not right and (old or new) and old != new:
+        yield Difference("query", "", None, "differs")
     for key in [*left, *(key for key in right if key not in left)]:
         if key not in right:
             yield Difference(*key, None, "only on the old side")
@@ -242,10 +244,6 @@ def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
             pairs = zip(names, rows.to_row(left[key]), rows.to_row(right[key]), strict=True)
             yield from (Difference(*key, name, "differs") for name, one, other in pairs
                         if not canonical.same(one, other))  # fmt: skip
-
-
-def _same(old: object, new: object) -> bool:
-    return bool(old == new) or (not old and not new)
 
 
 def _loud(error: Exception) -> None:
@@ -298,7 +296,7 @@ class _Subscription:
             self._inner = None
         self._following = side
         try:
-            self._inner = self._service._side(side).subscribe_to_personas(  # noqa: SLF001
+            self._inner = self._service._side(side).subscribe_to_personas(
                 lambda found: self._deliver(side, found), self._tell
             )
         except BaseException:

@@ -193,6 +193,10 @@ class FileSide(Side):
         """The files and folders whose `stat` tells of a change."""
 
     @abstractmethod
+    def _look(self) -> None:
+        """See which files there are now.  Raises NoSourceFound."""
+
+    @abstractmethod
     def _read(self, stack: ExitStack) -> None:
         """Take a new copy; what it opens is closed with the stack."""
 
@@ -204,9 +208,10 @@ class FileSide(Side):
         with self._lock:
             if self._stopped.is_set():
                 raise UsageError("the service was closed", where=[str(self.path)])
-            now = stamps(self._files())
-            if now == self._stamps:
+            if self._stamps is not None and stamps(self._files()) == self._stamps:
                 return
+            self._look()
+            now = stamps(self._files())
             with ExitStack() as fresh:
                 self._read(fresh)
                 self._stack.close()
@@ -285,11 +290,15 @@ class SourceSide(FileSide):
                 found |= dict.fromkeys([*there, *wal, *(path.parent for path in there)])
         return [path for path in found if not path.name.endswith("-shm") and path != self._here.data_dir]
 
-    def _read(self, stack: ExitStack) -> None:
-        old = Place(self._here.data_dir, self._here.target, self._paths)
-        self._refs = old.find().sources
+    def _look(self) -> None:
+        try:
+            self._refs = Place(self._here.data_dir, self._here.target, self._paths).find().sources
+        except UsageError as error:
+            raise NoSourceFound("the old side is gone", where=error.where) from error
         if not self._refs:
             raise NoSourceFound("the old side was not found", where=[str(path) for path in self._paths])
+
+    def _read(self, stack: ExitStack) -> None:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pjais-side-")))
         with tempfile.TemporaryDirectory(prefix="pjais-side-") as copy:
             snapshots = backup.snapshot_all(Path(copy) / "copy", self._refs, at_ms=journal.now_ms())
@@ -343,9 +352,11 @@ class LiveStoreSide(FileSide):
         logs = sorted(self.path.glob("eventlog@*.db"))
         return [*logs, *(Path(f"{log}{suffix}") for log in logs for suffix in ("-wal", "-journal"))]
 
-    def _read(self, stack: ExitStack) -> None:
+    def _look(self) -> None:
         if not self.path.is_dir():
             raise NoSourceFound("the LiveStore store is gone", where=[str(self.path)])
+
+    def _read(self, stack: ExitStack) -> None:
         line = stack.enter_context(LiveStore(self.path)).timeline
         self._replay = stack.enter_context(line.state(line.point()))
 

@@ -17,7 +17,7 @@ from pjais.schema.tables import BY_NAME, CONVERSATIONS, MEMORIES, PERSONAS, RELA
 from pjais.store import operations
 from pjais.store.history import missing_references, put
 from pjais.store.operations import Operation
-from pjais.store.past import Values, row_at
+from pjais.store.past import Values, row_at, row_now
 from pjais.store.pool import Pool
 
 Wanted = dict[tuple[Table, str], Values | None]
@@ -108,9 +108,10 @@ def _refuse_leaning(db: sqlite.Connection, operation: Operation, wanted: Wanted)
     for (table, key), values in wanted.items():
         if values is None and table in _LINKED:
             for (link,) in sqlite.fetch(db, "SELECT id FROM relationships WHERE from_id = ?1 OR to_id = ?1", (key,)):
-                before = row_at(db, RELATIONSHIPS, link, operation.first_seq - 1)
-                if before is None or key not in (before["from_id"], before["to_id"]):
-                    _refuse(db, operation, RELATIONSHIPS.name, link)
+                before = row_at(db, RELATIONSHIPS, link, operation.first_seq - 1) or {}
+                for column, lost, _ in missing_references(db, RELATIONSHIPS, row_now(db, RELATIONSHIPS, link) or {}):
+                    if lost == key != before.get(column):
+                        _refuse(db, operation, RELATIONSHIPS.name, link)
         elif values is not None and table is RELATIONSHIPS:
             for _, lost, targets in missing_references(db, table, values):
                 for target in targets:
