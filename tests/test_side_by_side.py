@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pjais
-from pjais.errors import MigrationFailed, SourceInUse, UsageError, VerificationFailed
+from pjais.errors import MigrationFailed, NoSourceFound, SourceInUse, UsageError, VerificationFailed
 from pjais.pipeline import cutover, follow, shadow, transfer
 from pjais.pipeline.place import Place, place
 from world import memory, persona, rows, write_json
@@ -93,6 +93,57 @@ def test_a_record_edited_on_both_sides_is_kept_in_both_versions(here: Place) -> 
     assert pjais.verify(here.data_dir).passed
 
 
+def test_an_edit_counts_after_any_number_of_increments(here: Place) -> None:
+    """What was edited or removed in the store stays so, until the source has something later."""
+    write(here, memory("m1"), memory("m2"), memory("m3"))
+    follow.increment(here)
+    with pjais.open(here.data_dir) as store:
+        store.memories.update("m1", content="edited here")
+        store.memories.update("m2", content="edited here")
+        store.memories.remove("m3")
+    older = "2025-03-02T00:00:00.000Z"
+    for number in range(3):
+        write(here, memory("m1", content=f"older {number}", updatedAt=older), memory("m3", updatedAt=older),
+              memory("m4", content=str(number)))  # fmt: skip
+        assert follow.increment(here).kept == (("memory_entities", "m2"),)
+        assert held(here) == {"m1": "edited here", "m2": "edited here", "m4": str(number)}
+        assert pjais.verify(here.data_dir).passed
+    write(here, memory("m1", content="later", updatedAt="2099-01-01T00:00:00.000Z"), memory("m3"), memory("m4"))
+    assert follow.increment(here).overridden == (("memory_entities", "m1"),)
+    assert held(here)["m1"] == "later"
+    assert pjais.verify(here.data_dir).passed
+
+
+def test_a_source_that_is_gone_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    """Nothing is taken for removed; once it is back the next increment goes on."""
+    (tmp_path / "old").mkdir()
+    path = write_json(tmp_path / "old", personas=[persona()], memories=[memory("m1"), memory("m2")])
+    here = place(tmp_path, None, [path])
+    follow.increment(here)
+    path.rename(tmp_path / "away")
+    with pytest.raises(NoSourceFound):
+        follow.increment(here)
+    assert set(held(here)) == {"m1", "m2"}
+    (tmp_path / "away").rename(path)
+    assert follow.increment(here).run_id is None
+
+
+def test_a_file_that_goes_while_it_is_looked_at_means_another_look(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser removes tables when it compacts."""
+
+    def compacted(place: Place) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "000007.ldb")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Place, "find", compacted)
+        with pytest.raises(SourceInUse):
+            follow.increment(here)
+    write(here, memory("m1"), memory("m2"), memory("m3"))
+    assert follow.increment(here).new == 1
+
+
 def test_one_planted_difference_is_found_and_the_switch_waits_for_it(here: Place) -> None:
     """Among many records, with its field; once it is gone the switch goes through."""
     write(here, *(memory(f"m{number}") for number in range(2000)))
@@ -160,6 +211,30 @@ def test_going_back_exports_what_was_written_since(here: Place) -> None:
     assert transfer.export(place(other), None, None) == after
     with pytest.raises(UsageError):
         cutover.back(here)
+    found = [ref.path.name for ref in here.find().sources]
+    assert not [name for name in found if "since-switch" in name], "the exports are no part of the old side"
+
+
+def test_an_increment_that_did_not_reach_the_log_is_brought_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off between the account and the log: the next call finishes it, though nothing is new."""
+    here = place(tmp_path, to="livestore")
+    write(here, memory("m1"))
+    follow.increment(here)
+    write(here, memory("m2"))
+
+    def killed(place: Place, run_id: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pjais.pipeline.follow.mirror.push", killed)
+        with pytest.raises(KeyboardInterrupt):
+            follow._bring(here, follow._OPTIONS, here.find().sources, False)
+    assert follow.increment(here).run_id is None
+    assert pjais.verify(tmp_path).passed
+    with pjais.open_livestore(here.live) as store:
+        assert store.query("SELECT id FROM memoryEntities") == [("m2",)]
 
 
 def test_an_increment_reaches_a_livestore_target(tmp_path: Path) -> None:
@@ -173,3 +248,11 @@ def test_an_increment_reaches_a_livestore_target(tmp_path: Path) -> None:
     assert pjais.verify(tmp_path).passed
     with pjais.open_livestore(here.live) as store:
         assert store.query("SELECT id FROM memoryEntities") == [("m2",)]
+
+
+def test_following_ends_at_the_switch(here: Place) -> None:
+    """A follower that goes on would bring what a stray old app writes."""
+    cutover.go(here)
+    call = [sys.executable, "-m", "pjais", "--data-dir", str(here.data_dir), "follow", "--json"]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (0, "done")

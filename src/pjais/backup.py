@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -27,6 +28,9 @@ _RESERVED = frozenset(
     {MANIFEST, "journal.jsonl", "report.json", "report.html", "previous.sqlite", "previous.eventlog.db", "outside"}
 )
 _SQLITE = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "pjais"})
+_SQLITE_SETS = frozenset({"livestore", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
+"""Dialects whose sources are several SQLite files."""
+_WAL_HEADER = 32
 
 Progress = Callable[[str, int, int], None]
 
@@ -98,14 +102,16 @@ def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Pa
 def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, ...]:
     """Copy the files of a source so that none changed meanwhile; SQLite's set counts as one."""
     for attempt in range(_TRIES):
-        before = _stamps(ref)
         copied: list[CopiedFile] = []
         try:
-            for path in _files(ref):
+            before = _stamps(ref)
+            wanted = _files(ref)
+            ends = {path: path.stat().st_size for path in wanted if path.name.endswith("-wal")}  # of all, at one time
+            for path in wanted:
                 if not path.exists() and path != ref.path:
                     continue
                 stored = _stored_name(folder, ref, path, number)
-                size, digest = files.copy_hashed(path, folder / stored)
+                size, digest = files.copy_hashed(path, folder / stored, limit=ends.get(path, sys.maxsize))
                 relative = _relative(ref, path)
                 copied.append(CopiedFile(str(path), relative, stored, size, digest, path.stat().st_mtime_ns))
         except FileNotFoundError as error:
@@ -128,25 +134,35 @@ def _files(ref: SourceRef) -> list[Path]:
     """The files of a source as they are now: a browser makes and removes some while it runs."""
     if ref.dialect == "rxdb-profile":
         return files.beside(ref.path)
-    return list(ref.files)
+    return [*ref.files, *(side for side in _sides(ref) if side not in ref.files and files.is_plain_file(side))]
+
+
+def _sides(ref: SourceRef) -> list[Path]:
+    """The WAL and the journal of each SQLite file: they may have come since the source was found."""
+    if ref.dialect not in _SQLITE and ref.dialect not in _SQLITE_SETS:
+        return []
+    mains = [path for path in ref.files if not path.name.endswith(sqlite.SIDE_FILES)]
+    return [Path(f"{path}{suffix}") for path in mains for suffix in ("-wal", "-journal")]
 
 
 def _stamps(ref: SourceRef) -> list[tuple[Any, ...]]:
     """What must not change while a source is copied.
 
-    A LevelDB only ever appends to its log and manifest and never changes a table, so there it is the names.
+    A LevelDB only ever appends to its log and manifest and never changes a table, so there it is the names.  SQLite
+    only appends to a WAL until it begins a new one, with another header; a frame that was cut is none.
     """
     if ref.dialect == "rxdb-profile":
         return [(str(path),) for path in files.beside(ref.path)]
     stamps: list[tuple[Any, ...]] = []
-    wanted = list(ref.files)
-    if ref.dialect in _SQLITE:
-        wanted += [Path(f"{ref.path}{suffix}") for suffix in ("-wal", "-journal")]
-    for path in wanted:
+    for path in dict.fromkeys([*ref.files, *_sides(ref)]):
         if path.name.endswith("-shm"):
             continue
         try:
             status = path.stat()
+            if path.name.endswith("-wal"):
+                with path.open("rb") as file:
+                    stamps.append((str(path), status.st_ino, file.read(_WAL_HEADER)))
+                continue
             stamps.append((str(path), status.st_ino, status.st_size, status.st_mtime_ns))
         except OSError:
             stamps.append((str(path), None))

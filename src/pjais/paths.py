@@ -17,6 +17,8 @@ ACCOUNT_NAME = "pjais-account.sqlite"
 """Our account beside a LiveStore log that we wrote."""
 LIVESTORE = "livestore"
 """The folder of LiveStore stores in a data folder."""
+SINCE_SWITCH = ("since-switch-", "rxdb-since-switch-")
+"""What the exports of `switch --undo` begin with: they hold the new side's writes, so no search takes them."""
 BACKUPS = "backups"
 LOGS = "logs"
 

@@ -220,6 +220,55 @@ async function insertMemories(from, count) {
     embedding: (from + at) % 10 ? null : documents.embedding(384, from + at), embeddingModel: (from + at) % 10 ? null : "all-MiniLM-L6-v2" })));
 }
 
+/** What the busy app does: every operation in the order of its writing, as [number, what, id]; its number is the document's `accessCount`. */
+const history = [];
+let stopBusy;
+
+/** Write one document after the other, `perSecond` of them, until `endBusy`: new ones, changed ones, removed ones; dates go back now and then. */
+async function beginBusy({ seed, from, perSecond }) {
+  const { memoryEntities } = database;
+  const next = documents.random(seed);
+  const living = (await memoryEntities.find().exec()).map(({ id }) => id).filter((id) => id.startsWith("busy-"));
+  let going = true;
+  const write = async (number) => {
+    const at = Math.floor(next() * living.length);
+    const kind = living.length < 20 ? 0 : next();
+    const changes = {
+      accessCount: number, summary: documents.noise(20, number), importance: number % 101, tags: [`t${number % 7}`, "é 🧠"],
+      content: { text: documents.words(60, number), number }, updatedAt: new Date(Date.now() - (number % 5 ? 0 : 86_400_000)).toISOString(),
+    };
+    if (kind < 0.5) {
+      const id = `busy-${number}`;
+      await memoryEntities.insert(documents.memory(id, changes));
+      living.push(id);
+      history.push([number, "insert", id]);
+    } else if (kind < 0.8) {
+      await update(memoryEntities, living[at], changes);
+      history.push([number, "update", living[at]]);
+    } else {
+      await removeOne(memoryEntities, living[at]);
+      history.push([number, "remove", living.splice(at, 1)[0]]);
+    }
+  };
+  const began = performance.now();
+  const ended = (async () => {
+    for (let count = 0; going; count++) {
+      await write(from + count);
+      await new Promise((done) => setTimeout(done, Math.max(0, began + (count + 1) * 1000 / perSecond - performance.now())));
+    }
+  })();
+  stopBusy = async () => {
+    going = false;
+    await ended;
+    return { history, seconds: (performance.now() - began) / 1000 };
+  };
+}
+
+/** Stop once what was begun is written. */
+async function endBusy() {
+  return stopBusy();
+}
+
 async function localDocuments(owner, ids) {
   const found = {};
   for (const id of ids) {
@@ -242,5 +291,5 @@ async function tell(options) {
 
 globalThis.golden = {
   open, close, live, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell,
-  liveRandomly, insertMemories, stores: account.stores, getAll: account.getAll,
+  liveRandomly, insertMemories, beginBusy, endBusy, stores: account.stores, getAll: account.getAll,
 };

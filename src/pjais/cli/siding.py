@@ -10,7 +10,7 @@ import click
 from pjais import canonical, instants
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.output import print_json, say
-from pjais.errors import PjaisError, SourceInUse
+from pjais.errors import NoSourceFound, PjaisError, SourceInUse
 from pjais.pipeline import cutover, follow, run, shadow
 from pjais.pipeline.place import Place, place
 
@@ -49,10 +49,14 @@ def follow_command(
     ends = None if seconds is None else time.monotonic() + seconds
     code = 0
     while True:
+        if cutover.live(here).side == "new":
+            _told(context, "the new side is live; there is nothing left to follow")
+            return code
         try:
             done = follow.increment(here, options, allow_removals=allow_removals)
-        except SourceInUse as error:  # it kept changing while it was copied: the next look may be luckier
-            if once:
+        except (SourceInUse, NoSourceFound) as error:
+            # It kept changing while it was copied, or is gone for a while: the next look may be luckier.
+            if once or not here.target.exists():
                 raise
             _line(context, error)
         else:
@@ -62,6 +66,13 @@ def follow_command(
         if once or (ends is not None and time.monotonic() >= ends):
             return code
         time.sleep(interval)
+
+
+def _told(context: Context, line: str) -> None:
+    if context.as_json:
+        say(canonical.dumps({"code": "done", "message": line}))
+    else:
+        say(line)
 
 
 def _print_increment(context: Context, done: follow.Increment) -> None:

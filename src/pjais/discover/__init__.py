@@ -78,6 +78,8 @@ def _search(folder: Path, target: Path | None) -> Iterator[SourceRef | Passed | 
     for path in sorted(_candidates(folder, _DEPTH)):
         if target is not None and (files.same(path, target) or _beside_account(path, target)):
             continue
+        if path.name.startswith(paths.SINCE_SWITCH):
+            continue
         if not files.is_inside(path, folder):
             if is_store_file(path) or _expected_kind(path, folder) or _JSON_NAME.fullmatch(path.name):
                 yield Passed(path, "a link that leaves the folder; name it to follow it")

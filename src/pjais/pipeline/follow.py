@@ -9,12 +9,13 @@ somebody edited it in the store since.  An interrupted increment left nothing; t
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pjais import backup, files, instants, journal, normalise, sqlite, switch
-from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, ValidationFailed
+from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.model import Counts, Snapshot, SourceRef
 from pjais.pipeline import mirror, problems, recover, run, state
 from pjais.pipeline.assemble import Choices, assemble, origin_of
@@ -69,13 +70,35 @@ def increment(place: Place, options: run.Options = _OPTIONS, *, allow_removals: 
         mirror.inspect(place)
         switch.inspect(place.target)
         mirror.catch_up(place)
-        found = place.find()
-        if not found.sources:
-            raise NoSourceFound("the sources are gone", where=[str(path) for path in place.sources])
-        if not state.anything_new(place, found.sources, exact=False):
-            return Increment(None)
+        mirror.push(place, journal.new_run_id())  # where an increment was cut off between the account and the log
+        with _steady(place):
+            found = place.find()
+            if not found.sources:
+                raise NoSourceFound("the sources are gone", where=[str(path) for path in place.sources])
+            if not state.anything_new(place, found.sources, exact=False):
+                return Increment(None)
         mirror.refuse_if_open(place)
         return _bring(place, options, found.sources, allow_removals)
+
+
+@contextmanager
+def _steady(place: Place) -> Iterator[None]:
+    """A look at sources whose app makes and removes files meanwhile, or that are not there for a while.
+
+    Raises NoSourceFound where one is gone, SourceInUse where only a file of it went.
+    """
+    try:
+        _refuse_gone(place)
+        yield
+    except FileNotFoundError as error:
+        _refuse_gone(place)
+        raise SourceInUse("a source changed while it was looked at", where=[str(error.filename)]) from error
+
+
+def _refuse_gone(place: Place) -> None:
+    gone = [str(path) for path in place.sources if not path.exists()]
+    if gone:
+        raise NoSourceFound("a source is gone", where=gone)
 
 
 def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allow_removals: bool) -> Increment:
@@ -88,7 +111,7 @@ def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allo
         journal.record(folder, "backed-up")
         done = _write(place, options, snapshots, run_id, began, allow_removals)
     except BaseException:
-        files.remove_folder(folder)  # nothing was written, so nothing needs its backup
+        recover.discard(folder)  # nothing was written, so nothing needs its backup
         raise
     journal.record(folder, "done", code="done", follow=True)
     mirror.push(place, run_id)
@@ -165,4 +188,4 @@ def _let_go(place: Place) -> None:
     followed = [one for one in state.runs(place.data_dir) if one.follow and one.state == "done"]
     for one in followed[:-1]:
         if one.id not in needed | held:
-            files.remove_folder(one.folder)
+            recover.discard(one.folder)

@@ -19,6 +19,9 @@ from pjais.pipeline import mirror, state
 from pjais.pipeline.findings import spooled
 from pjais.pipeline.place import Place
 
+_UNFINISHED = (".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part")
+"""What a call that was cut off may leave in the data folder: files that were to be put in their places whole."""
+
 
 def recover(place: Place) -> Path | None:
     """Bring interrupted runs to an end; return the folder of the latest one whose backup is complete.
@@ -26,8 +29,14 @@ def recover(place: Place) -> Path | None:
     Called with the data folder held, so no other run is at work.
     """
     resumable: Path | None = None
+    for name in _UNFINISHED:
+        for part in place.data_dir.glob(name):
+            files.remove(part)
     for run in state.runs(place.data_dir):
         events = journal.events(run.folder)
+        if run.state == "backup" and "backup" in events and not (run.folder / backup.MANIFEST).exists():
+            discard(run.folder)
+            continue
         if run.state != "interrupted" or "abandoned" in events:
             continue
         mirror.complete(Path(run.target or place.target), run.id)
@@ -36,13 +45,23 @@ def recover(place: Place) -> Path | None:
         if _is_in_place(run.id, Path(run.target or place.target)):
             _report(run, place)
             journal.record(run.folder, "done", code="done", recovered=True)
-        elif "backed-up" in events and Path(run.target or place.target) == place.target:
+        elif "backed-up" in events and not run.follow and Path(run.target or place.target) == place.target:
             resumable = run.folder
-        elif "backed-up" in events:
+        elif "backed-up" in events and not run.follow:
             journal.record(run.folder, "abandoned")
         else:
-            files.remove_folder(run.folder)
+            discard(run.folder)
     return resumable
+
+
+def discard(folder: Path) -> None:
+    """Remove the folder of a run; its journal last, so that one which is cut off here is removed another time."""
+    for one in folder.iterdir():
+        if one.is_dir():
+            files.remove_folder(one)
+        elif one.name != journal.NAME:
+            files.remove(one)
+    files.remove_folder(folder)
 
 
 def _report(run: state.RunState, place: Place) -> None:

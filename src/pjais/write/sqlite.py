@@ -73,7 +73,6 @@ class Builder:
             self._db.execute(ddl.create_tables())
         self._db.execute("BEGIN IMMEDIATE")
         self._search_id = self._one("SELECT coalesce(max(search_id), 0) FROM memory_entities")
-        self._mark = self._one("SELECT coalesce(max(changes_seq), 0) FROM migration_runs")
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
         self._deferred: list[_Arrival] = []
         self._arrived: set[tuple[str, str]] = set()
@@ -216,37 +215,44 @@ class Builder:
         removed, kept = 0, list[tuple[str, str]]()
         for table in reversed(TABLES):
             for origin in origins:
-                for seq, key in self._gone(table, origin, absent=by_absence(origin.kind)):
-                    if self._edited_key(table, key) or self._is_referred_to(table, key):
+                for seq, key, digest in self._gone(table, origin, absent=by_absence(origin.kind)):
+                    if self._is_edited(table, key, digest) or self._is_referred_to(table, key):
                         kept.append((table.name, key))
                     else:
                         self._db.execute(f"DELETE FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
-                        self._db.execute("UPDATE migration_records SET outcome = 'removed' WHERE seq = ?", (seq,))
+                        self._account.forget(seq)  # a tombstone has an account of its own
                         removed += 1
         return removed, kept
 
-    def _gone(self, table: Table, origin: Origin, *, absent: bool) -> list[tuple[int, str]]:
+    def _gone(self, table: Table, origin: Origin, *, absent: bool) -> list[tuple[int, str, bytes]]:
         """The accounts of earlier runs whose document this run did not meet alive."""
         tombstone = (
             "EXISTS (SELECT 1 FROM migration_records AS n WHERE n.run_id = ? AND n.source_path = r.source_path AND "
             "n.source_kind = r.source_kind AND n.native_id IS r.native_id AND n.outcome = 'removed')"
         )
+        met = (
+            "SELECT 1 FROM migration_records AS m WHERE m.run_id = ? AND m.source_path = r.source_path AND "
+            "m.source_kind = r.source_kind AND m.collection = r.collection AND m.native_id IS r.native_id AND "
+            "(m.native_id IS NOT NULL OR m.place = r.place) AND m.outcome <> 'removed'"
+        )
         return sqlite.fetch(
             self._db,
-            "SELECT seq, record_id FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' AND "
-            f"run_id <> ? AND source_path = ? AND source_kind = ? AND (? OR {tombstone}) AND NOT EXISTS (SELECT 1 FROM "
-            "migration_records AS o WHERE o.record_type = r.record_type AND o.record_id = r.record_id AND "
-            "o.outcome = 'migrated' AND o.seq <> r.seq)",
-            (table.name, self._run_id, origin.name, origin.kind, absent, self._run_id),
+            "SELECT seq, record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
+            f"AND run_id <> ? AND source_path = ? AND source_kind = ? AND (? OR {tombstone}) AND NOT EXISTS ({met}) "
+            "AND NOT EXISTS (SELECT 1 FROM migration_records AS o WHERE o.record_type = r.record_type AND "
+            "o.record_id = r.record_id AND o.outcome = 'migrated' AND o.seq <> r.seq)",
+            (table.name, self._run_id, origin.name, origin.kind, absent, self._run_id, self._run_id),
         )
 
     def _is_referred_to(self, table: Table, key: str) -> bool:
         return table is PERSONAS and bool(self._one("SELECT 1 FROM memory_entities WHERE persona_id = ?", (key,)))
 
-    def _edited_key(self, table: Table, key: str) -> bool:
-        """Whether somebody else than a run changed a record since the last one."""
-        sql = "SELECT 1 FROM changes WHERE table_name = ? AND record_id = ? AND seq > ? AND seq <= ?"
-        return bool(self._one(sql, (table.name, key, self._mark, self._changes_before)))
+    def _is_edited(self, table: Table, key: str, digest: bytes) -> bool:
+        """Whether a record is not what a run made of it."""
+        columns = ", ".join(table.column_names)
+        sql = f"SELECT {columns} FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?"
+        present = sqlite.first(self._db, sql, (key,))
+        return present is not None and canonical.digest(present) != digest
 
     def finish(self, run: dict[str, Any], progress: Callable[[str], None] = lambda _: None) -> None:
         """Complete the file: indexes, search, triggers, the run's own row; commit and close."""
@@ -339,7 +345,7 @@ class Builder:
         columns = ", ".join(table.column_names)
         present = sqlite.first(self._db, f"SELECT {columns} FROM {table.name} WHERE {where}", key)
         if present is None:
-            deleted_at = self._edited_at(table, arrival.record, "delete")
+            deleted_at = self._edited_at(table, arrival, None)
             if deleted_at is not None and deleted_at >= age(arrival.record):
                 self._supersede(arrival.seq, "a deletion in the target", arrival)
             else:
@@ -363,7 +369,7 @@ class Builder:
     def _precedence(self, table: Table, arrival: _Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
         """Whether the arriving copy counts: later change, then later kind of the app's history, then path."""
         held = age(rows.to_record(table, present))
-        edited = self._edited_at(table, arrival.record, "update", "insert") if self._existing else None
+        edited = self._edited_at(table, arrival, present)
         if edited is not None:
             return age(arrival.record) > max(held, edited)
         if self._live and rival is not None and rival[0] in arrival.before:
@@ -378,7 +384,7 @@ class Builder:
         key: list[Any],
     ) -> None:  # fmt: skip
         sets = ", ".join(f"{name} = ?" for name in table.column_names)
-        if self._existing and self._edited_at(table, arrival.record, "update", "insert") is not None:
+        if self._edited_at(table, arrival, present) is not None:
             self.overridden.append((table.name, rows.record_key(arrival.record)))
         self._db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*arrival.row, *key))
         self._arrived.add((table.name, rows.record_key(arrival.record)))
@@ -420,17 +426,29 @@ class Builder:
         document = self._document(arrival.origin.dialect, arrival.collection, arrival.record)
         self._account.supersede(seq, by, document)
 
-    def _edited_at(self, table: Table, record: Record, *ops: str) -> int | None:
-        """When the record was last changed in the target by somebody else than a run, if at all (ms)."""
+    def _edited_at(self, table: Table, arrival: _Arrival, present: rows.Row | None) -> int | None:
+        """When the record was last changed in the target by somebody else than a run, if at all (ms).
+
+        What a run made of it is what its account says; a deletion by a run leaves no account.
+        """
         if not self._existing:
             return None
+        key = rows.record_key(arrival.record)
         last = sqlite.first(
             self._db,
-            "SELECT at, op FROM changes WHERE table_name = ? AND record_id = ? AND seq > ? "
-            "AND seq <= ? ORDER BY seq DESC LIMIT 1",
-            (table.name, rows.record_key(record), self._mark, self._changes_before),
+            "SELECT at FROM changes WHERE table_name = ? AND record_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+            (table.name, key, self._changes_before),
         )
-        return instants.from_text(last[0]) if last and last[1] in ops else None
+        if last is None:
+            return None
+        digests = sqlite.fetch(
+            self._db,
+            "SELECT digest FROM migration_records WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' "
+            "AND seq <> ?",
+            (table.name, key, arrival.seq),
+        )
+        by_run = not digests if present is None else (canonical.digest(present),) in digests
+        return None if by_run else instants.from_text(last[0])
 
     def _make_record_index(self) -> None:
         if not self._indexed:
