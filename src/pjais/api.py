@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pjais import switch
-from pjais.errors import NoSourceFound
+from pjais.errors import NoSourceFound, UsageError
 from pjais.pipeline import state
 from pjais.pipeline.place import Place, place
 from pjais.store import Store
@@ -32,12 +32,18 @@ def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on
 
     With `SKIP_MIGRATION=true` in the environment nothing is migrated.  A folder without any data gets an
     empty store.  After a rollback nothing is migrated by itself again.
-    Raises every error of `migrate`, and ForeignTarget.
+    Raises every error of `migrate`, ForeignTarget, and UsageError for a LiveStore store (see `open_livestore`).
     """
     here = place(data_dir, target)
+    if here.log is not None:  # its account follows the log, so what is written there alone would not count
+        raise UsageError(
+            "a LiveStore store is opened by pjais.open_livestore", where=[str(here.live)],
+            next_command=f"pjais at {here.live} --event N   (or: pjais migrate {here.live})",
+        )  # fmt: skip
+    switch.inspect(here.target)
     if os.environ.get("SKIP_MIGRATION", "").lower() not in ("true", "1", "yes"):
         _migrate_if_new(here, on_invalid)
-    if switch.inspect(here.target) is None:
+    if not here.target.exists():
         _create_empty(here)
     return Store(here.target)
 
@@ -50,7 +56,6 @@ def open_livestore(path: PathLike) -> LiveStore:
 
 
 def _migrate_if_new(here: Place, on_invalid: str) -> None:
-    switch.inspect(here.target)
     found = here.find()
     if not found.sources:
         return

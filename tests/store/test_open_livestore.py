@@ -88,3 +88,10 @@ def test_events_can_be_followed(live: Path) -> None:
         assert "PersonaDeactivated" in follower.stdout.readline()
         stop.cancel()
         follower.terminate()
+
+
+def test_the_account_beside_a_log_is_not_opened_as_a_store(live: Path) -> None:
+    """What is written there alone would never reach the log."""
+    for target in (live, live / "eventlog@6.db", live / "pjais-account.sqlite"):
+        with pytest.raises(UsageError):
+            pjais.open(live.parents[1], target=target)

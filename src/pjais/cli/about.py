@@ -16,6 +16,7 @@ from pjais.cli.context import Context, common
 from pjais.cli.migrating import print_report
 from pjais.cli.output import print_json, progress, say, table
 from pjais.errors import UsageError
+from pjais.model import Persona
 from pjais.pipeline.place import place
 from pjais.report.rules import all_codes, explain
 
@@ -88,8 +89,8 @@ def _chain(folder: Path, chain: Path) -> None:
     say(
         f"RxDB profile -> LiveStore: {first.total.read} documents, {imported.steps} events; a real LiveStore boots them"
     )
-    with closing(api.open(chain, target=live.target)) as store:
-        persona = next(one for one in store.personas.list() if one.name)
+    with api.open_livestore(live.live) as store:
+        persona = next(one for one in store.records() if isinstance(one, Persona) and one.name)
     at = instants.from_text("2026-03-01T09:00:00Z")
     changes = [
         event("v1.PersonaActivated", id=persona.id, activatedAt=at),
