@@ -123,7 +123,7 @@ def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, 
             if str(error.filename or "").startswith(str(folder)):
                 raise
             raise SourceDamaged("a source cannot be read: permission denied", where=[str(error.filename)]) from error
-        if before == _stamps(ref):
+        if copied and before == _stamps(ref):
             return tuple(copied)
         _discard(folder, copied)
         time.sleep(0.05 * 2**attempt)
