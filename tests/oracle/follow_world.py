@@ -204,8 +204,8 @@ def moments(history: History, states: Sequence[dict[str, int]], apart: int = 0) 
             found.append(count)
             waiting.pop(0)
     if waiting:
-        apart = _nearest(history, waiting[0])
-        raise AssertionError(f"increment {len(found) + 1} of {len(states)} is no state of the app's: {apart}")
+        nearest = _nearest(history, waiting[0])
+        raise AssertionError(f"increment {len(found) + 1} of {len(states)} is no state of the app's: {nearest}")
     return found
 
 
