@@ -272,6 +272,11 @@ def manifest(folder: Path) -> dict[str, Any]:
     return dict(body)
 
 
+def weighed(path: Path) -> dict[str, Any]:
+    """A further file of a backup as the manifest names it: its name, its size in bytes, its SHA-256."""
+    return {"stored": path.name, "size": path.stat().st_size, "sha256": files.sha256(path)}
+
+
 def load(folder: Path) -> tuple[Snapshot, ...]:
     """The snapshots of a backup, for reading them again."""
     found = []

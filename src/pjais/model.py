@@ -301,6 +301,33 @@ class Difference:
         return {"type": self.record_type, "id": self.record_id, "field": self.field, "problem": self.problem}
 
 
+class Changed(NamedTuple):
+    """One field of one record at two moments; `field` None means the whole record, which one side lacks."""
+
+    table: str
+    key: str
+    field: str | None
+    before: Any
+    after: Any
+
+    def as_dict(self) -> dict[str, Any]:
+        """The change as a JSON object."""
+        return {"table": self.table, "id": self.key, "field": self.field, "before": self.before, "after": self.after}
+
+
+class Restored(NamedTuple):
+    """What was brought back: the record, which fields, and the change that did it (None: it was as it had been)."""
+
+    table: str
+    key: str
+    fields: tuple[str, ...]
+    event: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as a JSON object."""
+        return {"code": "done", "table": self.table, "id": self.key, "fields": list(self.fields), "event": self.event}
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What a verification looked at and found."""

@@ -113,7 +113,8 @@ def follow_a_busy_app(folder: Path, seconds: float, say: Say) -> None:
     say(f"LiveStore 0.4.0: {following.figures(len(history), spent)}")
     assert len(list(store.glob("state*.db"))) == 2, "the newer version did not make a state of its own"
     assert follow.increment(here).run_id is None
-    # LiveStore commits its state before its log: a copy in between holds half of the last write, until the next one.
+    # Strict (`apart=0`) it held in 12 of 12 runs and failed once before that, without its cause being found.  LiveStore
+    # commits its state before its log, so a copy in between may hold half of a write; what stands at the end is exact.
     seen = moments(history, [one.held for one in following.seen], apart=2)
     assert seen[-1] >= len(history) - 2
     before = hashes(store)

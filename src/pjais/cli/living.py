@@ -19,6 +19,7 @@ from pjais.cli.lists import (
     print_records,
     set_option,
     target,
+    told,
 )
 from pjais.cli.output import print_json, say, table
 from pjais.model import Conversation, Memory, Persona
@@ -93,7 +94,7 @@ def remove_persona(context: Context, record_id: str, target: Path | None) -> int
     """Remove a persona that no memory refers to; the history keeps it."""
     with opened(context, target) as store:
         store.personas.remove(record_id)
-    _told(context, {"removed": record_id}, f"removed {record_id}")
+    told(context, {"code": "done", "removed": record_id}, f"removed {record_id}")
     return 0
 
 
@@ -391,10 +392,3 @@ def search_command(
     if total > len(rows):
         say(f"\n{len(rows):,} of {total:,}; more with --offset {offset + len(rows)}")
     return 0
-
-
-def _told(context: Context, values: dict[str, Any], line: str) -> None:
-    if context.as_json:
-        print_json({"code": "done", **values})
-    else:
-        say(line)

@@ -9,6 +9,7 @@ import click
 
 from pjais import canonical, instants
 from pjais.cli.context import Context, common, password_option
+from pjais.cli.lists import told
 from pjais.cli.output import print_json, say
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse
 from pjais.pipeline import cutover, follow, run, shadow
@@ -50,7 +51,8 @@ def follow_command(
     code = 0
     while True:
         if cutover.live(here).side == "new":
-            _told(context, "the new side is live; there is nothing left to follow")
+            line = "the new side is live; there is nothing left to follow"
+            told(context, {"code": "done", "message": line}, line)
             return code
         try:
             done = follow.increment(here, options, allow_removals=allow_removals)
@@ -66,13 +68,6 @@ def follow_command(
         if once or (ends is not None and time.monotonic() >= ends):
             return code
         time.sleep(interval)
-
-
-def _told(context: Context, line: str) -> None:
-    if context.as_json:
-        say(canonical.dumps({"code": "done", "message": line}))
-    else:
-        say(line)
 
 
 def _print_increment(context: Context, done: follow.Increment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ import click
 from pjais import canonical, instants
 from pjais.cli import looking_back
 from pjais.cli.context import Context, common
+from pjais.cli.lists import told
 from pjais.cli.output import print_json, safe, say, table
 from pjais.errors import UsageError
+from pjais.model import Changed, Restored
 from pjais.pipeline import timeline, transfer
 from pjais.pipeline.place import place
-from pjais.pipeline.timeline import Changed, Found, Timeline
+from pjais.pipeline.timeline import Found, Timeline
 from pjais.read.livestore.log import Event
 from pjais.schema import rows
 from pjais.store import Store
-from pjais.store import history as stored
 
 _store = click.argument("store", type=click.Path(path_type=Path))
 _event = click.option(
@@ -65,8 +67,9 @@ def events_command(
         if now != stamp:
             stamp = now
             with _opened(context, store) as line:
-                found = [one for number, one in enumerate(line.events()) if number >= shown and wanted.takes(one)]
-                shown = max(shown, sum(1 for _ in line.events()))
+                fresh = list(islice(line.events(), shown, None))
+            shown += len(fresh)
+            found = [one for one in fresh if wanted.takes(one)]
             for one in found[-limit:] if limit else found:
                 _print_event(context, one)
         if not follow:
@@ -136,7 +139,7 @@ def _shown_state(
     """Show a state as a file, one record or JSON; False where a table for people is wanted."""
     if output is not None:
         count = looking_back.write_export(output, documents)
-        _told(context, {**head, "file": str(output), "records": count}, f"wrote {count:,} records to {output}")
+        told(context, {**head, "file": str(output), "records": count}, f"wrote {count:,} records to {output}")
     elif key is not None:
         found = [document for _, document in documents]
         if not found:
@@ -185,7 +188,7 @@ def diff_command(context: Context, moments: tuple[str, ...]) -> int:
     """
     path, (before, after) = _store_and(moments, "BEFORE", "AFTER")
     found = looking_back.opened(context, path)
-    changes: Sequence[Changed | stored.Changed]
+    changes: Sequence[Changed]
     if isinstance(found, Store):
         with closing(found):
             changes = found.diff(looking_back.when(before), looking_back.when(after))
@@ -193,7 +196,7 @@ def diff_command(context: Context, moments: tuple[str, ...]) -> int:
         with _opened(context, found) as line:
             changes = line.diff(_moment(line, before), _moment(line, after))
     if context.as_json:
-        print_json({"code": "done", "count": len(changes), "changes": [_as_dict(one) for one in changes]})
+        print_json({"code": "done", "count": len(changes), "changes": [one.as_dict() for one in changes]})
         return 0
     if not changes:
         say("nothing differs")
@@ -216,11 +219,7 @@ def _moment(line: Timeline, text: str) -> timeline.Point:
     return line.point(event=text) if is_event else line.point(time=text)
 
 
-def _as_dict(one: Changed | stored.Changed) -> dict[str, Any]:
-    return {"table": one.table, "id": one.key, "field": one.field, "before": one.before, "after": one.after}
-
-
-def _print_change(one: Changed | stored.Changed, what: str) -> None:
+def _print_change(one: Changed, what: str) -> None:
     if one.field is None:
         say(f"{'+' if one.before is None else '-'} {safe(what)}")
     else:
@@ -246,7 +245,7 @@ def history_command(context: Context, record: tuple[str, ...], table_name: str |
     else:
         with _opened(context, found) as line:
             events = line.history(record_id)
-        steps = [{**one.event.as_dict(), "changes": [_as_dict(change) for change in one.changes]} for one in events]
+        steps = [{**one.event.as_dict(), "changes": [change.as_dict() for change in one.changes]} for one in events]
         lines = [(str(one.event.number), one.event.at, one.event.name, one.changes) for one in events]
     if context.as_json:
         print_json({"code": "done", "id": record_id, "count": len(steps), "steps": steps})
@@ -286,7 +285,6 @@ def restore_record_command(
         raise UsageError("give either --event N or --time T")
     path, (record_id,) = _store_and(record, "ID")
     found = looking_back.opened(context, path)
-    done: restore.Restored | stored.Restored
     if isinstance(found, Store):
         with closing(found):
             done = _restored(found, record_id, table_name, event, time, field)
@@ -295,23 +293,16 @@ def restore_record_command(
         live = found.expanduser().absolute()
         done = restore.restore(here, live, record_id, event=event, time=time, field=field)
     if done.event is None:
-        _told(context, done.as_dict(), f"{record_id} is as it was then; nothing to do")
+        told(context, done.as_dict(), f"{record_id} is as it was then; nothing to do")
     else:
         line = f"{done.table} {record_id}: {', '.join(done.fields)} brought back by event {done.event}"
-        _told(context, done.as_dict(), line)
+        told(context, done.as_dict(), line)
     return 0
 
 
 def _restored(
     store: Store, record_id: str, table_name: str | None, event: str | None, time: str | None, field: str | None
-) -> stored.Restored:
+) -> Restored:
     name, key = looking_back.table_of(store, record_id, table_name)
     seq = None if event is None else looking_back.number(event)
     return store.restore_record(name, key, seq, time=time, field=None if field is None else looking_back.snake(field))
-
-
-def _told(context: Context, as_json: dict[str, Any], line: str) -> None:
-    if context.as_json:
-        print_json(as_json)
-    else:
-        say(line)

@@ -31,7 +31,7 @@ from pjais.normalise.rules import (
     Vector,
 )  # fmt: skip
 from pjais.schema import livestore, rows
-from pjais.schema.tables import OTHERS, TABLES, Column, Table
+from pjais.schema.tables import OTHERS, TABLES, Column, Table, camel
 
 
 class Extra(Rule):
@@ -144,11 +144,6 @@ def _own_json(text: str) -> Any:
     return value if canonical.dumps(value) == text else NO_JSON
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
 def _plain(make: type[Object] | type[Texts] | type[Vector]) -> Rule:
     return make(json_text=False)
 
@@ -184,7 +179,7 @@ def _rule(column: Column, json_text: bool) -> Rule:
 
 def _mapping(table: Table, *, rows: bool) -> Mapping:
     fields = tuple(
-        Field(column.name, (column.name if rows else _camel(column.name),), _rule(column, rows))
+        Field(column.name, (column.name if rows else camel(column.name),), _rule(column, rows))
         for column in table.columns
         if column.form != "content_format"
     )
@@ -207,7 +202,7 @@ def _live_rule(name: str, column: Column) -> Rule:
 
 def _live_mapping(table: Table) -> Mapping:
     fields = tuple(
-        Field(column.name, (_camel(column.name),), _live_rule(column.name, column))
+        Field(column.name, (camel(column.name),), _live_rule(column.name, column))
         for column in table.columns
         if column.form != "content_format"
     )

@@ -19,7 +19,7 @@ from pjais.errors import NoSourceFound
 from pjais.model import Document, Remark, Snapshot, Unreadable
 from pjais.pipeline.place import Place
 from pjais.read.livestore import KINDS, merged, places, store
-from pjais.read.livestore.log import Event, Number
+from pjais.read.livestore.log import Event, Facts, Number
 from pjais.read.livestore.store import Store
 from pjais.schema import materializers as schema
 
@@ -64,17 +64,14 @@ def examine(here: Place, path: Path) -> list[Check]:
             line = f"open in process {', '.join(map(str, open_in))}" if open_in else "no program has it open"
             meaning = "what is read is a copy of this moment; LiveStore takes no locks" if open_in else ""
             checks.append(Check(name, "in use", True, line, meaning))
+            logs = []
             for group in groups:
                 label = name if len(groups) == 1 else f"{name} ({group.label})"
                 found = store.open_store(group.databases, group.scratch, group.written)
-                checks += [replace_label(one, label) for one in _checks(found, snapshot, group)]
-            checks += _stranded(name, groups)
+                checks += [one._replace(store=label) for one in _checks(found, snapshot, group)]
+                logs += [(group.label, found.facts)] if found.facts is not None else []
+            checks += _stranded(name, logs)
     return checks
-
-
-def replace_label(check: Check, label: str) -> Check:
-    """The check under the name of its store."""
-    return check._replace(store=label)
 
 
 def _checks(found: Store, snapshot: Snapshot, group: places.Group) -> Iterator[Check]:
@@ -273,15 +270,10 @@ _REMEDY = "close the app and remove the state file; LiveStore makes it anew (or:
 _REMEDY_DATES = "keep the state file: only it holds the dates.  pjais migrate --to livestore writes a log that has both"
 
 
-def _stranded(name: str, groups: list[places.Group]) -> list[Check]:
+def _stranded(name: str, logs: list[tuple[str, Facts]]) -> list[Check]:
     """Events of an earlier format beside a newer one: the app that is installed shows none of them."""
-    counted = []
-    for group in groups:
-        found = store.open_store(group.databases, files.private_folder(group.scratch / "again"), group.written)
-        if found.facts is not None:
-            counted.append((group.label, found.facts.events, found.facts.format.number))
-    newest = max((number for _, _, number in counted), default=0)
-    old = [f"{count} events in {label}" for label, count, number in counted if number < newest and count]
+    newest = max((its.format.number for _, its in logs), default=0)
+    old = [f"{its.events} events in {label}" for label, its in logs if its.format.number < newest and its.events]
     if not old:
         return []
     meaning = "LiveStore shows the newest format only, and says nothing of these"

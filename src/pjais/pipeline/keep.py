@@ -45,16 +45,13 @@ def create(place: Place) -> Path:
             copy = folder / "previous.sqlite"
             switch.copy_target(place.target, copy)
             log = mirror.keep_log(place, folder)
-            kept = {"previous": _weighed(copy)} | ({"previous_log": _weighed(log)} if log is not None else {})
-            backup.write_manifest(folder, snapshots, at, **kept)
+            kept = {"previous": copy} | ({} if log is None else {"previous_log": log})
+            more = {name: backup.weighed(path) for name, path in kept.items()}
+            backup.write_manifest(folder, snapshots, at, **more)
         wrong = backup.check(folder)
         if wrong:
             raise BackupFailed("the backup does not restore", where=wrong)
         return folder
-
-
-def _weighed(path: Path) -> dict[str, Any]:
-    return {"stored": path.name, "size": path.stat().st_size, "sha256": files.sha256(path)}
 
 
 def listed(place: Place) -> tuple[Kept, ...]:

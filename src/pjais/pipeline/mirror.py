@@ -205,9 +205,7 @@ def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> N
     held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", wanted)
     if held is None:
         marks = ", ".join("?" * len(names))
-        search = ", search_id" if table.name == "memory_entities" else ""
-        number = ", (SELECT coalesce(max(search_id), 0) + 1 FROM memory_entities)" if search else ""
-        db.execute(f"INSERT INTO {table.name} ({', '.join(names)}{search}) VALUES ({marks}{number})", stored)
+        db.execute(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})", stored)
     elif held != stored:
         sets = ", ".join(f"{name} = ?" for name in names)
         db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*stored, *wanted))

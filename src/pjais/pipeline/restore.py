@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pjais import files, journal
 from pjais.errors import UsageError
+from pjais.model import Restored
 from pjais.pipeline import mirror, timeline
 from pjais.pipeline.place import Place
 from pjais.pipeline.place import place as place_of
@@ -20,19 +21,6 @@ from pjais.read.livestore.replay import Row
 from pjais.schema import livestore
 from pjais.schema.livestore import LiveTable
 from pjais.write import livestore as writer
-
-
-class Restored(NamedTuple):
-    """What was brought back: the record, which fields, and the event that did it (None: it was as it had been)."""
-
-    table: str
-    key: str
-    fields: tuple[str, ...]
-    event: int | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The outcome as a JSON object."""
-        return {"code": "done", "table": self.table, "id": self.key, "fields": list(self.fields), "event": self.event}
 
 
 def restore(

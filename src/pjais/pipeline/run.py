@@ -266,7 +266,8 @@ class _Run:
         switch.copy_target(self.place.target, previous)
         kept = mirror.keep_log(self.place, self.folder)
         self.last_event = 0 if kept is None else mirror.last_number(kept)
-        self._previous = {"previous": _weighed(previous)} | ({"previous_log": _weighed(kept)} if kept else {})
+        before = {"previous": previous} | ({} if kept is None else {"previous_log": kept})
+        self._previous = {name: backup.weighed(path) for name, path in before.items()}
         backup.write_manifest(self.folder, snapshots, self.started, **self._previous)
         return switch.last_change(previous)
 
@@ -303,7 +304,7 @@ class _Run:
 
     def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[Path]) -> None:
         """Files that were made after the backup belong to it too."""
-        made = [_weighed(path) for path in exports]
+        made = [backup.weighed(path) for path in exports]
         if made:
             backup.write_manifest(self.folder, snapshots, self.started, exports=made, **self._previous)
 
@@ -421,10 +422,6 @@ class _Run:
     def _write_report(self, final: Report) -> None:
         report.write(self.folder, final, spooled(self.folder))
         files.remove(self.folder / "findings.jsonl")
-
-
-def _weighed(path: Path) -> dict[str, Any]:
-    return {"stored": path.name, "size": path.stat().st_size, "sha256": files.sha256(path)}
 
 
 def _check_file(path: Path, previous: Path) -> tuple[tuple[str, bool, str], ...]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from pjais import backup, instants, journal, sqlite
 from pjais.errors import NoSourceFound, UsageError
-from pjais.model import Record, Unreadable
+from pjais.model import Changed, Record, Unreadable
 from pjais.pipeline import logproof, mirror
 from pjais.pipeline.place import Place
 from pjais.read.livestore import KINDS, places, store
@@ -36,16 +36,6 @@ class Point(NamedTuple):
 
     steps: int
     number: Number | None
-
-
-class Changed(NamedTuple):
-    """One field of one record at two moments; `field` None means the whole record, which one side lacks."""
-
-    table: str
-    key: str
-    field: str | None
-    before: Any
-    after: Any
 
 
 class Moment(NamedTuple):

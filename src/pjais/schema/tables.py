@@ -46,6 +46,12 @@ class Table(NamedTuple):
         return tuple(column.name for column in self.columns)
 
 
+def camel(name: str) -> str:
+    """A column's name as documents, exports and LiveStore have it."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 _NOW = "TEXT DEFAULT CURRENT_TIMESTAMP"
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from pjais.model import Changed, Restored
 from pjais.store import history, operations, past, undo
 from pjais.store.conversations import Conversations
-from pjais.store.history import Changed, Moment, Restored, When
+from pjais.store.history import Moment, When
 from pjais.store.links import Plugins, Relationships
 from pjais.store.live import Live
 from pjais.store.memories import Memories

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, instants, journal, sqlite, validate
 from pjais.errors import UsageError, ValidationFailed
-from pjais.model import Draft, Record
+from pjais.model import Changed, Draft, Record, Restored
 from pjais.schema.tables import OTHERS, PERSONAS, TABLES, Column, Table
 from pjais.store.operations import last_change
 from pjais.store.past import Values, match, moment, record_of, row_at, row_now, stored, table_named
@@ -19,20 +19,6 @@ from pjais.store.pool import Pool
 
 When = int | str
 """A moment for `diff`: the number of a change, a time (ISO-8601), or `now`."""
-
-
-class Changed(NamedTuple):
-    """One field of one record at two moments; `field` None means the whole record, which one side lacks."""
-
-    table: str
-    key: str
-    field: str | None
-    before: Any
-    after: Any
-
-    def as_dict(self) -> dict[str, Any]:
-        """The change as a JSON object."""
-        return {"table": self.table, "id": self.key, "field": self.field, "before": self.before, "after": self.after}
 
 
 class Moment(NamedTuple):
@@ -55,19 +41,6 @@ class Moment(NamedTuple):
             "id": self.key,
             "changes": [one.as_dict() for one in self.changes],
         }
-
-
-class Restored(NamedTuple):
-    """What was brought back: the record, which fields, and the change that did it (None: it was as it had been)."""
-
-    table: str
-    key: str
-    fields: tuple[str, ...]
-    event: int | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The outcome as a JSON object."""
-        return {"code": "done", "table": self.table, "id": self.key, "fields": list(self.fields), "event": self.event}
 
 
 def history(db: sqlite.Connection, record_id: str, table: str | None = None) -> list[Moment]:

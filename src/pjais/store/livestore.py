@@ -17,10 +17,10 @@ import orjson
 
 from pjais import files
 from pjais.errors import UsageError
-from pjais.model import Record
+from pjais.model import Changed, Record
 from pjais.pipeline import mirror, timeline
 from pjais.pipeline.place import place
-from pjais.pipeline.timeline import Changed, Found, Moment, Point, Timeline
+from pjais.pipeline.timeline import Found, Moment, Point, Timeline
 from pjais.schema import materializers
 from pjais.write.livestore import NewEvent
 

@@ -11,7 +11,6 @@ from typing import Any, Unpack
 from pjais import instants, journal, sqlite
 from pjais.errors import UsageError
 from pjais.model import Memory
-from pjais.schema import rows
 from pjais.schema.tables import MEMORIES
 from pjais.store import figures, filters, search, semantic, tiers
 from pjais.store.embedding import Embed
@@ -264,12 +263,6 @@ class Memories(Records[Memory]):
             if record != held:
                 db.execute("UPDATE memory_entities SET memory_tier = ? WHERE id = ?", (record.memory_tier, memory_id))
         return record
-
-    def _insert(self, db: Any, record: Memory) -> None:
-        names = ", ".join(self.table.column_names)
-        marks = ", ".join("?" * len(self.table.columns))
-        number = "(SELECT coalesce(max(search_id), 0) + 1 FROM memory_entities)"
-        db.execute(f"INSERT INTO memory_entities ({names}, search_id) VALUES ({marks}, {number})", rows.to_row(record))
 
     def _pool_value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         with self._pool.reader() as db:

@@ -26,6 +26,10 @@ _DEFAULTS: dict[str, Any] = {
     "is_active": False, "usage_count": 0, "importance": 50, "memory_tier": "active", "access_count": 0,
     "connection_count": 0, "is_archived": False, "enabled": True, "type": "text", "content": "", "name": "",
 }  # fmt: skip
+_COMMANDS = {
+    "personas": "personas", "memory_entities": "memories", "conversations": "conversations", "plugins": "plugins",
+}  # fmt: skip
+"""What lists the records of a table on the command line."""
 _LISTS = ("tags", "topics", "messages")
 
 
@@ -61,7 +65,9 @@ class Records(Generic[R]):
         """The record of this id.  Raises UsageError where there is none."""
         found = self.get(key)
         if found is None:
-            raise UsageError(f"there is no such record in {self.table.name}", where=[key])
+            name = _COMMANDS.get(self.table.name)
+            following = f"pjais {name}" if name else "pjais search WORDS"
+            raise UsageError(f"there is no such record in {self.table.name}", where=[key], next_command=following)
         return found
 
     def list(self, *, limit: int | None = None, offset: int = 0, order: str | None = None) -> List[R]:
@@ -144,7 +150,7 @@ class Records(Generic[R]):
                 "the record is not what its model allows",
                 where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],
                 safe="Nothing was written.",
-                next_command="pjais --help",
+                next_command="the same call, with these fields mended",
             )
         return cast(R, record)
 

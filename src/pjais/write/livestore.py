@@ -20,7 +20,7 @@ import orjson
 from pjais import instants, sqlite
 from pjais.schema import ddl, eventlog, livestore, tables
 from pjais.schema.livestore import LiveTable
-from pjais.schema.tables import TABLES, Table
+from pjais.schema.tables import TABLES, Table, camel
 
 CLIENT = "pjais"
 """The clientId of events that we write; LiveStore takes any text."""
@@ -163,7 +163,7 @@ def _encoder(table: Table, source_ids: SourceIds) -> Callable[[tuple[Any, ...]],
     if table is tables.OTHERS:
         return lambda row: _other_args(row, source_ids)
     live = livestore.BY_RECORD[table.record]
-    places = {_camel(name): place for place, name in enumerate(table.column_names)}
+    places = {camel(name): place for place, name in enumerate(table.column_names)}
     forms = {column.name: _ENCODE[column.form] for column in live.columns if column.name in places}
     plan = [(one.name, places[one.name], forms[one.name]) for one in live.columns if one.name not in _MADE]
     content = (places["content"], places["contentFormat"]) if "contentFormat" in places else None
@@ -203,8 +203,3 @@ def _other_args(row: tuple[Any, ...], source_ids: SourceIds) -> dict[str, Any]:
         "key": key, "collection": collection, "recordId": record_id, "sourceId": source,
         "document": orjson.Fragment(document),
     }  # fmt: skip
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
