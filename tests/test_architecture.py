@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipeline",),
     ("store",),
     ("api",),
+    ("web",),
     ("cli", "demo"),
     ("__init__", "__main__"),
 )
