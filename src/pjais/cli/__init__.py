@@ -27,7 +27,7 @@ _MODULES = {
     "demo": "about", "livestore": "stores", "events": "travelling", "at": "travelling", "diff": "travelling",
     "history": "travelling", "restore-record": "travelling", "undo": "looking_back", "redo": "looking_back",
     "verify-app": "checking", "checklist": "checking",
-    "follow": "siding", "shadow": "siding", "switch": "siding",
+    "follow": "siding", "shadow": "siding", "switch": "siding", "ui": "showing",
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def verify_backup(context: Context, backup_id: str | None) -> int:
     folders = [keep.folder_of(here, backup_id)] if backup_id else [here.backups / one.id for one in keep.listed(here)]
     if not folders:
         raise UsageError("there is no backup to verify", where=[str(here.backups)], next_command="pjais backup create")
-    wrong = [f"{folder.name}/{line}" for folder in folders for line in backup.check(folder)]
+    wrong = [f"{folder.name}/{line}" for folder in folders for line in keep.check(folder)]
     if wrong:
         raise BackupFailed("a backup is not sound", where=wrong)
     if context.as_json:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pjais import files, instants, sqlite, switch
+from pjais import files
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.output import print_json, progress, say, size, table
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Counts, Report, SourceRef
-from pjais.pipeline.place import Place, place
+from pjais.pipeline.place import place
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
 _sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
@@ -290,10 +289,9 @@ def rollback_command(
 @common
 def status_command(context: Context, target: Path | None) -> int:
     """Say what is where: the store, the runs, the backups, and what is new in the sources."""
-    from pjais.pipeline import state
+    from pjais.pipeline import overview, state
 
-    here = state.chosen(context.data_dir, target)
-    status = _status(here)
+    status = overview.status(state.chosen(context.data_dir, target))
     if context.as_json:
         print_json(status)
         return 0
@@ -313,52 +311,3 @@ def status_command(context: Context, target: Path | None) -> int:
     say(f"\n{status['message']}")
     say(f"Next: {context.typed(status['next'])}")
     return 0
-
-
-def _status(here: Place) -> dict[str, Any]:
-    from pjais.pipeline import state
-
-    version = switch.inspect(here.target)
-    store = None
-    quarantined = 0
-    if version is not None:
-        store = {
-            "path": str(here.live),
-            "schema": version,
-            "size": here.target.stat().st_size,
-            "records": state.record_counts(here.target),
-        }
-        with closing(sqlite.open_reader(here.target)) as db:
-            sql = "SELECT count(*) FROM migration_quarantine WHERE replayed_at IS NULL"
-            quarantined = int(sqlite.value(db, sql))
-    found = here.find()
-    runs = state.runs(here.data_dir)
-    new = state.anything_new(here, found.sources, exact=False) if found.sources else False
-    interrupted = any(run.state == "interrupted" for run in runs[-1:])
-    if interrupted:
-        message, following = "the last run was interrupted; the next one goes on", "pjais migrate"
-    elif new:
-        message, following = "there is data that has not been migrated", "pjais plan"
-    elif store is not None:
-        message, following = "everything that was found is migrated", "pjais verify"
-    else:
-        message, following = "nothing was found", "pjais detect PATH"
-    return {
-        "code": "done",
-        "data_dir": str(here.data_dir),
-        "live": None if store is None else "sqlite" if here.log is None else "livestore",
-        "store": store,
-        "quarantined": quarantined,
-        "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in found.sources],
-        "new_data": new,
-        "runs": [run.as_dict() for run in runs],
-        "at": instants.to_text(_now()),
-        "message": message,
-        "next": following,
-    }
-
-
-def _now() -> int:
-    from pjais import journal
-
-    return journal.now_ms()

@@ -1,4 +1,4 @@
-"""quarantine: list, show, replay."""
+"""quarantine: list, show, replay, discard."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from pjais import canonical
 from pjais.cli.context import Context, common
+from pjais.cli.lists import told
 from pjais.cli.output import print_json, say, table
 from pjais.errors import UsageError
 from pjais.pipeline import state, triage
@@ -24,7 +25,7 @@ def quarantine_command() -> None:
 
 @quarantine_command.command("list")
 @_target
-@click.option("--all", "everything", is_flag=True, help="Also those that were replayed.")
+@click.option("--all", "everything", is_flag=True, help="Also those that were replayed or discarded.")
 @common
 def list_kept(context: Context, target: Path | None, everything: bool) -> int:
     """List what is in quarantine, and why."""
@@ -64,6 +65,18 @@ def show(context: Context, entry: int, target: Path | None) -> int:
         say(json.dumps(json.loads(canonical.dumps(kept.document)), indent=2, ensure_ascii=False))
     following = f"pjais quarantine replay {kept.id}   (--document FILE for a mended one)"
     say(f"\nNext: {context.typed(following)}")
+    return 0
+
+
+@quarantine_command.command("discard")
+@click.argument("entries", type=int, nargs=-1, required=True)
+@_target
+@common
+def discard(context: Context, entries: tuple[int, ...], target: Path | None) -> int:
+    """Put documents aside: they stay in the store, are no longer listed, and can still be replayed by their id."""
+    done = triage.discard(state.chosen(context.data_dir, target), entries)
+    line = f"put aside: {len(done)}; pjais quarantine list --all still shows them"
+    told(context, {"code": "done", "discarded": [one.id for one in done]}, line)
     return 0
 
 

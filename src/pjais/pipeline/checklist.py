@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pjais import backup, files, instants, journal, sqlite, switch
 from pjais.errors import BackupFailed, PjaisError
 from pjais.model import SourceRef
-from pjais.pipeline import cutover, guide_export, keep, prove, run, shadow, state
+from pjais.pipeline import cutover, guide_export, keep, prove, run, shadow, state, triage
 from pjais.pipeline.appcheck import AppCheck
 from pjais.pipeline.place import Place
 
@@ -124,8 +124,7 @@ class _Facts:
         """(documents read, documents in quarantine) of all sources, as the account has them."""
         with closing(sqlite.open_reader(self.place.target)) as db:
             documents = int(sqlite.value(db, "SELECT count(*) FROM migration_records"))
-            held = "SELECT count(*) FROM migration_quarantine WHERE replayed_at IS NULL"
-            return documents, int(sqlite.value(db, held))
+            return documents, triage.waiting(db)
 
     def users(self) -> tuple[int, ...]:
         """The processes that have the old side open."""

@@ -1,7 +1,8 @@
 """`quarantine`: look at what could not go in, mend it, and bring it in after all.
 
 A replay normalises and checks a quarantined document again, as it is or as it was mended, and puts it into
-the target in one transaction, with a copy of the target made first.
+the target in one transaction, with a copy of the target made first.  A document may also be discarded: it stays in the
+store whole, with a reason more, is no longer listed, and can still be replayed by its id.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from typing import Any, NamedTuple
 from pjais import canonical, files, instants, journal, normalise, sqlite, switch, validate
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Document, Record
-from pjais.pipeline import mirror, problems
+from pjais.pipeline import mirror, problems, recover, state
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 from pjais.schema import rows
 from pjais.schema.tables import MEMORIES
 from pjais.write.sqlite import insert_sql
+
+
+DISCARDED = "discarded"
+"""The rule of the reason that marks a document as put aside."""
+_WAITING = (
+    "replayed_at IS NULL AND NOT EXISTS "
+    f"(SELECT 1 FROM json_each(reasons) WHERE json_extract(value, '$.rule') = '{DISCARDED}')"
+)
 
 
 class Kept(NamedTuple):
@@ -36,6 +45,11 @@ class Kept(NamedTuple):
     document: Any
     raw: bytes | None
     replayed_at: str | None
+
+    @property
+    def discarded(self) -> bool:
+        """Whether its owner put it aside."""
+        return any(one.get("rule") == DISCARDED for one in self.reasons)
 
     def as_dict(self, *, whole: bool = False) -> dict[str, Any]:
         """The entry as a JSON object; its content only when the whole is asked for."""
@@ -66,7 +80,7 @@ def _kept(row: tuple[Any, ...]) -> Kept:
 
 
 def listed(place: Place, ids: Sequence[int] = (), *, everything: bool = False) -> list[Kept]:
-    """The quarantined documents; those that were replayed only when everything is asked for.
+    """The quarantined documents; those that were replayed or discarded only when everything is asked for.
 
     Raises NoSourceFound where there is no target, UsageError for an id that does not exist.
     """
@@ -83,7 +97,31 @@ def listed(place: Place, ids: Sequence[int] = (), *, everything: bool = False) -
                 next_command="pjais quarantine list",
             )
         return [one for one in found if one.id in ids]
-    return [one for one in found if everything or one.replayed_at is None]
+    return [one for one in found if everything or (one.replayed_at is None and not one.discarded)]
+
+
+def waiting(db: sqlite.Connection) -> int:
+    """How many documents wait for a decision: neither replayed nor discarded."""
+    return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {_WAITING}"))
+
+
+def discard(place: Place, ids: Sequence[int]) -> list[Kept]:
+    """Put documents aside, all or none: they stay in the store, and are listed only with everything.
+
+    Raises UsageError for one that was replayed, or does not exist.
+    """
+    entries = listed(place, ids) if ids else []
+    if gone := [str(one.id) for one in entries if one.replayed_at is not None]:
+        raise UsageError("this document is in the store already", where=gone, next_command="pjais quarantine list")
+    reason = {"level": "note", "rule": DISCARDED, "message": "put aside by the owner"}
+    with files.only_run(place.data_dir), problems.explained(place):
+        mirror.refuse_if_open(place)
+        with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
+            for one in entries:
+                if not one.discarded:
+                    reasons = canonical.dumps_plain([*one.reasons, reason])
+                    db.execute("UPDATE migration_quarantine SET reasons = ? WHERE id = ?", (reasons, one.id))
+    return listed(place, ids) if ids else []
 
 
 def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[Replayed]:
@@ -91,20 +129,25 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
 
     Records that others refer to go first.  All that go in do so in one transaction.
     """
-    entries = [one for one in listed(place, ids) if one.replayed_at is None]
-    if document is not None and len(entries) != 1:
-        raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
-    with files.only_run(place.data_dir), problems.explained(place):
+    listed(place, ids)  # raises what there is to raise before anything is held
+    with problems.explained(place), files.only_run(place.data_dir):
+        recover.recover(place)
+        entries = [one for one in listed(place, ids) if one.replayed_at is None]
+        if document is not None and len(entries) != 1:
+            raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
         mirror.refuse_if_open(place)
         mirror.catch_up(place)
         name = journal.new_run_id()
-        if entries:
-            copy = place.backups / f"{name}-before-replay"
-            files.private_folder(copy)
-            switch.copy_target(place.target, copy / "previous.sqlite")
-        with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
-            done = _replay_all(db, entries, document)
-        mirror.push(place, name)
+        if not entries:
+            return []
+        copy = files.private_folder(place.backups / f"{name}-before-replay")
+        switch.copy_target(place.target, copy / "previous.sqlite")
+        journal.record(copy, "replay", target=state.relative_target(place))
+        with problems.finishing(place):
+            with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
+                done = _replay_all(db, entries, document)
+            mirror.push(place, name)
+            journal.record(copy, "pushed")
         return done
 
 

@@ -6,13 +6,14 @@ exported first (`keep_later`) in our own format, so that `import` brings it back
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pjais import backup, files, journal, sqlite, switch
-from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, UsageError
+from pjais import files, journal, sqlite, switch
+from pjais.errors import MigrationFailed, NoSourceFound, UsageError
 from pjais.pipeline import mirror, problems, recover, state, transfer
 from pjais.pipeline.place import Place
 from pjais.schema.tables import BY_NAME
@@ -98,11 +99,9 @@ def rollback(
     Raises UsageError if something was written since and it was not said what to do with it; NoSourceFound if
     there is no run to undo; MigrationFailed if the target is open elsewhere.
     """
-    if keep_later is not None and keep_later.exists():
-        raise UsageError("the file for later writes exists already", where=[str(keep_later)])
     if not place.data_dir.is_dir():
         raise NoSourceFound("there is no data folder here", where=[str(place.data_dir)])
-    with files.only_run(place.data_dir), problems.explained(place):
+    with problems.explained(place), files.only_run(place.data_dir):
         recover.recover(place)
         run = _run_to_undo(place, run_id)
         switch.inspect(place.target)
@@ -115,6 +114,8 @@ def rollback(
                 safe="Nothing was changed.",
                 next_command=f"pjais rollback {run.id} --keep-later later.pjais.json   (or --discard-later)",
             )
+        if keep_later is not None and keep_later.exists() and not _is_that(keep_later, place.target, run.id):
+            raise UsageError("the file for later writes exists already", where=[str(keep_later)])
         kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
         expected_change = switch.last_change(place.target)
         switch.copy_target(place.target, kept)
@@ -122,13 +123,16 @@ def rollback(
             _export_later(kept, run.id, keep_later)
         previous = run.folder / "previous.sqlite"
         journal.record(run.folder, "rolling-back", kept=kept.name)
-        mirror.put_back(place, run.folder, kept)
-        if previous.exists():
-            _put_back(place, run.id, previous, expected_change)
-        else:
-            switch.remove_target(place.target, kept, expected_change=expected_change)
-        journal.record(run.folder, "rolled-back", kept=kept.name)
+        with problems.switching(place):
+            mirror.put_back(place, run.folder, kept)
+            recover.put_back(place, run.folder, kept, expected_change)
         return Undone(run.id, previous.exists(), kept, later, keep_later if later.total else None)
+
+
+def preview(place: Place) -> tuple[state.RunState, Later]:
+    """Which run a rollback would undo, and what was written since.  Raises what `rollback` raises, changes nothing."""
+    run = _run_to_undo(place, None)
+    return run, later_writes(place.target, run.id)
 
 
 def _catch_up(place: Place, run_id: str, discard_later: bool) -> None:
@@ -139,26 +143,6 @@ def _catch_up(place: Place, run_id: str, discard_later: bool) -> None:
         if not discard_later:
             following = f"pjais rollback {run_id} --discard-later   (the log as it is now is kept beside the backup)"
             raise MigrationFailed(error.what, where=error.where, safe=error.safe, next_command=following) from error
-
-
-def _put_back(place: Place, run_id: str, previous: Path, expected_change: int) -> None:
-    """The store of before, copied beside its place, hashed against the manifest, and switched in."""
-    new = place.target.with_name(f".{place.target.name}.{run_id}.new")
-    try:
-        files.remove(new)
-        _, digest = files.copy_hashed(previous, new)
-        if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
-            raise BackupFailed(
-                "the store of before was changed in the backup; it is not put back",
-                where=[str(previous)],
-                safe="The store stays as it is.",
-                next_command="pjais verify",
-            )
-        switch.cut_over(new, place.target, expected_change=expected_change)
-    except BaseException:
-        for suffix in ("", *sqlite.SIDE_FILES):
-            files.remove(Path(f"{new}{suffix}"))
-        raise
 
 
 def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
@@ -187,9 +171,17 @@ def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
     return done[-1]
 
 
+def _is_that(file: Path, store: Path, run_id: str) -> bool:
+    """Whether a file holds just what would be exported: a rollback that was cut off wrote it."""
+    with tempfile.TemporaryDirectory(prefix="pjais-later-") as scratch:
+        now = Path(scratch) / "later.json"
+        _export_later(store, run_id, now)
+        return file.is_file() and files.sha256(file) == files.sha256(now)
+
+
 def _export_later(store: Path, run_id: str, destination: Path) -> None:
     """Export the records written since a run, and name those that were removed."""
-    with closing(sqlite.open_frozen(store)) as db:
+    with closing(sqlite.open_reader(store)) as db:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
     export_since(store, int(mark), destination)
 

@@ -67,6 +67,11 @@ class Store:
         """
         return Live(self.pool, lambda: query(*given, **named), tables)
 
+    def last_change(self) -> int:
+        """The number of the last change that anybody made; 0 where nothing was written since the migration."""
+        with self.pool.reader() as db:
+            return operations.last_change(db)
+
     def history(self, record_id: str, table: str | None = None) -> list[Moment]:
         """Every change of a record since the migration, whoever made it.  Raises UsageError for an unknown id."""
         with self.pool.view() as db:

@@ -54,6 +54,26 @@ def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]
     }  # fmt: skip
 
 
+def months(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
+    """How many memories were made in each month (UTC, `2025-03`), oldest first; `unknown` for those without a date."""
+    where, values = filters.where(wanted)
+    sql = f"SELECT coalesce(substr(t.created_at, 1, 7), 'unknown'), count(*) FROM memory_entities AS t WHERE {where} "
+    return dict(sorted(sqlite.pairs(db, f"{sql} GROUP BY 1", values).items()))
+
+
+def importance(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
+    """How many memories there are in each tenth of the importance (`0-9` ... `90-100`); beyond the scale apart."""
+    where, values = filters.where(wanted)
+    sql = (
+        "SELECT CASE WHEN t.importance < 0 THEN -1 WHEN t.importance > 100 THEN 10 "
+        "ELSE min(9, cast(t.importance / 10 AS INTEGER)) END, count(*) "
+        f"FROM memory_entities AS t WHERE {where} GROUP BY 1"
+    )
+    counts = sqlite.pairs(db, sql, values)
+    names = {-1: "below 0", **{ten: f"{ten * 10}-{ten * 10 + 9}" for ten in range(9)}, 9: "90-100", 10: "above 100"}
+    return {name: counts.get(ten, 0) for ten, name in names.items() if 0 <= ten <= 9 or ten in counts}
+
+
 def analytics(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
     """Sizes in characters, importance, tiers, types, what happened on each of the last 7 days (26357af).
 

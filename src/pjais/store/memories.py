@@ -12,7 +12,7 @@ from pjais import instants, journal, sqlite
 from pjais.errors import UsageError
 from pjais.model import Memory
 from pjais.schema.tables import MEMORIES
-from pjais.store import figures, filters, search, semantic, tiers
+from pjais.store import atlas, figures, filters, search, semantic, tiers
 from pjais.store.embedding import Embed
 from pjais.store.filters import Filters
 from pjais.store.pool import Pool
@@ -122,6 +122,28 @@ class Memories(Records[Memory]):
         """Sizes, importance, tiers, types, the activity of 7 days (26357af, MemoryAnalytics)."""
         with self._pool.view() as db:
             return figures.analytics(db, wanted, journal.now_ms())
+
+    def months(self, **wanted: Unpack[Filters]) -> dict[str, int]:
+        """How many memories were made in each month (UTC, `2025-03`; `unknown`), oldest first."""
+        with self._pool.view() as db:
+            return figures.months(db, wanted)
+
+    def importance(self, **wanted: Unpack[Filters]) -> dict[str, int]:
+        """How many memories there are in each tenth of the importance, and beyond the scale."""
+        with self._pool.view() as db:
+            return figures.importance(db, wanted)
+
+    def atlas(self, persona: str | None = None) -> tuple[List[tuple[Memory, float, float]], int]:
+        """The map of the commonest kind of embedding: memories with x and y (-1 to 1), and of how many it is a sample."""
+        with self._pool.view() as db:
+            kind, count = next(iter(self._vectors.kinds(db).items()), (None, 0))
+            if kind is None:
+                return [], 0
+            found = self._vectors.some(db, kind, atlas.MOST)
+            keys = [key for key in found if (held := self.get(key)) and not held.deleted_at
+                    and persona in (None, held.persona_id)]  # fmt: skip
+            points = atlas.project([found[key] for key in keys])
+            return [(self.need(key), x, y) for key, (x, y) in zip(keys, points, strict=True)], count
 
     def remember(self, content: Any, *, persona: str | None = None, **fields: Any) -> Memory:
         """A new memory; without a persona it belongs to the active one, if there is one."""

@@ -90,6 +90,16 @@ class Vectors:
             found = sqlite.first(self._ready(db), sql, (memory_id,))
         return None if found is None else (Kind(found[0], found[1]), found[2])
 
+    def some(self, db: sqlite.Connection, kind: Kind, most: int) -> dict[str, bytes]:
+        """The vectors of a kind by memory; of more than `most`, that many, evenly over the ids."""
+        sql = (
+            "SELECT id, vector FROM (SELECT id, vector, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () "
+            "AS total FROM vectors WHERE model IS ?1 AND dimension = ?2) WHERE place * ?3 / total <> "
+            "(place - 1) * ?3 / total OR place = 0 OR total <= ?3"
+        )
+        with self._lock:
+            return {key: vector for key, vector in sqlite.fetch(self._ready(db), sql, (*kind, most))}
+
     def nearest(self, db: sqlite.Connection, kind: Kind, vector: bytes, threshold: float) -> list[tuple[str, float]]:
         """(id, cosine similarity) of all memories of a kind from a threshold on, the most similar first."""
         sql = (

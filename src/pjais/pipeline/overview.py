@@ -1,0 +1,54 @@
+"""What is where: the store, the runs, the quarantine, what is new in the sources, and what to do next."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from pjais import instants, journal, sqlite, switch
+from pjais.pipeline import state, triage
+from pjais.pipeline.place import Place
+
+
+def status(here: Place) -> dict[str, Any]:
+    """The state of a data folder, as `pjais status --json` prints it.  Raises ForeignTarget."""
+    store, quarantined = _store(here)
+    found = here.find()
+    runs = state.runs(here.data_dir)
+    new = state.anything_new(here, found.sources, exact=False) if found.sources else False
+    if any(run.state == "interrupted" for run in runs[-1:]):
+        message, following = "the last run was interrupted; the next one goes on", "pjais migrate"
+    elif new:
+        message, following = "there is data that has not been migrated", "pjais plan"
+    elif store is not None:
+        message, following = "everything that was found is migrated", "pjais verify"
+    else:
+        message, following = "nothing was found", "pjais detect PATH"
+    return {
+        "code": "done",
+        "data_dir": str(here.data_dir),
+        "live": None if store is None else "sqlite" if here.log is None else "livestore",
+        "store": store,
+        "quarantined": quarantined,
+        "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in found.sources],
+        "new_data": new,
+        "runs": [run.as_dict() for run in runs],
+        "at": instants.to_text(journal.now_ms()),
+        "message": message,
+        "next": following,
+    }
+
+
+def _store(here: Place) -> tuple[dict[str, Any] | None, int]:
+    """The store, and how many documents wait in its quarantine."""
+    version = switch.inspect(here.target)
+    if version is None:
+        return None, 0
+    with closing(sqlite.open_reader(here.target)) as db:
+        quarantined = triage.waiting(db)
+    return {
+        "path": str(here.live),
+        "schema": version,
+        "size": here.target.stat().st_size,
+        "records": state.record_counts(here.target),
+    }, quarantined

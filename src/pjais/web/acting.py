@@ -1,0 +1,306 @@
+"""What changes something: `POST /do/NAME` with a form of the page.  Each is one call of the library.
+
+An action says where to look next.  What takes long is begun here and goes on as the page's work (`Home.start`).
+No path is ever taken from a form: an action names records, runs, backups and stores, which are looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pjais import backup, canonical
+from pjais.errors import BackupFailed, UsageError
+from pjais.pipeline import cutover, follow, keep, prove, restore, run, shadow, triage, undo
+from pjais.schema.tables import CONVERSATIONS, MEMORIES, PERSONAS, Table
+from pjais.web import travel
+from pjais.web.home import Home
+
+Form = dict[str, str]
+Action = Callable[[Home, Form], str]
+_FOLLOW_SECONDS = 1.0
+
+_EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
+    "personas": (PERSONAS, ("name", "description", "personality", "settings")),
+    "memories": (MEMORIES, ("name", "content", "summary", "tags", "importance", "type", "memory_tier")),
+    "conversations": (CONVERSATIONS, ("title", "summary")),
+}
+ADDRESSES = {"personas": "/persona", "memories": "/memory", "conversations": "/conversation"}
+
+
+def _need(form: Form, name: str) -> str:
+    found = form.get(name, "")
+    if not found:
+        raise UsageError(f"the form lacks {name}")
+    return found
+
+
+def _address(kind: str, key: str) -> str:
+    return f"{ADDRESSES[kind]}?id={quote(key, safe='')}"
+
+
+# -- records
+
+
+def edit(home: Home, form: Form) -> str:
+    """Change fields of a record."""
+    kind, key = _need(form, "kind"), _need(form, "id")
+    if kind not in _EDITABLE:
+        raise UsageError("there is no such kind of record", where=[kind])
+    table, names = _EDITABLE[kind]
+    fields = {name: _typed(table, name, form, form[name]) for name in names if name in form}
+    with home.store() as store:
+        getattr(store, kind).update(key, **fields)
+    return _address(kind, key)
+
+
+def _typed(table: Table, name: str, form: Form, text: str) -> Any:
+    """A field as its column holds it; what is typed as JSON or a number must be one."""
+    form_of = next(one.form for one in table.columns if one.name == name)
+    text = text.replace("\r\n", "\n")  # a form sends its lines this way, whatever was in it
+    if name in ("tags",):
+        return [one.strip() for one in text.split(",") if one.strip()]
+    if form_of == "number":
+        return _number(name, text)
+    if form_of == "json" or (form_of == "content" and form.get("content_format") == "json"):
+        return _json(name, text)
+    return text if text or name in ("name", "content", "type") else None
+
+
+def _number(name: str, text: str) -> int | float:
+    try:
+        found = float(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: not a number", where=[text[:80]]) from error
+    return int(found) if found.is_integer() else found
+
+
+def _json(name: str, text: str) -> Any:
+    if not text.strip():
+        return None
+    try:
+        return canonical.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name}: not JSON: {error}") from error
+
+
+def _of_records(kind: str, call: str) -> Action:
+    def action(home: Home, form: Form) -> str:
+        key = _need(form, "id")
+        with home.store() as store:
+            getattr(getattr(store, kind), call)(key)
+        return _address(kind, key)
+
+    action.__doc__ = f"`{call}` of a record of {kind}."
+    return action
+
+
+def remember(home: Home, form: Form) -> str:
+    """Write a memory down."""
+    with home.store() as store:
+        record = store.memories.remember(
+            _need(form, "content").replace("\r\n", "\n"), persona=form.get("persona") or None
+        )
+    return _address("memories", record.id)
+
+
+def restore_record(home: Home, form: Form) -> str:
+    """Bring a record, or one field of it, back as it was at a moment."""
+    key, at, field = _need(form, "id"), _need(form, "at"), form.get("field") or None
+    here = home.place()
+    kind, path = travel.chosen(here, int(_number("where", form.get("where") or "0")))
+    back = form.get("back", "")
+    if kind == "livestore":
+        home.start("restore", lambda _: restore.restore(here, path, key, event=at, field=field).as_dict())
+        return "/work"
+    with home.store() as store:
+        store.restore_record(_need(form, "table"), key, int(_number("at", at)), field=field)
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/time"
+
+
+def _history(call: str) -> Action:
+    def action(home: Home, form: Form) -> str:
+        with home.store() as store:
+            getattr(store, call)()
+        return "/time"
+
+    action.__doc__ = f"`{call}` one operation."
+    return action
+
+
+# -- the pipeline
+
+
+def migrate(home: Home, form: Form) -> str:
+    """Migrate what was found."""
+    here = home.place()
+    options = replace(home.options, on_invalid="quarantine" if form.get("quarantine") == "yes" else "stop")
+    home.start("migrate", lambda progress: run.migrate(here, options, progress).as_dict())
+    return "/migrate"
+
+
+def unlock(home: Home, form: Form) -> str:
+    """Take the password of an encrypted source; a new plan is made with it."""
+    home.options = replace(home.options, password=_need(form, "password"))
+    return "/migrate"
+
+
+def verify(home: Home, form: Form) -> str:
+    """Prove every record against the backups."""
+    here, password = home.place(), home.options.password
+    home.start("verify", lambda progress: prove.prove(here, None, progress, password=password).as_dict(), alone=False)
+    return "/work"
+
+
+def rollback(home: Home, form: Form) -> str:
+    """Go back to before a run; what was written since is kept in a file of the run's folder, or let go."""
+    here, name = home.place(), _need(form, "run")
+    if form.get("later") not in ("keep", "discard"):
+        raise UsageError("say what becomes of what was written since: keep or discard it")
+    found, _ = undo.preview(here)
+    if found.id != name:
+        raise UsageError("another run is the last one now; look again", where=[found.id])
+    file = _free(found.folder / "later.pjais.json") if form["later"] == "keep" else None
+    home.start("rollback", lambda _: undo.rollback(here, name, keep_later=file, discard_later=file is None).as_dict())
+    return "/work"
+
+
+def _free(path: Path) -> Path:
+    """The path, or the next one of its kind that is not taken."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"later-{number}.pjais.json")
+    return found
+
+
+def back_up(home: Home, form: Form) -> str:
+    """Back up every source and the store."""
+    here = home.place()
+    home.start("backup", lambda _: {"backup": keep.create(here).name})
+    return "/backups"
+
+
+def check_backup(home: Home, form: Form) -> str:
+    """Read a backup back and compare every file."""
+    folder = keep.folder_of(home.place(), _need(form, "id"))
+
+    def work(_: run.Progress) -> dict[str, Any]:
+        if wrong := backup.check(folder):
+            raise BackupFailed("a backup is not sound", where=wrong)
+        return {"sound": folder.name}
+
+    home.start("check backup", work, alone=False)
+    return "/backups"
+
+
+def restore_backup(home: Home, form: Form) -> str:
+    """Write a backup's raw files into a new folder of the data folder, beside what is there."""
+    here = home.place()
+    folder = keep.folder_of(here, _need(form, "id"))
+    destination = here.data_dir / "restored" / folder.name
+    home.start(
+        "restore backup",
+        lambda _: {"folder": str(destination), "files": len(backup.restore(folder, destination))}, alone=False,
+    )  # fmt: skip
+    return "/backups"
+
+
+def replay(home: Home, form: Form) -> str:
+    """Try a document in quarantine again, as it is or as it was mended."""
+    here, number = home.place(), int(_number("id", _need(form, "id")))
+    text = form.get("document", "")
+    mended = None
+    if text.strip() and text.replace("\r\n", "\n") != form.get("before", "").replace("\r\n", "\n"):
+        mended = _json("document", text)
+    with home.alone():
+        (result,) = triage.replay(here, [number], mended) or (None,)
+    if result is None:
+        raise UsageError("this document is in the store already", next_command="pjais quarantine list")
+    if result.record_id is None:
+        raise UsageError(
+            "it still cannot go in", where=result.problems, safe="It stays in quarantine as it was.",
+            next_command=f"pjais quarantine show {number}",
+        )  # fmt: skip
+    names = {"personas": "personas", "memory_entities": "memories", "conversations": "conversations"}
+    kind = names.get(result.record_type or "")
+    return _address(kind, result.record_id) if kind else "/quarantine"
+
+
+def discard(home: Home, form: Form) -> str:
+    """Put a document in quarantine aside."""
+    with home.alone():
+        triage.discard(home.place(), [int(_number("id", _need(form, "id")))])
+    return "/quarantine"
+
+
+# -- old and new
+
+
+def bring_over(home: Home, form: Form) -> str:
+    """One increment of what the old app wrote since."""
+    here, options = home.place(), home.options
+    home.start("follow", lambda _: follow.increment(here, options).as_dict(), alone=not here.target.exists())
+    return "/sides"
+
+
+def keep_following(home: Home, form: Form) -> str:
+    """Bring over what the old app writes, again and again, until it is stopped."""
+    home.follow(on=form.get("on") == "yes")
+    return "/sides"
+
+
+def compare(home: Home, form: Form) -> str:
+    """Compare old and new, record by record."""
+    here, password = home.place(), home.options.password
+
+    def work(_: run.Progress) -> dict[str, Any]:
+        home.compared = shadow.compare(here, password=password).as_dict()
+        return home.compared
+
+    home.start("compare", work, alone=False)
+    return "/sides"
+
+
+def switch(home: Home, form: Form) -> str:
+    """Make the new side live, or the old one again."""
+    here, options = home.place(), home.options
+    if form.get("to") == "old":
+        home.start("switch back", lambda _: cutover.back(here).as_dict(), alone=False)
+    else:
+        home.follow(on=False)
+        home.start("switch", lambda _: cutover.go(here, options).as_dict(), alone=False)
+    return "/sides"
+
+
+ACTIONS: dict[str, Action] = {
+    "activate": _of_records("personas", "activate"),
+    "edit": edit,
+    "delete-memory": _of_records("memories", "delete"),
+    "restore-memory": _of_records("memories", "restore"),
+    "promote": _of_records("memories", "promote"),
+    "demote": _of_records("memories", "demote"),
+    "archive": _of_records("conversations", "archive"),
+    "unarchive": _of_records("conversations", "restore"),
+    "remember": remember,
+    "restore-record": restore_record,
+    "undo": _history("undo"),
+    "redo": _history("redo"),
+    "migrate": migrate,
+    "unlock": unlock,
+    "verify": verify,
+    "rollback": rollback,
+    "back-up": back_up,
+    "check-backup": check_backup,
+    "restore-backup": restore_backup,
+    "replay": replay,
+    "discard": discard,
+    "bring-over": bring_over,
+    "keep-following": keep_following,
+    "compare": compare,
+    "switch": switch,
+}
+"""Every action by its name."""

@@ -1,0 +1,181 @@
+"""The page as a value: an app built from lists of views and actions, behind its guard.
+
+Each view is given twice: as `GET /api/...`, in the OpenAPI document, and at its own address as a page, or as JSON for
+who accepts JSON and not HTML.  A request changes nothing unless it is a POST to `/do/...`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from pjais import canonical
+from pjais.errors import NoSourceFound, PjaisError, UsageError
+from pjais.version import __version__
+from pjais.web import acting, looking, moving, rendering, shapes, travel
+from pjais.web.guard import Guard, Keys
+from pjais.web.home import Home
+from pjais.web.reading import Missing
+
+
+class View(NamedTuple):
+    """One thing to look at: its address, what gives it, and the template that shows it."""
+
+    path: str
+    gives: Callable[..., shapes.Shape]
+    shape: type[shapes.Shape]
+    template: str
+
+
+VIEWS = (
+    View("/overview", moving.front, shapes.Overview, "overview"),
+    View("/migrate", moving.migration, shapes.Migration, "migrate"),
+    View("/rollback", moving.rollback, shapes.Rollback, "rollback"),
+    View("/run", moving.report, shapes.Report, "run"),
+    View("/work", moving.work, shapes.Job, "work"),
+    View("/backups", moving.backups, shapes.Backups, "backups"),
+    View("/quarantine", moving.quarantine, shapes.Quarantine, "quarantine"),
+    View("/kept", moving.kept, shapes.Kept, "kept"),
+    View("/sides", moving.sides, shapes.Sides, "sides"),
+    View("/personas", looking.personas, shapes.Personas, "personas"),
+    View("/persona", looking.persona, shapes.PersonaView, "persona"),
+    View("/memories", looking.memories, shapes.Memories, "memories"),
+    View("/memory", looking.memory, shapes.MemoryView, "memory"),
+    View("/conversations", looking.conversations, shapes.Conversations, "conversations"),
+    View("/conversation", looking.conversation, shapes.ConversationView, "conversation"),
+    View("/pictures", looking.pictures, shapes.Pictures, "pictures"),
+    View("/time", travel.time, shapes.Time, "time"),
+)
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": shapes.Problem, "description": "The request means nothing here"},
+    404: {"model": shapes.Problem, "description": "There is no such thing"},
+    409: {"model": shapes.Problem, "description": "Not now: what the code says stands against it"},
+    422: {"model": shapes.Problem, "description": "A parameter is not what it should be"},
+}
+
+
+def make(home: Home, keys: Keys, port: int | None = None) -> ASGIApp:
+    """The app for one data folder, behind its guard."""
+    app = FastAPI(title="pjais", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.state.home = home
+    app.state.keys = keys
+    for view in VIEWS:
+        app.get(f"/api{view.path}", response_model=view.shape, responses=_PROBLEMS, name=view.template)(_as_json(view))
+        app.get(view.path, include_in_schema=False)(_as_page(view))
+    app.get("/", include_in_schema=False)(_as_page(VIEWS[0]))
+    app.get("/events", include_in_schema=False)(_events)
+    app.post("/do/{name}", include_in_schema=False)(_do)
+    app.mount("/static", StaticFiles(packages=[("pjais.web", "static")]))
+    app.add_exception_handler(PjaisError, _explained)
+    app.add_exception_handler(RequestValidationError, _explained)
+    app.add_exception_handler(HTTPException, _explained)
+    app.add_exception_handler(Exception, _unexpected)
+    return Guard(app, keys, port)
+
+
+class Canonical(Response):
+    """JSON as our exports have it; what JSON cannot say is tagged, never changed."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of a value."""
+        return canonical.dumps(content).encode("utf-8", "backslashreplace")
+
+
+def _as_json(view: View) -> Callable[..., Response]:
+    given = Depends(view.gives)
+
+    def endpoint(shown: Any = given) -> Response:
+        return Canonical(shown.model_dump())
+
+    endpoint.__doc__ = view.gives.__doc__
+    return endpoint
+
+
+def _as_page(view: View) -> Callable[..., Response]:
+    given = Depends(view.gives)
+
+    def endpoint(request: Request, shown: Any = given) -> Response:
+        if _wants_json(request):
+            return Canonical(shown.model_dump(), headers={"vary": "accept"})
+        return rendering.page(request, view.template, shown)
+
+    return endpoint
+
+
+def _wants_json(request: Request) -> bool:
+    accepted = request.headers.get("accept", "")
+    return "application/json" in accepted and "text/html" not in accepted
+
+
+async def _do(request: Request, name: str) -> Response:
+    """An action, if the form carries the page's own word.  Its answer is where to look next."""
+    keys: Keys = request.app.state.keys
+    home: Home = request.app.state.home
+    try:
+        form = dict(
+            parse_qsl(
+                (await request.body()).decode("utf-8"), keep_blank_values=True, max_num_fields=60, errors="strict"
+            )
+        )
+    except ValueError as error:
+        raise UsageError("this is no form") from error
+    if not hmac.compare_digest(form.get("csrf", "").encode(), keys.form.encode()):
+        raise HTTPException(403, "only the page itself may change something; load it again")
+    action = acting.ACTIONS.get(name)
+    if action is None:
+        raise Missing("there is no such action", where=[name])
+    following = await run_in_threadpool(action, home, form)
+    if _wants_json(request):
+        return Canonical({"code": "done", "next": following})
+    return RedirectResponse(following, 303)
+
+
+async def _events(request: Request) -> StreamingResponse:
+    home: Home = request.app.state.home
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield b"retry: 1000\n\n"
+        async for news in home.hub.listen():
+            yield b"".join(f"event: {one}\ndata: 1\n\n".encode() for one in sorted(news)) or b": still here\n\n"
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+def _explained(request: Request, error: Exception) -> Response:
+    """An error as the page or the JSON of it; every one of ours is below 500."""
+    status = 409
+    if isinstance(error, RequestValidationError):
+        where = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+        status, problem = 422, PjaisError("a parameter is not what it should be", where=where)
+        problem = UsageError(problem.what, where=where)
+    elif isinstance(error, HTTPException):
+        status, problem = error.status_code, UsageError(str(error.detail), where=[request.url.path])
+    elif isinstance(error, PjaisError):
+        problem = error
+        status = 404 if isinstance(error, Missing | NoSourceFound) else 400 if isinstance(error, UsageError) else 409
+    else:
+        raise error
+    if _wants_json(request) or request.url.path.startswith("/api"):
+        return Canonical(problem.as_dict(), status)
+    return rendering.problem(request, problem, status)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    """A fault of this program: said as such, with nothing of its insides."""
+    problem = PjaisError(f"an unexpected error: {type(error).__name__}", next_command="pjais ui -vv, and report it")
+    if _wants_json(request) or request.url.path.startswith("/api"):
+        return Canonical(problem.as_dict(), 500)
+    return rendering.problem(request, problem, 500)

@@ -1,0 +1,192 @@
+"""Nobody but the owner gets in: what stands before every request.
+
+The page is served to this machine alone, and yet any web site that its owner visits can send requests to it, and any
+other user of the machine can connect.  So: the Host header must name the loopback address (a foreign name that was
+made to point here, DNS rebinding, is refused); who asks must hold the token of this start, from the opened address
+once and then from a cookie that other sites' requests do not carry; what changes something must come from the page
+itself (Origin, Sec-Fetch-Site and a word in the form that only the page knows); a request must be small and arrive in
+time; and an answer tells the browser to load nothing from anywhere else, whatever its content says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LARGEST_BODY = 4 << 20
+"""Bytes of a request: room for a mended document, and not for more."""
+LARGEST_ADDRESS = 16 << 10
+BODY_SECONDS = 20.0
+_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_OPEN_PATHS = ("/static/",)
+"""What anybody may see: the page's own style and script, which tell nothing."""
+
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets of one start: `token` opens the door, `session` keeps it open, `form` is the word in the forms."""
+
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    session: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    form: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Guard:
+    """The page behind its door."""
+
+    def __init__(self, app: ASGIApp, keys: Keys, port: int | None) -> None:
+        """`port`: the one that is served; None: any (tests that speak to the app without a socket)."""
+        self.app = app
+        self.keys = keys
+        self.port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+
+        async def armed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                if scope["path"].startswith(_OPEN_PATHS):
+                    headers["cache-control"] = "no-cache"
+            await send(message)
+
+        try:
+            answer = self._answered(scope)
+            if answer is None:
+                await self.app(scope, await _measured(scope, receive), armed)
+                return
+        except _Refused as refusal:
+            answer = PlainTextResponse(f"{refusal}\n", refusal.status)
+        await answer(scope, receive, armed)
+
+    def _answered(self, scope: Scope) -> Response | None:
+        """The answer of the door itself, or None where the request may go in.  Raises _Refused."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            raise _Refused(421, "this page answers to its own address on this machine, and to no other name")
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            raise _Refused(405, "only GET, HEAD and POST")
+        if len(scope["raw_path"]) + len(scope["query_string"]) > LARGEST_ADDRESS:
+            raise _Refused(414, "the address is too long")
+        if scope["path"].startswith(_OPEN_PATHS):
+            return None
+        entered = self._entered(scope)
+        if entered is not None:
+            return entered
+        if not self._is_known(headers):
+            raise _Refused(403, "open the address that `pjais ui` printed: it carries the key to this page")
+        if scope["method"] == "POST" and not _from_itself(headers, host):
+            raise _Refused(403, "only the page itself may change something")
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name, mark, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+        name, port = (name, port) if mark else (host, "80")
+        return name.lower() in _NAMES and (self.port is None or port == str(self.port))
+
+    def _entered(self, scope: Scope) -> Response | None:
+        """Who comes with the token gets the cookie, and the address without the token."""
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if scope["method"] != "GET" or not any(
+            name == "token" and self._same(value, self.keys.token) for name, value in query
+        ):
+            return None
+        rest = urlencode([(name, value) for name, value in query if name != "token"])
+        path = "/" + scope["path"].lstrip("/\\")  # never `//elsewhere`
+        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
+        answer.set_cookie(self.cookie, self.keys.session, httponly=True, samesite="strict", path="/")
+        return answer
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name: cookies are shared by all ports of a host, so each page has one of its own."""
+        return f"pjais-{self.port or 0}"
+
+    def _is_known(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._same(given.strip(), self.keys.token):
+            return True
+        try:
+            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
+        except CookieError:
+            return False
+        return found is not None and self._same(found.value, self.keys.session)
+
+    @staticmethod
+    def _same(given: str, secret: str) -> bool:
+        return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
+
+def _from_itself(headers: Headers, host: str) -> bool:
+    """Whether a request was sent by the page: by what the browser says of where it comes from."""
+    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return False
+    origin = headers.get("origin")
+    return origin is None or origin == f"http://{host}"
+
+
+async def _measured(scope: Scope, receive: Receive) -> Receive:
+    """The request's body, whole, small enough and in time, to be received once.  Raises _Refused."""
+    if scope["method"] != "POST":
+        return receive
+    length = Headers(scope=scope).get("content-length", "0")
+    if not length.isdecimal() or int(length) > LARGEST_BODY:
+        raise _Refused(413, "the request is too large")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Refused(400, "the request ended too early")
+                body += message.get("body", b"")
+                if len(body) > LARGEST_BODY:
+                    raise _Refused(413, "the request is too large")
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        raise _Refused(408, "the request took too long") from None
+    given = [False]
+
+    async def whole() -> Message:
+        if given[0]:
+            return await receive()
+        given[0] = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return whole

@@ -1,0 +1,269 @@
+"""What one page serves: a data folder, its open store, the work in progress, and the watch over changes.
+
+Work of the pipeline (a migration, a rollback, an increment) has the store for itself: the store is closed, and opened
+again afterwards; meanwhile who asks for it is told that work is going on.  One piece of work runs at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pjais import journal, switch
+from pjais.errors import NoSourceFound, PjaisError, RunActive, SourceInUse, UsageError
+from pjais.model import SourceRef
+from pjais.pipeline import cutover, follow, problems, run, state
+from pjais.pipeline.place import Place, place
+from pjais.store import Store
+from pjais.web import hub
+from pjais.web.hub import Hub
+
+_LOOK_SECONDS = 1.0
+"""How often the folder is looked at for what other programs did: runs, backups, another store in its place."""
+_TELL_SECONDS = 0.1
+_FOLLOW_SECONDS = 1.0
+
+
+@dataclass
+class Job:
+    """One piece of work: what, how far (`phases`: name, done, of how many, seconds), and how it ended.
+
+    `state`: running, done or failed.  `result` is what the work gave; `error` is the error as `--json` prints it.
+    """
+
+    id: int
+    kind: str
+    started: int
+    state: str = "running"
+    phases: list[dict[str, Any]] = field(default_factory=list)
+    result: Any = None
+    error: dict[str, Any] | None = None
+    stopping: bool = False
+
+
+Work = Callable[[run.Progress], Any]
+
+
+class Home:
+    """A data folder as the page serves it.  Safe from threads.  Close it at the end."""
+
+    def __init__(
+        self, data_dir: Path | None = None, target: Path | None = None, sources: Sequence[Path] = (), *,
+        password: str | None = None,
+    ) -> None:  # fmt: skip
+        self.hub = Hub()
+        self.options = run.Options(password=password)
+        """What the owner said last: the password of an encrypted source stays here and is never shown."""
+        self.job: Job | None = None
+        self.following = False
+        """Whether the page brings over what the old app writes, again and again."""
+        self.compared: dict[str, Any] | None = None
+        """What the last comparison of old and new said."""
+        self._plan: tuple[object, Job] | None = None
+        self._named = (data_dir, target, tuple(sources))
+        self._gate = threading.Condition()
+        self._readers = 0
+        self._alone = False
+        self._store: Store | None = None
+        self._unwatch: Callable[[], None] = lambda: None
+        self._closed = threading.Event()
+        threading.Thread(target=self._look, name="pjais-look", daemon=True).start()
+
+    def place(self) -> Place:
+        """The place as it is now: which store is in use is for the last run to say."""
+        data_dir, target, sources = self._named
+        if sources or target is not None:
+            return place(data_dir, target, sources)
+        return state.chosen(data_dir, None)
+
+    # -- the store
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The open store.
+
+        Raises NoSourceFound where there is none yet, RunActive while work has it, UsageError for a LiveStore store.
+        """
+        with self._gate:
+            if self._alone:
+                raise RunActive("work on this data is going on; what it shows is there again in a moment")
+            store = self._opened()
+            self._readers += 1
+        try:
+            yield store
+        finally:
+            with self._gate:
+                self._readers -= 1
+                self._gate.notify_all()
+
+    def _opened(self) -> Store:
+        here = self.place()
+        if here.log is not None:
+            raise UsageError(
+                "this data lives in a LiveStore store: look at it under Time", where=[str(here.live)],
+                next_command=f"pjais at {here.live} --event N",
+            )  # fmt: skip
+        if self._store is not None and self._store.path == here.target and here.target.exists():
+            return self._store
+        self._let_go()
+        if switch.inspect(here.target) is None:
+            raise NoSourceFound("there is no store here yet", where=[str(here.target)], next_command="pjais migrate")
+        self._store = store = Store(here.target)
+        live = store.live(store.last_change)
+        self._unwatch = live.subscribe(lambda _: self.hub.publish(hub.DATA), on_error=lambda _: None)
+        return store
+
+    def _let_go(self) -> None:
+        self._unwatch()
+        self._unwatch = lambda: None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    # -- work
+
+    def start(self, kind: str, work: Work, *, alone: bool = True) -> Job:
+        """Begin a piece of work in a thread of its own.  Raises RunActive where one is running.
+
+        `alone`: it has the store for itself.
+        """
+        with self._gate:
+            if self.job is not None and self.job.state == "running":
+                raise RunActive(f"this page is at work: {self.job.kind}", next_command="wait for it to end")
+            job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms())
+            self.job = job
+        threading.Thread(target=self._run, args=(job, work, alone), name=f"pjais-{kind}", daemon=True).start()
+        return job
+
+    def planned(self, here: Place, refs: Sequence[SourceRef], shown: Callable[[Any], Any]) -> Job:
+        """The plan for what is there now: the one that was made, or one that is being made from now on.
+
+        `shown` makes of it what the page shows.
+        """
+        mark = (
+            self.options,
+            [(one, _stamp(one), one.stat().st_size) for ref in refs for one in ref.files if one.exists()],
+        )
+        with self._gate:
+            if self._plan is None or self._plan[0] != mark:
+                job = Job(0, "plan", journal.now_ms())
+                self._plan = (mark, job)
+                options = self.options
+                work: Work = lambda progress: shown(run.plan(here, options, progress))  # noqa: E731
+                threading.Thread(target=self._run, args=(job, work, False), name="pjais-plan", daemon=True).start()
+            return self._plan[1]
+
+    def _run(self, job: Job, work: Work, alone: bool) -> None:
+        try:
+            with self.alone() if alone else nullcontext():
+                self.hub.publish(hub.JOB)
+                job.result = work(self._progress(job))
+            job.state = "done"
+        except Exception as error:  # noqa: BLE001 -- whatever it was, the page must say that the work ended, and how
+            job.error = _told(error, self.place())
+            job.state = "failed"
+        for one in (hub.JOB, hub.STATE, hub.DATA):
+            self.hub.publish(one)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The store closed for the length of the block; whoever asks for it is told that work is going on."""
+        with self._gate:
+            if self._alone:
+                raise RunActive("work on this data is going on already", next_command="wait for it to end")
+            self._alone = True
+            self._gate.wait_for(lambda: self._readers == 0)
+            self._let_go()
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._alone = False
+
+    def _progress(self, job: Job) -> run.Progress:
+        told = [0.0]
+        begun = [time.monotonic()]
+
+        def progress(phase: str, done: int, total: int | None) -> None:
+            now = time.monotonic()
+            if not job.phases or job.phases[-1]["name"] != phase:
+                begun[0] = now
+                job.phases.append({"name": phase, "done": 0, "total": None, "seconds": 0.0})
+            job.phases[-1] |= {"done": done, "total": total, "seconds": round(now - begun[0], 1)}
+            if now - told[0] > _TELL_SECONDS:
+                told[0] = now
+                self.hub.publish(hub.JOB)
+
+        return progress
+
+    def follow(self, *, on: bool) -> None:
+        """Begin or end to bring over, second by second, what the old app writes."""
+        with self._gate:
+            begins = on and not self.following
+            self.following = on
+        if begins:
+            threading.Thread(target=self._follow, name="pjais-follow", daemon=True).start()
+        self.hub.publish(hub.STATE)
+
+    def _follow(self) -> None:
+        """One increment after the other; an error that lasts ends it, and stays on the page."""
+        while self.following and not self._closed.wait(_FOLLOW_SECONDS):
+            here, job = self.place(), Job(0, "follow", journal.now_ms())
+            try:
+                with nullcontext() if here.target.exists() else self.alone():
+                    done = follow.increment(here, self.options)
+            except (NoSourceFound, SourceInUse, RunActive):
+                continue  # it is gone for a while, or somebody is at work: the next look may be luckier
+            except Exception as error:  # noqa: BLE001 -- the page must say why it follows no more
+                job.error, job.state = _told(error, here), "failed"
+                self.job = job
+                self.follow(on=False)
+                return
+            if done.run_id is not None:
+                job.result, job.state = done.as_dict(), "done"
+                self.job = job
+                self.hub.publish(hub.STATE)
+
+    # -- what others do
+
+    def _look(self) -> None:
+        seen: object = None
+        while not self._closed.wait(_LOOK_SECONDS if seen is not None else 0.01):
+            with suppress(PjaisError, OSError):
+                now = self._signature()
+                if seen not in (None, now):
+                    self.hub.publish(hub.STATE)
+                seen = now
+                with self.store():  # so that its changes are heard of, also before anybody looks at a record
+                    pass
+
+    def _signature(self) -> object:
+        here = self.place()
+        names = [here.target, here.backups, here.data_dir]
+        names += sorted(here.backups.iterdir()) if here.backups.is_dir() else []
+        return tuple((str(one), *_stamp(one)) for one in names), cutover.live(here).side
+
+    def close(self) -> None:
+        """Let go of everything; work that is going on ends with the process, and the next run goes on from there."""
+        self._closed.set()
+        self.hub.close()
+        with self._gate:
+            self._let_go()
+
+
+def _told(error: Exception, here: Place) -> dict[str, Any]:
+    explained = error if isinstance(error, PjaisError) else problems.explain(error, here)
+    return (explained or PjaisError(f"an unexpected error: {type(error).__name__}: {error}")).as_dict()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        seen = path.stat()
+    except OSError:
+        return ()
+    return (seen.st_ino, seen.st_mtime_ns) if path.is_dir() else (seen.st_ino,)

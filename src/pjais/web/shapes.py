@@ -1,0 +1,478 @@
+"""What the views give, typed: the JSON of `GET /api/...` and the values of the pages.
+
+Records are as `pjais export` and `--json` show them: camelCase, instants as ISO-8601 in UTC (null: unknown),
+importance 0-100.  The rest is named as the command line's JSON names it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Shape(BaseModel):
+    """The base of all: what is not named here is not shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Shape):
+    """An error: its code, what happened, which record or file, what is safe now, the next command."""
+
+    code: str
+    exit_code: int
+    what: str
+    where: list[str]
+    safe: str
+    next: str
+
+
+class Persona(Shape):
+    """An AI persona."""
+
+    id: str
+    name: str
+    description: str | None
+    avatar: str | None
+    personality: dict[str, Any] | None
+    settings: dict[str, Any] | None
+    memoryConfiguration: dict[str, Any] | None  # noqa: N815 -- the export's name
+    privacySettings: dict[str, Any] | None  # noqa: N815
+    isActive: bool  # noqa: N815
+    createdAt: str | None  # noqa: N815
+    updatedAt: str | None  # noqa: N815
+    lastUsed: str | None  # noqa: N815
+    usageCount: int | float  # noqa: N815
+    extra: dict[str, Any]
+
+
+class Memory(Shape):
+    """One memory of a persona; `content` is text, or any JSON value."""
+
+    id: str
+    personaId: str | None  # noqa: N815
+    type: str
+    name: str | None
+    content: Any
+    summary: str | None
+    tags: list[Any]
+    importance: int | float
+    memoryTier: str  # noqa: N815
+    embedding: list[Any] | None
+    embeddingModel: str | None  # noqa: N815
+    accessCount: int | float  # noqa: N815
+    connectionCount: int | float  # noqa: N815
+    lastAccessed: str | None  # noqa: N815
+    createdAt: str | None  # noqa: N815
+    updatedAt: str | None  # noqa: N815
+    deletedAt: str | None  # noqa: N815
+    extra: dict[str, Any]
+
+
+class Conversation(Shape):
+    """A conversation with its messages."""
+
+    id: str
+    personaId: str | None  # noqa: N815
+    sessionId: str | None  # noqa: N815
+    title: str | None
+    messages: list[Any]
+    summary: str | None
+    sentiment: str | None
+    topics: list[Any]
+    importance: int | float
+    isArchived: bool  # noqa: N815
+    createdAt: str | None  # noqa: N815
+    updatedAt: str | None  # noqa: N815
+    archivedAt: str | None  # noqa: N815
+    extra: dict[str, Any]
+
+
+class Page(Shape):
+    """Where a list goes on: how many there are in all, and the offset of what comes before and after."""
+
+    total: int
+    offset: int
+    limit: int
+    before: int | None
+    after: int | None
+
+
+class Change(Shape):
+    """One field of one record at two moments; `field` null: the whole record, which one side lacks."""
+
+    table: str
+    id: str
+    field: str | None
+    before: Any
+    after: Any
+
+
+class Step(Shape):
+    """What one change did to a record."""
+
+    seq: str
+    at: str | None
+    op: str
+    table: str
+    id: str
+    changes: list[Change]
+
+
+class Counts(Shape):
+    """What became of the documents of a source: the four outcomes add up to `read`."""
+
+    read: int
+    migrated: int
+    superseded: int
+    removed: int
+    quarantined: int
+    unchanged: int
+    repaired: int
+
+
+class Source(Shape):
+    """Earlier data that was found; `size` in bytes, `counts` where a plan was made."""
+
+    kind: str
+    name: str
+    path: str
+    version: str | None
+    size: int
+    in_use: bool
+    damage: str | None
+    notes: list[str]
+
+
+class Rule(Shape):
+    """How often a rule was applied, and what it means."""
+
+    level: str
+    rule: str
+    field: str
+    meaning: str
+    times: int
+
+
+class SourceCounts(Shape):
+    """A source and what becomes of its documents."""
+
+    kind: str
+    name: str
+    counts: Counts
+
+
+class Plan(Shape):
+    """What a migration would do; bytes, and seconds as a guess."""
+
+    target: str
+    sources: list[SourceCounts]
+    total: Counts
+    rules: list[Rule]
+    bytes_needed: int
+    bytes_free: int
+    seconds: float
+    nothing_to_do: bool
+
+
+class Phase(Shape):
+    """How far a phase of the work came; `total` null: not known beforehand."""
+
+    name: str
+    done: int
+    total: int | None
+    seconds: float
+
+
+class Job(Shape):
+    """Work in progress, or the last one that ended: running, done or failed."""
+
+    id: int
+    kind: str
+    started: str
+    state: str
+    phases: list[Phase]
+    result: Any
+    error: Problem | None
+
+
+class Run(Shape):
+    """One migration, as its journal tells it."""
+
+    id: str
+    state: str
+    code: str | None
+    started_at: str | None
+    finished_at: str | None
+    target: str | None
+    folder: str
+
+
+class Store(Shape):
+    """The store that is in use: where, of which kind, its size in bytes, and its records by table."""
+
+    path: str
+    kind: str
+    size: int
+    records: dict[str, int]
+
+
+class Overview(Shape):
+    """What is where, and what to do next."""
+
+    code: str
+    data_dir: str
+    store: Store | None
+    active: Persona | None
+    quarantined: int
+    sources: int
+    new_data: bool
+    side: str
+    runs: list[Run]
+    message: str
+    next: str
+    job: Job | None
+
+
+class Migration(Shape):
+    """What was found, what a migration would do, how far it is, and what it came to."""
+
+    code: str
+    data_dir: str
+    sources: list[Source]
+    passed: list[dict[str, str]]
+    new_data: bool
+    plan: Plan | None
+    plan_error: Problem | None
+    job: Job | None
+    runs: list[Run]
+
+
+class Later(Shape):
+    """What was written to the store since a run."""
+
+    added: int
+    edited: int
+    removed: int
+    examples: list[list[str]]
+
+
+class Rollback(Shape):
+    """Which run a rollback would undo, and what was written since."""
+
+    code: str
+    run: str
+    later: Later
+    job: Job | None
+
+
+class Report(Shape):
+    """The account of a run, as its `report.json` holds it; null where the run left none."""
+
+    code: str
+    run: Run
+    report: dict[str, Any] | None
+    rules: list[Rule]
+
+
+class Backup(Shape):
+    """A backup: what it holds, how large it is (bytes), and whether the store's proof needs it."""
+
+    id: str
+    created_at: str | None
+    sources: list[str]
+    size: int
+    complete: bool
+    needed: bool
+
+
+class Backups(Shape):
+    """All backups, oldest first."""
+
+    code: str
+    backups: list[Backup]
+    job: Job | None
+
+
+class Kept(Shape):
+    """A document in quarantine, with the reasons; `document` only where one entry is asked for."""
+
+    id: int
+    run: str
+    source_kind: str
+    source: str
+    collection: str
+    native_id: str | None
+    place: str
+    reasons: list[dict[str, Any]]
+    replayed_at: str | None
+    discarded: bool
+    document: Any
+    raw_bytes: int
+
+
+class Quarantine(Shape):
+    """The documents that could not go in."""
+
+    code: str
+    entries: list[Kept]
+    everything: bool
+
+
+class Personas(Shape):
+    """The personas, and how many memories each has."""
+
+    code: str
+    page: Page
+    records: list[Persona]
+    memories: dict[str, int]
+
+
+class PersonaView(Shape):
+    """One persona with its numbers, what it talked about last, and its history."""
+
+    code: str
+    record: Persona
+    figures: dict[str, Any]
+    conversations: list[Conversation]
+    history: list[Step]
+
+
+class Hit(Shape):
+    """A memory, and where it was searched the piece of text that was found (hits between U+E000 and U+E001)."""
+
+    memory: Memory
+    snippet: str | None
+
+
+class Memories(Shape):
+    """Memories, most important first, or those that a search found, best first."""
+
+    code: str
+    q: str
+    page: Page
+    hits: list[Hit]
+    tiers: dict[str, int]
+    types: dict[str, int]
+    personas: dict[str, str]
+
+
+class Link(Shape):
+    """A relationship of a memory with another record."""
+
+    id: str
+    other: str
+    outgoing: bool
+    type: str
+    strength: int | float | None
+
+
+class MemoryView(Shape):
+    """One memory with its links, the memories most like it, its score (0-100) and its history."""
+
+    code: str
+    record: Memory
+    persona: str | None
+    score: float
+    links: list[Link]
+    similar: list[Hit]
+    history: list[Step]
+
+
+class Conversations(Shape):
+    """Conversations, latest first."""
+
+    code: str
+    page: Page
+    records: list[Conversation]
+    personas: dict[str, str]
+
+
+class ConversationView(Shape):
+    """One conversation, and its history."""
+
+    code: str
+    record: Conversation
+    persona: str | None
+    history: list[Step]
+
+
+class Operation(Shape):
+    """What `undo` would take back, or `redo` do again."""
+
+    id: int
+    at: str | None
+    kind: str
+    label: str
+    first_seq: int
+    last_seq: int
+
+
+class Time(Shape):
+    """A moment of a store against now: `at` of `last` moments; changes read from then to now."""
+
+    code: str
+    store: str
+    kind: str
+    ours: bool
+    stores: list[str]
+    where: int
+    at: int
+    last: int
+    number: str | None
+    when: str | None
+    counts: dict[str, int]
+    page: Page
+    changes: list[Change]
+    undoable: list[Operation]
+    redoable: list[Operation]
+
+
+class Dot(Shape):
+    """A memory in the map of embeddings, -1 to 1 each way."""
+
+    id: str
+    name: str
+    group: str
+    x: float
+    y: float
+
+
+class Pictures(Shape):
+    """Figures to look at: memories by month, tier, type and importance, and the map of their embeddings."""
+
+    code: str
+    persona: str | None
+    personas: dict[str, str]
+    months: dict[str, int]
+    tiers: dict[str, int]
+    types: dict[str, int]
+    importance: dict[str, int]
+    total: int
+    map: list[Dot]
+    mapped_of: int
+
+
+class Difference(Shape):
+    """One record whose two sides are not the same."""
+
+    record_type: str
+    record_id: str
+    field: str | None
+    problem: str
+
+
+class Sides(Shape):
+    """Old and new: which side is live, for how long they agreed, and what differed last."""
+
+    code: str
+    side: str
+    since: str | None
+    agreed_since: str | None
+    comparisons: int
+    sources: list[Source]
+    following: bool
+    last: dict[str, Any] | None
+    later: Later | None
+    job: Job | None
