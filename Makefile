@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak bench lint clean
+.PHONY: demo test soak reliability bench lint clean
 
 $(BIN)/pjais: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pjais needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -24,12 +24,16 @@ test: $(BIN)/pytest
 soak: $(BIN)/pytest
 	$(BIN)/pytest -m soak -s
 
+reliability: $(BIN)/pytest
+	$(BIN)/python scripts/reliability.py
+
 bench: $(BIN)/pytest
 	$(BIN)/python bench/migrate.py
 	$(BIN)/python bench/rxdb.py
 	$(BIN)/python bench/livestore.py
 	$(BIN)/python bench/store.py
 	$(BIN)/python bench/live.py
+	$(BIN)/python bench/page.py
 
 lint: $(BIN)/pytest
 	$(BIN)/ruff format --check .

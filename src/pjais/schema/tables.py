@@ -117,9 +117,11 @@ MEMORIES = Table(
     ),
     (
         ("memories_persona_importance", "persona_id, importance DESC, last_accessed DESC"),
-        ("memories_persona_tier", "persona_id, memory_tier"),
+        ("memories_persona_tier", "persona_id, memory_tier, type, importance, deleted_at"),  # all that figures need
         ("memories_persona_type", "persona_id, type"),
-        ("memories_created", "created_at"),
+        ("memories_importance", "importance DESC, last_accessed DESC"),
+        ("memories_created", "created_at, deleted_at"),
+        ("memories_deleted", "deleted_at"),
     ),
     (("persona_id", ("personas",)),),
 )

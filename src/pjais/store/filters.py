@@ -48,7 +48,8 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
     unknown = sorted(set(filters) - set(_KNOWN))
     if unknown:
         raise UsageError("there are no such filters", where=unknown)
-    parts: list[str] = [] if filters.get("include_deleted") else ["t.deleted_at IS NULL"]
+    # `+`: nearly all are not deleted, so the index of those that are is no way to find them
+    parts: list[str] = [] if filters.get("include_deleted") else ["+t.deleted_at IS NULL"]
     values: list[Any] = []
     if (persona := filters.get("persona")) is not None:
         parts.append("t.persona_id = ?")

@@ -133,8 +133,13 @@ class Memories(Records[Memory]):
         with self._pool.view() as db:
             return figures.importance(db, wanted)
 
+    def embedded(self) -> int:
+        """How many memories hold an embedding."""
+        with self._pool.reader() as db:
+            return int(sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE embedding IS NOT NULL"))
+
     def atlas(self, persona: str | None = None) -> tuple[List[tuple[Memory, float, float]], int]:
-        """The map of the commonest kind of embedding: memories with x and y (-1 to 1), and of how many it is a sample."""
+        """The map of the commonest kind of embedding: memories with x and y (-1 to 1); of how many it is a sample."""
         with self._pool.view() as db:
             kind, count = next(iter(self._vectors.kinds(db).items()), (None, 0))
             if kind is None:

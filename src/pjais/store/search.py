@@ -164,9 +164,23 @@ class _Plan:
         if not self.indexed:
             where, values = self._holding()
             return int(sqlite.value(self.db, f"SELECT count(*) FROM memory_entities AS t WHERE {where}", values))
+        if not self.values and not self.narrowing and not self.asked.filters.get("include_deleted"):
+            return self._hits() - self._deleted_hits()
         if self._many() and self._few():
             return int(sqlite.value(self.db, f"SELECT count(*) {self._within()}", self._asked_values()))
         return int(sqlite.value(self.db, f"SELECT count(*) FROM {self._passing()}", self._asked_values()))
+
+    def _hits(self) -> int:
+        return int(sqlite.value(self.db, "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ?", (self.match,)))
+
+    def _deleted_hits(self) -> int:
+        """Of the few that are deleted, those that match: so that without filters no hit is looked up to be counted."""
+        sql = (
+            "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ? AND "
+            "+rowid IN (SELECT search_id FROM memory_entities WHERE deleted_at IS NOT NULL)"
+        )
+        held = "SELECT 1 FROM memory_entities WHERE deleted_at IS NOT NULL LIMIT 1"
+        return int(sqlite.value(self.db, sql, (self.match,))) if sqlite.first(self.db, held) else 0
 
     def _many(self) -> bool:
         """Whether so many memories match, filters aside, that ranking them all would take long."""

@@ -98,7 +98,7 @@ class Vectors:
             "(place - 1) * ?3 / total OR place = 0 OR total <= ?3"
         )
         with self._lock:
-            return {key: vector for key, vector in sqlite.fetch(self._ready(db), sql, (*kind, most))}
+            return dict(sqlite.fetch(self._ready(db), sql, (*kind, most)))
 
     def nearest(self, db: sqlite.Connection, kind: Kind, vector: bytes, threshold: float) -> list[tuple[str, float]]:
         """(id, cosine similarity) of all memories of a kind from a threshold on, the most similar first."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pjais import journal, switch
 from pjais.errors import NoSourceFound, PjaisError, RunActive, SourceInUse, UsageError
@@ -23,6 +23,7 @@ from pjais.store import Store
 from pjais.web import hub
 from pjais.web.hub import Hub
 
+T = TypeVar("T")
 _LOOK_SECONDS = 1.0
 """How often the folder is looked at for what other programs did: runs, backups, another store in its place."""
 _TELL_SECONDS = 0.1
@@ -65,6 +66,7 @@ class Home:
         self.compared: dict[str, Any] | None = None
         """What the last comparison of old and new said."""
         self._plan: tuple[object, Job] | None = None
+        self._figures: dict[object, tuple[int, Any]] = {}
         self._named = (data_dir, target, tuple(sources))
         self._gate = threading.Condition()
         self._readers = 0
@@ -118,7 +120,17 @@ class Home:
         self._unwatch = live.subscribe(lambda _: self.hub.publish(hub.DATA), on_error=lambda _: None)
         return store
 
+    def figure(self, store: Store, name: object, count: Callable[[], T]) -> T:
+        """A figure over all memories, counted again only after somebody wrote: counting 100,000 takes a while."""
+        last = store.last_change()
+        known = self._figures.get(name)
+        if known is None or known[0] != last:
+            known = self._figures[name] = (last, count())
+        found: T = known[1]
+        return found
+
     def _let_go(self) -> None:
+        self._figures = {}
         self._unwatch()
         self._unwatch = lambda: None
         if self._store is not None:

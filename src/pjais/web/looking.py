@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pjais import instants
@@ -16,6 +17,9 @@ from pjais.web.reading import AtHome, Id, Limit, Missing, Number, Offset, Words,
 MARKS = ("\ue000", "\ue001")
 """What stands around a hit in a snippet: characters that no text means anything by."""
 _MAPPED_UNASKED = 5_000
+_SMALL = 20_000
+_BEGINNING, _BEGINNING_OF_MANY = 2, 4
+"""From so many letters on, what is typed may be the beginning of a word; of many memories fewer begin each one's."""
 
 
 def _persona(record: Record) -> shapes.Persona:
@@ -42,7 +46,10 @@ def personas(home: AtHome, offset: Offset = 0, limit: Limit = 60) -> shapes.Pers
     """The personas, the active one first."""
     with home.store() as store:
         found = store.personas.page(limit=limit, offset=offset)
-        counts = {one.id: int(store.memories.stats(persona=one.id)["total"]) for one in found.records}
+        counts = {
+            one.id: int(home.figure(store, str({"persona": one.id}), _of(store, one.id))["total"])
+            for one in found.records
+        }
     return shapes.Personas(
         code="done", page=page(found.total, offset, limit), memories=counts,
         records=[_persona(one) for one in found.records],
@@ -62,6 +69,10 @@ def persona(home: AtHome, id: Id) -> shapes.PersonaView:
         )  # fmt: skip
 
 
+def _of(store: Store, persona: str) -> Callable[[], dict[str, Any]]:
+    return lambda: store.memories.stats(persona=persona)
+
+
 def memories(
     home: AtHome, q: Words = "", persona: Id = "", tier: Id = "", type: Id = "", tag: Words = "", since: Id = "",
     until: Id = "", least: Number = None, most: Number = None, deleted: bool = False, order: Id = "",
@@ -71,7 +82,8 @@ def memories(
     wanted = _filters(persona, tier, type, tag, since, until, least, most)
     with home.store() as store:
         if q.strip():
-            found = store.memories.search_page(q, prefix=True, marks=MARKS, limit=limit, offset=offset, **wanted)
+            begins = len(q.split()[-1]) >= (_BEGINNING if len(store.memories) <= _SMALL else _BEGINNING_OF_MANY)
+            found = store.memories.search_page(q, prefix=begins, marks=MARKS, limit=limit, offset=offset, **wanted)
             total = found.total
             hits = [shapes.Hit(memory=_memory(one.memory), snippet=one.snippet) for one in found.found]
         elif deleted:
@@ -79,11 +91,11 @@ def memories(
             total = len(gone)
             hits = [shapes.Hit(memory=_memory(one), snippet=None) for one in gone[offset : offset + limit]]
         else:
-            total = int(store.memories.stats(**wanted)["total"])
+            total = int(home.figure(store, str(wanted), lambda: store.memories.stats(**wanted))["total"])
             listed = store.memories.filtered(limit=limit, offset=offset, order=order or None, **wanted)
             hits = [shapes.Hit(memory=_memory(one), snippet=None) for one in listed]
         of_persona: Filters = {"persona": persona} if persona else {}
-        every = store.memories.stats(**of_persona)
+        every = home.figure(store, str(of_persona), lambda: store.memories.stats(**of_persona))
         return shapes.Memories(
             code="done", q=q, page=page(total, offset, limit), hits=hits, tiers=_named(every["by_tier"]),
             types=_named(every["by_type"]), personas=_names(store),
@@ -168,12 +180,13 @@ def pictures(home: AtHome, persona: Id = "", map: bool = False) -> shapes.Pictur
     """Memories by month, tier, type and importance; the map of their embeddings (of very many only when asked for)."""
     wanted: Filters = {"persona": persona} if persona else {}
     with home.store() as store:
-        stats = store.memories.stats(**wanted)
-        count = store.memories.analytics(**wanted)["with_embedding"]
+        stats = home.figure(store, str(wanted), lambda: store.memories.stats(**wanted))
+        count = home.figure(store, "embedded", store.memories.embedded)
         points, of = store.memories.atlas(persona or None) if map or 0 < count <= _MAPPED_UNASKED else ([], count)
         return shapes.Pictures(
-            code="done", persona=persona or None, personas=_names(store), months=store.memories.months(**wanted),
-            tiers=_named(stats["by_tier"]), types=_named(stats["by_type"]), total=stats["total"],
-            importance=store.memories.importance(**wanted), mapped_of=of,
+            code="done", persona=persona or None, personas=_names(store), total=stats["total"],
+            months=home.figure(store, f"months {wanted}", lambda: store.memories.months(**wanted)),
+            importance=home.figure(store, f"importance {wanted}", lambda: store.memories.importance(**wanted)),
+            tiers=_named(stats["by_tier"]), types=_named(stats["by_type"]), mapped_of=of,
             map=[shapes.Dot(id=one.id, name=one.name or one.id, group=one.type, x=x, y=y) for one, x, y in points],
         )  # fmt: skip
