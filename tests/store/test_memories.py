@@ -120,6 +120,33 @@ def test_analytics(store: Store, live: list[Memory]) -> None:
     assert store.memories.analytics(persona="nobody")["size"] == {"total": 0, "average": None, "largest": None}
 
 
+def test_months_and_tenths_of_importance_hold_every_memory(store: Store, live: list[Memory]) -> None:
+    months = store.memories.months(persona="p1")
+    assert list(months) == sorted(months)
+    for month, count in months.items():
+        assert count == sum(instants.to_text(one.created_at or 0)[:7] == month for one in live)
+    tenths = store.memories.importance(persona="p1")
+    assert list(tenths)[:2] == ["0-9", "10-19"]
+    assert sum(tenths.values()) == sum(months.values()) == 20
+    assert tenths["90-100"] == sum(one.importance >= 90 for one in live)
+
+
+def test_importance_beyond_the_scale_stands_apart(store: Store) -> None:
+    for number in (-3, 150):
+        store.memories.create(type="fact", content="x", importance=number)
+    assert {"below 0": 1, "above 100": 1}.items() <= store.memories.importance().items()
+
+
+def test_the_map_holds_the_commonest_kind_of_embedding(store: Store) -> None:
+    for number in range(6):
+        store.memories.create(type="fact", content="x", embedding=[1.0, number, 0.5], embedding_model="small")
+    store.memories.create(type="fact", content="x", embedding=[1.0, 2.0], embedding_model="other")
+    points, of = store.memories.atlas()
+    assert of == len(points) == 6
+    assert {one.embedding_model for one, _, _ in points} == {"small"}
+    assert store.memories.atlas("nobody") == ([], 6)
+
+
 def test_a_null_tier_of_another_writer_is_no_error(tmp_path: Path) -> None:
     with pjais.open(tmp_path) as store:
         with closing(sqlite.open_writer(store.path)) as other:

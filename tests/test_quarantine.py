@@ -1,0 +1,57 @@
+"""The quarantine: a document that its owner puts aside stays, is asked about no more, and can still come in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import pjais
+from pjais.errors import UsageError
+from pjais.pipeline import overview, triage
+from pjais.pipeline.place import Place, place
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Place:
+    """A store with one memory, and two in quarantine whose persona does not exist."""
+    lost = [{"id": f"m{one}", "personaId": "nobody", "type": "fact", "content": "lost"} for one in (2, 3)]
+    memory = {"id": "m1", "personaId": "p1", "type": "fact", "content": "tea"}
+    source = {"personas": [{"id": "p1", "name": "Ada"}], "memories": [memory, *lost]}
+    (tmp_path / "data.json").write_text(json.dumps(source), "utf-8")
+    pjais.migrate(tmp_path, on_invalid="quarantine")
+    return place(tmp_path)
+
+
+def _ids(found: list[triage.Kept]) -> list[str | None]:
+    return [one.native_id for one in found]
+
+
+def test_what_is_put_aside_is_listed_only_with_everything(here: Place) -> None:
+    first, _ = triage.listed(here)
+    (done,) = triage.discard(here, [first.id])
+    assert done.discarded
+    assert _ids(triage.listed(here)) == ["m3"]
+    assert _ids(triage.listed(here, everything=True)) == ["m2", "m3"]
+    assert overview.status(here)["quarantined"] == 1
+    assert triage.discard(here, [first.id]) == [done]  # once is enough
+    pjais.verify(here.data_dir)
+
+
+def test_what_was_put_aside_can_still_be_brought_in(here: Place) -> None:
+    first, second = triage.listed(here)
+    triage.discard(here, [first.id])
+    mended = {**first.document, "personaId": "p1"}
+    assert triage.replay(here, [first.id], mended)[0].record_id == "m2"
+    assert [one.id for one in triage.replay(here)] == [second.id]  # all that wait, and no others
+    with pytest.raises(UsageError, match="in the store already"):
+        triage.discard(here, [first.id])
+    pjais.verify(here.data_dir)
+
+
+def test_all_are_put_aside_or_none(here: Place) -> None:
+    first, _ = triage.listed(here)
+    with pytest.raises(UsageError, match="no such quarantined document"):
+        triage.discard(here, [first.id, 99])
+    assert len(triage.listed(here)) == 2
