@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak reliability bench lint clean
+.PHONY: demo test soak reliability bench lint package clean
 
 $(BIN)/pjais: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pjais needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -41,5 +41,12 @@ lint: $(BIN)/pytest
 	$(BIN)/mypy
 	$(BIN)/python scripts/make_docs.py --check
 
+docs: $(BIN)/pytest
+	$(BIN)/python scripts/make_docs.py --check
+	$(BIN)/mkdocs build --strict --quiet
+
+package: $(BIN)/pytest
+	$(BIN)/python scripts/check_package.py
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis

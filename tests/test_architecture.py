@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +111,32 @@ def test_the_public_names_are_exactly_these() -> None:
     for name in pjais.__all__:
         assert getattr(pjais, name) is not None
     assert sorted(pjais.__all__) == pjais.__dir__()
+
+
+def test_nothing_is_imported_that_is_not_declared() -> None:
+    """What another package happens to bring along may be gone with its next version."""
+    project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["semantic"], *extras["ui"]]
+    names = {re.split(r"[>=<; \[]", one)[0].replace("-", "_").lower() for one in declared}
+    wrong = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in modules()
+        for name in foreign(path)
+        if name.lower() not in names | {"fastembed"}  # the owner's own choice of a model; asked for by name
+    }
+    assert wrong == set()
+
+
+def foreign(path: Path) -> Iterator[str]:
+    """The packages of others that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [str(node.module)]
+        for name in names:
+            first = name.split(".")[0]
+            if first not in sys.stdlib_module_names and first != "pjais":
+                yield first

@@ -290,3 +290,20 @@ def test_the_command_asks_tells_what_was_freed_and_what_is_left(
     assert run(["cleanup", "--yes", "--data-dir", str(tmp_path)]) == 0
     assert "removed 0 files" in capsys.readouterr().out
     assert here.target.exists()
+
+
+def test_a_copied_data_folder_does_not_remove_what_belongs_to_the_first(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    write_json(first, personas=[persona("p1")], memories=[memory("m1")])
+    pjais.migrate(first)
+    shutil.copytree(first, second)
+    judged = cleanup.judge(place(second))
+    assert judged.items == ()
+    assert [(one.path, one.reason) for one in judged.stays] == [
+        (first / "data.json", "it belongs to the data folder that this one was copied from")
+    ]
+    assert [one.path for one in cleanup.judge(place(first)).items] == [first / "data.json"]
+    pjais.migrate(second)  # once it is migrated where it lies now, it may go
+    assert [one.path for one in cleanup.judge(place(second)).items] == [second / "data.json"]
+    pjais.verify(second)

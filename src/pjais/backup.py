@@ -19,7 +19,7 @@ from typing import Any
 
 from pjais import canonical, files, instants, sqlite
 from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
-from pjais.model import CopiedFile, Snapshot, SourceRef
+from pjais.model import CANNOT_BE_READ, CopiedFile, Snapshot, SourceRef
 
 MANIFEST = "manifest.json"
 _FORMAT = "pjais-backup"
@@ -36,9 +36,9 @@ Progress = Callable[[str, int, int], None]
 
 
 def snapshot_all(
-    folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None
+    folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None, **more: Any
 ) -> tuple[Snapshot, ...]:
-    """Copy every source into `folder`, test the copies, and write the manifest.
+    """Copy every source into `folder`, test the copies, and write the manifest, in which `more` is named too.
 
     Raises BackupFailed, SourceInUse, or SourceDamaged for a file that cannot be opened at all.
     """
@@ -49,7 +49,7 @@ def snapshot_all(
             if progress:
                 progress("back up", number, len(refs))
             snapshots.append(_snapshot(folder, ref, number, at_ms))
-        write_manifest(folder, snapshots, at_ms)
+        write_manifest(folder, snapshots, at_ms, **more)
     except OSError as error:
         raise BackupFailed(
             f"the backup could not be written: {error.strerror or error}",
@@ -63,6 +63,9 @@ def snapshot_all(
 
 def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot:
     copied = _copy_still(folder, ref, number)
+    if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # what it is was not seen, and now it could be
+        raise SourceInUse("a source could not be read, and then it could", where=[str(ref.path)],
+                          next_command="the same command again")  # fmt: skip
     consistent: str | None = None
     unsound: tuple[str, ...] = ()
     path = _opened_path(folder, ref.dialect, copied)
@@ -74,7 +77,9 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot
             unsound = _consistent_copy(folder, copied, folder / consistent)
             path = folder / consistent
         except sqlite.Error as error:
-            files.remove(folder / consistent)
+            sqlite.remove(folder / consistent)
+            if sqlite.is_fault_of_disk(error):
+                raise BackupFailed(f"the backup could not be written: {error}", where=[str(folder)]) from error
             consistent, unsound = None, (str(error),)
     return Snapshot(
         ref.kind,

@@ -1,23 +1,26 @@
 """The proof: every record of the target against the account of what was migrated, by digest (promise 6).
 
-Three comparisons, all complete, none by count alone:
+Four comparisons, all complete, none by count alone:
 
-1. the file: SQLite's own integrity check, foreign keys, and the search index against its table;
+1. the file: SQLite's own integrity check, the schema, foreign keys, and the search index against its table;
 2. every row of the target against the digest in `migration_records`; a row that differs is walked back
    through `changes`, and only if that does not lead to the migrated record is it a difference;
-3. every document of the snapshot, normalised anew by the caller, against the same account.
+3. every change of the history against the next one, up to the row as it is;
+4. every document of the snapshot, normalised anew by the caller, against the same account.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import cache
 from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
 from pjais.model import Difference, Proof, Record
 from pjais.schema import ddl, rows
-from pjais.schema.tables import TABLES, Table
+from pjais.schema.tables import SCHEMA_VERSION, TABLES, Table
 
 _SHOWN = 200
 
@@ -44,28 +47,81 @@ class Rows(NamedTuple):
     """Rows that nothing explains, walked back as far as the history goes; None for a row that is gone."""
 
 
-def check_file(db: sqlite.Connection, broken_before: int = 0) -> tuple[tuple[str, bool, str], ...]:
-    """SQLite's own checks: (what, whether it holds, one line).
+Check = tuple[str, bool, str]
+"""(what, whether it holds, one line)."""
+
+
+def check_file(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
+    """SQLite's own checks, and those of the search index."""
+    return (*check_pages(db, broken_before), check_search(db))
+
+
+def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
+    """SQLite's own checks of pages, schema and references.
 
     `broken_before`: how many references were broken before a run, by another writer with foreign keys off; a
     run answers only for what it adds.
     """
     problems = sqlite.problems(db)
     orphans = [] if problems else sqlite.fetch(db, "PRAGMA foreign_key_check")
-    checks = [
+    bent = [] if problems else _bent(db)
+    return (
         ("integrity", not problems, "; ".join(problems) or "every page is sound"),
+        ("schema", not bent, "; ".join(bent) or "every table, index and trigger is as it was made"),
         (
             "foreign keys",
             len(orphans) <= broken_before,
             f"{len(orphans)} broken" if orphans else "every reference resolves",
         ),
-    ]
+    )
+
+
+def check_search(db: sqlite.Connection) -> Check:
+    """The search index: its own structure, and word by word against the memories that it indexes."""
     try:
         db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)")
-        checks.append(("search index", True, "agrees with the memories"))
     except sqlite.Error as error:
-        checks.append(("search index", False, str(error)))
-    return tuple(checks)
+        return ("search index", False, str(error))
+    return ("search index", True, "agrees with the memories")
+
+
+_SCHEMA = (
+    "SELECT type || ' ' || name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_schema "
+    "WHERE NOT (type = 'table' AND (name GLOB 'memory_fts_*' OR name GLOB 'sqlite_*'))"
+)
+"""Without the tables that SQLite itself makes, in its own version's way."""
+
+
+@cache
+def _definitions() -> dict[str, str]:
+    """The definitions that a new store has: `index NAME of TABLE` -> its SQL."""
+    with closing(sqlite.scratch()) as db:
+        for sql in (ddl.create_tables(), ddl.create_indexes(), ddl.SEARCH_INDEX, ddl.create_triggers()):
+            db.execute(sql)
+        return sqlite.pairs(db, _SCHEMA)
+
+
+def _bent(db: sqlite.Connection) -> list[str]:
+    """What of the schema is missing or not as it was made; empty for a sound store.
+
+    A trigger that is gone or was changed would let the history and the search index go wrong in silence.  What others
+    add is theirs: further tables, indexes and triggers, and columns of their own in a table of ours.  The table
+    `store_operations` comes with the first transaction.
+    """
+    held = sqlite.pairs(db, _SCHEMA)
+    wrong = [f"{name} {'was changed' if name in held else 'is missing'}" for name, sql in _definitions().items()
+             if not (_is_made(held[name], sql) if name in held else "store_operations" in name)]  # fmt: skip
+    version = sqlite.pragma_int(db, "user_version")
+    return wrong + ([f"schema version {version}"] if version != SCHEMA_VERSION else [])
+
+
+def _is_made(held: str, made: str) -> bool:
+    """Whether a definition is the one that was made, or that with columns added behind ours."""
+    if held == made:
+        return True
+    more = len(held) - len(made)
+    ends = (at for at in range(len(made)) if held[:at] == made[:at] and held[at + more :] == made[at:])
+    return more > 0 and any(held[at] == "," for at in ends)
 
 
 def compare_rows(db: sqlite.Connection) -> Rows:
@@ -145,6 +201,65 @@ def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def compare_history(db: sqlite.Connection) -> list[Difference]:
+    """Every change against the next one of the same record, and the last against the row as it is.
+
+    What a change says was there before stands twice in the file (schema.ddl); what it says was there afterwards must
+    be what the next one found.
+    """
+    differences = []
+    known = {table.name: table for table in TABLES}
+    columns = "table_name, record_id, op, before, after"
+    last: tuple[str, str] | None = None
+    values: dict[str, Any] | None = None
+    for name, key, op, before, after in sqlite.each(
+        db, f"SELECT {columns} FROM changes ORDER BY table_name, record_id, seq DESC"
+    ):
+        table = known.get(name)
+        if table is None:
+            differences.append(Difference(name, key, None, "the history tells of a table that is none of ours"))
+            continue
+        if (name, key) != last:
+            last, values = (name, key), _present(db, table, key)
+        if not _led_to(table, op, after, values):
+            differences.append(Difference(name, key, None, "its history does not lead to what it is"))
+        values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
+    return differences
+
+
+def _led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
+    """Whether a record was, after a change, what the change says."""
+    if op == "delete" or after is None or values is None:
+        return op == "delete" and after is None and values is None
+    image = _stored(table, json.loads(after))
+    if op == "insert" and len(image) != len(json.loads(after)):
+        return False
+    return all(values[name] == value and type(values[name]) is type(value) for name, value in image.items())
+
+
+def _present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | None:
+    names = ", ".join(table.column_names)
+    where = " AND ".join(f"{name} = ?" for name in table.key)
+    try:
+        row = sqlite.first(db, f"SELECT {names} FROM {table.name} WHERE {where}",
+                           (key,) if len(table.key) == 1 else json.loads(key))  # fmt: skip
+    except ValueError:
+        return None
+    return None if row is None else dict(zip(table.column_names, row, strict=True))
+
+
+def compare_account(db: sqlite.Connection) -> list[Difference]:
+    """Entries of the account that no run answers for, so that no backup would be asked about them."""
+    stray = sqlite.fetch(
+        db,
+        "WITH known AS (SELECT r.id, s.value ->> '$.name' AS name, s.value ->> '$.kind' AS kind "
+        "FROM migration_runs AS r, json_each(r.sources) AS s) "
+        "SELECT DISTINCT source_path, run_id, source_kind FROM migration_records AS m WHERE NOT EXISTS (SELECT 1 FROM "
+        "known WHERE id = m.run_id AND name = m.source_path AND kind = m.source_kind)",
+    )
+    return [Difference(path, run, None, "accounted for, but not by a run") for path, run, _ in stray]
+
+
 def compare_documents(
     db: sqlite.Connection, run_id: str, kind: str, source: str, expected: Iterable[Expected], found: Rows
 ) -> tuple[int, list[Difference]]:
@@ -202,6 +317,8 @@ def _compare_one(db: sqlite.Connection, wanted: Expected, entry: tuple[Any, ...]
         if sqlite.first(db, mended, (seq,)):
             return []  # it went in as it was mended by hand; its row is held against the account's digest
         return [Difference(table.name, rows.record_key(wanted.record), None, "the account does not fit the backup")]
+    if record_type != table.name:
+        return [Difference(table.name, record_id, None, "the account does not fit the backup")]
     if outcome == "migrated" and (record_type, record_id) in found.suspects:
         return _fields(table, record_id, row, found.suspects.pop((record_type, record_id)))
     return []

@@ -1,7 +1,8 @@
 """A run's append-only account on disk: what was begun, and what is done.
 
-One JSON object a line, synced line by line.  A line that was cut by a crash is the last one and is passed
-over.  From the journals alone it follows which runs ended, which were interrupted, and in which phase.
+One JSON object a line, each with its checksum, synced line by line.  A line that was cut by a crash is passed over;
+one that was changed is named by `problems`.  From the journals alone it follows which runs ended, which were
+interrupted, and in which phase.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import instants, paths
 
 NAME = "journal.jsonl"
+_CUT = b"\x18\n"
+"""Ends a line that a crash cut, before the next one begins."""
 
 
 class Entry(NamedTuple):
@@ -38,28 +42,56 @@ def new_run_id() -> str:
 
 def record(folder: Path, event: str, **details: Any) -> None:
     """Append one line to the journal of the run in `folder`, durably."""
-    line = json.dumps({"at": now_ms(), "event": event, **details}, ensure_ascii=False) + "\n"
-    handle = os.open(folder / NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    text = json.dumps({"at": now_ms(), "event": event, **details}, ensure_ascii=False)
+    line = text.encode("utf-8", "surrogateescape")
+    handle = os.open(folder / NAME, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600)
     try:
-        os.write(handle, line.encode("utf-8", "surrogateescape"))
+        length = os.fstat(handle).st_size
+        os.lseek(handle, max(0, length - 1), os.SEEK_SET)
+        begin = _CUT if length and os.read(handle, 1) != b"\n" else b""
+        os.write(handle, begin + _sealed(line) + b"\n")
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
+def _sealed(line: bytes) -> bytes:
+    """A line's JSON object with the checksum of all that stands before it as its last value."""
+    return line[:-1] + b', "crc": "%08x"}' % zlib.crc32(line)
+
+
+_SEAL = len(b', "crc": "00000000"}')
+
+
+def _is_whole(line: bytes) -> bool:
+    return _sealed(line[:-_SEAL] + b"}") == line
+
+
 def entries(folder: Path) -> tuple[Entry, ...]:
     """What the journal of a run says; empty where there is none."""
-    path = folder / NAME
-    if not path.is_file():
-        return ()
     found = []
-    for line in path.read_bytes().split(b"\n"):
+    for line in _lines(folder):
         try:
             value = json.loads(line)
+            value.pop("crc", None)
             found.append(Entry(value.pop("at"), value.pop("event"), value))
         except (ValueError, KeyError, AttributeError):
             continue
     return tuple(found)
+
+
+def _lines(folder: Path) -> list[bytes]:
+    path = folder / NAME
+    return path.read_bytes().split(b"\n") if path.is_file() else []
+
+
+def problems(folder: Path) -> list[str]:
+    """The lines of a run's journal that are not what was written; a line that a crash cut is none of them."""
+    *lines, last = _lines(folder) or [b""]
+    wrong = [number for number, line in enumerate(lines, 1) if not line.endswith(_CUT[:-1]) and not _is_whole(line)]
+    if _is_whole(last[:-1]):  # all of it, and then something else than its end
+        wrong.append(len(lines) + 1)
+    return [f"{NAME}: line {number} was changed" for number in wrong]
 
 
 def events(folder: Path) -> frozenset[str]:

@@ -112,6 +112,10 @@ class Other(NamedTuple):
 Record = Persona | Memory | Conversation | Relationship | Plugin | Other
 
 
+CANNOT_BE_READ = "cannot be read"
+"""Begins the damage of a source whose content nobody could look at."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRef:
     """A place where earlier data lies.

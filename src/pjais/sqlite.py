@@ -34,6 +34,19 @@ Corrupt = (apsw.CorruptError, apsw.NotADBError)
 Busy = (apsw.BusyError, apsw.LockedError)
 Full = apsw.FullError
 IOFault = apsw.IOError
+CannotOpen = apsw.CantOpenError
+SqlError = apsw.SQLError
+
+
+_WRITING = {
+    apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_TRUNCATE,
+    apsw.SQLITE_IOERR_DELETE, apsw.SQLITE_IOERR_CLOSE, apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE,
+}  # fmt: skip
+
+
+def is_fault_of_disk(error: Error) -> bool:
+    """Whether the disk was full or failed while a file of ours was written: no fault of what was read."""
+    return isinstance(error, apsw.FullError | apsw.CantOpenError) or getattr(error, "extendedresult", 0) in _WRITING
 
 
 def open_frozen(path: Path) -> Connection:
@@ -144,6 +157,12 @@ def needs_recovery(path: Path) -> bool:
     )
 
 
+def remove(path: Path) -> None:
+    """Remove a file of ours with its side files, if they are there."""
+    for suffix in ("", *SIDE_FILES):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
 def copy_database(source: Path, destination: Path) -> str | None:
     """A consistent copy by SQLite's backup API, as one plain file without side files.
 
@@ -203,6 +222,16 @@ def problems(connection: Connection, limit: int = 20) -> list[str]:
     except apsw.SQLError:
         return []  # an index over a function or collation of the app's: it cannot be checked, the rows can be read
     return [] if found == ["ok"] else found
+
+
+def without_modules(connection: Connection) -> Connection:
+    """Let a connection see ordinary tables alone.
+
+    `integrity_check` asks FTS5 to go through its index too (SQLite 3.44); whoever has that checked beside it, and
+    against the table, would pay for it twice.
+    """
+    connection.drop_modules(None)
+    return connection
 
 
 def pragma_int(connection: Connection, name: str) -> int:

@@ -7,8 +7,8 @@ cut-over is refused: nothing that somebody just wrote may vanish.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from pjais import files, sqlite
@@ -18,9 +18,10 @@ from pjais.schema.tables import APPLICATION_ID, SCHEMA_VERSION
 _OURS = {"personas", "memory_entities", "changes", "migration_runs", "migration_records"}
 
 
-def inspect(target: Path) -> int | None:
+def inspect(target: Path, look: Callable[[sqlite.Connection], object] | None = None) -> int | None:
     """The schema version of the target, None where there is no file.
 
+    `look` is shown the store while it is open, if it is ours: to open one takes milliseconds, for all its triggers.
     Raises ForeignTarget for a file that is not ours, is newer than this program, or cannot be opened.
     """
     if not target.exists():
@@ -38,6 +39,8 @@ def inspect(target: Path) -> int | None:
             application = sqlite.pragma_int(db, "application_id")
             version = sqlite.pragma_int(db, "user_version")
             tables = {name for (name,) in sqlite.each(db, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            if look is not None and application == APPLICATION_ID and tables >= _OURS:
+                look(db)
     except sqlite.Busy as error:
         raise MigrationFailed(
             "the store is locked by another program", where=[str(target)], next_command="close it, then: pjais status"
@@ -68,11 +71,18 @@ def last_change(target: Path) -> int:
 
 
 def copy_target(target: Path, destination: Path) -> None:
-    """A consistent copy of the target as it is now, WAL included, synced."""
+    """A consistent copy of the target as it is now, WAL included, synced; in its place only when it is whole."""
     files.private_folder(destination.parent)
-    files.remove(destination)
-    sqlite.copy_database(target, destination)
-    files.sync_file(destination)
+    beside = destination.with_name(f".{destination.name}.part")
+    try:
+        sqlite.remove(beside)
+        sqlite.copy_database(target, beside)
+        files.sync_file(beside)
+        files.replace(beside, destination)
+    except BaseException:
+        with suppress(OSError):
+            sqlite.remove(beside)
+        raise
 
 
 def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
@@ -118,6 +128,8 @@ def _settle(new: Path) -> None:
     """Set the new file to WAL while nobody sees it; closed cleanly it is one whole file without side files."""
     with closing(sqlite.open_writer(new)) as db:
         db.execute("PRAGMA journal_mode = WAL")
+    for suffix in sqlite.SIDE_FILES:  # SQLite passes over a journal that it cannot remove
+        files.remove(Path(f"{new}{suffix}"))
 
 
 def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> None:

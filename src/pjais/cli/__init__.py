@@ -28,6 +28,7 @@ _MODULES = {
     "history": "travelling", "restore-record": "travelling", "undo": "looking_back", "redo": "looking_back",
     "verify-app": "checking", "checklist": "checking",
     "follow": "siding", "shadow": "siding", "switch": "siding", "ui": "showing",
+    "support-bundle": "helping",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from pjais import extensions, files, paths, sqlite
@@ -19,7 +20,7 @@ from pjais.discover.found import Found, Passed
 from pjais.discover.livestores import in_profile, is_store_file, stores
 from pjais.discover.profiles import profiles
 from pjais.errors import SourceDamaged
-from pjais.model import SourceRef
+from pjais.model import CANNOT_BE_READ, SourceRef
 from pjais.schema.tables import APPLICATION_ID
 
 _SKIPPED = frozenset(
@@ -142,7 +143,7 @@ def _identify(path: Path, root: Path, *, named: bool) -> SourceRef | Passed | No
             path,
             root,
             (path,),
-            damage=f"cannot be read: {error.strerror}",
+            damage=f"{CANNOT_BE_READ}: {error.strerror}",
         )
     if size == 0 and (expected or looks_json or named):
         return _empty(path, root, expected)
@@ -190,8 +191,11 @@ def _sqlite_ref(kind: str, path: Path, root: Path, version: str | None = None) -
 def _database(path: Path, root: Path, expected: str | None, named: bool) -> SourceRef | Passed | None:
     try:
         kind, version = _database_kind(path, expected)
-    except (sqlite.Error, OSError, UnicodeDecodeError, SourceDamaged):
-        return _sqlite_ref(expected or "livestore-db", path, root) if expected or named else None
+    except (sqlite.Error, OSError, UnicodeDecodeError, SourceDamaged) as error:
+        ref = _sqlite_ref(expected or "livestore-db", path, root)
+        if isinstance(error, OSError | sqlite.CannotOpen):
+            ref = replace(ref, damage=f"{CANNOT_BE_READ}: {error}")
+        return ref if expected or named else None
     if kind == "pjais":
         return _sqlite_ref(kind, path, root, version) if named else None
     if kind is None:

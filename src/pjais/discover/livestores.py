@@ -61,8 +61,11 @@ def in_profile(folder: Path) -> Iterator[SourceRef | Passed]:
                 yield from _origin(origin, place, folder)
 
 
-def _origin(origin: Path, place: Path, root: Path) -> Iterator[SourceRef]:
+def _origin(origin: Path, place: Path, root: Path) -> Iterator[SourceRef | Passed]:
     data = sorted(one for one in origin.glob(_DATA) if one.is_file())
+    for one in data:
+        if reason := _unreadable(one):  # it may have been somebody's store: said, and not passed over in silence
+            yield Passed(one, f"it cannot be read: {reason}")
     pooled = [one for one in data if _is_pooled(one)]
     if not any(_begins(one, _HEADER, sqlite.MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
         return
@@ -74,6 +77,15 @@ def _is_pooled(path: Path) -> bool:
     """Whether a file may be of a pool, its header damaged or not; other programs' files are not copied."""
     own = _begins(path, 0, b"/", b"\0", sqlite.MAGIC) or _begins(path, _HEADER, sqlite.MAGIC)
     return own or not path.stat().st_size
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _begins(path: Path, offset: int, *marks: bytes) -> bool:

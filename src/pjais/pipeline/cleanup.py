@@ -86,7 +86,7 @@ def judge(place: Place, names: Sequence[str] = (), *, password: str | None = Non
     _refuse_unless_new_is_live(place)
     prove.prove(place, password=password)
     begun = _begun(place)
-    protected = _protected(place)
+    protected, elsewhere = _protected(place), _elsewhere(place)
     items: list[Old] = []
     stays: list[Stays] = []
     wanted = [one.rstrip("/") for one in names]
@@ -96,7 +96,7 @@ def judge(place: Place, names: Sequence[str] = (), *, password: str | None = Non
         there = [entry for entry in source["files"] if Path(entry["path"]).is_file()]
         if not there or (wanted and not _called(source, name) & set(wanted) and not (unknown and _is_profile(source))):
             continue
-        if reason := _ours(source, protected):
+        if reason := _ours(source, protected) or _of_another(place, source, elsewhere):
             stays.append(Stays(name, Path(source["origin"]), _bytes(there), reason))
             continue
         found, left = _of_source(place, source, name, there, begun=(source["kind"], source["origin"]) in begun)
@@ -224,6 +224,21 @@ def _ours(source: dict[str, Any], protected: set[Path]) -> str | None:
     own_log = source["kind"] == "livestore" and account.exists()
     if own_log or any(files.same(path, one) for one in protected):
         return "a store that pjais wrote; it is never removed"
+    return None
+
+
+def _elsewhere(place: Place) -> set[Path]:
+    """Other data folders in which runs of this one were made: it is a copy, or was moved."""
+    told = {Path(run.data_dir) for run in state.runs(place.data_dir) if run.data_dir}
+    return {one for one in told if not files.same(one, place.data_dir)}
+
+
+def _of_another(place: Place, source: dict[str, Any], elsewhere: set[Path]) -> str | None:
+    origin = Path(source["origin"])
+    if origin.is_relative_to(place.data_dir):
+        return None
+    if any(origin.is_relative_to(one) for one in elsewhere):
+        return "it belongs to the data folder that this one was copied from"
     return None
 
 

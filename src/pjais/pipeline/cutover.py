@@ -15,7 +15,7 @@ from typing import Any
 from pjais import files, instants, journal, switch
 from pjais.errors import NoSourceFound, SourceInUse, UsageError, VerificationFailed
 from pjais.model import Difference
-from pjais.pipeline import follow, guide_export, keep, mirror, prove, run, shadow, state, undo
+from pjais.pipeline import follow, guide_export, keep, mirror, problems, prove, recover, run, shadow, state, undo
 from pjais.pipeline.place import Place
 
 LIVE = "live.json"
@@ -59,6 +59,11 @@ def go(place: Place, options: run.Options = _OPTIONS) -> Live:
 
     Raises SourceInUse while the old app runs, VerificationFailed while the two sides differ.
     """
+    with problems.explained(place):
+        return _go(place, options)
+
+
+def _go(place: Place, options: run.Options) -> Live:
     if live(place).side == "new":
         raise UsageError(
             "the new side is live already", where=[str(place.data_dir / LIVE)], next_command="pjais status"
@@ -125,7 +130,8 @@ def back(place: Place) -> Returned:
     `since-switch-<time>.pjais.json` brings it back by `pjais import`; `rxdb-since-switch-<time>.json` is the guide's
     export, which the old side can read.  The store stays as it is.
     """
-    with files.only_run(place.data_dir):
+    with problems.explained(place), files.only_run(place.data_dir):
+        recover.recover(place)
         return _back(place)
 
 
@@ -154,4 +160,6 @@ def _back(place: Place) -> Returned:
 
 def _record(place: Place, what: Live) -> None:
     """The one step: old or new, never half."""
-    files.write_atomically(place.data_dir / LIVE, (json.dumps(what.as_dict(), indent=2) + "\n").encode())
+    path = place.data_dir / LIVE
+    with problems.switching(place, path):
+        files.write_atomically(path, (json.dumps(what.as_dict(), indent=2) + "\n").encode())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def increment(place: Place, options: run.Options = _OPTIONS, *, allow_removals: 
         report = run.migrate(place, options)
         return Increment(report.run_id, new=report.total.migrated, quarantined=report.total.quarantined,
                          lag_ms=journal.now_ms() - began)  # fmt: skip
-    with files.only_run(place.data_dir), problems.explained(place):
+    with problems.explained(place), files.only_run(place.data_dir):
         recover.recover(place)
         mirror.inspect(place)
         switch.inspect(place.target)
@@ -105,17 +105,24 @@ def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allo
     run_id = journal.new_run_id()
     folder = files.private_folder(place.backups / run_id)
     began = journal.now_ms()
-    journal.record(folder, "begun", target=state.relative_target(place), version=__version__, follow=True)
+    journal.record(folder, "begun", target=state.relative_target(place), version=__version__,
+                   data_dir=str(place.data_dir), follow=True)  # fmt: skip
     try:
         snapshots = backup.snapshot_all(folder, refs, at_ms=began)
         journal.record(folder, "backed-up")
         done = _write(place, options, snapshots, run_id, began, allow_removals)
-    except BaseException:
-        recover.discard(folder)  # nothing was written, so nothing needs its backup
+    except BaseException as error:
+        with problems.finishing(place):
+            if recover.is_in_place(run_id, place.target):
+                raise error
+        with suppress(OSError):  # the next call discards it
+            recover.discard(folder)  # nothing was written, so nothing needs its backup
         raise
-    journal.record(folder, "done", code="done", follow=True)
-    mirror.push(place, run_id)
-    _let_go(place)
+    with problems.finishing(place):
+        journal.record(folder, "done", code="done", follow=True)
+        mirror.push(place, run_id)
+        journal.record(folder, "pushed")
+        _let_go(place)
     return done
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import backup, files, journal, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
-from pjais.pipeline import mirror, state
+from pjais.pipeline import mirror, problems, recover, state
 from pjais.pipeline.place import Place
 from pjais.version import __version__
 
@@ -31,27 +31,35 @@ class Kept(NamedTuple):
 
 def create(place: Place) -> Path:
     """Back up all sources, and the store itself, without migrating; returns the backup's folder."""
-    found = place.find()
-    if not found.sources and not place.target.exists():
-        raise NoSourceFound("no data to back up was found", where=[str(place.data_dir)])
-    files.private_folder(place.data_dir)
-    with files.only_run(place.data_dir):
-        folder = files.private_folder(place.backups / journal.new_run_id())
-        journal.record(folder, "backup", version=__version__)
-        at = journal.now_ms()
-        snapshots = backup.snapshot_all(folder, found.sources, at_ms=at)
-        if place.target.exists():
-            switch.inspect(place.target)
-            copy = folder / "previous.sqlite"
-            switch.copy_target(place.target, copy)
-            log = mirror.keep_log(place, folder)
-            kept = {"previous": copy} | ({} if log is None else {"previous_log": log})
-            more = {name: backup.weighed(path) for name, path in kept.items()}
-            backup.write_manifest(folder, snapshots, at, **more)
-        wrong = backup.check(folder)
-        if wrong:
-            raise BackupFailed("the backup does not restore", where=wrong)
-        return folder
+    with problems.explained(place):
+        found = place.find()
+        if not found.sources and not place.target.exists():
+            raise NoSourceFound("no data to back up was found", where=[str(place.data_dir)])
+        files.private_folder(place.data_dir)
+        with files.only_run(place.data_dir):
+            recover.recover(place)
+            folder = files.private_folder(place.backups / journal.new_run_id())
+            try:
+                journal.record(folder, "backup", version=__version__)
+                more = _keep_store(place, folder)
+                backup.snapshot_all(folder, found.sources, at_ms=journal.now_ms(), **more)
+            except BaseException:
+                with suppress(OSError):  # the next call discards it
+                    recover.discard(folder)
+                raise
+            return folder
+
+
+def _keep_store(place: Place, folder: Path) -> dict[str, Any]:
+    """Copy the store and its log, if they are there; as the manifest, which comes last, names them."""
+    if not place.target.exists():
+        return {}
+    switch.inspect(place.target)
+    copy = folder / "previous.sqlite"
+    switch.copy_target(place.target, copy)
+    log = mirror.keep_log(place, folder)
+    kept = {"previous": copy} | ({} if log is None else {"previous_log": log})
+    return {name: backup.weighed(path) for name, path in kept.items()}
 
 
 def listed(place: Place) -> tuple[Kept, ...]:
@@ -68,6 +76,20 @@ def listed(place: Place) -> tuple[Kept, ...]:
         names = tuple(f"{one['kind']} {one['name']}" for one in body["sources"])
         found.append(Kept(folder.name, body["created_at"], names, size, True, folder.name in needed))
     return tuple(found)
+
+
+def check(folder: Path) -> list[str]:
+    """What is not as it was written in a run's folder: its backup, its journal, its report.
+
+    Raises BackupFailed where there is no sound manifest.
+    """
+    wrong = [*backup.check(folder), *journal.problems(folder)]
+    written = [entry.details.get("report") for entry in journal.entries(folder)]
+    for name, digest in next((one for one in reversed(written) if one), {}).items():
+        path = folder / name
+        if not path.is_file() or files.sha256(path) != digest:
+            wrong.append(f"{name}: its content was changed")
+    return wrong
 
 
 def folder_of(place: Place, backup_id: str) -> Path:

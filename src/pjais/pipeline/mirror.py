@@ -17,7 +17,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +79,23 @@ def states(place: Place) -> list[Path]:
     return [one for one in _store_files(place) if place.log is not None and _STATES.fullmatch(one.name)]
 
 
-@contextmanager
-def readable_log(place: Place) -> Iterator[Path]:
-    """The log in one piece, closed: itself, or a recovered copy where a journal belongs to it."""
+def readable_log(place: Place) -> AbstractContextManager[Path]:
+    """The log of a place in one piece, closed."""
     assert place.log is not None
-    if not sqlite.needs_recovery(place.log):
-        yield place.log
+    return _in_one_piece(place.log)
+
+
+@contextmanager
+def _in_one_piece(path: Path) -> Iterator[Path]:
+    """A log that is closed: itself, or a recovered copy where a journal belongs to it."""
+    if not sqlite.needs_recovery(path):
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
         work = Path(folder) / "work.db"
         for suffix in ("", "-wal", "-journal"):
-            if Path(f"{place.log}{suffix}").exists():
-                files.copy_hashed(Path(f"{place.log}{suffix}"), Path(f"{work}{suffix}"))
+            if Path(f"{path}{suffix}").exists():
+                files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{work}{suffix}"))
         sqlite.copy_database(work, Path(folder) / "log.db")
         yield Path(folder) / "log.db"
 
@@ -184,7 +189,7 @@ def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int, 
             _put(db, live, key, replay.row(live, key))
             if at is not None:
                 db.execute("UPDATE changes SET at = ? WHERE seq > ?", (instants.to_text(at), before))
-        _note_absorbed(db, last, log_path)
+        _note_absorbed(db, last, log_path, ours=False)
 
 
 def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> None:
@@ -222,8 +227,11 @@ def _other_key(key: str) -> tuple[str, str] | None:
 
 _NOTES = (
     "CREATE TABLE IF NOT EXISTS livestore_log "
-    "(id INTEGER PRIMARY KEY CHECK (id = 1), absorbed INTEGER NOT NULL, digest BLOB)"
+    "(id INTEGER PRIMARY KEY CHECK (id = 1), absorbed INTEGER NOT NULL, digest BLOB, counter BLOB, sha256 TEXT);"
+    "CREATE INDEX IF NOT EXISTS livestore_log_twice ON livestore_log (absorbed, digest, counter, sha256)"
 )
+"""`counter` and `sha256` seal a log that we wrote: while the file's change counter is that one, nobody has written to
+it since, and it must be the same to the last byte."""
 
 
 def _absorbed(db: sqlite.Connection) -> int:
@@ -232,10 +240,32 @@ def _absorbed(db: sqlite.Connection) -> int:
     return int(sqlite.value(db, "SELECT absorbed FROM livestore_log") or 0) if known else 0
 
 
-def _note_absorbed(db: sqlite.Connection, last: int, log_path: Path) -> None:
-    """The account holds the log up to this event, which must be the same one whenever it is looked at again."""
+def _note_absorbed(db: sqlite.Connection, last: int, log_path: Path, *, ours: bool) -> None:
+    """The account holds the log up to this event, which must be the same one whenever it is looked at again.
+
+    `ours`: nobody else has written to the log since we did.
+    """
     db.execute(_NOTES)
-    db.execute("INSERT OR REPLACE INTO livestore_log VALUES (1, ?, ?)", (last, _event_digest(log_path, last)))
+    seal = (_counter(log_path), files.sha256(log_path)) if ours else (None, None)
+    digest = _event_digest(log_path, last)
+    db.execute("INSERT OR REPLACE INTO livestore_log VALUES (1, ?, ?, ?, ?)", (last, digest, *seal))
+
+
+def _counter(log_path: Path) -> bytes:
+    """The change counter of a SQLite file (file format, §1.3.7): every writer raises it."""
+    with log_path.open("rb") as file:
+        return file.read(28)[24:]
+
+
+def is_sealed(place: Place) -> bool:
+    """Whether the log is what we wrote, byte by byte, or others have written to it since."""
+    if place.log is None or sqlite.needs_recovery(place.log):
+        return True
+    with closing(sqlite.open_reader(place.target)) as db:
+        if not _absorbed(db):
+            return True
+        counter, digest = sqlite.fetch(db, "SELECT counter, sha256 FROM livestore_log")[0]
+    return counter is None or counter != _counter(place.log) or digest == files.sha256(place.log)
 
 
 def _event_digest(log_path: Path, number: int) -> bytes | None:
@@ -304,7 +334,7 @@ def extend(place: Place, folder: Path, account: Path, run: dict[str, Any], mark:
         last = writer.append(path, _framed(run, body, upto), synced=False)
     files.sync_file(path)
     with closing(sqlite.open_writer(account)) as db:
-        _note_absorbed(db, last, path)
+        _note_absorbed(db, last, path, ours=True)
     return path
 
 
@@ -349,7 +379,7 @@ def push(place: Place, run_id: str) -> None:
         run = {"id": run_id, "started_at": instants.to_text(journal.now_ms()), "sources": "[]", "counts": "{}"}
         _remove_states(place)
         number = writer.append(place.log, _framed(run, writer.later(db, mark, _source_ids(db)), upto))
-        _note_absorbed(db, number, place.log)
+        _note_absorbed(db, number, place.log, ours=True)
 
 
 def append(place: Place, new: list[writer.NewEvent]) -> int:
@@ -361,8 +391,7 @@ def append(place: Place, new: list[writer.NewEvent]) -> int:
 
 def _logged(place: Place) -> int:
     """Up to which change of the account the log tells."""
-    assert place.log is not None
-    with closing(sqlite.open_frozen(place.log)) as db:
+    with readable_log(place) as path, closing(sqlite.open_frozen(path)) as db:
         sql = "SELECT argsJson FROM eventlog WHERE name = 'v1.MigrationCompleted' AND json_valid(argsJson)"
         return max((_up_to(json.loads(text), 0) for (text,) in sqlite.each(db, sql)), default=0)
 
@@ -405,6 +434,8 @@ def _settle(path: Path) -> None:
 
 
 def _remove_states(place: Place) -> None:
+    if place.log is not None:
+        _settle(place.log)
     for one in states(place):
         for suffix in ("", *sqlite.SIDE_FILES):
             files.remove(Path(f"{one}{suffix}"))
@@ -424,7 +455,6 @@ def put_back(place: Place, folder: Path, kept: Path) -> None:
     for suffix in ("", *sqlite.SIDE_FILES):
         if Path(f"{place.log}{suffix}").exists():
             files.copy_hashed(Path(f"{place.log}{suffix}"), Path(f"{kept.with_suffix('.eventlog.db')}{suffix}"))
-    _settle(place.log)
     _remove_states(place)
     previous = folder / _PREVIOUS
     if not previous.exists():
@@ -436,20 +466,27 @@ def put_back(place: Place, folder: Path, kept: Path) -> None:
     files.replace(beside, place.log)
 
 
+def holds(log_path: Path, run_id: str) -> bool:
+    """Whether a log tells of a run to its end."""
+    if not log_path.exists():
+        return False
+    with _in_one_piece(log_path) as path, closing(sqlite.open_frozen(path)) as db:
+        found = sqlite.first(
+            db,
+            "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationCompleted' "
+            "AND iif(json_valid(argsJson), argsJson ->> '$.runId', NULL) = ?",
+            (run_id,),
+        )
+    return found is not None
+
+
 def complete(target: Path, run_id: str) -> None:
     """After a crash between the two renames of a cut-over: the log is in place, so its account follows."""
     account = target.with_name(f".{target.name}.{run_id}.new")
     if target.name != paths.ACCOUNT_NAME or not account.exists():
         return
     for path in sorted(target.parent.glob("eventlog@*.db")):
-        with closing(sqlite.open_frozen(path)) as db:
-            found = sqlite.value(
-                db,
-                "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationCompleted' "
-                "AND iif(json_valid(argsJson), argsJson ->> '$.runId', NULL) = ?",
-                (run_id,),
-            )
-        if found:
+        if holds(path, run_id):
             switch.cut_over(
                 account, target, expected_change=None if not target.exists() else switch.last_change(target)
             )

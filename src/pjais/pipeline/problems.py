@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pjais import sqlite
 from pjais.errors import MigrationFailed, NoSpace, PjaisError
@@ -25,8 +26,15 @@ def explain(error: BaseException, place: Place) -> PjaisError | None:
             safe=MigrationFailed.safe_default,
         )
     if isinstance(error, sqlite.Error | OSError):
-        return MigrationFailed(f"the new file could not be made: {error}", where=[str(place.target)])
+        return MigrationFailed(f"a file could not be read or written: {error}", where=[str(place.target)])
     return None
+
+
+class Unfinished(MigrationFailed):
+    """A fault at the step that counts or behind it: the store is the one of before or that of afterwards, but whole."""
+
+    safe_default = "Nothing is lost, and your source data is unchanged; the next call finishes what was begun."
+    next_default = "the same command again"
 
 
 @contextmanager
@@ -39,3 +47,42 @@ def explained(place: Place) -> Iterator[None]:
         if problem is None:
             raise
         raise problem from error
+
+
+@contextmanager
+def finishing(place: Place) -> Iterator[None]:
+    """What comes after the step that counts: a fault there does not undo it, and must not be told as if it did."""
+    try:
+        yield
+    except (sqlite.Error, OSError) as error:
+        raise Unfinished(f"what was begun is not finished: {error}", where=[str(place.live)]) from error
+
+
+@contextmanager
+def switching(place: Place, *paths: Path) -> Iterator[None]:
+    """The step that counts: a fault before it left all as it was; one behind it is told as such.
+
+    `paths` are what changes by it; without them the store and its log.
+    """
+    places = paths or tuple(path for path in (place.target, place.log) if path is not None)
+    before = _who_is_there(places)
+    try:
+        with finishing(place):
+            yield
+    except Unfinished as error:
+        if _who_is_there(places) != before:
+            raise
+        raise error.__cause__ or error from None
+
+
+def _who_is_there(places: tuple[Path, ...]) -> list[tuple[int, int] | None]:
+    """Which files lie in these places."""
+    found: list[tuple[int, int] | None] = []
+    for path in places:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((status.st_dev, status.st_ino))
+    return found

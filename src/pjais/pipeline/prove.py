@@ -10,7 +10,7 @@ from pathlib import Path
 from pjais import backup, compare, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
-from pjais.pipeline import logproof, mirror
+from pjais.pipeline import keep, logproof, mirror
 from pjais.pipeline.assemble import Choices, expected
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -65,7 +65,7 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
         progress("compare records", 0, None)
         rows = compare.compare_rows(db)
         documents = 0
-        differences: list[Difference] = []
+        differences = [*compare.compare_history(db), *compare.compare_account(db)]
         for run_id, ids, options in sqlite.fetch(
             db,
             "SELECT id, ids, options FROM migration_runs AS r WHERE EXISTS "
@@ -86,6 +86,8 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
             with mirror.readable_log(place) as path:
                 count, found = logproof.compare(path, place.target)
             differences += found
+            if not mirror.is_sealed(place):
+                checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
             checks.append(("event log", not found, f"{count} records, replayed, are those of the account"))
         return compare.proof(rows, tuple(checks), documents, differences)
 
@@ -96,7 +98,7 @@ def _one_run(
     """The documents of one run's snapshots against the account, and whether the backup itself is sound."""
     name = f"backup {run_id}"
     try:
-        wrong = backup.check(folder)
+        wrong = keep.check(folder)
         snapshots = backup.load(folder)
     except BackupFailed as error:
         return 0, [], (name, False, error.what)

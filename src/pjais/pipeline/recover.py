@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from pjais import backup, files, journal, report, sqlite
+from pjais import backup, files, journal, paths, report, sqlite, switch
 from pjais.errors import BackupFailed
 from pjais.model import Counts, Report, Snapshot, SourceRef
 from pjais.pipeline import mirror, state
 from pjais.pipeline.findings import spooled
-from pjais.pipeline.place import Place
+from pjais.pipeline.place import Place, of_target
 
-_UNFINISHED = (".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part")
+_UNFINISHED = (".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*")
 """What a call that was cut off may leave in the data folder: files that were to be put in their places whole."""
 
 
@@ -37,14 +37,23 @@ def recover(place: Place) -> Path | None:
         if run.state == "backup" and "backup" in events and not (run.folder / backup.MANIFEST).exists():
             discard(run.folder)
             continue
+        if not events and all(one.name == journal.NAME for one in run.folder.iterdir()):
+            discard(run.folder)  # cut off before its first word
+            continue
+        if run.state == "done" and "rolling-back" in events:
+            _finish_rollback(place, run)
+        if ("replay" in events or (run.follow and run.state == "done")) and "pushed" not in events:
+            _push(place, run)
         if run.state != "interrupted" or "abandoned" in events:
             continue
         mirror.complete(Path(run.target or place.target), run.id)
         for leftover in Path(run.target or place.target).parent.glob(f".*.{run.id}.new*"):
             files.remove(leftover)
-        if _is_in_place(run.id, Path(run.target or place.target)):
+        if is_in_place(run.id, Path(run.target or place.target)):
             _report(run, place)
             journal.record(run.folder, "done", code="done", recovered=True)
+            if run.follow:
+                _push(place, run)
         elif "backed-up" in events and not run.follow and Path(run.target or place.target) == place.target:
             resumable = run.folder
         elif "backed-up" in events and not run.follow:
@@ -84,14 +93,64 @@ def _report(run: state.RunState, place: Place) -> None:
     files.remove(run.folder / "findings.jsonl")
 
 
-def _is_in_place(run_id: str, target: Path) -> bool:
+def is_in_place(run_id: str, target: Path) -> bool:
+    """Whether a store holds a run.  Raises what keeps it from being looked at: then nobody knows."""
     if not target.exists():
         return False
     try:
         with closing(sqlite.open_reader(target)) as db:
             return sqlite.first(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run_id,)) is not None
-    except sqlite.Error:
-        return False
+    except (*sqlite.Corrupt, sqlite.SqlError):
+        return False  # no store of ours
+
+
+def _push(place: Place, run: state.RunState) -> None:
+    """What a replay or an increment put into a LiveStore store's account and not yet into its log."""
+    there = of_target(place, Path(run.target or place.target))
+    if there.log is not None and there.target.exists():
+        mirror.catch_up(there)
+        mirror.push(there, run.id)
+        journal.record(run.folder, "pushed")
+
+
+def _finish_rollback(place: Place, run: state.RunState) -> None:
+    """A rollback that was cut off: on record if the store is gone, finished if only its log was put back."""
+    there = of_target(place, Path(run.target or place.target))
+    kept = run.folder / next(one.details["kept"] for one in journal.entries(run.folder)[::-1] if "kept" in one.details)
+    if not is_in_place(run.id, there.target):
+        journal.record(run.folder, "rolled-back", kept=kept.name)
+    elif there.log is not None and not mirror.holds(there.log, run.id):
+        put_back(there, run.folder, kept, switch.last_change(there.target))
+
+
+def put_back(place: Place, folder: Path, kept: Path, expected_change: int) -> None:
+    """The store of before a run in its place again, or none where there was none; and that on record."""
+    previous = folder / "previous.sqlite"
+    if previous.exists():
+        _put_back(place, previous, expected_change)
+    else:
+        switch.remove_target(place.target, kept, expected_change=expected_change)
+    journal.record(folder, "rolled-back", kept=kept.name)
+
+
+def _put_back(place: Place, previous: Path, expected_change: int) -> None:
+    """The store of before, copied beside its place, hashed against the manifest, and switched in."""
+    new = place.target.with_name(f".{place.target.name}.{previous.parent.name}.new")
+    try:
+        sqlite.remove(new)
+        _, digest = files.copy_hashed(previous, new)
+        if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
+            raise BackupFailed(
+                "the store of before was changed in the backup; it is not put back",
+                where=[str(previous)],
+                safe="The store stays as it is.",
+                next_command="pjais verify",
+            )
+        switch.cut_over(new, place.target, expected_change=expected_change)
+    except BaseException:
+        with suppress(OSError):
+            sqlite.remove(new)
+        raise
 
 
 def reusable(folder: Path, refs: Sequence[SourceRef]) -> tuple[Snapshot, ...] | None:

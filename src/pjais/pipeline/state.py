@@ -34,6 +34,8 @@ class RunState:
     target: str | None
     follow: bool = False
     """Whether it is an increment of `follow`."""
+    data_dir: str | None = None
+    """Where the data folder lay when the run was made: it may have been moved or copied since."""
 
     def as_dict(self) -> dict[str, Any]:
         """The run as a JSON object."""
@@ -54,17 +56,18 @@ def run_state(folder: Path) -> RunState:
     by_event = {entry.event: entry for entry in entries}
     begun = by_event.get("begun")
     state = "interrupted" if begun else "backup"
+    named = begun or by_event.get("replay")
     ended = None
     for event in ("done", "failed", "abandoned", "rolled-back"):
         if event in by_event:
             ended = by_event[event]
             state = {"abandoned": "interrupted"}.get(event, event)
     code = ended.details.get("code") if ended else None
-    target = begun.details.get("target") if begun else None
+    target = named.details.get("target") if named else None
     if target is not None:
         target = str(folder.parent.parent / target)  # an absolute path stays what it is
     return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
-                    bool(begun and begun.details.get("follow")))  # fmt: skip
+                    bool(begun and begun.details.get("follow")), begun.details.get("data_dir") if begun else None)  # fmt: skip
 
 
 def relative_target(here: Place) -> str:
@@ -91,18 +94,20 @@ def runs(data_dir: Path) -> tuple[RunState, ...]:
     return tuple(run_state(folder) for folder in journal.run_folders(data_dir))
 
 
-def known_sources(target: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The files of every migrated source when it was last read: (kind, origin) -> files."""
-    with closing(sqlite.open_reader(target)) as db:
-        found = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY started_at, id")
-    known = {}
-    for (text,) in found:
+Known = dict[tuple[str, str], list[dict[str, Any]]]
+"""The files of every migrated source when it was last read: (kind, origin) -> files."""
+
+
+def known_sources(db: sqlite.Connection) -> Known:
+    """What an open store knows of its sources."""
+    known: Known = {}
+    for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY started_at, id"):
         for source in json.loads(text):
             known[source["kind"], source["origin"]] = source["files"]
     return known
 
 
-def is_new(ref: SourceRef, known: dict[tuple[str, str], list[dict[str, Any]]], *, exact: bool) -> bool:
+def is_new(ref: SourceRef, known: Known, *, exact: bool) -> bool:
     """Whether a source differs from what was last migrated from it.
 
     By size and time of change; with `exact`, files whose times differ or not are compared by their SHA-256.
@@ -123,11 +128,13 @@ def is_new(ref: SourceRef, known: dict[tuple[str, str], list[dict[str, Any]]], *
     return False
 
 
-def anything_new(here: Place, refs: Sequence[SourceRef], *, exact: bool) -> bool:
-    """Whether a migration would have anything to do."""
+def anything_new(here: Place, refs: Sequence[SourceRef], *, exact: bool, known: Known | None = None) -> bool:
+    """Whether a migration would have anything to do.  `known`: what the target knows, from who has asked it."""
     if not here.target.exists():
         return bool(refs)
-    known = known_sources(here.target)
+    if known is None:
+        with closing(sqlite.open_reader(here.target)) as db:
+            known = known_sources(db)
     return any(is_new(ref, known, exact=exact) for ref in refs)
 
 

@@ -14,6 +14,8 @@ from pjais import files
 from pjais.model import Report
 from pjais.report import page
 
+NAMES = ("report.json", "report.html")
+
 
 def write(folder: Path, report: Report, findings: Iterable[dict[str, Any]]) -> None:
     """Write both files into the run's folder.  The findings are streamed; there may be very many."""

@@ -95,7 +95,8 @@ CREATE TABLE IF NOT EXISTS store_operations (
     last_seq INTEGER NOT NULL,
     undone_by INTEGER
 );
-CREATE INDEX IF NOT EXISTS store_operations_seq ON store_operations (first_seq);
+CREATE INDEX IF NOT EXISTS store_operations_seq
+    ON store_operations (first_seq, at, kind, label, last_seq, undone_by);
 """
 """Which changes belong to one transaction of an open store; a store that lacks the table gets it with the first."""
 
@@ -116,8 +117,19 @@ SYSTEM_INDEXES = """
 CREATE INDEX IF NOT EXISTS migration_records_record ON migration_records (record_type, record_id);
 CREATE INDEX IF NOT EXISTS migration_records_source
     ON migration_records (source_path, collection, native_id);
-CREATE INDEX IF NOT EXISTS changes_record ON changes (table_name, record_id, seq);
+CREATE INDEX IF NOT EXISTS migration_records_superseded
+    ON migration_records (seq, superseded_by, document) WHERE superseded_by IS NOT NULL;
+CREATE INDEX IF NOT EXISTS changes_record ON changes (table_name, record_id, seq, at, op, before);
+CREATE INDEX IF NOT EXISTS migration_runs_twice ON migration_runs (
+    started_at, id, finished_at, program_version, ids, sources, counts, changes_seq, options
+);
+CREATE INDEX IF NOT EXISTS migration_quarantine_twice ON migration_quarantine (
+    record_seq, run_id, source_kind, source_path, collection, native_id, place, reasons, replayed_at, document
+);
+CREATE INDEX IF NOT EXISTS migration_ids_twice ON migration_ids (new_id);
 """
+"""What nothing else could prove (no backup holds it) stands in an index too, as a second copy: SQLite's own integrity
+check compares the two, whoever wrote them."""
 
 SEARCH_INDEX = f"""
 CREATE VIRTUAL TABLE memory_fts USING fts5(

@@ -55,7 +55,7 @@ def _health(place: Place, store: Store) -> AppCheck:
     counts = state.record_counts(place.target)
     active = store.personas.active()
     line = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "empty, and healthy"
-    return AppCheck("health", True, f"{line}; active: {active.name if active else 'nobody'}", {})
+    return AppCheck("health", True, f"{line}; active: {active.id if active else 'nobody'}", {})
 
 
 def _performance(store: Store) -> AppCheck:
@@ -77,7 +77,7 @@ def _performance(store: Store) -> AppCheck:
 
 def _plugins(store: Store) -> AppCheck:
     found = store.plugins.list()
-    bare = [plugin.name for plugin in found if plugin.enabled and not plugin.manifest]
+    bare = [plugin.id for plugin in found if plugin.enabled and not plugin.manifest]
     line = f"{len(found)} plugins, {sum(one.enabled for one in found)} enabled"
     return AppCheck("plugins", True, line + (f"; without a manifest: {', '.join(bare)}" if bare else ""), {})
 

@@ -1,0 +1,113 @@
+"""The documentation is true: every example runs, every link leads somewhere, every page is on the site."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import pjais
+from docs_bytes import READERS, Example, examples, lies_there
+from docs_pages import ROOT, RUN, SHOWN, Runner, Section, pages, runnable, sections
+
+DOCS = ROOT / "docs"
+PACKAGE = Path(pjais.__file__).parent
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged sample, migrated once."""
+    folder = tmp_path_factory.mktemp("docs") / "PJais"
+    shutil.copytree(str(files("pjais.demo") / "sample"), folder)
+    pjais.migrate(folder)
+    return folder
+
+
+@pytest.mark.parametrize("section", list(runnable()), ids=str)
+def test_examples_run(section: Section, tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page shows is what happens."""
+    Runner(section, tmp_path, migrated, monkeypatch).run()
+
+
+def test_what_is_not_run_says_why() -> None:
+    """Few blocks are left out, each with a reason; what is only shown is in a language that nobody runs."""
+    left_out = []
+    for page in pages():
+        for block in (one for section in sections(page) for one in section.blocks):
+            where = f"{page.name}:{block.line}"
+            assert block.language in (*RUN, *SHOWN), f"{where}: {block.language}"
+            if block.not_run is not None:
+                assert len(block.not_run) > 10, f"{where}: no reason"
+                left_out.append(where)
+    assert len(left_out) <= 8, left_out
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=str)
+def test_hex_is_real_and_means_what_it_says(example: Example) -> None:
+    """The bytes lie in a golden file, and our readers make of them what the page says."""
+    assert READERS[example.reader](example.data) == example.value
+    assert lies_there(example)
+
+
+def _anchors(page: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", one.lower()).strip()) for one in headings}
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Links between pages: the file is there, and the heading too."""
+    links = 0
+    for page in [*pages(), DOCS / "cli.md", ROOT / "CHANGELOG.md"]:
+        for link in _LINK.findall(_CODE.sub("", page.read_text("utf-8"))):
+            if re.match(r"[a-z]+:", link):
+                continue
+            name, _, anchor = link.partition("#")
+            target = (page.parent / name).resolve() if name else page
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in _anchors(target), f"{page.name}: {link}"
+            links += 1
+    assert links > 30
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """A page that nobody can reach is not read."""
+    named = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE))
+    assert named == {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+
+
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed")
+def test_the_site_fetches_nothing_from_elsewhere(tmp_path: Path) -> None:
+    """It builds without a warning, and no page or stylesheet names a file on another server."""
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    fetched = re.compile(r"""<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=["']?(?:https?:)?//|url\(["']?https?://""")
+    for page in [*site.rglob("*.html"), *site.rglob("*.css")]:
+        assert not fetched.search(page.read_text("utf-8")), page
+    assert (site / "index.html").is_file()
+
+
+def test_the_layout_names_every_module() -> None:
+    """The picture of the layers in docs/architecture.md is that of the tree."""
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    named = set(re.search(r"```\nground(.*?)```", text, re.DOTALL)[1].split())  # type: ignore[index]
+    top = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    inner = {path.stem for path in (PACKAGE / "pipeline").glob("*.py")}
+    assert named - {"|", "stages", "pipeline", "faces"} == (top | inner) - {"__init__", "__main__", "pipeline"}
+
+
+def test_every_path_that_a_page_names_is_there() -> None:
+    """`tests/...`, `src/...`, `scripts/...` and `docs/...` in the text are files of this tree."""
+    for page in pages():
+        for name in re.findall(r"`((?:tests|src|scripts|docs|bench)/[\w./-]+)`", page.read_text("utf-8")):
+            assert list(ROOT.glob(name.rstrip("/"))), f"{page.name}: {name}"
