@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,19 @@ def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
     """The second is told so, and changes nothing."""
     with only_run(folder), pytest.raises(RunActive):
         pjais.migrate(folder)
+
+
+@pytest.mark.parametrize("field", ["original", "stored"])
+@pytest.mark.parametrize("path", ["../../planted.json", "/planted.json", "..\\planted.json", "C:\\planted.json"])
+def test_a_planted_backup_does_not_write_or_read_outside_of_its_folders(
+    folder: Path, tmp_path: Path, field: str, path: str
+) -> None:
+    """Its manifest's hash is right: anyone can make one."""
+    kept = place(folder).backups / keep.listed(place(folder))[0].id
+    (snapshot,) = backup.load(kept)
+    planted = replace(snapshot, files=(replace(snapshot.files[0], **{field: path}),))
+    more = {key: one for key, one in backup.manifest(kept).items() if key in ("previous", "exports")}
+    backup.write_manifest(kept, [planted], 0, **more)
+    with pytest.raises(BackupFailed):
+        backup.restore(kept, tmp_path / "restored")
+    assert not list(tmp_path.rglob("planted.json"))

@@ -332,6 +332,14 @@ def _check_file(path: Path, size: int, digest: str) -> list[str]:
     return [] if files.sha256(path) == digest else [f"{path.name}: its content was changed"]
 
 
+def _refuse_outside(folder: Path, wanted: Sequence[CopiedFile]) -> None:
+    """A manifest's hash can be made by anyone: a backup that somebody else planted must not write where it likes."""
+    told = [path for one in wanted for path in (one.original, one.stored)]
+    outside = [path for path in told if Path(path).anchor or ".." in Path(path).parts]
+    if outside:
+        raise BackupFailed("the backup names files outside of itself; nothing was restored", where=outside)
+
+
 def restore(folder: Path, destination: Path) -> list[Path]:
     """Write the raw files of a backup below `destination`, which must not hold any of them; return them.
 
@@ -341,6 +349,7 @@ def restore(folder: Path, destination: Path) -> list[Path]:
     if wrong:
         raise BackupFailed("the backup is not sound; nothing was restored", where=wrong)
     wanted = [one for snapshot in load(folder) for one in snapshot.files]
+    _refuse_outside(folder, wanted)
     in_the_way = [str(destination / one.original) for one in wanted if (destination / one.original).exists()]
     if in_the_way:
         raise BackupFailed(

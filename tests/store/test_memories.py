@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pjais
 from pjais import instants, journal, sqlite
-from pjais.errors import UsageError
+from pjais.errors import UsageError, ValidationFailed
 from pjais.model import Memory
 from pjais.store import Store
 
@@ -156,3 +158,22 @@ def test_a_null_tier_of_another_writer_is_no_error(tmp_path: Path) -> None:
                 )
         assert store.memories.stats()["by_tier"] == {None: 1, "hot": 1}
         assert [move.id for move in store.memories.optimise()] in (["b"], [])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("importance", float("nan")),
+        ("importance", float("inf")),
+        ("name", "half \ud83d"),
+        ("content", {"half": "\ud83d"}),
+        ("content", json.loads("[" * 900 + "]" * 900)),
+        ("tags", ["\udc00"]),
+    ],
+)
+def test_what_would_not_come_back_as_it_is_is_refused(store: Store, field: str, value: Any) -> None:
+    before = store.memories.need("m01")
+    with pytest.raises(ValidationFailed, match="cannot keep exactly") as told:
+        store.memories.update("m01", **{field: value})
+    assert field in told.value.where[0]
+    assert store.memories.need("m01") == before

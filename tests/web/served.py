@@ -11,17 +11,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import world
 from starlette.types import ASGIApp
 
 import pjais
+import world
 from pjais.web import app
 from pjais.web.guard import Keys
 from pjais.web.home import Home
@@ -39,10 +40,11 @@ class Client:
     def __init__(self, asked: ASGIApp, **headers: str) -> None:
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(asked, raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url=OWN, headers=headers)
+        self.http = httpx.AsyncClient(transport=transport, base_url=OWN, headers=headers, trust_env=False)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """One request, and its answer; no redirect is followed."""
+        """One request, and its answer; no redirect is followed, and no cookie kept."""
+        self.http.cookies.clear()
         return self._runner.run(self.http.request(method, path, **more))
 
     def get(self, path: str, **more: Any) -> httpx.Response:
@@ -69,6 +71,7 @@ class Page(NamedTuple):
 
     client: Client
     home: Home
+    app: ASGIApp
 
     def json(self, path: str, **query: Any) -> Any:
         """A view as JSON, which must be there."""
@@ -94,16 +97,12 @@ class Page(NamedTuple):
 def page(folder: Path | None, *, sources: tuple[Path, ...] = (), password: str | None = None) -> Iterator[Page]:
     """The app for a data folder, asked by its owner."""
     with closing(Home(folder, None, sources, password=password)) as home:
-        with closing(Client(app.make(home, KEYS, PORT), authorization=f"Bearer {KEYS.token}")) as owner:
-            yield Page(owner, home)
+        made = app.make(home, KEYS, PORT)
+        with closing(Client(made, authorization=f"Bearer {KEYS.token}")) as owner:
+            yield Page(owner, home, made)
 
 
-def stranger(page: Page) -> Client:
-    """Somebody who asks the same page without any key."""
-    return Client(app.make(page.home, KEYS, PORT))
-
-
-def migrated(folder: Path, **lists: list[Any]) -> Path:
+def migrated(folder: Path, **lists: Any) -> Path:
     """A folder with a JSON source, migrated."""
     folder.mkdir(parents=True, exist_ok=True)
     world.write_json(folder, **lists)
@@ -128,11 +127,20 @@ class Served(NamedTuple):
             one.sendall(request.encode("latin-1") if isinstance(request, str) else request)
             return read_all(one)
 
-    def get(self, target: str, *headers: str, method: str = "GET", host: str | None = None) -> bytes:
+    def get(
+        self, target: str, *headers: str, method: str = "GET", host: str | None = None, body: str = ""
+    ) -> bytes:  # fmt: skip
         """The answer to a request written by hand, by who holds the token."""
         given = [f"Host: {host or f'127.0.0.1:{self.port}'}", f"Authorization: Bearer {self.token}", *headers]
-        return self.said(f"{method} {target} HTTP/1.1\r\n" + "".join(f"{one}\r\n" for one in given)
-                         + "Connection: close\r\n\r\n")  # fmt: skip
+        head = "".join(f"{one}\r\n" for one in (*given, "Connection: close"))
+        return self.said(f"{method} {target} HTTP/1.1\r\n{head}\r\n{body}")
+
+    def asked(self, path: str) -> socket.socket:
+        """A connection on which its owner asks for something; it stays open."""
+        one = self.connected()
+        name = f"Host: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.token}"
+        one.sendall(f"GET {path} HTTP/1.1\r\n{name}\r\n\r\n".encode())
+        return one
 
     def stopped(self) -> tuple[float, str]:
         """Ctrl-C: how long it took to end (s), and what it said on its standard error."""
@@ -160,10 +168,9 @@ def status(answer: bytes) -> int:
 
 
 @contextmanager
-def served(folder: Path, **changed: Any) -> Iterator[Served]:
-    """A process that serves a folder; `changed` are numbers of `pjais.web.guard` and `.serving` set otherwise."""
-    lines = "".join(f"import pjais.web.{name.rpartition('__')[0]} as m; m.{name.rpartition('__')[2]} = {value!r}\n"
-                    for name, value in changed.items())  # fmt: skip
+def served(folder: Path, changed: Mapping[str, float] = MappingProxyType({})) -> Iterator[Served]:
+    """A process that serves a folder; `changed` are numbers of modules of `pjais.web`, set otherwise."""
+    lines = "".join(f"from pjais.web import {one.split('.')[0]}; {one} = {value}\n" for one, value in changed.items())
     code = f"{lines}import sys; from pjais.__main__ import main; sys.exit(main())"
     arguments = ["ui", "--port", "0", "--no-open", "--json", "--data-dir", str(folder)]
     process = subprocess.Popen(
@@ -172,7 +179,7 @@ def served(folder: Path, **changed: Any) -> Iterator[Served]:
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        address = urlsplit(json.loads(process.stdout.readline())["url"])
+        address = urlsplit(json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["url"])
         assert address.port is not None
         yield Served(process, address.port, parse_qs(address.query)["token"][0])
     finally:

@@ -6,11 +6,12 @@ field named, and nothing is written.
 
 from __future__ import annotations
 
+import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from pjais import journal, sqlite, validate
+from pjais import canonical, journal, sqlite, validate
 from pjais.errors import UsageError, ValidationFailed
 from pjais.model import Draft, Record
 from pjais.schema import rows
@@ -152,7 +153,31 @@ class Records(Generic[R]):
                 safe="Nothing was written.",
                 next_command="the same call, with these fields mended",
             )
+        if unstorable := list(self._unstorable(record)):
+            raise ValidationFailed(
+                "the record holds what a store cannot keep exactly", where=unstorable, safe="Nothing was written.",
+                next_command="the same call, with these fields mended",
+            )  # fmt: skip
         return cast(R, record)
+
+    def _unstorable(self, record: Record) -> Iterator[str]:
+        """The fields whose values would not come back as they are, or could not be read again."""
+        for column in self.table.columns:
+            value = getattr(record, column.name, None)
+            if isinstance(value, float) and not math.isfinite(value):
+                yield f"{column.name}: not a finite number"
+            elif isinstance(value, str) and not canonical.encodable(value):
+                yield f"{column.name}: no valid Unicode text"
+            elif isinstance(value, dict | list):
+                try:
+                    text = canonical.dumps(value)
+                except RecursionError:
+                    yield f"{column.name}: nested too deeply"
+                    continue
+                if canonical.deeper_than(text):
+                    yield f"{column.name}: nested too deeply"
+                elif not canonical.encodable(text):
+                    yield f"{column.name}: no valid Unicode text"
 
     def _refuse_missing(self, db: sqlite.Connection, record: R) -> None:
         for column, targets in self.table.references:

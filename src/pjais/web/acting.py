@@ -6,6 +6,7 @@ No path is ever taken from a form: an action names records, runs, backups and st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,12 @@ from pjais import backup, canonical
 from pjais.errors import BackupFailed, UsageError
 from pjais.pipeline import cutover, follow, keep, prove, restore, run, shadow, triage, undo
 from pjais.schema.tables import CONVERSATIONS, MEMORIES, PERSONAS, Table
-from pjais.web import travel
+from pjais.web import rendering, travel
 from pjais.web.home import Home
 
 Form = dict[str, str]
 Action = Callable[[Home, Form], str]
-_FOLLOW_SECONDS = 1.0
+_DIGITS = 18
 
 _EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
     "personas": (PERSONAS, ("name", "description", "personality", "settings")),
@@ -51,22 +52,43 @@ def edit(home: Home, form: Form) -> str:
     if kind not in _EDITABLE:
         raise UsageError("there is no such kind of record", where=[kind])
     table, names = _EDITABLE[kind]
-    fields = {name: _typed(table, name, form, form[name]) for name in names if name in form}
     with home.store() as store:
-        getattr(store, kind).update(key, **fields)
+        records = getattr(store, kind)
+        record = records.get(key)
+        written = [name for name in names if name in form and not _untouched(record, name, form[name])]
+        if written or record is None:
+            records.update(key, **{name: _typed(table, name, form, form[name]) for name in written})
     return _address(kind, key)
+
+
+def _untouched(record: Any, name: str, text: str) -> bool:
+    """Whether a field says what the page showed: its form sends every field, and not as it was in all characters.
+
+    A browser sends other ends of lines, none at all in a field of one line, and U+FFFD for NUL.
+    """
+    held = getattr(record, name, None)
+    shown = "" if held is None else ", ".join(map(str, held)) if name == "tags" else rendering.content(held)
+    shown = _lines(shown).replace("\0", "\ufffd")
+    return _lines(text) in ((shown, shown.replace("\n", "")) if name in ("name", "tags") else (shown,))
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _typed(table: Table, name: str, form: Form, text: str) -> Any:
     """A field as its column holds it; what is typed as JSON or a number must be one."""
     form_of = next(one.form for one in table.columns if one.name == name)
-    text = text.replace("\r\n", "\n")  # a form sends its lines this way, whatever was in it
+    text = _lines(text)
     if name in ("tags",):
         return [one.strip() for one in text.split(",") if one.strip()]
     if form_of == "number":
         return _number(name, text)
     if form_of == "json" or (form_of == "content" and form.get("content_format") == "json"):
-        return _json(name, text)
+        found = _json(name, text)
+        if isinstance(found, str) and not canonical.encodable(found):
+            raise UsageError(f"{name}: no text: it holds half of a character", where=[text[:80]])
+        return found
     return text if text or name in ("name", "content", "type") else None
 
 
@@ -75,13 +97,24 @@ def _number(name: str, text: str) -> int | float:
         found = float(text)
     except ValueError as error:
         raise UsageError(f"{name}: not a number", where=[text[:80]]) from error
+    if not math.isfinite(found):
+        raise UsageError(f"{name}: not a number that can be kept", where=[text[:80]])
     return int(found) if found.is_integer() else found
+
+
+def _whole(name: str, text: str) -> int:
+    """A number that says which: a document in quarantine, a change, a store."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+        raise UsageError(f"{name}: there is no such number", where=[text[:80]])
+    return int(text)
 
 
 def _json(name: str, text: str) -> Any:
     if not text.strip():
         return None
     try:
+        if canonical.deeper_than(text):
+            raise UsageError(f"{name}: this JSON is nested too deep", where=[f"at most {canonical.DEPTH} levels"])
         return canonical.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name}: not JSON: {error}") from error
@@ -111,13 +144,13 @@ def restore_record(home: Home, form: Form) -> str:
     """Bring a record, or one field of it, back as it was at a moment."""
     key, at, field = _need(form, "id"), _need(form, "at"), form.get("field") or None
     here = home.place()
-    kind, path = travel.chosen(here, int(_number("where", form.get("where") or "0")))
+    kind, path = travel.chosen(here, _whole("where", form.get("where") or "0"))
     back = form.get("back", "")
     if kind == "livestore":
         home.start("restore", lambda _: restore.restore(here, path, key, event=at, field=field).as_dict())
         return "/work"
     with home.store() as store:
-        store.restore_record(_need(form, "table"), key, int(_number("at", at)), field=field)
+        store.restore_record(_need(form, "table"), key, _whole("at", at), field=field)
     return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/time"
 
 
@@ -211,7 +244,7 @@ def restore_backup(home: Home, form: Form) -> str:
 
 def replay(home: Home, form: Form) -> str:
     """Try a document in quarantine again, as it is or as it was mended."""
-    here, number = home.place(), int(_number("id", _need(form, "id")))
+    here, number = home.place(), _whole("id", _need(form, "id"))
     text = form.get("document", "")
     mended = None
     if text.strip() and text.replace("\r\n", "\n") != form.get("before", "").replace("\r\n", "\n"):
@@ -233,7 +266,7 @@ def replay(home: Home, form: Form) -> str:
 def discard(home: Home, form: Form) -> str:
     """Put a document in quarantine aside."""
     with home.alone():
-        triage.discard(home.place(), [int(_number("id", _need(form, "id")))])
+        triage.discard(home.place(), [_whole("id", _need(form, "id"))])
     return "/quarantine"
 
 
@@ -268,7 +301,9 @@ def compare(home: Home, form: Form) -> str:
 def switch(home: Home, form: Form) -> str:
     """Make the new side live, or the old one again."""
     here, options = home.place(), home.options
-    if form.get("to") == "old":
+    if form.get("to") not in ("new", "old"):
+        raise UsageError("say which side is to be live: new or old")
+    if form["to"] == "old":
         home.start("switch back", lambda _: cutover.back(here).as_dict(), alone=False)
     else:
         home.follow(on=False)

@@ -7,20 +7,22 @@ who accepts JSON and not HTML.  A request changes nothing unless it is a POST to
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from jinja2 import UndefinedError
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from pjais import canonical
-from pjais.errors import NoSourceFound, PjaisError, UsageError
+from pjais import canonical, sqlite
+from pjais.errors import NoSourceFound, PjaisError, StoreFailed, UsageError
 from pjais.version import __version__
 from pjais.web import acting, looking, moving, rendering, shapes, travel
 from pjais.web.guard import Guard, Keys
@@ -59,10 +61,17 @@ VIEWS = (
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": shapes.Problem, "description": "The request means nothing here"},
+    403: {"model": shapes.Problem, "description": "Without the key nobody looks at anything"},
     404: {"model": shapes.Problem, "description": "There is no such thing"},
     409: {"model": shapes.Problem, "description": "Not now: what the code says stands against it"},
+    414: {"model": shapes.Problem, "description": "The address is too long"},
+    421: {"model": shapes.Problem, "description": "The page has one name, and this is another"},
     422: {"model": shapes.Problem, "description": "A parameter is not what it should be"},
 }
+_LOOKS = ["GET", "HEAD"]
+_OF_THE_DISK = (sqlite.Error, OSError)
+_OF_THE_DATA = (ValidationError, RecursionError, UndefinedError)
+"""What comes of a store or a report that somebody else wrote into: a value that is not there, or not of its kind."""
 
 
 def make(home: Home, keys: Keys, port: int | None = None) -> ASGIApp:
@@ -71,15 +80,19 @@ def make(home: Home, keys: Keys, port: int | None = None) -> ASGIApp:
     app.state.home = home
     app.state.keys = keys
     for view in VIEWS:
-        app.get(f"/api{view.path}", response_model=view.shape, responses=_PROBLEMS, name=view.template)(_as_json(view))
-        app.get(view.path, include_in_schema=False)(_as_page(view))
-    app.get("/", include_in_schema=False)(_as_page(VIEWS[0]))
+        told, shown = _as_json(view), _as_page(view)
+        app.get(f"/api{view.path}", response_model=view.shape, responses=_PROBLEMS, name=view.template)(told)
+        app.head(f"/api{view.path}", include_in_schema=False)(told)
+        app.api_route(view.path, methods=_LOOKS, include_in_schema=False)(shown)
+    app.api_route("/", methods=_LOOKS, include_in_schema=False)(_as_page(VIEWS[0]))
     app.get("/events", include_in_schema=False)(_events)
     app.post("/do/{name}", include_in_schema=False)(_do)
     app.mount("/static", StaticFiles(packages=[("pjais.web", "static")]))
     app.add_exception_handler(PjaisError, _explained)
     app.add_exception_handler(RequestValidationError, _explained)
     app.add_exception_handler(HTTPException, _explained)
+    for one in (*_OF_THE_DISK, *_OF_THE_DATA):
+        app.add_exception_handler(one, _explained)
     app.add_exception_handler(Exception, _unexpected)
     return Guard(app, keys, port)
 
@@ -156,26 +169,39 @@ async def _events(request: Request) -> StreamingResponse:
 
 def _explained(request: Request, error: Exception) -> Response:
     """An error as the page or the JSON of it; every one of ours is below 500."""
-    status = 409
+    problem: PjaisError
+    status, headers = 409, None
     if isinstance(error, RequestValidationError):
-        where = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
-        status, problem = 422, PjaisError("a parameter is not what it should be", where=where)
-        problem = UsageError(problem.what, where=where)
+        status, problem = 422, UsageError("a parameter is not what it should be", where=_places(error))
     elif isinstance(error, HTTPException):
         status, problem = error.status_code, UsageError(str(error.detail), where=[request.url.path])
+        headers = error.headers
     elif isinstance(error, PjaisError):
         problem = error
         status = 404 if isinstance(error, Missing | NoSourceFound) else 400 if isinstance(error, UsageError) else 409
+    elif isinstance(error, _OF_THE_DATA):
+        problem = StoreFailed(f"what is here cannot be shown: {type(error).__name__}", where=_places(error))
     else:
-        raise error
-    if _wants_json(request) or request.url.path.startswith("/api"):
-        return Canonical(problem.as_dict(), status)
-    return rendering.problem(request, problem, status)
+        home: Home = request.app.state.home
+        problem = home.explained(error)
+    return _answer(request, problem, status, headers)
+
+
+def _places(error: Exception) -> list[str]:
+    """Which fields are meant, and what is wrong with each; never what they hold."""
+    if not isinstance(error, RequestValidationError | ValidationError):
+        return []
+    return [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     """A fault of this program: said as such, with nothing of its insides."""
     problem = PjaisError(f"an unexpected error: {type(error).__name__}", next_command="pjais ui -vv, and report it")
-    if _wants_json(request) or request.url.path.startswith("/api"):
-        return Canonical(problem.as_dict(), 500)
-    return rendering.problem(request, problem, 500)
+    return _answer(request, problem, 500)
+
+
+def _answer(request: Request, problem: PjaisError, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    told = _wants_json(request) or request.url.path.startswith("/api")
+    answer = Canonical(problem.as_dict(), status) if told else rendering.problem(request, problem, status)
+    answer.headers.update(headers or {})
+    return answer

@@ -14,18 +14,21 @@ import asyncio
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pjais.errors import UsageError
 
 LARGEST_BODY = 4 << 20
 """Bytes of a request: room for a mended document, and not for more."""
-LARGEST_ADDRESS = 16 << 10
+LARGEST_ADDRESS = 56 << 10
+"""Bytes of a path and its query: room for the longest id, however it is written."""
 BODY_SECONDS = 20.0
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
+_METHODS = "GET, HEAD, POST"
 _OPEN_PATHS = ("/static/",)
 """What anybody may see: the page's own style and script, which tell nothing."""
 
@@ -36,7 +39,7 @@ _HEADERS = {
     ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none at all, the page's own forms would come with the Origin `null`
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
@@ -54,9 +57,16 @@ class Keys:
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, why: str) -> None:
+    def __init__(self, status: int, why: str, **headers: str) -> None:
         super().__init__(why)
         self.status = status
+        self.headers = headers
+
+    def answer(self, *, as_json: bool) -> Response:
+        if not as_json:
+            return PlainTextResponse(f"{self}\n", self.status, self.headers)
+        told = UsageError(str(self), next_command="open the address that pjais ui printed")
+        return JSONResponse(told.as_dict(), self.status, self.headers)
 
 
 class Guard:
@@ -90,17 +100,19 @@ class Guard:
                 await self.app(scope, await _measured(scope, receive), armed)
                 return
         except _Refused as refusal:
-            answer = PlainTextResponse(f"{refusal}\n", refusal.status)
+            answer = refusal.answer(as_json=scope["path"].startswith("/api"))
         await answer(scope, receive, armed)
 
     def _answered(self, scope: Scope) -> Response | None:
         """The answer of the door itself, or None where the request may go in.  Raises _Refused."""
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if not self._is_ours(host):
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._is_ours(hosts[0]):
             raise _Refused(421, "this page answers to its own address on this machine, and to no other name")
-        if scope["method"] not in ("GET", "HEAD", "POST"):
-            raise _Refused(405, "only GET, HEAD and POST")
+        if scope["method"] not in _METHODS.split(", "):
+            raise _Refused(405, f"only {_METHODS}", allow=_METHODS)
+        if not scope["path"].startswith("/"):
+            raise _Refused(400, "this is no proxy: ask for a path")
         if len(scope["raw_path"]) + len(scope["query_string"]) > LARGEST_ADDRESS:
             raise _Refused(414, "the address is too long")
         if scope["path"].startswith(_OPEN_PATHS):
@@ -110,7 +122,7 @@ class Guard:
             return entered
         if not self._is_known(headers):
             raise _Refused(403, "open the address that `pjais ui` printed: it carries the key to this page")
-        if scope["method"] == "POST" and not _from_itself(headers, host):
+        if scope["method"] == "POST" and not _from_itself(headers, hosts[0]):
             raise _Refused(403, "only the page itself may change something")
         return None
 
@@ -141,11 +153,9 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._same(given.strip(), self.keys.token):
             return True
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            return False
-        return found is not None and self._same(found.value, self.keys.session)
+        # Other programs on this host set cookies too, on any port and of any form: ours is looked for among them.
+        pairs = (one.strip().partition("=") for one in headers.get("cookie", "").split(";"))
+        return any(name == self.cookie and self._same(value, self.keys.session) for name, _, value in pairs)
 
     @staticmethod
     def _same(given: str, secret: str) -> bool:

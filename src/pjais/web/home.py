@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pjais import journal, switch
+from pjais import journal, sqlite, switch
 from pjais.errors import NoSourceFound, PjaisError, RunActive, SourceInUse, UsageError
 from pjais.model import SourceRef
 from pjais.pipeline import cutover, follow, problems, run, state
@@ -177,7 +177,7 @@ class Home:
                 job.result = work(self._progress(job))
             job.state = "done"
         except Exception as error:  # noqa: BLE001 -- whatever it was, the page must say that the work ended, and how
-            job.error = _told(error, self.place())
+            job.error = self.explained(error).as_dict()
             job.state = "failed"
         for one in (hub.JOB, hub.STATE, hub.DATA):
             self.hub.publish(one)
@@ -232,7 +232,7 @@ class Home:
             except (NoSourceFound, SourceInUse, RunActive):
                 continue  # it is gone for a while, or somebody is at work: the next look may be luckier
             except Exception as error:  # noqa: BLE001 -- the page must say why it follows no more
-                job.error, job.state = _told(error, here), "failed"
+                job.error, job.state = self.explained(error).as_dict(), "failed"
                 self.job = job
                 self.follow(on=False)
                 return
@@ -246,7 +246,7 @@ class Home:
     def _look(self) -> None:
         seen: object = None
         while not self._closed.wait(_LOOK_SECONDS if seen is not None else 0.01):
-            with suppress(PjaisError, OSError):
+            with suppress(PjaisError, OSError, sqlite.Error):
                 now = self._signature()
                 if seen not in (None, now):
                     self.hub.publish(hub.STATE)
@@ -260,17 +260,19 @@ class Home:
         names += sorted(here.backups.iterdir()) if here.backups.is_dir() else []
         return tuple((str(one), *_stamp(one)) for one in names), cutover.live(here).side
 
+    def explained(self, error: Exception) -> PjaisError:
+        """An error as one of ours, whatever it is."""
+        with suppress(PjaisError, OSError):  # where even the folder cannot be looked at
+            if found := problems.explain(error, self.place()):
+                return found
+        return PjaisError(f"an unexpected error: {type(error).__name__}: {error}")
+
     def close(self) -> None:
         """Let go of everything; work that is going on ends with the process, and the next run goes on from there."""
         self._closed.set()
         self.hub.close()
         with self._gate:
             self._let_go()
-
-
-def _told(error: Exception, here: Place) -> dict[str, Any]:
-    explained = error if isinstance(error, PjaisError) else problems.explain(error, here)
-    return (explained or PjaisError(f"an unexpected error: {type(error).__name__}: {error}")).as_dict()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

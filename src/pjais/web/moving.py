@@ -104,11 +104,12 @@ def _told(found: state.RunState) -> dict[str, Any] | None:
     if not path.is_file() or path.stat().st_size > _LARGEST_REPORT:
         return None
     try:
-        told = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        told = dict(json.loads(path.read_text("utf-8")))
+        told["findings"] = told["findings"][:_FINDINGS]
+        reading.rules(told["rules"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError("the report of this run cannot be read", where=[str(path)]) from error
-    told["findings"] = told["findings"][:_FINDINGS]
-    return dict(told)
+    return told
 
 
 def backups(home: AtHome) -> shapes.Backups:

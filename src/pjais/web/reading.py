@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from pydantic import BeforeValidator
 
 from pjais import files, instants
 from pjais.errors import UsageError
@@ -27,7 +28,10 @@ Id = Annotated[str, Query(max_length=4096)]
 Offset = Annotated[int, Query(ge=0, le=10**9)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Words = Annotated[str, Query(max_length=2000)]
-Number = Annotated[float | None, Query(ge=-1e12, le=1e12)]
+Number = Annotated[
+    Annotated[float, Query(ge=-1e12, le=1e12)] | None,
+    BeforeValidator(lambda given: None if given == "" else given),  # a form sends its empty fields, too
+]
 
 
 class Missing(UsageError):

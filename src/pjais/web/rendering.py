@@ -6,6 +6,7 @@ A value is text and nothing else, whatever it says; the one exception are the ma
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pjais import canonical
+from pjais import canonical, instants
 from pjais.errors import PjaisError
 from pjais.version import __version__
 from pjais.web import drawing
@@ -34,6 +35,11 @@ _WITHIN = {
 RECORDS = {
     "personas": "/persona", "memory_entities": "/memory", "memoryEntities": "/memory", "conversations": "/conversation"
 }  # fmt: skip
+
+
+_FIRST_MS = 10**11
+"""Smaller numbers are hardly milliseconds since 1970."""
+_HIT = re.compile(f"{MARKS[0]}([^{''.join(MARKS)}]*){MARKS[1]}")
 
 
 def page(request: Request, template: str, shown: Any, status: int = 200) -> Response:
@@ -59,7 +65,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "day": day, "moment": moment, "size": size, "number": number, "marked": marked, "value": value,
-        "pretty": pretty, "short": short, "content": content,
+        "pretty": pretty, "spoken": spoken, "short": short, "content": content,
     }  # fmt: skip
     made.globals |= {"columns": drawing.columns, "bars": drawing.bars, "dots": drawing.dots, "to": to, "record": record}
     return made
@@ -78,14 +84,22 @@ def record(table: str, key: str) -> str | None:
 
 def day(text: str | None) -> str:
     """The day of an instant, for people."""
-    return "" if not text else text[:10]
+    return "" if not text else text.partition("T")[0]
 
 
 def moment(text: str | None) -> Markup:
     """An instant in UTC, to the minute, for people."""
     if not text:
         return Markup('<span class="soft">unknown</span>')
-    return Markup('<time datetime="{}">{} UTC</time>').format(text, text[:16].replace("T", " "))
+    return Markup('<time datetime="{}">{} UTC</time>').format(text, text[:-8].replace("T", " "))
+
+
+def spoken(when: Any) -> Markup | str:
+    """When a message was sent: the source's own value, which is an instant in most sources."""
+    ms = instants.from_text(when) if isinstance(when, str) else when
+    if isinstance(ms, int) and not isinstance(ms, bool) and _FIRST_MS <= abs(ms) <= instants.LIMIT_MS:
+        return moment(instants.to_text(ms))
+    return short(when, 24)
 
 
 def size(count: int) -> str:
@@ -107,10 +121,7 @@ def number(count: float | None) -> str:
 
 def marked(text: str | None) -> Markup:
     """A snippet with its hits marked; all else in it is text."""
-    safe = str(escape(text or ""))
-    opened = safe.count(MARKS[0]) == safe.count(MARKS[1])
-    start, end = ("<mark>", "</mark>") if opened else ("", "")
-    return Markup(safe.replace(MARKS[0], start).replace(MARKS[1], end))  # escaped above
+    return Markup(_HIT.sub(r"<mark>\1</mark>", str(escape(text or ""))))  # escaped before it is marked
 
 
 def value(one: Any) -> str:

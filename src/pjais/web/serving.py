@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pjais.errors import UsageError
 from pjais.web import app
@@ -14,7 +16,62 @@ from pjais.web.guard import Keys
 from pjais.web.home import Home
 
 HOST = "127.0.0.1"
+HEAD_SECONDS = 15.0
+"""How long a connection may be open without a whole head of a request, at its beginning and between requests."""
 _CONNECTIONS = 200
+
+
+class _Patient(H11Protocol):
+    """One connection.  Anybody on this machine can open many that say nothing, or say it byte by byte.
+
+    So each has its time, and where there are too many, the one that says nothing for longest makes room.
+    """
+
+    _due: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+        silent = [one for one in self.connections if isinstance(one, _Patient) and one is not self and not one.at_work]
+        if len(self.connections) >= _CONNECTIONS and silent:
+            first = min(silent, key=lambda one: one._due.when())
+            self.connections.discard(first)
+            first.transport.abort()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.at_work:
+            self._due.cancel()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.at_work:
+            self._due.cancel()
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._due.cancel()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._due = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+
+class _Server(uvicorn.Server):
+    """The server; at its end the open pages are told, so that none of them holds it up."""
+
+    def __init__(self, config: uvicorn.Config, home: Home) -> None:
+        super().__init__(config)
+        self.home = home
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.home.hub.close()
+        await super().shutdown(sockets)
 
 
 def serve(home: Home, port: int, ready: Callable[[str], None], *, keys: Keys | None = None) -> None:
@@ -27,11 +84,12 @@ def serve(home: Home, port: int, ready: Callable[[str], None], *, keys: Keys | N
         bound = int(listening.getsockname()[1])
         config = uvicorn.Config(
             app.make(home, keys, bound), log_level="warning", access_log=False, server_header=False, lifespan="off",
-            limit_concurrency=_CONNECTIONS, timeout_keep_alive=15, timeout_graceful_shutdown=1,
-            h11_max_incomplete_event_size=64 << 10, ws="none",
+            http=_Patient, ws="none", limit_concurrency=_CONNECTIONS, timeout_keep_alive=15,
+            timeout_graceful_shutdown=1, h11_max_incomplete_event_size=64 << 10,
         )  # fmt: skip
         ready(f"http://{HOST}:{bound}/?token={keys.token}")
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # how its owner ends it
+            _Server(config, home).run(sockets=[listening])
 
 
 def _listening(port: int) -> socket.socket:

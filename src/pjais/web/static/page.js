@@ -6,42 +6,96 @@
 
   async function show(address) {
     const mine = ++turn;
-    let answer;
+    let answer, text;
     try {
       answer = await fetch(address, { headers: { accept: "text/html" } });
+      text = await answer.text();
     } catch {
-      return; // the page's program has ended; what is shown stays
+      if (mine === turn && document.visibilityState === "visible") say("gone");
+      return; // what is shown stays
     }
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (mine !== turn || !answer.ok) return;
+    if (mine !== turn) return;
+    if (document.getElementById("problem")) {
+      if (answer.ok) location.reload(); // what stood against it is over
+      return;
+    }
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    if (!answer.ok) {
+      // While work has the store for itself, what is shown is as good as before; news come when it ends.
+      say(fresh.querySelector("#problem[data-code=MIGRATION_011]") ? null : "missing", fresh.querySelector("h1")?.textContent);
+      return;
+    }
+    say(null);
     for (const part of document.querySelectorAll("[data-live]")) {
       const other = fresh.getElementById(part.id);
-      if (other && other.outerHTML !== part.outerHTML && !beingEdited(part)) replace(part, document.adoptNode(other));
+      if (other && !beingEdited(part)) replace(part, other);
     }
-    document.dispatchEvent(new Event("pjais:shown"));
+    for (const slider of document.querySelectorAll("input[type=range]")) {
+      const other = fresh.getElementById(slider.id);
+      if (!other) continue;
+      slider.max = other.max;
+      if (slider !== document.activeElement) slider.value = other.value;
+    }
   }
 
-  // What somebody types into, or has opened, is not taken away from under them.
+  // What stands above the page where it cannot be shown as it is now.
+  function say(what, why) {
+    const notes = document.getElementById("notes");
+    if (!notes) return;
+    for (const one of notes.children) {
+      one.hidden = one.id !== what;
+      const told = one.querySelector(".why");
+      if (told) told.textContent = why ?? "";
+    }
+  }
+
+  // What somebody types into, or has typed and not yet sent, is not taken away from under them.
   function beingEdited(part) {
     const at = document.activeElement;
-    return part.contains(at) && ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName);
+    if (part.contains(at) && ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName)) return true;
+    return typed(part).some((one) => one.value !== one.defaultValue);
   }
 
+  function typed(part) {
+    return [...part.querySelectorAll("input:not([type=hidden]), textarea")];
+  }
+
+  // A part keeps its place, what is open in it, how far it is scrolled, and the focus.
   function replace(part, other) {
-    const at = part.contains(document.activeElement) ? document.activeElement : null;
-    const open = [...part.querySelectorAll("details[open]")].map((one) => one.id).filter(Boolean);
-    part.replaceWith(other);
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    const opened = [part, ...part.querySelectorAll("details")].map((one) => one.tagName === "DETAILS" && one.open);
+    const bare = part.cloneNode(true);
+    for (const one of bare.querySelectorAll("details")) one.open = false;
+    if (bare.innerHTML === other.innerHTML) return;
+    const at = part !== document.activeElement && part.contains(document.activeElement) ? document.activeElement : null;
+    const names = [part, ...part.querySelectorAll("details")].map(named);
+    const scrolled = [...part.querySelectorAll(".scroll, .value")].map((one) => [one.scrollLeft, one.scrollTop]);
+    part.replaceChildren(...[...other.childNodes].map((one) => document.adoptNode(one)));
+    for (const one of part.querySelectorAll("details")) one.open = opened[names.indexOf(named(one), 1)] ?? false;
+    [...part.querySelectorAll(".scroll, .value")].forEach((one, place) => {
+      const [left, top] = scrolled[place] ?? [0, 0];
+      if (left || top) one.scrollTo({ left, top, behavior: "instant" });
+    });
     if (!at) return;
-    const same = [...other.querySelectorAll(at.tagName)].find(
-      (one) => (at.id && one.id === at.id) || (at.href && one.href === at.href) ||
-        (!at.id && !at.href && one.textContent === at.textContent));
-    same?.focus({ preventScroll: true });
+    const same = [...part.querySelectorAll(at.tagName)].find(
+      (one) => (at.id && one.id === at.id) || (at.href && one.href === at.href && one.textContent === at.textContent) ||
+        (!at.id && !at.href && alike(one, at)));
+    (same ?? document.getElementById("main")).focus({ preventScroll: true });
+  }
+
+  function named(details) {
+    return details.querySelector("summary")?.textContent.replace(/\d+/g, "") ?? "";
+  }
+
+  // The same button is the one that would send the same.
+  function alike(one, at) {
+    const sent = (button) => button.form && new URLSearchParams(new FormData(button.form)).toString() + button.form.action;
+    return one.textContent === at.textContent && sent(one) === sent(at);
   }
 
   // Search as you type, filters, the slider of time: a form marked data-typing is asked again at each change.
   let waiting = 0;
   function asked(form) {
+    waiting = 0;
     const query = new URLSearchParams(new FormData(form));
     for (const [name, value] of [...query]) if (value === "") query.delete(name);
     const address = form.getAttribute("action") + (query.size ? `?${query}` : "");
@@ -60,6 +114,10 @@
   document.addEventListener("submit", (event) => {
     const question = event.target.getAttribute("data-ask");
     if (question && !window.confirm(question)) event.preventDefault();
+    else if (event.target.matches("form[data-changes]")) {
+      // Only what was changed here is sent: the rest may have changed elsewhere meanwhile.
+      for (const one of typed(event.target)) one.disabled = one.value === one.defaultValue;
+    }
     else if (event.target.matches("form[data-typing]")) {
       event.preventDefault();
       clearTimeout(waiting);
@@ -67,19 +125,59 @@
     }
   });
 
-  // News of what changed, whoever changed it.  Many at once are one; a page that nobody looks at waits.
-  let due = 0;
+  // News of what changed, whoever changed it.  Many at once are one, and what comes while the page is being asked for
+  // waits for the answer: news that come faster than answers would otherwise leave every answer behind.
+  let due = 0, asking = false, again = false;
   function changed() {
-    if (due || !document.querySelector("[data-live]")) return;
-    due = setTimeout(() => {
-      due = 0;
-      if (!document.hidden) show(location.href);
-    }, 80);
+    if (due || waiting) return;
+    if (asking) again = true;
+    else due = setTimeout(follow, 80);
+  }
+  async function follow() {
+    due = 0;
+    if (document.hidden || waiting) return;
+    asking = true;
+    await show(location.href);
+    asking = false;
+    if (again) {
+      again = false;
+      changed();
+    }
+  }
+
+  // A browser holds few connections to one server, for all its windows together: so one window listens, and tells the
+  // others.  When it goes, the next one takes its place.
+  function listen() {
+    const others = new BroadcastChannel("news");
+    const told = (what) => (what === "error" ? say("gone") : changed());
+    others.addEventListener("message", (event) => told(event.data));
+    let end;
+    const until = new Promise((ended) => { end = ended; });
+    const leave = new AbortController();
+    const hear = () => {
+      const news = new EventSource("/events");
+      for (const kind of ["open", "data", "state", "job", "error"]) {
+        news.addEventListener(kind, () => {
+          told(kind);
+          others.postMessage(kind);
+        });
+      }
+      return until.then(() => news.close());
+    };
+    navigator.locks.request("news", { signal: leave.signal }, hear).catch(() => {});
+    window.addEventListener("pagehide", () => {
+      leave.abort();
+      end();
+      others.close();
+    }, { once: true });
+    changed(); // what happened since the page was made
   }
   if (document.querySelector("[data-live]")) {
-    const news = new EventSource("/events");
-    for (const kind of ["data", "state", "job"]) news.addEventListener(kind, changed);
+    listen();
     document.addEventListener("visibilitychange", changed);
-    window.addEventListener("pagehide", () => news.close());
   }
+  window.addEventListener("pageshow", (event) => {
+    for (const one of typed(document)) one.disabled = false;
+    if (event.persisted && document.querySelector("[data-live]")) listen();
+  });
 })();
