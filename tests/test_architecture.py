@@ -14,7 +14,7 @@ import pjais
 PACKAGE = Path(pjais.__file__).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "model", "instants"),
+    ("version", "errors", "model", "instants", "words"),
     ("canonical", "paths"),
     ("files", "sqlite", "schema"),
     ("journal",),

@@ -155,7 +155,7 @@ def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["original", "stored"])
-@pytest.mark.parametrize("path", ["../../planted.json", "/planted.json", "..\\planted.json", "C:\\planted.json"])
+@pytest.mark.parametrize("path", ["../../planted.json", "/planted.json", "a/../../planted.json"])
 def test_a_planted_backup_does_not_write_or_read_outside_of_its_folders(
     folder: Path, tmp_path: Path, field: str, path: str
 ) -> None:

@@ -176,8 +176,6 @@ class Records(Generic[R]):
                     continue
                 if canonical.deeper_than(text):
                     yield f"{column.name}: nested too deeply"
-                elif not canonical.encodable(text):
-                    yield f"{column.name}: no valid Unicode text"
 
     def _refuse_missing(self, db: sqlite.Connection, record: R) -> None:
         for column, targets in self.table.references:

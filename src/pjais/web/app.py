@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from jinja2 import UndefinedError
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -70,7 +69,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 _LOOKS = ["GET", "HEAD"]
 _OF_THE_DISK = (sqlite.Error, OSError)
-_OF_THE_DATA = (ValidationError, RecursionError, UndefinedError)
+_OF_THE_DATA = (ValidationError, RecursionError)
 """What comes of a store or a report that somebody else wrote into: a value that is not there, or not of its kind."""
 
 

@@ -43,7 +43,7 @@ def _names(store: Store) -> dict[str, str]:
 
 
 def personas(home: AtHome, offset: Offset = 0, limit: Limit = 60) -> shapes.Personas:
-    """The personas, the active one first."""
+    """The personas by name, with how many memories each has."""
     with home.store() as store:
         found = store.personas.page(limit=limit, offset=offset)
         counts = {

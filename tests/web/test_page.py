@@ -1,0 +1,257 @@
+"""The page in a browser: migrate and watch, search, change and see it everywhere, go back in time."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import page_world
+import pytest
+from page_world import Looks, Shown, text_of
+
+import pjais
+from world import memory, persona, write_json
+
+pytestmark = pytest.mark.oracle
+pytest_plugins = ["page_fixtures"]
+_WATCHED = """addEventListener("DOMContentLoaded", () => {
+    window.seen = [];
+    const look = () => {
+        const now = document.querySelector("#migrate .note b")?.textContent;
+        if (now && seen.at(-1) !== now) seen.push(now);
+    };
+    look();
+    new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
+})"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A migrated folder with two personas and three memories."""
+    write_json(
+        tmp_path, personas=[persona("p1", name="Ada"), persona("p2", name="Bea")],
+        memories=[memory(f"m{number}", name=f"Name {number}") for number in (1, 2, 3)],
+    )  # fmt: skip
+    pjais.migrate(tmp_path)
+    return tmp_path
+
+
+def elsewhere(folder: Path, code: str) -> None:
+    """Another process writes to the store."""
+    text = f"import pjais, sys\nwith pjais.open(sys.argv[1]) as store: {code}"
+    subprocess.run([sys.executable, "-c", text, str(folder)], check=True, timeout=60)
+
+
+def test_a_migration_is_begun_watched_and_adds_up(looks: Looks, tmp_path: Path) -> None:
+    """From the plan to the report; what it made is what `pjais verify` proves."""
+    folder = page_world.sample(tmp_path / "data")
+    owner = looks(folder)
+    owner.context.add_init_script(_WATCHED)
+    page = owner.window("/")
+    page.get_by_role("link", name="See what a migration would do").click()
+    page.get_by_role("button", name="Migrate now").click()
+    page.get_by_text("Migrate: done").wait_for(timeout=30_000)
+    assert page.evaluate("seen") == ["Migrate: at work", "Migrate: done"]
+    assert page.locator(".phases li").count() >= 4
+    assert page.locator(".phases progress:not([value='1'])").count() == 0
+    page.get_by_role("link", name="See the report").click()
+    page.get_by_text("records compared; 0 differences").wait_for()
+    numbers = {
+        one.inner_text().split("\n")[-1]: int(one.locator("b").inner_text())
+        for one in page.locator(".numbers li").all()
+    }
+    assert numbers["quarantined"] == 1
+    ends = ("migrated", "superseded", "removed", "quarantined")
+    assert numbers["read"] == sum(numbers[name] for name in ends) > 100
+    assert page_world.verified(folder)
+    owner.go(page, "/")
+    page.get_by_role("button", name="Verify everything again").click()
+    page.get_by_text("no difference").wait_for(timeout=30_000)
+
+
+def test_a_run_of_somebody_else_is_seen(looks: Looks, tmp_path: Path) -> None:
+    """The page of an empty folder shows what came, what was migrated elsewhere, and what was then taken away."""
+    page = looks(tmp_path).window("/personas")
+    page.locator("#problem").wait_for()
+    write_json(tmp_path, personas=[persona("p1", name="Ada")])
+    pjais.migrate(tmp_path)
+    page.get_by_role("link", name="Ada").wait_for()
+    store = tmp_path / "pjais.sqlite"
+    store.rename(tmp_path / "elsewhere.sqlite")
+    page.locator("#missing").wait_for()
+    assert "There is no store here yet" in text_of(page, "#missing")
+    assert page.get_by_role("link", name="Ada").is_visible()
+    (tmp_path / "elsewhere.sqlite").rename(store)
+    page.locator("#missing").wait_for(state="hidden")
+
+
+def test_search_follows_what_is_typed(looks: Looks, sample: Shown) -> None:
+    """Hits are marked, the focus stays in the field, filters narrow, and the address can be kept."""
+    with pjais.open(sample.folder) as store:
+        count = store.memories.search_page("tea", prefix=True).total
+    page = looks(sample).window("/memories")
+    whole = text_of(page, "#found")
+    page.locator("#q").press_sequentially("tea", delay=20)
+    page.get_by_text(f"{count} found", exact=True).wait_for()
+    assert page.locator("#q").evaluate("one => one === document.activeElement && one.value") == "tea"
+    marks = [one.lower() for one in page.locator("#results mark").all_inner_texts()]
+    assert marks and all(one.startswith("tea") for one in marks)
+    tiers = page.locator("#tier option").evaluate_all("all => all.map(one => one.value).filter(one => one)")
+    page.locator("#tier").select_option(tiers[0])
+    page.wait_for_url(re.compile(f"q=tea&tier={tiers[0]}$"))
+    page.locator("#found", has_text=re.compile(rf"^(?!{count} )\d+ found$")).wait_for()
+    assert {one.split()[0] for one in page.locator("#results .tags").all_inner_texts()} == {tiers[0]}
+    narrowed = text_of(page, "#results")
+    page.reload()
+    assert text_of(page, "#results") == narrowed
+    page.locator("#q").fill("no such words anywhere")
+    page.get_by_text("0 found", exact=True).wait_for()
+    page.locator("#q").fill("")
+    page.locator("#tier").select_option("")
+    page.get_by_text(whole, exact=True).wait_for()
+
+
+def test_another_persona_is_activated_and_every_window_shows_it(looks: Looks, small: Path) -> None:
+    owner = looks(small)
+    first, second = owner.window("/personas"), owner.window("/")
+    second.evaluate("window.same = true")
+    for name in ("Bea", "Ada"):
+        card = first.locator(".card", has_text=name)
+        if card.get_by_role("button", name="Activate").count():
+            card.get_by_role("button", name="Activate").click()
+        first.goto(f"{owner.origin}/personas")
+        assert text_of(first, ".card[aria-current]").startswith(f"{name} active")
+        second.locator("#overview", has_text=f"Active persona: {name}").wait_for()
+    assert second.evaluate("window.same")
+
+
+def test_an_edit_is_seen_in_every_window(looks: Looks, small: Path) -> None:
+    """In the one that was edited, in another, and when another process wrote it; without loading anything again."""
+    owner = looks(small)
+    first, second = owner.window("/memory?id=m1"), owner.window("/memory?id=m1")
+    second.evaluate("window.same = true")
+    first.get_by_text("Edit", exact=True).click()
+    first.get_by_label("Content").fill("one line\nand another <b>line</b>")
+    first.get_by_role("textbox", name="Tags").fill("red, green")
+    first.get_by_role("button", name="Save").click()
+    for page in (first, second):
+        page.locator("#content", has_text="and another <b>line</b>").wait_for()
+        page.get_by_role("link", name="#green").wait_for()
+        page.locator("#history", has_text="Changed").wait_for()
+    elsewhere(small, "store.memories.update('m1', content='from elsewhere')")
+    for page in (first, second):
+        page.locator("#content", has_text="from elsewhere").wait_for()
+    assert second.evaluate("window.same")
+
+
+def test_what_is_typed_stays_while_others_write(looks: Looks, small: Path) -> None:
+    """And what was not touched here is not written back over what they wrote."""
+    page = looks(small).window("/memory?id=m1")
+    page.get_by_text("Edit", exact=True).click()
+    page.get_by_label("Content").fill("half a sent")
+    page.get_by_role("button", name="Save").focus()
+    elsewhere(small, "store.memories.update('m1', name='Renamed', importance=77)")
+    page.get_by_role("heading", name="Renamed").wait_for()
+    assert page.get_by_label("Content").input_value() == "half a sent"
+    assert page.evaluate("document.activeElement.textContent") == "Save"
+    page.get_by_role("button", name="Save").click()
+    page.locator("#content", has_text="half a sent").wait_for()
+    with pjais.open(small) as store:
+        found = store.memories.need("m1")
+    assert (found.name, found.content, found.importance) == ("Renamed", "half a sent", 77)
+
+
+def test_what_is_open_and_where_the_focus_is_stays(looks: Looks, sample: Shown) -> None:
+    """When the page around it is brought up to date."""
+    page = looks(sample).window(f"/persona?id={sample.known.persona}")
+    page.get_by_text("Personality", exact=True).click()
+    page.get_by_role("link", name="Memories").nth(1).focus()
+    elsewhere(sample.folder, f"store.personas.update({sample.known.persona!r}, description='Another description')")
+    page.get_by_text("Another description").first.wait_for()
+    assert page.locator("details", has_text="Personality").first.get_attribute("open") is not None
+    assert page.evaluate("document.activeElement.textContent") == "Memories"
+
+
+def test_time_is_travelled_with_the_slider_and_a_field_comes_back(looks: Looks, small: Path) -> None:
+    """The slider follows what happens; a field is brought back from there, and that can be undone and done again."""
+    with pjais.open(small) as store:
+        store.memories.update("m1", content="second")
+        store.memories.update("m1", content="third")
+    page = looks(small).window("/time")
+    slider = page.get_by_role("slider")
+    assert slider.input_value() == slider.get_attribute("max") == "2"
+    page.locator("#then", has_text="Nothing.").wait_for()
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    row = page.locator("#then tr", has_text="content")
+    row.get_by_text("third").wait_for()
+    assert [one.inner_text() for one in row.locator("td").all()][1:4] == ["content", "second", "third"]
+    assert page.evaluate("document.activeElement.id") == "at"
+    page.keyboard.press("Home")
+    row.get_by_text("content of m1").wait_for()
+    assert "Right after the migration" in text_of(page, "#then")
+    elsewhere(small, "store.memories.update('m2', content='other')")
+    page.locator("#then tr", has_text="other").wait_for()
+    assert slider.get_attribute("max") == "3"
+    row.filter(has_text="third").get_by_role("button", name="Bring back").click()
+    page.locator("#then tr", has_text="third").wait_for(state="detached")
+    assert content(small, "m1") == "content of m1"
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Redo").wait_for()
+    assert content(small, "m1") == "third"
+    page.get_by_role("button", name="Redo").click()
+    page.get_by_role("button", name="Redo").wait_for(state="detached")
+    assert content(small, "m1") == "content of m1"
+
+
+def test_a_field_comes_back_on_the_page_of_its_record(looks: Looks, small: Path) -> None:
+    with pjais.open(small) as store:
+        store.memories.update("m1", content="second")
+        store.memories.update("m1", name="Third")
+    page = looks(small).window("/memory?id=m1")
+    page.locator("#history tr", has_text="second").get_by_role("button", name="Bring back").click()
+    page.locator("#content", has_text="content of m1").wait_for()
+    page.get_by_role("heading", name="Third").wait_for()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Bring it back").click()
+    page.get_by_role("button", name="Delete").wait_for()
+    assert content(small, "m1") == "content of m1"
+
+
+def content(folder: Path, memory_id: str) -> object:
+    with pjais.open(folder) as store:
+        return store.memories.need(memory_id).content
+
+
+def test_a_memory_is_written_down(looks: Looks, small: Path) -> None:
+    with pjais.open(small) as store:
+        store.personas.activate("p2")
+    page = looks(small).window("/memories")
+    page.get_by_text("Write a memory down").click()
+    page.get_by_label("What to remember").fill("a new thing\nof two lines")
+    page.get_by_role("button", name="Remember").click()
+    page.locator("#content", has_text="a new thing").wait_for()
+    page.get_by_role("link", name="Bea").wait_for()
+
+
+def test_a_page_whose_program_has_ended_says_so(looks: Looks, small: Path) -> None:
+    """And keeps what it shows."""
+    owner = looks(small)
+    page = owner.window("/personas")
+    owner.served.process.terminate()
+    page.locator("#gone").wait_for()
+    assert page.get_by_role("link", name="Ada").is_visible()
+    page.close()
+    owner.said.clear()  # that nobody answers is what the browser says, too
+
+
+def test_many_windows_are_open_at_once(looks: Looks, small: Path) -> None:
+    """A browser holds six connections to one server: windows in the background must not use them up."""
+    owner = looks(small)
+    pages = [owner.window("/personas") for _ in range(8)]
+    elsewhere(small, "store.personas.update('p1', name='Ada the second')")
+    for page in pages:
+        page.bring_to_front()
+        page.get_by_role("link", name="Ada the second").wait_for()
