@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 _WORDS = [
@@ -47,3 +49,17 @@ def data_json(path: Path, memories: int, personas: int = 20, words: int = 78) ->
             file.write(("," if number else "") + json.dumps(memory))
         file.write("]}")
     return path
+
+
+def livestore_log(records: Path, folder: Path) -> None:
+    """A LiveStore event log with every record of a data.json, in a new folder."""
+    from pjais import migrate, sqlite
+    from pjais.write import livestore
+
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        store = Path(scratch) / "store.sqlite"
+        migrate(Path(scratch) / "data", [records], store)
+        livestore.create_log(folder / "eventlog@6.db", 6)
+        with closing(sqlite.open_frozen(store)) as db:
+            livestore.append(folder / "eventlog@6.db", livestore.imports(db, {}), synced=False)

@@ -1,26 +1,52 @@
-"""`make bench`: the whole migration against SQLite's own floor, in the same run.
+"""`make bench`: whole migrations against SQLite's own floor, in the same run, as one table.
 
-The floor is what any program has to do with the same rows: parse the JSON, insert by executemany, make the
-indexes, rebuild the search index with the same settings.  Each side runs in a process of its own; the figures
-are the best of several rounds, and the peak memory of the process.
+The floor is what any program has to do with the same records: parse them as JSON, insert by executemany, make the
+indexes, rebuild the search index with the same settings.  It has no backup, no validation, no account, no proof; it
+is the same for every kind of source, since the records are.  Each side runs in a process of its own, the two by
+turns; the figures are the best of several rounds.  Memory is the peak of our process and of the one that reads
+beside it, together.  `CPU` is the same ratio for processor seconds: what the whole would be with one core, and the
+figure to go by where other programs share the cores.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import re
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from generate import data_json
+import rxdb
+from generate import data_json, livestore_log
+
+Figures = dict[str, float]
+PHASES = ("back up", "read and write", "index", "verify", "cut over")
+PERSONA = ("id", "name", "description", "personality", "isActive", "createdAt", "updatedAt")
+MEMORY = (
+    "id", "personaId", "type", "name", "content", "summary", "tags", "importance", "memoryTier", "embedding",
+    "embeddingModel", "accessCount", "lastAccessed", "createdAt", "updatedAt", "searchId",
+)  # fmt: skip
+LARGE = 1_000_000
+PATIENCE = 300
+"""Seconds after which one round has to do."""
 
 
-def floor(source: Path, target: Path) -> dict[str, float]:
+class Source(NamedTuple):
+    """What is migrated, and the same records as JSON for the floor."""
+
+    paths: tuple[Path, ...]
+    records: Path
+    size: int
+
+
+def floor(source: Source, target: Path) -> Figures:
     """Parse, insert, index, rebuild the search index; no proof, no backup, no conversion."""
     import apsw
 
@@ -28,7 +54,7 @@ def floor(source: Path, target: Path) -> dict[str, float]:
     from pjais.schema.tables import MEMORIES, PERSONAS
 
     began = time.perf_counter()
-    data = json.loads(source.read_text("utf-8"))
+    data = json.loads(source.records.read_text("utf-8"))
     parsed = time.perf_counter()
     db = apsw.Connection(str(target))
     db.execute(
@@ -36,20 +62,11 @@ def floor(source: Path, target: Path) -> dict[str, float]:
     )
     db.execute("BEGIN")
     db.execute(ddl.create_table(PERSONAS) + ddl.create_table(MEMORIES))
+    db.executemany(_insert("personas", PERSONA), (_bound(one, PERSONA) for one in data["personas"]))
     db.executemany(
-        "INSERT INTO personas (id, name, description, personality, is_active, created_at, updated_at) "
-        "VALUES (?,?,?,?,?,?,?)",
-        ((p["id"], p["name"], p["description"], json.dumps(p["personality"]), p["isActive"], p["createdAt"],
-          p["updatedAt"])
-         for p in data["personas"]),
-    )  # fmt: skip
-    db.executemany(
-        "INSERT INTO memory_entities (id, persona_id, type, name, content, summary, tags, importance, memory_tier, "
-        "access_count, last_accessed, created_at, updated_at, search_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        ((m["id"], m["personaId"], m["type"], m["name"], m["content"], m["summary"], json.dumps(m["tags"]),
-          m["importance"], m["memoryTier"], m["accessCount"], m["lastAccessed"], m["createdAt"], m["updatedAt"], n)
-         for n, m in enumerate(data["memories"], 1)),
-    )  # fmt: skip
+        _insert("memory_entities", MEMORY),
+        (_bound({**one, "searchId": number}, MEMORY) for number, one in enumerate(data["memories"], 1)),
+    )
     inserted = time.perf_counter()
     for table in (PERSONAS, MEMORIES):
         for name, columns in table.indexes:
@@ -68,60 +85,206 @@ def floor(source: Path, target: Path) -> dict[str, float]:
     }  # fmt: skip
 
 
-def ours(source: Path, target: Path) -> dict[str, float]:
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    columns = ", ".join(re.sub("[A-Z]", lambda match: f"_{match[0].lower()}", name) for name in names)
+    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(names))})"
+
+
+def _bound(record: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+    values = [record.get(name) for name in names]
+    return [json.dumps(value) if isinstance(value, dict | list) else value for value in values]
+
+
+def ours(source: Source, target: Path) -> Figures:
     """The migration as a user runs it: backup, proof and all."""
     import pjais
 
     began = time.perf_counter()
-    report = pjais.migrate(target.parent / "data", [source], target)
+    report = pjais.migrate(target.parent / "data", source.paths, target)
     whole = time.perf_counter() - began
-    return {**dict(report.phases), "whole": whole}
+    assert report.proof is not None and report.proof.passed and not report.total.quarantined
+    return {**dict(report.phases), "whole": whole, "records": report.total.read}
 
 
-def measure(what: str, source: Path) -> dict[str, float]:
+def peak() -> float:
+    """The peak memory of this process and its largest child together, in MB."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status")
+    if status.is_file():  # there ru_maxrss also counts what the process was before it became this program
+        own = int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    return own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def processor() -> float:
+    """Processor seconds of this process and its children."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in usages)
+
+
+SIDES: dict[str, Callable[[Source, Path], Figures]] = {"floor": floor, "ours": ours}
+
+
+def measure(what: str, source: Source) -> Figures:
     """One side in a fresh process and a fresh folder: seconds by phase, and `peak` in MB."""
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as folder:
-        command = [sys.executable, __file__, "--side", what, str(source), str(Path(folder) / "target.sqlite")]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        arguments = [what, str(Path(folder) / "target.sqlite"), str(source.records), *map(str, source.paths)]
+        command = [sys.executable, __file__, "--side", *arguments]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         return {str(name): float(value) for name, value in json.loads(output).items()}
+
+
+def json_source(work: Path, count: int) -> Source:
+    """A data.json."""
+    path = work / f"{count}.json"
+    if not path.exists():
+        data_json(path, count)
+    return Source((path,), path, path.stat().st_size)
+
+
+def rxdb_source(work: Path, count: int) -> Source | None:
+    """A profile that real RxDB wrote in real Chromium, and a JSON file with its persona."""
+    if not rxdb.can_prepare():
+        return None
+    folder = work / "rxdb" / str(count)
+    rxdb.prepare(folder, count)
+    memories = json.loads((folder / "documents.json").read_text("utf-8"))
+    named = sorted({one["personaId"] for one in memories})
+    personas = {"personas": [{"id": one, "name": one} for one in named]}
+    (folder / "personas.json").write_text(json.dumps(personas))
+    records = folder / "records.json"
+    records.write_text(json.dumps({**personas, "memories": memories}))
+    profile = folder / "profile"
+    database = sum(one.stat().st_size for one in profile.rglob("*.indexeddb.*/*") if one.is_file())
+    return Source((profile, folder / "personas.json"), records, database)
+
+
+def livestore_source(work: Path, count: int) -> Source:
+    """A LiveStore event log with the records of the data.json."""
+    folder = work / f"livestore-{count}"
+    records = json_source(work, count).records
+    if not folder.exists():
+        livestore_log(records, folder)
+    return Source((folder,), records, sum(one.stat().st_size for one in folder.iterdir()))
+
+
+KINDS: dict[str, Callable[[Path, int], Source | None]] = {
+    "JSON": json_source,
+    "RxDB profile": rxdb_source,
+    "LiveStore": livestore_source,
+}
+
+
+class Row(NamedTuple):
+    """The best round of each side for one source."""
+
+    kind: str
+    memories: int
+    source: Source
+    floor: Figures
+    ours: Figures
+
+
+def rows(work: Path, counts: list[int], kinds: list[str], rounds: int) -> Iterator[Row | str]:
+    """Every source of every size, both sides by turns."""
+    for kind in kinds:
+        for count in counts:
+            source = KINDS[kind](work, count)
+            if source is None:
+                yield f"{kind}: no real RxDB to write a profile: run scripts/install_oracles"
+                break
+            sides: dict[str, list[Figures]] = {what: [] for what in SIDES}
+            for _ in range(rounds):
+                for what, found in sides.items():
+                    found.append(measure(what, source))
+                if sides["ours"][-1]["whole"] > PATIENCE:
+                    break
+            best = {what: min(found, key=lambda one: one["whole"]) for what, found in sides.items()}
+            yield Row(kind, count, source, best["floor"], best["ours"])
+
+
+def show(row: Row) -> str:
+    """One line of the table."""
+    phases = " ".join(f"{row.ours[name]:{len(name)}.2f}" for name in PHASES)
+    whole, least = row.ours["whole"], row.floor["whole"]
+    cores = row.ours["processor"] / row.floor["processor"]
+    return (
+        f"{row.kind:13}{row.memories:>10,} {row.source.size / 1e6:6.0f} {least:7.2f} {phases} {whole:7.2f} "
+        f"{whole / least:6.2f} {cores:6.2f} {row.ours['records'] / whole:9,.0f} {row.ours['peak']:8.0f} "
+        f"{row.floor['peak']:9.0f}"
+    )
+
+
+HEAD = (
+    f"{'source':13}{'memories':>10} {'MB':>6} {'floor s':>7} {' '.join(PHASES)} {'whole s':>7} {'ratio':>6} {'CPU':>6} "
+    f"{'records/s':>9} {'peak MB':>8} {'(floor’s)':>9}"
+)
+
+
+def start_up(rounds: int = 10) -> float:
+    """Milliseconds of `pjais --version`, process and all."""
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "pjais", "--version"], check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - began)
+    return min(times) * 1000
+
+
+def no_op_open(work: Path, rounds: int = 30) -> float:
+    """Milliseconds of `pjais.open` on a folder in which nothing is new."""
+    import pjais
+
+    folder = work / "open"
+    folder.mkdir(exist_ok=True)
+    data_json(folder / "data.json", 1000)
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        store = pjais.open(folder)
+        times.append(time.perf_counter() - began)
+        store.close()
+    return min(times) * 1000
+
+
+def sqlite_utils_insert(records: Path, target: Path) -> float | None:
+    """Seconds of sqlite-utils' insert_all with a search index, no proof and no backup; None where it is missing."""
+    if importlib.util.find_spec("sqlite_utils") is None:
+        return None
+    library: Any = importlib.import_module("sqlite_utils")
+    began = time.perf_counter()
+    data = json.loads(records.read_text("utf-8"))
+    table = library.Database(target)["memories"]
+    table.insert_all(data["memories"], pk="id")
+    table.enable_fts(["name", "content", "summary", "tags"])
+    return time.perf_counter() - began
 
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--side", nargs=3)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", nargs="+", help="measure one side in this process (used by the bench itself)")
     parser.add_argument("--memories", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--large", action="store_true", help=f"also {LARGE:,} memories")
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=Path, help="where sources are kept for the next run; else they are thrown away")
     arguments = parser.parse_args()
     if arguments.side:
-        what, source, target = arguments.side
-        figures = {"floor": floor, "ours": ours}[what](Path(source), Path(target))
-        figures["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps(figures))
+        what, target, records, *paths = arguments.side
+        figures = SIDES[what](Source(tuple(map(Path, paths)), Path(records), 0), Path(target))
+        print(json.dumps({**figures, "peak": peak(), "processor": processor()}))
         return
-    work = Path(tempfile.mkdtemp(prefix="pjais-bench-"))
-    try:
-        for count in arguments.memories:
-            source = data_json(work / "data.json", count)
-            sides = {what: [measure(what, source) for _ in range(arguments.rounds)] for what in ("floor", "ours")}
-            _print(
-                count,
-                source.stat().st_size,
-                {what: min(runs, key=lambda run: run["whole"]) for what, runs in sides.items()},
-            )
-    finally:
-        shutil.rmtree(work)
-
-
-def _print(count: int, size: int, best: dict[str, dict[str, float]]) -> None:
-    print(f"\n{count:,} memories, {size / 1e6:.0f} MB of JSON")
-    for what, figures in best.items():
-        phases = ", ".join(
-            f"{name} {seconds:.2f}" for name, seconds in figures.items() if name not in ("whole", "peak")
-        )
-        print(f"  {what:5}  {figures['whole']:7.2f} s   peak {figures['peak']:4.0f} MB   ({phases})")
-    ratio = best["ours"]["whole"] / best["floor"]["whole"]
-    print(f"  ratio  {ratio:7.2f}   ({count / best['ours']['whole']:,.0f} memories/s)")
+    counts = arguments.memories + ([LARGE] if arguments.large else [])
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        work = arguments.work.absolute() if arguments.work else Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        print(f"\n{HEAD}", flush=True)
+        for row in rows(work, counts, arguments.kinds, arguments.rounds):
+            print(row if isinstance(row, str) else show(row), flush=True)
+        other = sqlite_utils_insert(json_source(work, counts[0]).records, Path(scratch) / "utils.sqlite")
+        if other is not None:
+            print(f"sqlite-utils {counts[0]:>10,} memories, insert and search index alone: {other:.2f} s")
+        print(f"pjais --version {start_up():.0f} ms, pjais.open with nothing to do {no_op_open(Path(scratch)):.1f} ms")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ def _node(what: str, work: Path, count: int = 0) -> str:
     return done.stdout
 
 
+def can_prepare() -> bool:
+    """Whether node and the real RxDB are here."""
+    return shutil.which("node") is not None and (SCRIPTS / "node_modules").is_dir()
+
+
 def prepare(work: Path, count: int) -> None:
     """The profile, and the same documents as one JSON file; what is there is kept."""
     work.mkdir(parents=True, exist_ok=True)
@@ -177,7 +182,7 @@ def main() -> None:
         figures["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(figures))
         return
-    if shutil.which("node") is None or not (SCRIPTS / "node_modules").is_dir():
+    if not can_prepare():
         print("no real RxDB to write a profile: run scripts/install_oracles")
         return
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:

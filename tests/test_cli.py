@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,8 +15,11 @@ from typing import Any
 
 import pytest
 
+from pjais.cli import cli, following
+from pjais.cli.output import safe
 from pjais.errors import all_errors
 from pjais.report.rules import RULES, all_codes, explain
+from pjais.words import counted
 from world import memory, persona, write_json
 
 
@@ -91,6 +96,97 @@ def test_an_error_says_what_is_safe_and_what_to_type_next(tmp_path: Path) -> Non
     assert (code, error["code"], error["exit_code"]) == (13, "MIGRATION_003", 13)
 
 
+def _next(*arguments: str | Path) -> list[str]:
+    """The next command that a call names, as the arguments of one."""
+    done = pjais(*arguments)
+    (line,) = re.findall(r"^Next: pjais (.*?)(?:   \(.*)?$", done.stdout + done.stderr, re.MULTILINE)
+    return shlex.split(line)
+
+
+def test_the_next_command_works_as_it_is_typed(tmp_path: Path) -> None:
+    """From `detect` to `verify` by what each command names, for a source outside the data folder, with a space."""
+    folder = tmp_path / "my data"
+    source = tmp_path / "old files"
+    source.mkdir()
+    write_json(source, personas=[persona()], memories=[memory("m1", importance="very"), memory("m2")])
+    target = tmp_path / "new.sqlite"
+    planned = _next("detect", source)
+    assert planned == ["plan", str(source)]
+    migrated = _next(*planned, "--target", target, "--data-dir", folder)
+    assert migrated == ["migrate", "--on-invalid", "quarantine", str(source), "--target", str(target),
+                        "--data-dir", str(folder)]  # fmt: skip
+    assert _next("migrate", source, "--target", target, "--data-dir", folder) == migrated
+    assert ask("migrate", source, "--target", target, "--data-dir", folder)[1]["next"].split()[:3] == [
+        "pjais", "migrate", "--on-invalid",
+    ]  # fmt: skip
+    listed = _next(*migrated)
+    assert pjais(*listed).returncode == 0
+    assert "m1" in pjais(*listed).stdout
+    assert _next("plan", source, "--to", "livestore", "--store-id", "mine")[-4:] == [
+        "--to", "livestore", "--store-id", "mine",
+    ]  # fmt: skip
+
+
+def test_what_stands_around_a_next_command_stays() -> None:
+    """Only what the next command takes and does not name is added; a text that is no command is left alone."""
+    root = cli.make_context("pjais", ["migrate"])
+    migrate = cli.get_command(root, "migrate")
+    assert migrate is not None
+    with migrate.make_context("migrate", ["it's/here", "--to", "livestore", "--on-invalid", "stop"], parent=root):
+        for text, wanted in (
+            ("close the app, then: pjais migrate",
+             "close the app, then: pjais migrate 'it'\"'\"'s/here' --to livestore --on-invalid stop --data-dir d"),
+            ("pjais migrate OTHER --to sqlite --on-invalid quarantine   (saves all)",
+             "pjais migrate OTHER --to sqlite --on-invalid quarantine --data-dir d   (saves all)"),
+            ("pjais verify", "pjais verify --data-dir d"),
+            ("pjais migrate SOURCE --to livestore --data-dir e --on-invalid stop",) * 2,
+            ("pjais --help",) * 2,
+            ("pjais.open(...)",) * 2,
+            ("the same command again",) * 2,
+        ):  # fmt: skip
+            assert following.typed(text, "d") == wanted
+
+
+def test_a_missing_password_names_the_call_that_wants_it(tmp_path: Path) -> None:
+    """Not `migrate`, where it was an export or a plan."""
+    profile = Path(__file__).parent / "golden" / "rxdb" / "v17-encrypted"
+    exported = _next("export", profile, "--documents", "-o", tmp_path / "out.ndjson")
+    assert exported == ["export", "--password-file", "FILE", str(profile), "--documents",
+                        "--output", str(tmp_path / "out.ndjson")]  # fmt: skip
+    exported[2] = str(tmp_path / "password")
+    (tmp_path / "password").write_text("correct horse battery staple ß🐎", "utf-8")
+    assert pjais(*exported).returncode == 0
+    assert _next("plan", profile, "--data-dir", tmp_path)[:4] == ["plan", "--password-file", "FILE", str(profile)]
+
+
+def test_a_source_outside_the_data_folder_is_shown_by_its_whole_path(tmp_path: Path) -> None:
+    """Without its first `/` it would be another path."""
+    path = write_json(tmp_path, personas=[persona()], memories=[memory("m1", importance="very")])
+    folder = tmp_path / "data"
+    assert f" {path} " in pjais("plan", path, "--data-dir", folder).stdout
+    assert f"  {path}: memories/m1" in pjais("migrate", path, "--data-dir", folder).stderr
+    assert ask("migrate", path, "--data-dir", folder, "--on-invalid", "quarantine")[0] == 1
+    assert ask("quarantine", "list", "--data-dir", folder)[1]["quarantine"][0]["source"] == str(path)
+    assert ask("verify", "--data-dir", folder)[0] == 0
+
+
+def test_emoji_and_joined_letters_are_shown_and_nothing_steers_the_terminal() -> None:
+    """Joiners stay; controls, and what turns the direction of text, do not."""
+    for text in ("🧙\u200d♀️", "👩🏽\u200d🚀", "❤️", "می\u200cخواهم", "ක්\u200dරි"):
+        assert safe(text) == text
+    for control in ("\x1b", "\x07", "\x9b", "\r", "\n", "\x7f", "\u202e", "\u2066", "\u200f", "\u061c", "\ufeff"):
+        assert safe(f"a{control}b") == "a�b"
+
+
+def test_counts_agree_with_what_they_count() -> None:
+    """One is one."""
+    assert [counted(number, "piece") for number in (0, 1, 2, 1234)] == [
+        "0 pieces", "1 piece", "2 pieces", "1,234 pieces",
+    ]  # fmt: skip
+    assert counted(1, "memory", "memories") == "1 memory"
+    assert counted(2, "record was", "records were") == "2 records were"
+
+
 def test_quarantine_is_listed_shown_and_replayed(tmp_path: Path) -> None:
     """A mended document goes in, and verify agrees."""
     write_json(tmp_path, personas=[persona()], memories=[memory("m1", importance="very"), memory("m2")])
@@ -135,8 +231,6 @@ def test_every_code_is_explained() -> None:
 
 def test_every_rule_that_the_code_names_is_explained() -> None:
     """A rule's code in the source has its line in RULES."""
-    import re
-
     import pjais as package
 
     root = Path(package.__file__).parent

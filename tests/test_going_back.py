@@ -56,7 +56,7 @@ def test_later_writes_are_shown_first_and_can_be_kept(folder: Path, tmp_path: Pa
     )
     with pytest.raises(UsageError) as caught:
         pjais.rollback(folder)
-    assert "1 records were added, 1 edited" in caught.value.what
+    assert "1 record was added, 1 edited" in caught.value.what
     later = tmp_path / "later" / "later.pjais.json"
     undone = pjais.rollback(folder, keep_later=later)
     assert undone.later.total == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,26 @@ def test_an_upgrade_in_place_sets_aside_the_empty_store_that_livestore_made(ask:
     assert (code, told["from"], told["to"], told["events"]) == (0, "4", 6, 61)
     assert (tmp_path / "store" / "eventlog@4.db").exists()
     assert ask("livestore", "upgrade", tmp_path / "store")[0] == 2, "now both formats hold the events"
+
+
+def test_the_old_log_of_an_upgraded_store_is_history_until_it_holds_something_alone(ask: Any, tmp_path: Path) -> None:
+    """The doctor and the app's verification pass after an upgrade, and not once an old app wrote to the old log."""
+    store = tmp_path / "store"
+    shutil.copytree(GOLDEN / "node-0.3.1-app" / "pjais", store)
+    assert ask("livestore", "upgrade", store, "--to", "6")[0] == 0
+    code, told = ask("livestore", "doctor", store)
+    assert code == 0
+    (formats,) = [check for check in told["checks"] if check["check"] == "formats"]
+    assert (formats["ok"], formats["found"]) == (True, "every event in format 4 is in format 6 too")
+    assert ask("verify-app", store)[0] == 0
+    with closing(sqlite3.connect(store / "eventlog@4.db")) as db, db:
+        db.execute("CREATE TEMP TABLE copy AS SELECT * FROM eventlog ORDER BY seqNumGlobal DESC LIMIT 1")
+        db.execute("UPDATE copy SET seqNumGlobal = 62, parentSeqNumGlobal = 61")
+        db.execute("INSERT INTO eventlog SELECT * FROM copy")
+    code, told = ask("livestore", "doctor", store)
+    assert code == 1
+    (formats,) = [check for check in told["checks"] if check["check"] == "formats"]
+    assert (formats["ok"], formats["found"]) == (False, "1 event in format 4 only")
 
 
 def test_two_logs_with_events_are_not_mixed(ask: Any, tmp_path: Path) -> None:

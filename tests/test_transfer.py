@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import pjais
+from pjais.cli import run
 from pjais.pipeline import transfer
 from pjais.pipeline.place import place
 from world import memory, migrated, persona, write_json
@@ -54,6 +55,27 @@ def test_a_store_can_be_a_source(sample: Path, tmp_path: Path) -> None:
     pjais.migrate(tmp_path / "fresh", [sample / "pjais.sqlite"])
     assert pjais.verify(tmp_path / "fresh").passed
     assert export(tmp_path / "fresh") == export(sample)
+
+
+def test_a_log_that_was_cut_by_a_kill_gives_its_documents_and_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused as it is, with the way on; then every other document, each unreadable piece on stderr, exit code 1."""
+    profile = Path(__file__).parent / "golden" / "rxdb" / "v17-torn-log"
+    file = tmp_path / "rescued.ndjson"
+    call = ["export", str(profile), "--documents", "-o", str(file)]
+    assert run(call) == 16
+    assert not file.exists()
+    assert "--skip-unreadable" in capsys.readouterr().err
+    assert run([*call, "--skip-unreadable"]) == 1
+    told = capsys.readouterr()
+    assert f"exported {file.read_text('utf-8').count(chr(10))} documents" in told.out
+    assert "000003.log byte 64529: the log ends inside a record" in told.err
+    assert "not whole: 1 piece of the source cannot be read" in told.err
+    assert run([*call, "--skip-unreadable", "--json"]) == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["code"], len(shown["unreadable"])) == ("incomplete", 1)
+    assert run([*call[:2], "--skip-unreadable"]) == 2
 
 
 def test_any_source_can_be_exported_without_migrating_it(sample: Path) -> None:

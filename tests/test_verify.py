@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import pjais
+from pjais import compare, sqlite
 from pjais.errors import VerificationFailed
 from world import memory, migrated, persona, rows, write_json
 
@@ -98,3 +100,26 @@ def test_an_edit_does_not_hide_damage_in_another_field(store: Path) -> None:
     with pytest.raises(VerificationFailed) as caught:
         pjais.verify(store.parent)
     assert [(one.record_id, one.field) for one in caught.value.report.differences] == [("m5", "type")]
+
+
+def test_the_search_index_is_checked_beside_readers_however_long_they_take(tmp_path: Path) -> None:
+    """With a million memories the comparison of rows outlasted the patience of a writer, and all was called wrong."""
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
+    pjais.migrate(tmp_path)
+    new = tmp_path / "new.sqlite"
+    sqlite.copy_database(tmp_path / "pjais.sqlite", new)  # a file in the making: no WAL
+    with closing(sqlite.open_writer(new)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+    with closing(sqlite.open_reader(new)) as reading, closing(sqlite.open_writer(new, wait_ms=1)) as db:
+        rows_read = sqlite.each(reading, "SELECT * FROM memory_entities")
+        next(rows_read)
+        assert compare.check_search(db) == ("search index", True, "agrees with the memories")
+
+
+def test_a_store_that_somebody_writes_to_is_busy_and_not_wrong(tmp_path: Path) -> None:
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
+    pjais.migrate(tmp_path)
+    path = tmp_path / "pjais.sqlite"
+    with closing(sqlite.open_writer(path)) as other, closing(sqlite.open_writer(path, wait_ms=1)) as db:
+        with sqlite.transaction(other), pytest.raises(sqlite.Busy):
+            compare.check_search(db)

@@ -40,9 +40,10 @@ def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on
             "a LiveStore store is opened by pjais.open_livestore", where=[str(here.live)],
             next_command=f"pjais at {here.live} --event N   (or: pjais migrate {here.live})",
         )  # fmt: skip
-    switch.inspect(here.target)
+    known: state.Known = {}
+    switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))
     if os.environ.get("SKIP_MIGRATION", "").lower() not in ("true", "1", "yes"):
-        _migrate_if_new(here, on_invalid)
+        _migrate_if_new(here, on_invalid, known)
     if not here.target.exists():
         _create_empty(here)
     return Store(here.target)
@@ -55,7 +56,7 @@ def open_livestore(path: PathLike) -> LiveStore:
     return LiveStore(Path(path).expanduser())
 
 
-def _migrate_if_new(here: Place, on_invalid: str) -> None:
+def _migrate_if_new(here: Place, on_invalid: str, known: state.Known) -> None:
     found = here.find()
     if not found.sources:
         return
@@ -65,7 +66,7 @@ def _migrate_if_new(here: Place, on_invalid: str) -> None:
             where=[str(here.data_dir)],
             next_command="pjais migrate",
         )
-    if state.anything_new(here, found.sources, exact=False):
+    if state.anything_new(here, found.sources, exact=False, known=known):
         from pjais.pipeline import run
 
         run.migrate(here, run.Options(on_invalid=on_invalid))

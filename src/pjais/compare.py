@@ -77,9 +77,19 @@ def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, .
 
 
 def check_search(db: sqlite.Connection) -> Check:
-    """The search index: its own structure, and word by word against the memories that it indexes."""
+    """The search index: its own structure, and word by word against the memories that it indexes.
+
+    FTS5 takes the question as a write.  It is rolled back, since a commit would wait for every reader to end: rows
+    that are compared beside it for longer than a writer waits.  Raises `sqlite.Busy` where another writer is at work.
+    """
     try:
-        db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)")
+        db.execute("BEGIN")
+        try:
+            db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)")
+        finally:
+            db.execute("ROLLBACK")
+    except sqlite.Busy:
+        raise
     except sqlite.Error as error:
         return ("search index", False, str(error))
     return ("search index", True, "agrees with the memories")

@@ -136,11 +136,13 @@ class SourceRef:
 
     @property
     def name(self) -> str:
-        """The source's path as people and reports see it: relative to its root where it lies below it."""
-        try:
-            return self.path.relative_to(self.root).as_posix()
-        except ValueError:
+        """The source's path as people and reports see it: relative to its root where that is a folder of its own.
+
+        A root that is a whole drive says nothing, and a path without its first `/` would be another one.
+        """
+        if self.root == Path(self.root.anchor) or not self.path.is_relative_to(self.root):
             return self.path.as_posix()
+        return self.path.relative_to(self.root).as_posix()
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def create(path: Path) -> Connection:
 def bulk(connection: Connection) -> None:
     """Set a connection up for filling a file that is not yet in place."""
     for pragma in (
-        "journal_mode = MEMORY", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -65536",
+        "journal_mode = MEMORY", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32768",
         "temp_store = MEMORY", "foreign_keys = OFF", "secure_delete = FAST",
     ):  # fmt: skip
         fetch(connection, f"PRAGMA {pragma}")  # a statement that gives a row only runs when the row is taken

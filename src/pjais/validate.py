@@ -6,6 +6,7 @@ either a refused value or a fault of a rule; both keep the record out, with the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +17,8 @@ Problem = tuple[str, str, str | None, str]
 
 
 _adapters: dict[type[Record], TypeAdapter[Any]] = {}
+_checks: dict[type[Record], Callable[..., Any]] = {}
+"""The check of each record type, without what `TypeAdapter` asks before every call."""
 
 
 def _adapter(record: type[Record]) -> TypeAdapter[Any]:
@@ -24,12 +27,18 @@ def _adapter(record: type[Record]) -> TypeAdapter[Any]:
     return _adapters[record]
 
 
+def _check(record: type[Record]) -> Callable[..., Any]:
+    if record not in _checks:
+        _checks[record] = _adapter(record).validator.validate_python
+    return _checks[record]
+
+
 def check(draft: Draft) -> tuple[Problem, ...]:
     """All problems of a draft: those of its rules, and what its record's types do not allow."""
     record = draft.record
     problems = draft.problems
     try:
-        _adapter(type(record)).validate_python(record, strict=True)
+        _check(type(record))(record, strict=True)
     except ValidationError as error:
         found = {
             ("error", "wrong-type", str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from itertools import pairwise
 
 import click
 
-from pjais.cli.context import Context, common, typed
+from pjais.cli.context import Context, common
 from pjais.cli.output import print_error, print_json
 from pjais.errors import PjaisError, UsageError
 from pjais.version import __version__
@@ -58,7 +57,6 @@ def cli(context: Context) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code of design §8."""
     as_json = "--json" in arguments
-    folder = next((value for name, value in pairwise(arguments) if name == "--data-dir"), None)
     verbose = sum(one.count("v") for one in arguments if one.startswith("-v") and set(one[1:]) == {"v"})
     try:
         result = cli.main(arguments, prog_name="pjais", standalone_mode=False)
@@ -73,7 +71,7 @@ def run(arguments: list[str]) -> int:
     except PjaisError as error:
         if verbose >= 2:
             sys.excepthook(*sys.exc_info())
-        print_error(error, typed(error.next_command, folder), as_json=as_json)
+        print_error(error, as_json=as_json)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted; nothing was switched, and the next call goes on from here", err=True)
@@ -85,7 +83,7 @@ def run(arguments: list[str]) -> int:
         if verbose >= 2:
             raise
         problem = _Unexpected(f"an unexpected error: {type(error).__name__}: {error}")
-        print_error(problem, problem.next_command, as_json=as_json)
+        print_error(problem, as_json=as_json)
         return problem.exit_code
     return result if isinstance(result, int) else 0
 

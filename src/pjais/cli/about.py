@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pjais.errors import UsageError
 from pjais.model import Persona
 from pjais.pipeline.place import place
 from pjais.report.rules import all_codes, explain
+from pjais.words import counted
 
 
 @click.command("explain")
@@ -62,10 +64,10 @@ def demo_command(context: Context, keep: Path | None) -> int:
             say("three kinds of SQLite, JSON files.\n")
         with progress(quiet=context.quiet) as report_progress:
             report = run.migrate(here, run.Options(), report_progress)
-        print_report(context, report)
+        print_report(context if keep is None else replace(context, data_dir=folder), report)
         proof = prove.prove(here)
         if not context.as_json:
-            say(f"\npjais verify: {proof.documents:,} documents against the backup, no difference")
+            say(f"\npjais verify: {counted(proof.documents, 'document')} against the backup, no difference")
             _search(folder)
             _chain(folder, folder.with_name(f"{folder.name}-chain"))
         return report.exit_code
@@ -86,9 +88,8 @@ def _chain(folder: Path, chain: Path) -> None:
     first = run.migrate(live, run.Options())
     with timeline.opened(live, live.live) as line:
         imported = line.point()
-    say(
-        f"RxDB profile -> LiveStore: {first.total.read} documents, {imported.steps} events; a real LiveStore boots them"
-    )
+    held = f"{counted(first.total.read, 'document')}, {counted(imported.steps, 'event')}"
+    say(f"RxDB profile -> LiveStore: {held}; a real LiveStore boots them")
     with api.open_livestore(live.live) as store:
         persona = next(one for one in store.records() if isinstance(one, Persona) and one.name)
     at = instants.from_text("2026-03-01T09:00:00Z")
@@ -104,7 +105,7 @@ def _chain(folder: Path, chain: Path) -> None:
     last = run.migrate(place(chain, None, [live.live], to="sqlite"), run.Options())
     proof = prove.prove(place(chain, None, to="sqlite"))
     say(f"\nLiveStore -> SQLite: {last.message}")
-    say(f"pjais verify: {proof.documents:,} documents against the backup, no difference")
+    say(f"pjais verify: {counted(proof.documents, 'document')} against the backup, no difference")
 
 
 def _search(folder: Path) -> None:

@@ -1,10 +1,9 @@
-"""The options that every command shares, before or after its name."""
+"""The options that every command shares, before or after its name; an error leaves with the next command typed out."""
 
 from __future__ import annotations
 
 import functools
 import os
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from pjais.errors import UsageError
+from pjais.cli import following
+from pjais.errors import PasswordNeeded, PjaisError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,15 +28,7 @@ class Context:
 
     def typed(self, command: str) -> str:
         """A next command as its owner must type it."""
-        return typed(command, self.data_dir)
-
-
-def typed(command: str, data_dir: Path | str | None) -> str:
-    """A next command as its owner must type it: with the data folder, if they named one."""
-    if data_dir is None or not command.startswith("pjais ") or "--data-dir" in command:
-        return command
-    call, gap, remark = command.partition("   (")
-    return f"{call} --data-dir {shlex.quote(str(data_dir))}{gap}{remark}"
+        return following.typed(command, self.data_dir)
 
 
 def password_option(function: F) -> F:
@@ -49,7 +41,12 @@ def password_option(function: F) -> F:
     )
     @functools.wraps(function)
     def wrapped(*arguments: Any, password_file: Path | None, **rest: Any) -> Any:
-        return function(*arguments, password=_password(password_file), **rest)
+        try:
+            return function(*arguments, password=_password(password_file), **rest)
+        except PasswordNeeded as error:  # what takes the password is this command, whatever comes after it
+            ctx = click.get_current_context()
+            error.next_command = ctx.obj.typed(f"{ctx.command_path} --password-file FILE")
+            raise
 
     return wrapped  # type: ignore[return-value]
 
@@ -79,6 +76,10 @@ def common(function: F) -> F:
         ctx.obj = Context(
             data_dir or outer.data_dir, as_json or outer.as_json, verbose + outer.verbose, quiet or outer.quiet
         )
-        return function(ctx.obj, **rest)
+        try:
+            return function(ctx.obj, **rest)
+        except PjaisError as error:
+            error.next_command = ctx.obj.typed(error.next_command)
+            raise
 
     return wrapped  # type: ignore[return-value]

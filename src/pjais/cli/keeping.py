@@ -14,6 +14,7 @@ from pjais.cli.output import print_json, safe, say, size, table
 from pjais.errors import BackupFailed, UsageError
 from pjais.pipeline import cleanup, keep, state
 from pjais.pipeline.place import place
+from pjais.words import counted
 
 
 @click.group("backup")
@@ -69,7 +70,7 @@ def verify_backup(context: Context, backup_id: str | None) -> int:
     if context.as_json:
         print_json({"code": "done", "verified": [folder.name for folder in folders]})
     else:
-        say(f"sound: {len(folders)} backup{'s' if len(folders) > 1 else ''}")
+        say(f"sound: {counted(len(folders), 'backup')}")
     return 0
 
 
@@ -88,7 +89,7 @@ def restore(context: Context, backup_id: str, destination: Path | None) -> int:
     else:
         for path in restored:
             say(str(path))
-        say(f"restored {len(restored)} files")
+        say(f"restored {counted(len(restored), 'file')}")
     return 0
 
 
@@ -101,7 +102,7 @@ def prune(context: Context, count: int) -> int:
     if context.as_json:
         print_json({"code": "done", "removed": removed})
     else:
-        say(f"removed {len(removed)} backups" + "".join(f"\n  {one}" for one in removed))
+        say(f"removed {counted(len(removed), 'backup')}" + "".join(f"\n  {one}" for one in removed))
     return 0
 
 
@@ -121,17 +122,17 @@ def cleanup_command(
     """
     here = state.chosen(context.data_dir, target)
     judged = cleanup.judge(here, names, password=password)
-    count = sum(len(one.files) for one in judged.items)
+    what = counted(sum(len(one.files) for one in judged.items), "file")
     if not context.as_json:
         _print_judged(judged)
     if judged.items and not yes:
         if context.as_json or not sys.stdin.isatty():
             raise UsageError(
-                f"{count} files ({size(judged.size)}) can go; say --yes to remove them",
+                f"{what} ({size(judged.size)}) can go; say --yes to remove",
                 where=[f"{one.name}: {size(one.size)}" for one in judged.items],
                 safe="Nothing was removed.", next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),
             )  # fmt: skip
-        click.confirm(f"Verified.  Remove these {count} files ({size(judged.size)})?", abort=True)
+        click.confirm(f"Verified.  Remove {what} ({size(judged.size)})?", abort=True)
     freed = cleanup.remove(here, judged.items)
     left = cleanup.private(here)
     if context.as_json:
@@ -141,7 +142,7 @@ def cleanup_command(
             "private": [one.as_dict() for one in left],
         })  # fmt: skip
         return 0
-    say(f"removed {count} files, {size(freed)} freed; the backups are kept in {here.backups}")
+    say(f"removed {what}, {size(freed)} freed; the backups are kept in {here.backups}")
     if left:
         say("\nWhat still holds private text, or may, and is not removed:")
         table(("path", "size", "what it is"), [(one.path, size(one.size), one.about) for one in left], ("size",))

@@ -24,6 +24,7 @@ from pjais.cli.lists import (
 from pjais.cli.output import print_json, say, table
 from pjais.model import Conversation, Memory, Persona
 from pjais.pipeline.transfer import as_document
+from pjais.words import counted
 
 _PERSONA_COLUMNS = ("id", "name", "isActive", "usageCount", "lastUsed", "updatedAt")
 _MEMORY_COLUMNS = ("id", "personaId", "type", "memoryTier", "importance", "name", "content")
@@ -216,7 +217,7 @@ def optimise_memories(context: Context, persona: str | None, dry_run: bool, targ
         return 0
     for one in moves:
         say("  ".join(str(value) for value in one))
-    say(f"{len(moves)} memories {'would move' if dry_run else 'moved'}")
+    say(f"{counted(len(moves), 'memory', 'memories')} {'would move' if dry_run else 'moved'}")
     return 0
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -162,7 +163,7 @@ def _of_folder(context: Context, target: Path | None) -> Store:
     if here.log is not None:
         raise UsageError(
             "the events of a LiveStore store are not taken back; bring records back one by one",
-            where=[str(here.live)], next_command=f"pjais restore-record {here.live} ID --event N",
+            where=[str(here.live)], next_command=f"pjais restore-record {shlex.quote(str(here.live))} ID --event N",
         )  # fmt: skip
     return _store(here.target)
 

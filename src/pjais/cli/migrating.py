@@ -13,6 +13,7 @@ from pjais.cli.output import print_json, progress, say, size, table
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Counts, Report, SourceRef
 from pjais.pipeline.place import place
+from pjais.words import counted
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
 _sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
@@ -32,13 +33,13 @@ _expand_cold = click.option("--expand-cold", is_flag=True, help="Expand content 
 
 
 @click.command("detect")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="[PATHS]...", nargs=-1, type=click.Path(path_type=Path))
 @common
-def detect_command(context: Context, paths: tuple[Path, ...]) -> int:
+def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     """Say what is here: kind, path, version, records, size, in use or not."""
     from pjais.pipeline import survey
 
-    here = place(context.data_dir, None, paths)
+    here = place(context.data_dir, None, sources)
     found = here.find()
     rows = [_seen(ref, survey.count_documents(ref)) for ref in found.sources]
     passed = [{"path": str(one.path), "reason": one.reason} for one in found.passed]
@@ -61,7 +62,7 @@ def detect_command(context: Context, paths: tuple[Path, ...]) -> int:
     if not rows:
         if context.as_json:
             return NoSourceFound.exit_code
-        raise NoSourceFound("no earlier data was found", where=[str(path) for path in paths] or [str(here.data_dir)])
+        raise NoSourceFound("no earlier data was found", where=[str(path) for path in sources] or [str(here.data_dir)])
     return 0
 
 
@@ -137,8 +138,7 @@ def plan_command(
     say(f"time: about {made.seconds:.0f} s")
     say("irreversible steps: none")
     quarantine = " --on-invalid quarantine" if made.total.quarantined else ""
-    livestore = "" if here.log is None else " --to livestore"
-    following = context.typed(f"pjais migrate{livestore}{quarantine}")
+    following = context.typed(f"pjais migrate{quarantine}")
     say("\nNothing to do." if made.nothing_to_do else f"\nNext: {following}")
     return 0
 
@@ -179,7 +179,7 @@ def migrate_command(
 
         written = elsewhere.write(here, str(to))
         if not context.as_json:
-            say(f"{to}: {written.documents:,} documents, read back and compared: {written.folder}")
+            say(f"{to}: {counted(written.documents, 'document')}, read back and compared: {written.folder}")
     return report.exit_code
 
 
@@ -201,7 +201,7 @@ def _known_target(to: str | None) -> str | None:
 def print_report(context: Context, report: Report) -> None:
     """The summary of a run: a table per source, one verdict line, the next command."""
     if context.as_json:
-        print_json(report.as_dict())
+        print_json({**report.as_dict(), "next": context.typed(report.next_command)})
         return
     if report.sources:
         rows = [(one["kind"], one["name"], Counts(*(one[name] for name in Counts.__slots__))) for one in report.sources]
@@ -249,8 +249,8 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
         return 0
     table(("check", "", "about"), [(what, "holds", about) for what, _, about in proof.checks])
     say(
-        f"\nverified: {proof.records:,} records in the store, {proof.documents:,} documents in the backups, "
-        "no difference"
+        f"\nverified: {counted(proof.records, 'record')} in the store, "
+        f"{counted(proof.documents, 'document')} in the backups, no difference"
     )
     since = [(proof.edited_since, "edited"), (proof.added_since, "added"), (proof.removed_since, "removed")]
     if any(count for count, _ in since):
@@ -292,6 +292,7 @@ def status_command(context: Context, target: Path | None) -> int:
     from pjais.pipeline import overview, state
 
     status = overview.status(state.chosen(context.data_dir, target))
+    status["next"] = context.typed(status["next"])
     if context.as_json:
         print_json(status)
         return 0
@@ -307,7 +308,7 @@ def status_command(context: Context, target: Path | None) -> int:
         table(("run", "state", "result", "finished"), rows)
     if status["quarantined"]:
         look = context.typed("pjais quarantine list")
-        say(f"\n{status['quarantined']} documents are in quarantine: {look}")
+        say(f"\n{counted(status['quarantined'], 'document is', 'documents are')} in quarantine: {look}")
     say(f"\n{status['message']}")
-    say(f"Next: {context.typed(status['next'])}")
+    say(f"Next: {status['next']}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,9 +10,10 @@ import click
 from pjais import files
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.migrating import print_report
-from pjais.cli.output import print_json, progress, say, write_raw
+from pjais.cli.output import print_json, progress, safe, say, warn, write_raw
 from pjais.errors import UsageError
 from pjais.pipeline.place import Place, place
+from pjais.words import counted
 
 _target = click.option("--target", type=click.Path(path_type=Path))
 
@@ -27,6 +29,11 @@ _target = click.option("--target", type=click.Path(path_type=Path))
     help="pjais (canonical JSON), rxdb-export (the RxDB to LiveStore guide's), or an added exporter's name.",
 )
 @click.option("--documents", is_flag=True, help="Every document exactly as it is stored, as NDJSON.")
+@click.option(
+    "--skip-unreadable",
+    is_flag=True,
+    help="With --documents: name on stderr what cannot be read, write the rest, and end with exit code 1.",
+)
 @_target
 @password_option
 @common
@@ -36,6 +43,7 @@ def export_command(
     output: Path | None,
     shape: str,
     documents: bool,
+    skip_unreadable: bool,
     target: Path | None,
     password: str | None,
 ) -> int:
@@ -45,14 +53,10 @@ def export_command(
     here = place(context.data_dir, target)
     if output is not None:
         _refuse_to_overwrite(output)
+    if skip_unreadable and not documents:
+        raise UsageError("--skip-unreadable belongs to --documents")
     if documents:
-        if output is None:
-            transfer.export_documents(here, store, write_raw, password=password)
-            return 0
-        with files.writing(output.absolute()) as file:
-            count = transfer.export_documents(here, store, file.text, password=password)
-        _exported(context, output, f"{count:,} documents")
-        return 0
+        return _export_documents(context, here, store, output, password, skip=skip_unreadable)
     if shape == "rxdb-export":
         return _export_for_guide(context, here, store, output, password)
     if shape != "pjais":
@@ -63,6 +67,27 @@ def export_command(
     elif output is not None:
         _exported(context, output, "the store")
     return 0
+
+
+def _export_documents(
+    context: Context, here: Place, store: Path | None, output: Path | None, password: str | None, *, skip: bool
+) -> int:
+    """Every document as it is stored; what could not be read is named, so that nobody takes the list for whole."""
+    from pjais.pipeline import transfer
+
+    skipped: list[str] = []
+    note = skipped.append if skip else None
+    if output is None:
+        transfer.export_documents(here, store, write_raw, password=password, skip=note)
+    else:
+        with files.writing(output.absolute()) as file:
+            count = transfer.export_documents(here, store, file.text, password=password, skip=note)
+        _exported(context, output, counted(count, "document"), skipped)
+    for line in skipped:
+        warn(f"unreadable: {safe(line)}")
+    if skipped:
+        warn(f"not whole: {counted(len(skipped), 'piece')} of the source cannot be read")
+    return 1 if skipped else 0
 
 
 def _export_elsewhere(
@@ -108,13 +133,15 @@ def _export_for_guide(
             say(f"error: {line}")
         for line in result.warnings:
             say(f"warning: {line}")
-        say(f"exported {result.personas:,} personas and {result.memories:,} memories to {output}, read back")
+        memories = counted(result.memories, "memory", "memories")
+        say(f"exported {counted(result.personas, 'persona')} and {memories} to {output}, read back")
     return 1 if result.errors else 0
 
 
-def _exported(context: Context, output: Path, what: str) -> None:
+def _exported(context: Context, output: Path, what: str, skipped: Sequence[str] = ()) -> None:
     if context.as_json:
-        print_json({"code": "done", "file": str(output), "bytes": output.stat().st_size})
+        told = {"code": "incomplete" if skipped else "done", "file": str(output), "bytes": output.stat().st_size}
+        print_json({**told, "unreadable": list(skipped)})
     else:
         say(f"exported {what} to {output}")
 

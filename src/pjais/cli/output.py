@@ -22,6 +22,11 @@ def say(text: str = "") -> None:
     click.echo(_printable(text))
 
 
+def warn(text: str) -> None:
+    """One line for people, on stderr: stdout holds what was asked for, and nothing else."""
+    click.echo(_printable(text), err=True)
+
+
 def print_json(value: Any) -> None:
     """One JSON value on stdout."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -37,9 +42,13 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+_JOINERS = "\u200c\u200d"
+"""They join or part the letters of Persian and Hindi and the pieces of an emoji, and steer nothing."""
+
+
 def safe(text: object) -> str:
-    """A value as one line that cannot steer a terminal."""
-    return "".join(character if unicodedata.category(character)[0] != "C" else "�" for character in str(text))
+    """A value as one line that cannot steer a terminal, nor turn the direction of what follows it."""
+    return "".join(one if one in _JOINERS or unicodedata.category(one)[0] != "C" else "�" for one in str(text))
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> None:
@@ -55,9 +64,15 @@ def table(head: Sequence[str], body: Sequence[Sequence[object]], numbers: Sequen
 
 
 def _width(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
-    )
+    """The columns that a text takes: marks and joiners none, nor a symbol that is joined to the emoji before it."""
+    return sum(_columns(one, before) for before, one in zip(f" {text}", text, strict=False))
+
+
+def _columns(one: str, before: str) -> int:
+    category = unicodedata.category(one)
+    if category in ("Mn", "Me", "Cf") or (before == "\u200d" and category == "So"):
+        return 0
+    return 2 if unicodedata.east_asian_width(one) in "WF" else 1
 
 
 def size(count: int) -> str:
@@ -70,16 +85,16 @@ def size(count: int) -> str:
     return ""
 
 
-def print_error(error: PjaisError, next_command: str, *, as_json: bool) -> None:
+def print_error(error: PjaisError, *, as_json: bool) -> None:
     """An error: as JSON on stdout, or on stderr for people."""
     if as_json:
         report: dict[str, Any] = {} if error.report is None else error.report.as_dict()
-        print_json({**report, **error.as_dict(), "next": next_command})
+        print_json({**report, **error.as_dict()})
         return
     lines = [f"{error.code}: {error.what}"]
     lines += [f"  {safe(one)}" for one in error.where]
-    lines += [f"Safe: {error.safe}", f"Next: {next_command}"]
-    click.echo(_printable("\n".join(lines)), err=True)
+    lines += [f"Safe: {error.safe}", f"Next: {error.next_command}"]
+    warn("\n".join(lines))
 
 
 @contextmanager

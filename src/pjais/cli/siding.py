@@ -14,6 +14,7 @@ from pjais.cli.output import print_json, say
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse
 from pjais.pipeline import cutover, follow, run, shadow
 from pjais.pipeline.place import Place, place
+from pjais.words import counted
 
 _sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
 _target = click.option("--target", type=click.Path(path_type=Path), help="The new side's store.")
@@ -83,12 +84,13 @@ def _print_increment(context: Context, done: follow.Increment) -> None:
     for table, key in done.overridden:
         say(f"  edited on both sides; the later one is live, the other in the history: {table} {key}")
     if done.quarantined:
-        say(f"  {done.quarantined} documents are in quarantine: {context.typed('pjais quarantine list')}")
+        kept = counted(done.quarantined, "document is", "documents are")
+        say(f"  {kept} in quarantine: {context.typed('pjais quarantine list')}")
 
 
 def _line(context: Context, error: PjaisError) -> None:
     if context.as_json:
-        say(canonical.dumps(error.as_dict()))
+        say(canonical.dumps({**error.as_dict(), "next": context.typed(error.next_command)}))
     else:
         say(f"{error.code}: {error.what}; trying again")
 
@@ -122,15 +124,15 @@ def _print_comparison(context: Context, here: Place, seen: shadow.Comparison) ->
         code = "differs" if seen.count else "done"
         print_json({"code": code, **seen.as_dict(), "agreed_since": since, "comparisons": agreed.comparisons})
         return
-    say(f"{seen.records:,} records compared, {seen.count:,} differences")
+    say(f"{counted(seen.records, 'record')} compared, {counted(seen.count, 'difference')}")
     for one in seen.differences:
         say(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}")
     if seen.count > len(seen.differences):
         say(f"  ... and {seen.count - len(seen.differences)} more")
     if seen.refused:
-        say(f"{seen.refused} documents of the old side cannot go in (quarantine)")
+        say(f"{counted(seen.refused, 'document')} of the old side cannot go in (quarantine)")
     if since is not None:
-        say(f"the two have agreed since {since}, over {agreed.comparisons} comparisons")
+        say(f"the two have agreed since {since}, over {counted(agreed.comparisons, 'comparison')}")
 
 
 @click.command("switch")
@@ -152,7 +154,8 @@ def switch_command(
         if context.as_json:
             print_json(back.as_dict())
             return 0
-        say(f"the old side is live again; {back.later.total} records were written on the new side since")
+        written = counted(back.later.total, "record was", "records were")
+        say(f"the old side is live again; {written} written on the new side since")
         if back.export is not None:
             say(f"they are in {back.export}   (pjais import brings them back)")
             say(f"and for the old side in {back.guide}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from pjais.cli.output import print_json, safe, say, write_raw
 from pjais.errors import UsageError
 from pjais.pipeline.place import place
 from pjais.schema.typescript import schema_ts
+from pjais.words import counted
 
 
 @click.group("livestore")
@@ -61,7 +63,7 @@ def doctor(context: Context, store: Path) -> int:
         if check.remedy:
             say(f"      Remedy: {check.remedy}")
     say()
-    say("the store is healthy" if not bad else f"{len(bad)} checks failed; nothing was changed")
+    say("the store is healthy" if not bad else f"{counted(len(bad), 'check')} failed; nothing was changed")
     return 1 if bad else 0
 
 
@@ -78,8 +80,9 @@ def upgrade(context: Context, store: Path, number: str, output: Path | None) -> 
     if context.as_json:
         print_json(done.as_dict())
         return 0
-    say(f"{done.log}: {done.events:,} events, from format {done.before} to {done.after}, read back and replayed")
+    events = counted(done.events, "event")
+    say(f"{done.log}: {events}, from format {done.before} to {done.after}, read back and replayed")
     for note in done.notes:
         say(f"  {note}")
-    say(f"Next: {context.typed(f'pjais livestore doctor {done.log.parent}')}")
+    say(f"Next: {context.typed(f'pjais livestore doctor {shlex.quote(str(done.log.parent))}')}")
     return 0

@@ -24,6 +24,7 @@ from pjais.pipeline.timeline import Found, Timeline
 from pjais.read.livestore.log import Event
 from pjais.schema import rows
 from pjais.store import Store
+from pjais.words import counted
 
 _store = click.argument("store", type=click.Path(path_type=Path))
 _event = click.option(
@@ -139,7 +140,7 @@ def _shown_state(
     """Show a state as a file, one record or JSON; False where a table for people is wanted."""
     if output is not None:
         count = looking_back.write_export(output, documents)
-        told(context, {**head, "file": str(output), "records": count}, f"wrote {count:,} records to {output}")
+        told(context, {**head, "file": str(output), "records": count}, f"wrote {counted(count, 'record')} to {output}")
     elif key is not None:
         found = [document for _, document in documents]
         if not found:

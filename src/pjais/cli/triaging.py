@@ -14,6 +14,7 @@ from pjais.cli.lists import told
 from pjais.cli.output import print_json, say, table
 from pjais.errors import UsageError
 from pjais.pipeline import state, triage
+from pjais.words import counted
 
 _target = click.option("--target", type=click.Path(path_type=Path))
 
@@ -60,7 +61,7 @@ def show(context: Context, entry: int, target: Path | None) -> int:
     say(f"{kept.source}: {kept.collection}/{kept.native_id or kept.place} ({kept.place})")
     say(_why(kept.reasons))
     if kept.document is None:
-        say(f"{len(kept.raw or b'')} raw bytes")
+        say(counted(len(kept.raw or b""), "raw byte"))
     else:
         say(json.dumps(json.loads(canonical.dumps(kept.document)), indent=2, ensure_ascii=False))
     following = f"pjais quarantine replay {kept.id}   (--document FILE for a mended one)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from pjais import canonical, extensions
@@ -95,6 +96,7 @@ _NOTES: dict[str, Problem] = {
 _WRAPPER = frozenset({"$value", "$text"})
 
 
+@lru_cache(4096)
 def mapping_of(kind: str, collection: str) -> Mapping | None:
     """The mapping of a collection; None for one that is carried whole."""
     if kind not in MAPPINGS:

@@ -53,13 +53,9 @@ class Field(NamedTuple):
         return self.keys[1] if snake and len(self.keys) > 1 else self.keys[0]
 
 
-class _Step(NamedTuple):
-    key: str
-    read: Callable[[Any], Any]
-    position: int
-    member: str | None
-    omit_default: Any
-    """The default whose presence must be recorded; `_NEVER` where absence is what must be."""
+_Step = tuple[str, bool, Callable[[Any], Any], int, str | None, Any]
+"""(key, whether an ASCII text is the value as it is, the rule's `read`, the attribute's position, member, the default
+whose presence must be recorded; `_NEVER` where absence is what must be).  A plain tuple: every document unpacks it."""
 
 
 class _Plan(NamedTuple):
@@ -76,6 +72,7 @@ class _Plan(NamedTuple):
 
 _MILLISECONDS = re.compile(r"\s*-?\d{1,16}\s*", re.ASCII)
 _NEVER = object()
+_draft = Draft._make  # less work than calling the class
 _PLAN_LIMIT = 4096
 
 _DEFAULTS: Document = {
@@ -119,12 +116,16 @@ class Mapping:
         `native_id` stands in for an id that only the file's name holds; `text` is the raw JSON if it says
         more than the document.
         """
-        plan = self._plans.get(tuple(document)) or self._make_plan(tuple(document))
+        keys = tuple(document)
+        plan = self._plans.get(keys) or self._make_plan(keys)
         values: list[Any] = self._defaults.copy()
         original: Document = {}
         problems = list(plan.problems)
-        for key, read, index, member, omit_default in plan.steps:
+        for key, as_is, read, index, member, omit_default in plan.steps:
             raw = document[key]
+            if as_is and type(raw) is str and raw and raw.isascii():
+                values[index] = raw
+                continue
             value = read(raw)
             if type(value) is Changed:
                 if value.keep:
@@ -150,7 +151,7 @@ class Mapping:
             values[self._extra] = {**values[self._extra], "$pjais": residue} if residue else values[self._extra]
         else:
             values[self._extra] = residue
-        return Draft(self._made(values), tuple(problems), document.get("_deleted") is True)
+        return _draft((self._made(values), tuple(problems), document.get("_deleted") is True))
 
     def rebuild(self, record: Record) -> Document:
         """The document that the record was made of."""
@@ -229,9 +230,10 @@ class Mapping:
                 aliases.append(key)
             omit_default = one.rule.default if one.omit and key == usual else _NEVER
             index = self.record._fields.index(one.attribute)
-            step = _Step(key, one.rule.read, index, one.member, omit_default)
+            as_is = one.rule.ascii_as_is and one.member is None and omit_default in (_NEVER, None, "")
+            step = (key, as_is, one.rule.read, index, one.member, omit_default)
             (dates if type(one.rule) is Instant else steps).append(step)
-        taken = {step.key for step in (*steps, *dates)}
+        taken = {step[0] for step in (*steps, *dates)}
         unknown = tuple(key for key in keys if key not in taken)
         if len(self._plans) >= _PLAN_LIMIT:
             self._plans.clear()
@@ -278,11 +280,15 @@ def _read_instants(
 ) -> str | None:
     """Fill in the instants.  The form of the first one is the document's; deviations are kept."""
     form: str | None = None
-    for key, _, index, _, omit_default in steps:
+    for key, _, _, index, _, omit_default in steps:
         raw = document[key]
         if raw is None:
             if omit_default is None:
                 original[key] = raw
+            continue
+        usual = instants.from_canonical(raw) if type(raw) is str else None
+        if usual is not None and form in ("iso", None):
+            values[index], form = usual, "iso"
             continue
         values[index], found, problem = read_instant(raw)
         if problem is not None:

@@ -57,6 +57,8 @@ class Rule:
     """The common shape of all rules: what is absent becomes `default`."""
 
     default: Any = None
+    ascii_as_is = False
+    """Whether `read` gives every text of ASCII characters, but the empty one, as it is."""
 
     def read(self, raw: Any) -> Any:
         """The value of a raw one: bare, `Changed` or `Refused`."""
@@ -75,6 +77,8 @@ def _mended(raw: str) -> str | Changed:
 
 class Text(Rule):
     """A text, or null where the target allows it."""
+
+    ascii_as_is = True
 
     def read(self, raw: Any) -> Any:
         """Scalars become their text; lone surrogates become U+FFFD; lists and objects are refused."""
@@ -115,6 +119,8 @@ class Tier(Text):
 class Id(Rule):
     """A record's own id: text, or a number that becomes text."""
 
+    ascii_as_is = True
+
     def read(self, raw: Any) -> Any:
         """Refuses what identifies nothing: null, empty, not a text or number, not valid Unicode."""
         if type(raw) is str and raw and canonical.encodable(raw):
@@ -146,6 +152,8 @@ class IntegerId(Rule):
 
 class Reference(Rule):
     """The id of another record, or null."""
+
+    ascii_as_is = True
 
     def read(self, raw: Any) -> Any:
         """Null is no reference; a number becomes text, as the id that it means does."""

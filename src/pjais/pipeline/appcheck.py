@@ -19,6 +19,7 @@ from pjais.read.livestore.log import Event
 from pjais.read.livestore.replay import Replay
 from pjais.schema import livestore
 from pjais.schema.eventlog import WRITABLE
+from pjais.words import counted
 from pjais.write import livestore as writer
 
 LIMIT_MS = 100.0
@@ -71,7 +72,8 @@ def _hashes(path: Path) -> dict[str, str]:
 def _health(replay: Replay) -> AppCheck:
     counts = replay.counts()
     active = replay.query("SELECT count(*) FROM personas WHERE isActive = 1")[0][0]
-    line = f"{counts['personas']:,} personas ({active} active), {counts['memoryEntities']:,} memories"
+    memories = counted(counts["memoryEntities"], "memory", "memories")
+    line = f"{counted(counts['personas'], 'persona')} ({active} active), {memories}"
     return AppCheck("health", True, line if any(counts.values()) else f"{line}: empty, and healthy", {})
 
 

@@ -16,11 +16,11 @@ from pjais.model import Document, Finding, Memory, Piece, Record, Remark, Snapsh
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.read import read
-from pjais.write.account import Origin, Refusal, account_key, kept
+from pjais.write.account import Entry, Origin, Refusal, account_key, entry, kept
 from pjais.write.sqlite import Builder
 
 Progress = Callable[[str, int, int | None], None]
-Watch = Callable[[Snapshot, Record], None]
+Watch = Callable[[Snapshot, Entry], None]
 
 
 class Reading(NamedTuple):
@@ -35,6 +35,10 @@ class Reading(NamedTuple):
 def origin_of(snapshot: Snapshot) -> Origin:
     """The source as the account names it."""
     return Origin(snapshot.kind, snapshot.dialect, snapshot.name)
+
+
+Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading
+"""A record ready to go in, with what was seen on the way; or a reading that needs more than its row."""
 
 
 class Choices(NamedTuple):
@@ -63,9 +67,9 @@ def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
         except RecursionError:
             yield Reading(piece, None, (("error", "too-deep", None, "nested too deeply"),), False)
             continue
-        if draft.removed and not validate.valid(problems):
+        if problems and draft.removed and not validate.valid(problems):
             problems = tuple(problem for problem in problems if problem[0] != "error" or problem[1] == "no-id")
-        if not validate.valid(problems):
+        if problems and not validate.valid(problems):
             yield Reading(piece, None, problems, False)
             continue
         record = draft.record
@@ -76,6 +80,16 @@ def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
         if change is not None:
             record = normalise.with_ids(snapshot.dialect, piece, record, change)
         yield Reading(piece, record, problems, draft.removed)
+
+
+def items(snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
+    """All pieces of a snapshot as a builder takes them, in reading order."""
+    for reading in readings(snapshot, choices):
+        piece, record, problems, removed = reading
+        if record is None or (removed and snapshot.dialect == "pjais-export"):
+            yield reading
+        else:
+            yield entry(piece, record, removed=removed), problems  # type: ignore[arg-type]  # only documents have one
 
 
 def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, str]) -> Record:
@@ -108,15 +122,16 @@ def assemble(
     choices: Choices,
     progress: Progress,
     watch: Watch = lambda *_: None,
+    source: Callable[[Snapshot, Choices], Iterator[Item]] = items,
 ) -> None:
     """Put every document of every snapshot into the builder, or into its quarantine.
 
-    `watch` is shown every live record on its way in.
+    `watch` is shown every live record on its way in; `source` gives what `items` gives, perhaps sooner.
     """
     snapshots = tuple(snapshots)
     choices.ids.learn(snapshots)
     with _without_collector():
-        _read_and_write(builder, snapshots, findings, choices, progress, watch)
+        _read_and_write(builder, snapshots, findings, choices, progress, watch, source)
     builder.store_ids(choices.ids.map)
     for refusal in _settled(builder, choices):
         findings.add(
@@ -149,17 +164,24 @@ def _read_and_write(
     choices: Choices,
     progress: Progress,
     watch: Watch,
+    source: Callable[[Snapshot, Choices], Iterator[Item]],
 ) -> None:
     done = 0
     for snapshot in snapshots:
         builder.begin_source(origin_of(snapshot))
-        for reading in readings(snapshot, choices):
+        for item in source(snapshot, choices):
             done += 1
             if done % 2000 == 0:
                 progress("read and write", done, None)
-            _take(builder, snapshot, reading, findings)
-            if reading.record is not None and not reading.removed:
-                watch(snapshot, reading.record)
+            if isinstance(item, Reading):
+                _take(builder, snapshot, item, findings)
+                continue
+            arriving, problems = item
+            if problems:
+                _note(snapshot.name, arriving, problems, findings)
+            builder.put(arriving)
+            if not arriving.removed:
+                watch(snapshot, arriving)
         for line in snapshot.unsound:
             findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
 
@@ -180,27 +202,30 @@ def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
                 builder.reinstate(heir, record)
 
 
+def _note(source: str, at: Entry | Piece, problems: tuple[validate.Problem, ...], findings: Findings) -> None:
+    """Keep what was seen of one document; one that goes in and was changed by a rule counts as repaired."""
+    native_id = at.native_id if isinstance(at, Document | Entry) else None
+    if isinstance(at, Entry) and any(problem[0] == "repair" for problem in problems):
+        findings.repaired[source] += 1
+    for level, rule, field, message in problems:
+        findings.add(Finding(level, rule, source, at.collection, native_id, at.place, field, message))
+
+
 def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Findings) -> None:
-    piece = reading.piece
-    native_id = piece.native_id if isinstance(piece, Document) else None
-    repaired = False
-    for level, rule, field, message in reading.problems:
-        repaired = repaired or level == "repair"
-        findings.add(Finding(level, rule, snapshot.name, piece.collection, native_id, piece.place, field, message))
-    if reading.record is not None and isinstance(piece, Document):
-        builder.put(piece, reading.record, removed=reading.removed)
-        if reading.removed and snapshot.dialect == "pjais-export":
-            named = piece.value if isinstance(piece.value, dict) else {}
-            at = instants.from_text(str(named.get("removedAt")))
-            builder.remove(str(named.get("collection")), str(named.get("id")), at)
-        if repaired:
-            findings.repaired[snapshot.name] += 1
+    """A reading of which nothing goes in as a record, or the tombstone that our own export writes."""
+    piece, record, problems, _ = reading
+    if record is not None and isinstance(piece, Document):
+        tombstone = entry(piece, record, removed=True)
+        _note(snapshot.name, tombstone, problems, findings)
+        builder.put(tombstone)
+        named = piece.value if isinstance(piece.value, dict) else {}
+        at = instants.from_text(str(named.get("removedAt")))
+        builder.remove(str(named.get("collection")), str(named.get("id")), at)
         return
-    if isinstance(piece, Remark):
-        return
-    if isinstance(piece, Unreadable):
-        findings.unreadable += 1
-    builder.refuse(piece, [_reason(problem) for problem in reading.problems])
+    _note(snapshot.name, piece, problems, findings)
+    if not isinstance(piece, Remark):
+        findings.unreadable += isinstance(piece, Unreadable)
+        builder.refuse(piece, [_reason(problem) for problem in problems])
 
 
 def _reason(problem: validate.Problem) -> dict[str, Any]:

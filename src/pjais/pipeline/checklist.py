@@ -20,6 +20,7 @@ from pjais.model import SourceRef
 from pjais.pipeline import cutover, guide_export, keep, prove, run, shadow, state, triage
 from pjais.pipeline.appcheck import AppCheck
 from pjais.pipeline.place import Place
+from pjais.words import counted
 
 PHASES = ("pre", "during", "post", "rollback")
 _SHOWN = 3
@@ -137,11 +138,12 @@ _NOTHING: Answer = ("failed", "there is no new side yet")
 def _backup_made(facts: _Facts) -> Answer:
     sound, _ = facts.sound
     if not facts.sources:
-        return ("ok", f"the old side is not there any more; {len(sound)} backups are") if sound else _no_source()
+        kept = counted(len(sound), "backup is", "backups are")
+        return ("ok", f"the old side is not there any more; {kept}") if sound else _no_source()
     missing = [ref.name for ref in facts.sources if _kept_in(ref, sound) is None]
     if not missing:
         newest = max(str(_kept_in(ref, sound)) for ref in facts.sources)
-        return "ok", f"every file of {len(facts.sources)} sources, as it is now; the newest is in {newest}"
+        return "ok", f"every file of {counted(len(facts.sources), 'source')}, as it is now; the newest is in {newest}"
     if not sound:
         return "failed", "there is no backup"
     return "failed", f"written to since the last backup: {', '.join(missing[:_SHOWN])}"
@@ -170,7 +172,9 @@ def _backup_sound(facts: _Facts) -> Answer:
     sound, wrong = facts.sound
     if wrong:
         return "failed", "; ".join(wrong[:_SHOWN])
-    return ("ok", f"{len(sound)} backups, every file has its size and hash") if sound else ("failed", "none to verify")
+    if not sound:
+        return "failed", "none to verify"
+    return "ok", f"{counted(len(sound), 'backup')}, every file has its size and hash"
 
 
 def _tried(facts: _Facts) -> Answer:
@@ -182,8 +186,8 @@ def _tried(facts: _Facts) -> Answer:
     plan = run.plan(facts.place, run.Options(password=facts.password))
     total = plan.total
     if total.quarantined:
-        return "failed", f"a dry run: {total.quarantined} of {total.read} documents cannot go in"
-    return "ok", f"a dry run took all {total.read} documents"
+        return "failed", f"a dry run: {total.quarantined:,} of {counted(total.read, 'document')} cannot go in"
+    return "ok", f"a dry run took {counted(total.read, 'document')} and refused none"
 
 
 def _way_back(facts: _Facts) -> Answer:
@@ -191,11 +195,15 @@ def _way_back(facts: _Facts) -> Answer:
     sound, _ = facts.sound
     old = facts.live.sources or tuple(str(ref.path) for ref in facts.sources)
     if old and all(Path(path).exists() for path in old):
-        return "ok", f"the old side stands in its place, and {len(sound)} backups are sound"
+        return "ok", f"the old side stands in its place, and {counted(len(sound), 'backup is', 'backups are')} sound"
     kept = [folder for folder in sound if backup.manifest(folder)["sources"]]
     if not kept:
         return "failed", "neither the old side nor a sound backup of it is there"
     return "ok", f"pjais backup restore {kept[-1].name}"
+
+
+def _held(valid: guide_export.Validation) -> str:
+    return f"{counted(valid.personas, 'persona')}, {counted(valid.memories, 'memory', 'memories')}"
 
 
 def _only_a_person(about: str) -> Callable[[_Facts], Answer]:
@@ -205,13 +213,14 @@ def _only_a_person(about: str) -> Callable[[_Facts], Answer]:
 def _exported(facts: _Facts) -> Answer:
     if not facts.there:
         return _NOTHING
+    accounted = counted(facts.counts[0], "document is", "documents are")
     if not facts.sources:
-        return "ok", f"{facts.counts[0]:,} documents are accounted for; the old side was removed since"
+        return "ok", f"{accounted} accounted for; the old side was removed since"
     if facts.live.side == "new" and not facts.users():
-        return "ok", f"{facts.counts[0]:,} documents are accounted for; the old side ended with the switch"
+        return "ok", f"{accounted} accounted for; the old side ended with the switch"
     if state.anything_new(facts.place, facts.sources, exact=False):
         return "failed", "the old side holds what was not brought over yet"
-    return "ok", f"{facts.counts[0]:,} documents of {len(facts.sources)} sources are accounted for"
+    return "ok", f"{accounted} accounted for, of {counted(len(facts.sources), 'source')}"
 
 
 def _export_valid(facts: _Facts) -> Answer:
@@ -220,13 +229,13 @@ def _export_valid(facts: _Facts) -> Answer:
         return _NOTHING
     documents, held = facts.counts
     if held:
-        return "failed", f"{held} of {documents} documents are in quarantine"
+        return "failed", f"{held:,} of {counted(documents, 'document')} in quarantine"
     exports = sorted(facts.place.backups.glob("*/rxdb-backup-*.json"))
     valid = guide_export.verify(exports[-1]) if exports else None
     if valid is not None and valid.errors:
         return "failed", f"{exports[-1].name}: {'; '.join(valid.errors[:_SHOWN])}"
-    told = f"; the guide's export holds {valid.personas} personas, {valid.memories} memories" if valid else ""
-    return "ok", f"every one of {documents} documents is accounted for{told}"
+    told = f"; the guide's export holds {_held(valid)}" if valid else ""
+    return "ok", f"{counted(documents, 'document is', 'documents are')} accounted for, none is missing{told}"
 
 
 def _imported(facts: _Facts) -> Answer:
@@ -239,7 +248,8 @@ def _imported(facts: _Facts) -> Answer:
 def _proved(facts: _Facts) -> Answer:
     proof = prove.prove(facts.place, password=facts.password)
     since = proof.edited_since + proof.added_since + proof.removed_since
-    return "ok", f"{proof.records:,} records proved against {proof.documents:,} documents; {since:,} changed since"
+    documents = counted(proof.documents, "document")
+    return "ok", f"{counted(proof.records, 'record')} proved against {documents}; {since:,} changed since"
 
 
 def _agree(facts: _Facts) -> Answer:
@@ -249,7 +259,7 @@ def _agree(facts: _Facts) -> Answer:
         return "skip", "never compared: pjais shadow does, and pjais switch before it cuts over"
     if seen.since is None:
         return "failed", f"they differed when they were last compared, {instants.to_text(seen.last)}"
-    return "ok", f"since {instants.to_text(seen.since)}, over {seen.comparisons} comparisons"
+    return "ok", f"since {instants.to_text(seen.since)}, over {counted(seen.comparisons, 'comparison')}"
 
 
 def _no_errors(facts: _Facts) -> Answer:
@@ -329,7 +339,7 @@ def _cleaned(facts: _Facts) -> Answer:
     if not there:
         return "ok", "no old data is left"
     size = sum(path.stat().st_size for ref in there for path in ref.files if path.exists())
-    return "skip", f"optional: {len(there)} old sources ({size:,} bytes) are still there; pjais cleanup"
+    return "skip", f"optional: {counted(len(there), 'old source')} ({size:,} bytes) still there; pjais cleanup"
 
 
 def _new_is_closed(facts: _Facts) -> Answer:

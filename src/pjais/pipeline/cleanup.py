@@ -9,6 +9,7 @@ whole, with the reason.  A removal that was cut off goes on with the next call: 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -162,7 +163,7 @@ def _refuse_unless_new_is_live(place: Place) -> None:
     was = cutover.live(place)
     if was.side == "new" and was.target not in (None, str(place.live)):
         raise UsageError("another store is the live one; nothing was removed", where=[str(was.target)],
-                         next_command=f"pjais cleanup --target {was.target}")  # fmt: skip
+                         next_command=f"pjais cleanup --target {shlex.quote(str(was.target))}")  # fmt: skip
     follows = any(run.follow and run.state == "done" for run in state.runs(place.data_dir))
     if was.side == "old" and (was.at is not None or follows):
         raise UsageError("the old side is live; nothing was removed", where=[str(place.data_dir / cutover.LIVE)],
@@ -324,7 +325,8 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
             if others:
                 raise UsageError(
                     f"{wanted} lies in one place with others and cannot be removed alone; name the whole",
-                    where=sorted(others), safe="Nothing was removed.", next_command=f"pjais cleanup {one.name}",
+                    where=sorted(others), safe="Nothing was removed.",
+                    next_command=f"pjais cleanup {shlex.quote(one.name)}",
                 )  # fmt: skip
         blocked = [one for one in stays if wanted in one.names or wanted in (one.name, one.path.name, str(one.path))]
         if not found:

@@ -14,14 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import backup, files, journal
+from pjais import backup, canonical, files, journal
 from pjais.errors import NoSourceFound
 from pjais.model import Document, Remark, Snapshot, Unreadable
 from pjais.pipeline.place import Place
 from pjais.read.livestore import KINDS, merged, places, store
-from pjais.read.livestore.log import Event, Facts, Number
+from pjais.read.livestore.log import Event, Number
 from pjais.read.livestore.store import Store
 from pjais.schema import materializers as schema
+from pjais.words import counted
 
 _HEAP_EVENTS = 3300
 """About how many events LiveStore 0.3 can boot with its fixed memory of 16 MiB (formats/livestore.md §3)."""
@@ -64,12 +65,12 @@ def examine(here: Place, path: Path) -> list[Check]:
             line = f"open in process {', '.join(map(str, open_in))}" if open_in else "no program has it open"
             meaning = "what is read is a copy of this moment; LiveStore takes no locks" if open_in else ""
             checks.append(Check(name, "in use", True, line, meaning))
-            logs = []
+            logs: list[tuple[str, Store]] = []
             for group in groups:
                 label = name if len(groups) == 1 else f"{name} ({group.label})"
                 found = store.open_store(group.databases, group.scratch, group.written)
                 checks += [one._replace(store=label) for one in _checks(found, snapshot, group)]
-                logs += [(group.label, found.facts)] if found.facts is not None else []
+                logs += [(group.label, found)] if found.facts is not None else []
             checks += _stranded(name, logs)
     return checks
 
@@ -138,7 +139,7 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
         except (ValueError, RecursionError) as error:
             unread.append(f"event {event.number}, {event.name}: {error}")
     yield _listed(
-        "events", unread, f"all {len(numbers)} events can be read",
+        "events", unread, f"{counted(len(numbers), 'event')}, each can be read",
         "LiveStore fails to boot once, and from the second boot on shows only the rows before it, in silence",
         "pjais migrate --on-invalid quarantine: the events behind it are read too",
     )  # fmt: skip
@@ -177,7 +178,7 @@ class _Imports:
 
     def check(self) -> Check:
         """What the log shows of imports."""
-        line = f"{self._begun} begun, {self._ended} completed, {self._records} records"
+        line = f"{self._begun} begun, {self._ended} completed, {counted(self._records, 'record')}"
         if self._begun <= self._ended:
             return Check("", "imports", True, line)
         lost = not self._records or self._ours
@@ -230,7 +231,7 @@ def _position(found: Store, numbers: list[Number]) -> Iterator[Check]:
     if facts is not None and facts.format.number == 4:
         many = len(numbers) > _HEAP_EVENTS
         yield Check(
-            "", "size", not many, f"{len(numbers)} events",
+            "", "size", not many, counted(len(numbers), "event"),
             "LiveStore 0.3 has 16 MiB of memory, and aborts on logs of about this length when it has to replay them"
             if many else "",
             "pjais livestore upgrade STORE --to 6, and LiveStore 0.4" if many else "",
@@ -257,7 +258,7 @@ def _sides(found: Store, snapshot: Snapshot, group: places.Group) -> Iterator[Ch
         "LiveStore shows the old rows until the state file is removed, and then all of them" if behind else "",
         _REMEDY_DATES if behind and notes["state-dates"] else _REMEDY if behind else "",
     )  # fmt: skip
-    lines = [f"{count} rows: {rule}" for rule, count in sorted(notes.items()) if rule != "state-dates"]
+    lines = [f"{counted(count, 'row')}: {rule}" for rule, count in sorted(notes.items()) if rule != "state-dates"]
     wrong = notes["state-differs"] + notes["log-only"]
     yield Check(
         "", "rows", not wrong, "; ".join(lines) or "replaying the log gives the state",
@@ -270,15 +271,47 @@ _REMEDY = "close the app and remove the state file; LiveStore makes it anew (or:
 _REMEDY_DATES = "keep the state file: only it holds the dates.  pjais migrate --to livestore writes a log that has both"
 
 
-def _stranded(name: str, logs: list[tuple[str, Facts]]) -> list[Check]:
-    """Events of an earlier format beside a newer one: the app that is installed shows none of them."""
-    newest = max((its.format.number for _, its in logs), default=0)
-    old = [f"{its.events} events in {label}" for label, its in logs if its.format.number < newest and its.events]
+def _stranded(name: str, logs: list[tuple[str, Store]]) -> Iterator[Check]:
+    """Events of an earlier format beside a newer one: the app that is installed shows none of them.
+
+    After an upgrade the newer log holds them too, and the old one is history.
+    """
+    newest = max((_format(found) for _, found in logs), default=0)
+    old = [(label, found) for label, found in logs if _format(found) < newest and found.facts and found.facts.events]
     if not old:
-        return []
-    meaning = "LiveStore shows the newest format only, and says nothing of these"
-    remedy = f"pjais livestore upgrade STORE --to {newest}, or pjais migrate, which reads them all"
-    return [Check(name, "formats", False, "; ".join(old), meaning, remedy)]
+        return
+    held: Counter[bytes] = Counter()
+    for _, found in logs:
+        held.update(_events_of(found) if _format(found) == newest else ())
+    lost = [(label, (_events_of(found) - held).total()) for label, found in old]
+    lines = [f"{counted(count, 'event')} in {label} only" for label, count in lost if count]
+    if not lines:
+        labels = ", ".join(label for label, _ in old)
+        yield Check(
+            name, "formats", True, f"every event in {labels} is in format {newest} too",
+            "the older log is history: LiveStore does not look at it, and nothing is in it alone",
+        )  # fmt: skip
+        return
+    upgrade = "" if held else f"pjais livestore upgrade STORE --to {newest}, or "  # which mixes no two logs
+    yield Check(
+        name, "formats", False, "; ".join(lines), "LiveStore shows the newest format only, and says nothing of these",
+        f"{upgrade}pjais migrate, which reads them all",
+    )  # fmt: skip
+
+
+def _format(found: Store) -> int:
+    return 0 if found.facts is None else found.facts.format.number
+
+
+def _events_of(found: Store) -> Counter[bytes]:
+    """How often a log holds each event, by digest, whatever its number; what cannot be read is like nothing else."""
+    assert found.log is not None
+    return Counter(
+        canonical.digest(
+            (one.name, canonical.dumps(one.args, sort=True)) if isinstance(one, Event) else (found.log.name, one.place)
+        )
+        for one in store.events(found.log)
+    )
 
 
 def _listed(name: str, problems: list[str], well: str, meaning: str, remedy: str) -> Check:

@@ -23,6 +23,7 @@ from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 from pjais.version import __version__
+from pjais.words import counted
 from pjais.write.sqlite import Builder
 
 _OPTIONS = run.Options()
@@ -139,7 +140,7 @@ def _write(
         removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], _by_absence)
         if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
             raise MigrationFailed(
-                f"the sources suddenly lack {removed} records; nothing was changed",
+                f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",
                 where=[snapshot.origin for snapshot in snapshots],
                 next_command="look at the source; if this is right: pjais follow --allow-removals",
             )
@@ -159,7 +160,7 @@ def _refuse(findings: Findings, options: run.Options) -> None:
     where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
              for one in findings.first_errors[:20]]  # fmt: skip
     kind = SourceDamaged if findings.unreadable else ValidationFailed
-    raise kind(f"{findings.levels['error']} documents cannot go in", where=where,
+    raise kind(f"{counted(findings.levels['error'], 'document')} cannot go in", where=where,
                next_command="pjais follow --on-invalid quarantine")  # fmt: skip
 
 

@@ -22,8 +22,10 @@ from pjais.model import Memory, Persona, Record, Snapshot
 from pjais.pipeline import transfer
 from pjais.pipeline.ids import NAMESPACE
 from pjais.pipeline.place import Place
+from pjais.read.jsonstream import Broken, JsonStream, Malformed, Value
 from pjais.schema import rows
-from pjais.schema.tables import MEMORIES, PERSONAS, Table
+from pjais.schema.tables import BY_NAME, MEMORIES, PERSONAS, Table
+from pjais.write.account import Entry
 
 
 @dataclass
@@ -66,6 +68,7 @@ class GuideWriter:
         self._result = Validation()
         self._personas: dict[str, str] = {}
         self._references: list[tuple[str, str | None]] = []
+        """Of memories that came before their persona, or that have none."""
         self._memories = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by finish
 
     def put(self, record: Record) -> None:
@@ -77,8 +80,9 @@ class GuideWriter:
             self._result.memories += 1
             if not record.name:
                 self._result.errors.append(f"Invalid memory: {record.id}")
-            self._references.append((record.id, record.persona_id))
-            separator = "," if len(self._references) > 1 else ""
+            if record.persona_id not in self._personas:
+                self._references.append((record.id, record.persona_id))
+            separator = "," if self._result.memories > 1 else ""
             self._memories.write(f"{separator}\n    {canonical.dumps(_memory(record))}")
 
     def close(self) -> None:
@@ -114,21 +118,53 @@ class GuideWriter:
 
 
 def verify(path: Path) -> Validation:
-    """Read an export back and validate it again.  Raises BackupFailed if it is not what it says it is."""
+    """Read an export back, one record at a time, and validate it again.
+
+    Raises BackupFailed if it is not what it says it is.
+    """
+    result = Validation(size=path.stat().st_size)
+    known: set[Any] = set()
+    before: list[tuple[Any, Any]] = []  # memories that come before their persona, or have none
+    metadata: Any = None
     try:
-        data = json.loads(path.read_text("utf-8"))
-        personas, memories, metadata = data["personas"], data["memoryEntities"], data["metadata"]
+        with JsonStream(path) as stream:
+            for key in stream.members():
+                if key == "personas":
+                    known.update(persona.get("id") for persona in _each(stream, result, "personas"))
+                elif key == "memoryEntities":
+                    for memory in _each(stream, result, "memories"):
+                        if memory.get("personaId") not in known:
+                            before.append((memory.get("id"), memory.get("personaId")))
+                else:
+                    value = _sound(stream.value())
+                    metadata = value if key == "metadata" else metadata
+            if stream.rest("") is not None:
+                raise Malformed("text after the end")
         counts = (metadata["totalPersonas"], metadata["totalMemories"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, Malformed, KeyError, TypeError, AttributeError) as error:
         raise BackupFailed("the export cannot be read back", where=[str(path)]) from error
-    if counts != (len(personas), len(memories)):
+    if counts != (result.personas, result.memories):
         raise BackupFailed("the export does not hold as many records as it says", where=[str(path)])
-    result = Validation(personas=len(personas), memories=len(memories), size=path.stat().st_size)
-    known = {one.get("id") for one in personas}
-    for memory in memories:
-        if memory.get("personaId") not in known:
-            result.errors.append(f"Memory {memory.get('id')} references non-existent persona {memory.get('personaId')}")
+    result.errors = [
+        f"Memory {memory} references non-existent persona {persona}"
+        for memory, persona in before
+        if persona not in known
+    ]
     return result
+
+
+def _each(stream: JsonStream, result: Validation, count: str) -> Iterator[Any]:
+    for item in stream.items():
+        setattr(result, count, getattr(result, count) + 1)
+        yield _sound(item)
+
+
+def _sound(item: Value | Broken) -> Any:
+    if isinstance(item, Broken):
+        raise Malformed(item.reason)
+    if item.bad_bytes:
+        raise Malformed("text that is not UTF-8")
+    return item.value
 
 
 def _records(db: sqlite.Connection, table: Table) -> Iterator[Record]:
@@ -202,10 +238,10 @@ class Backups:
             for number, snapshot in enumerate(rxdb, 1)
         }
 
-    def put(self, snapshot: Snapshot, record: Record) -> None:
+    def put(self, snapshot: Snapshot, entry: Entry) -> None:
         """Take a record on its way in."""
-        if snapshot.name in self._writers:
-            self._writers[snapshot.name].put(record)
+        if snapshot.name in self._writers and entry.table in (PERSONAS.name, MEMORIES.name):
+            self._writers[snapshot.name].put(rows.to_record(BY_NAME[entry.table], entry.row))
 
     def close(self) -> None:
         """Let go of what waits, finished or not."""

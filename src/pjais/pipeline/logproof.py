@@ -16,6 +16,7 @@ from pjais.read.livestore.replay import Replay, Row
 from pjais.schema import livestore, materializers, rows
 from pjais.schema.livestore import LiveTable
 from pjais.schema.tables import TABLES, Table
+from pjais.words import counted
 
 _DIALECT = "livestore"
 
@@ -65,7 +66,8 @@ def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
                 differences += _compare_row(db, table, rows.to_row(record_of(live, row)), str(row[live.key]))
             missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) - replay.counts()[live.name]
             if missing:
-                differences.append(Difference(table.name, "$count", None, f"{missing} records are not in the log"))
+                line = f"{counted(missing, 'record is', 'records are')} not in the log"
+                differences.append(Difference(table.name, "$count", None, line))
     return count, differences
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -57,7 +58,7 @@ def inspect(place: Place) -> None:
         raise UsageError(
             f"this store has another format: {logs[0].name}",
             where=[str(place.log.parent)],
-            next_command=f"pjais livestore upgrade {place.log.parent} --to {place.format}",
+            next_command=f"pjais livestore upgrade {shlex.quote(str(place.log.parent))} --to {place.format}",
         )
     if not place.log.exists():
         raise ForeignTarget(

@@ -14,6 +14,7 @@ from pjais.pipeline import keep, logproof, mirror
 from pjais.pipeline.assemble import Choices, expected
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
+from pjais.words import counted
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -88,7 +89,7 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
             differences += found
             if not mirror.is_sealed(place):
                 checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
-            checks.append(("event log", not found, f"{count} records, replayed, are those of the account"))
+            checks.append(("event log", not found, f"{counted(count, 'record')} replayed from it: as in the account"))
         return compare.proof(rows, tuple(checks), documents, differences)
 
 

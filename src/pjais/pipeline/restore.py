@@ -7,6 +7,7 @@ written to, since other apps may not know the event.
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def restore(
             raise UsageError(
                 "the app of this store may not know what would be written; pjais writes only to stores it made",
                 where=[str(path)],
-                next_command=f"pjais at {path} --event N --id {key} --json   (shows the record as it was)",
+                next_command=f"pjais at {shlex.quote(str(path))} --event N --id {shlex.quote(key)} --json"
+                "   (shows the record as it was)",
             )
         table, wanted = _row(line, key, line.point(event=event, time=time))
         _, present = _row(line, key, line.point(), table)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,12 +32,13 @@ from pjais.errors import (
     VerificationFailed,
 )
 from pjais.model import Counts, Difference, Finding, Plan, Proof, Report, Snapshot, SourceRef
-from pjais.pipeline import guide_export, logproof, mirror, problems, recover, state
+from pjais.pipeline import beside, guide_export, logproof, mirror, problems, recover, state
 from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place, source_bytes
 from pjais.version import __version__
+from pjais.words import counted
 from pjais.write.sqlite import Builder
 
 Progress = Callable[[str, int, int | None], None]
@@ -96,9 +97,10 @@ def migrate(place: Place, options: Options = Options(), progress: Progress = _qu
     other case; then source and target are as they were, and the error carries the report.
     """
     started = journal.now_ms()
-    found = _sources(place)
-    _check_choice(place, options)
-    with _held(place):
+    with problems.explained(place):
+        found = _sources(place)
+        _check_choice(place, options)
+    with _held(place), problems.explained(place):
         resumable = recover.recover(place)
         mirror.inspect(place)
         switch.inspect(place.target)
@@ -109,8 +111,8 @@ def migrate(place: Place, options: Options = Options(), progress: Progress = _qu
         needed, free = _space(place, found.sources)
         if needed > free:
             raise NoSpace(f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(place.data_dir)])
-        run = _Run(place, options, progress, started)
-        return run.execute(found, resumable)
+        with beside.reader(found.sources) as reader:
+            return _Run(place, options, progress, started, reader).execute(found, resumable)
 
 
 def _sources(place: Place) -> Found:
@@ -175,8 +177,9 @@ def _without_run(place: Place, started: int, code: str, message: str) -> Report:
 class _Run:
     """One execution of the phases, with its folder, journal and timings."""
 
-    def __init__(self, place: Place, options: Options, progress: Progress, started: int) -> None:
+    def __init__(self, place: Place, options: Options, progress: Progress, started: int, reader: beside.Reader) -> None:
         self.place = place
+        self.reader = reader
         self.options = options
         self.progress = progress
         self.started = started
@@ -205,9 +208,9 @@ class _Run:
             expected_change = self._keep_previous(snapshots)
             self._build(snapshots, expected_change is not None)
             self._prove()
-            with self._phase("cut over"):
+            with self._phase("cut over"), problems.switching(self.place):
                 self._cut_over(expected_change)
-            journal.record(self.folder, "switched")
+                journal.record(self.folder, "switched")
         except BaseException as error:  # noqa: BLE001 - whatever happened, the unfinished file must go
             self._undo(error)
         quarantined = self.total.quarantined
@@ -217,10 +220,15 @@ class _Run:
             message += "; a source was written to meanwhile, and what is new there is not in the store yet"
             following = "pjais migrate"
         final = self._report(code, 1 if quarantined else 0, message, following)
-        self._write_report(final)
-        journal.record(self.folder, "done", code=code, counts=self.total.as_dict())
+        with problems.finishing(self.place):
+            self._end(final)
         self._log(f"{code}: {final.message}")
         return final
+
+    def _end(self, final: Report) -> None:
+        self._write_report(final)
+        hashes = {name: files.sha256(self.folder / name) for name in report.NAMES}
+        journal.record(self.folder, "done", code=final.code, counts=self.total.as_dict(), report=hashes)
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -245,7 +253,8 @@ class _Run:
                     return earlier
             try:
                 files.private_folder(self.folder)
-                journal.record(self.folder, "begun", target=state.relative_target(self.place), version=__version__)
+                journal.record(self.folder, "begun", target=state.relative_target(self.place), version=__version__,
+                               data_dir=str(self.place.data_dir))  # fmt: skip
                 snapshots = backup.snapshot_all(self.folder, found.sources, at_ms=self.started, progress=self.progress)
                 journal.record(self.folder, "backed-up")
             except PjaisError as error:
@@ -277,7 +286,7 @@ class _Run:
             files.private_folder(self.place.log.parent)
         if existing:
             files.copy_hashed(self.folder / "previous.sqlite", self.new)
-        builder = Builder(self.new, self.id, normalise.rebuild, existing=existing)
+        builder = Builder(self.new, self.id, normalise.rebuild, existing=existing, searched=True)
         with closing(builder):
             with self._phase("read and write"):
                 choices = _choices(builder, self.options)
@@ -286,7 +295,8 @@ class _Run:
                         Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason)
                     )
                 with closing(guide_export.Backups(self.folder, snapshots, self.started)) as guide:
-                    assemble(builder, snapshots, self.findings, choices, self.progress, guide.put)
+                    assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, self.reader.items)
+                    self.reader.close()
                     self._name_in_manifest(snapshots, guide.finish())
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
@@ -335,23 +345,28 @@ class _Run:
             where.append(f"... and {errors - len(where)} more; all are in {self.folder / 'report.json'}")
         readable = self.total.read - self.total.quarantined
         if self.findings.unreadable:
-            raise SourceDamaged(
-                f"{self.findings.unreadable} pieces cannot be read; {readable} documents can be saved", where=where
-            )
-        raise ValidationFailed(f"{self.total.quarantined} of {self.total.read} documents cannot go in", where=where)
+            pieces = counted(self.findings.unreadable, "piece")
+            raise SourceDamaged(f"{pieces} cannot be read; {counted(readable, 'document')} can be saved", where=where)
+        raise ValidationFailed(
+            f"{self.total.quarantined:,} of {counted(self.total.read, 'document')} cannot go in", where=where
+        )
 
     def _prove(self) -> None:
         """Every record of the new file against its digest, before anybody sees it."""
-        with self._phase("verify"), ThreadPoolExecutor(1) as beside, closing(sqlite.open_reader(self.new)) as db:
-            checking = beside.submit(
-                _check_file, self.new, self.folder / "previous.sqlite"
-            )  # in C, so it runs beside the comparison
+        with self._phase("verify"), ThreadPoolExecutor(3) as pool, closing(sqlite.open_reader(self.new)) as db:
+            # In C, so they run beside the comparison; the disk begins with what the cut-over would wait for.
+            pages = pool.submit(_check_pages, self.new, self.folder / "previous.sqlite")
+            search = pool.submit(_check_search, self.new)
+            synced = pool.submit(files.sync_file, self.new)
             rows = compare.compare_rows(db)
-            checks = (*checking.result(), self._balance(), self._sources_untouched())
+            untouched = self._sources_untouched()
+            checks = (*pages.result(), search.result(), self._balance(), untouched)
+            synced.result()
         differences: list[Difference] = []
         if self.place.log is not None:
             count, differences = logproof.compare(mirror.new_log(self.place, self.id), self.new)
-            checks = (*checks, ("event log", not differences, f"{count} records, replayed, are those of the account"))
+            line = f"{counted(count, 'record')} replayed from it: as in the account"
+            checks = (*checks, ("event log", not differences, line))
         self.proof = compare.proof(rows, checks, 0, differences)
         if not self.proof.passed:
             raise VerificationFailed(
@@ -395,11 +410,14 @@ class _Run:
 
     def _undo(self, error: BaseException) -> NoReturn:
         """Remove the unfinished file, keep the account, and say what happened."""
-        self.findings.close()
+        if isinstance(error, problems.Unfinished):
+            raise error  # what is there is the new one, or is finished by the next call
+        with suppress(OSError):  # it is spooled for the report, and what failed may be just that
+            self.findings.close()
         made = [self.new, *([mirror.new_log(self.place, self.id)] if self.place.log is not None else [])]
-        for path in made:
-            for suffix in ("", *sqlite.SIDE_FILES):
-                files.remove(Path(f"{path}{suffix}"))
+        with suppress(OSError):  # the next call removes what is left
+            for path in made:
+                sqlite.remove(path)
         problem = problems.explain(error, self.place)
         if problem is None:
             raise error
@@ -424,13 +442,18 @@ class _Run:
         files.remove(self.folder / "findings.jsonl")
 
 
-def _check_file(path: Path, previous: Path) -> tuple[tuple[str, bool, str], ...]:
+def _check_pages(path: Path, previous: Path) -> tuple[compare.Check, ...]:
     broken_before = 0
     if previous.exists():
         with closing(sqlite.open_frozen(previous)) as db:
             broken_before = len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
+    with closing(sqlite.without_modules(sqlite.open_reader(path))) as db:
+        return compare.check_pages(db, broken_before)
+
+
+def _check_search(path: Path) -> compare.Check:
     with closing(sqlite.open_writer(path)) as db:
-        return compare.check_file(db, broken_before)
+        return compare.check_search(db)
 
 
 def source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:
@@ -450,7 +473,9 @@ def source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:
 def _verdict(code: str, total: Counts) -> str:
     if code == "empty":
         return "the sources were read and hold no documents; an empty target is in place"
-    line = f"all {total.read} documents are accounted for, and every record in the target was verified by digest"
+    documents = "the one document is" if total.read == 1 else f"all {total.read:,} documents are"
+    line = f"{documents} accounted for, and every record in the target was verified by digest"
     if code == "quarantined":
-        return f"{line}; {total.quarantined} could not go in and are kept in quarantine"
+        kept = counted(total.quarantined, "could not go in and is", "could not go in and are")
+        return f"{line}; {kept} kept in quarantine"
     return line

@@ -8,6 +8,7 @@ named by `events`.
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -287,7 +288,7 @@ def opened(here: Place, path: Path) -> Iterator[Timeline]:
             raise NoSourceFound(
                 "the store has no event log, so it has no past",
                 where=[str(path)],
-                next_command=f"pjais migrate {path}",
+                next_command=f"pjais migrate {shlex.quote(str(path))}",
             )
         taken = logs[-1]
         yield Timeline(taken.label, taken.found, taken.scratch, tuple(one.label for one in logs[:-1]))

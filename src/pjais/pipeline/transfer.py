@@ -24,6 +24,7 @@ from pjais.pipeline.place import Place
 from pjais.read import read
 from pjais.schema import rows
 from pjais.schema.tables import APPLICATION_ID, TABLES, Table
+from pjais.words import counted
 from pjais.write.sqlite import Builder
 
 FORMAT = "pjais-export"
@@ -150,8 +151,8 @@ def opened(place: Place, store: Path | None, password: str | None) -> Iterator[s
                 where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
                          for one in findings.first_errors[:20]]  # fmt: skip
                 raise SourceDamaged(
-                    f"{findings.levels['error']} documents cannot be exported", where=where,
-                    next_command="pjais migrate --on-invalid quarantine, then export the store",
+                    f"{counted(findings.levels['error'], 'document')} cannot be exported", where=where,
+                    next_command="pjais migrate --on-invalid quarantine   (then export the store)",
                 )  # fmt: skip
             builder.finish({"id": "export", "started_at": "", "program_version": "", "sources": "[]"})
         with closing(sqlite.open_frozen(folder / "store.sqlite")) as db:
@@ -184,10 +185,13 @@ def _snapshots(place: Place, path: Path, folder: Path) -> tuple[Snapshot, ...]:
     return backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
 
 
-def export_documents(place: Place, store: Path | None, write: Write, *, password: str | None = None) -> int:
+def export_documents(
+    place: Place, store: Path | None, write: Write, *, password: str | None = None, skip: Write | None = None
+) -> int:
     """Every live document of a source exactly as it is stored, as NDJSON; returns how many.
 
-    Lines are `{"database", "collection", "id", "document"}`, ordered by the first three.
+    Lines are `{"database", "collection", "id", "document"}`, ordered by the first three.  Raises SourceDamaged for
+    a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where it is.
     """
     path = place.target if store is None else store.expanduser().absolute()
     if not path.exists():
@@ -197,7 +201,7 @@ def export_documents(place: Place, store: Path | None, write: Write, *, password
         with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
             db.execute("CREATE TABLE lines (database, collection, id, line)")
             for snapshot in snapshots:
-                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot, password))
+                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot, password, skip))
             count = 0
             for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY database, collection, id, rowid"):
                 write(line + "\n")
@@ -205,14 +209,17 @@ def export_documents(place: Place, store: Path | None, write: Write, *, password
             return count
 
 
-def _lines(snapshot: Snapshot, password: str | None) -> Iterator[tuple[str, str, str, str]]:
+def _lines(snapshot: Snapshot, password: str | None, skip: Write | None) -> Iterator[tuple[str, str, str, str]]:
     for piece in read(snapshot, password):
         if isinstance(piece, Unreadable):
-            raise SourceDamaged(
-                "a piece of the source cannot be read, so its documents cannot be given as whole",
-                where=[f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"],
-            )
-        if not isinstance(piece, Remark) and not _is_removed(piece):
+            what = f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"
+            if skip is None:
+                raise SourceDamaged(
+                    "a piece of the source cannot be read, so its documents cannot be given as whole",
+                    where=[what], next_command="pjais export --documents --skip-unreadable",
+                )  # fmt: skip
+            skip(what)
+        elif not isinstance(piece, Remark) and not _is_removed(piece):
             database, collection, value = canonical.mend(snapshot.name), canonical.mend(piece.collection), piece.value
             if snapshot.kind == "rxdb-profile":
                 database, _, collection = collection.partition("/")

@@ -17,6 +17,7 @@ from pjais.errors import MigrationFailed, NoSourceFound, UsageError
 from pjais.pipeline import mirror, problems, recover, state, transfer
 from pjais.pipeline.place import Place
 from pjais.schema.tables import BY_NAME
+from pjais.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ def rollback(
         later = later_writes(place.target, run.id)
         if later.total and keep_later is None and not discard_later:
             raise UsageError(
-                f"since this run {later.added} records were added, {later.edited} edited, {later.removed} removed",
+                f"since this run {counted(later.added, 'record was', 'records were')} added, {later.edited:,} edited, "
+                f"{later.removed:,} removed",
                 where=[f"{op} {table} {key}" for op, table, key in later.examples],
                 safe="Nothing was changed.",
                 next_command=f"pjais rollback {run.id} --keep-later later.pjais.json   (or --discard-later)",

@@ -8,6 +8,7 @@ beside its place, read back event by event, replayed against the old one, and pu
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,6 +23,7 @@ from pjais.read.livestore import store
 from pjais.read.livestore.log import Event, Number, facts
 from pjais.read.livestore.replay import Replay
 from pjais.schema import eventlog
+from pjais.words import counted
 from pjais.write.livestore import CLIENT, create_log
 
 
@@ -61,7 +63,7 @@ def upgrade(here: Place, path: Path, number: int, output: Path | None = None) ->
             raise UsageError(
                 "several logs hold events, and a log has one order; bring them into one store with pjais migrate",
                 where=sorted({one.label for one, _ in (*others, *present)}),
-                next_command=f"pjais migrate {path} --to livestore --store-id merged",
+                next_command=f"pjais migrate {shlex.quote(str(path))} --to livestore --store-id merged",
             )
         if not others:
             raise NoSourceFound("there is no event log with events here", where=[str(path)])
@@ -125,7 +127,8 @@ def _write(log: Path, number: int, written: list[Event], shift: int, head: int) 
         files.remove(beside)
         raise
     timed = sum(event.created is not None for event in written)
-    return (*aside, *([f"{timed} events keep their time in their metadata"] if timed else []))
+    line = f"{counted(timed, 'event keeps its time in its', 'events keep their time in their')} metadata"
+    return (*aside, *([line] if timed else []))
 
 
 def _rows(written: list[Event], number: int, shift: int) -> Iterator[tuple[Any, ...]]:

@@ -27,6 +27,7 @@ LOOSE = "$loose"
 """The collection of top-level members that are neither an array nor part of the envelope."""
 
 _RAW_LIMIT = 8 << 20
+_NOT_UTF8 = ("invalid-utf8",)
 
 
 def read_export(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
@@ -165,12 +166,11 @@ def collection_of(value: Any) -> str:
 
 
 def _document(collection: str, item: Value, native_id: str | None = None) -> Document:
-    value = item.value
+    value, place, text, bad_bytes = item
     found = value.get("id") if isinstance(value, dict) else None
     if isinstance(found, str) or type(found) is int:
         native_id = str(found)
-    notes = ("invalid-utf8",) if item.bad_bytes else ()
-    return Document(collection, native_id, f"byte {item.place}", value, item.text, notes)
+    return Document._make((collection, native_id, f"byte {place}", value, text, _NOT_UTF8 if bad_bytes else ()))
 
 
 def _unreadable(collection: str, item: Broken) -> Unreadable:

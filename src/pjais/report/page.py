@@ -9,6 +9,7 @@ from typing import Any
 from pjais import instants
 from pjais.model import Counts, Report
 from pjais.report.rules import RULES
+from pjais.words import counted
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2330;--soft:#5b6475;--line:#d9dee8;--paper:#fff;--card:#f6f8fb;
@@ -135,8 +136,8 @@ def _proof(report: Report) -> str:
     if report.proof is None:
         return "<p>The run ended before there was anything to verify.</p>"
     proof = report.proof
-    line = f"<p>{proof.records:,} records of the target compared with the account by SHA-256; "
-    line += f"{proof.difference_count:,} differences.</p>"
+    line = f"<p>{counted(proof.records, 'record')} of the target compared with the account by SHA-256; "
+    line += f"{counted(proof.difference_count, 'difference')}.</p>"
     body = [
         [escape(what), '<span class="good">holds</span>' if ok else '<span class="bad">fails</span>', escape(about)]
         for what, ok, about in proof.checks

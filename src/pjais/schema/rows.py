@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pjais import canonical, instants
@@ -59,6 +59,7 @@ def _steps(table: Table) -> tuple[tuple[int, Callable[[Any], Any] | None], ...]:
 
 
 _STEPS = {table.record: _steps(table) for table in TABLES}
+_KEY_COLUMNS = {table.name: len(table.key) for table in TABLES}
 
 
 def to_row(record: Record) -> Row:
@@ -101,4 +102,14 @@ def record_key(record: Record) -> str:
     table = table_of(record)
     if len(table.key) == 1:
         return record.id
-    return json.dumps([getattr(record, name) for name in table.key], ensure_ascii=False, separators=(",", ":"))
+    return _key_text([getattr(record, name) for name in table.key])
+
+
+def row_key(table: str, row: Row) -> str:
+    """The key of the record that a row holds, as `record_key` gives it; keys are a table's first columns."""
+    count = _KEY_COLUMNS[table]
+    return str(row[0]) if count == 1 else _key_text(row[:count])
+
+
+def _key_text(parts: Sequence[str]) -> str:
+    return json.dumps(list(parts), ensure_ascii=False, separators=(",", ":"))

@@ -17,6 +17,7 @@ from pjais.pipeline import prove, state
 from pjais.pipeline.appcheck import LIMIT_MS, AppCheck, timed
 from pjais.pipeline.place import Place
 from pjais.store import Store
+from pjais.words import counted
 
 
 def of_sqlite(place: Place) -> list[AppCheck]:
@@ -40,14 +41,15 @@ def _integrity(place: Place) -> AppCheck:
     except PjaisError as error:
         return AppCheck("integrity", False, "; ".join((error.what, *error.where[:5])), {})
     since = proof.edited_since + proof.added_since + proof.removed_since
-    line = f"{proof.records:,} records proved against {proof.documents:,} documents; {since:,} changed since"
+    documents = counted(proof.documents, "document")
+    line = f"{counted(proof.records, 'record')} proved against {documents}; {since:,} changed since"
     return AppCheck("integrity", True, line, {})
 
 
 def _backups(place: Place) -> AppCheck:
     runs = [run for run in state.runs(place.data_dir) if run.state == "done"]
     wrong = [f"{run.id}: {line}" for run in runs for line in backup.check(run.folder)]
-    line = "; ".join(wrong[:5]) or f"{len(runs)} backups, every file has its size and hash"
+    line = "; ".join(wrong[:5]) or f"{counted(len(runs), 'backup')}, every file has its size and hash"
     return AppCheck("backups", not wrong, line, {})
 
 

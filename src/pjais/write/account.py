@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pjais import canonical, sqlite
 from pjais.model import Counts, Document, Record, Unreadable
 from pjais.schema import rows
+from pjais.schema.tables import BY_NAME, Table
 
 
 class Origin(NamedTuple):
@@ -20,6 +21,44 @@ class Origin(NamedTuple):
     kind: str
     dialect: str
     name: str
+
+
+class Entry(NamedTuple):
+    """A record on its way in: what names its document in the account, and its row as it is bound."""
+
+    collection: str
+    native_id: str | None
+    place: str
+    table: str
+    row: rows.Row
+    digest: bytes
+    removed: bool
+    """A tombstone: only accounted for."""
+
+
+class Arrival(NamedTuple):
+    """An entry that has its account; the record is taken out of its row again where it is asked for."""
+
+    seq: int
+    entry: Entry
+    origin: Origin
+    before: tuple[int, ...]
+    """The accounts of earlier versions of the same document."""
+
+    @property
+    def table(self) -> Table:
+        """The table that the record goes into."""
+        return BY_NAME[self.entry.table]
+
+    @property
+    def key(self) -> str:
+        """The record's key as `changes` and `migration_records` write it."""
+        return rows.row_key(self.entry.table, self.entry.row)
+
+    @property
+    def record(self) -> Record:
+        """The record itself."""
+        return rows.to_record(self.table, self.entry.row)
 
 
 class Refusal(NamedTuple):
@@ -51,6 +90,13 @@ _INSERT_RECORD = (
 )
 
 
+def entry(document: Document, record: Record, *, removed: bool = False) -> Entry:
+    """A document's record as a builder takes it."""
+    row = rows.to_row(record)
+    key = account_key(document.collection, document.native_id, document.place)
+    return Entry(*key, rows.table_of(record).name, row, canonical.digest(row), removed)
+
+
 class Account:
     """The account that one run writes into an open store."""
 
@@ -78,13 +124,13 @@ class Account:
         self._db.executemany(_INSERT_RECORD, self._waiting)
         self._waiting.clear()
 
-    def add(self, document: Document, record: Record, digest: bytes, outcome: str) -> int:
-        """Account for a document that became a record; returns the entry's number."""
+    def add(self, entry: Entry) -> int:
+        """Account for a document that became a record; returns the number of its account."""
         seq = self._next()
+        kind, _, name = self.origin
         self._waiting.append(
-            (seq, self._run_id, self.origin.kind, self.origin.name,
-             *account_key(document.collection, document.native_id, document.place),
-             rows.table_of(record).name, rows.record_key(record), digest, outcome, None, None)
+            (seq, self._run_id, kind, name, entry.collection, entry.native_id, entry.place, entry.table,
+             rows.row_key(entry.table, entry.row), entry.digest, "removed" if entry.removed else "migrated", None, None)
         )  # fmt: skip
         return seq
 
@@ -100,10 +146,8 @@ class Account:
         )
         self._keep(seq, self.origin.kind, self.origin.name, *key, reasons, *content)
 
-    def earlier(self, piece: Document | Unreadable) -> list[tuple[Any, ...]]:
-        """What earlier runs have on account for this document of this source."""
-        native_id = piece.native_id if isinstance(piece, Document) else None
-        collection, native_id, place = account_key(piece.collection, native_id, piece.place)
+    def earlier(self, collection: str, native_id: str | None, place: str) -> list[tuple[Any, ...]]:
+        """What earlier runs have on account for this document of this source, named by its `account_key`."""
         return sqlite.fetch(
             self._db,
             "SELECT * FROM migration_records WHERE source_path = ? AND source_kind = ? AND collection = ? "

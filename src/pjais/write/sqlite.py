@@ -1,8 +1,8 @@
 """Records into a new SQLite file (design §7), which nobody sees before the cut-over.
 
-A fresh build fills bare tables in batches, then makes indexes, the search index (one rebuild, the cheapest
-way) and triggers.  A build on top of an earlier target starts from its copy, with everything in place, and
-goes record by record, so that the history shows what the run changed.
+A fresh build fills bare tables and the search index in batches, then makes indexes and triggers.  A build on
+top of an earlier target starts from its copy, with everything in place, and goes record by record, so that the
+history shows what the run changed.
 
 The same record found twice is settled here: the copy with the latest change is live, the others become
 `superseded` and are kept whole in `migration_records`.
@@ -12,27 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pjais import canonical, instants, sqlite
 from pjais.model import Document, Record, Unreadable, age, rank
 from pjais.schema import ddl, rows
 from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, PERSONAS, SCHEMA_VERSION, TABLES, Table
-from pjais.write.account import Account, Heir, Origin, Refusal, kept
+from pjais.write.account import Account, Arrival, Entry, Heir, Origin, Refusal, account_key, kept
+from pjais.write.search import SearchIndex
 
 _BATCH = 2000
 Rebuild = Callable[[str, str, Record], Any]
 """(dialect, collection, record) -> the original document."""
-
-
-class _Arrival(NamedTuple):
-    seq: int
-    record: Record
-    row: rows.Row
-    origin: Origin
-    collection: str
-    before: tuple[int, ...]
-    """The accounts of earlier versions of the same document."""
 
 
 def insert_sql(table: Table, *, ignore: bool = False) -> str:
@@ -46,12 +37,14 @@ class Builder:
     """One target in the making.  Call `put`/`refuse` for every document, then `settle`, then `finish`.
 
     `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and all that
-    happens is one transaction, which others see at its end.
+    happens is one transaction, which others see at its end.  `searched`: a new file's search index is filled from
+    the beginning, since it will be finished; otherwise `finish` makes it.
     """
 
     def __init__(
-        self, path: Path, run_id: str, rebuild: Rebuild, *, existing: bool = False, live: bool = False
-    ) -> None:
+        self, path: Path, run_id: str, rebuild: Rebuild, *, existing: bool = False, live: bool = False,
+        searched: bool = False,
+    ) -> None:  # fmt: skip
         self.path = path
         self.overridden: list[tuple[str, str]] = []
         """(record type, id) of records edited in the target that a later change in a source replaced."""
@@ -59,7 +52,7 @@ class Builder:
         self._rebuild = rebuild
         self._existing = existing
         self._live = live
-        self._arrivals: dict[type[Record], list[_Arrival]] = {}
+        self._arrivals: dict[str, list[Arrival]] = {}
         self._pending = 0
         self._indexed = existing
         if existing:
@@ -74,10 +67,11 @@ class Builder:
         self._db.execute("BEGIN IMMEDIATE")
         self._search_id = self._one("SELECT coalesce(max(search_id), 0) FROM memory_entities")
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
-        self._deferred: list[_Arrival] = []
+        self._deferred: list[Arrival] = []
         self._arrived: set[tuple[str, str]] = set()
         """What this run has put into an existing store; only that can be its orphans."""
         self._account = Account(self._db, run_id)
+        self._search = SearchIndex(self._db) if searched and not existing else None
         self.heir = self._account.heir
         self.counts = self._account.counts
 
@@ -117,20 +111,17 @@ class Builder:
         self._flush()
         self._account.begin(origin)
 
-    def put(self, document: Document, record: Record, *, removed: bool = False) -> None:
+    def put(self, entry: Entry) -> None:
         """Take one valid record in; a removed one (a tombstone) is only accounted for."""
-        row = rows.to_row(record)
-        digest = canonical.digest(row)
-        earlier = self._account.earlier(document) if self._existing else []
+        earlier = self._account.earlier(*entry[:3]) if self._existing else []
         for known in earlier:
-            if known[9] == digest and (known[10] == "removed") == removed:
-                self._account.carry_over(known, document.place)
+            if known[9] == entry.digest and (known[10] == "removed") == entry.removed:
+                self._account.carry_over(known, entry.place)
                 return
-        seq = self._account.add(document, record, digest, "removed" if removed else "migrated")
-        if not removed:
-            before = tuple(known[0] for known in earlier)
-            arrival = _Arrival(seq, record, row, self._account.origin, document.collection, before)
-            self._arrivals.setdefault(type(record), []).append(arrival)
+        seq = self._account.add(entry)
+        if not entry.removed:
+            arrival = Arrival(seq, entry, self._account.origin, tuple([known[0] for known in earlier]))
+            self._arrivals.setdefault(entry.table, []).append(arrival)
         self._pending += 1
         if self._pending >= _BATCH:
             self._flush()
@@ -139,14 +130,15 @@ class Builder:
         """Put a document that cannot go in into quarantine, whole, with the reasons."""
         self._flush()
         content = kept(piece)
-        for known in self._account.earlier(piece) if self._existing else []:
+        key = account_key(piece.collection, piece.native_id if isinstance(piece, Document) else None, piece.place)
+        for known in self._account.earlier(*key) if self._existing else []:
             entry = sqlite.first(
                 self._db, "SELECT document, replayed_at FROM migration_quarantine WHERE record_seq = ?", (known[0],)
             )
             if entry and entry[1] is None:
                 self._account.forget(known[0])
             elif entry and entry[0] == content[0]:
-                self._account.carry_over(known, piece.place)
+                self._account.carry_over(known, key[2])
                 return
         self._account.refuse(piece, reasons, content)
 
@@ -161,7 +153,7 @@ class Builder:
         waiting, self._deferred = self._deferred, []
         for table in TABLES:
             for arrival in waiting:
-                if rows.table_of(arrival.record) is table:
+                if arrival.table is table:
                     refusals += self._merge_or_refuse(table, arrival)
         while found := [refusal for table in TABLES for refusal in self._orphans(table)]:
             refusals += found
@@ -171,6 +163,7 @@ class Builder:
         """Put a superseded copy in the place that its successor had to leave."""
         table = rows.table_of(record)
         row = rows.to_row(record)
+        self._spoil_search(table)
         self._search_id += 1
         self._db.execute(insert_sql(table), (*row, self._search_id) if table is MEMORIES else row)
         self._db.execute(
@@ -283,64 +276,76 @@ class Builder:
     def _flush(self) -> None:
         """Write out what is waiting: the accounts first, so that conflicts find them."""
         self._account.flush()
-        for record_type, arrivals in self._arrivals.items():
-            if arrivals:
-                self._insert(next(table for table in TABLES if table.record is record_type), arrivals)
+        for name, arrivals in self._arrivals.items():
+            self._insert(BY_NAME[name], arrivals)
         self._arrivals.clear()
         self._pending = 0
 
-    def _insert(self, table: Table, arrivals: list[_Arrival]) -> None:
+    def _insert(self, table: Table, arrivals: list[Arrival]) -> None:
         if self._existing:
             for arrival in arrivals:
-                if self._missing_reference(table, arrival.record) is None:
+                if self._missing_reference(table, arrival) is None:
                     self._merge(table, arrival)
                 else:  # what it refers to may still come
                     self._deferred.append(arrival)
             return
-        sql = insert_sql(table, ignore=True)
+        last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.name}")
         before = self._db.total_changes()
-        self._db.execute("SAVEPOINT batch")
-        first = self._search_id
-        self._db.executemany(sql, self._bound(table, arrivals))
+        bound = list(self._bound(table, arrivals))
+        self._db.executemany(insert_sql(table, ignore=True), bound)
         if self._db.total_changes() - before != len(arrivals):
-            self._db.execute("ROLLBACK TO batch")
-            self._search_id = first
-            self._make_record_index()
-            for arrival in arrivals:
-                self._merge(table, arrival)
-        self._db.execute("RELEASE batch")
+            self._merge_rest(table, arrivals, last)
+        elif table is MEMORIES and self._search is not None:
+            self._search.add(bound)
 
-    def _bound(self, table: Table, arrivals: Sequence[_Arrival]) -> Iterator[rows.Row]:
+    def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
+        """Merge those of a batch that were passed over, since another copy of the record was there before.
+
+        Of several copies in the batch itself the first one went in.
+        """
+        self._make_record_index()
+        self._spoil_search(table)
+        key = ddl.key_sql(table, "t")
+        new = {one for (one,) in sqlite.each(self._db, f"SELECT {key} FROM {table.name} AS t WHERE rowid > ?", (last,))}
+        for arrival in arrivals:
+            if arrival.key in new:
+                new.discard(arrival.key)
+            else:
+                self._merge(table, arrival)
+
+    def _spoil_search(self, table: Table) -> None:
+        if table is MEMORIES and self._search is not None:
+            self._search.spoil()
+
+    def _bound(self, table: Table, arrivals: Sequence[Arrival]) -> Iterator[rows.Row]:
         if table is not MEMORIES:
-            yield from (arrival.row for arrival in arrivals)
+            yield from (arrival.entry.row for arrival in arrivals)
             return
         for arrival in arrivals:
             self._search_id += 1
-            yield (*arrival.row, self._search_id)
+            yield (*arrival.entry.row, self._search_id)
 
-    def _missing_reference(self, table: Table, record: Record) -> tuple[str, str] | None:
+    def _missing_reference(self, table: Table, arrival: Arrival) -> tuple[str, str] | None:
         """(column, table) of a reference that leads nowhere as things stand."""
         for column, targets in table.references:
-            value = getattr(record, column)
+            value = arrival.entry.row[table.column_names.index(column)]
             if value is not None and not any(
                 self._one(f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets
             ):
                 return column, targets[0]
         return None
 
-    def _merge_or_refuse(self, table: Table, arrival: _Arrival) -> list[Refusal]:
-        missing = self._missing_reference(table, arrival.record)
+    def _merge_or_refuse(self, table: Table, arrival: Arrival) -> list[Refusal]:
+        missing = self._missing_reference(table, arrival)
         if missing is None:
             self._merge(table, arrival)
             return []
-        document = self._document(arrival.origin.dialect, arrival.collection, arrival.record)
-        return [
-            self._account.to_quarantine(arrival.seq, table.name, rows.record_key(arrival.record), missing, document)
-        ]
+        document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)
+        return [self._account.to_quarantine(arrival.seq, table.name, arrival.key, missing, document)]
 
-    def _merge(self, table: Table, arrival: _Arrival) -> None:
+    def _merge(self, table: Table, arrival: Arrival) -> None:
         """Take in one record where another copy of it may already be."""
-        key = [getattr(arrival.record, name) for name in table.key]
+        key = list(arrival.entry.row[: len(table.key)])
         where = " AND ".join(f"{name} = ?" for name in table.key)
         columns = ", ".join(table.column_names)
         present = sqlite.first(self._db, f"SELECT {columns} FROM {table.name} WHERE {where}", key)
@@ -350,23 +355,23 @@ class Builder:
                 self._supersede(arrival.seq, "a deletion in the target", arrival)
             else:
                 self._db.execute(insert_sql(table), next(self._bound(table, [arrival])))
-                self._arrived.add((table.name, rows.record_key(arrival.record)))
+                self._arrived.add((table.name, arrival.key))
                 self._forget_before(arrival)
             return
         rival = sqlite.first(
             self._db,
             "SELECT seq, source_kind, source_path, collection, digest FROM migration_records "
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND seq <> ?",
-            (table.name, rows.record_key(arrival.record), arrival.seq),
+            (table.name, arrival.key, arrival.seq),
         )
-        if rival and rival[4] == canonical.digest(arrival.row):
+        if rival and rival[4] == arrival.entry.digest:
             self._account.supersede(arrival.seq, rival[2], None)
         elif self._precedence(table, arrival, present, rival):
             self._replace(table, arrival, present, rival, where, key)
         else:
             self._supersede(arrival.seq, rival[2] if rival else "a later edit in the target", arrival)
 
-    def _precedence(self, table: Table, arrival: _Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
+    def _precedence(self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
         """Whether the arriving copy counts: later change, then later kind of the app's history, then path."""
         held = age(rows.to_record(table, present))
         edited = self._edited_at(table, arrival, present)
@@ -380,40 +385,40 @@ class Builder:
         return (age(arrival.record), own, arrival.origin.name) >= (held, rank(rival[1]), rival[2])
 
     def _replace(
-        self, table: Table, arrival: _Arrival, present: rows.Row, rival: tuple[Any, ...] | None, where: str,
+        self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None, where: str,
         key: list[Any],
     ) -> None:  # fmt: skip
         sets = ", ".join(f"{name} = ?" for name in table.column_names)
         if self._edited_at(table, arrival, present) is not None:
-            self.overridden.append((table.name, rows.record_key(arrival.record)))
-        self._db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*arrival.row, *key))
-        self._arrived.add((table.name, rows.record_key(arrival.record)))
+            self.overridden.append((table.name, arrival.key))
+        self._db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*arrival.entry.row, *key))
+        self._arrived.add((table.name, arrival.key))
         self._forget_before(arrival)
         if rival and rival[0] not in arrival.before:
             held = rows.to_record(table, present)
             document = self._document(self._account.dialect(rival[2], rival[1]), rival[3], held)
             self._account.supersede(rival[0], arrival.origin.name, document)
 
-    def _forget_before(self, arrival: _Arrival) -> None:
+    def _forget_before(self, arrival: Arrival) -> None:
         for seq in arrival.before:
             self._let_go(seq, arrival)
             self._account.forget(seq)
 
-    def _let_go(self, seq: int, arrival: _Arrival) -> None:
+    def _let_go(self, seq: int, arrival: Arrival) -> None:
         """The record as an earlier run knew it, where it now has another id: what refers to it follows."""
-        table = rows.table_of(arrival.record)
+        table = arrival.table
         known = sqlite.first(
             self._db,
             "SELECT record_id FROM migration_records WHERE seq = ? AND outcome = 'migrated' AND record_type = ?",
             (seq, table.name),
         )
-        if known is None or known[0] == rows.record_key(arrival.record) or len(table.key) > 1:
+        if known is None or known[0] == arrival.key or len(table.key) > 1:
             return
         for other in TABLES:
             for column, targets in other.references:
                 if table.name in targets:
                     sql = f"UPDATE {other.name} SET {column} = ? WHERE {column} = ?"
-                    self._db.execute(sql, (arrival.record.id, known[0]))
+                    self._db.execute(sql, (arrival.key, known[0]))
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", known)
 
     def _document(self, dialect: str, collection: str, record: Record) -> str:
@@ -422,18 +427,18 @@ class Builder:
         except KeyError:
             return canonical.dumps(record._asdict())
 
-    def _supersede(self, seq: int, by: str, arrival: _Arrival) -> None:
-        document = self._document(arrival.origin.dialect, arrival.collection, arrival.record)
+    def _supersede(self, seq: int, by: str, arrival: Arrival) -> None:
+        document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)
         self._account.supersede(seq, by, document)
 
-    def _edited_at(self, table: Table, arrival: _Arrival, present: rows.Row | None) -> int | None:
+    def _edited_at(self, table: Table, arrival: Arrival, present: rows.Row | None) -> int | None:
         """When the record was last changed in the target by somebody else than a run, if at all (ms).
 
         What a run made of it is what its account says; a deletion by a run leaves no account.
         """
         if not self._existing:
             return None
-        key = rows.record_key(arrival.record)
+        key = arrival.key
         last = sqlite.first(
             self._db,
             "SELECT at FROM changes WHERE table_name = ? AND record_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
@@ -477,17 +482,13 @@ class Builder:
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND run_id = ? ORDER BY seq DESC LIMIT 1",
             (table.name, key, self._run_id),
         )
+        self._spoil_search(table)
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", (key,))
         document = self._document(self._account.dialect(source, kind), collection, rows.to_record(table, row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)
 
     def _build_search(self) -> None:
-        self._db.execute("COMMIT")
-        self._db.execute("BEGIN")
-        self._db.execute(ddl.SEARCH_INDEX)
-        for sql in (
-            "INSERT INTO memory_fts (memory_fts, rank) VALUES ('hashsize', 67108864)",
-            "INSERT INTO memory_fts (memory_fts) VALUES ('rebuild')",
-            "INSERT INTO memory_fts (memory_fts, rank) VALUES ('hashsize', 1048576)",
-        ):
-            self._db.execute(sql)
+        if self._search is None:
+            self._search = SearchIndex(self._db)
+            self._search.spoil()
+        self._search.complete()

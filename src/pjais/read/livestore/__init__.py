@@ -36,6 +36,7 @@ from pjais.read.livestore.store import Store
 from pjais.schema import materializers
 from pjais.schema.eventlog import LOG_TABLES
 from pjais.schema.livestore import ALIASES, BY_NAME, OWN, TABLES, LiveTable
+from pjais.words import counted
 
 KINDS = frozenset({"livestore", "livestore-opfs"})
 """The source kinds that are read here."""
@@ -144,11 +145,10 @@ class _Reading:
             else:
                 yield Unreadable(LOG, f"{table} {key}", row.encode(), "inserted twice; the first one counts")
         for name, count in sorted(self._unknown.items()):
-            yield Remark("unknown-event", LOG, name, f"{count} events of a name that pjais does not know")
+            yield Remark("unknown-event", LOG, name, f"{counted(count, 'event')} of a name that pjais does not know")
         if self._missed and self._found.state is not None:
-            yield Remark(
-                "state-behind", LOG, self._found.state.part.name, f"{self._missed} events are not in the state"
-            )
+            missed = counted(self._missed, "event is", "events are")
+            yield Remark("state-behind", LOG, self._found.state.part.name, f"{missed} not in the state")
 
     def _seen(self, event: Event | Broken) -> bool:
         """Whether the state holds what an event did."""

@@ -364,7 +364,7 @@ def shown(value: Any, depth: int = 0) -> Any:
         if not _ATOMS.issuperset(map(type, value)):
             value[:] = [item if type(item) in _ATOMS else shown(item, depth + 1) for item in value]
         return value
-    if any("__" in key for key in value):
+    if "__" in "\0".join(value):  # in one of the keys
         return {
             keys.shown(key): item if type(item) in _ATOMS else shown(item, depth + 1) for key, item in value.items()
         }
