@@ -12,6 +12,7 @@ import pjais
 from pjais import backup, journal
 from pjais.errors import BackupFailed, NoSourceFound, RunActive, UsageError
 from pjais.files import only_run
+from pjais.model import CopiedFile
 from pjais.pipeline import cleanup, keep
 from pjais.pipeline.place import place
 from world import hashes, memory, migrated, persona, rows, write_json
@@ -154,6 +155,10 @@ def test_two_runs_at_once_are_one_too_many(folder: Path) -> None:
         pjais.migrate(folder)
 
 
+def _moved(file: CopiedFile, field: str, path: str) -> CopiedFile:
+    return replace(file, original=path) if field == "original" else replace(file, stored=path)
+
+
 @pytest.mark.parametrize("field", ["original", "stored"])
 @pytest.mark.parametrize("path", ["../../planted.json", "/planted.json", "a/../../planted.json"])
 def test_a_planted_backup_does_not_write_or_read_outside_of_its_folders(
@@ -162,7 +167,7 @@ def test_a_planted_backup_does_not_write_or_read_outside_of_its_folders(
     """Its manifest's hash is right: anyone can make one."""
     kept = place(folder).backups / keep.listed(place(folder))[0].id
     (snapshot,) = backup.load(kept)
-    planted = replace(snapshot, files=(replace(snapshot.files[0], **{field: path}),))
+    planted = replace(snapshot, files=(_moved(snapshot.files[0], field, path),))
     more = {key: one for key, one in backup.manifest(kept).items() if key in ("previous", "exports")}
     backup.write_manifest(kept, [planted], 0, **more)
     with pytest.raises(BackupFailed):

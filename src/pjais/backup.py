@@ -332,7 +332,7 @@ def _check_file(path: Path, size: int, digest: str) -> list[str]:
     return [] if files.sha256(path) == digest else [f"{path.name}: its content was changed"]
 
 
-def _refuse_outside(folder: Path, wanted: Sequence[CopiedFile]) -> None:
+def _refuse_outside(wanted: Sequence[CopiedFile]) -> None:
     """A manifest's hash can be made by anyone: a backup that somebody else planted must not write where it likes."""
     told = [path for one in wanted for path in (one.original, one.stored)]
     outside = [path for path in told if Path(path).anchor or ".." in Path(path).parts]
@@ -349,7 +349,7 @@ def restore(folder: Path, destination: Path) -> list[Path]:
     if wrong:
         raise BackupFailed("the backup is not sound; nothing was restored", where=wrong)
     wanted = [one for snapshot in load(folder) for one in snapshot.files]
-    _refuse_outside(folder, wanted)
+    _refuse_outside(wanted)
     in_the_way = [str(destination / one.original) for one in wanted if (destination / one.original).exists()]
     if in_the_way:
         raise BackupFailed(

@@ -66,8 +66,9 @@ def run_state(folder: Path) -> RunState:
     target = named.details.get("target") if named else None
     if target is not None:
         target = str(folder.parent.parent / target)  # an absolute path stays what it is
+    of_run = begun.details if begun else {}
     return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
-                    bool(begun and begun.details.get("follow")), begun.details.get("data_dir") if begun else None)  # fmt: skip
+                    bool(of_run.get("follow")), of_run.get("data_dir"))  # fmt: skip
 
 
 def relative_target(here: Place) -> str:

@@ -22,7 +22,6 @@ from pjais.schema import rows
 from pjais.schema.tables import MEMORIES
 from pjais.write.sqlite import insert_sql
 
-
 DISCARDED = "discarded"
 """The rule of the reason that marks a document as put aside."""
 _WAITING = (
