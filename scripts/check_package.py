@@ -26,9 +26,14 @@ MUST_HOLD = (
     "pjais/py.typed", "pjais/web/templates/base.html", "pjais/web/static/page.js", "pjais/web/static/page.css",
     "pjais/demo/sample/data.json",
 )  # fmt: skip
-TOOLS = ("pytest", "pytest-xdist", "hypothesis", "httpx")
-TESTS = ("test_cli.py", "test_migrate.py", "test_verify.py", "test_transfer.py", "test_time_travel.py", "store", "read")
-"""Those that need nothing but the package: every command, reader and writer, and the open store."""
+TOOLS = ("pytest", "pytest-xdist", "hypothesis", "httpx", "playwright")
+TESTS = (
+    "test_cli.py", "test_migrate.py", "test_verify.py", "test_transfer.py", "test_time_travel.py", "test_beside.py",
+    "store/test_memories.py", "store/test_search.py", "store/test_semantic.py", "store/test_history.py",
+    "read/test_rxdb.py", "read/test_livestore.py", "read/test_indexeddb_sqlite.py", "read/test_leveldb_damage.py",
+    "web/test_guard.py",
+)  # fmt: skip
+"""Every command, reader and writer, the open store and the page."""
 
 
 def main() -> None:

@@ -79,10 +79,10 @@ def actives(state: State) -> frozenset[Key]:
     return frozenset(key for key, row in state.items() if key[0] == "personas" and row["is_active"])
 
 
-def dangling(state: State) -> set[tuple[Key, str]]:
-    """The ends of relationships that lead nowhere."""
+def dangling(state: State) -> set[tuple[Key, str, str]]:
+    """The ends of relationships that lead nowhere, each with the id that it names."""
     return {
-        (key, column)
+        (key, column, str(row[column]))
         for key, row in state.items()
         if key[0] == "relationships"
         for column in ("from_id", "to_id")

@@ -47,6 +47,8 @@ def elsewhere(folder: Path, code: str) -> None:
 def test_a_migration_is_begun_watched_and_adds_up(looks: Looks, tmp_path: Path) -> None:
     """From the plan to the report; what it made is what `pjais verify` proves."""
     folder = page_world.sample(tmp_path / "data")
+    many = [memory(f"more{number}", name=f"More {number}") for number in range(20_000)]  # so that there is time to watch
+    write_json(folder, "more.json", personas=[persona()], memories=many)
     owner = looks(folder)
     owner.context.add_init_script(_WATCHED)
     page = owner.window("/")
@@ -59,7 +61,7 @@ def test_a_migration_is_begun_watched_and_adds_up(looks: Looks, tmp_path: Path) 
     page.get_by_role("link", name="See the report").click()
     page.get_by_text("records compared; 0 differences").wait_for()
     numbers = {
-        one.inner_text().split("\n")[-1]: int(one.locator("b").inner_text())
+        one.inner_text().split("\n")[-1]: int(one.locator("b").inner_text().replace(",", ""))
         for one in page.locator(".numbers li").all()
     }
     assert numbers["quarantined"] == 1
