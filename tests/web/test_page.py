@@ -47,7 +47,8 @@ def elsewhere(folder: Path, code: str) -> None:
 def test_a_migration_is_begun_watched_and_adds_up(looks: Looks, tmp_path: Path) -> None:
     """From the plan to the report; what it made is what `pjais verify` proves."""
     folder = page_world.sample(tmp_path / "data")
-    many = [memory(f"more{number}", name=f"More {number}") for number in range(20_000)]  # so that there is time to watch
+    # so many that there is time to watch
+    many = [memory(f"more{number}", name=f"More {number}") for number in range(20_000)]
     write_json(folder, "more.json", personas=[persona()], memories=many)
     owner = looks(folder)
     owner.context.add_init_script(_WATCHED)
