@@ -19,7 +19,10 @@ from pjais.pipeline import mirror, state
 from pjais.pipeline.findings import spooled
 from pjais.pipeline.place import Place, of_target
 
-_UNFINISHED = (".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*")
+_UNFINISHED = (
+    ".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*",
+    f"{paths.BACKUPS}/*/.*.work*",
+)  # fmt: skip
 """What a call that was cut off may leave in the data folder: files that were to be put in their places whole."""
 
 

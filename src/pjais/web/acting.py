@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pjais import backup, canonical
 from pjais.errors import BackupFailed, UsageError
@@ -29,7 +28,6 @@ _EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
     "memories": (MEMORIES, ("name", "content", "summary", "tags", "importance", "type", "memory_tier")),
     "conversations": (CONVERSATIONS, ("title", "summary")),
 }
-ADDRESSES = {"personas": "/persona", "memories": "/memory", "conversations": "/conversation"}
 
 
 def _need(form: Form, name: str) -> str:
@@ -40,7 +38,7 @@ def _need(form: Form, name: str) -> str:
 
 
 def _address(kind: str, key: str) -> str:
-    return f"{ADDRESSES[kind]}?id={quote(key, safe='')}"
+    return rendering.record(_EDITABLE[kind][0].name, key) or "/"
 
 
 # -- records
@@ -134,9 +132,7 @@ def _of_records(kind: str, call: str) -> Action:
 def remember(home: Home, form: Form) -> str:
     """Write a memory down."""
     with home.store() as store:
-        record = store.memories.remember(
-            _need(form, "content").replace("\r\n", "\n"), persona=form.get("persona") or None
-        )
+        record = store.memories.remember(_lines(_need(form, "content")), persona=form.get("persona") or None)
     return _address("memories", record.id)
 
 
@@ -218,11 +214,11 @@ def back_up(home: Home, form: Form) -> str:
 
 
 def check_backup(home: Home, form: Form) -> str:
-    """Read a backup back and compare every file."""
+    """Read a backup back and compare every file, its journal and its report, as `pjais backup verify` does."""
     folder = keep.folder_of(home.place(), _need(form, "id"))
 
     def work(_: run.Progress) -> dict[str, Any]:
-        if wrong := backup.check(folder):
+        if wrong := keep.check(folder):
             raise BackupFailed("a backup is not sound", where=wrong)
         return {"sound": folder.name}
 
@@ -258,9 +254,7 @@ def replay(home: Home, form: Form) -> str:
             "it still cannot go in", where=result.problems, safe="It stays in quarantine as it was.",
             next_command=f"pjais quarantine show {number}",
         )  # fmt: skip
-    names = {"personas": "personas", "memory_entities": "memories", "conversations": "conversations"}
-    kind = names.get(result.record_type or "")
-    return _address(kind, result.record_id) if kind else "/quarantine"
+    return rendering.record(str(result.record_type), result.record_id) or "/quarantine"
 
 
 def discard(home: Home, form: Form) -> str:

@@ -26,7 +26,7 @@ from pjais.version import __version__
 from pjais.web import acting, looking, moving, rendering, shapes, travel
 from pjais.web.guard import Guard, Keys
 from pjais.web.home import Home
-from pjais.web.reading import Missing
+from pjais.web.reading import Missing, home_of
 
 
 class View(NamedTuple):
@@ -135,7 +135,7 @@ def _wants_json(request: Request) -> bool:
 async def _do(request: Request, name: str) -> Response:
     """An action, if the form carries the page's own word.  Its answer is where to look next."""
     keys: Keys = request.app.state.keys
-    home: Home = request.app.state.home
+    home = home_of(request)
     try:
         form = dict(
             parse_qsl(
@@ -156,7 +156,7 @@ async def _do(request: Request, name: str) -> Response:
 
 
 async def _events(request: Request) -> StreamingResponse:
-    home: Home = request.app.state.home
+    home = home_of(request)
 
     async def stream() -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
@@ -181,8 +181,7 @@ def _explained(request: Request, error: Exception) -> Response:
     elif isinstance(error, _OF_THE_DATA):
         problem = StoreFailed(f"what is here cannot be shown: {type(error).__name__}", where=_places(error))
     else:
-        home: Home = request.app.state.home
-        problem = home.explained(error)
+        problem = home_of(request).explained(error)
     return _answer(request, problem, status, headers)
 
 
@@ -200,6 +199,7 @@ def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, problem: PjaisError, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    problem.next_command = home_of(request).typed(problem.next_command)
     told = _wants_json(request) or request.url.path.startswith("/api")
     answer = Canonical(problem.as_dict(), status) if told else rendering.problem(request, problem, status)
     answer.headers.update(headers or {})

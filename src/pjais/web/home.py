@@ -1,11 +1,14 @@
 """What one page serves: a data folder, its open store, the work in progress, and the watch over changes.
 
-Work of the pipeline (a migration, a rollback, an increment) has the store for itself: the store is closed, and opened
-again afterwards; meanwhile who asks for it is told that work is going on.  One piece of work runs at a time.
+Work that may put another file in the store's place (a migration, a rollback) has the store for itself: it is closed,
+and opened again afterwards; meanwhile who asks for it is told that work is going on.  Other work (an increment, a
+proof) runs beside it.  One piece of work runs at a time.
 """
 
 from __future__ import annotations
 
+import re
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +31,11 @@ _LOOK_SECONDS = 1.0
 """How often the folder is looked at for what other programs did: runs, backups, another store in its place."""
 _TELL_SECONDS = 0.1
 _FOLLOW_SECONDS = 1.0
+_RETRY_SECONDS = 5.0
+_FIGURES = 500
+"""So many are remembered: each filter that somebody tries is one."""
+_COMMAND = re.compile(r"((?:[^:]*: )?pjais .*?)(   \(.*)?", re.DOTALL)
+"""A next command, with what may stand before it (`close the app, then: `) and the remark behind it."""
 
 
 @dataclass
@@ -44,7 +52,13 @@ class Job:
     phases: list[dict[str, Any]] = field(default_factory=list)
     result: Any = None
     error: dict[str, Any] | None = None
-    stopping: bool = False
+    ended: float = 0.0
+    """When it failed, on the clock of this process (s)."""
+
+    @property
+    def failed_long_ago(self) -> bool:
+        """Whether it failed, and so long ago that it is worth another try."""
+        return self.state == "failed" and time.monotonic() - self.ended > _RETRY_SECONDS
 
 
 Work = Callable[[run.Progress], Any]
@@ -66,7 +80,11 @@ class Home:
         self.compared: dict[str, Any] | None = None
         """What the last comparison of old and new said."""
         self._plan: tuple[object, Job] | None = None
-        self._figures: dict[object, tuple[int, Any]] = {}
+        self._figures: dict[object, Any] = {}
+        self._counted_at = 0
+        """The change of the store at which `_figures` were counted."""
+        self._in_the_loop = False
+        """Whether a thread follows: it may still go round once after it was told to stop."""
         self._named = (data_dir, target, tuple(sources))
         self._gate = threading.Condition()
         self._readers = 0
@@ -108,7 +126,7 @@ class Home:
         if here.log is not None:
             raise UsageError(
                 "this data lives in a LiveStore store: look at it under Time", where=[str(here.live)],
-                next_command=f"pjais at {here.live} --event N",
+                next_command=f"pjais at {shlex.quote(str(here.live))} --event N",
             )  # fmt: skip
         if self._store is not None and self._store.path == here.target and here.target.exists():
             return self._store
@@ -123,10 +141,12 @@ class Home:
     def figure(self, store: Store, name: object, count: Callable[[], T]) -> T:
         """A figure over all memories, counted again only after somebody wrote: counting 100,000 takes a while."""
         last = store.last_change()
-        known = self._figures.get(name)
-        if known is None or known[0] != last:
-            known = self._figures[name] = (last, count())
-        found: T = known[1]
+        if last != self._counted_at or len(self._figures) >= _FIGURES:
+            self._figures, self._counted_at = {}, last
+        figures = self._figures
+        if name not in figures:
+            figures[name] = count()
+        found: T = figures[name]
         return found
 
     def _let_go(self) -> None:
@@ -155,14 +175,12 @@ class Home:
     def planned(self, here: Place, refs: Sequence[SourceRef], shown: Callable[[Any], Any]) -> Job:
         """The plan for what is there now: the one that was made, or one that is being made from now on.
 
-        `shown` makes of it what the page shows.
+        `shown` makes of it what the page shows.  One that failed is tried again after a while: what stood against it
+        (an app that was writing, say) may be over.
         """
-        mark = (
-            self.options,
-            [(one, _stamp(one), one.stat().st_size) for ref in refs for one in ref.files if one.exists()],
-        )
+        mark = (self.options, [(one, _written(one)) for ref in refs for one in ref.files])
         with self._gate:
-            if self._plan is None or self._plan[0] != mark:
+            if self._plan is None or self._plan[0] != mark or self._plan[1].failed_long_ago:
                 job = Job(0, "plan", journal.now_ms())
                 self._plan = (mark, job)
                 options = self.options
@@ -178,7 +196,7 @@ class Home:
             job.state = "done"
         except Exception as error:  # noqa: BLE001 -- whatever it was, the page must say that the work ended, and how
             job.error = self.explained(error).as_dict()
-            job.state = "failed"
+            job.ended, job.state = time.monotonic(), "failed"
         for one in (hub.JOB, hub.STATE, hub.DATA):
             self.hub.publish(one)
 
@@ -216,15 +234,16 @@ class Home:
     def follow(self, *, on: bool) -> None:
         """Begin or end to bring over, second by second, what the old app writes."""
         with self._gate:
-            begins = on and not self.following
             self.following = on
+            begins = on and not self._in_the_loop
+            self._in_the_loop = self._in_the_loop or on
         if begins:
             threading.Thread(target=self._follow, name="pjais-follow", daemon=True).start()
         self.hub.publish(hub.STATE)
 
     def _follow(self) -> None:
         """One increment after the other; an error that lasts ends it, and stays on the page."""
-        while self.following and not self._closed.wait(_FOLLOW_SECONDS):
+        while self._goes_on() and not self._closed.wait(_FOLLOW_SECONDS):
             here, job = self.place(), Job(0, "follow", journal.now_ms())
             try:
                 with nullcontext() if here.target.exists() else self.alone():
@@ -233,13 +252,24 @@ class Home:
                 continue  # it is gone for a while, or somebody is at work: the next look may be luckier
             except Exception as error:  # noqa: BLE001 -- the page must say why it follows no more
                 job.error, job.state = self.explained(error).as_dict(), "failed"
-                self.job = job
+                self._show(job)
                 self.follow(on=False)
-                return
+                continue
             if done.run_id is not None:
                 job.result, job.state = done.as_dict(), "done"
-                self.job = job
+                self._show(job)
                 self.hub.publish(hub.STATE)
+
+    def _goes_on(self) -> bool:
+        with self._gate:
+            self._in_the_loop = self.following
+            return self.following
+
+    def _show(self, job: Job) -> None:
+        """An increment as the last work, unless work that somebody began is running: that stays in sight."""
+        with self._gate:
+            if self.job is None or self.job.state != "running":
+                self.job = job
 
     # -- what others do
 
@@ -261,11 +291,20 @@ class Home:
         return tuple((str(one), *_stamp(one)) for one in names), cutover.live(here).side
 
     def explained(self, error: Exception) -> PjaisError:
-        """An error as one of ours, whatever it is."""
+        """An error as one of ours, whatever it is; its next command as its owner must type it."""
+        found = None
         with suppress(PjaisError, OSError):  # where even the folder cannot be looked at
-            if found := problems.explain(error, self.place()):
-                return found
-        return PjaisError(f"an unexpected error: {type(error).__name__}: {error}")
+            found = problems.explain(error, self.place())
+        found = found or PjaisError(f"an unexpected error: {type(error).__name__}: {error}")
+        found.next_command = self.typed(found.next_command)
+        return found
+
+    def typed(self, command: str) -> str:
+        """A next command as its owner must type it: with the data folder, if the page was opened on one by name."""
+        parts = _COMMAND.fullmatch(command)
+        if self._named[0] is None or parts is None or "--data-dir" in command:
+            return command
+        return f"{parts[1]} --data-dir {shlex.quote(str(self._named[0]))}{parts[2] or ''}"
 
     def close(self) -> None:
         """Let go of everything; work that is going on ends with the process, and the next run goes on from there."""
@@ -281,3 +320,12 @@ def _stamp(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return (seen.st_ino, seen.st_mtime_ns) if path.is_dir() else (seen.st_ino,)
+
+
+def _written(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written to."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return ()
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns

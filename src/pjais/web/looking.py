@@ -11,7 +11,7 @@ from pjais.model import Memory, Record
 from pjais.pipeline.transfer import as_document
 from pjais.store import Store
 from pjais.store.filters import Filters
-from pjais.web import shapes
+from pjais.web import reading, shapes
 from pjais.web.reading import AtHome, Id, Limit, Missing, Number, Offset, Words, page, step
 
 MARKS = ("\ue000", "\ue001")
@@ -20,10 +20,6 @@ _MAPPED_UNASKED = 5_000
 _SMALL = 20_000
 _BEGINNING, _BEGINNING_OF_MANY = 2, 4
 """From so many letters on, what is typed may be the beginning of a word; of many memories fewer begin each one's."""
-
-
-def _persona(record: Record) -> shapes.Persona:
-    return shapes.Persona(**as_document(record))
 
 
 def _memory(record: Memory) -> shapes.Memory:
@@ -52,7 +48,7 @@ def personas(home: AtHome, offset: Offset = 0, limit: Limit = 60) -> shapes.Pers
         }
     return shapes.Personas(
         code="done", page=page(found.total, offset, limit), memories=counts,
-        records=[_persona(one) for one in found.records],
+        records=[reading.persona(one) for one in found.records],
     )  # fmt: skip
 
 
@@ -63,7 +59,7 @@ def persona(home: AtHome, id: Id) -> shapes.PersonaView:
         if record is None:
             raise Missing("there is no such persona", where=[id])
         return shapes.PersonaView(
-            code="done", record=_persona(record), figures=store.personas.stats(id),
+            code="done", record=reading.persona(record), figures=store.personas.stats(id),
             conversations=[_conversation(one) for one in store.conversations.recent(id, 10)],
             history=_history(store, record, "personas"),
         )  # fmt: skip

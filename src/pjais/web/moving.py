@@ -10,7 +10,6 @@ from pjais.errors import PjaisError, UsageError
 from pjais.pipeline import cutover, keep, overview, shadow, state, triage, undo
 from pjais.pipeline.place import Place
 from pjais.pipeline.triage import Kept
-from pjais.store import Store
 from pjais.web import reading, shapes
 from pjais.web.home import Home
 from pjais.web.reading import AtHome, Id, Missing
@@ -28,7 +27,7 @@ def front(home: AtHome) -> shapes.Overview:
     return shapes.Overview(
         code="done", data_dir=status["data_dir"], store=store, active=_active(home, here),
         quarantined=status["quarantined"], sources=len(status["sources"]), new_data=status["new_data"],
-        side=cutover.live(here).side, runs=_runs(here), message=status["message"], next=status["next"],
+        side=cutover.live(here).side, runs=_runs(here), message=status["message"], next=home.typed(status["next"]),
         job=reading.job(home.job),
     )  # fmt: skip
 
@@ -37,14 +36,8 @@ def _active(home: Home, here: Place) -> shapes.Persona | None:
     if here.log is not None or not here.target.exists():
         return None
     with home.store() as store:
-        return _of_store(store)
-
-
-def _of_store(store: Store) -> shapes.Persona | None:
-    from pjais.pipeline.transfer import as_document
-
-    record = store.personas.active()
-    return None if record is None else shapes.Persona(**as_document(record))
+        record = store.personas.active()
+    return None if record is None else reading.persona(record)
 
 
 def _runs(here: Place) -> list[shapes.Run]:

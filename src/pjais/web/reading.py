@@ -10,7 +10,8 @@ from pydantic import BeforeValidator
 
 from pjais import files, instants
 from pjais.errors import UsageError
-from pjais.model import Changed, SourceRef
+from pjais.model import Changed, Persona, SourceRef
+from pjais.pipeline.transfer import as_document
 from pjais.pipeline.undo import Later
 from pjais.report.rules import RULES
 from pjais.store import Moment
@@ -18,12 +19,13 @@ from pjais.web import shapes
 from pjais.web.home import Home, Job
 
 
-def _home(request: Request) -> Home:
+def home_of(request: Request) -> Home:
+    """What the page of a request serves."""
     home: Home = request.app.state.home
     return home
 
 
-AtHome = Annotated[Home, Depends(_home)]
+AtHome = Annotated[Home, Depends(home_of)]
 Id = Annotated[str, Query(max_length=4096)]
 Offset = Annotated[int, Query(ge=0, le=10**9)]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -46,6 +48,11 @@ def page(total: int, offset: int, limit: int) -> shapes.Page:
         total=total, offset=offset, limit=limit, before=max(0, offset - limit) if offset else None,
         after=offset + limit if offset + limit < total else None,
     )  # fmt: skip
+
+
+def persona(record: Persona) -> shapes.Persona:
+    """A persona as the export shows it."""
+    return shapes.Persona(**as_document(record))
 
 
 def text(ms: int | None) -> str | None:

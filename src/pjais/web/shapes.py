@@ -133,7 +133,7 @@ class Counts(Shape):
 
 
 class Source(Shape):
-    """Earlier data that was found; `size` in bytes, `counts` where a plan was made."""
+    """Earlier data that was found; `size` in bytes."""
 
     kind: str
     name: str
@@ -452,15 +452,6 @@ class Pictures(Shape):
     total: int
     map: list[Dot]
     mapped_of: int
-
-
-class Difference(Shape):
-    """One record whose two sides are not the same."""
-
-    record_type: str
-    record_id: str
-    field: str | None
-    problem: str
 
 
 class Sides(Shape):
