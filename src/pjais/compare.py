@@ -280,8 +280,8 @@ def compare_documents(
     """
     last = sqlite.value(
         db,
-        "SELECT max(r.id) FROM migration_runs AS r, json_each(r.sources) AS s "
-        "WHERE s.value ->> '$.name' = ? AND s.value ->> '$.kind' = ?",
+        "SELECT r.id FROM migration_runs AS r, json_each(r.sources) AS s WHERE s.value ->> '$.name' = ? "
+        "AND s.value ->> '$.kind' = ? ORDER BY r.number DESC LIMIT 1",
         (source, kind),
     )
     account = sqlite.each(

@@ -182,7 +182,7 @@ def _begun(place: Place) -> set[tuple[str, str]]:
 def _sources(target: Path) -> list[dict[str, Any]]:
     """The sources as the store's account names them: each as it was when it was last read."""
     with closing(sqlite.open_reader(target)) as db:
-        runs = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY started_at, id")
+        runs = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY number")
     known = {}
     for (text,) in runs:
         for source in json.loads(text):

@@ -70,7 +70,7 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
         for run_id, ids, options in sqlite.fetch(
             db,
             "SELECT id, ids, options FROM migration_runs AS r WHERE EXISTS "
-            "(SELECT 1 FROM migration_records WHERE run_id = r.id) ORDER BY started_at",
+            "(SELECT 1 FROM migration_records WHERE run_id = r.id) ORDER BY number",
         ):
             if run is not None and run_id != run:
                 continue

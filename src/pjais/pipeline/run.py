@@ -127,7 +127,7 @@ def _sources(place: Place) -> Found:
 def _check_choice(place: Place, options: Options) -> None:
     if place.target.exists() and switch.inspect(place.target) is not None:
         with closing(sqlite.open_reader(place.target)) as db:
-            before = sqlite.first(db, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1")
+            before = sqlite.first(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1")
         if before and before[0] != options.ids:
             raise UsageError(f"this target was made with --ids {before[0]}; it cannot be mixed with {options.ids}")
 

@@ -67,7 +67,7 @@ def compare(place: Place, *, password: str | None = None) -> Comparison:
         with closing(sqlite.open_reader(place.target)) as new, closing(
             Builder(scratch / "old.sqlite", "shadow", normalise.rebuild)
         ) as builder:  # fmt: skip
-            ids = str(sqlite.value(new, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1") or "keep")
+            ids = str(sqlite.value(new, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") or "keep")
             known = sqlite.pairs(new, "SELECT old_id, new_id FROM migration_ids")
             assemble(builder, snapshots, findings, Choices(Ids(known, new=ids == "new"), password=password), _quiet)
             builder.finish({"id": "shadow", "started_at": "", "program_version": "", "sources": "[]"})

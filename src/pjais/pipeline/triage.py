@@ -166,7 +166,7 @@ def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> li
 
 def _ids(db: sqlite.Connection) -> Ids:
     """The ids of a store, as its runs made them."""
-    new = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1") == "new"
+    new = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new"
     return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"), new=new)
 
 

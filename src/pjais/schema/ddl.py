@@ -41,6 +41,7 @@ CREATE TABLE changes_replaced (
 ) WITHOUT ROWID;
 CREATE TABLE migration_runs (
     id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
     started_at TEXT NOT NULL,
     finished_at TEXT,
     program_version TEXT NOT NULL,
@@ -55,6 +56,9 @@ CREATE TABLE migration_records (
     run_id TEXT NOT NULL,
     source_kind TEXT NOT NULL,
     source_path TEXT NOT NULL,
+    dialect TEXT,
+    origin TEXT,
+    database TEXT,
     collection TEXT NOT NULL,
     native_id TEXT,
     place TEXT NOT NULL,
@@ -71,6 +75,9 @@ CREATE TABLE migration_quarantine (
     run_id TEXT NOT NULL,
     source_kind TEXT NOT NULL,
     source_path TEXT NOT NULL,
+    dialect TEXT,
+    origin TEXT,
+    database TEXT,
     collection TEXT NOT NULL,
     native_id TEXT,
     place TEXT NOT NULL,
@@ -83,6 +90,30 @@ CREATE TABLE migration_ids (
     old_id TEXT PRIMARY KEY,
     new_id TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE migration_decisions (
+    source_kind TEXT NOT NULL,
+    origin TEXT NOT NULL DEFAULT '',
+    database TEXT NOT NULL DEFAULT '',
+    collection TEXT NOT NULL,
+    native_id TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('replayed', 'discarded')),
+    decided_at TEXT NOT NULL,
+    record_type TEXT,
+    record_id TEXT,
+    PRIMARY KEY (source_kind, origin, database, collection, native_id, digest)
+) WITHOUT ROWID;
+CREATE TABLE migration_chain (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    run_id TEXT,
+    changes_seq INTEGER NOT NULL,
+    operation_id INTEGER NOT NULL,
+    state JSON NOT NULL CHECK (json_valid(state)),
+    backup JSON CHECK (backup IS NULL OR json_valid(backup)),
+    digest BLOB NOT NULL
+);
 """
 
 OPERATIONS_TABLE = """
@@ -109,6 +140,8 @@ SYSTEM_NAMES = frozenset(
         "migration_records",
         "migration_quarantine",
         "migration_ids",
+        "migration_decisions",
+        "migration_chain",
     }
 )
 """Our own bookkeeping: never read as data."""
@@ -121,10 +154,11 @@ CREATE INDEX IF NOT EXISTS migration_records_superseded
     ON migration_records (seq, superseded_by, document) WHERE superseded_by IS NOT NULL;
 CREATE INDEX IF NOT EXISTS changes_record ON changes (table_name, record_id, seq, at, op, before);
 CREATE INDEX IF NOT EXISTS migration_runs_twice ON migration_runs (
-    started_at, id, finished_at, program_version, ids, sources, counts, changes_seq, options
+    number, id, started_at, finished_at, program_version, ids, sources, counts, changes_seq, options
 );
 CREATE INDEX IF NOT EXISTS migration_quarantine_twice ON migration_quarantine (
-    record_seq, run_id, source_kind, source_path, collection, native_id, place, reasons, replayed_at, document
+    record_seq, run_id, source_kind, source_path, dialect, origin, database, collection, native_id, place, reasons,
+    replayed_at, document
 );
 CREATE INDEX IF NOT EXISTS migration_ids_twice ON migration_ids (new_id);
 """

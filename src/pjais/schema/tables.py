@@ -14,7 +14,7 @@ from pjais import model
 APPLICATION_ID = 0x504A4149
 """`PJAI` in the SQLite header: this file is ours."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The header's user_version; a file with a larger one was written by a newer program."""
 
 

@@ -314,7 +314,7 @@ class SourceSide(FileSide):
         if switch.inspect(self._here.target) is None:
             return Ids()
         with closing(sqlite.open_reader(self._here.target)) as db:
-            kind = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY started_at LIMIT 1")
+            kind = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1")
             return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"), new=kind == "new")
 
     def _held(self) -> Store:

@@ -84,10 +84,29 @@ class Heir(NamedTuple):
     document: Document
 
 
-_INSERT_RECORD = (
-    "INSERT INTO migration_records (seq, run_id, source_kind, source_path, collection, native_id, place, "
-    "record_type, record_id, digest, outcome, superseded_by, document) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-)
+class Known(NamedTuple):
+    """A row of `migration_records`: what became of one document."""
+
+    seq: int
+    run_id: str
+    source_kind: str
+    source_path: str
+    dialect: str | None
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+    record_type: str | None
+    record_id: str | None
+    digest: bytes | None
+    outcome: str
+    superseded_by: str | None
+    document: str | None
+
+
+_COLUMNS = ", ".join(Known._fields)
+_INSERT_RECORD = f"INSERT INTO migration_records ({_COLUMNS}) VALUES ({', '.join('?' * len(Known._fields))})"
 
 
 def entry(document: Document, record: Record, *, removed: bool = False) -> Entry:
@@ -106,7 +125,7 @@ class Account:
         self._dialects: dict[str, str] = {}
         self._db = db
         self._run_id = run_id
-        self._waiting: list[tuple[Any, ...]] = []
+        self._waiting: list[Known] = []
         self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
 
     def begin(self, origin: Origin) -> None:
@@ -127,10 +146,11 @@ class Account:
     def add(self, entry: Entry) -> int:
         """Account for a document that became a record; returns the number of its account."""
         seq = self._next()
-        kind, _, name = self.origin
+        kind, dialect, name = self.origin
         self._waiting.append(
-            (seq, self._run_id, kind, name, entry.collection, entry.native_id, entry.place, entry.table,
-             rows.row_key(entry.table, entry.row), entry.digest, "removed" if entry.removed else "migrated", None, None)
+            Known(seq, self._run_id, kind, name, dialect, None, None, entry.collection, entry.native_id, entry.place,
+                  entry.table, rows.row_key(entry.table, entry.row), entry.digest,
+                  "removed" if entry.removed else "migrated", None, None)
         )  # fmt: skip
         return seq
 
@@ -141,27 +161,30 @@ class Account:
         seq = self._next()
         native_id = piece.native_id if isinstance(piece, Document) else None
         key = account_key(piece.collection, native_id, piece.place)
-        self._waiting.append(
-            (seq, self._run_id, self.origin.kind, self.origin.name, *key, None, None, None, "quarantined", None, None)
+        kind, dialect, name = self.origin
+        known = Known(
+            seq, self._run_id, kind, name, dialect, None, None, *key, None, None, None, "quarantined", None, None
         )
-        self._keep(seq, self.origin.kind, self.origin.name, *key, reasons, *content)
+        self._waiting.append(known)
+        self._keep(known, reasons, *content)
 
-    def earlier(self, collection: str, native_id: str | None, place: str) -> list[tuple[Any, ...]]:
+    def earlier(self, collection: str, native_id: str | None, place: str) -> list[Known]:
         """What earlier runs have on account for this document of this source, named by its `account_key`."""
-        return sqlite.fetch(
+        found = sqlite.fetch(
             self._db,
-            "SELECT * FROM migration_records WHERE source_path = ? AND source_kind = ? AND collection = ? "
+            f"SELECT {_COLUMNS} FROM migration_records WHERE source_path = ? AND source_kind = ? AND collection = ? "
             "AND native_id IS ? AND run_id <> ? AND (native_id IS NOT NULL OR place = ?)",
             (self.origin.name, self.origin.kind, collection, native_id, self._run_id, place),
         )
+        return [Known(*row) for row in found]
 
-    def carry_over(self, known: tuple[Any, ...], place: str) -> None:
+    def carry_over(self, known: Known, place: str) -> None:
         """The document is as an earlier run saw it: its account moves to this run."""
         seq = self._next()
-        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known[0],))
-        self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known[0]))
-        self._waiting.append((seq, self._run_id, *known[2:6], place, *known[7:]))
-        if known[10] == "migrated":
+        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known.seq,))
+        self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known.seq))
+        self._waiting.append(known._replace(seq=seq, run_id=self._run_id, place=place))
+        if known.outcome == "migrated":
             self.unchanged[self.origin.name] += 1
 
     def forget(self, seq: int) -> None:
@@ -214,29 +237,23 @@ class Account:
         column, target = missing
         message = f"refers to a record of {target} that does not exist"
         reason = {"level": "error", "rule": "orphan", "field": column, "message": message}
-        ((kind, source, collection, native_id, place),) = sqlite.fetch(
-            self._db,
-            "SELECT source_kind, source_path, collection, native_id, place FROM migration_records WHERE seq = ?",
-            (seq,),
-        )
+        (row,) = sqlite.fetch(self._db, f"SELECT {_COLUMNS} FROM migration_records WHERE seq = ?", (seq,))
+        known = Known(*row)
         self._db.execute(
             "UPDATE migration_records SET outcome = 'quarantined', record_type = NULL, record_id = NULL, "
             "digest = NULL WHERE seq = ?",
             (seq,),
         )
-        self._keep(seq, kind, source, collection, native_id, place, [reason], document, None)
-        return Refusal(source, collection, native_id, place, "orphan", column, message, record_type, record_id)
+        self._keep(known, [reason], document, None)
+        return Refusal(known.source_path, known.collection, known.native_id, known.place, "orphan", column, message,
+                       record_type, record_id)  # fmt: skip
 
-    def _keep(
-        self, seq: int, kind: str, source: str, collection: str, native_id: str | None, place: str,
-        reasons: Sequence[dict[str, Any]], document: str | None, raw: bytes | None,
-    ) -> None:  # fmt: skip
+    def _keep(self, known: Known, reasons: Sequence[dict[str, Any]], document: str | None, raw: bytes | None) -> None:
         self._db.execute(
-            "INSERT INTO migration_quarantine (record_seq, run_id, source_kind, source_path, collection, native_id, "
-            "place, reasons, document, raw) VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (seq, self._run_id, kind, source, collection, native_id, place,
-             canonical.dumps(list(reasons)), document, raw),
-        )  # fmt: skip
+            "INSERT INTO migration_quarantine (record_seq, run_id, source_kind, source_path, dialect, origin, "
+            "database, collection, native_id, place, reasons, document, raw) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (known.seq, self._run_id, *known[2:10], canonical.dumps(list(reasons)), document, raw),
+        )
 
     def _next(self) -> int:
         self._seq += 1

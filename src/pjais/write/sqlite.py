@@ -115,12 +115,12 @@ class Builder:
         """Take one valid record in; a removed one (a tombstone) is only accounted for."""
         earlier = self._account.earlier(*entry[:3]) if self._existing else []
         for known in earlier:
-            if known[9] == entry.digest and (known[10] == "removed") == entry.removed:
+            if known.digest == entry.digest and (known.outcome == "removed") == entry.removed:
                 self._account.carry_over(known, entry.place)
                 return
         seq = self._account.add(entry)
         if not entry.removed:
-            arrival = Arrival(seq, entry, self._account.origin, tuple([known[0] for known in earlier]))
+            arrival = Arrival(seq, entry, self._account.origin, tuple([known.seq for known in earlier]))
             self._arrivals.setdefault(entry.table, []).append(arrival)
         self._pending += 1
         if self._pending >= _BATCH:
@@ -133,10 +133,10 @@ class Builder:
         key = account_key(piece.collection, piece.native_id if isinstance(piece, Document) else None, piece.place)
         for known in self._account.earlier(*key) if self._existing else []:
             entry = sqlite.first(
-                self._db, "SELECT document, replayed_at FROM migration_quarantine WHERE record_seq = ?", (known[0],)
+                self._db, "SELECT document, replayed_at FROM migration_quarantine WHERE record_seq = ?", (known.seq,)
             )
             if entry and entry[1] is None:
-                self._account.forget(known[0])
+                self._account.forget(known.seq)
             elif entry and entry[0] == content[0]:
                 self._account.carry_over(known, key[2])
                 return
@@ -255,9 +255,10 @@ class Builder:
             progress("search index")
             self._build_search()
             self._db.execute(ddl.create_triggers())
-        columns = ", ".join(run)
-        marks = ", ".join("?" * len(run))
-        self._db.execute(f"INSERT INTO migration_runs ({columns}) VALUES ({marks})", tuple(run.values()))
+        number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
+        columns = ", ".join(("number", *run))
+        marks = ", ".join("?" * (len(run) + 1))
+        self._db.execute(f"INSERT INTO migration_runs ({columns}) VALUES ({marks})", (number, *run.values()))
         self._db.execute(
             "UPDATE migration_runs SET changes_seq = (SELECT coalesce(max(seq), 0) FROM changes) WHERE id = ?",
             (run["id"],),
