@@ -20,6 +20,7 @@ import orjson
 _TAG = re.compile(r"\$+(?:number|bytes)")
 _TAG_IN_TEXT = re.compile(r'"\$+(?:number|bytes)"')
 _BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_MARK = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
 _OTHERWISE_WRITTEN = ("e", "n", "0.0000")
 """In what the two encoders differ: numbers with an exponent or that might have one, and NaN (null)."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -150,6 +151,27 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, float):
         return repr(left) == repr(right)
     return bool(left == right)
+
+
+def top_keys(text: str) -> list[str]:
+    """The keys of the object that a JSON text begins with, as far as the text shows them."""
+    keys: list[str] = []
+    depth, expecting = 0, False
+    for token in _MARK.finditer(text):
+        mark = token[0]
+        if mark in "{[":
+            depth += 1
+            expecting = depth == 1
+        elif mark in "}]":
+            depth -= 1
+            if depth == 0:
+                break
+        elif mark == ",":
+            expecting = depth == 1
+        elif expecting and depth == 1 and mark[0] == '"':
+            keys.append(mark[1:-1])
+            expecting = False
+    return keys
 
 
 def encodable(text: str) -> bool:

@@ -131,7 +131,7 @@ def test_a_link_that_leaves_the_folder(box: Box, tmp_path: Path) -> None:
 def test_three_runs_at_once(box: Box) -> None:
     """One does it; the others say that it is at work, or that it is done."""
     box.write("data.json", document(memories=[memory(f"m{number}") for number in range(3000)]))
-    call = [sys.executable, "-m", "pjais", "migrate", "--data-dir", str(box.folder), "--json"]
+    call = [sys.executable, "-m", "pjais", "migrate", "--data-dir", str(box.folder), "--json", "-q"]
     runs = [subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) for _ in "abc"]
     errors = [run.communicate()[1] for run in runs]
     assert {run.returncode for run in runs} <= {0, 21} and 0 in {run.returncode for run in runs}

@@ -147,16 +147,21 @@ def _exported(context: Context, output: Path, what: str, skipped: Sequence[str] 
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("sources", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_target
 @click.option("--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True)
 @password_option
 @common
-def import_command(context: Context, file: Path, target: Path | None, on_invalid: str, password: str | None) -> int:
-    """Bring an export (or any other source file) into the store: backed up, verified, with a way back."""
+def import_command(
+    context: Context, sources: tuple[Path, ...], target: Path | None, on_invalid: str, password: str | None
+) -> int:
+    """Import exports, or any other source files, into the store: all of them in one run, or none.
+
+    Backed up and verified; can be rolled back.
+    """
     from pjais.pipeline import run
 
-    here = place(context.data_dir, target, [file])
+    here = place(context.data_dir, target, sources)
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, run.Options(on_invalid=on_invalid, password=password), report_progress)
     print_report(context, report)

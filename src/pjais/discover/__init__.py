@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from pjais import extensions, files, paths, sqlite
+from pjais import canonical, extensions, files, paths, sqlite
 from pjais.discover.found import Found, Passed
 from pjais.discover.livestores import in_profile, is_store_file, stores
 from pjais.discover.profiles import profiles
@@ -35,6 +35,10 @@ _DB_NAMES = {
 _JSON_NAME = re.compile(r"data\.json|rxdb-backup-.*\.json|.*\.pjais\.json")
 _SHARD = re.compile(r"shard_\d+\.db")
 _COLLECTIONS = frozenset({"personas", "memories", "memoryEntities", "memory_entities", "conversations"})
+_OF_A_RECORD = frozenset({"personaId", "persona_id", "personality", "personality_traits", "messages"})
+"""What tells a record of ours in a list without a name, or one on a line."""
+_EMPTY_LISTS = re.compile(r"(?:\[\s*\][\s\ufeff\x1e]*)*")
+_BETWEEN_VALUES = re.compile(r"[\s\ufeff\x1e]*")
 _HEAD = 1 << 16
 _TAIL = 1 << 12
 
@@ -249,16 +253,19 @@ def _json_kind(path: Path, head: bytes, size: int, named: bool) -> str | None:
     """The kind of a JSON file, by the keys of its top level and what stands at its ends."""
     text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if text.startswith("["):
-        first = text[1:].lstrip()
-        known = re.match(r"\{[^{}\[\]]*\"(personaId|persona_id|personality|messages)\"", first)
-        return "json" if known or (named and first[:1] in ("{", "]")) else None
-    keys = set(_top_keys(text) if size <= len(head) else _long_keys(path, text))
+        first = _EMPTY_LISTS.sub("", text)[1:].lstrip()
+        known = first[:1] == "{" and not _OF_A_RECORD.isdisjoint(canonical.top_keys(first))
+        return "json" if known or (named and first[:1] in ("{", "]", "")) else None
+    keys = set(canonical.top_keys(text) if size <= len(head) else _long_keys(path, text))
     if "format" in keys and '"pjais-export"' in text[:200]:
         return "pjais-export"
     if not keys & _COLLECTIONS:
         lists = [key for key in keys & {"collections", "docs"} if re.search(rf'"{key}"\s*:\s*\[', text)]
         exported = bool(keys & {"instanceToken", "schemaHash", "name"}) and bool(keys & {"collections", "docs"})
-        return "rxdb-dump" if lists or exported else None
+        if lists or exported:
+            return "rxdb-dump"
+        one_a_line = (named or _JSON_NAME.fullmatch(path.name)) and "id" in keys and keys & _OF_A_RECORD
+        return "json" if one_a_line else None
     with path.open("rb") as file:
         file.seek(max(0, size - _TAIL))
         ends = text + file.read().decode("utf-8", "replace")
@@ -268,34 +275,20 @@ def _json_kind(path: Path, head: bytes, size: int, named: bool) -> str | None:
 
 def _long_keys(path: Path, head: str) -> list[str]:
     """The top-level keys of a file longer than its head; the whole is only looked at if the head does not tell."""
-    keys = _top_keys(head)
+    keys = canonical.top_keys(head)
     if set(keys) & (_COLLECTIONS | {"collections", "docs", "format"}):
         return keys
-    return _top_keys(path.read_bytes().decode("utf-8", "replace"))
-
-
-def _top_keys(text: str) -> list[str]:
-    """The keys of the top-level object, as far as the text shows them."""
-    keys: list[str] = []
-    depth, expecting = 0, False
-    for token in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', text):
-        mark = token[0]
-        if mark in "{[":
-            depth += 1
-            expecting = depth == 1
-        elif mark in "}]":
-            depth -= 1
-        elif mark == ",":
-            expecting = depth == 1
-        elif expecting and depth == 1 and mark[0] == '"':
-            keys.append(mark[1:-1])
-            expecting = False
-    return keys
+    return canonical.top_keys(path.read_bytes().decode("utf-8", "replace"))
 
 
 def _is_json(head: bytes) -> bool:
+    """Whether a text is one JSON value, or several one after the other."""
+    decode, end = json.JSONDecoder().raw_decode, 0
     try:
-        json.loads(head)
+        text = head.decode("utf-8-sig").rstrip()
+        while end == 0 or end < len(text):
+            begin = _BETWEEN_VALUES.match(text, end)
+            end = decode(text, begin.end() if begin else end)[1]
     except (ValueError, RecursionError):
         return False
     return True

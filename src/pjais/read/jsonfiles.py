@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical
-from pjais.model import Document, Snapshot, Unreadable
+from pjais.model import Document, Piece, Remark, Snapshot, Unreadable
 from pjais.read.jsonstream import Broken, Cut, JsonStream, Malformed, Value
 
 ENVELOPE = frozenset(
@@ -23,6 +23,11 @@ ENVELOPE = frozenset(
 KNOWN = frozenset({"personas", "memories", "memoryEntities", "memory_entities", "conversations", "plugins"})
 """Collections that must be arrays; anything else under these names is broken."""
 
+_OF_A_PERSONA = frozenset(
+    {"personality", "personalityProfile", "memoryConfiguration", "privacySettings", "memory_configuration",
+     "privacy_settings", "personality_traits"}
+)  # fmt: skip
+
 LOOSE = "$loose"
 """The collection of top-level members that are neither an array nor part of the envelope."""
 
@@ -30,29 +35,30 @@ _RAW_LIMIT = 8 << 20
 _NOT_UTF8 = ("invalid-utf8",)
 
 
-def read_export(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
-    """A file of named arrays (`personas`, `memories`, ...) or one plain array of records.
+def read_export(snapshot: Snapshot) -> Iterator[Piece]:
+    """Named arrays (`personas`, `memories`, ...), plain arrays of records, or records, one after the other.
 
-    In our own export tagged values (NaN, bytes) are what they stand for.
+    The export that guide A shows is two plain arrays in one file.  In our own export tagged values (NaN, bytes) are
+    what they stand for.
     """
     own = snapshot.dialect == "pjais-export"
     for piece in _whole(snapshot.path, _export):
         yield piece._replace(value=canonical.untag(piece.value)) if own and isinstance(piece, Document) else piece
 
 
-def read_dump(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
+def read_dump(snapshot: Snapshot) -> Iterator[Piece]:
     """RxDB's exportJSON of a database (`collections: [{name, docs}]`) or of one collection (`name, docs`)."""
     return _whole(snapshot.path, _dump_object)
 
 
-def _whole(
-    path: Path, body: Callable[[JsonStream], Iterator[Document | Unreadable]]
-) -> Iterator[Document | Unreadable]:
-    """What `body` finds in a file, and what is left of the file where it breaks off."""
+def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]]) -> Iterator[Piece]:
+    """What `body` finds in each value of a file, and what is left of the file where it breaks off."""
     with JsonStream(path) as stream:
         reason = "text after the end of the JSON value"
         try:
             yield from body(stream)
+            while stream.another():
+                yield from body(stream)
         except Cut:
             return
         except Malformed as error:
@@ -64,8 +70,23 @@ def _whole(
             yield Unreadable("$file", f"byte {stream.place}", b"", f"not JSON: {reason}")
 
 
-def _export(stream: JsonStream) -> Iterator[Document | Unreadable]:
-    return _documents(stream, None) if stream.peek() == "[" else _members(stream)
+def _export(stream: JsonStream) -> Iterator[Piece]:
+    if stream.peek() == "[":
+        return _documents(stream, None)
+    return _record(stream) if _is_record(frozenset(stream.keys_ahead())) else _members(stream)
+
+
+def _is_record(keys: frozenset[str]) -> bool:
+    """Whether an object is one record and no envelope of lists; a persona may have a list of its `memories`."""
+    kind = _kind_of(keys)
+    if "id" in keys:
+        return kind != "records" or not keys & KNOWN
+    return kind in ("personas", "memories") and not keys & KNOWN
+
+
+def _record(stream: JsonStream) -> Iterator[Document | Unreadable]:
+    item = stream.value()
+    yield _unreadable("$file", item) if isinstance(item, Broken) else _document(collection_of(item.value), item)
 
 
 def read_folder(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
@@ -96,13 +117,55 @@ def read_damaged(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
     yield Unreadable("$file", "byte 0", raw, reason if whole else f"{reason}; its first 8 MiB are kept here")
 
 
-def _members(stream: JsonStream) -> Iterator[Document | Unreadable]:
+def _members(stream: JsonStream) -> Iterator[Piece]:
     met: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    told: list[Value] = []
     for key in stream.members():
         if stream.peek() == "[":
-            yield from _documents(stream, key)
+            for piece in _documents(stream, key):
+                counts[key] += 1
+                counts["active"] += key == "personas" and _is_active(piece)
+                yield piece
+        elif key == "metadata":
+            item = stream.value()
+            if isinstance(item, Broken):
+                yield _unreadable(key, item)
+            else:
+                told.append(item)
         else:
             yield from _loose(stream, key, met, KNOWN)
+    for item in told:
+        yield from _contradictions(item, counts)
+
+
+_TOTALS: dict[str, tuple[str, ...]] = {
+    "totalPersonas": ("personas",),
+    "totalMemories": ("memories", "memoryEntities", "memory_entities"),
+    "totalConversations": ("conversations",),
+    "activePersonas": ("active",),
+}
+"""What the metadata of guide B's export counts, and the lists that the number is of."""
+
+
+def _contradictions(metadata: Value, counts: Counter[str]) -> Iterator[Remark]:
+    """What an export says about itself and does not hold."""
+    if not isinstance(metadata.value, dict):
+        return
+    for name, lists in _TOTALS.items():
+        told, found = metadata.value.get(name), sum(counts[one] for one in lists)
+        if told is not None and (type(told) not in (int, float) or told != found):
+            what = told if type(told) in (int, float) else "no number"
+            message = f"metadata.{name} is {what}, the file has {found}"
+            yield Remark("export-total", "metadata", f"byte {metadata.place}", message)
+    if metadata.value.get("integrityCheck") is False:
+        message = "metadata.integrityCheck is false: the export failed the check of the program that wrote it"
+        yield Remark("export-total", "metadata", f"byte {metadata.place}", message)
+
+
+def _is_active(piece: Document | Unreadable) -> bool:
+    value = piece.value if isinstance(piece, Document) else None
+    return isinstance(value, dict) and value.get("isActive") in (True, 1)
 
 
 def _loose(stream: JsonStream, key: str, met: Counter[str], lists: frozenset[str]) -> Iterator[Document | Unreadable]:
@@ -155,12 +218,15 @@ def _dump_object(stream: JsonStream, depth: int = 0) -> Iterator[Document | Unre
 
 def collection_of(value: Any) -> str:
     """What a record of an unnamed list is, by the keys that only one kind of record has."""
-    keys = value.keys() if isinstance(value, dict) else {}.keys()
+    return _kind_of(frozenset(value) if isinstance(value, dict) else frozenset())
+
+
+def _kind_of(keys: frozenset[str]) -> str:
     if "messages" in keys:
         return "conversations"
     if "personaId" in keys or "persona_id" in keys:
         return "memories"
-    if keys & {"personality", "personalityProfile", "memoryConfiguration", "privacySettings"}:
+    if keys & _OF_A_PERSONA:
         return "personas"
     return "records"
 

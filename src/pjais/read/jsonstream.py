@@ -3,7 +3,8 @@
 A window of the file's text slides along; the C decoder of the standard library reads one array element or one
 member at a time out of it.  The decoder accepts what JavaScript programs leave (NaN, lone surrogate escapes)
 and keeps integers of any size.  What it cannot read is found again by counting brackets, so that one broken
-element costs only itself; a file cut in the middle costs only its last piece.
+element costs only itself; a file cut in the middle costs only its last piece.  A file may hold several values, one
+after the other, as `console.log` and `cat` leave them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from pjais import canonical
 
 _WINDOW = 1 << 18
 """Bytes of the file that are looked at together: so few that they stay in the processor's cache."""
+
+_AHEAD = 1 << 16
+"""Characters of an object that are searched for its keys."""
+
+_BETWEEN = frozenset("\ufeff\x1e")
+"""What stands between the values of a file besides white space: the BOM of the next one, a record separator."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|"', re.DOTALL)
@@ -102,6 +109,20 @@ class JsonStream:
         if found != character:
             raise Malformed(f"{character!r} expected at byte {self.place}, found {found or 'the end'!r}")
         self._at += 1
+
+    def another(self) -> bool:
+        """Step over what separates two values of one file; return whether an object or array begins there."""
+        while (found := self.peek()) in _BETWEEN:
+            self._at += 1
+        return found in ("{", "[")
+
+    def keys_ahead(self) -> list[str]:
+        """The keys of the object at the cursor, as far as the next 64 K characters show them; the cursor stays."""
+        self.peek()
+        self._slide()
+        while len(self._text) - self._at < _AHEAD and self._more():
+            pass
+        return canonical.top_keys(self._text[self._at : self._at + _AHEAD])
 
     @property
     def place(self) -> int:

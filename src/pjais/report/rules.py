@@ -30,6 +30,7 @@ RULES = {
     "edit-superseded": "Edited in the target, later changed in a source: the later counts, the edit is in the history.",
     "embedding-mix": "Embeddings of different lengths carry one model name; all are kept.",
     "embedding-unreadable": "An embedding that is no list of numbers becomes null; the original is kept.",
+    "export-total": "The metadata of an export counts other records than its file has; what the file has is imported.",
     "id-number": "An id written as a number; it becomes text.",
     "id-returned": "The app's own migrator had given the memory a new id; its first one is back.",
     "json-as-text": "A list or object that was written as text; it is read, the original is kept.",
