@@ -58,17 +58,19 @@ def open_livestore(path: PathLike) -> LiveStore:
 
 def _migrate_if_new(here: Place, on_invalid: str, known: state.Known) -> None:
     found = here.find()
-    if not found.sources:
-        return
-    if not here.target.exists() and any(run.state == "rolled-back" for run in state.runs(here.data_dir)[-1:]):
+    if not here.target.exists() and (held := state.rolled_back(here)) is not None:
         raise NoSourceFound(
             "the migration was rolled back, and is not repeated by itself",
-            where=[str(here.data_dir)],
-            next_command="pjais migrate",
+            where=[str(here.data_dir), f"its backup: {held.folder}"],
+            next_command="pjais migrate" if found.sources else f"pjais backup restore {held.id}",
         )
+    if not found.sources:
+        return
     if state.anything_new(here, found.sources, exact=False, known=known):
         from pjais.pipeline import run
 
+        if state.rolled_back(here) is not None:
+            return  # what it brought is not brought again until somebody asks
         run.migrate(here, run.Options(on_invalid=on_invalid))
 
 

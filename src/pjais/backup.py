@@ -358,7 +358,13 @@ def restore(folder: Path, destination: Path) -> list[Path]:
             next_command="pjais backup restore RUN --to EMPTY_FOLDER",
         )
     for one in wanted:
-        _, digest = files.copy_hashed(folder / one.stored, destination / one.original)
-        if digest != one.sha256:
-            raise BackupFailed("a file changed while it was restored", where=[one.original])
+        restore_file(folder, one, destination / one.original)
     return [destination / one.original for one in wanted]
+
+
+def restore_file(folder: Path, one: CopiedFile, destination: Path) -> None:
+    """Write one raw file of a backup to a place where nothing is.  Raises BackupFailed where its content differs."""
+    _, digest = files.copy_hashed(folder / one.stored, destination)
+    if digest != one.sha256:
+        files.remove(destination)
+        raise BackupFailed("a file changed while it was restored", where=[one.original])

@@ -34,10 +34,26 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def new_run_id() -> str:
-    """A name for a run: its time to the millisecond, and four random digits so that it never repeats."""
-    stamp = instants.to_text(now_ms()).replace("-", "").replace(":", "").replace(".", "")
-    return f"{stamp}-{os.urandom(2).hex()}"
+def new_run_id(backups: Path | None = None) -> str:
+    """A name for a run that no folder of `backups` bears: its time to the millisecond, and four random digits.
+
+    It says when the run was made by the clock of then, and nothing about the order of runs: clocks are set back.
+    """
+    while True:
+        stamp = instants.to_text(now_ms()).replace("-", "").replace(":", "").replace(".", "")
+        name = f"{stamp}-{os.urandom(2).hex()}"
+        if backups is None or not (backups / name).exists():
+            return name
+
+
+def begin(folder: Path, event: str, **details: Any) -> None:
+    """Append the first line of the run in `folder`: it names the run before it, and so its place in the order.
+
+    The number keeps the order where runs in between have been removed.
+    """
+    before = [one for one in _ordered(folder.parent) if one.folder != folder]
+    previous, number = (before[-1].folder.name, before[-1].number + 1) if before else (None, 1)
+    record(folder, event, previous=previous, number=number, pid=os.getpid(), **details)
 
 
 def record(folder: Path, event: str, **details: Any) -> None:
@@ -100,8 +116,34 @@ def events(folder: Path) -> frozenset[str]:
 
 
 def run_folders(data_dir: Path) -> tuple[Path, ...]:
-    """The folders of all runs and backups, oldest first."""
-    backups = data_dir / paths.BACKUPS
+    """The folders of all runs and backups, oldest first: by what each says of the one before it, not by the clock.
+
+    Runs of version 0.1 say nothing: they come first, by id.
+    """
+    return tuple(one.folder for one in _ordered(data_dir / paths.BACKUPS))
+
+
+class _Link(NamedTuple):
+    """A run's place in the order: its number, and the run that it followed."""
+
+    number: int
+    folder: Path
+    previous: str | None
+
+
+def _ordered(backups: Path) -> list[_Link]:
+    """All runs in their order; one whose first line is lost stands where the next one saw it."""
     if not backups.is_dir():
-        return ()
-    return tuple(sorted(folder for folder in backups.iterdir() if folder.is_dir()))
+        return []
+    told = [_link(folder) for folder in backups.iterdir() if folder.is_dir()]
+    seen = {one.previous: one.number - 1 for one in told if one.previous is not None}
+    placed = [one if one.number else one._replace(number=max(0, seen.get(one.folder.name, 0))) for one in told]
+    return sorted(placed, key=lambda one: (one.number, one.folder.name))
+
+
+def _link(folder: Path) -> _Link:
+    for entry in entries(folder):
+        number, previous = entry.details.get("number"), entry.details.get("previous")
+        if type(number) is int and number > 0:
+            return _Link(number, folder, previous if isinstance(previous, str) else None)
+    return _Link(0, folder, None)

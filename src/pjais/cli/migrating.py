@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from pjais import files
 from pjais.cli.context import Context, common, password_option
-from pjais.cli.output import print_json, progress, say, size, table
+from pjais.cli.output import print_json, progress, safe, say, size, table
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Counts, Report, SourceRef
 from pjais.pipeline.place import place
@@ -277,7 +278,11 @@ def rollback_command(
         return 0
     after = "the store of before is back" if done.restored else "there was no store before, and there is none now"
     say(f"rolled back {done.run_id}: {after}")
+    for path in done.sources:
+        say(f"restored from the backup: {safe(path)}")
     say(f"the store as it was is kept: {done.kept}")
+    folder = shlex.quote(str(here.data_dir / "restored" / done.run_id))
+    say(f"what it was made of is in its backup: {context.typed(f'pjais backup restore {done.run_id} --to {folder}')}")
     if done.later_file:
         say(f"what was written since is in: {done.later_file}   (pjais import brings it back)")
     say(f"Next: {context.typed('pjais status')}")

@@ -162,7 +162,8 @@ def import_command(
     from pjais.pipeline import run
 
     here = place(context.data_dir, target, sources)
+    options = run.Options(on_invalid=on_invalid, password=password, imported=True)
     with progress(quiet=context.quiet) as report_progress:
-        report = run.migrate(here, run.Options(on_invalid=on_invalid, password=password), report_progress)
+        report = run.migrate(here, options, report_progress)
     print_report(context, report)
     return report.exit_code

@@ -320,11 +320,12 @@ def _old_is_closed(facts: _Facts) -> Answer:
 def _new_backup(facts: _Facts) -> Answer:
     if not facts.there:
         return _NOTHING
-    ends = [one.finished_at or 0 for one in state.runs(facts.place.data_dir) if one.state == "done"]
+    done = {one.id for one in state.runs(facts.place.data_dir) if one.state == "done"}
     for kept in reversed(keep.listed(facts.place)):
+        if kept.id in done:
+            break
         body = backup.manifest(facts.place.backups / kept.id) if kept.complete else {}
-        made = instants.from_text(str(body.get("created_at"))) or 0
-        if "previous" in body and made >= max(ends, default=0) and not _is_run(facts.place, kept.id):
+        if "previous" in body and not _is_run(facts.place, kept.id):
             return "ok", f"{kept.id} holds the store as it was at {body['created_at']}"
     return "failed", "the new store was not backed up since the last run"
 

@@ -8,50 +8,40 @@ last increment is old.  The old side is not touched: going back needs nothing of
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pjais import files, instants, journal, switch
 from pjais.errors import NoSourceFound, SourceInUse, UsageError, VerificationFailed
 from pjais.model import Difference
-from pjais.pipeline import follow, guide_export, keep, mirror, problems, prove, recover, run, shadow, state, undo
+from pjais.pipeline import (
+    active,
+    follow,
+    guide_export,
+    keep,
+    mirror,
+    originals,
+    problems,
+    prove,
+    recover,
+    run,
+    shadow,
+    state,
+    undo,
+)
+from pjais.pipeline.active import LIVE, Live
 from pjais.pipeline.place import Place
+from pjais.pipeline.place import place as place_of
 
-LIVE = "live.json"
+__all__ = ["LIVE", "Live", "Returned", "back", "go", "live"]
+
 _OPTIONS = run.Options()
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """Which side is live (`old` or `new`), since when (ms), and what the store's history had come to then."""
-
-    side: str
-    at: int | None
-    target: str | None
-    changes: int
-    sources: tuple[str, ...]
-    backup: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The record as a JSON object."""
-        return {
-            "live": self.side, "at": None if self.at is None else instants.to_text(self.at), "target": self.target,
-            "changes": self.changes, "sources": list(self.sources), "backup": self.backup,
-        }  # fmt: skip
 
 
 def live(place: Place) -> Live:
     """Which side is live, as the data folder's record says; the old one where nothing was ever switched."""
-    path = place.data_dir / LIVE
-    if not path.exists():
-        return Live("old", None, None, 0, (), None)
-    try:
-        told = json.loads(path.read_text("utf-8"))
-        at = instants.from_text(told["at"]) if told["at"] else None
-        return Live(told["live"], at, told["target"], int(told["changes"]), tuple(told["sources"]), told["backup"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError("the record of which side is live cannot be read", where=[str(path)]) from error
+    return active.live(place.data_dir)
 
 
 def go(place: Place, options: run.Options = _OPTIONS) -> Live:
@@ -132,21 +122,28 @@ def back(place: Place) -> Returned:
     """
     with problems.explained(place), files.only_run(place.data_dir):
         recover.recover(place)
-        return _back(place)
+        was = live(place)
+        return _back(place if was.target is None else _with_target(place, was.target), was)
 
 
-def _back(place: Place) -> Returned:
-    was = live(place)
+def _with_target(place: Place, target: str) -> Place:
+    """The place with the store that was switched to, whatever the call would take."""
+    there = place_of(place.data_dir, target)
+    return replace(place, target=there.target, log=there.log, format=there.format)
+
+
+def _back(place: Place, was: Live) -> Returned:
     if was.side != "new":
         raise UsageError("the old side is live; there is no switch to take back", next_command="pjais status")
     gone = [path for path in was.sources if not Path(path).exists()]
     if gone:
         raise NoSourceFound(
-            "the old side is not there any more; put it back first", where=gone, safe="The new side stays live.",
-            next_command=f"pjais backup restore {was.backup}   (then: pjais switch --undo)",
+            "the old side is not there any more; restore it first", where=gone, safe="The new side stays live.",
+            next_command=originals.restoring(place, str(was.backup)),
         )  # fmt: skip
     mirror.catch_up(place)
-    later = undo.writes_since(place.target, was.changes)
+    there = place.target.exists()  # somebody may have removed the store by hand
+    later = undo.writes_since(place.target, was.changes) if there else undo.Later(0, 0, 0, ())
     export = guide = None
     if later.total:
         stamp = instants.to_text(journal.now_ms()).replace(":", "-").replace(".", "-")

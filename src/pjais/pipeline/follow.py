@@ -103,11 +103,11 @@ def _refuse_gone(place: Place) -> None:
 
 
 def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allow_removals: bool) -> Increment:
-    run_id = journal.new_run_id()
+    run_id = journal.new_run_id(place.backups)
     folder = files.private_folder(place.backups / run_id)
     began = journal.now_ms()
-    journal.record(folder, "begun", target=state.relative_target(place), version=__version__,
-                   data_dir=str(place.data_dir), follow=True)  # fmt: skip
+    journal.begin(folder, "begun", target=state.relative_target(place), version=__version__,
+                  data_dir=str(place.data_dir), follow=True)  # fmt: skip
     try:
         snapshots = backup.snapshot_all(folder, refs, at_ms=began)
         journal.record(folder, "backed-up")

@@ -38,9 +38,9 @@ def create(place: Place) -> Path:
         files.private_folder(place.data_dir)
         with files.only_run(place.data_dir):
             recover.recover(place)
-            folder = files.private_folder(place.backups / journal.new_run_id())
+            folder = files.private_folder(place.backups / journal.new_run_id(place.backups))
             try:
-                journal.record(folder, "backup", version=__version__)
+                journal.begin(folder, "backup", version=__version__)
                 more = _keep_store(place, folder)
                 backup.snapshot_all(folder, found.sources, at_ms=journal.now_ms(), **more)
             except BaseException:

@@ -9,6 +9,7 @@ removed and the target is what it was.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -46,12 +47,13 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the owner chose.  `on_invalid`: stop or quarantine; `ids`: keep or new."""
+    """What the owner chose.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`."""
 
     on_invalid: str = "stop"
     ids: str = "keep"
     expand_cold: bool = False
     password: str | None = field(default=None, repr=False)
+    imported: bool = False
 
 
 def _quiet(phase: str, done: int, total: int | None) -> None:
@@ -106,6 +108,7 @@ def migrate(place: Place, options: Options = Options(), progress: Progress = _qu
         switch.inspect(place.target)
         mirror.catch_up(place)
         if not state.anything_new(place, found.sources, exact=True):
+            _end_rollback(place, options)
             message = "everything in the sources has been migrated before"
             return _without_run(place, started, "already_migrated", message)
         needed, free = _space(place, found.sources)
@@ -113,6 +116,13 @@ def migrate(place: Place, options: Options = Options(), progress: Progress = _qu
             raise NoSpace(f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(place.data_dir)])
         with beside.reader(found.sources) as reader:
             return _Run(place, options, progress, started, reader).execute(found, resumable)
+
+
+def _end_rollback(place: Place, options: Options) -> None:
+    """Note in a rolled-back run that a migration was asked for since; without this, nothing is migrated by itself."""
+    held = None if options.imported else state.rolled_back(place)
+    if held is not None:
+        journal.record(held.folder, "asked")
 
 
 def _sources(place: Place) -> Found:
@@ -183,7 +193,7 @@ class _Run:
         self.options = options
         self.progress = progress
         self.started = started
-        self.id = journal.new_run_id()
+        self.id = journal.new_run_id(place.backups)
         self.folder = place.backups / self.id
         self.phases: list[tuple[str, float]] = []
         self.findings = Findings()
@@ -249,12 +259,12 @@ class _Run:
                     self.id, self.folder = resumable.name, resumable
                     self.new = self._new_file()
                     self.findings = Findings(self.folder)
-                    journal.record(self.folder, "resumed")
+                    journal.record(self.folder, "resumed", pid=os.getpid())
                     return earlier
             try:
                 files.private_folder(self.folder)
-                journal.record(self.folder, "begun", target=state.relative_target(self.place), version=__version__,
-                               data_dir=str(self.place.data_dir))  # fmt: skip
+                journal.begin(self.folder, "begun", target=state.relative_target(self.place), version=__version__,
+                              data_dir=str(self.place.data_dir), imported=self.options.imported)  # fmt: skip
                 snapshots = backup.snapshot_all(self.folder, found.sources, at_ms=self.started, progress=self.progress)
                 journal.record(self.folder, "backed-up")
             except PjaisError as error:

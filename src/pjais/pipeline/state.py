@@ -36,6 +36,10 @@ class RunState:
     """Whether it is an increment of `follow`."""
     data_dir: str | None = None
     """Where the data folder lay when the run was made: it may have been moved or copied since."""
+    imported: bool = False
+    """Whether it took in files that were given to `import`, which says nothing about the folder's own sources."""
+    pid: int | None = None
+    """The process that began it, or went on with it."""
 
     def as_dict(self) -> dict[str, Any]:
         """The run as a JSON object."""
@@ -68,7 +72,8 @@ def run_state(folder: Path) -> RunState:
         target = str(folder.parent.parent / target)  # an absolute path stays what it is
     of_run = begun.details if begun else {}
     return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
-                    bool(of_run.get("follow")), of_run.get("data_dir"))  # fmt: skip
+                    bool(of_run.get("follow")), of_run.get("data_dir"), bool(of_run.get("imported")),
+                    next((one.details["pid"] for one in reversed(entries) if "pid" in one.details), None))  # fmt: skip
 
 
 def relative_target(here: Place) -> str:
@@ -93,6 +98,22 @@ def chosen(data_dir: PathLike | None, target: PathLike | None, run_id: str | Non
 def runs(data_dir: Path) -> tuple[RunState, ...]:
     """All runs of a data folder, oldest first."""
     return tuple(run_state(folder) for folder in journal.run_folders(data_dir))
+
+
+def rolled_back(here: Place) -> RunState | None:
+    """The rollback after which nobody asked for a migration again; None where one may begin by itself.
+
+    What counts is the last decision about migrating, not the last folder: a backup, a replay, an import or a run that
+    failed decides nothing.
+    """
+    for run in reversed(runs(here.data_dir)):
+        if Path(run.target or here.target) != here.target:
+            continue
+        if run.state == "rolled-back":
+            return None if "asked" in journal.events(run.folder) else run
+        if run.state == "done" and not run.imported:
+            return None
+    return None
 
 
 Known = dict[tuple[str, str], list[dict[str, Any]]]

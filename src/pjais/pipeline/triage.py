@@ -136,12 +136,12 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
             raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
         mirror.refuse_if_open(place)
         mirror.catch_up(place)
-        name = journal.new_run_id()
+        name = journal.new_run_id(place.backups)
         if not entries:
             return []
         copy = files.private_folder(place.backups / f"{name}-before-replay")
         switch.copy_target(place.target, copy / "previous.sqlite")
-        journal.record(copy, "replay", target=state.relative_target(place))
+        journal.begin(copy, "replay", target=state.relative_target(place))
         with problems.finishing(place):
             with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
                 done = _replay_all(db, entries, document)

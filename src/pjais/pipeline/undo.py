@@ -14,7 +14,7 @@ from typing import Any
 
 from pjais import files, journal, sqlite, switch
 from pjais.errors import MigrationFailed, NoSourceFound, UsageError
-from pjais.pipeline import mirror, problems, recover, state, transfer
+from pjais.pipeline import active, mirror, originals, problems, recover, state, transfer
 from pjais.pipeline.place import Place
 from pjais.schema.tables import BY_NAME
 from pjais.words import counted
@@ -46,6 +46,10 @@ class Undone:
     kept: Path
     later: Later
     later_file: Path | None
+    backup: Path
+    """The folder of the run's backup: what was migrated is there, whatever becomes of its sources."""
+    sources: tuple[Path, ...] = ()
+    """The source files that were gone and are restored."""
 
     def as_dict(self) -> dict[str, Any]:
         """The outcome as a JSON object."""
@@ -56,6 +60,8 @@ class Undone:
             "kept": str(self.kept),
             "later": {"added": self.later.added, "edited": self.later.edited, "removed": self.later.removed},
             "later_file": None if self.later_file is None else str(self.later_file),
+            "backup": str(self.backup),
+            "restored_sources": [str(path) for path in self.sources],
         }
 
 
@@ -97,8 +103,9 @@ def rollback(
 ) -> Undone:
     """Undo the latest run, or the one named (which must be the latest that is in place).
 
-    Raises UsageError if something was written since and it was not said what to do with it; NoSourceFound if
-    there is no run to undo; MigrationFailed if the target is open elsewhere.
+    Raises UsageError if something was written since and it was not said what to do with it, while the store is the
+    live side, and where a source of the run is gone that cannot be restored to its place; NoSourceFound if there is no
+    run to undo; MigrationFailed if the target is open elsewhere.
     """
     if not place.data_dir.is_dir():
         raise NoSourceFound("there is no data folder here", where=[str(place.data_dir)])
@@ -106,6 +113,7 @@ def rollback(
         recover.recover(place)
         run = _run_to_undo(place, run_id)
         switch.inspect(place.target)
+        _refuse_while_live(place)
         _catch_up(place, run.id, discard_later)
         later = later_writes(place.target, run.id)
         if later.total and keep_later is None and not discard_later:
@@ -118,6 +126,7 @@ def rollback(
             )
         if keep_later is not None and keep_later.exists() and not _is_that(keep_later, place.target, run.id):
             raise UsageError("the file for later writes exists already", where=[str(keep_later)])
+        back = originals.restore(place, originals.gone(place, run.id))
         kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
         expected_change = switch.last_change(place.target)
         switch.copy_target(place.target, kept)
@@ -128,12 +137,25 @@ def rollback(
         with problems.switching(place):
             mirror.put_back(place, run.folder, kept)
             recover.put_back(place, run.folder, kept, expected_change)
-        return Undone(run.id, previous.exists(), kept, later, keep_later if later.total else None)
+        file = keep_later if later.total else None
+        return Undone(run.id, previous.exists(), kept, later, file, run.folder, tuple(back))
+
+
+def _refuse_while_live(place: Place) -> None:
+    """Raise UsageError while the store is the live side: the switch comes first, or there would be no side at all."""
+    was = active.live(place.data_dir)
+    named = None if was.target is None else Path(was.target)
+    if was.side == "new" and (named is None or files.same(named, place.live) or not named.exists()):
+        raise UsageError(
+            "the new side is live; switch back before its store is rolled back", where=[str(place.live)],
+            safe="Nothing was changed.", next_command="pjais switch --undo",
+        )  # fmt: skip
 
 
 def preview(place: Place) -> tuple[state.RunState, Later]:
     """Which run a rollback would undo, and what was written since.  Raises what `rollback` raises, changes nothing."""
     run = _run_to_undo(place, None)
+    _refuse_while_live(place)
     return run, later_writes(place.target, run.id)
 
 
@@ -148,11 +170,7 @@ def _catch_up(place: Place, run_id: str, discard_later: bool) -> None:
 
 
 def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
-    done = [
-        run
-        for run in state.runs(place.data_dir)
-        if run.state == "done" and Path(run.target or place.target) == place.target and not run.follow
-    ]
+    done = in_place(place)
     if not done:
         raise NoSourceFound(
             "there is no migration to roll back",
@@ -160,17 +178,32 @@ def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
             safe="Nothing was changed.",
             next_command="pjais status",
         )
-    if run_id is not None and run_id not in [run.id for run in done]:
+    ids = [run.id for run in done]
+    if run_id is not None and run_id not in ids:
         raise UsageError("there is no such migration in place", where=[run_id], next_command="pjais status")
-    if run_id is not None and run_id != done[-1].id:
+    if run_id is not None and run_id != ids[-1]:
         raise UsageError(
             "later runs build on this one; roll them back first",
-            where=[run.id for run in done if run.id > run_id],
-            next_command=f"pjais rollback {done[-1].id}",
+            where=ids[ids.index(run_id) + 1 :],
+            next_command=f"pjais rollback {ids[-1]}",
         )
     if not place.target.exists():
         raise MigrationFailed("the target is gone; there is nothing to roll back", where=[str(place.target)])
     return done[-1]
+
+
+def in_place(place: Place) -> list[state.RunState]:
+    """The whole migrations of a store in their order, which is the order in which the store took them in."""
+    done = [
+        run
+        for run in state.runs(place.data_dir)
+        if run.state == "done" and Path(run.target or place.target) == place.target and not run.follow
+    ]
+    if switch.inspect(place.target) is None:
+        return done
+    with closing(sqlite.open_reader(place.target)) as db:
+        held = [str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs ORDER BY rowid")]
+    return sorted(done, key=lambda run: held.index(run.id) if run.id in held else len(held))
 
 
 def _is_that(file: Path, store: Path, run_id: str) -> bool:

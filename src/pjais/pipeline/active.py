@@ -1,0 +1,45 @@
+"""Which side is live: the record of the last `switch`, in the data folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import instants
+from pjais.errors import UsageError
+
+LIVE = "live.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Which side is live (`old` or `new`), since when (ms), and what the store's history had come to then."""
+
+    side: str
+    at: int | None
+    target: str | None
+    changes: int
+    sources: tuple[str, ...]
+    backup: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {
+            "live": self.side, "at": None if self.at is None else instants.to_text(self.at), "target": self.target,
+            "changes": self.changes, "sources": list(self.sources), "backup": self.backup,
+        }  # fmt: skip
+
+
+def live(data_dir: Path) -> Live:
+    """Which side is live, as the data folder's record says; the old one where nothing was ever switched."""
+    path = data_dir / LIVE
+    if not path.exists():
+        return Live("old", None, None, 0, (), None)
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        at = instants.from_text(told["at"]) if told["at"] else None
+        return Live(told["live"], at, told["target"], int(told["changes"]), tuple(told["sources"]), told["backup"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError("the record of which side is live cannot be read", where=[str(path)]) from error
