@@ -307,3 +307,51 @@ def test_a_copied_data_folder_does_not_remove_what_belongs_to_the_first(tmp_path
     pjais.migrate(second)  # once it is migrated where it lies now, it may go
     assert [one.path for one in cleanup.judge(place(second)).items] == [second / "data.json"]
     pjais.verify(second)
+
+
+@pytest.mark.parametrize("how", ["migrate", "import", "a link to a file", "a link to a folder", "a profile"])
+def test_nothing_outside_of_the_data_folder_is_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    """What was only given to us to read stays, and is listed with the reason; what lies inside still goes."""
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    data.mkdir()
+    outside.mkdir()
+    write_json(data, personas=[persona("p1")], memories=[memory("m1")])
+    other = write_json(outside, "other.json", personas=[persona("p2")], memories=[memory("m2", "p2")])
+    named: list[Path] = [other] if how in ("migrate", "import") else []
+    if how == "a link to a file":
+        (data / "database.json").symlink_to(other)
+        named = [data / "database.json"]
+    elif how == "a link to a folder":
+        (data / "linked").symlink_to(outside)
+        named = [data / "linked" / "other.json"]
+    elif how == "a profile":
+        shutil.copytree(GOLDEN / "rxdb" / "v17-clean" / "IndexedDB", outside / "IndexedDB")
+        named = [outside / "IndexedDB"]
+    command = "import" if how == "import" else "migrate"
+    assert run(["migrate", "--data-dir", str(data), "-q"]) == 0
+    assert run([command, *map(str, named), "--data-dir", str(data), "--on-invalid", "quarantine", "-q"]) in (0, 1)
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert run(["cleanup", "--yes", "--data-dir", str(data)]) == 0
+    assert "it lies outside of the data folder" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
+    assert not (data / "data.json").exists()
+    assert run(["verify", "--data-dir", str(data)]) == 0
+
+
+def test_what_was_moved_outside_after_it_was_judged_stays(tmp_path: Path) -> None:
+    """A folder that became a link between the look and the removal."""
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    (data / "old").mkdir(parents=True)
+    write_json(data / "old", "export.json", personas=[persona("p1")], memories=[memory("m1")])
+    pjais.migrate(data, [data / "old" / "export.json"])
+    items = cleanup.judge(place(data)).items
+    assert [one.path.name for one in items] == ["export.json"]
+    (data / "old").rename(outside)
+    (data / "old").symlink_to(outside)
+    with pytest.raises(UsageError, match="outside of the data folder"):
+        cleanup.remove(place(data), items)
+    assert (outside / "export.json").exists()
+    assert pjais.verify(data).passed

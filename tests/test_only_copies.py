@@ -9,7 +9,7 @@ import pytest
 import pjais
 from pjais import backup, journal
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
-from pjais.pipeline import cleanup
+from pjais.pipeline import cleanup, keep, triage
 from pjais.pipeline.place import place
 from world import hashes, memory, migrated, persona, rows, write_json
 
@@ -98,3 +98,124 @@ def test_opening_after_a_rollback_makes_no_empty_store_in_silence(folder: Path) 
     assert caught.value.next_command == f"pjais backup restore {run}"
     backup.restore(folder / "backups" / run, folder)
     assert migrated(folder).total.migrated == 3
+
+
+# -- prune
+
+
+def pruned(folder: Path) -> list[str]:
+    """Prune to nothing; what was removed."""
+    return keep.prune(place(folder), 0).removed
+
+
+def reason(folder: Path) -> str:
+    """Why the one backup that stays does."""
+    ((_, why),) = keep.prune(place(folder), 0).stays
+    return why
+
+
+def test_prune_removes_a_rolled_back_run_whose_sources_are_in_place(folder: Path) -> None:
+    """Its documents are there, and nothing was written to its store."""
+    pjais.rollback(folder)
+    assert len(pruned(folder)) == 1
+    assert migrated(folder).total.migrated == 3
+
+
+@pytest.mark.parametrize("becomes", ["gone", "empty", "without one"])
+def test_prune_keeps_a_rolled_back_run_whose_sources_are_not_what_they_were(folder: Path, becomes: str) -> None:
+    """A document that no source and no store has any more is in this backup alone; m0 has only another version."""
+    pjais.rollback(folder)
+    if becomes == "gone":
+        (folder / "data.json").unlink()
+    else:
+        there = [] if becomes == "empty" else [memory("m0", content="another version")]
+        write_json(folder, personas=[persona()], memories=there)
+    assert pruned(folder) == []
+    count = {"gone": "3 documents", "empty": "2 documents", "without one": "1 document"}[becomes]
+    assert reason(folder) == f"the only copy of {count}"
+    write_json(folder, personas=[persona()], memories=[memory("m0"), memory("m1", content="back again")])
+    assert len(pruned(folder)) == 1
+
+
+def test_prune_keeps_what_was_written_to_a_store_that_was_rolled_back(folder: Path, tmp_path: Path) -> None:
+    """Until a store holds the records just so."""
+    with pjais.open(folder) as store:
+        store.memories.remember("written by hand", persona="p1")
+        store.memories.update("m0", content="edited by hand")
+    later = tmp_path / "later.pjais.json"
+    pjais.rollback(folder, keep_later=later)
+    assert pruned(folder) == []
+    assert reason(folder) == "the only copy of 2 records that were written"
+    migrated(folder)
+    pjais.migrate(folder, [later])
+    assert len(pruned(folder)) == 1
+    assert pjais.verify(folder).passed
+
+
+def test_prune_keeps_one_of_several_backups_that_hold_the_same(folder: Path) -> None:
+    """The newest one; the others are superfluous."""
+    pjais.rollback(folder)
+    for _ in range(2):
+        keep.create(place(folder))
+    (folder / "data.json").unlink()
+    run, *_, newest = journal.run_folders(folder)
+    assert run.name in pruned(folder)
+    assert journal.run_folders(folder) == (newest,)
+    assert pruned(folder) == []
+
+
+def test_prune_keeps_documents_that_were_backed_up_and_never_migrated(tmp_path: Path) -> None:
+    """Whoever backs up and loses the source finds it there."""
+    write_json(tmp_path, personas=[persona()], memories=[memory("m0")])
+    keep.create(place(tmp_path))
+    (tmp_path / "data.json").unlink()
+    assert pruned(tmp_path) == []
+    assert reason(tmp_path) == "the only copy of 2 documents"
+
+
+def test_prune_keeps_quarantined_documents(tmp_path: Path) -> None:
+    """Also one without an id, and one that is no document at all; a store that holds them is enough."""
+    write_json(tmp_path, personas=[persona()], memories=[memory("o1", "nobody"), {"content": "without an id"}, 7])
+    pjais.migrate(tmp_path, on_invalid="quarantine")
+    extra = keep.create(place(tmp_path))
+    write_json(tmp_path, personas=[], memories=[])
+    assert pruned(tmp_path) == [extra.name]
+    pjais.rollback(tmp_path)
+    assert reason(tmp_path) == "the only copy of 4 documents"
+
+
+def test_prune_removes_the_copy_that_was_made_before_a_replay(tmp_path: Path) -> None:
+    """The history of the store leads on from it."""
+    write_json(tmp_path, personas=[persona()], memories=[memory("m0"), memory("o1", "nobody")])
+    pjais.migrate(tmp_path, on_invalid="quarantine")
+    with pjais.open(tmp_path) as store:
+        store.memories.update("m0", content="edited")
+    triage.replay(place(tmp_path), [1], {**memory("o1"), "personaId": "p1"})
+    with pjais.open(tmp_path) as store:
+        store.memories.update("m0", content="edited again")
+    assert len(pruned(tmp_path)) == 1
+    assert pjais.verify(tmp_path).passed
+
+
+def test_prune_keeps_what_it_cannot_look_into(folder: Path) -> None:
+    """A damaged manifest says nothing of what is there."""
+    pjais.rollback(folder)
+    (run,) = journal.run_folders(folder)
+    manifest = run / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"size"', b'"sise"', 1))
+    assert pruned(folder) == []
+    assert reason(folder).startswith("what it holds cannot be compared")
+
+
+def test_prune_keeps_the_proof_of_a_store_that_is_not_mounted(folder: Path, tmp_path: Path) -> None:
+    """It comes back, and must be proved then."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    pjais.migrate(folder, target=disk / "other.sqlite")
+    disk.rename(tmp_path / "unplugged")
+    assert pruned(folder) == []
+    disk.mkdir()  # the mount point without the disk
+    assert pruned(folder) == []
+    disk.rmdir()
+    (tmp_path / "unplugged").rename(disk)
+    assert pjais.verify(folder, target=disk / "other.sqlite").passed

@@ -97,12 +97,15 @@ def restore(context: Context, backup_id: str, destination: Path | None) -> int:
 @click.option("--keep", "count", type=click.IntRange(min=0), default=5, show_default=True)
 @common
 def prune(context: Context, count: int) -> int:
-    """Remove old backups; those that the store's proof needs stay."""
-    removed = keep.prune(place(context.data_dir), count)
+    """Remove old backups; never one that a store's proof needs, nor the only copy of anything."""
+    pruned = keep.prune(place(context.data_dir), count)
     if context.as_json:
-        print_json({"code": "done", "removed": removed})
-    else:
-        say(f"removed {counted(len(removed), 'backup')}" + "".join(f"\n  {one}" for one in removed))
+        stays = [{"id": name, "reason": reason} for name, reason in pruned.stays]
+        print_json({"code": "done", "removed": pruned.removed, "stays": stays})
+        return 0
+    say(f"removed {counted(len(pruned.removed), 'backup')}" + "".join(f"\n  {one}" for one in pruned.removed))
+    for name, reason in pruned.stays:
+        say(f"stays: {name}: {safe(reason)}")
     return 0
 
 

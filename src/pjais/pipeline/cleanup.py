@@ -1,9 +1,10 @@
 """`cleanup`: old data that a proved migration has made superfluous, by name, and what else still holds private text.
 
-Nothing is offered whose content is not in a sound backup, that has changed since it was migrated, that a program
-has open, or that is a store of pjais's own; where a switch is on record, only while the new side is live.  What
-holds more than was migrated (another IndexedDB database in an origin's LevelDB, other files of an origin) is left
-whole, with the reason.  A removal that was cut off goes on with the next call: what was begun is on record.
+Nothing is offered whose content is not in a sound backup, that has changed since it was migrated, that a program has
+open, that lies outside of the data folder, or that is a store of pjais's own; where a switch is on record, only while
+the new side is live.  What holds more than was migrated (another IndexedDB database in an origin's LevelDB, other files
+of an origin) is left whole, with the reason.  A removal that was cut off goes on with the next call: what was begun is
+on record.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def judge(place: Place, names: Sequence[str] = (), *, password: str | None = Non
         there = [entry for entry in source["files"] if Path(entry["path"]).is_file()]
         if not there or (wanted and not _called(source, name) & set(wanted) and not (unknown and _is_profile(source))):
             continue
-        if reason := _ours(source, protected) or _of_another(place, source, elsewhere):
+        if reason := _ours(source, protected) or _of_another(place, source, elsewhere) or _outside(place, source):
             stays.append(Stays(name, Path(source["origin"]), _bytes(there), reason))
             continue
         found, left = _of_source(place, source, name, there, begun=(source["kind"], source["origin"]) in begun)
@@ -120,6 +121,9 @@ def remove(place: Place, items: Sequence[Old]) -> int:
     with files.only_run(place.data_dir):
         _refuse_unless_new_is_live(place)
         for one in items:
+            if outside := [str(path) for path in one.files if not files.is_inside(path, place.data_dir)]:
+                raise UsageError("old data lies outside of the data folder; nothing was removed", where=outside,
+                                 safe="Nothing was removed.", next_command="pjais cleanup")  # fmt: skip
             for path, digest in one.hashes.items():
                 if path.exists() and files.sha256(path) != digest:
                     raise _changed(path)
@@ -146,16 +150,14 @@ def _remove(place: Place, one: Old) -> int:
 def _emptied(place: Place, one: Old) -> list[Path]:
     """The folders that may be empty now, innermost first: those of the source, and those around it in the data folder.
 
-    The data folder itself stays, and so does whatever lies outside of it and is not the source's.
+    The data folder itself stays, and so does whatever lies outside of it.
     """
     found: set[Path] = set(one.folders)
     for path in one.files:
-        for parent in path.parents:
-            inside = parent.is_relative_to(place.data_dir) and parent != place.data_dir
-            if inside or any(parent.is_relative_to(folder) for folder in one.folders):
-                found.add(parent)
+        found |= {parent for parent in path.parents if parent.is_relative_to(place.data_dir)}
     for folder in one.folders:
         found |= {inner for inner in folder.rglob("*") if inner.is_dir() and not inner.is_symlink()}
+    found = {one for one in found if files.is_inside(one, place.data_dir) and not files.same(one, place.data_dir)}
     return sorted(found, key=lambda folder: len(folder.parts), reverse=True)
 
 
@@ -241,6 +243,14 @@ def _of_another(place: Place, source: dict[str, Any], elsewhere: set[Path]) -> s
     if any(origin.is_relative_to(one) for one in elsewhere):
         return "it belongs to the data folder that this one was copied from"
     return None
+
+
+def _outside(place: Place, source: dict[str, Any]) -> str | None:
+    """Why a source stays that lies elsewhere, wholly or by a link: it was given to us to read."""
+    paths = [Path(source["origin"]), *(Path(one["path"]) for one in source["files"])]
+    if all(files.is_inside(path, place.data_dir) for path in paths):
+        return None
+    return "it lies outside of the data folder; pjais removes nothing there"
 
 
 def _bytes(entries: Iterable[dict[str, Any]]) -> int:

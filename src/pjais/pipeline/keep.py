@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pjais import backup, files, journal, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
-from pjais.pipeline import mirror, problems, recover, state
+from pjais.pipeline import copies, mirror, problems, recover, state
 from pjais.pipeline.place import Place
 from pjais.version import __version__
 
@@ -100,24 +100,56 @@ def folder_of(place: Place, backup_id: str) -> Path:
     return folder
 
 
-def prune(place: Place, keep: int) -> list[str]:
-    """Remove all but the newest `keep` backups; never one that the target's proof needs.  Returns the removed."""
+class Pruned(NamedTuple):
+    """The backups that were removed, and those that stay though `--keep` did not ask for them, with the reason."""
+
+    removed: list[str]
+    stays: list[tuple[str, str]]
+
+
+def prune(place: Place, keep: int) -> Pruned:
+    """Remove all but the newest `keep` backups; never one that a store's proof needs, nor the only copy of anything."""
+    pruned = Pruned([], [])
     if not place.data_dir.is_dir():
-        return []
-    with files.only_run(place.data_dir):
-        free = [one for one in listed(place) if not one.needed]
-        doomed = [one.id for one in free[: max(0, len(free) - keep)]]
-        for backup_id in doomed:
-            files.remove_folder(place.backups / backup_id)
-        return doomed
+        return pruned
+    with problems.explained(place), files.only_run(place.data_dir):
+        kept = listed(place)
+        free = [one for one in kept if not one.needed]
+        left = [place.backups / one.id for one in kept]
+        held = copies.Copies(place, sorted(_targets(place)))
+        for one in free[: max(0, len(free) - keep)]:
+            folder = place.backups / one.id
+            others = [path for path in left if path != folder]
+            if (reason := held.only_here(folder, others)) is not None:
+                pruned.stays.append((one.id, reason))
+                continue
+            files.remove_folder(folder)
+            left = others
+            pruned.removed.append(one.id)
+    return pruned
+
+
+def _targets(place: Place) -> set[Path]:
+    """Every store that was ever written to from this data folder, there or not."""
+    return {place.target, *(Path(run.target) for run in state.runs(place.data_dir) if run.target)}
 
 
 def _needed(place: Place) -> set[str]:
-    """The runs that any store of this data folder was made by: its proof needs their backups."""
-    targets = {place.target, *(Path(run.target) for run in state.runs(place.data_dir) if run.target)}
-    needed: set[str] = set()
-    for target in targets:
+    """The runs that a store of this data folder was made by: its proof needs their backups.
+
+    A store outside of the data folder that is not there may be on a disk that is not mounted now.
+    """
+    needed = {
+        run.id
+        for run in state.runs(place.data_dir)
+        if run.state in ("done", "interrupted") and run.target and _is_away(place, Path(run.target))
+    }
+    for target in _targets(place):
         if target.exists() and switch.inspect(target) is not None:
             with closing(sqlite.open_reader(target)) as db:
                 needed |= {str(run) for (run,) in sqlite.each(db, "SELECT id FROM migration_runs")}
     return needed
+
+
+def _is_away(place: Place, target: Path) -> bool:
+    return not target.exists() and not files.is_inside(target, place.data_dir)
