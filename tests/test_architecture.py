@@ -16,10 +16,11 @@ PACKAGE = Path(pjais.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "model", "instants", "words"),
     ("canonical", "paths"),
-    ("files", "sqlite", "schema"),
+    ("files",),
+    ("sqlite", "schema"),
     ("journal",),
     ("logbook", "extensions"),
-    ("discover", "backup", "read", "normalise", "validate", "write", "compare", "switch", "report"),
+    ("discover", "drift", "backup", "read", "normalise", "validate", "write", "compare", "switch", "report"),
     ("pipeline",),
     ("store",),
     ("api",),

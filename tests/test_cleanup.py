@@ -276,7 +276,7 @@ def test_the_command_asks_tells_what_was_freed_and_what_is_left(
     (tmp_path / "since-switch-1.pjais.json").write_text("{}")
     (tmp_path / "eventlog@6.db.before-upgrade").write_text("x")
     capsys.readouterr()
-    assert run(["cleanup", "--data-dir", str(tmp_path), "--json"]) == 2
+    assert run(["cleanup", "--data-dir", str(tmp_path), "--json"]) == 3
     assert "--yes" in json.loads(capsys.readouterr().out)["what"]
     assert next((tmp_path / "IndexedDB").rglob("*.leveldb")).is_dir()
     assert run(["cleanup", "pjais-rxdb", "--yes", "--data-dir", str(tmp_path), "--json"]) == 0

@@ -10,7 +10,7 @@ import pytest
 
 import pjais
 from pjais import backup, journal
-from pjais.errors import BackupFailed, NoSourceFound, RunActive, UsageError
+from pjais.errors import BackupFailed, ConfirmationNeeded, NoSourceFound, RunActive
 from pjais.files import only_run
 from pjais.model import CopiedFile
 from pjais.pipeline import cleanup, keep
@@ -55,7 +55,7 @@ def test_later_writes_are_shown_first_and_can_be_kept(folder: Path, tmp_path: Pa
         folder / "pjais.sqlite",
         "UPDATE memory_entities SET content = 'edited', updated_at = CURRENT_TIMESTAMP WHERE id = 'm1'",
     )
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ConfirmationNeeded) as caught:
         pjais.rollback(folder)
     assert "1 record was added, 1 edited" in caught.value.what
     later = tmp_path / "later" / "later.pjais.json"

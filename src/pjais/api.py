@@ -7,6 +7,7 @@ are loaded when they are needed, so that opening a store with nothing to migrate
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -38,7 +39,7 @@ def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on
     if here.log is not None:  # its account follows the log, so what is written there alone would not count
         raise UsageError(
             "a LiveStore store is opened by pjais.open_livestore", where=[str(here.live)],
-            next_command=f"pjais at {here.live} --event N   (or: pjais migrate {here.live})",
+            next_command=f"pjais events {shlex.quote(str(here.live))}",
         )  # fmt: skip
     known: state.Known = {}
     switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot
     copied = _copy_still(folder, ref, number)
     if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # what it is was not seen, and now it could be
         raise SourceInUse("a source could not be read, and then it could", where=[str(ref.path)],
-                          next_command="the same command again")  # fmt: skip
+                          advice="make the same call again")  # fmt: skip
     consistent: str | None = None
     unsound: tuple[str, ...] = ()
     path = _opened_path(folder, ref.dialect, copied)
@@ -355,7 +356,8 @@ def restore(folder: Path, destination: Path) -> list[Path]:
         raise BackupFailed(
             "files are in the way; nothing was restored",
             where=in_the_way,
-            next_command="pjais backup restore RUN --to EMPTY_FOLDER",
+            advice="restore into an empty folder",
+            next_command=f"pjais backup restore {shlex.quote(folder.name)} --to restored-{shlex.quote(folder.name)}",
         )
     for one in wanted:
         restore_file(folder, one, destination / one.original)

@@ -2,6 +2,7 @@
 
     PjaisError
     ├── UsageError            PJAIS_USAGE     2   the call itself is wrong
+    ├── ConfirmationNeeded    PJAIS_CONFIRM   3   a confirmation was not given
     ├── NoSourceFound         MIGRATION_001  11   nothing to migrate was found
     ├── BackupFailed          MIGRATION_002  12   no safe copy could be made
     ├── ValidationFailed      MIGRATION_003  13   records cannot go in
@@ -13,10 +14,12 @@
     ├── PasswordNeeded        MIGRATION_009  19   an encrypted source, no or a wrong password
     ├── NoSpace               MIGRATION_010  20   the disk is too full to begin
     ├── RunActive             MIGRATION_011  21   another run holds the data folder
-    └── StoreFailed           PJAIS_STORE    22   the open store cannot be read or written now
+    ├── StoreFailed           PJAIS_STORE    22   the open store cannot be read or written now
+    └── FileFailed            PJAIS_FILE     74   a file or folder cannot be read or written
 
 An error answers four questions: what happened, where (which record or file), what is safe now, and what to
-type next.  The codes and exit codes are a contract (design §8).
+do next: advice in words where it takes more than a command, and one command that can be pasted and works.
+The codes and exit codes are a contract (design §8).
 """
 
 from __future__ import annotations
@@ -28,13 +31,15 @@ from typing import Any, ClassVar
 class PjaisError(Exception):
     """The root of all errors of this package.
 
-    `what` is one sentence; `where` names records or files; `safe` says what is untouched; `next_command` is
-    what the owner of the data types next.  `report` holds the run's report where there is one.
+    `what` is one sentence; `where` names records or files; `safe` says what is untouched; `advice` says in words
+    what to do first, if anything; `next_command` is one command line to paste, and nothing else.  `report` holds
+    the run's report where there is one.
     """
 
     code: ClassVar[str] = "PJAIS_ERROR"
     exit_code: ClassVar[int] = 14
     safe_default: ClassVar[str] = "Your source data was only read; it is unchanged."
+    advice_default: ClassVar[str] = ""
     next_default: ClassVar[str] = "pjais status"
 
     def __init__(
@@ -43,6 +48,7 @@ class PjaisError(Exception):
         *,
         where: Sequence[str] = (),
         safe: str | None = None,
+        advice: str | None = None,
         next_command: str | None = None,
         report: Any = None,
     ) -> None:
@@ -50,6 +56,7 @@ class PjaisError(Exception):
         self.what = what
         self.where = tuple(where)
         self.safe = self.safe_default if safe is None else safe
+        self.advice = self.advice_default if advice is None else advice
         self.next_command = self.next_default if next_command is None else next_command
         self.report = report
 
@@ -61,6 +68,7 @@ class PjaisError(Exception):
             "what": self.what,
             "where": list(self.where),
             "safe": self.safe,
+            "advice": self.advice,
             "next": self.next_command,
         }
 
@@ -74,13 +82,22 @@ class UsageError(PjaisError):
     next_default = "pjais --help"
 
 
+class ConfirmationNeeded(PjaisError):
+    """The call would remove or discard something, and the confirmation for it was not given."""
+
+    code = "PJAIS_CONFIRM"
+    exit_code = 3
+    safe_default = "Nothing was changed."
+
+
 class NoSourceFound(PjaisError):
     """No earlier data was found in the places that were searched."""
 
     code = "MIGRATION_001"
     exit_code = 11
     safe_default = "Nothing was written."
-    next_default = "pjais detect PATH"
+    advice_default = "name the folder or file in which the app keeps its data"
+    next_default = "pjais detect --help"
 
 
 class BackupFailed(PjaisError):
@@ -114,7 +131,8 @@ class SourceInUse(PjaisError):
 
     code = "MIGRATION_005"
     exit_code = 15
-    next_default = "close the app, then: pjais migrate"
+    advice_default = "close the app first"
+    next_default = "pjais migrate"
 
 
 class SourceDamaged(PjaisError):
@@ -123,7 +141,8 @@ class SourceDamaged(PjaisError):
     code = "MIGRATION_006"
     exit_code = 16
     safe_default = "Your source data is unchanged, and the target is as it was."
-    next_default = "pjais migrate --on-invalid quarantine   (saves all that is readable)"
+    advice_default = "everything that is readable can be migrated; the rest is kept in quarantine"
+    next_default = "pjais migrate --on-invalid quarantine"
 
 
 class ForeignTarget(PjaisError):
@@ -132,7 +151,8 @@ class ForeignTarget(PjaisError):
     code = "MIGRATION_007"
     exit_code = 17
     safe_default = "The file was not touched."
-    next_default = "pjais migrate --target OTHER.sqlite"
+    advice_default = "choose another file for the new store"
+    next_default = "pjais migrate --target pjais-new.sqlite"
 
 
 class VerificationFailed(PjaisError):
@@ -141,7 +161,7 @@ class VerificationFailed(PjaisError):
     code = "MIGRATION_008"
     exit_code = 18
     safe_default = "The backup of the sources is kept."
-    next_default = "pjais rollback"
+    next_default = "pjais backup verify"
 
 
 class PasswordNeeded(PjaisError):
@@ -149,7 +169,7 @@ class PasswordNeeded(PjaisError):
 
     code = "MIGRATION_009"
     exit_code = 19
-    next_default = "pjais migrate --password-file FILE"
+    next_default = "pjais migrate --password-file -"
 
 
 class NoSpace(PjaisError):
@@ -158,7 +178,8 @@ class NoSpace(PjaisError):
     code = "MIGRATION_010"
     exit_code = 20
     safe_default = "Nothing was written."
-    next_default = "free some space, or: pjais migrate --data-dir DIR_ON_ANOTHER_DISK SOURCE"
+    advice_default = "free some space, or choose a --data-dir on another disk"
+    next_default = "pjais plan"
 
 
 class RunActive(PjaisError):
@@ -167,7 +188,7 @@ class RunActive(PjaisError):
     code = "MIGRATION_011"
     exit_code = 21
     safe_default = "This call changed nothing; the other run goes on."
-    next_default = "wait for it to end, then: pjais status"
+    advice_default = "wait for it to end"
 
 
 class StoreFailed(PjaisError):
@@ -176,7 +197,15 @@ class StoreFailed(PjaisError):
     code = "PJAIS_STORE"
     exit_code = 22
     safe_default = "What was committed before is safe; of this call nothing was written."
-    next_default = "try again, or: pjais status"
+    advice_default = "try again"
+
+
+class FileFailed(PjaisError):
+    """A file or folder cannot be read or written: a permission, a disk, a path that leads nowhere."""
+
+    code = "PJAIS_FILE"
+    exit_code = 74
+    safe_default = "No store was replaced; your source data was only read."
 
 
 def all_errors() -> tuple[type[PjaisError], ...]:

@@ -69,7 +69,8 @@ def _loaded(group: str, name: str) -> Any:
         raise UsageError(
             f"the extension {name} cannot be loaded: {type(error).__name__}: {error}",
             where=[f"entry point pjais.{group}: {_found(group)[name].value}"],
-            next_command="pip uninstall its package, or mend it",
+            advice="uninstall or repair the package that adds it",
+            next_command="pip list",
         ) from error
 
 

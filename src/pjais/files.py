@@ -8,8 +8,10 @@ faults can be injected in one place.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -19,7 +21,7 @@ from pathlib import Path
 
 import filelock
 
-from pjais.errors import RunActive
+from pjais.errors import FileFailed, RunActive
 
 _CHUNK = 1 << 20
 
@@ -61,7 +63,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[_Writer]:
     """Write a file beside its place and put it there at the end; on any error nothing is left."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
     writer = _Writer(beside)
     try:
         yield writer
@@ -71,6 +73,11 @@ def writing(path: Path) -> Iterator[_Writer]:
         writer.abandon()
         beside.unlink(missing_ok=True)
         raise
+
+
+def _short(name: str) -> str:
+    """A name with room for what is put around it: a file's name has at most 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:200])
 
 
 class _Writer:
@@ -238,14 +245,93 @@ def _holds(handles: Path, wanted: set[tuple[int, int]]) -> bool:
     return False
 
 
+def refusal(path: Path, *, writing: bool = False) -> FileFailed | None:
+    """Return why this user cannot read (or write) a file, and the command that helps; None where they can.
+
+    The file need not exist: then its folder must be one in which it can be made.
+    """
+    for folder in reversed(path.absolute().parents):
+        if not folder.exists():
+            break
+        if not os.access(folder, os.X_OK):
+            return _denied(folder, "cannot be entered")
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not os.access(there, os.R_OK):
+        return _denied(there, "cannot be read")
+    if not writing:
+        return None
+    for one in (there, there.parent) if there == path and there.is_file() else (there,):
+        if not os.access(one, os.W_OK):
+            return _read_only(one) if on_read_only_medium(one) else _denied(one, "cannot be written")
+    return None
+
+
+def on_read_only_medium(path: Path) -> bool:
+    """Return whether a path lies on a file system that is mounted for reading only."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # Windows has no statvfs
+        return False
+
+
+def _read_only(path: Path) -> FileFailed:
+    return FileFailed(
+        f"{path} cannot be written: it is on a read-only medium", where=[str(path)],
+        safe="Nothing was changed; all that is there can be read, verified and exported.",
+        advice="copy the data folder to a disk that can be written, and name it by --data-dir",
+    )  # fmt: skip
+
+
+def _denied(path: Path, what: str) -> FileFailed:
+    owner = _owner(path)
+    whose = "" if owner is None else f"; it belongs to {owner}"
+    made_by_root = " (a run made with sudo leaves such files)" if owner == "root" else ""
+    return FileFailed(
+        f"{path} {what}: permission denied{whose}{made_by_root}", where=[str(path)], safe="Nothing was changed.",
+        advice="make the files yours again, or make the call as the user to whom they belong",
+        next_command=f'sudo chown -R "$(id -u)" {shlex.quote(str(path))}',
+    )  # fmt: skip
+
+
+def _owner(path: Path) -> str | None:
+    """The name of the user to whom a path belongs, where it is somebody else."""
+    try:
+        owner = path.stat().st_uid
+        if owner == os.geteuid():
+            return None
+        return path.owner()
+    except (AttributeError, NotImplementedError, OSError):
+        return None
+    except KeyError:
+        return f"user {owner}"
+
+
+def explained(error: OSError) -> FileFailed:
+    """Return what the file system refused, as an error of ours that names the path."""
+    path = None if error.filename is None else Path(os.fsdecode(error.filename))
+    if error.errno in (errno.EACCES, errno.EPERM) and path is not None:
+        found = refusal(path, writing=True)
+        if found is not None:
+            return found
+    if error.errno == errno.EROFS and path is not None:
+        return _read_only(path)
+    where = [] if path is None else [str(path)]
+    return FileFailed(f"a file cannot be read or written: {error.strerror or error}", where=where)
+
+
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
     """Hold a data folder for one run.  Raises RunActive while another process (or thread) holds it."""
-    lock = filelock.FileLock(folder / ".pjais.lock", mode=0o600)
+    path = folder / ".pjais.lock"
+    lock = filelock.FileLock(path, mode=0o600)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise RunActive(f"another run is at work in {folder}", where=[str(folder)]) from error
+    except (OSError, NotImplementedError) as error:
+        raise refusal(path, writing=True) or explained(OSError(errno.EIO, str(error), str(path))) from error
     try:
         yield
     finally:

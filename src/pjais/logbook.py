@@ -9,17 +9,19 @@ import os
 from pathlib import Path
 
 from pjais import files, instants, journal
+from pjais.words import one_line, without_passwords
 
 NAME = "migration.log"
 
 
 def write(folder: Path, line: str) -> None:
     """Append a line with its time.  A log that cannot be written must not stop a migration."""
+    shown = one_line(without_passwords(line))
     try:
         files.private_folder(folder)
         handle = os.open(folder / NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:
-            os.write(handle, f"{instants.to_text(journal.now_ms())} {line}\n".encode("utf-8", "backslashreplace"))
+            os.write(handle, f"{instants.to_text(journal.now_ms())} {shown}\n".encode())
         finally:
             os.close(handle)
     except OSError:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import os
 import random
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,7 +20,8 @@ from urllib.parse import quote
 
 import apsw
 
-from pjais.errors import SourceDamaged
+from pjais import files
+from pjais.errors import FileFailed, SourceDamaged
 
 MAGIC = b"SQLite format 3\x00"
 """The first 16 bytes of every SQLite file (SQLite file format, §1.3.1)."""
@@ -35,6 +38,7 @@ Busy = (apsw.BusyError, apsw.LockedError)
 Full = apsw.FullError
 IOFault = apsw.IOError
 CannotOpen = apsw.CantOpenError
+ReadOnly = apsw.ReadOnlyError
 SqlError = apsw.SQLError
 
 
@@ -63,14 +67,23 @@ def any_collation(connection: Connection) -> None:
 
 
 def open_reader(path: Path, *, wait_ms: int = 5000) -> Connection:
-    """Open one of our own stores for reading, beside other readers and a writer."""
+    """Open one of our own stores for reading, beside other readers and a writer.
+
+    A store that this user, or nobody, can write to is read as it is: on a read-only medium in place, where its WAL
+    is empty, and otherwise from a scratch copy.  Raises FileFailed where it cannot be read.
+    """
+    if (refused := files.refusal(path)) is not None:
+        raise refused
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(wait_ms)
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except (apsw.ReadOnlyError, apsw.CantOpenError):
-        # A journal that a crash left behind: only a writer may roll it back.
+        # A journal that a crash left behind, or a WAL without its index: only a writer may bring them in order.
         connection.close()
+        if files.refusal(path, writing=True) is not None:
+            in_place = files.on_read_only_medium(path) and not needs_recovery(path)
+            return open_frozen(path) if in_place else open_scratch(path)
         with closing(open_writer(path, wait_ms=wait_ms)) as writer:
             writer.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -79,11 +92,51 @@ def open_reader(path: Path, *, wait_ms: int = 5000) -> Connection:
 
 
 def open_writer(path: Path, *, wait_ms: int = 5000) -> Connection:
-    """Open one of our own stores for reading and writing; foreign keys are enforced."""
+    """Open one of our own stores for reading and writing; foreign keys are enforced.
+
+    Raises FileFailed where this user cannot write to it.
+    """
+    if (refused := files.refusal(path, writing=True)) is not None:
+        raise refused
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(wait_ms)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def open_checked(path: Path) -> Connection:
+    """Open one of our own stores for checks that a writer alone can make; a scratch copy where it cannot be written."""
+    try:
+        return open_writer(path)
+    except FileFailed:
+        return open_scratch(path)
+
+
+def open_scratch(path: Path) -> Connection:
+    """Open a private copy of a store, its WAL or journal included; it goes with its connection."""
+    if (refused := files.refusal(path)) is not None:
+        raise refused
+    folder = Path(tempfile.mkdtemp(prefix="pjais-copy-"))
+    try:
+        for suffix in ("", "-wal", "-journal"):
+            if (side := Path(f"{path}{suffix}")).exists():
+                files.copy_hashed(side, folder / f"copy.sqlite{suffix}")
+        return _Scratch(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+class _Scratch(apsw.Connection):
+    """A connection to a copy that nobody else has."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(str(folder / "copy.sqlite"), flags=apsw.SQLITE_OPEN_READWRITE)
+
+    def close(self, force: bool = False) -> None:
+        super().close(force)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def wait_in_earnest(connection: Connection, wait_ms: int) -> None:

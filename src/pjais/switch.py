@@ -43,7 +43,7 @@ def inspect(target: Path, look: Callable[[sqlite.Connection], object] | None = N
                 look(db)
     except sqlite.Busy as error:
         raise MigrationFailed(
-            "the store is locked by another program", where=[str(target)], next_command="close it, then: pjais status"
+            "the store is locked by another program", where=[str(target)], advice="close it first"
         ) from error
     except (sqlite.Full, sqlite.IOFault, OSError) as error:
         raise MigrationFailed(
@@ -120,7 +120,10 @@ def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connecti
             db.execute("ROLLBACK")
     except sqlite.Busy as error:
         raise MigrationFailed(
-            "the target is open in another program", where=[str(target)], next_command="close it, then: pjais migrate"
+            "the target is open in another program",
+            where=[str(target)],
+            advice="close it first",
+            next_command="pjais migrate",
         ) from error
 
 

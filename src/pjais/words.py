@@ -1,8 +1,62 @@
-"""Counts in sentences: `1 record`, `2 records`, `1,234 records were added`."""
+"""How counts and texts are shown: nothing that a document holds may steer the terminal on which it is read."""
 
 from __future__ import annotations
+
+import re
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """A count and what is counted; `many` is needed where the plural is more than an `s` at the end."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
+"""C0 without tab and line ends, DEL, C1 (U+009B begins an escape sequence as ESC does), halves of a character."""
+_FORMAT = r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164" \
+          r"\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"  # fmt: skip
+"""Format controls: what turns the direction of text, breaks lines or cannot be seen.  Not the joiners U+200C and
+U+200D, which join letters of Persian and Hindi and the pieces of an emoji, and steer nothing."""
+_RAW = re.compile(rf"[{_CONTROLS}]|\r(?!\n)")
+_SHOWN = re.compile(rf"[{_CONTROLS}{_FORMAT}]|\r(?!\n)")
+_LINE = re.compile(rf"[{_CONTROLS}{_FORMAT}\t\n\r]")
+
+
+def visible(text: str, *, keep_format: bool = False) -> str:
+    r"""Return a text of several lines with its control characters written out, as JSON writes them (`\u001b`).
+
+    So JSON stays the same JSON.  With `keep_format` only what steers a terminal is written out: data for a program.
+    """
+    return (_RAW if keep_format else _SHOWN).sub(_escape, text)
+
+
+def one_line(value: object) -> str:
+    """Return a value as one line that cannot steer a terminal, nor turn the direction of what follows it."""
+    return _LINE.sub(_escape, str(value))
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if number > 0xFFFF:
+        number -= 0x10000
+        return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
+    return f"\\u{number:04x}"
+
+
+_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]+:/{1,2}[^\s:/@'\"]*):\S*@", re.IGNORECASE)
+_QUERY_PASSWORD = re.compile(r"([?&](?:password|passwd|sslpassword|token)=)[^&\s'\"]*", re.IGNORECASE)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text in which the password of every URL is replaced by `***`.
+
+    A URL that was taken for a path has lost one of its slashes.
+    """
+    return _QUERY_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+
+def is_url(text: str) -> bool:
+    """Return whether a text is a URL, and so no path (`C:\\...` is one)."""
+    return _URL.match(text) is not None
+
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/{1,2}[^/]", re.IGNORECASE)

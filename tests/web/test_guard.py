@@ -586,7 +586,7 @@ def test_a_backup_or_a_run_is_a_name_and_never_a_path(home: Page, tmp_path: Path
         for action in ("check-backup", "restore-backup", "rollback"):
             answer = home.do(action, id=key, run=key, later="keep", destination=str(tmp_path), to=str(tmp_path))
             assert answer.status_code in (400, 409), (action, key)
-            assert answer.json().keys() == {"code", "exit_code", "what", "where", "safe", "next"}
+            assert answer.json().keys() == {"code", "exit_code", "what", "where", "safe", "advice", "next"}
         assert home.client.get("/run", params={"id": key}).status_code in (404, 422)
     assert world.hashes(Path(home.json("/overview")["data_dir"])) == before
     assert not list(tmp_path.iterdir())

@@ -99,9 +99,7 @@ def test_a_plan_that_failed_is_tried_again_after_a_while(page: Home, monkeypatch
     ("command", "typed"),
     [
         ("pjais status", "pjais status --data-dir {}"),
-        ("pjais verify   (again)", "pjais verify --data-dir {}   (again)"),
-        ("close it, then: pjais migrate", "close it, then: pjais migrate --data-dir {}"),
-        ("wait for it to end", "wait for it to end"),
+        ("pip install --upgrade pjais", "pip install --upgrade pjais"),
         ("pjais status --data-dir X", "pjais status --data-dir X"),
     ],
 )

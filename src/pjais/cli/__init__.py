@@ -7,15 +7,17 @@ object on stdout.  A traceback is shown only with `-vv`.
 
 from __future__ import annotations
 
-import sys
+import traceback
 from importlib import import_module
 
 import click
 
+from pjais.cli import boundary
 from pjais.cli.context import Context, common
-from pjais.cli.output import print_error, print_json
-from pjais.errors import PjaisError, UsageError
+from pjais.cli.output import ReaderGone, prepare_streams, print_error, warn
+from pjais.errors import ConfirmationNeeded, FileFailed, PjaisError
 from pjais.version import __version__
+from pjais.words import without_passwords
 
 _MODULES = {
     "detect": "migrating", "plan": "migrating", "migrate": "migrating", "verify": "migrating",
@@ -56,41 +58,41 @@ def cli(context: Context) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code of design §8."""
+    prepare_streams()
     as_json = "--json" in arguments
     verbose = sum(one.count("v") for one in arguments if one.startswith("-v") and set(one[1:]) == {"v"})
+    try:
+        return _ended(arguments, as_json=as_json, verbose=verbose)
+    except ReaderGone:
+        return 141  # as a program that the signal SIGPIPE ends
+    except FileFailed as error:  # it was the output itself that failed
+        print_error(error, as_json=False)
+        return error.exit_code
+
+
+def _ended(arguments: list[str], *, as_json: bool, verbose: int) -> int:
+    """The exit code of one command line, its error told."""
+    cause: BaseException | None = None
     try:
         result = cli.main(arguments, prog_name="pjais", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        if as_json:
-            print_json(UsageError(error.format_message()).as_dict())
-        else:
-            error.show()
-        return 2
-    except PjaisError as error:
-        if verbose >= 2:
-            sys.excepthook(*sys.exc_info())
-        print_error(error, as_json=as_json)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; nothing was switched, and the next call goes on from here", err=True)
+        problem: PjaisError = boundary.wrong_call(error)
+    except click.Abort:
+        problem = ConfirmationNeeded("the question was not answered with yes")
+    except KeyboardInterrupt:
+        warn("interrupted; nothing was switched, and the next call goes on from here")
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
-    except Exception as error:
-        if verbose >= 2:
-            raise
-        problem = _Unexpected(f"an unexpected error: {type(error).__name__}: {error}")
-        print_error(problem, as_json=as_json)
-        return problem.exit_code
-    return result if isinstance(result, int) else 0
-
-
-class _Unexpected(PjaisError):
-    """A fault of this program."""
-
-    code = "PJAIS_BUG"
-    exit_code = 70
-    next_default = "the same command with -vv, and report what it prints"
+    except ReaderGone:
+        raise
+    except PjaisError as error:
+        problem, cause = error, error
+    except Exception as error:  # noqa: BLE001 - the one place that catches whatever is left
+        problem, cause = boundary.explained(error) or boundary.unexpected(error, arguments), error
+    else:
+        return result if isinstance(result, int) else 0
+    if verbose >= 2 and cause is not None:
+        warn(without_passwords("".join(traceback.format_exception(cause))))
+    print_error(problem, as_json=as_json)
+    return problem.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import click
 
 from pjais import api, instants
 from pjais.cli.context import Context, common
+from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.migrating import print_report
 from pjais.cli.output import print_json, progress, say, table
 from pjais.errors import UsageError
@@ -46,14 +48,16 @@ def explain_command(context: Context, code: str | None) -> int:
 
 
 @click.command("demo")
-@click.option("--keep", type=click.Path(path_type=Path), help="Work in this new folder and leave it there.")
+@click.option("--keep", type=OUTPUT_PLACE, help="Work in this new folder and leave it there.")
 @common
 def demo_command(context: Context, keep: Path | None) -> int:
     """Migrate a real sample before your eyes; then go RxDB to LiveStore to SQLite, and look back in time."""
     from pjais.pipeline import prove, run
 
     if keep is not None and keep.exists():
-        raise UsageError("the folder exists already", where=[str(keep)], next_command="pjais demo --keep NEW_FOLDER")
+        raise UsageError(
+            "the folder exists already", where=[str(keep)], next_command=f"pjais demo --keep {shlex.quote(f'{keep}-2')}"
+        )
     folder = keep.absolute() if keep is not None else Path(tempfile.mkdtemp(prefix="pjais-demo-")) / "PJais"
     try:
         with as_file(files("pjais.demo") / "sample") as sample:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pjais.cli.context import Context, common, password_option
+from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say, table
 from pjais.pipeline import appcheck, checklist, state
 from pjais.pipeline.appcheck import AppCheck
@@ -16,7 +17,7 @@ from pjais.store import check, reactive
 
 
 @click.command("verify-app")
-@click.argument("store", required=False, type=click.Path(path_type=Path))
+@click.argument("store", required=False, type=PATH)
 @common
 def verify_app_command(context: Context, store: Path | None) -> int:
     """Check that an app can live with the store: health, integrity, performance, features; on a scratch copy."""
@@ -48,7 +49,7 @@ _TITLES = {"pre": "Before the migration", "during": "During the migration", "pos
 
 @click.command("checklist")
 @click.argument("phase", required=False, type=click.Choice(checklist.PHASES))
-@click.option("--target", type=click.Path(path_type=Path), help="The new side's store.")
+@click.option("--target", type=OUTPUT_PLACE, help="The new side's store.")
 @password_option
 @common
 def checklist_command(context: Context, phase: str | None, target: Path | None, password: str | None) -> int:
@@ -72,7 +73,7 @@ def checklist_command(context: Context, phase: str | None, target: Path | None, 
         table(("state", "line", "what was seen"), [(line.state, line.text, line.about) for line in mine])
         for line in mine:
             if line.command:
-                say(f"Next: {context.typed(line.command)}   ({line.text})")
+                say(f"{line.text}:\nNext: {context.typed(line.command)}")
     return 0 if passed else 1
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import Any, TypeVar
 
 import click
 
-from pjais.cli import following
+from pjais.cli import boundary, following
+from pjais.cli.locations import DATA_FOLDER, PATH
+from pjais.cli.output import is_interactive
 from pjais.errors import PasswordNeeded, PjaisError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,8 +40,8 @@ def password_option(function: F) -> F:
 
     @click.option(
         "--password-file",
-        type=click.Path(path_type=Path),
-        help="The password of an encrypted source (also PJAIS_PASSWORD).",
+        type=PATH,
+        help="A file with the password of an encrypted source, - for the terminal (also PJAIS_PASSWORD).",
     )
     @functools.wraps(function)
     def wrapped(*arguments: Any, password_file: Path | None, **rest: Any) -> Any:
@@ -45,27 +49,30 @@ def password_option(function: F) -> F:
             return function(*arguments, password=_password(password_file), **rest)
         except PasswordNeeded as error:  # what takes the password is this command, whatever comes after it
             ctx = click.get_current_context()
-            error.next_command = ctx.obj.typed(f"{ctx.command_path} --password-file FILE")
+            error.next_command = ctx.obj.typed(f"{ctx.command_path} --password-file -")
             raise
 
     return wrapped  # type: ignore[return-value]
 
 
 def _password(file: Path | None) -> str | None:
-    """The password out of a file, less the line end that an editor adds, or out of the environment."""
+    """The password out of a file, less the line end that an editor adds, the terminal, or the environment."""
     if file is None:
         return os.environ.get("PJAIS_PASSWORD")
     try:
+        if str(file) == "-":
+            given = getpass.getpass("Password: ") if is_interactive() else sys.stdin.readline()
+            return given.removesuffix("\n").removesuffix("\r")
         text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("the password file cannot be read", where=[str(file)]) from error
+    except (OSError, UnicodeDecodeError, EOFError, AttributeError) as error:
+        raise UsageError("the password cannot be read", where=[str(file)]) from error
     return text.removesuffix("\n").removesuffix("\r")
 
 
 def common(function: F) -> F:
     """Give a command the shared options, as one `Context`."""
 
-    @click.option("--data-dir", type=click.Path(path_type=Path), help="The data folder (also PJAIS_DATA_DIR).")
+    @click.option("--data-dir", type=DATA_FOLDER, help="The data folder (also PJAIS_DATA_DIR).")
     @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.")
     @click.option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")
     @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -78,8 +85,24 @@ def common(function: F) -> F:
         )
         try:
             return function(ctx.obj, **rest)
-        except PjaisError as error:
-            error.next_command = ctx.obj.typed(error.next_command)
-            raise
+        except Exception as error:
+            problem = boundary.explained(error, lambda: _store(ctx))
+            if problem is None:
+                raise
+            problem.next_command = ctx.obj.typed(problem.next_command)
+            if problem is error:
+                raise
+            raise problem from error
 
     return wrapped  # type: ignore[return-value]
+
+
+def _store(ctx: click.Context) -> Path | None:
+    """The store that a call works on, as far as that can be found out."""
+    from pjais.pipeline import state
+
+    named = ctx.params.get("target")
+    try:
+        return state.chosen(ctx.obj.data_dir, named if isinstance(named, Path) else None).target
+    except (PjaisError, OSError, ValueError):
+        return None

@@ -6,7 +6,6 @@ call itself knows.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -22,29 +21,23 @@ _OPTIONS = (
     "output", "skip_unreadable", "once",
 )  # fmt: skip
 """Options that say which data is meant and how; never one that agrees to a loss."""
-_NEXT = re.compile(r"(?P<before>(?:[^:]*: )?)pjais (?P<call>.*?)(?P<remark>   \(.*)?", re.DOTALL)
 
 
 def typed(text: str, data_dir: object) -> str:
     """A next command, completed by what the running call was given and the next one takes and does not name.
 
-    What stands before the command (`close the app, then: `) and the remark behind it stay; so does a text that is
-    no command.
+    A command of another program stays as it is, and so does one that only asks for help.
     """
-    found = _NEXT.fullmatch(text)
-    if found is None:
+    if not text.startswith("pjais ") or text.endswith("--help"):
         return text
-    try:
-        words = shlex.split(found["call"])
-    except ValueError:
-        return text
+    _, *words = shlex.split(text)
     here = click.get_current_context()
     following = _parsed(here.find_root(), words)
     if following is None:
         return text
     given = {name: value for name, value in here.params.items() if _is_given(here, name)}
     more = [*_sources(following, given), *_options(following, given, data_dir)]
-    return f"{found['before']}pjais {' '.join([found['call'], *map(shlex.quote, more)])}{found['remark'] or ''}"
+    return " ".join([text, *map(shlex.quote, more)])
 
 
 def _parsed(root: click.Context, words: list[str]) -> click.Context | None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from pjais.cli.context import Context, common
+from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE
 from pjais.cli.output import print_json, say, size
 from pjais.pipeline import state, support
 
 
 @click.command("support-bundle")
-@click.option("--target", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The folder to write to (default: this one).")
+@click.option("--target", type=OUTPUT_PLACE)
+@click.option("-o", "--output", type=OUTPUT_FOLDER, help="The folder to write to (default: this one).")
 @common
 def support_bundle_command(context: Context, target: Path | None, output: Path | None) -> int:
     """Write two small files for whoever helps you: versions, layout, states, codes and counts.

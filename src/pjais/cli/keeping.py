@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from pjais import backup
 from pjais.cli.context import Context, common, password_option
-from pjais.cli.output import print_json, safe, say, size, table
-from pjais.errors import BackupFailed, UsageError
+from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE, PATH
+from pjais.cli.output import is_interactive, print_json, safe, say, size, table
+from pjais.errors import BackupFailed, ConfirmationNeeded, UsageError
 from pjais.pipeline import cleanup, keep, state
 from pjais.pipeline.place import place
 from pjais.words import counted
@@ -23,7 +23,7 @@ def backup_command() -> None:
 
 
 @backup_command.command("create")
-@click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, type=PATH)
 @common
 def create(context: Context, sources: tuple[Path, ...]) -> int:
     """Back up every source, and the store, without migrating."""
@@ -76,9 +76,7 @@ def verify_backup(context: Context, backup_id: str | None) -> int:
 
 @backup_command.command("restore")
 @click.argument("backup_id", metavar="BACKUP")
-@click.option(
-    "--to", "destination", type=click.Path(path_type=Path), help="The folder to write to (default: the data folder)."
-)
+@click.option("--to", "destination", type=OUTPUT_FOLDER, help="The folder to write to (default: the data folder).")
 @common
 def restore(context: Context, backup_id: str, destination: Path | None) -> int:
     """Write a backup's raw files out again; nothing is ever overwritten."""
@@ -112,7 +110,7 @@ def prune(context: Context, count: int) -> int:
 @click.command("cleanup")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--target", type=click.Path(path_type=Path))
+@click.option("--target", type=OUTPUT_PLACE)
 @password_option
 @common
 def cleanup_command(
@@ -129,8 +127,8 @@ def cleanup_command(
     if not context.as_json:
         _print_judged(judged)
     if judged.items and not yes:
-        if context.as_json or not sys.stdin.isatty():
-            raise UsageError(
+        if context.as_json or not is_interactive():
+            raise ConfirmationNeeded(
                 f"{what} ({size(judged.size)}) can go; say --yes to remove",
                 where=[f"{one.name}: {size(one.size)}" for one in judged.items],
                 safe="Nothing was removed.", next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),

@@ -15,6 +15,7 @@ import click
 
 from pjais import api, canonical, instants
 from pjais.cli.context import Context
+from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, safe, say, table, write_raw
 from pjais.errors import UsageError
 from pjais.model import Record
@@ -23,7 +24,7 @@ from pjais.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-target = click.option("--target", type=click.Path(path_type=Path), help="The store to open.")
+target = click.option("--target", type=OUTPUT_PLACE, help="The store to open.")
 persona_option = click.option("--persona", metavar="ID", help="Only of this persona.")
 
 

@@ -15,6 +15,7 @@ import click
 
 from pjais import files, instants, paths, sqlite, switch
 from pjais.cli.context import Context, common
+from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, safe, say, table
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Persona, Record
@@ -121,7 +122,7 @@ def table_of(store: Store, record_id: str, name: str | None) -> tuple[str, str]:
     return found[0]
 
 
-_TARGET = click.option("--target", type=click.Path(path_type=Path), help="The store (default: the data folder's).")
+_TARGET = click.option("--target", type=OUTPUT_PLACE, help="The store (default: the data folder's).")
 
 
 @click.command("undo")
@@ -163,7 +164,7 @@ def _of_folder(context: Context, target: Path | None) -> Store:
     if here.log is not None:
         raise UsageError(
             "the events of a LiveStore store are not taken back; bring records back one by one",
-            where=[str(here.live)], next_command=f"pjais restore-record {shlex.quote(str(here.live))} ID --event N",
+            where=[str(here.live)], next_command=f"pjais events {shlex.quote(str(here.live))}",
         )  # fmt: skip
     return _store(here.target)
 

@@ -10,6 +10,7 @@ import click
 
 from pjais import files
 from pjais.cli.context import Context, common, password_option
+from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, progress, safe, say, size, table
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Counts, Report, SourceRef
@@ -17,8 +18,8 @@ from pjais.pipeline.place import place
 from pjais.words import counted
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
-_sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
-_target = click.option("--target", type=click.Path(path_type=Path), help="The store written to.")
+_sources = click.argument("sources", nargs=-1, type=PATH)
+_target = click.option("--target", type=OUTPUT_PLACE, help="The store written to.")
 _to = click.option("--to", help="What to write: sqlite (default), livestore, or an added target's name.")
 _store_id = click.option("--store-id", help="The id of the LiveStore store (default: pjais).")
 _format = click.option(
@@ -34,7 +35,7 @@ _expand_cold = click.option("--expand-cold", is_flag=True, help="Expand content 
 
 
 @click.command("detect")
-@click.argument("sources", metavar="[PATHS]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="[PATHS]...", nargs=-1, type=PATH)
 @common
 def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     """Say what is here: kind, path, version, records, size, in use or not."""
@@ -262,7 +263,7 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
 @click.command("rollback")
 @click.argument("run_id", metavar="[RUN]", required=False)
 @_target
-@click.option("--keep-later", type=click.Path(path_type=Path), help="Export what was written since to this file.")
+@click.option("--keep-later", type=OUTPUT_FILE, help="Export what was written since to this file.")
 @click.option("--discard-later", is_flag=True, help="Let go of what was written since.")
 @common
 def rollback_command(

@@ -9,18 +9,19 @@ import click
 
 from pjais import files
 from pjais.cli.context import Context, common, password_option
+from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.migrating import print_report
 from pjais.cli.output import print_json, progress, safe, say, warn, write_raw
 from pjais.errors import UsageError
 from pjais.pipeline.place import Place, place
 from pjais.words import counted
 
-_target = click.option("--target", type=click.Path(path_type=Path))
+_target = click.option("--target", type=OUTPUT_PLACE)
 
 
 @click.command("export")
-@click.argument("store", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: stdout).")
+@click.argument("store", required=False, type=PATH)
+@click.option("-o", "--output", type=OUTPUT_FILE, help="The file to write (default: stdout).")
 @click.option(
     "--format",
     "shape",
@@ -124,7 +125,9 @@ def _export_for_guide(
     from pjais.pipeline import guide_export
 
     if output is None:
-        raise UsageError("say where the export goes", next_command="pjais export --format rxdb-export -o FILE")
+        raise UsageError(
+            "say where the export goes", next_command="pjais export --format rxdb-export -o rxdb-export.json"
+        )
     result = guide_export.export(here, store, output, password=password)
     if context.as_json:
         print_json({"code": "done", "file": str(output), "validation": result.as_dict()})
@@ -147,7 +150,7 @@ def _exported(context: Context, output: Path, what: str, skipped: Sequence[str] 
 
 
 @click.command("import")
-@click.argument("sources", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @_target
 @click.option("--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True)
 @password_option

@@ -1,54 +1,124 @@
-"""What people and programs see: tables, JSON, errors, progress.  The only module that writes to the terminal."""
+"""What people and programs see: tables, JSON, errors, progress.  The only module that writes to the terminal.
+
+Nothing that a document, a file or an argument holds steers the terminal: control characters are written out as JSON
+writes them, so that JSON stays the same JSON.  A terminal that is gone ends the call; one that was never there
+(a service, pythonw) does not.
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
-from pjais.errors import PjaisError
+from pjais.errors import FileFailed, PjaisError
+from pjais.words import one_line, visible, without_passwords
 
 Progress = Callable[[str, int, int | None], None]
 
 
+class ReaderGone(Exception):
+    """Whoever read our output has what they wanted (`| head`)."""
+
+
 def say(text: str = "") -> None:
     """One line for people, on stdout."""
-    click.echo(_printable(text))
+    _write(f"{visible(text)}\n")
 
 
 def warn(text: str) -> None:
     """One line for people, on stderr: stdout holds what was asked for, and nothing else."""
-    click.echo(_printable(text), err=True)
+    _whisper(f"{visible(text)}\n")
 
 
 def print_json(value: Any) -> None:
     """One JSON value on stdout."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    click.echo(_printable(text))
+    _write(f"{visible(json.dumps(value, indent=2, ensure_ascii=False, default=str))}\n")
 
 
 def write_raw(text: str) -> None:
-    """Text on stdout as it is, without a line end."""
-    click.echo(_printable(text), nl=False)
+    """Data on stdout, without a line end; on a terminal also without what turns the direction of its text."""
+    _write(visible(text, keep_format=not _is_terminal(sys.stdout)))
 
 
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _write(text: str) -> None:
+    """Write to stdout.  Raises ReaderGone, and FileFailed where it cannot be written."""
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError as error:
+        abandon_output()
+        raise ReaderGone from error
+    except OSError as error:
+        abandon_output()
+        raise FileFailed(
+            f"the output cannot be written: {error.strerror}", where=["stdout"],
+            safe="What the call did is done and whole; what it printed is not.",
+        ) from error  # fmt: skip
 
 
-_JOINERS = "\u200c\u200d"
-"""They join or part the letters of Persian and Hindi and the pieces of an emoji, and steer nothing."""
+def _whisper(text: str) -> None:
+    """Write to stderr; a stderr that cannot be written stops no work."""
+    with suppress(OSError, ValueError):
+        click.echo(text, nl=False, err=True)
+
+
+def abandon_output() -> None:
+    """Let what is still to be flushed to stdout go nowhere."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def prepare_streams() -> None:
+    """Give the standard streams that are closed a place to go, and a form to what their encoding lacks.
+
+    Otherwise the next file that is opened would get the number 2, and messages would be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)  # takes the lowest free number
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="pjais-escape")  # type: ignore[union-attr]  # what tests put there has none
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return json.dumps(missing)[1:-1], error.end
+
+
+codecs.register_error("pjais-escape", _escaped)
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # there is none, or it was closed
+        return False
+
+
+def is_interactive() -> bool:
+    """Return whether somebody can be asked: stdin and stdout are a terminal."""
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
 
 
 def safe(text: object) -> str:
     """A value as one line that cannot steer a terminal, nor turn the direction of what follows it."""
-    return "".join(one if one in _JOINERS or unicodedata.category(one)[0] != "C" else "�" for one in str(text))
+    return one_line(text)
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> None:
@@ -86,15 +156,27 @@ def size(count: int) -> str:
 
 
 def print_error(error: PjaisError, *, as_json: bool) -> None:
-    """An error: as JSON on stdout, or on stderr for people."""
+    """An error: as JSON on stdout, or on stderr for people.  No password of a URL is in it."""
     if as_json:
         report: dict[str, Any] = {} if error.report is None else error.report.as_dict()
-        print_json({**report, **error.as_dict()})
+        print_json(_without_passwords({**report, **error.as_dict()}))
         return
-    lines = [f"{error.code}: {error.what}"]
+    lines = [f"{error.code}: {safe(error.what)}"]
     lines += [f"  {safe(one)}" for one in error.where]
-    lines += [f"Safe: {error.safe}", f"Next: {error.next_command}"]
-    warn("\n".join(lines))
+    lines += [f"Safe: {error.safe}"]
+    lines += [f"Do: {error.advice}"] if error.advice else []
+    lines += [f"Next: {safe(error.next_command)}"]
+    warn(without_passwords("\n".join(lines)))
+
+
+def _without_passwords(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_passwords(value)
+    if isinstance(value, dict):
+        return {key: _without_passwords(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_passwords(one) for one in value]
+    return value
 
 
 @contextmanager
@@ -103,7 +185,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
     if quiet:
         yield lambda *_: None
         return
-    if sys.stderr.isatty():
+    if _is_terminal(sys.stderr):
         yield from _bar()
         return
     last = [time.monotonic()]
@@ -111,7 +193,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
     def line(phase: str, done: int, total: int | None) -> None:
         now = time.monotonic()
         if now - last[0] > 3:
-            click.echo(f"{phase}: {_amount(done, total)}", err=True)
+            warn(f"{phase}: {_amount(done, total)}")
             last[0] = now
 
     yield line

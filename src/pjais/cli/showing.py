@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from pjais.cli.context import Context, common, password_option
+from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, say
 from pjais.errors import UsageError
 
 
 @click.command("ui")
-@click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--target", type=click.Path(path_type=Path), help="The store to show.")
+@click.argument("sources", nargs=-1, type=PATH)
+@click.option("--target", type=OUTPUT_PLACE, help="The store to show.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; without it a free one.")
 @click.option("--open/--no-open", "opens", default=None, help="Open it in the browser (default: on a terminal).")
 @password_option

@@ -10,14 +10,15 @@ import click
 from pjais import canonical, instants
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.lists import told
+from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, say
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse
 from pjais.pipeline import cutover, follow, run, shadow
 from pjais.pipeline.place import Place, place
 from pjais.words import counted
 
-_sources = click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
-_target = click.option("--target", type=click.Path(path_type=Path), help="The new side's store.")
+_sources = click.argument("sources", nargs=-1, type=PATH)
+_target = click.option("--target", type=OUTPUT_PLACE, help="The new side's store.")
 _to = click.option("--to", type=click.Choice(["sqlite", "livestore"]), help="What the new side is (default: sqlite).")
 _on_invalid = click.option(
     "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
@@ -166,5 +167,6 @@ def switch_command(
         return 0
     say(f"the new side is live: {done.target}")
     say(f"the final backup: {done.backup}")
-    say(f"Next: {context.typed('pjais verify-app')}   (pjais switch --undo goes back)")
+    say(f"to go back: {context.typed('pjais switch --undo')}")
+    say(f"Next: {context.typed('pjais verify-app')}")
     return 0

@@ -9,6 +9,7 @@ import click
 
 from pjais import files
 from pjais.cli.context import Context, common
+from pjais.cli.locations import OUTPUT_FILE, OUTPUT_FOLDER, PATH
 from pjais.cli.output import print_json, safe, say, write_raw
 from pjais.errors import UsageError
 from pjais.pipeline.place import place
@@ -22,7 +23,7 @@ def livestore_command() -> None:
 
 
 @livestore_command.command("schema")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: stdout).")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="The file to write (default: stdout).")
 @common
 def schema(context: Context, output: Path | None) -> int:
     """Print the `schema.ts` with which an app boots a log that pjais wrote."""
@@ -41,7 +42,7 @@ def schema(context: Context, output: Path | None) -> int:
 
 
 @livestore_command.command("doctor")
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=PATH)
 @common
 def doctor(context: Context, store: Path) -> int:
     """Examine a store: its log, its states, whether they agree.  Exit code 1 where something needs a remedy."""
@@ -68,9 +69,9 @@ def doctor(context: Context, store: Path) -> int:
 
 
 @livestore_command.command("upgrade")
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=PATH)
 @click.option("--to", "number", type=click.Choice(["6", "4"]), default="6", show_default=True, help="The format.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new folder for the new store.")
+@click.option("-o", "--output", type=OUTPUT_FOLDER, help="A new folder for the new store.")
 @common
 def upgrade(context: Context, store: Path, number: str, output: Path | None) -> int:
     """Write a store's log in another storage format; the files of the old one stay."""

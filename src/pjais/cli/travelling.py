@@ -15,6 +15,7 @@ from pjais import canonical, instants
 from pjais.cli import looking_back
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
+from pjais.cli.locations import OUTPUT_FILE, PATH
 from pjais.cli.output import print_json, safe, say, table
 from pjais.errors import UsageError
 from pjais.model import Changed, Restored
@@ -26,7 +27,7 @@ from pjais.schema import rows
 from pjais.store import Store
 from pjais.words import counted
 
-_store = click.argument("store", type=click.Path(path_type=Path))
+_store = click.argument("store", type=PATH)
 _event = click.option(
     "--event", metavar="N", help="After this event (12, or 12.1 for a client-only one); in SQLite, this change."
 )
@@ -101,11 +102,11 @@ def _short(args: Any, width: int = 70) -> str:
 
 
 @click.command("at")
-@click.argument("store", type=click.Path(path_type=Path), required=False)
+@click.argument("store", type=PATH, required=False)
 @_event
 @_time
 @click.option("--id", "key", help="Only this record.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the whole state there, for `import`.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the whole state there, for `import`.")
 @common
 def at_command(
     context: Context, store: Path | None, event: str | None, time: str | None, key: str | None, output: Path | None

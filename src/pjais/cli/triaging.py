@@ -11,12 +11,13 @@ import click
 from pjais import canonical
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
+from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, say, table
 from pjais.errors import UsageError
 from pjais.pipeline import state, triage
 from pjais.words import counted
 
-_target = click.option("--target", type=click.Path(path_type=Path))
+_target = click.option("--target", type=OUTPUT_PLACE)
 
 
 @click.group("quarantine")
@@ -39,7 +40,7 @@ def list_kept(context: Context, target: Path | None, everything: bool) -> int:
         return 0
     rows = [(one.id, one.source, one.collection, one.native_id or one.place, _why(one.reasons)) for one in found]
     table(("id", "source", "collection", "record", "why"), rows, ("id",))
-    say(f"\nNext: {context.typed('pjais quarantine show ID')}")
+    say(f"\nNext: {context.typed(f'pjais quarantine show {found[0].id}')}")
     return 0
 
 
@@ -64,8 +65,8 @@ def show(context: Context, entry: int, target: Path | None) -> int:
         say(counted(len(kept.raw or b""), "raw byte"))
     else:
         say(json.dumps(json.loads(canonical.dumps(kept.document)), indent=2, ensure_ascii=False))
-    following = f"pjais quarantine replay {kept.id}   (--document FILE for a mended one)"
-    say(f"\nNext: {context.typed(following)}")
+    say("\nto correct it, give the corrected document by --document FILE")
+    say(f"Next: {context.typed(f'pjais quarantine replay {kept.id}')}")
     return 0
 
 
@@ -83,7 +84,7 @@ def discard(context: Context, entries: tuple[int, ...], target: Path | None) -> 
 
 @quarantine_command.command("replay")
 @click.argument("entries", type=int, nargs=-1)
-@click.option("--document", type=click.Path(path_type=Path), help="The mended document, as JSON.")
+@click.option("--document", type=PATH, help="The mended document, as JSON.")
 @_target
 @common
 def replay(context: Context, entries: tuple[int, ...], document: Path | None, target: Path | None) -> int:

@@ -367,7 +367,7 @@ def _flags(facts: _Facts) -> Answer:
 
 def _investigate(facts: _Facts) -> Answer:
     reports = sorted(facts.place.backups.glob("*/report.html"))
-    return "skip", f"pjais doctor, pjais verify, and {reports[-1] if reports else 'the report of a run'}"
+    return "skip", f"pjais verify-app, pjais verify, and {reports[-1] if reports else 'the report of a run'}"
 
 
 Look = Callable[[_Facts], Answer]

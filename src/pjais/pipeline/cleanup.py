@@ -384,7 +384,8 @@ def _refuse_if_open(items: Sequence[Old]) -> None:
         raise SourceInUse(
             "old data is open in another program; nothing was removed",
             where=[f"process {user}" for user in users],
-            next_command="close the app, then: pjais cleanup",
+            advice="close the app first",
+            next_command="pjais cleanup",
         )
 
 

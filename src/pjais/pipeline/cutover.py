@@ -69,7 +69,8 @@ def _go(place: Place, options: run.Options) -> Live:
             f"old and new differ in {seen.count} places; nothing was switched",
             where=[_line(one) for one in seen.differences[:20]],
             safe="The old side is live, as it was.",
-            next_command="pjais follow   (or mend the record, then: pjais shadow)",
+            advice="bring over what the old side has, or edit the record",
+            next_command="pjais follow --once",
         )
     prove.prove(place, password=options.password)
     final = keep.create(place)
@@ -93,7 +94,7 @@ def _refuse_if_running(refs: Any) -> None:
     if users:
         raise SourceInUse(
             "the old app is running; nothing was switched", where=[f"process {user}" for user in users],
-            next_command="close it, then: pjais switch",
+            advice="close it first", next_command="pjais switch",
         )  # fmt: skip
 
 
@@ -139,6 +140,7 @@ def _back(place: Place, was: Live) -> Returned:
     if gone:
         raise NoSourceFound(
             "the old side is not there any more; restore it first", where=gone, safe="The new side stays live.",
+            advice="restore it, then: pjais switch --undo",
             next_command=originals.restoring(place, str(was.backup)),
         )  # fmt: skip
     mirror.catch_up(place)

@@ -53,7 +53,7 @@ def examine(here: Place, path: Path) -> list[Check]:
         raise NoSourceFound("there is no such store", where=[str(path)])
     refs = [ref for ref in place.find().sources if ref.kind in KINDS]
     if not refs:
-        raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect PATH")
+        raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="pjais-doctor-") as folder:
         scratch = Path(folder)

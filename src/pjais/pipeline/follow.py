@@ -142,7 +142,8 @@ def _write(
             raise MigrationFailed(
                 f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",
                 where=[snapshot.origin for snapshot in snapshots],
-                next_command="look at the source; if this is right: pjais follow --allow-removals",
+                advice="look at the source first; this takes the removals over",
+                next_command="pjais follow --allow-removals",
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
         new, changed = builder.arrived()

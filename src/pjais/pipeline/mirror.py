@@ -124,20 +124,25 @@ def catch_up(place: Place) -> int:
 
 
 def _catch_up(place: Place) -> int:
-    assert place.log is not None
-    with readable_log(place) as path, closing(sqlite.open_writer(place.target)) as db:
+    with readable_log(place) as path:
+        with closing(sqlite.open_reader(place.target)) as db:  # on a read-only medium nothing else can be opened
+            if last_number(path) == (known := _absorbed(db)):
+                _refuse_another_log(db, path, known)
+                return 0
+        return _followed(place, path)
+
+
+def _followed(place: Place, path: Path) -> int:
+    """Bring in what a log holds beyond its account."""
+    with closing(sqlite.open_writer(place.target)) as db:
         last, known = last_number(path), _absorbed(db)
         if last >= known:
             _refuse_another_log(db, path, known)
-        if last == known:
-            return 0
         if last < known:
             raise MigrationFailed(
                 f"the event log ends at {last}, and its account holds {known}: the log was replaced or cut",
-                where=[str(place.log)],
-                safe="Nothing was changed.",
-                next_command="pjais backup list",
-            )
+                where=[str(place.log)], safe="Nothing was changed.", next_command="pjais backup list",
+            )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
             with closing(Replay(Path(folder) / "replay.db")) as replay:
                 touched, count = _replayed(path, replay, known, _pushed(db))
@@ -406,8 +411,8 @@ def refuse_if_open(place: Place) -> None:
         raise MigrationFailed(
             "the LiveStore store is open in another program",
             where=[str(place.log), *(f"process {user}" for user in users)],
-            next_command="close the app, then: pjais migrate",
-        )
+            advice="close the app first", next_command="pjais migrate",
+        )  # fmt: skip
 
 
 def cut_over(place: Place, run_id: str, account: Path, *, expected_change: int | None, expected_event: int) -> None:

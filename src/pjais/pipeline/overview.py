@@ -23,7 +23,7 @@ def status(here: Place) -> dict[str, Any]:
     elif store is not None:
         message, following = "everything that was found is migrated", "pjais verify"
     else:
-        message, following = "nothing was found", "pjais detect PATH"
+        message, following = "nothing was found", "pjais detect --help"
     return {
         "code": "done",
         "data_dir": str(here.data_dir),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pjais import sqlite
+from pjais import files, sqlite
 from pjais.errors import MigrationFailed, NoSpace, PjaisError
 from pjais.pipeline.place import Place
 
@@ -25,6 +25,8 @@ def explain(error: BaseException, place: Place) -> PjaisError | None:
             where=[str(place.data_dir)],
             safe=MigrationFailed.safe_default,
         )
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return files.explained(error)
     if isinstance(error, sqlite.Error | OSError):
         return MigrationFailed(f"a file could not be read or written: {error}", where=[str(place.target)])
     return None
@@ -34,7 +36,7 @@ class Unfinished(MigrationFailed):
     """A fault at the step that counts or behind it: the store is the one of before or that of afterwards, but whole."""
 
     safe_default = "Nothing is lost, and your source data is unchanged; the next call finishes what was begun."
-    next_default = "the same command again"
+    advice_default = "make the same call again"
 
 
 @contextmanager

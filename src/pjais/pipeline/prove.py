@@ -54,7 +54,7 @@ def _line(difference: Difference) -> str:
 
 
 def _prove(place: Place, run: str | None, progress: Progress, password: str | None) -> Proof:
-    with closing(sqlite.open_writer(place.target)) as db:
+    with closing(sqlite.open_checked(place.target)) as db:
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)

@@ -36,13 +36,17 @@ def restore(
             raise UsageError(
                 "the app of this store may not know what would be written; pjais writes only to stores it made",
                 where=[str(path)],
-                next_command=f"pjais at {shlex.quote(str(path))} --event N --id {shlex.quote(key)} --json"
-                "   (shows the record as it was)",
+                advice="its history shows the record as it was",
+                next_command=f"pjais history {shlex.quote(str(path))} {shlex.quote(key)}",
             )
         table, wanted = _row(line, key, line.point(event=event, time=time))
         _, present = _row(line, key, line.point(), table)
     if wanted is None or table is None:
-        raise UsageError("the record was not there at that moment", where=[key], next_command="pjais history STORE ID")
+        raise UsageError(
+            "the record was not there at that moment",
+            where=[key],
+            next_command=f"pjais history {shlex.quote(str(path))} {shlex.quote(key)}",
+        )
     new, fields = _event(table, key, wanted, present, field)
     if new is None:
         return Restored(table.name, key, (), None)
@@ -72,7 +76,7 @@ def _event(
     subject = writer.SUBJECTS[table.name]
     columns = table.by_name
     if field is not None and field not in columns:
-        raise UsageError("there is no such field", where=[field], next_command=f"one of: {', '.join(columns)}")
+        raise UsageError("there is no such field", where=[field, f"one of: {', '.join(columns)}"])
     if present is None:
         if field is not None:
             raise UsageError("the record is gone; bring it back whole", where=[key])

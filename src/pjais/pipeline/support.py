@@ -104,7 +104,7 @@ def write(place: Place, folder: Path) -> tuple[dict[str, Any], list[Path]]:
         files.write_atomically(made[1], "\n".join(text(found)).encode() + b"\n")
     except OSError as error:
         raise UsageError("the bundle cannot be written there", where=[str(folder)],
-                         next_command="pjais support-bundle -o FOLDER") from error  # fmt: skip
+                         next_command="pjais support-bundle -o pjais-support") from error  # fmt: skip
     return found, made
 
 

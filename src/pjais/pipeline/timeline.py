@@ -262,7 +262,7 @@ def stores(here: Place, path: Path) -> Iterator[list[Opened]]:
     place = Place(here.data_dir, here.data_dir / "-", (path,))
     refs = [ref for ref in place.find().sources if ref.kind in KINDS]
     if not refs:
-        raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect PATH")
+        raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
     with tempfile.TemporaryDirectory(prefix="pjais-time-") as folder:
         scratch = Path(folder)
         found: list[Opened] = []

@@ -152,7 +152,8 @@ def opened(place: Place, store: Path | None, password: str | None) -> Iterator[s
                          for one in findings.first_errors[:20]]  # fmt: skip
                 raise SourceDamaged(
                     f"{counted(findings.levels['error'], 'document')} cannot be exported", where=where,
-                    next_command="pjais migrate --on-invalid quarantine   (then export the store)",
+                    advice="migrate what is readable, then export the store",
+                    next_command="pjais migrate --on-invalid quarantine",
                 )  # fmt: skip
             builder.finish({"id": "export", "started_at": "", "program_version": "", "sources": "[]"})
         with closing(sqlite.open_frozen(folder / "store.sqlite")) as db:

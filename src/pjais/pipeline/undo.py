@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files, journal, sqlite, switch
-from pjais.errors import MigrationFailed, NoSourceFound, UsageError
+from pjais.errors import ConfirmationNeeded, MigrationFailed, NoSourceFound, UsageError
 from pjais.pipeline import active, mirror, originals, problems, recover, state, transfer
 from pjais.pipeline.place import Place
 from pjais.schema.tables import BY_NAME
@@ -103,9 +103,9 @@ def rollback(
 ) -> Undone:
     """Undo the latest run, or the one named (which must be the latest that is in place).
 
-    Raises UsageError if something was written since and it was not said what to do with it, while the store is the
-    live side, and where a source of the run is gone that cannot be restored to its place; NoSourceFound if there is no
-    run to undo; MigrationFailed if the target is open elsewhere.
+    Raises ConfirmationNeeded if something was written since and it was not said what to do with it; UsageError while
+    the store is the live side, and where a source of the run is gone that cannot be restored to its place;
+    NoSourceFound if there is no run to undo; MigrationFailed if the target is open elsewhere.
     """
     if not place.data_dir.is_dir():
         raise NoSourceFound("there is no data folder here", where=[str(place.data_dir)])
@@ -117,12 +117,13 @@ def rollback(
         _catch_up(place, run.id, discard_later)
         later = later_writes(place.target, run.id)
         if later.total and keep_later is None and not discard_later:
-            raise UsageError(
+            raise ConfirmationNeeded(
                 f"since this run {counted(later.added, 'record was', 'records were')} added, {later.edited:,} edited, "
                 f"{later.removed:,} removed",
                 where=[f"{op} {table} {key}" for op, table, key in later.examples],
                 safe="Nothing was changed.",
-                next_command=f"pjais rollback {run.id} --keep-later later.pjais.json   (or --discard-later)",
+                advice="keep them in a file, or say --discard-later",
+                next_command=f"pjais rollback {run.id} --keep-later later-{run.id}.pjais.json",
             )
         if keep_later is not None and keep_later.exists() and not _is_that(keep_later, place.target, run.id):
             raise UsageError("the file for later writes exists already", where=[str(keep_later)])
@@ -165,8 +166,11 @@ def _catch_up(place: Place, run_id: str, discard_later: bool) -> None:
         mirror.catch_up(place)
     except MigrationFailed as error:
         if not discard_later:
-            following = f"pjais rollback {run_id} --discard-later   (the log as it is now is kept beside the backup)"
-            raise MigrationFailed(error.what, where=error.where, safe=error.safe, next_command=following) from error
+            raise MigrationFailed(
+                error.what, where=error.where, safe=error.safe,
+                advice="the log as it is now is kept beside the backup",
+                next_command=f"pjais rollback {run_id} --discard-later",
+            ) from error  # fmt: skip
 
 
 def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:

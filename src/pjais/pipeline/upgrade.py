@@ -68,7 +68,7 @@ def upgrade(here: Place, path: Path, number: int, output: Path | None = None) ->
         if not others:
             raise NoSourceFound("there is no event log with events here", where=[str(path)])
         source, its = others[-1]
-        _refuse_if_open(log.parent)
+        _refuse_if_open(log.parent, path, number)
         written = list(_read(source.found))
         shift = eventlog.WRITABLE_FIRST - its.format.first
         notes = _write(log, number, written, shift, (its.head or 0) + (shift if its.head is not None else 0))
@@ -85,13 +85,14 @@ def _folder(path: Path, output: Path | None) -> Path:
     return folder
 
 
-def _refuse_if_open(folder: Path) -> None:
+def _refuse_if_open(folder: Path, path: Path, number: int) -> None:
     there = list(folder.glob("*.db")) if folder.is_dir() else []
     users = files.users(there)
     if users:
         raise SourceInUse(
             "the store is open in another program", where=[f"process {user}" for user in users],
-            next_command="close the app, then the same command",
+            advice="close the app first",
+            next_command=f"pjais livestore upgrade {shlex.quote(str(path))} --to {number}",
         )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ Embed = Callable[[str], Sequence[float]]
 """A function that makes a vector of a text."""
 
 _SAME = {"Xenova/all-MiniLM-L6-v2": "sentence-transformers/all-MiniLM-L6-v2"}
-_HELP = "pip install fastembed   (or give the query's vector)"
+_HELP = "pip install fastembed"
 
 
 def local(model: str | None) -> Embed:
@@ -27,7 +27,8 @@ def local(model: str | None) -> Embed:
     if model is None:
         raise UsageError(
             "the stored embeddings do not name their model, so a text cannot be compared with them; give a vector",
-            next_command="store.memories.similar(vector=...)",
+            advice="in Python: store.memories.similar(vector=...)",
+            next_command="pjais search --help",
         )
     return _loaded(_SAME.get(model, model))
 

@@ -6,6 +6,7 @@ brought back is a write of today like any other: validated, its references check
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -175,9 +176,7 @@ def restore_record(
     """
     held = table_named(table)
     if field is not None and field not in held.record._fields:
-        raise UsageError(
-            "there is no such field", where=[field], next_command=f"one of: {', '.join(held.record._fields)}"
-        )
+        raise UsageError("there is no such field", where=[field, f"one of: {', '.join(held.record._fields)}"])
     if field in held.key:
         raise UsageError("an id does not change", where=[key])
     with pool.writer(f"restore {held.name} {key}") as db:
@@ -185,7 +184,7 @@ def restore_record(
         if then is None:
             raise UsageError(
                 "the record was not there at that moment", where=[f"{held.name} {key}"],
-                next_command=f"pjais history {key}",
+                next_command=f"pjais history {shlex.quote(key)}",
             )  # fmt: skip
         present = row_now(db, held, key)
         wanted, fields = _wanted(held, key, then, present, field)
@@ -229,12 +228,12 @@ def _refuse_bad(db: sqlite.Connection, table: Table, values: Values) -> None:
             "the record was what its model does not allow; another program had written it",
             where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],
             safe="Nothing was written.",
-            next_command="pjais history ID",
+            next_command=f"pjais history {shlex.quote(str(values[table.key[-1]]))}",
         )
     for column, value, targets in missing_references(db, table, values):
         raise UsageError(
             f"what the record refers to is gone from {targets[0]}; bring that back first",
-            where=[f"{column}: {value}"], next_command=f"pjais history {value}",
+            where=[f"{column}: {value}"], next_command=f"pjais history {shlex.quote(str(value))}",
         )  # fmt: skip
 
 

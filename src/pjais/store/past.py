@@ -10,6 +10,7 @@ only those in addition, and no read transaction is held in between.
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ def table_named(name: str) -> Table:
     """A table by its name in the file or on the store (`memories`, `others`).  Raises UsageError."""
     table = {**BY_NAME, "memories": MEMORIES, "others": OTHERS}.get(name)
     if table is None:
-        raise UsageError("there is no such table", where=[name], next_command=f"one of: {', '.join(BY_NAME)}")
+        raise UsageError("there is no such table", where=[name, f"one of: {', '.join(BY_NAME)}"])
     return table
 
 
@@ -100,7 +101,8 @@ def record_of(table: Table, values: Values) -> Record:
         raise StoreFailed(
             "a row holds what no record can be; another program wrote it",
             where=[f"{table.name} {values[table.key[-1]]}"],
-            next_command="pjais history ID   (shows who left it so, and when)",
+            advice="its history shows who left it so, and when",
+            next_command=f"pjais history {shlex.quote(str(values[table.key[-1]]))}",
         ) from error
 
 
@@ -222,7 +224,7 @@ class _Then(Pool):
 
     def _opened(self) -> sqlite.Connection:
         if self._ended:
-            raise StoreFailed("this look back was closed", where=[str(self.path)], next_command="store.at(...)")
+            raise StoreFailed("this look back was closed", where=[str(self.path)], advice="look again by store.at(...)")
         if self._db is None:
             self._db = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
             self._db.execute("PRAGMA temp_store = FILE")  # however much was changed since, memory stays flat
@@ -232,7 +234,7 @@ class _Then(Pool):
     def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:  # noqa: ARG002
         """The past does not change.  Raises UsageError."""
         raise UsageError(
-            "the past does not change; restore_record brings a record back", next_command="pjais restore-record ID"
+            "the past does not change; restore_record brings a record back", next_command="pjais restore-record --help"
         )
         yield  # what makes it a generator, as a context manager must be
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pjais import sqlite, switch
+from pjais import drift, sqlite, switch
 from pjais.errors import StoreFailed, UsageError
 from pjais.schema.tables import SCHEMA_VERSION
 from pjais.store import operations
@@ -179,7 +179,7 @@ class Pool:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreFailed("the store was closed", where=[str(self.path)], next_command="pjais.open(...)")
+            raise StoreFailed("the store was closed", where=[str(self.path)], advice="open it again by pjais.open(...)")
         if self._look() != self._identity:
             self._move()
         elif self._wal and self._mark()[2] != self._wal:
@@ -196,7 +196,7 @@ class Pool:
         raise StoreFailed(
             "the store's WAL was taken away: this process lost its locks, as the module sqlite3 opened the store, too",
             where=[str(self.path)],
-            next_command="close the store and open it again",
+            advice="close the store and open it again",
         )
 
     def _look(self) -> tuple[int, int]:
@@ -310,7 +310,12 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
     except sqlite.Full as error:
         raise StoreFailed(
-            "the disk is full; nothing was written", where=[str(path)], next_command="free some space, then try again"
+            "the disk is full; nothing was written", where=[str(path)], advice="free some space, then try again"
         ) from error
     except sqlite.IOFault as error:
         raise StoreFailed(f"the store's file cannot be read or written: {error}", where=[str(path)]) from error
+    except sqlite.SqlError as error:
+        changed = drift.explained(path, error)
+        if changed is None:
+            raise
+        raise changed from error

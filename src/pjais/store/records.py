@@ -67,7 +67,7 @@ class Records(Generic[R]):
         found = self.get(key)
         if found is None:
             name = _COMMANDS.get(self.table.name)
-            following = f"pjais {name}" if name else "pjais search WORDS"
+            following = f"pjais {name}" if name else "pjais search --help"
             raise UsageError(f"there is no such record in {self.table.name}", where=[key], next_command=following)
         return found
 
@@ -151,12 +151,13 @@ class Records(Generic[R]):
                 "the record is not what its model allows",
                 where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],
                 safe="Nothing was written.",
-                next_command="the same call, with these fields mended",
+                advice="make the same call with these fields corrected",
+                next_command="pjais explain MIGRATION_003",
             )
         if unstorable := list(self._unstorable(record)):
             raise ValidationFailed(
                 "the record holds what a store cannot keep exactly", where=unstorable, safe="Nothing was written.",
-                next_command="the same call, with these fields mended",
+                advice="make the same call with these fields corrected", next_command="pjais explain MIGRATION_003",
             )  # fmt: skip
         return cast(R, record)
 

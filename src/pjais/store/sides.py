@@ -122,7 +122,7 @@ def side(path: Path, here: Place, password: str | None = None) -> Side:
     Raises NoSourceFound where there is nothing, ForeignTarget for a store of a newer pjais.
     """
     if not path.exists():
-        raise NoSourceFound("there is nothing here", where=[str(path)], next_command="pjais detect PATH")
+        raise NoSourceFound("there is nothing here", where=[str(path)], next_command="pjais detect --help")
     if path.is_file() and _is_store(path):
         return SqliteSide(path)
     log = _own_log(path)

@@ -8,6 +8,7 @@ what would go; what would be lost is named.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -89,7 +90,7 @@ def _write(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
             gone = wanted[table, key] is None
             raise UsageError(
                 "other records refer to this one now" if gone else f"the record cannot come back: {error}",
-                where=[f"{table.name} {key}", _named(operation)], next_command=f"pjais history {key}",
+                where=[f"{table.name} {key}", _named(operation)], next_command=f"pjais history {shlex.quote(key)}",
             ) from error  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def _refuse(db: sqlite.Connection, operation: Operation, table: str, key: str) -
         "somebody else changed a record since; taking the operation back would undo that, too",
         where=[f"{table} {key}: {op}, change {seq} at {at}", _named(operation)],
         safe="Nothing was written.",
-        next_command=f"pjais history {key}",
+        next_command=f"pjais history {shlex.quote(key)}",
     )
 
 

@@ -83,7 +83,9 @@ class Watcher:
         """
         with self._lock:
             if self._closed:
-                raise StoreFailed("the store was closed", where=[str(self._path)], next_command="pjais.open(...)")
+                raise StoreFailed(
+                    "the store was closed", where=[str(self._path)], advice="open it again by pjais.open(...)"
+                )
             self._followers.add(follower)
             if self._thread is None:
                 self._start()

@@ -194,7 +194,9 @@ def _places(error: Exception) -> list[str]:
 
 def _unexpected(request: Request, error: Exception) -> Response:
     """A fault of this program: said as such, with nothing of its insides."""
-    problem = PjaisError(f"an unexpected error: {type(error).__name__}", next_command="pjais ui -vv, and report it")
+    problem = PjaisError(
+        f"an unexpected error: {type(error).__name__}", advice="report it", next_command="pjais ui -vv"
+    )
     return _answer(request, problem, 500)
 
 

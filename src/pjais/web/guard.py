@@ -65,7 +65,7 @@ class _Refused(Exception):
     def answer(self, *, as_json: bool) -> Response:
         if not as_json:
             return PlainTextResponse(f"{self}\n", self.status, self.headers)
-        told = UsageError(str(self), next_command="open the address that pjais ui printed")
+        told = UsageError(str(self), advice="open the address that pjais ui printed", next_command="pjais ui")
         return JSONResponse(told.as_dict(), self.status, self.headers)
 
 

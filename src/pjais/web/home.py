@@ -7,7 +7,6 @@ proof) runs beside it.  One piece of work runs at a time.
 
 from __future__ import annotations
 
-import re
 import shlex
 import threading
 import time
@@ -34,7 +33,6 @@ _FOLLOW_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 _FIGURES = 500
 """So many are remembered: each filter that somebody tries is one."""
-_COMMAND = re.compile(r"((?:[^:]*: )?pjais .*?)(   \(.*)?", re.DOTALL)
 """A next command, with what may stand before it (`close the app, then: `) and the remark behind it."""
 
 
@@ -126,7 +124,7 @@ class Home:
         if here.log is not None:
             raise UsageError(
                 "this data lives in a LiveStore store: look at it under Time", where=[str(here.live)],
-                next_command=f"pjais at {shlex.quote(str(here.live))} --event N",
+                next_command=f"pjais events {shlex.quote(str(here.live))}",
             )  # fmt: skip
         if self._store is not None and self._store.path == here.target and here.target.exists():
             return self._store
@@ -166,7 +164,7 @@ class Home:
         """
         with self._gate:
             if self.job is not None and self.job.state == "running":
-                raise RunActive(f"this page is at work: {self.job.kind}", next_command="wait for it to end")
+                raise RunActive(f"this page is at work: {self.job.kind}", advice="wait for it to end")
             job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms())
             self.job = job
         threading.Thread(target=self._run, args=(job, work, alone), name=f"pjais-{kind}", daemon=True).start()
@@ -205,7 +203,7 @@ class Home:
         """The store closed for the length of the block; whoever asks for it is told that work is going on."""
         with self._gate:
             if self._alone:
-                raise RunActive("work on this data is going on already", next_command="wait for it to end")
+                raise RunActive("work on this data is going on already", advice="wait for it to end")
             self._alone = True
             self._gate.wait_for(lambda: self._readers == 0)
             self._let_go()
@@ -301,10 +299,9 @@ class Home:
 
     def typed(self, command: str) -> str:
         """A next command as its owner must type it: with the data folder, if the page was opened on one by name."""
-        parts = _COMMAND.fullmatch(command)
-        if self._named[0] is None or parts is None or "--data-dir" in command:
+        if self._named[0] is None or not command.startswith("pjais ") or "--data-dir" in command:
             return command
-        return f"{parts[1]} --data-dir {shlex.quote(str(self._named[0]))}{parts[2] or ''}"
+        return f"{command} --data-dir {shlex.quote(str(self._named[0]))}"
 
     def close(self) -> None:
         """Let go of everything; work that is going on ends with the process, and the next run goes on from there."""

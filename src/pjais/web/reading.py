@@ -39,7 +39,7 @@ Number = Annotated[
 class Missing(UsageError):
     """What was asked for is not there."""
 
-    next_default = "go back to the list"
+    advice_default = "go back to the list"
 
 
 def page(total: int, offset: int, limit: int) -> shapes.Page:

@@ -25,6 +25,7 @@ class Problem(Shape):
     what: str
     where: list[str]
     safe: str
+    advice: str
     next: str
 
 

@@ -1,0 +1,63 @@
+"""Turn what the file system, SQLite and the caller do into errors of ours; what is left is a bug of this program."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from pjais.errors import FileFailed, NoSpace, PjaisError, SourceDamaged, StoreFailed, UsageError
+from pjais.words import without_passwords
+
+
+def explained(error: Exception, find_store: Callable[[], Path | None] = lambda: None) -> PjaisError | None:
+    """Return the error as one of ours, None where it is a bug; `find_store` finds the store of the call."""
+    if isinstance(error, PjaisError):
+        return error
+    from pjais import drift, files, sqlite
+
+    store = find_store()
+    where = [] if store is None else [str(store)]
+    if isinstance(error, sqlite.Full) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return NoSpace("the disk is full", where=where, safe="What was there before is whole; nothing was replaced.")
+    if isinstance(error, OSError):
+        return files.explained(error)
+    if isinstance(error, MemoryError):
+        return FileFailed("there is not enough memory for this call", where=where)
+    if not isinstance(error, sqlite.Error):
+        return None
+    if store is not None and (refused := files.refusal(store, writing=isinstance(error, sqlite.ReadOnly))) is not None:
+        return refused
+    if isinstance(error, sqlite.Corrupt):
+        return SourceDamaged(f"a SQLite file is damaged: {error}", where=where, next_command="pjais verify")
+    if isinstance(error, sqlite.Busy):
+        return StoreFailed("another program holds the store", where=where)
+    if isinstance(error, sqlite.IOFault | sqlite.CannotOpen | sqlite.ReadOnly):
+        return StoreFailed(f"the store cannot be read or written: {error}", where=where)
+    return None if store is None else drift.explained(store, error)
+
+
+class Bug(PjaisError):
+    """A fault of this program."""
+
+    code = "PJAIS_BUG"
+    exit_code = 70
+
+
+def unexpected(error: Exception, arguments: list[str]) -> PjaisError:
+    """Return an error that nobody expected, with the call that shows where it came from."""
+    return Bug(
+        f"an unexpected error: {type(error).__name__}: {error}", advice="report what this prints",
+        next_command=without_passwords(shlex.join(["pjais", *(one for one in arguments if one != "-vv"), "-vv"])),
+    )  # fmt: skip
+
+
+def wrong_call(error: click.ClickException) -> PjaisError:
+    """Return click's refusal of a call as one of ours, with the help that says how it is made."""
+    context = getattr(error, "ctx", None)
+    path = "pjais" if context is None else context.command_path
+    usage = [] if context is None else context.get_usage().splitlines()
+    return UsageError(error.format_message(), where=usage, next_command=f"{path} --help")
