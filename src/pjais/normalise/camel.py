@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pjais.model import Conversation, Memory, Persona, Plugin, Relationship
+from pjais.normalise import nested
 from pjais.normalise.mapping import Field, Instant, Mapping
 from pjais.normalise.rules import (
     Content,
@@ -107,6 +108,7 @@ def personas(style: Style) -> Mapping:
             ("usage_count", ("usageCount", "usage_count"), Number(0, whole=True)),
         ),
         dates=style.dates,
+        after=nested.note_persona,
     )
 
 
@@ -159,6 +161,7 @@ def conversations(style: Style) -> Mapping:
             ("archived_at", ("archivedAt", "archived_at"), Instant()),
         ),
         dates=style.dates,
+        after=nested.note_messages,
     )
 
 

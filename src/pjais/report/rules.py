@@ -54,6 +54,8 @@ RULES = {
     "likely-twins": "Personas of the same name.  Nothing is merged on likeness; look at them yourself.",
     "list-as-text": "A plain text where a list belongs; it becomes a list of one.",
     "list-unreadable": "An empty text where a list belongs; it becomes an empty list.",
+    "nested-type": "A member of an object is not of the type that guide B gives it (privacyLevel: low, medium, high); "
+    "it is kept as it is.",
     "no-id": "A record without a usable id means nothing to the records around it; it is refused.",
     "not-a-list": "A collection that is no list; it is refused as a whole.",
     "not-an-object": "Not an object where one belongs; carried as $value, or refused if it was a record.",

@@ -16,6 +16,10 @@ MARK = 1
 """The version of this schema; `v1.MigrationStarted` of a log that we wrote carries it as `schemaVersion`."""
 
 
+PRIVACY_LEVELS = ("low", "medium", "high")
+ROLES = ("user", "assistant", "system")
+"""What guide B's schema allows for `settings.privacyLevel` and the role of a message."""
+
 OWN = "pjais:"
 """What the collections of a store with our own schema begin with, since other apps' tables have the same names."""
 

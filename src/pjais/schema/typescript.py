@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pjais.schema.events import EVENTS, Add, Append, Event, Insert, Merge, Remove, Set, Take
-from pjais.schema.livestore import MARK, TABLES, Column, LiveTable
+from pjais.schema.livestore import MARK, PRIVACY_LEVELS, ROLES, TABLES, Column, LiveTable
 
 _HEAD = f"""\
 // The LiveStore schema of a log that pjais wrote: its tables, its events, and what each event does to the tables.
@@ -34,6 +34,38 @@ const real = () => State.SQLite.real({{ nullable: true }})
 const realOr = (value: number) => State.SQLite.real({{ default: value }})
 const flag = (value: boolean) => State.SQLite.boolean({{ default: value }})
 
+// ---- What stands inside of JSON columns
+//
+// Typed for whoever writes.  At run time such a column takes any JSON, so that what an earlier app wrote in another
+// shape (the migration's report names each such field) is kept as it was and never stops the boot.
+
+const typed = <A, I>(_: Schema.Schema<A, I>): Schema.Schema<A> => Schema.Unknown as unknown as Schema.Schema<A>
+const jsonOf = <A, I>(schema: Schema.Schema<A, I>) => State.SQLite.json({{ schema: typed(schema), nullable: true }})
+const typedList = <A, I>(_: Schema.Schema<A, I>): Schema.Schema<readonly A[]> =>
+  Schema.Array(Schema.Unknown) as unknown as Schema.Schema<readonly A[]>
+const listOf = <A, I>(schema: Schema.Schema<A, I>) =>
+  State.SQLite.json({{ schema: typedList(schema), default: [] as readonly A[] }})
+
+export const Personality = Schema.Struct({{
+  traits: Schema.Array(Schema.String),
+  temperament: Schema.String,
+  communicationStyle: Schema.String,
+}})
+
+export const Settings = Schema.Struct({{
+  memoryRetention: Schema.Number,
+  privacyLevel: Schema.Literal({", ".join(f"'{one}'" for one in PRIVACY_LEVELS)}),
+  autoLearn: Schema.Boolean,
+}})
+
+export const Message = Schema.Struct({{
+  id: Schema.String,
+  role: Schema.Literal({", ".join(f"'{one}'" for one in ROLES)}),
+  content: Schema.String,
+  timestamp: Schema.Number,
+  metadata: Schema.optional(Schema.Record({{ key: Schema.String, value: Schema.Unknown }})),
+}})
+
 // ---- Tables
 
 """
@@ -51,6 +83,8 @@ const mayText = Schema.optional(Schema.NullOr(Schema.String))
 const mayDate = Schema.optional(Schema.NullOr(Schema.DateFromNumber))
 const mayReal = Schema.optional(Schema.NullOr(Schema.Finite))
 const mayJson = Schema.optional(Schema.Unknown)
+const mayOf = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(typed(Schema.NullOr(schema)))
+const orListOf = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(typedList(schema))
 
 """
 
@@ -75,6 +109,17 @@ const state = State.SQLite.makeState({ tables, materializers })
 
 export const schema = makeSchema({ events, state })
 """
+
+_INSIDE = {
+    "personality": "Personality",
+    "settings": "Settings",
+    "embedding": "Schema.Array(Schema.Number)",
+    "message": "Message",
+    "messages": "Message",
+    "tags": "Schema.String",
+    "topics": "Schema.String",
+}
+"""The type of what stands in a JSON column, or of the items of its list, where the guide has one."""
 
 
 def schema_ts() -> str:
@@ -104,7 +149,10 @@ def _column(column: Column, table: LiveTable) -> str:
     if column.name == table.key:
         return "key()"
     if column.form == "json":
-        return "list()" if column.default == [] else "json()"
+        inside = _INSIDE.get(column.name)
+        if column.default == []:
+            return f"listOf({inside})" if inside else "list()"
+        return f"jsonOf({inside})" if inside else "json()"
     if column.form == "date":
         return "date()"
     if column.form == "boolean":
@@ -123,7 +171,10 @@ def _literal(value: object) -> str:
 def _arg(column: Column) -> str:
     """The schema of an argument that may be missing."""
     if column.form == "json":
-        return "orList" if column.default == [] else "mayJson"
+        inside = _INSIDE.get(column.name)
+        if column.default == []:
+            return f"orListOf({inside})" if inside else "orList"
+        return f"mayOf({inside})" if inside else "mayJson"
     name = {"text": "Text", "boolean": "Flag", "real": "Real", "integer": "Real", "date": "Date"}[column.form]
     return ("or" if column.default is not None or name == "Flag" else "may") + name
 
