@@ -33,7 +33,7 @@ class PjaisError(Exception):
 
     `what` is one sentence; `where` names records or files; `safe` says what is untouched; `advice` says in words
     what to do first, if anything; `next_command` is one command line to paste, and nothing else.  `report` holds
-    the run's report where there is one.
+    the run's report where there is one; `logged` says that `migration.log` has it.
     """
 
     code: ClassVar[str] = "PJAIS_ERROR"
@@ -59,6 +59,7 @@ class PjaisError(Exception):
         self.advice = self.advice_default if advice is None else advice
         self.next_command = self.next_default if next_command is None else next_command
         self.report = report
+        self.logged = False
 
     def as_dict(self) -> dict[str, Any]:
         """The error as a JSON object: what `--json` prints."""

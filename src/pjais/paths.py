@@ -44,7 +44,8 @@ def default_data_dir(environment: Mapping[str, str] = os.environ, platform: str 
         return Path(named).expanduser()
     roots = data_roots(environment, platform)
     existing = [root for root in roots if root.is_dir()]
-    return next((root for root in existing if any(root.iterdir())), existing[0] if existing else roots[-2])
+    used = (root for root in existing if any(one.name != LOGS for one in root.iterdir()))
+    return next(used, existing[0] if existing else roots[-2])
 
 
 def search_places(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:

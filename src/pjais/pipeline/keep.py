@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pjais import backup, files, journal, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
-from pjais.pipeline import copies, mirror, problems, recover, state
+from pjais.pipeline import copies, mirror, problems, recover, runlog, state
 from pjais.pipeline.place import Place
 from pjais.version import __version__
 
@@ -31,7 +31,7 @@ class Kept(NamedTuple):
 
 def create(place: Place) -> Path:
     """Back up all sources, and the store itself, without migrating; returns the backup's folder."""
-    with problems.explained(place):
+    with runlog.failures(place), problems.explained(place):
         found = place.find()
         if not found.sources and not place.target.exists():
             raise NoSourceFound("no data to back up was found", where=[str(place.data_dir)])

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pjais import backup, compare, files, instants, journal, logbook, normalise, report, sqlite, switch
+from pjais import backup, compare, files, instants, journal, normalise, report, sqlite, switch
 from pjais.discover.found import Found, Passed
 from pjais.errors import (
     BackupFailed,
@@ -33,7 +33,7 @@ from pjais.errors import (
     VerificationFailed,
 )
 from pjais.model import Counts, Difference, Finding, Plan, Proof, Report, Snapshot, SourceRef
-from pjais.pipeline import beside, guide_export, logproof, mirror, problems, recover, state
+from pjais.pipeline import beside, guide_export, logproof, mirror, problems, recover, runlog, state
 from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
@@ -98,6 +98,11 @@ def migrate(place: Place, options: Options = Options(), progress: Progress = _qu
     Returns the report (`done`, `quarantined`, `empty`, `already_migrated`).  Raises a PjaisError in every
     other case; then source and target are as they were, and the error carries the report.
     """
+    with runlog.failures(place):
+        return _migrate(place, options, progress)
+
+
+def _migrate(place: Place, options: Options, progress: Progress) -> Report:
     started = journal.now_ms()
     with problems.explained(place):
         found = _sources(place)
@@ -213,7 +218,8 @@ class _Run:
     def execute(self, found: Found, resumable: Path | None) -> Report:
         """All phases in order; on any failure the target is as it was, and the reason is on record."""
         self.passed = found.passed
-        snapshots = self._back_up(found, resumable)
+        with runlog.failures(self.place, self.id):
+            snapshots = self._back_up(found, resumable)
         try:
             expected_change = self._keep_previous(snapshots)
             self._build(snapshots, expected_change is not None)
@@ -232,7 +238,7 @@ class _Run:
         final = self._report(code, 1 if quarantined else 0, message, following)
         with problems.finishing(self.place):
             self._end(final)
-        self._log(f"{code}: {final.message}")
+        runlog.ended(self.place, self.findings, self.id, f"{code}: {final.message}")
         return final
 
     def _end(self, final: Report) -> None:
@@ -249,7 +255,7 @@ class _Run:
         self._log(f"{name}: {self.phases[-1][1]:.3f} s")
 
     def _log(self, line: str) -> None:
-        logbook.write(self.place.log_dir, f"{self.id} {line}")
+        runlog.write(self.place, line, self.id)
 
     def _back_up(self, found: Found, resumable: Path | None) -> tuple[Snapshot, ...]:
         with self._phase("back up"):
@@ -430,8 +436,11 @@ class _Run:
                 sqlite.remove(path)
         problem = problems.explain(error, self.place)
         if problem is None:
+            self._log(f"stopped by {type(error).__name__}; the target is as it was")
             raise error
-        self._log(f"{problem.code}: {problem.what}; the target is as it was")
+        outcome = f"{problem.code}: {problem.what}; the target is as it was"
+        runlog.ended(self.place, self.findings, self.id, outcome)
+        problem.logged = True
         problem.report = self._report(problem.code, problem.exit_code, problem.what, next_command=problem.next_command)
         try:
             self._write_report(problem.report)

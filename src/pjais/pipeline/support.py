@@ -275,7 +275,7 @@ def _log(place: Place) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for line in path.read_bytes().decode("utf-8", "replace").splitlines()[-_LINES:]:
         match = _LOG_LINE.match(line)
-        if match is None or not _KNOWN.fullmatch(match[2]):
+        if match is None or not (match[2] == "-" or _KNOWN.fullmatch(match[2])):
             found.append({"what": "(other)"})
             continue
         what = match[3] if match[3] in _PHASES else _code(match[3])
