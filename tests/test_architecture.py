@@ -15,8 +15,8 @@ PACKAGE = Path(pjais.__file__).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "model", "instants", "words"),
-    ("canonical", "paths"),
-    ("files",),
+    ("canonical", "paths", "sqlite_wal"),
+    ("files", "sqlite_journal"),
     ("sqlite", "schema"),
     ("journal",),
     ("logbook", "extensions"),

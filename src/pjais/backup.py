@@ -211,7 +211,7 @@ def _consistent_copy(folder: Path, copied: Sequence[CopiedFile], destination: Pa
             side = main.with_name(main.name + suffix)
             if side.exists():
                 files.copy_hashed(side, Path(f"{scratch}{suffix}"))
-        lost = sqlite.copy_database(scratch, destination)
+        lost = sqlite.copy_source(scratch, destination).lost
     finally:
         for suffix in ("", *sqlite.SIDE_FILES):
             files.remove(Path(f"{scratch}{suffix}"))

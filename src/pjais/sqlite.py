@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import apsw
 
-from pjais import files
+from pjais import files, sqlite_journal, sqlite_wal
 from pjais.errors import FileFailed, SourceDamaged
 
 MAGIC = b"SQLite format 3\x00"
@@ -216,47 +216,67 @@ def remove(path: Path) -> None:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
-def copy_database(source: Path, destination: Path) -> str | None:
+def copy_database(source: Path, destination: Path) -> None:
     """A consistent copy by SQLite's backup API, as one plain file without side files.
 
-    `source` is opened for writing, since recovering a WAL or a journal writes: it must be a copy of ours.
-    Returns a line where the WAL holds commits that SQLite cannot reach, since a frame before them is damaged.
+    `source` is opened for writing, since recovering a WAL or a journal writes: it must be ours.
     """
-    last_commit = _last_commit(Path(f"{source}-wal"))
+    with closing(apsw.Connection(str(source))) as origin:
+        _copy_out(origin, destination)
+
+
+def copy_source(source: Path, destination: Path) -> sqlite_wal.State:
+    """The same of a private copy of somebody else's database; tells what of its WAL or journal is not applied."""
+    wal, journal = Path(f"{source}-wal"), Path(f"{source}-journal")
+    empty = not source.stat().st_size and wal.is_file() and wal.stat().st_size > 0
+    rolled_back = _journal_state(source, journal)
+    with closing(apsw.Connection(str(source))) as origin:
+        origin.execute("PRAGMA synchronous = OFF")  # it is thrown away
+        fetch(origin, "SELECT count(*) FROM sqlite_schema")
+        applied = fetch(origin, "PRAGMA wal_checkpoint(PASSIVE)")[0][1] if wal.is_file() else 0
+        state = sqlite_wal.state(wal, max(int(applied or 0), 0))
+        _copy_out(origin, destination)
+    if empty:
+        state = sqlite_wal.State("the database file is empty beside a WAL, which cannot be applied to it")
+    lost = [one for one in (rolled_back.lost, state.lost) if one]
+    return sqlite_wal.State(f"{NOT_APPLIED}{'; '.join(lost)}" if lost else None, state.torn)
+
+
+def _journal_state(source: Path, journal: Path) -> sqlite_wal.State:
+    """Check a rollback journal, and make sure that SQLite plays it back here or not at all.
+
+    A transaction over several files is committed once its super-journal is gone.  SQLite looks for that, and removes
+    it, where the live source lies; so the copy of the journal must not name it.
+    """
+    if not journal.is_file():
+        return sqlite_wal.State()
+    named = sqlite_journal.super_journal(journal)
+    state = sqlite_journal.state(source, journal)
+    if named is None:
+        return state
+    name, length = Path(named[0]), named[1]
+    if name.exists():
+        os.truncate(journal, length)
+        return state
+    journal.unlink()
+    if name.parent.is_dir():
+        return sqlite_wal.State()
+    return sqlite_wal.State(
+        f"the rollback journal is part of a transaction over several files; {name.name}, which tells whether it was "
+        "committed, is not here"
+    )
+
+
+def _copy_out(origin: Connection, destination: Path) -> None:
     os.close(os.open(destination, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    with closing(apsw.Connection(str(source))) as origin, closing(apsw.Connection(str(destination))) as copy:
-        reached = fetch(origin, "PRAGMA wal_checkpoint(PASSIVE)")[0][1] if last_commit else 0
+    with closing(apsw.Connection(str(destination))) as copy:
+        copy.execute("PRAGMA synchronous = OFF")  # whoever keeps it syncs it as a whole
         copy_into(origin, copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-    if last_commit > max(int(reached or 0), 0):
-        return f"{LOST_COMMITS}: {last_commit} frames are there, {reached} can be reached"
-    return None
 
 
-LOST_COMMITS = "the WAL holds commits behind a damaged frame"
-
-
-def _last_commit(wal: Path) -> int:
-    """The number of the last frame that ends a commit of the WAL's present generation; 0 if there is none.
-
-    SQLite file format, §4.1: a 32-byte header with page size and salts; frames of 24 bytes and a page, whose
-    second word is not 0 at a commit, and whose salts are those of the header while they count.
-    """
-    if not wal.is_file() or wal.stat().st_size < 32:
-        return 0
-    last = number = 0
-    length = wal.stat().st_size
-    with wal.open("rb") as file:
-        header = file.read(32)
-        size = int.from_bytes(header[8:12], "big")
-        while len(frame := file.read(24)) == 24 and 512 <= size <= 65536:
-            if file.tell() + size > length:
-                break  # cut off while it was written
-            number += 1
-            if frame[8:16] == header[16:24] and frame[4:8] != bytes(4):
-                last = number
-            file.seek(size, os.SEEK_CUR)
-    return last
+NOT_APPLIED = "not applied: "
+"""How a line begins that tells of commits in a WAL or journal which SQLite could not apply."""
 
 
 def copy_into(origin: Connection, copy: Connection) -> None:

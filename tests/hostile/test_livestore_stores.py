@@ -652,3 +652,16 @@ def test_a_store_that_is_closed_is_not_touched(live: Live) -> None:
     with sqlite3.connect(f"file:{log}?mode=ro", uri=True) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     db.close()
+
+
+@pytest.mark.parametrize("which", [LOG, STATE])
+def test_a_wal_of_a_store_that_is_not_applied(live: Live, which: str) -> None:
+    """A log or state whose WAL is damaged is not whole, and that is named."""
+    live.log()
+    live.state()
+    crash_writer(live.store / which, "CREATE TABLE beside(id TEXT PRIMARY KEY)")
+    wal = live.store / f"{which}-wal"
+    wal.write_bytes(bytes(32) + wal.read_bytes()[32:])
+    stopped = live.migrate()
+    assert (stopped.exit_code, stopped.code) == (16, "MIGRATION_006")
+    assert "WAL" in str(stopped.body["where"])

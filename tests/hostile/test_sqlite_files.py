@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from box import ROWS_SQL, Box, crash_writer, fingerprint
@@ -229,3 +230,63 @@ def test_a_generated_column_that_fails(box: Box) -> None:
         ALTER TABLE memoryEntities ADD COLUMN k AS (json_extract(content, '$.x')) VIRTUAL;"""
     box.goes_in(box.sqlite(ROWS_SQL + more), migrated=3)
     assert box.contents() == {"m1": "healthy", "m2": "not json"}
+
+
+FLAT = """
+CREATE TABLE personas(id TEXT PRIMARY KEY, name TEXT, personality_traits TEXT, created_at TEXT);
+CREATE TABLE memory_entities(id TEXT PRIMARY KEY, persona_id TEXT, type TEXT, content TEXT);
+INSERT INTO personas VALUES ('p1', 'Ada', '[]', '2024-01-01 00:00:00');
+INSERT INTO memory_entities VALUES ('m1', 'p1', 'text', 'healthy');
+"""
+
+
+@pytest.mark.parametrize(("name", "sql"), [("livestore.db", ROWS_SQL), ("pjais.db", FLAT)])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda wal: wal[:10] + bytes([wal[10] ^ 16]) + wal[11:],
+        lambda wal: wal[:19] + bytes([wal[19] ^ 128]) + wal[20:],
+        lambda wal: bytes(32) + wal[32:],
+        lambda wal: wal[:31],
+        lambda wal: wal[:100] + bytes([wal[100] ^ 1]) + wal[101:],
+    ],
+    ids=["page size", "salt", "zeroed header", "cut header", "a frame"],
+)
+def test_a_wal_that_is_not_applied(box: Box, name: str, sql: str, damage: Callable[[bytes], bytes]) -> None:
+    """A wrong page size, salt, header, length or frame: refused and named; what the file itself holds is saved."""
+    source = box.sqlite(sql, name)
+    crash_writer(source, *(f"INSERT INTO personas(id, name) VALUES ('p{n}', 'in the WAL')" for n in range(2, 9)))
+    wal = source.with_name(f"{name}-wal")
+    wal.write_bytes(damage(wal.read_bytes()))
+    stopped = box.survives(source, 16, quarantined=1, memories={"m1": "healthy"})
+    assert "not applied" in str(stopped.body["findings"])
+
+
+def test_a_wal_that_ends_in_what_was_being_written(box: Box) -> None:
+    """The app was killed: whole transactions go in, and a note says that something was behind them."""
+    source = box.folder / "livestore.db"
+    crash_writer(source, *(one for one in ROWS_SQL.split(";") if one.strip()))
+    wal = source.with_name("livestore.db-wal")
+    wal.write_bytes(wal.read_bytes() + wal.read_bytes()[32:100])
+    done = box.goes_in(source, migrated=2)
+    assert done.body["rules"]["note:torn-tail:"] == 1
+
+
+def test_a_hot_journal_that_is_damaged(box: Box) -> None:
+    """Half-written values are never taken for right ones without a word."""
+    source = box.sqlite(ROWS_SQL + MANY)
+    with contextlib.closing(sqlite3.connect(source, isolation_level=None)) as app:
+        app.execute("PRAGMA cache_size = 3")
+        app.execute("BEGIN")
+        app.execute("UPDATE memoryEntities SET content = '\"half\"'")
+        journal = source.with_name("livestore.db-journal")
+        main, side = source.read_bytes(), bytearray(journal.read_bytes())
+        app.execute("ROLLBACK")
+    side[512 + 4 + 96] ^= 1
+    source.write_bytes(main)
+    journal.write_bytes(side)
+    stopped = box.migrate()
+    assert (stopped.exit_code, stopped.code) == (16, "MIGRATION_006")
+    assert "rollback journal is damaged" in " ".join(stopped.body["where"])
+    assert box.quarantine().exit_code == 1
+    box.settled()

@@ -219,7 +219,7 @@ def _database_kind(path: Path, expected: str | None) -> tuple[str | None, str | 
         for suffix in ("", "-wal", "-journal"):
             if files.is_plain_file(Path(f"{path}{suffix}")):
                 files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{copy}{suffix}"))
-        sqlite.copy_database(copy, Path(scratch) / "whole.db")
+        sqlite.copy_source(copy, Path(scratch) / "whole.db")
         with closing(sqlite.open_frozen(Path(scratch) / "whole.db")) as connection:
             return _kind_of_tables(connection, expected)
 

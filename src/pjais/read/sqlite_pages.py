@@ -20,7 +20,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from pjais import canonical
+from pjais import canonical, sqlite_wal
 from pjais.model import Document, Json, Unreadable
 from pjais.schema.ddl import quoted
 from pjais.sqlite import MAGIC, Connection, Error, any_collation
@@ -362,26 +362,19 @@ def _wal(file: BinaryIO) -> tuple[int, dict[int, int]]:
     head = file.read(32)
     order = {b"\x37\x7f\x06\x82": "<", b"\x37\x7f\x06\x83": ">"}.get(head[:4], "")
     size = _u32(head, 8)[0] if order and len(head) == 32 else 0
-    if size not in _SIZES or (sums := _sums(order, head[:24], (0, 0))) != struct.unpack_from(">II", head, 24):
+    if size not in _SIZES or (sums := sqlite_wal.checksum(order, head[:24], (0, 0))) != struct.unpack_from(
+        ">II", head, 24
+    ):
         return 0, {}
     laid, waiting = dict[int, int](), dict[int, int]()
     while len(frame := file.read(24 + size)) == 24 + size and frame[8:16] == head[16:24]:
-        sums = _sums(order, frame[24:], _sums(order, frame[:8], sums))
+        sums = sqlite_wal.checksum(order, frame[24:], sqlite_wal.checksum(order, frame[:8], sums))
         if sums != struct.unpack_from(">II", frame, 16):
             break
         waiting[_u32(frame)[0]] = file.tell() - size
         if any(frame[4:8]):
             laid |= waiting
     return size, laid
-
-
-def _sums(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
-    """The running checksum of a WAL."""
-    one, two = sums
-    for first, second in struct.iter_unpack(f"{order}II", data):
-        one = one + first + two & 0xFFFFFFFF
-        two = two + second + one & 0xFFFFFFFF
-    return one, two
 
 
 def salvage(path: Path) -> Iterator[Document | Unreadable]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from pjais import canonical, sqlite
+from pjais import canonical, sqlite, sqlite_wal
 from pjais.errors import SourceDamaged
-from pjais.model import Document, Snapshot, Unreadable
+from pjais.model import Document, Piece, Remark, Snapshot, Unreadable
 from pjais.read import sqlite_pages
 from pjais.schema.ddl import SYSTEM_NAMES, quoted
 
@@ -23,12 +23,15 @@ SIDE_FILES = sqlite.SIDE_FILES
 _FIRST = ("personas", "memoryEntities", "memory_entities", "memories", "conversations")
 
 
-def read(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
+def read(snapshot: Snapshot) -> Iterator[Piece]:
     """The rows of a SQLite snapshot, personas first, so that references mostly point backwards."""
     own = snapshot.dialect == "pjais"
-    lost = [line for line in snapshot.unsound if line.startswith(sqlite.LOST_COMMITS)]
+    lost = [line for line in snapshot.unsound if line.startswith(sqlite.NOT_APPLIED)]
     for line in lost:
-        yield Unreadable("$file", f"{snapshot.name}-wal", b"", line)
+        yield Unreadable("$file", f"{snapshot.name}, WAL or journal", b"", line)
+    torn = sqlite_wal.torn_tail(snapshot.folder / f"{snapshot.files[0].stored}-wal") if snapshot.consistent else None
+    if torn and not lost:
+        yield Remark("torn-tail", "$file", f"{snapshot.name}-wal", torn)
     if len(snapshot.unsound) > len(lost):
         for piece in sqlite_pages.salvage(snapshot.path):
             if own and piece.collection in SYSTEM_NAMES:

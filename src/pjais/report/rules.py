@@ -34,6 +34,8 @@ RULES = {
     "id-number": "An id written as a number; it becomes text.",
     "id-returned": "The app's own migrator had given the memory a new id; its first one is back.",
     "json-as-text": "A list or object that was written as text; it is read, the original is kept.",
+    "torn-tail": "A log or WAL ends in what was being written when the app was stopped.  Whole transactions before "
+    "it are read, as the app itself would read them.",
     "key-twice": "A key occurs twice in one JSON object; the last one counts, as for every JSON reader, and the raw "
     "text is kept.",
     "another-log": "A second event log lies beside a LiveStore store's own; the longer one is read.",

@@ -88,9 +88,7 @@ def open_store(databases: Sequence[tuple[str, Path]], scratch: Path, written: Se
             foreign.append(part)
         else:
             empty.append(name)
-        pieces += [
-            Unreadable("$file", name, b"", line) for line in part.unsound if line.startswith(sqlite.LOST_COMMITS)
-        ]
+        pieces += [Unreadable("$file", name, b"", line) for line in part.unsound if line.startswith(sqlite.NOT_APPLIED)]
     if not logs:  # a 0-byte state is what a boot that failed leaves; without a log it may be all there was
         pieces += [Unreadable("$file", name, b"", "the file has 0 bytes") for name in empty]
     else:
@@ -131,7 +129,7 @@ def _whole(name: str, path: Path, copy: Path) -> Part:
         for suffix in ("", "-wal", "-journal"):
             if files.is_plain_file(Path(f"{path}{suffix}")):
                 files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{work}{suffix}"))
-        line = sqlite.copy_database(work, copy)
+        line = sqlite.copy_source(work, copy).lost
         lost = [line] if line else []
         path = copy
     with path.open("rb") as file:
@@ -215,7 +213,7 @@ def moved(part: Part) -> Iterator[tuple[str, str, str]]:
 
 def events(part: Part) -> Iterator[Event | Broken | Unreadable]:
     """All events of a log; of a file that fails its integrity check what can be saved, in the order of numbers."""
-    bad = [line for line in part.unsound if not line.startswith(sqlite.LOST_COMMITS)]
+    bad = [line for line in part.unsound if not line.startswith(sqlite.NOT_APPLIED)]
     if not bad:
         with closing(sqlite.open_frozen(part.path)) as db:
             yield from log.read_events(db)

@@ -130,7 +130,7 @@ def _whole(path: Path, scratch: Path, unsound: list[Unreadable]) -> Path:
             files.copy_hashed(side, copy.with_name(copy.name + suffix))
     whole = scratch / path.name
     try:
-        lost = sqlite.copy_database(copy, whole)
+        lost = sqlite.copy_source(copy, whole).lost
         with closing(sqlite.open_frozen(whole)) as db:
             problems = [*([lost] if lost else []), *sqlite.problems(db)]
     except sqlite.Error as error:
