@@ -14,12 +14,12 @@ import pjais
 PACKAGE = Path(pjais.__file__).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "model", "instants", "words"),
+    ("version", "errors", "model", "instants", "words", "numbers"),
     ("canonical", "paths", "sqlite_wal"),
     ("files", "sqlite_journal"),
     ("sqlite", "schema"),
     ("journal",),
-    ("logbook", "extensions"),
+    ("logbook", "extensions", "chain"),
     ("discover", "drift", "backup", "read", "normalise", "validate", "write", "compare", "switch", "report"),
     ("pipeline",),
     ("store",),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pjais import switch
-from pjais.errors import NoSourceFound, UsageError
+from pjais.errors import NoSourceFound, OlderStore, UsageError
 from pjais.pipeline import state
 from pjais.pipeline.place import Place, place
 from pjais.store import Store
@@ -41,13 +41,25 @@ def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on
             "a LiveStore store is opened by pjais.open_livestore", where=[str(here.live)],
             next_command=f"pjais events {shlex.quote(str(here.live))}",
         )  # fmt: skip
-    known: state.Known = {}
-    switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))
+    known = _known(here)
     if os.environ.get("SKIP_MIGRATION", "").lower() not in ("true", "1", "yes"):
         _migrate_if_new(here, on_invalid, known)
     if not here.target.exists():
         _create_empty(here)
     return Store(here.target)
+
+
+def _known(here: Place) -> state.Known:
+    """What the store knows of its sources; one of an older version is upgraded first."""
+    known: state.Known = {}
+    try:
+        switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))
+    except OlderStore:
+        from pjais.pipeline import ladder
+
+        ladder.upgrade_held(here)
+        switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))
+    return known
 
 
 def open_livestore(path: PathLike) -> LiveStore:

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, files, instants, sqlite
+from pjais import canonical, files, instants, journal, sqlite
 from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
 from pjais.model import CANNOT_BE_READ, CopiedFile, Snapshot, SourceRef
 
@@ -273,9 +273,18 @@ def manifest(folder: Path) -> dict[str, Any]:
         sound = body.get("format") == _FORMAT and body.get("sha256") == _self_hash(body)
     except (OSError, ValueError, AttributeError) as error:
         raise BackupFailed("a backup's manifest cannot be read", where=[str(folder / MANIFEST)]) from error
+    if body.get("run") != folder.name:
+        raise BackupFailed(
+            "a backup is not the one that its folder is named for", where=[f"{folder / MANIFEST}: of {body.get('run')}"]
+        )
     if not sound:
         raise BackupFailed("a backup's manifest was changed", where=[str(folder / MANIFEST)])
     return dict(body)
+
+
+def link(folder: Path) -> dict[str, Any]:
+    """What the store's chain says of a run's backup: where it was made, its manifest, and its journal so far."""
+    return {"folder": str(folder), "manifest": manifest(folder)["sha256"], "journal": journal.extent(folder)}
 
 
 def weighed(path: Path) -> dict[str, Any]:

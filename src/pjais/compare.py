@@ -12,15 +12,18 @@ Four comparisons, all complete, none by count alone:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from typing import Any, NamedTuple
 
-from pjais import canonical, sqlite
+from pjais import canonical, chain, sqlite
 from pjais.model import Difference, Proof, Record
+from pjais.numbers import Numbers
 from pjais.schema import ddl, rows
-from pjais.schema.tables import SCHEMA_VERSION, TABLES, Table
+from pjais.schema.tables import BY_NAME, SCHEMA_VERSION, TABLES, Table
+from pjais.words import counted
 
 _SHOWN = 200
 
@@ -40,11 +43,18 @@ class Rows(NamedTuple):
     """The outcome of comparing the target's rows with the account."""
 
     records: int
-    edited: int
-    added: int
-    removed: int
+    changed: Counter[str]
+    """How many records the history explains: edited, added, removed."""
+    edits: list[tuple[str, str, str]]
+    """The first of them: (edited, added or removed; table; id)."""
     suspects: dict[tuple[str, str], dict[str, Any] | None]
     """Rows that nothing explains, walked back as far as the history goes; None for a row that is gone."""
+
+    def explained(self, change: str, table: str, key: str) -> None:
+        """Take down a record that differs from what was migrated, and why that is right."""
+        self.changed[change] += 1
+        if len(self.edits) < _SHOWN:
+            self.edits.append((change, table, key))
 
 
 Check = tuple[str, bool, str]
@@ -92,7 +102,29 @@ def check_search(db: sqlite.Connection) -> Check:
         raise
     except sqlite.Error as error:
         return ("search index", False, str(error))
+    stray = sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE search_id IS NULL")
+    if stray:
+        return ("search index", False, f"{counted(stray, 'memory is', 'memories are')} not in it (no search_id)")
     return ("search index", True, "agrees with the memories")
+
+
+def check_chain(db: sqlite.Connection) -> Check:
+    """What only we write, and the history: against the chain of runs; and that the helper tables hold nothing else."""
+    wrong = [*chain.check(db), *_stray(db)]
+    return ("chain", not wrong, "; ".join(wrong) or "runs, accounts, quarantine and history are as they were written")
+
+
+def _stray(db: sqlite.Connection) -> list[str]:
+    """Rows in the triggers' helper table that no trigger left: it holds images of records that are there."""
+    held = {
+        name: f"SELECT 1 FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id"
+        for name, table in BY_NAME.items()
+    }
+    told = " OR ".join(f"(r.table_name = '{name}' AND EXISTS ({sql}))" for name, sql in held.items())
+    rows_of_nothing = sqlite.fetch(
+        db, f"SELECT table_name, record_id FROM changes_replaced AS r WHERE NOT ({told}) LIMIT 20"
+    )
+    return [f"changes_replaced holds a row that no trigger wrote: {table} {key}" for table, key in rows_of_nothing]
 
 
 _SCHEMA = (
@@ -136,8 +168,8 @@ def _is_made(held: str, made: str) -> bool:
 
 def compare_rows(db: sqlite.Connection) -> Rows:
     """Every row of every table of records against `migration_records`."""
-    records = edited = added = removed = 0
-    suspects: dict[tuple[str, str], dict[str, Any] | None] = {}
+    records = 0
+    found = Rows(0, Counter(), [], {})
     for table in TABLES:
         for row, key, digest in _rows_with_account(db, table):
             records += 1
@@ -145,17 +177,17 @@ def compare_rows(db: sqlite.Connection) -> Rows:
                 continue
             past = list(_past(db, table, key, dict(zip(table.column_names, row, strict=True))))
             if digest is None and None in past:
-                added += 1
+                found.explained("added", table.name, key)
             elif digest is not None and _was(table, past, digest):
-                edited += 1
+                found.explained("edited", table.name, key)
             else:
-                suspects[table.name, key] = past[-1] or {}
+                found.suspects[table.name, key] = past[-1] or {}
         for key, digest in _accounts_without_row(db, table):
             if _was(table, _past(db, table, key, None), digest):
-                removed += 1
+                found.explained("removed", table.name, key)
             else:
-                suspects[table.name, key] = None
-    return Rows(records, edited, added, removed, suspects)
+                found.suspects[table.name, key] = None
+    return found._replace(records=records)
 
 
 def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> bool:
@@ -270,67 +302,142 @@ def compare_account(db: sqlite.Connection) -> list[Difference]:
     return [Difference(path, run, None, "accounted for, but not by a run") for path, run, _ in stray]
 
 
-def compare_documents(
-    db: sqlite.Connection, run_id: str, kind: str, source: str, expected: Iterable[Expected], found: Rows
-) -> tuple[int, list[Difference]]:
-    """Every document of one source's snapshot against the account; returns how many, and what differs.
+Original = Callable[[Expected], str | None]
+"""The text of the document that a record was made of, as the account keeps it of one that is not live."""
 
-    A later run takes over the account of what it found unchanged, and replaces that of what had changed; so of
-    an earlier run's documents only those must be accounted for that the later ones did not see.
+
+class Account(NamedTuple):
+    """What `migration_records` says of one document, as far as a proof asks."""
+
+    collection: str
+    native_id: str | None
+    place: str
+    record_type: str | None
+    record_id: str | None
+    digest: bytes | None
+    outcome: str
+    seq: int
+    document: str | None
+
+
+_ACCOUNT = ", ".join(Account._fields)
+
+
+class Source(NamedTuple):
+    """One source of one run, as the account names it."""
+
+    run_id: str
+    kind: str
+    name: str
+
+
+def compare_documents(
+    db: sqlite.Connection,
+    source: Source,
+    expected: Iterable[Expected],
+    found: Rows,
+    settled: Numbers,
+    original: Original,
+) -> tuple[int, list[Difference]]:
+    """Compare every document of one source's snapshot with the account; return how many, and what differs.
+
+    A run accounts for what is new or changed; the account of a document that it found unchanged stays with the run that
+    brought it in.  So the latest run over a source must find an account for every document, of whichever run; of an
+    earlier run's documents only those are asked for whose account is still its own.  Go from the latest run to the
+    first: `settled` is where the accounts are noted that have been compared.
     """
-    last = sqlite.value(
+    last = source.run_id == sqlite.value(
         db,
         "SELECT r.id FROM migration_runs AS r, json_each(r.sources) AS s WHERE s.value ->> '$.name' = ? "
         "AND s.value ->> '$.kind' = ? ORDER BY r.number DESC LIMIT 1",
-        (source, kind),
+        (source.name, source.kind),
     )
-    account = sqlite.each(
-        db,
-        "SELECT collection, native_id, place, record_type, record_id, digest, outcome, seq FROM migration_records "
-        "WHERE run_id = ? AND source_path = ? AND source_kind = ? ORDER BY seq",
-        (run_id, source, kind),
-    )
+    own = _own_accounts(db, source, settled)
+    entry = next(own, None)
+    if entry is None and not last:
+        return 0, []
     differences: list[Difference] = []
     documents = 0
-    entry = next(account, None)
     for wanted in expected:
         if entry is not None and entry[:3] == wanted[:3]:
+            held: Account | None = entry
+            entry = next(own, None)
+        else:
+            held = _earlier_account(db, source, wanted, settled) if last else None
+        if held is not None:
             documents += 1
-            differences += _compare_one(db, wanted, entry, found)
-            entry = next(account, None)
-        elif run_id == last:
+            settled.add(held.seq)
+            differences += _compare_one(db, wanted, held, found, original)
+        elif last:
             documents += 1
-            differences.append(Difference(source, str(wanted.native_id), None, "in the backup, but not accounted for"))
+            differences.append(
+                Difference(source.name, str(wanted.native_id), None, "in the backup, but not accounted for")
+            )
     while entry is not None:
-        differences.append(Difference(source, str(entry[4] or entry[1]), None, "accounted for, but not in the backup"))
-        entry = next(account, None)
+        differences.append(
+            Difference(
+                source.name, str(entry.record_id or entry.native_id), None, "accounted for, but not in the backup"
+            )
+        )
+        entry = next(own, None)
     return documents, differences
 
 
-def _compare_one(db: sqlite.Connection, wanted: Expected, entry: tuple[Any, ...], found: Rows) -> list[Difference]:
-    collection, native_id, _, record_type, record_id, digest, outcome, seq = entry
-    if outcome == "quarantined" or wanted.record is None:
+def _own_accounts(db: sqlite.Connection, source: Source, settled: Numbers) -> Iterator[Account]:
+    """The accounts that a run made for a source and that no later run has settled, in reading order."""
+    where = "run_id = ? AND source_path = ? AND source_kind = ? ORDER BY seq"
+    values = (source.run_id, source.name, source.kind)
+    for row in sqlite.each(db, f"SELECT {_ACCOUNT} FROM migration_records WHERE {where}", values):
+        held = Account(*row)
+        if held.seq not in settled:
+            yield held
+
+
+def _earlier_account(db: sqlite.Connection, source: Source, wanted: Expected, settled: Numbers) -> Account | None:
+    """The account of a document that a run found unchanged: of this source, or of the place it was moved from."""
+    digest = None if wanted.record is None else canonical.digest(rows.to_row(wanted.record))
+    best: Account | None = None
+    for row in sqlite.each(
+        db,
+        f"SELECT {_ACCOUNT} FROM migration_records WHERE source_kind = ? AND collection = ? AND native_id IS ? AND "
+        "run_id <> ? AND (source_path = ? OR ?) AND (native_id IS NOT NULL OR place = ?) "
+        "ORDER BY source_path = ?, seq DESC",
+        (source.kind, *wanted[:2], source.run_id, source.name, wanted.native_id is not None, wanted.place, source.name),
+    ):
+        held = Account(*row)
+        if held.seq not in settled and (best is None or held.digest in (digest, None)):
+            best = held
+    return best
+
+
+def _compare_one(
+    db: sqlite.Connection, wanted: Expected, entry: Account, found: Rows, original: Original
+) -> list[Difference]:
+    name = str(entry.native_id)
+    if entry.outcome == "quarantined" or wanted.record is None:
         held = sqlite.first(
             db,
             "SELECT document, raw FROM migration_quarantine WHERE record_seq = ? AND (replayed_at IS NOT NULL) = ?",
-            (seq, outcome != "quarantined"),
+            (entry.seq, entry.outcome != "quarantined"),
         )
         if held is None:
-            return [Difference(collection, str(native_id), None, "refused, but not in quarantine")]
-        if wanted.kept is not None and held != wanted.kept:
-            return [Difference(collection, str(native_id), None, "the quarantine holds something else")]
-        return []
+            return [Difference(entry.collection, name, None, "refused, but not in quarantine")]
+        kept = wanted.kept if wanted.record is None else (original(wanted), None)
+        return [] if held == kept else [Difference(entry.collection, name, None, "the quarantine holds something else")]
     row = rows.to_row(wanted.record)
     table = rows.table_of(wanted.record)
-    if canonical.digest(row) != digest or rows.record_key(wanted.record) != record_id:
-        mended = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
-        if sqlite.first(db, mended, (seq,)):
-            return []  # it went in as it was mended by hand; its row is held against the account's digest
-        return [Difference(table.name, rows.record_key(wanted.record), None, "the account does not fit the backup")]
-    if record_type != table.name:
-        return [Difference(table.name, record_id, None, "the account does not fit the backup")]
-    if outcome == "migrated" and (record_type, record_id) in found.suspects:
-        return _fields(table, record_id, row, found.suspects.pop((record_type, record_id)))
+    key = rows.record_key(wanted.record)
+    if canonical.digest(row) != entry.digest or key != entry.record_id:
+        fixed = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
+        if sqlite.first(db, fixed, (entry.seq,)):
+            return []  # it went in as its owner fixed it; its row is held against the account's digest
+        return [Difference(table.name, key, None, "the account does not fit the backup")]
+    if entry.record_type != table.name:
+        return [Difference(table.name, key, None, "the account does not fit the backup")]
+    if entry.document is not None and entry.document != original(wanted):
+        return [Difference(table.name, key, None, "the copy that was superseded was changed")]
+    if entry.outcome == "migrated" and (table.name, key) in found.suspects:
+        return _fields(table, key, row, found.suspects.pop((table.name, key)))
     return []
 
 
@@ -373,10 +480,11 @@ def proof(
     return Proof(
         found.records,
         documents,
-        found.edited,
-        found.added,
-        found.removed,
+        found.changed["edited"],
+        found.changed["added"],
+        found.changed["removed"],
         tuple(everything[:_SHOWN]),
         len(everything),
         checks,
+        tuple(found.edits),
     )

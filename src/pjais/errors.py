@@ -156,6 +156,13 @@ class ForeignTarget(PjaisError):
     next_default = "pjais migrate --target pjais-new.sqlite"
 
 
+class OlderStore(ForeignTarget):
+    """The store was made by an older version of this program, and has to be upgraded before it is used."""
+
+    safe_default = "The store was not touched."
+    next_default = "pjais migrate"
+
+
 class VerificationFailed(PjaisError):
     """Source and target differ, and the target's history does not explain it."""
 

@@ -7,6 +7,7 @@ interrupted, and in which phase.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -108,6 +109,19 @@ def problems(folder: Path) -> list[str]:
     if _is_whole(last[:-1]):  # all of it, and then something else than its end
         wrong.append(len(lines) + 1)
     return [f"{NAME}: line {number} was changed" for number in wrong]
+
+
+def extent(folder: Path) -> tuple[int, str]:
+    """How much the journal of a run holds now: its size in bytes, and their SHA-256 in hex."""
+    data = (folder / NAME).read_bytes()
+    return len(data), hashlib.sha256(data).hexdigest()
+
+
+def begins_with(folder: Path, size: int, digest: str) -> bool:
+    """Whether the journal of a run still begins with what `extent` gave."""
+    path = folder / NAME
+    data = path.read_bytes()[:size] if path.is_file() else b""
+    return len(data) == size and hashlib.sha256(data).hexdigest() == digest
 
 
 def events(folder: Path) -> frozenset[str]:

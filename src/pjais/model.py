@@ -347,6 +347,8 @@ class Proof:
     difference_count: int = 0
     checks: tuple[tuple[str, bool, str], ...] = ()
     """(what was checked, whether it holds, one line about it)."""
+    edits: tuple[tuple[str, str, str], ...] = ()
+    """The first records that were changed since the migration: (edited, added or removed; table; id)."""
 
     @property
     def passed(self) -> bool:
@@ -362,6 +364,7 @@ class Proof:
             "edited_since": self.edited_since,
             "added_since": self.added_since,
             "removed_since": self.removed_since,
+            "edits": [{"change": what, "type": table, "id": key} for what, table, key in self.edits],
             "difference_count": self.difference_count,
             "differences": [difference.as_dict() for difference in self.differences],
             "checks": [{"check": what, "ok": ok, "about": about} for what, ok, about in self.checks],

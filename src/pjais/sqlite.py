@@ -353,6 +353,50 @@ def words(db: Connection, text: str) -> list[str]:
     return [str(one[0]) for one in found]
 
 
+def column_names(db: Connection, table: str) -> tuple[str, ...]:
+    """The columns of a table, in its order."""
+    return tuple(str(name) for (name,) in each(db, "SELECT name FROM pragma_table_info(?)", (table,)))
+
+
+@contextmanager
+def session(db: Connection, tables: Sequence[str]) -> Iterator[apsw.Session]:
+    """Record what the block changes in these tables, as a changeset that can be taken back."""
+    recorder = apsw.Session(db, "main")
+    try:
+        for table in tables:
+            recorder.attach(table)
+        yield recorder
+    finally:
+        recorder.close()
+
+
+def changed_rows(
+    db: Connection, changeset: bytes, tables: Sequence[str]
+) -> Iterator[tuple[str, tuple[Any, ...] | None, tuple[Any, ...] | None]]:
+    """The rows that a changeset changed, whole, as they were before it and as they are: (table, old, new).
+
+    The changeset must be the last thing that happened: of an updated row it holds only what changed, and the rest is
+    read from the table.
+    """
+    for change in apsw.Changeset.iter(changeset):
+        if change.name not in tables:
+            continue
+        before = change.old
+        if change.op == "UPDATE" and before is not None:
+            new = _row_by_key(db, change.name, {at: before[at] for at in change.pk_columns})
+            old = tuple([now if was is apsw.no_change else was for was, now in zip(before, new, strict=True)])
+            yield change.name, old, new
+        else:
+            yield change.name, before, change.new
+
+
+def _row_by_key(db: Connection, table: str, key: dict[int, Any]) -> tuple[Any, ...]:
+    names = column_names(db, table)
+    where = " AND ".join(f"{names[at]} IS ?" for at in key)
+    (row,) = fetch(db, f"SELECT * FROM {table} WHERE {where}", tuple(key.values()))
+    return row
+
+
 def scratch() -> Connection:
     """A database of our own in memory; it goes with its connection."""
     return apsw.Connection(":memory:")

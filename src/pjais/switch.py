@@ -7,22 +7,26 @@ cut-over is refused: nothing that somebody just wrote may vanish.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from pjais import files, sqlite
-from pjais.errors import ForeignTarget, MigrationFailed
+from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
 from pjais.schema.tables import APPLICATION_ID, SCHEMA_VERSION
 
 _OURS = {"personas", "memory_entities", "changes", "migration_runs", "migration_records"}
 
 
-def inspect(target: Path, look: Callable[[sqlite.Connection], object] | None = None) -> int | None:
+def inspect(
+    target: Path, look: Callable[[sqlite.Connection], object] | None = None, *, older: bool = False
+) -> int | None:
     """The schema version of the target, None where there is no file.
 
-    `look` is shown the store while it is open, if it is ours: to open one takes milliseconds, for all its triggers.
-    Raises ForeignTarget for a file that is not ours, is newer than this program, or cannot be opened.
+    `look` is shown the store while it is open, if it is ours and up to date: to open one takes milliseconds, for all
+    its triggers.  Raises ForeignTarget for a file that is not ours, is newer than this program, or cannot be opened,
+    and OlderStore for one that must be upgraded first, unless `older` is said.
     """
     if not target.exists():
         if target.parent.exists() and not target.parent.is_dir():
@@ -39,8 +43,10 @@ def inspect(target: Path, look: Callable[[sqlite.Connection], object] | None = N
             application = sqlite.pragma_int(db, "application_id")
             version = sqlite.pragma_int(db, "user_version")
             tables = {name for (name,) in sqlite.each(db, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            if look is not None and application == APPLICATION_ID and tables >= _OURS:
+            ours = application == APPLICATION_ID and tables >= _OURS
+            if look is not None and ours and version == SCHEMA_VERSION:
                 look(db)
+            needs = _version_needed(db) if ours and version > SCHEMA_VERSION else None
     except sqlite.Busy as error:
         raise MigrationFailed(
             "the store is locked by another program", where=[str(target)], advice="close it first"
@@ -59,9 +65,22 @@ def inspect(target: Path, look: Callable[[sqlite.Connection], object] | None = N
         raise ForeignTarget(
             f"the target was written by a newer pjais (schema {version}, this program knows {SCHEMA_VERSION})",
             where=[str(target)],
-            next_command="pip install --upgrade pjais",
+            next_command=f"pip install --upgrade 'pjais>={needs}'" if needs else "pip install --upgrade pjais",
+        )
+    if version < SCHEMA_VERSION and not older:
+        raise OlderStore(
+            f"the store has schema {version}; this program works with schema {SCHEMA_VERSION}", where=[str(target)]
         )
     return version
+
+
+def _version_needed(db: sqlite.Connection) -> str | None:
+    """The version of the program that last ran a migration into a newer store, if that can still be read."""
+    try:
+        found = sqlite.value(db, "SELECT program_version FROM migration_runs ORDER BY rowid DESC LIMIT 1")
+    except sqlite.Error:
+        return None
+    return found if isinstance(found, str) and re.fullmatch(r"[0-9]+(\.[0-9a-z]+)*", found) else None
 
 
 def last_change(target: Path) -> int:

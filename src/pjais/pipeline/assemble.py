@@ -16,7 +16,7 @@ from pjais.model import Document, Finding, Memory, Piece, Record, Remark, Snapsh
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.read import read
-from pjais.write.account import Entry, Origin, Refusal, account_key, entry, kept
+from pjais.write.account import Entry, Origin, Refusal, account_key, document_text, entry, kept
 from pjais.write.sqlite import Builder
 
 Progress = Callable[[str, int, int | None], None]
@@ -113,6 +113,13 @@ def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
         native_id = piece.native_id if isinstance(piece, Document) else None
         refused = kept(piece) if record is None else None
         yield Expected(*account_key(piece.collection, native_id, piece.place), record, refused)
+
+
+def original(dialect: str, wanted: Expected) -> str | None:
+    """The text of the document that a record was made of, as a builder keeps it."""
+    return (
+        None if wanted.record is None else document_text(normalise.rebuild, dialect, wanted.collection, wanted.record)
+    )
 
 
 def assemble(

@@ -14,10 +14,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pjais import backup, files, instants, journal, normalise, sqlite, switch
+from pjais import backup, files, instants, journal, normalise, sqlite
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.model import Counts, Snapshot, SourceRef
-from pjais.pipeline import mirror, problems, recover, run, state
+from pjais.pipeline import ladder, mirror, problems, recover, run, state
 from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
@@ -69,7 +69,7 @@ def increment(place: Place, options: run.Options = _OPTIONS, *, allow_removals: 
     with problems.explained(place), files.only_run(place.data_dir):
         recover.recover(place)
         mirror.inspect(place)
-        switch.inspect(place.target)
+        ladder.upgrade(place)
         mirror.catch_up(place)
         mirror.push(place, journal.new_run_id())  # where an increment was cut off between the account and the log
         with _steady(place):

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from pjais import instants, journal, sqlite, switch
-from pjais.pipeline import state, triage
+from pjais.pipeline import ladder, state, triage
 from pjais.pipeline.place import Place
 
 
@@ -41,7 +41,7 @@ def status(here: Place) -> dict[str, Any]:
 
 def _store(here: Place) -> tuple[dict[str, Any] | None, int]:
     """The store, and how many documents wait in its quarantine."""
-    version = switch.inspect(here.target)
+    version = switch.inspect(here.target, older=True)
     if version is None:
         return None, 0
     with closing(sqlite.open_reader(here.target)) as db:
@@ -49,6 +49,7 @@ def _store(here: Place) -> tuple[dict[str, Any] | None, int]:
     return {
         "path": str(here.live),
         "schema": version,
+        "upgrade": [step.does for step in ladder.pending(version)],
         "size": here.target.stat().st_size,
         "records": state.record_counts(here.target),
     }, quarantined

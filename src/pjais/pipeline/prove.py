@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-from pjais import backup, compare, sqlite, switch
+from pjais import backup, chain, compare, journal, paths, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
-from pjais.pipeline import keep, logproof, mirror
+from pjais.numbers import Numbers
+from pjais.pipeline import assemble, keep, ladder, logproof, mirror, state
 from pjais.pipeline.assemble import Choices, expected
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -27,12 +29,13 @@ def prove(
     Raises VerificationFailed (its report is the Proof) where something differs that no history explains,
     NoSourceFound where there is no target, ForeignTarget where it is not ours.
     """
-    if switch.inspect(place.target) is None:
+    if switch.inspect(place.target, older=place.log is None) is None:
         raise NoSourceFound("there is no pjais store here yet", where=[str(place.target)], next_command="pjais migrate")
     try:
         mirror.inspect(place)
         mirror.catch_up(place)
-        proof = _prove(place, run, progress, password)
+        with ladder.readable(place) as path:
+            proof = _prove(place, path, run, progress, password)
     except MigrationFailed as error:
         proof = Proof(checks=(("event log", False, error.what),))
     except (sqlite.Error, OverflowError) as error:
@@ -53,8 +56,8 @@ def _line(difference: Difference) -> str:
     return f"{difference.record_type} {difference.record_id}{field}: {difference.problem}"
 
 
-def _prove(place: Place, run: str | None, progress: Progress, password: str | None) -> Proof:
-    with closing(sqlite.open_checked(place.target)) as db:
+def _prove(place: Place, path: Path, run: str | None, progress: Progress, password: str | None) -> Proof:
+    with closing(sqlite.open_checked(path)) as db:
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)
@@ -65,12 +68,14 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
             return Proof(checks=tuple(checks))
         progress("compare records", 0, None)
         rows = compare.compare_rows(db)
+        checks.append(compare.check_chain(db))
         documents = 0
         differences = [*compare.compare_history(db), *compare.compare_account(db)]
+        links = chain.links(db)
+        checks += _missing_runs(place, links, {str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs")})
+        settled = Numbers()
         for run_id, ids, options in sqlite.fetch(
-            db,
-            "SELECT id, ids, options FROM migration_runs AS r WHERE EXISTS "
-            "(SELECT 1 FROM migration_records WHERE run_id = r.id) ORDER BY number",
+            db, "SELECT id, ids, options FROM migration_runs ORDER BY number DESC"
         ):
             if run is not None and run_id != run:
                 continue
@@ -78,10 +83,11 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
             known = sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
             cold = bool(json.loads(options or "{}").get("expand_cold"))
             choices = Choices(Ids(known, new=ids == "new"), cold, password)
-            count, found, check = _one_run(db, place.backups / run_id, run_id, choices, rows)
+            of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
+            count, found, check = _one_run(db, _folder(place, run_id, of_run), run_id, choices, rows, settled, of_run)
             documents += count
             differences += found
-            checks.append(check)
+            checks += check
         if place.log is not None:
             progress("compare the event log", documents, None)
             with mirror.readable_log(place) as path:
@@ -93,28 +99,72 @@ def _prove(place: Place, run: str | None, progress: Progress, password: str | No
         return compare.proof(rows, tuple(checks), documents, differences)
 
 
+def _folder(place: Place, run_id: str, links: Sequence[chain.Link]) -> Path:
+    """Where a run's backup is: in this data folder, beside the store, or where the run was made."""
+    told = [Path(one.backup["folder"]) for one in links if one.backup and "folder" in one.backup]
+    everywhere = (place.backups / run_id, place.target.parent / paths.BACKUPS / run_id, *told)
+    return next((one for one in everywhere if one.is_dir()), everywhere[0])
+
+
+def _missing_runs(place: Place, links: Sequence[chain.Link], held: set[str]) -> list[compare.Check]:
+    """Runs that ended in this store, as their journals tell, and that it does not hold: an older store was put back."""
+    sealed = {one.digest.hex() for one in links}
+    wrong = []
+    for one in state.runs(place.data_dir):
+        if one.state != "done" or one.follow or Path(one.target or place.target) != place.target:
+            continue
+        told = [entry.details["link"] for entry in journal.entries(one.folder) if "link" in entry.details]
+        if one.id not in held or (told and told[-1] not in sealed):
+            wrong.append(f"run {one.id} ended in this store, which does not hold it")
+    return [("runs", not wrong, "; ".join(wrong) or "every run that ended in this store is in it")]
+
+
 def _one_run(
-    db: sqlite.Connection, folder: Path, run_id: str, choices: Choices, rows: compare.Rows
-) -> tuple[int, list[Difference], tuple[str, bool, str]]:
+    db: sqlite.Connection,
+    folder: Path,
+    run_id: str,
+    choices: Choices,
+    rows: compare.Rows,
+    settled: Numbers,
+    links: Sequence[chain.Link],
+) -> tuple[int, list[Difference], list[compare.Check]]:
     """The documents of one run's snapshots against the account, and whether the backup itself is sound."""
     name = f"backup {run_id}"
-    try:
-        wrong = keep.check(folder)
-        snapshots = backup.load(folder)
-    except BackupFailed as error:
-        return 0, [], (name, False, error.what)
-    documents = 0
-    differences: list[Difference] = []
     accounted = {
         (kind, path)
         for kind, path in sqlite.each(
             db, "SELECT DISTINCT source_kind, source_path FROM migration_records WHERE run_id = ?", (run_id,)
         )
     }
+    if not accounted and (not links or not folder.is_dir()):
+        return 0, [], []  # a store that was created empty, or an increment whose documents all came again later
+    try:
+        wrong = [*keep.check(folder), *_swapped(folder, links)]
+        snapshots = backup.load(folder)
+    except BackupFailed as error:
+        return 0, [], [(name, False, "; ".join([error.what, *error.where]))]
+    documents = 0
+    differences: list[Difference] = []
     for snapshot in snapshots:
-        count, found = compare.compare_documents(
-            db, run_id, snapshot.kind, snapshot.name, expected(snapshot, choices), rows
-        ) if (snapshot.kind, snapshot.name) in accounted else (0, [])  # fmt: skip
+        source = compare.Source(run_id, snapshot.kind, snapshot.name)
+        original = partial(assemble.original, snapshot.dialect)
+        try:
+            count, found = compare.compare_documents(db, source, expected(snapshot, choices), rows, settled, original)
+        except OSError as error:  # a file of the backup is gone or cannot be read; `wrong` names it
+            wrong = wrong or [f"{snapshot.name}: {error}"]
+            continue
         documents += count
         differences += found
-    return documents, differences, (name, not wrong, "; ".join(wrong) or "every file has its size and hash")
+    return documents, differences, [(name, not wrong, "; ".join(wrong) or "every file has its size and hash")]
+
+
+def _swapped(folder: Path, links: Sequence[chain.Link]) -> list[str]:
+    """What of a backup is not what the run's links in the chain say: another manifest, or a journal that was cut."""
+    wrong = []
+    for link in links:
+        told = link.backup or {}
+        if "manifest" in told and backup.manifest(folder)["sha256"] != told["manifest"]:
+            wrong.append(f"{backup.MANIFEST}: not the one that the run wrote")
+        if "journal" in told and not journal.begins_with(folder, *told["journal"]):
+            wrong.append(f"{journal.NAME}: not what the run wrote")
+    return list(dict.fromkeys(wrong))

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pjais import backup, files, journal, paths, report, sqlite, switch
+from pjais import backup, chain, files, journal, paths, report, sqlite, switch
 from pjais.errors import BackupFailed
 from pjais.model import Counts, Report, Snapshot, SourceRef
 from pjais.pipeline import mirror, state
 from pjais.pipeline.findings import spooled
 from pjais.pipeline.place import Place, of_target
+from pjais.schema.tables import SCHEMA_VERSION
 
 _UNFINISHED = (
     ".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*",
@@ -63,7 +64,27 @@ def recover(place: Place) -> Path | None:
             journal.record(run.folder, "abandoned")
         else:
             discard(run.folder)
+    _seal_journals(place)
     return resumable
+
+
+def seal_journal(target: Path, folder: Path) -> None:
+    """Let the store's chain name the journal of a run that has ended, whole."""
+    with closing(sqlite.open_writer(target)) as db, sqlite.transaction(db):
+        chain.seal(db, "finished", folder.name, {"journal": journal.extent(folder)}, changeset=b"")
+
+
+def _seal_journals(place: Place) -> None:
+    """The same for runs that were cut off between their end and that."""
+    ended = [run for run in state.runs(place.data_dir) if run.state == "done" and run.target]
+    for target in {Path(str(run.target)) for run in ended}:
+        if switch.inspect(target, older=True) != SCHEMA_VERSION:
+            continue
+        with closing(sqlite.open_reader(target)) as db:
+            events = [(one.event, one.run_id) for one in chain.links(db)]
+        for run in ended:
+            if Path(str(run.target)) == target and ("run", run.id) in events and ("finished", run.id) not in events:
+                seal_journal(target, run.folder)
 
 
 def discard(folder: Path) -> None:

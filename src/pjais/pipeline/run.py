@@ -33,7 +33,7 @@ from pjais.errors import (
     VerificationFailed,
 )
 from pjais.model import Counts, Difference, Finding, Plan, Proof, Report, Snapshot, SourceRef
-from pjais.pipeline import beside, guide_export, logproof, mirror, problems, recover, runlog, state
+from pjais.pipeline import beside, guide_export, ladder, logproof, mirror, problems, recover, runlog, state
 from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
@@ -67,14 +67,15 @@ def plan(place: Place, options: Options = Options(), progress: Progress = _quiet
     """
     found = _sources(place)
     mirror.inspect(place)
-    switch.inspect(place.target)
+    switch.inspect(place.target, older=True)
     began = time.monotonic()
     findings = Findings()
     with tempfile.TemporaryDirectory(prefix="pjais-plan-") as scratch:
         folder = Path(scratch)
         snapshots = backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
         if place.target.exists():
-            switch.copy_target(place.target, folder / "new.sqlite")
+            with ladder.readable(place) as there:
+                switch.copy_target(there, folder / "new.sqlite")
         builder = Builder(folder / "new.sqlite", "plan", normalise.rebuild, existing=place.target.exists())
         with closing(builder):
             assemble(builder, snapshots, findings, _choices(builder, options), progress)
@@ -106,15 +107,17 @@ def _migrate(place: Place, options: Options, progress: Progress) -> Report:
     started = journal.now_ms()
     with problems.explained(place):
         found = _sources(place)
-        _check_choice(place, options)
     with _held(place), problems.explained(place):
         resumable = recover.recover(place)
         mirror.inspect(place)
-        switch.inspect(place.target)
+        upgraded = ladder.upgrade(place)
+        _check_choice(place, options)
         mirror.catch_up(place)
         if not state.anything_new(place, found.sources, exact=True):
             _end_rollback(place, options)
             message = "everything in the sources has been migrated before"
+            if upgraded is not None:
+                message = f"the store was upgraded from schema {upgraded.before} to {upgraded.after}; {message}"
             return _without_run(place, started, "already_migrated", message)
         needed, free = _space(place, found.sources)
         if needed > free:
@@ -208,6 +211,8 @@ class _Run:
         self.changed: list[str] = []
         self.proof: Proof | None = None
         self.new = self._new_file()
+        self.link = ""
+        """The digest of the run's link in the store's chain."""
         self.last_event = 0
         self._previous: dict[str, dict[str, Any]] = {}
         """The store of before, as the manifest names it."""
@@ -245,6 +250,7 @@ class _Run:
         self._write_report(final)
         hashes = {name: files.sha256(self.folder / name) for name in report.NAMES}
         journal.record(self.folder, "done", code=final.code, counts=self.total.as_dict(), report=hashes)
+        recover.seal_journal(self.place.target, self.folder)
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -321,12 +327,13 @@ class _Run:
             self._stop_on_errors()
             with self._phase("index"):
                 row = self._row()
-                builder.finish(row, lambda name: self.progress(name, 0, None))
+                told = backup.link(self.folder)
+                self.link = builder.finish(row, lambda name: self.progress(name, 0, None), told).digest.hex()
         if self.place.log is not None:
             with self._phase("write the log"):
                 mark = switch.last_change(self.folder / "previous.sqlite") if existing else 0
                 mirror.extend(self.place, self.folder, self.new, row, mark)
-        journal.record(self.folder, "built")
+        journal.record(self.folder, "built", link=self.link)
 
     def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[Path]) -> None:
         """Files that were made after the backup belong to it too."""

@@ -123,7 +123,7 @@ Known = dict[tuple[str, str], list[dict[str, Any]]]
 def known_sources(db: sqlite.Connection) -> Known:
     """What an open store knows of its sources."""
     known: Known = {}
-    for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY number"):
+    for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY rowid"):
         for source in json.loads(text):
             known[source["kind"], source["origin"]] = source["files"]
     return known

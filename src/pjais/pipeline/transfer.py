@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pjais import backup, canonical, files, journal, normalise, sqlite, switch
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
 from pjais.model import RXDB_FIELDS, Document, Other, Record, Remark, Snapshot, Unreadable
 from pjais.normalise import REMOVED
+from pjais.pipeline import ladder
 from pjais.pipeline.assemble import Choices, assemble
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
@@ -137,8 +139,9 @@ def opened(place: Place, store: Path | None, password: str | None) -> Iterator[s
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
     if path.is_file() and _is_ours(path):
-        with closing(sqlite.open_reader(path)) as db, _read_transaction(db):
-            yield db
+        with ladder.readable(replace(place, target=path)) as there:
+            with closing(sqlite.open_reader(there)) as db, _read_transaction(db):
+                yield db
         return
     with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
         folder = Path(scratch)
@@ -174,7 +177,7 @@ def _is_ours(path: Path) -> bool:
             return False
         with closing(sqlite.open_reader(path)) as db:
             ours = sqlite.pragma_int(db, "application_id") == APPLICATION_ID
-        return ours and switch.inspect(path) is not None
+        return ours and switch.inspect(path, older=True) is not None
     except (sqlite.Error, OSError) as error:
         raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from pjais import canonical, files, instants, journal, normalise, sqlite, switch, validate
-from pjais.errors import NoSourceFound, UsageError
+from pjais import canonical, chain, files, instants, journal, normalise, sqlite, switch, validate
+from pjais.errors import NoSourceFound, UsageError, VerificationFailed
 from pjais.model import Document, Record
 from pjais.pipeline import mirror, problems, recover, state
 from pjais.pipeline.ids import Ids
@@ -115,7 +115,7 @@ def discard(place: Place, ids: Sequence[int]) -> list[Kept]:
     reason = {"level": "note", "rule": DISCARDED, "message": "put aside by the owner"}
     with files.only_run(place.data_dir), problems.explained(place):
         mirror.refuse_if_open(place)
-        with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
+        with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db), chain.sealing(db, "discard"):
             for one in entries:
                 if not one.discarded:
                     reasons = canonical.dumps_plain([*one.reasons, reason])
@@ -144,10 +144,24 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
         journal.begin(copy, "replay", target=state.relative_target(place))
         with problems.finishing(place):
             with closing(sqlite.open_writer(place.target)) as db, sqlite.transaction(db):
-                done = _replay_all(db, entries, document)
+                _refuse_changed(place, db)
+                with chain.sealing(db, "replay", copy.name):
+                    done = _replay_all(db, entries, document)
             mirror.push(place, name)
             journal.record(copy, "pushed")
         return done
+
+
+def _refuse_changed(place: Place, db: sqlite.Connection) -> None:
+    """What somebody else wrote into the quarantine is not taken for what a source held."""
+    wrong = chain.check(db)
+    if wrong:
+        raise VerificationFailed(
+            "the store is not as pjais left it; nothing is taken out of its quarantine",
+            where=[str(place.target), *wrong],
+            safe="Nothing was changed.",
+            next_command="pjais verify",
+        )
 
 
 def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> list[Replayed]:

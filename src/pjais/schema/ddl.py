@@ -148,8 +148,8 @@ SYSTEM_NAMES = frozenset(
 
 SYSTEM_INDEXES = """
 CREATE INDEX IF NOT EXISTS migration_records_record ON migration_records (record_type, record_id);
-CREATE INDEX IF NOT EXISTS migration_records_source
-    ON migration_records (source_path, collection, native_id);
+CREATE INDEX IF NOT EXISTS migration_records_document
+    ON migration_records (collection, native_id, source_path);
 CREATE INDEX IF NOT EXISTS migration_records_superseded
     ON migration_records (seq, superseded_by, document) WHERE superseded_by IS NOT NULL;
 CREATE INDEX IF NOT EXISTS changes_record ON changes (table_name, record_id, seq, at, op, before);

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pjais import drift, sqlite, switch
+from pjais import chain, drift, sqlite, switch
 from pjais.errors import StoreFailed, UsageError
 from pjais.schema.tables import SCHEMA_VERSION
 from pjais.store import operations
@@ -145,6 +145,7 @@ class Pool:
                 since = operations.last_change(db)
                 yield db
                 operations.note(db, since, label)
+                chain.note_edits(db)
                 if self._mark() != (*self._identity, self._wal):
                     raise StoreFailed(
                         "the store was replaced meanwhile; the write was not made", where=[str(self.path)]

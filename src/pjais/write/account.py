@@ -6,7 +6,7 @@ has changed gets a new account; the old one goes when the new version has taken 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
@@ -264,6 +264,18 @@ def account_key(collection: str, native_id: str | None, place: str) -> tuple[str
     """What names a document in the account, as SQLite can hold it."""
     mend = canonical.mend
     return mend(collection), None if native_id is None else mend(native_id), mend(place)
+
+
+Rebuild = Callable[[str, str, Record], Any]
+"""(dialect, collection, record) -> the original document."""
+
+
+def document_text(rebuild: Rebuild, dialect: str, collection: str, record: Record) -> str:
+    """The document that a record was made of, as the account keeps it."""
+    try:
+        return canonical.dumps(rebuild(dialect, collection, record))
+    except KeyError:
+        return canonical.dumps(record._asdict())
 
 
 def kept(piece: Document | Unreadable) -> tuple[str | None, bytes | None]:

@@ -10,20 +10,30 @@ The same record found twice is settled here: the copy with the latest change is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, instants, sqlite
+from pjais import canonical, chain, instants, sqlite
 from pjais.model import Document, Record, Unreadable, age, rank
 from pjais.schema import ddl, rows
 from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, PERSONAS, SCHEMA_VERSION, TABLES, Table
-from pjais.write.account import Account, Arrival, Entry, Heir, Origin, Refusal, account_key, kept
+from pjais.write.account import (
+    Account,
+    Arrival,
+    Entry,
+    Heir,
+    Origin,
+    Rebuild,
+    Refusal,
+    account_key,
+    document_text,
+    kept,
+)
+from pjais.write.observations import Observation, observations
 from pjais.write.search import SearchIndex
 
 _BATCH = 2000
-Rebuild = Callable[[str, str, Record], Any]
-"""(dialect, collection, record) -> the original document."""
 
 
 def insert_sql(table: Table, *, ignore: bool = False) -> str:
@@ -83,28 +93,10 @@ class Builder:
         """Keep the id map beside the records."""
         self._db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.items())
 
-    def observations(self) -> list[tuple[str, str, str]]:
-        """What only all records together show: (rule, where, message).  Notes, never a reason to refuse."""
+    def observations(self) -> list[Observation]:
+        """What only all records together show; notes, never a reason to refuse."""
         self._flush()
-        found = []
-        active = [row[0] for row in sqlite.each(self._db, "SELECT id FROM personas WHERE is_active = 1")]
-        if len(active) > 1:
-            found.append(("several-active", ", ".join(active[:20]), f"{len(active)} personas are active; all kept"))
-        sizes = sqlite.fetch(
-            self._db,
-            "SELECT embedding_model, count(DISTINCT json_array_length(embedding)) FROM memory_entities "
-            "WHERE embedding IS NOT NULL GROUP BY embedding_model "
-            "HAVING count(DISTINCT json_array_length(embedding)) > 1",
-        )
-        found += [
-            ("embedding-mix", str(model), f"embeddings of {count} different lengths under one model name")
-            for model, count in sizes
-        ]
-        twins = sqlite.fetch(self._db, "SELECT group_concat(id, ', ') FROM personas GROUP BY name HAVING count(*) > 1")
-        found += [
-            ("likely-twins", ids[:500], "personas of the same name; nothing is merged on likeness") for (ids,) in twins
-        ]
-        return found
+        return observations(self._db)
 
     def begin_source(self, origin: Origin) -> None:
         """All documents that follow come from this source; they are compared with its earlier account."""
@@ -247,8 +239,16 @@ class Builder:
         present = sqlite.first(self._db, sql, (key,))
         return present is not None and canonical.digest(present) != digest
 
-    def finish(self, run: dict[str, Any], progress: Callable[[str], None] = lambda _: None) -> None:
-        """Complete the file: indexes, search, triggers, the run's own row; commit and close."""
+    def finish(
+        self,
+        run: dict[str, Any],
+        progress: Callable[[str], None] = lambda _: None,
+        backup: Mapping[str, Any] | None = None,
+    ) -> chain.Link:
+        """Complete the file: indexes, search, triggers, the run's own row and its link in the chain; commit and close.
+
+        `backup`: what the link says of the run's backup (`chain.Link`).
+        """
         if not self._existing:
             progress("indexes")
             self._db.execute(ddl.create_indexes())
@@ -263,9 +263,11 @@ class Builder:
             "UPDATE migration_runs SET changes_seq = (SELECT coalesce(max(seq), 0) FROM changes) WHERE id = ?",
             (run["id"],),
         )
+        link = chain.seal(self._db, "run", run["id"], backup)
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA optimize")
         self.close()
+        return link
 
     def close(self) -> None:
         """Let go of the file, finished or not."""
@@ -423,10 +425,7 @@ class Builder:
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", known)
 
     def _document(self, dialect: str, collection: str, record: Record) -> str:
-        try:
-            return canonical.dumps(self._rebuild(dialect, collection, record))
-        except KeyError:
-            return canonical.dumps(record._asdict())
+        return document_text(self._rebuild, dialect, collection, record)
 
     def _supersede(self, seq: int, by: str, arrival: Arrival) -> None:
         document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)

@@ -1,0 +1,167 @@
+"""The ladder: a store of an older version is upgraded, checked and provable; a newer one names what to install."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tarfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pjais
+from pjais import journal, sqlite
+from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
+from pjais.pipeline import ladder, triage
+from pjais.pipeline.place import place
+from pjais.schema.tables import SCHEMA_VERSION
+from world import memory, migrated, persona, rows, write_json
+
+GOLDEN = Path(__file__).parent / "golden" / "store"
+
+
+@pytest.fixture(params=sorted(GOLDEN.glob("*.tar.xz")), ids=lambda path: path.name.removesuffix(".tar.xz"))
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A data folder that a released version wrote."""
+    with tarfile.open(request.param) as packed:
+        packed.extractall(tmp_path, filter="data")
+    return tmp_path / "data"
+
+
+def schema(store: Path) -> set[tuple[Any, ...]]:
+    return set(rows(store, "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"))
+
+
+def test_an_older_store_is_proved_as_it_is_and_stays_as_it_is(old: Path) -> None:
+    before = (old / "pjais.sqlite").read_bytes()
+    assert pjais.verify(old).passed
+    assert (old / "pjais.sqlite").read_bytes() == before
+
+
+def test_an_older_store_opens_with_all_it_held(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIP_MIGRATION", "true")
+    expected = json.loads((old / "expected.json").read_text("utf-8"))
+    with pjais.open(old) as store:
+        assert [found.memory.id for found in store.memories.search("tea ceremony")] == expected["hits"]
+    for table, held in expected["rows"].items():
+        assert [list(row) for row in rows(old / "pjais.sqlite", f"SELECT * FROM {table} ORDER BY 1, 2")] == held
+    assert rows(old / "pjais.sqlite", "SELECT count(*) FROM changes") == [(expected["changes"],)]
+    quarantine = [
+        [one.id, one.native_id, one.replayed_at is not None, one.discarded]
+        for one in triage.listed(place(old), everything=True)
+    ]
+    assert quarantine == expected["quarantine"]
+    assert pjais.verify(old).passed
+
+
+def test_an_upgraded_store_has_the_schema_of_a_new_one(old: Path, tmp_path: Path) -> None:
+    pjais.migrate(old, on_invalid="quarantine")
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    pjais.open(fresh).close()
+    assert schema(old / "pjais.sqlite") == schema(fresh / "pjais.sqlite")
+    assert rows(old / "pjais.sqlite", "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+
+
+def test_a_migration_upgrades_first_and_goes_on(old: Path) -> None:
+    write_json(old, "more.pjais.json", personas=[persona("new one")], memories=[])
+    report = pjais.migrate(old, on_invalid="quarantine")
+    assert report.code == "quarantined"
+    assert rows(old / "pjais.sqlite", "SELECT id FROM personas WHERE id = 'new one'") == [("new one",)]
+    assert pjais.verify(old).passed
+
+
+def test_the_store_is_copied_before_its_upgrade(old: Path) -> None:
+    before = rows(old / "pjais.sqlite", "SELECT * FROM migration_records ORDER BY seq")
+    done = ladder.upgrade_held(place(old))
+    assert done is not None
+    assert rows(done.backup / "previous.sqlite", "SELECT * FROM migration_records ORDER BY seq") == before
+    assert "upgraded" in journal.events(done.backup)
+    assert ladder.upgrade_held(place(old)) is None
+
+
+def test_status_says_what_an_older_store_needs(old: Path) -> None:
+    from pjais.pipeline import overview
+
+    told = overview.status(place(old))
+    assert told["store"]["upgrade"] == [step.does for step in ladder.STEPS]
+
+
+def test_a_step_that_cannot_be_done_says_why_and_leaves_the_store(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "STEPS", (ladder.STEPS[0]._replace(obstacle=lambda _: "the moon is full"),))
+    before = (old / "pjais.sqlite").read_bytes()
+    with pytest.raises(MigrationFailed, match="the moon is full"):
+        ladder.upgrade_held(place(old))
+    assert (old / "pjais.sqlite").read_bytes() == before
+
+
+def test_a_step_that_loses_a_value_is_taken_back(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ladder.STEPS[0]
+
+    def careless(db: sqlite.Connection, dialects: ladder.Dialects) -> None:
+        real.apply(db, dialects)
+        db.execute("UPDATE personas SET description = 'x' WHERE id = (SELECT min(id) FROM personas)")
+
+    monkeypatch.setattr(ladder, "STEPS", (real._replace(apply=careless),))
+    with pytest.raises(MigrationFailed, match="taken back"):
+        ladder.upgrade_held(place(old))
+    assert rows(old / "pjais.sqlite", "PRAGMA user_version") == [(1,)]
+
+
+def test_a_column_that_is_added_to_the_model_is_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a next version does: the step writes its SQL out, and the store keeps every row."""
+    write_json(tmp_path, personas=[persona()], memories=[memory()])
+    migrated(tmp_path)
+    added = ladder.Step(
+        SCHEMA_VERSION + 1, "add a note to each plugin", ladder.STEPS[0].obstacle,
+        lambda db, _: (db.execute("ALTER TABLE plugins ADD COLUMN note TEXT"), None)[1],
+    )  # fmt: skip
+    with closing(sqlite.open_writer(tmp_path / "pjais.sqlite")) as db:
+        monkeypatch.setattr(ladder, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+        monkeypatch.setattr("pjais.compare.check_pages", lambda _: ())
+        ladder.apply(db, (added,), {}, tmp_path / "pjais.sqlite")
+    assert ("note",) in rows(tmp_path / "pjais.sqlite", "SELECT name FROM pragma_table_info('plugins')")
+    with pytest.raises(ForeignTarget, match="newer") as told:
+        pjais.verify(tmp_path)
+    assert told.value.next_command == f"pip install --upgrade 'pjais>={pjais.__version__}'"
+
+
+def test_what_writes_to_an_older_store_names_the_command_that_upgrades_it(old: Path) -> None:
+    with pytest.raises(OlderStore, match="schema 1") as told:
+        pjais.rollback(old)
+    assert told.value.next_command == "pjais migrate"
+
+
+def test_an_upgrade_that_was_cut_off_is_done_by_the_next_call(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ladder, "apply", cut)
+    with pytest.raises(KeyboardInterrupt):
+        ladder.upgrade_held(place(old))
+    monkeypatch.undo()
+    pjais.migrate(old, on_invalid="quarantine")
+    assert pjais.verify(old).passed
+
+
+def test_an_export_of_an_older_store_is_that_of_the_upgraded_one(old: Path, tmp_path: Path) -> None:
+    from pjais.pipeline import transfer
+
+    def exported() -> str | None:
+        return transfer.export(place(old), old / "pjais.sqlite", None)
+
+    before = exported()
+    ladder.upgrade_held(place(old))
+    assert exported() == before
+
+
+def test_another_program_s_tables_in_an_older_store_stay(old: Path) -> None:
+    with closing(sqlite3.connect(old / "pjais.sqlite")) as db:
+        db.execute("CREATE TABLE theirs (a, b)")
+        db.execute("INSERT INTO theirs VALUES (1, x'00')")
+        db.commit()
+    pjais.migrate(old, on_invalid="quarantine")
+    assert rows(old / "pjais.sqlite", "SELECT a, b FROM theirs") == [(1, b"\x00")]
+    assert pjais.verify(old).passed
