@@ -67,6 +67,7 @@ def bare(folder: Path, wheel: Path) -> None:
     python = environment(folder, str(wheel))
     run(python, "-m", "pjais", "--version")
     run(python, "-m", "pjais", "demo", "--quiet")
+    run(python, "-m", "pjais", "demo", "--benchmark", "--memories", "100")
     said = subprocess.run([python, "-m", "pjais", "ui", "--no-open"], capture_output=True, text=True, cwd=folder)
     if said.returncode != 2 or "pjais[ui]" not in said.stderr:
         sys.exit(f"ui without its extra: {said.returncode} {said.stderr}")

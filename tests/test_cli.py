@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pjais.cli import cli, following
+from pjais.cli import cli, following, run
 from pjais.cli.output import safe
 from pjais.errors import all_errors
 from pjais.report.rules import RULES, all_codes, explain
@@ -248,6 +248,26 @@ def test_the_demo_runs(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "no difference" in done.stdout
     assert "[tea]" in done.stdout
+
+
+def test_the_benchmark_of_the_guides_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Phases and queries of each size, as a table and as JSON; how fast it is depends on the machine."""
+    assert run(["demo", "--benchmark", "--memories", "10", "--memories", "30", "--json"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert [(one["memories"], one["documents"]) for one in body["sizes"]] == [(10, 30), (30, 50)]
+    for one in body["sizes"]:
+        assert set(one["queries_ms"]) == {"personas", "memories", "important", "search"}
+        assert {"detect", "back up", "verify", "cut over", "verify again"} <= set(one["phases"])
+        assert one["limit_ms"] == 100 and isinstance(one["passed"], bool)
+    assert run(["demo", "--benchmark", "--memories", "10"]) == 0
+    assert "documents/s" in capsys.readouterr().out
+
+
+def test_the_sizes_of_the_benchmark_are_the_guides() -> None:
+    """Guide B imports in batches of 100; the others show how it grows."""
+    from pjais.demo.benchmark import SIZES
+
+    assert SIZES == (100, 1_000, 10_000)
 
 
 def test_skip_migration_opens_without_migrating(sample: Path) -> None:

@@ -49,11 +49,17 @@ def explain_command(context: Context, code: str | None) -> int:
 
 @click.command("demo")
 @click.option("--keep", type=OUTPUT_PLACE, help="Work in this new folder and leave it there.")
+@click.option("--benchmark", is_flag=True, help="Measure migrations and queries of made-up data instead.")
+@click.option(
+    "--memories", "sizes", type=click.IntRange(min=1), multiple=True, help="With --benchmark: a size (repeatable)."
+)
 @common
-def demo_command(context: Context, keep: Path | None) -> int:
-    """Migrate a real sample before your eyes; then go RxDB to LiveStore to SQLite, and look back in time."""
+def demo_command(context: Context, keep: Path | None, benchmark: bool, sizes: tuple[int, ...]) -> int:
+    """Migrate the packaged sample and verify it; then go RxDB to LiveStore to SQLite, and look back in time."""
     from pjais.pipeline import prove, run
 
+    if benchmark:
+        return _benchmark(context, sizes)
     if keep is not None and keep.exists():
         raise UsageError(
             "the folder exists already", where=[str(keep)], next_command=f"pjais demo --keep {shlex.quote(f'{keep}-2')}"
@@ -80,6 +86,32 @@ def demo_command(context: Context, keep: Path | None) -> int:
             shutil.rmtree(folder.parent, ignore_errors=True)
         else:
             sys.stdout.flush()
+
+
+def _benchmark(context: Context, sizes: tuple[int, ...]) -> int:
+    """The table of the guides' benchmark."""
+    from pjais.demo import benchmark
+
+    measured = list(benchmark.measure(sizes or benchmark.SIZES))
+    if context.as_json:
+        print_json({"code": "done", "sizes": [one.as_dict() for one in measured]})
+        return 0
+    phases, queries = list(measured[0].phases), list(measured[0].queries)
+    say("Migration of a LiveStore database, in seconds:\n")
+    table(
+        ("memories", *phases, "whole", "documents/s"),
+        [(f"{one.memories:,}", *(f"{one.phases[name]:.2f}" for name in phases), f"{one.seconds:.2f}",
+          f"{one.documents / one.seconds:,.0f}") for one in measured],
+        ("memories", *phases, "whole", "documents/s"),
+    )  # fmt: skip
+    say(f"\nQueries on the result, in ms; the first three together should take less than {benchmark.LIMIT_MS:.0f}:\n")
+    table(
+        ("memories", *queries, ""),
+        [(f"{one.memories:,}", *(f"{one.queries[name]:.2f}" for name in queries),
+          "passed" if one.passed else "slower") for one in measured],
+        ("memories", *queries),
+    )  # fmt: skip
+    return 0
 
 
 def _chain(folder: Path, chain: Path) -> None:

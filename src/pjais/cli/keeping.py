@@ -12,7 +12,7 @@ from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE, PATH
 from pjais.cli.output import is_interactive, print_json, safe, say, size, table
 from pjais.errors import BackupFailed, ConfirmationNeeded, UsageError
-from pjais.pipeline import cleanup, keep, state
+from pjais.pipeline import cleanup, guide_backup, keep, state
 from pjais.pipeline.place import place
 from pjais.words import counted
 
@@ -24,14 +24,23 @@ def backup_command() -> None:
 
 @backup_command.command("create")
 @click.argument("sources", nargs=-1, type=PATH)
+@password_option
 @common
-def create(context: Context, sources: tuple[Path, ...]) -> int:
-    """Back up every source, and the store, without migrating."""
-    folder = keep.create(place(context.data_dir, None, sources))
+def create(context: Context, sources: tuple[Path, ...], password: str | None) -> int:
+    """Back up every source, and the store, without migrating; of RxDB also the guide's rxdb-backup JSON."""
+    folder = keep.create(place(context.data_dir, None, sources), password=password)
+    body = backup.manifest(folder)
+    exports = [str(folder / one["stored"]) for one in body.get("exports", ())]
+    left_out = body.get("left_out", [])
     if context.as_json:
-        print_json({"code": "done", "backup": folder.name, "folder": str(folder)})
+        print_json({"code": "done", "backup": folder.name, "folder": str(folder), "exports": exports,
+                    "left_out": left_out})  # fmt: skip
     else:
         say(f"backed up and test-restored: {folder}")
+        for path in exports:
+            say(f"RxDB as JSON: {safe(path)}")
+        for line in left_out:
+            say(f"not in the JSON: {safe(line)}")
         say(f"Next: {context.typed(f'pjais backup verify {folder.name}')}")
     return 0
 
@@ -57,19 +66,28 @@ def list_backups(context: Context) -> int:
 
 @backup_command.command("verify")
 @click.argument("backup_id", metavar="[BACKUP]", required=False)
+@password_option
 @common
-def verify_backup(context: Context, backup_id: str | None) -> int:
-    """Read every file of a backup (or of all) back and compare sizes and hashes."""
+def verify_backup(context: Context, backup_id: str | None, password: str | None) -> int:
+    """Read every file of a backup (or all) back: sizes, hashes, and the rxdb-backup JSON against the raw files."""
     here = place(context.data_dir)
     folders = [keep.folder_of(here, backup_id)] if backup_id else [here.backups / one.id for one in keep.listed(here)]
     if not folders:
         raise UsageError("there is no backup to verify", where=[str(here.backups)], next_command="pjais backup create")
-    wrong = [f"{folder.name}/{line}" for folder in folders for line in keep.check(folder)]
+    wrong: list[str] = []
+    unread: list[str] = []
+    for folder in folders:
+        bad = keep.check(folder)
+        differs, skipped = guide_backup.check(folder, password) if not bad else ([], [])
+        wrong += [f"{folder.name}/{line}" for line in (*bad, *differs)]
+        unread += [f"{folder.name}/{line}" for line in skipped]
     if wrong:
         raise BackupFailed("a backup is not sound", where=wrong)
     if context.as_json:
-        print_json({"code": "done", "verified": [folder.name for folder in folders]})
+        print_json({"code": "done", "verified": [folder.name for folder in folders], "not_compared": unread})
     else:
+        for line in unread:
+            say(f"not compared with the raw files: {safe(line)}")
         say(f"sound: {counted(len(folders), 'backup')}")
     return 0
 

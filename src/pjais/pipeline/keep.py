@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pjais import backup, files, journal, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
-from pjais.pipeline import copies, mirror, problems, recover, runlog, state
+from pjais.pipeline import copies, guide_backup, mirror, problems, recover, runlog, state
 from pjais.pipeline.place import Place
 from pjais.version import __version__
 
@@ -29,8 +29,11 @@ class Kept(NamedTuple):
         return {**self._asdict(), "sources": list(self.sources)}
 
 
-def create(place: Place) -> Path:
-    """Back up all sources, and the store itself, without migrating; returns the backup's folder."""
+def create(place: Place, *, password: str | None = None) -> Path:
+    """Back up all sources, and the store itself, without migrating; returns the backup's folder.
+
+    For RxDB sources the guide's backup JSON is made too; the manifest says what is not in it.
+    """
     with runlog.failures(place), problems.explained(place):
         found = place.find()
         if not found.sources and not place.target.exists():
@@ -42,7 +45,12 @@ def create(place: Place) -> Path:
             try:
                 journal.begin(folder, "backup", version=__version__)
                 more = _keep_store(place, folder)
-                backup.snapshot_all(folder, found.sources, at_ms=journal.now_ms(), **more)
+                at_ms = journal.now_ms()
+                snapshots = backup.snapshot_all(folder, found.sources, at_ms=at_ms, **more)
+                made = guide_backup.write(folder, snapshots, at_ms, password)
+                if made.paths or made.left_out:
+                    more |= {"exports": guide_backup.named(made.paths), "left_out": list(made.left_out)}
+                    backup.write_manifest(folder, snapshots, at_ms, **more)
             except BaseException:
                 with suppress(OSError):  # the next call discards it
                     recover.discard(folder)

@@ -33,7 +33,18 @@ from pjais.errors import (
     VerificationFailed,
 )
 from pjais.model import Counts, Difference, Finding, Plan, Proof, Report, Snapshot, SourceRef
-from pjais.pipeline import beside, guide_export, ladder, logproof, mirror, problems, recover, runlog, state
+from pjais.pipeline import (
+    beside,
+    guide_backup,
+    guide_export,
+    ladder,
+    logproof,
+    mirror,
+    problems,
+    recover,
+    runlog,
+    state,
+)
 from pjais.pipeline.assemble import Choices, assemble, origin_of
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
@@ -319,7 +330,8 @@ class _Run:
                 with closing(guide_export.Backups(self.folder, snapshots, self.started)) as guide:
                     assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, self.reader.items)
                     self.reader.close()
-                    self._name_in_manifest(snapshots, guide.finish())
+                    as_read = not (choices.ids.active or choices.expand_cold)
+                    self._name_in_manifest(snapshots, guide_backup.named(guide.finish(), comparable=as_read))
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
             self.total = sum(counts, Counts())
@@ -335,11 +347,10 @@ class _Run:
                 mirror.extend(self.place, self.folder, self.new, row, mark)
         journal.record(self.folder, "built", link=self.link)
 
-    def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[Path]) -> None:
+    def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[dict[str, Any]]) -> None:
         """Files that were made after the backup belong to it too."""
-        made = [backup.weighed(path) for path in exports]
-        if made:
-            backup.write_manifest(self.folder, snapshots, self.started, exports=made, **self._previous)
+        if exports:
+            backup.write_manifest(self.folder, snapshots, self.started, exports=exports, **self._previous)
 
     def _row(self) -> dict[str, Any]:
         """The run as `migration_runs` keeps it."""
