@@ -6,13 +6,13 @@ store.memories.search("tea ceremony")
 with store.transaction():
     ...
 
-Safe from threads, beside other processes; every write is validated by the models of the migration.
+Safe from threads and tasks, beside other processes; every write is validated by the models of the migration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -56,8 +56,18 @@ class Store:
 
     @contextmanager
     def transaction(self, label: str | None = None) -> Iterator[None]:
-        """All writes inside happen, or none; transactions may be nested.  `undo` takes them back as one."""
+        """All writes inside happen, or none; transactions may be nested.  `undo` takes them back as one.
+
+        It belongs to the running task of this thread.  While it is open, no other task of the thread can write
+        without `await` (UsageError), since waiting would stop both; see `atransaction`.
+        """
         with self.pool.writer(label):
+            yield
+
+    @asynccontextmanager
+    async def atransaction(self, label: str | None = None) -> AsyncIterator[None]:
+        """`transaction` for a task of asyncio: it waits for others without stopping the event loop."""
+        async with self.pool.async_writer(label):
             yield
 
     def live(self, query: Callable[..., T], *given: Any, tables: Iterable[str] | None = None, **named: Any) -> Live[T]:

@@ -143,6 +143,10 @@ class _Follower(Generic[T]):
         result = self._live.now()
         return result, _fingerprint(result)
 
+    def _refuse_inside(self) -> None:
+        if self._pool.writing:
+            raise UsageError("a live query is not followed inside of a transaction")
+
     def _is_new(self, mark: bytes) -> bool:
         before, self._last = self._last, mark
         return mark != before
@@ -173,11 +177,10 @@ class Feed(_Follower[T], Iterator[T]):
     def get(self, timeout: float | None = None) -> T:
         """The next result that differs.  Raises TimeoutError after so many seconds, StopIteration at the end.
 
-        Raises what the query raises; the next call then runs it again.  Raises UsageError inside of this thread's
+        Raises what the query raises; the next call then runs it again.  Raises UsageError inside of this task's
         own transaction, where a wait could never end.
         """
-        if self._pool.writing:
-            raise UsageError("a live query is not followed inside of a transaction")
+        self._refuse_inside()
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             self._wait_for_news(deadline)
@@ -222,6 +225,7 @@ class AsyncFeed(_Follower[T], AsyncIterator[T]):
         self._event.set()
 
     async def __anext__(self) -> T:
+        self._refuse_inside()
         while True:
             await self._event.wait()
             self._event.clear()

@@ -170,10 +170,12 @@ class _Then(Pool):
         self._store = store
         self._db: sqlite.Connection | None = None
         self._alone = threading.RLock()
-        self._inside = False
+        self._inside = 0
+        """How many read at once: nested calls, and generators that are read by turns."""
         self._ended = False
         self._covered: int | None = None
         """The last change whose record is among the temporary rows; None: there are none yet."""
+        self._covered_before: int | None = None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -205,22 +207,25 @@ class _Then(Pool):
     def _own(self) -> Iterator[sqlite.Connection]:
         with self._alone:
             db = self._opened()
-            if self._inside:
-                yield db
-                return
-            covered = self._covered
-            db.execute("BEGIN")
-            self._inside = True
+            if not self._inside:
+                self._covered_before = self._covered
+                db.execute("BEGIN")
+            self._inside += 1
+            ended = "ROLLBACK"
             try:
                 yield db
-                db.execute("COMMIT")  # not ROLLBACK: that would take the temporary rows back, too
-            except BaseException:
-                self._covered = covered
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+                ended = "COMMIT"  # not ROLLBACK: that would take the temporary rows back, too
             finally:
-                self._inside = False
+                self._inside -= 1
+                if not self._inside:
+                    self._end(db, ended)
+
+    def _end(self, db: sqlite.Connection, ended: str) -> None:
+        """The last one out ends the view, whoever began it."""
+        if ended == "ROLLBACK":
+            self._covered = self._covered_before
+        if db.in_transaction:
+            db.execute(ended)
 
     def _opened(self) -> sqlite.Connection:
         if self._ended:

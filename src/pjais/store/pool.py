@@ -1,7 +1,8 @@
-"""The connections of an open store: one writer, many readers, safe from threads, beside other processes.
+"""The connections of an open store: one writer, many readers, safe from threads and tasks, beside other processes.
 
 A writer takes the write lock at once (BEGIN IMMEDIATE) and waits for it, so nobody meets "database is locked"
-in the middle.  A thread that is writing reads its own writes.  When the file in the store's place becomes
+in the middle.  A transaction belongs to one task of one thread (`pjais.store.owners`): it reads its own writes, and
+nobody else writes into it or sees them before they are committed.  When the file in the store's place becomes
 another one (a migration's cut-over, a rollback), readers move to it, and a write that was begun on the old one
 is refused at its end: nothing that a caller was told is committed may vanish.
 
@@ -12,21 +13,23 @@ the store is opened again; safer is another process, or pjais alone.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from pjais import chain, drift, sqlite, switch
 from pjais.errors import StoreFailed, UsageError
 from pjais.schema.tables import SCHEMA_VERSION
-from pjais.store import operations
+from pjais.store import operations, owners
+from pjais.store.owners import Held
 from pjais.store.turns import Turns
 from pjais.store.watch import Watcher
 
 BUSY_MS = 30_000
-"""How long a writer waits for another one."""
+"""How long a writer waits for another one, in this process or not."""
 _READERS = 8
 _LARGE_WAL = 16 << 20
 _TIDY_SECONDS, _TIDY_MS = 1.0, 200
@@ -49,7 +52,6 @@ class Pool:
         """Held while `_idle` and `_closed` change: nothing is put back after the closing."""
         self._room = threading.BoundedSemaphore(readers)
         self._writing = Turns()
-        self._local = threading.local()
         self._writer: sqlite.Connection | None = None
         self._tidy_at = 0.0
         self._wal = 0
@@ -60,12 +62,13 @@ class Pool:
     def close(self) -> None:
         """Let go of the file; calls that are running end first.  Closing again does nothing.
 
-        Raises UsageError inside of this thread's own transaction.
+        Raises UsageError inside of a transaction, this task's own or another one of its thread.
         """
         if self.writing:
             raise UsageError("a store is not closed inside of a transaction", where=[str(self.path)])
+        self._refuse_standstill()
         self.watcher.close()
-        with self._writing:
+        with self._writing.turn():
             with self._shelf:
                 self._closed = True
             self._drop_writer()
@@ -73,28 +76,29 @@ class Pool:
 
     @property
     def writing(self) -> bool:
-        """Whether this thread is inside of a transaction of its own."""
-        return getattr(self._local, "writer", None) is not None
+        """Whether this task is inside of a transaction of its own."""
+        held = owners.innermost(self)
+        return held is not None and held.writes and not held.over
 
     @contextmanager
     def reader(self) -> Iterator[sqlite.Connection]:
-        """A connection for reading; inside of this thread's own transaction, the writer's.
+        """A connection for reading; inside of this task's own transaction, the writer's.
 
         Nested calls share one connection, so that threads never wait for each other's second one.  Not to be
-        held across a `yield`.
+        held across a `yield` or an `await`.
         """
-        own = getattr(self._local, "writer", None) or getattr(self._local, "reader", None)
-        if own is not None:
-            yield own
+        own = owners.innermost(self)
+        if own is not None and not own.over:
+            yield own.connection
             return
         with self._room:
             connection, mark = self._checked_out()
-            self._local.reader = connection
+            held = Held(self, connection, writes=False)
             try:
                 with _explained(self.path):
                     yield connection
             finally:
-                self._local.reader = None
+                held.let_go()
                 self._put_back(connection, mark)
 
     @contextmanager
@@ -112,14 +116,13 @@ class Pool:
 
     @contextmanager
     def frozen(self) -> Iterator[sqlite.Connection]:
-        """A view in which this thread may not write: a write raises UsageError."""
-        before = getattr(self._local, "frozen", False)
-        self._local.frozen = True
-        try:
-            with self.view() as db:
+        """A view in which this task may not write: a write raises UsageError."""
+        with self.view() as db:
+            held = Held(self, db, writes=self.writing, frozen=True)
+            try:
                 yield db
-        finally:
-            self._local.frozen = before
+            finally:
+                held.let_go()
 
     @contextmanager
     def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:
@@ -127,72 +130,178 @@ class Pool:
 
         What it writes is one operation for `undo`, named by `label`.
         Raises StoreFailed where the lock cannot be had, the file was replaced meanwhile, or the disk is full;
-        ForeignTarget where a newer program changed the store.
+        UsageError where another task of this thread is inside of a transaction; ForeignTarget where a newer
+        program changed the store.
         """
-        if getattr(self._local, "frozen", False):
-            raise UsageError("a live query reads; it cannot write", where=[str(self.path)])
-        own = getattr(self._local, "writer", None)
+        own = self._joined()
         if own is not None:
             with self._savepoint(own):
-                yield own
+                yield own.connection
             return
-        with self._writing, _explained(self.path):
-            self._check_open()  # here, and not before: the wait for another thread may have been long
-            db = self._begun_writer()
-            self._local.writer = db
-            try:
-                self._refuse_newer(db)
-                since = operations.last_change(db)
+        self._refuse_standstill()
+        with self._turn(), _explained(self.path):
+            self._check_open(in_turn=True)  # here, and not before: the wait for another thread may have been long
+            db = self._writers_connection()
+            db.execute("BEGIN IMMEDIATE")
+            with self._committed(db, label):
                 yield db
-                operations.note(db, since, label)
-                chain.note_edits(db)
-                if self._mark() != (*self._identity, self._wal):
-                    raise StoreFailed(
-                        "the store was replaced meanwhile; the write was not made", where=[str(self.path)]
-                    )
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            finally:
-                self._local.writer = None
-            self._tidy(db)
+        self._told()
+
+    @asynccontextmanager
+    async def async_writer(self, label: str | None = None) -> AsyncIterator[sqlite.Connection]:
+        """The same for a task of asyncio, which waits for others without stopping them."""
+        own = self._joined()
+        if own is not None:
+            with self._savepoint(own):
+                yield own.connection
+            return
+        try:
+            turn = self._writing.awaited_turn(BUSY_MS / 1000)
+            await turn.__aenter__()
+        except TimeoutError as error:
+            raise self._too_long() from error
+        try:
+            with _explained(self.path):
+                self._check_open(in_turn=True)
+                db = self._writers_connection()
+                await _begin(db)
+                with self._committed(db, label):
+                    yield db
+        finally:
+            await turn.__aexit__(None, None, None)
+        self._told()
+
+    def _joined(self) -> Held | None:
+        """The transaction that the running task is in.  Raises UsageError where it may not begin one now."""
+        if owners.is_frozen(self):
+            raise UsageError("a live query reads; it cannot write", where=[str(self.path)])
+        own = owners.innermost(self)
+        if own is not None and own.writes:
+            if own.over or own.broken:
+                raise self._out_of_order()
+            if not own.connection.in_transaction:
+                raise self._rolled_back()
+            return own
+        return None
+
+    def _refuse_standstill(self) -> None:
+        """Raise UsageError where waiting for the turn would stop who has it."""
+        self._writing.check()
+        if owners.inherited(self):
+            raise UsageError(
+                "the task that started this one is inside of a transaction, which is that task's alone",
+                where=[str(self.path)],
+                safe="Nothing was written.",
+                advice="write in the task that began the transaction, or after its end",
+            )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        turn = self._writing.turn(BUSY_MS / 1000)
+        try:
+            turn.__enter__()
+        except TimeoutError as error:
+            raise self._too_long() from error
+        try:
+            yield
+        finally:
+            turn.__exit__(None, None, None)
+
+    def _too_long(self) -> StoreFailed:
+        return StoreFailed(
+            f"another thread or task has been in a transaction for {BUSY_MS // 1000} seconds", where=[str(self.path)]
+        )
+
+    def _out_of_order(self) -> UsageError:
+        return UsageError(
+            "transactions ended in another order than they began in; all that they wrote was rolled back",
+            where=[str(self.path)],
+            safe="What was committed before is safe.",
+            advice="end the inner transaction (or its generator) before the outer one",
+        )
+
+    def _rolled_back(self) -> StoreFailed:
+        return StoreFailed("the transaction was rolled back after an earlier error in it", where=[str(self.path)])
+
+    @contextmanager
+    def _committed(self, db: sqlite.Connection, label: str | None) -> Iterator[None]:
+        """The begun transaction: committed at the end of the block, with its operation, or rolled back."""
+        self._wal = self._wal or self._mark()[2]
+        mark = (*self._identity, self._wal)
+        held = Held(self, db, writes=True)
+        try:
+            self._refuse_newer(db)
+            since = operations.last_change(db)
+            yield
+            if held.broken or held.levels:
+                raise self._out_of_order()
+            if not db.in_transaction:
+                raise self._rolled_back()
+            operations.note(db, since, label)
+            chain.note_edits(db)
+            if self._mark() != mark:
+                raise StoreFailed("the store was replaced meanwhile; the write was not made", where=[str(self.path)])
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        finally:
+            held.over = True
+            if not held.levels:
+                held.let_go()
+        self._tidy(db)
+
+    def _told(self) -> None:
         self.watcher.wake()
         self.on_commit()
 
     @contextmanager
-    def _savepoint(self, db: sqlite.Connection) -> Iterator[None]:
-        depth = getattr(self._local, "depth", 0) + 1
-        self._local.depth = depth
-        db.execute(f"SAVEPOINT nested{depth}")
+    def _savepoint(self, held: Held) -> Iterator[None]:
+        held.made += 1
+        name = f"nested{held.made}"
+        held.connection.execute(f"SAVEPOINT {name}")
+        held.levels.append(name)
         try:
             yield
         except BaseException:
-            if db.in_transaction:
-                db.execute(f"ROLLBACK TO nested{depth}")
-                db.execute(f"RELEASE nested{depth}")
+            self._end_level(held, name, keep=False)
             raise
-        else:
-            db.execute(f"RELEASE nested{depth}")
-        finally:
-            self._local.depth = depth - 1
+        self._end_level(held, name, keep=True)
 
-    def _check_open(self) -> None:
+    def _end_level(self, held: Held, name: str, *, keep: bool) -> None:
+        in_order = not held.over and not held.broken and held.levels[-1] == name
+        held.levels.remove(name)
+        if in_order:
+            if held.connection.in_transaction:
+                if not keep:
+                    held.connection.execute(f"ROLLBACK TO {name}")
+                held.connection.execute(f"RELEASE {name}")
+            elif keep:
+                raise self._rolled_back()
+            return
+        held.broken = True
+        if held.over and not held.levels:
+            held.let_go()
+        if keep:
+            raise self._out_of_order()
+
+    def _check_open(self, *, in_turn: bool = False) -> None:
+        """Make sure that the store is open, and its file the one in place.  `in_turn`: the caller is who writes."""
         if self._closed:
             raise StoreFailed("the store was closed", where=[str(self.path)], advice="open it again by pjais.open(...)")
         if self._look() != self._identity:
-            self._move()
+            self._move(in_turn=in_turn)
         elif self._wal and self._mark()[2] != self._wal:
-            self._wal_is_gone()
+            self._wal_is_gone(in_turn=in_turn)
 
-    def _wal_is_gone(self) -> None:
+    def _wal_is_gone(self, *, in_turn: bool) -> None:
         """Whatever we wrote would be lost.  Raises StoreFailed, unless somebody is just replacing the store."""
         until = time.monotonic() + _GRACE_SECONDS
         while time.monotonic() < until:
             time.sleep(0.005)
             if self._look() != self._identity:
-                self._move()
+                self._move(in_turn=in_turn)
                 return
         raise StoreFailed(
             "the store's WAL was taken away: this process lost its locks, as the module sqlite3 opened the store, too",
@@ -216,12 +325,13 @@ class Pool:
         if sqlite.pragma_int(db, "user_version") > SCHEMA_VERSION:
             switch.inspect(self.path)
 
-    def _move(self) -> None:
+    def _move(self, *, in_turn: bool) -> None:
         """Another file is in the store's place: work on that one from now on.
 
-        Raises ForeignTarget if it is not ours, or newer than this program.
+        Raises ForeignTarget if it is not ours, or newer than this program; UsageError where another task of this
+        thread is still writing to the old one.
         """
-        with self._writing:
+        with nullcontext() if in_turn else self._writing.turn():
             now = self._look()
             if now == self._identity:
                 return
@@ -261,13 +371,11 @@ class Pool:
                 return
         connection.close()
 
-    def _begun_writer(self) -> sqlite.Connection:
-        """The writer's connection, its transaction begun; opening made the WAL where there was none."""
+    def _writers_connection(self) -> sqlite.Connection:
+        """The writer's connection; opening it makes the WAL where there is none."""
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, wait_ms=BUSY_MS)
             sqlite.wait_in_earnest(self._writer, BUSY_MS)
-        self._writer.execute("BEGIN IMMEDIATE")
-        self._wal = self._wal or self._mark()[2]
         return self._writer
 
     def _tidy(self, db: sqlite.Connection) -> None:
@@ -298,6 +406,23 @@ class Pool:
             return sqlite.whereabouts(self.path) == (*self._identity, self._wal)
         except OSError:
             return False
+
+
+async def _begin(db: sqlite.Connection) -> None:
+    """Begin a transaction, asking for the lock again and again, so that other tasks go on meanwhile."""
+    until = time.monotonic() + BUSY_MS / 1000
+    db.set_busy_timeout(0)
+    try:
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite.Busy:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(0.002)
+    finally:
+        sqlite.wait_in_earnest(db, BUSY_MS)
 
 
 @contextmanager

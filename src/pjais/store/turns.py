@@ -1,51 +1,131 @@
 """A lock whose waiters come in the order in which they asked.
 
 Python's own locks go to whoever is quickest, which is the thread that has just let go: beside busy writers another
-one may wait for seconds.  The write lock of a store is taken in turns.
+one may wait for seconds.  The write lock of a store is taken in turns, by tasks (`pjais.store.owners`).
+
+A task that waits without `await` stops its thread, and with it every other task there.  Where one of those has the
+turn, or is before it in the queue, that wait would never end: it is refused.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import NamedTuple
+
+from pjais.errors import UsageError
+from pjais.store import owners
+from pjais.store.owners import Owner
+
+
+class _Waiter(NamedTuple):
+    """Who waits, how it is woken, and whether its thread goes on meanwhile."""
+
+    owner: Owner
+    wake: Callable[[], object]
+    awaits: bool
 
 
 class Turns:
-    """A lock taken in turns; a thread that holds it may take it again.  Use as a context manager."""
+    """A lock taken in turns."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._waiting: deque[tuple[int, threading.Lock]] = deque()
-        self._owner: int | None = None
-        self._depth = 0
+        self._waiting: deque[_Waiter] = deque()
+        self._owner: Owner | None = None
 
-    def __enter__(self) -> None:
-        me = threading.get_ident()
-        with self._guard:
-            if self._owner in (None, me):
-                self._owner = me
-                self._depth += 1
-                return
-            gate = threading.Lock()
-            gate.acquire()
-            self._waiting.append((me, gate))
+    @contextmanager
+    def turn(self, seconds: float | None = None) -> Iterator[None]:
+        """Wait for the turn, and hold it.
+
+        Raises TimeoutError after so many seconds, UsageError where the wait would stop another task that is to end
+        first.
+        """
+        self._take(seconds)
         try:
-            gate.acquire()
-        except BaseException:  # an interrupted wait: give the place up, or the turn that has come meanwhile
-            with self._guard:
-                if (me, gate) in self._waiting:
-                    self._waiting.remove((me, gate))
-                    raise
-            self.__exit__()
+            yield
+        finally:
+            self._let_go()
+
+    @asynccontextmanager
+    async def awaited_turn(self, seconds: float) -> AsyncIterator[None]:
+        """The same for a task of asyncio: the others in its thread go on while it waits."""
+        await self._await(seconds)
+        try:
+            yield
+        finally:
+            self._let_go()
+
+    def check(self) -> None:
+        """Raise UsageError where the running task could not wait for its turn without stopping another one."""
+        with self._guard:
+            self._refuse_standstill(owners.current())
+
+    def _take(self, seconds: float | None) -> None:
+        gate = threading.Lock()
+        gate.acquire()
+        waiter = _Waiter(owners.current(), gate.release, False)
+        if self._taken_at_once(waiter):
+            return
+        try:
+            if not gate.acquire(timeout=-1 if seconds is None else seconds):
+                raise TimeoutError("no turn in time")
+        except BaseException:  # an interrupted wait, or one that was too long
+            self._give_up(waiter)
             raise
 
-    def __exit__(self, *_: object) -> None:
+    async def _await(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        came = asyncio.Event()
+        waiter = _Waiter(owners.current(), lambda: loop.call_soon_threadsafe(came.set), True)
+        if self._taken_at_once(waiter):
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await came.wait()
+        except BaseException:
+            self._give_up(waiter)
+            raise
+
+    def _taken_at_once(self, waiter: _Waiter) -> bool:
+        """Whether the turn is this one's already; else it is in the queue."""
         with self._guard:
-            self._depth -= 1
-            if self._depth:
+            if self._owner is None:
+                self._owner = waiter.owner
+                return True
+            if not waiter.awaits:
+                self._refuse_standstill(waiter.owner)
+            self._waiting.append(waiter)
+            return False
+
+    def _refuse_standstill(self, me: Owner) -> None:
+        here = [self._owner, *(one.owner for one in self._waiting)]
+        if any(one is not None and one[0] == me[0] for one in here):
+            raise UsageError(
+                "another task of this thread is inside of a transaction; waiting here would stop both",
+                safe="Nothing was written.",
+                advice="end that transaction first, or use: async with store.atransaction()",
+            )
+
+    def _give_up(self, waiter: _Waiter) -> None:
+        """Leave the queue, or pass on the turn that has come meanwhile."""
+        with self._guard:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
                 return
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with self._guard:
             self._owner = None
-            if self._waiting:
-                self._owner, gate = self._waiting.popleft()
-                self._depth = 1
-                gate.release()
+            while self._waiting:
+                waiter = self._waiting.popleft()
+                try:
+                    waiter.wake()
+                except RuntimeError:  # its event loop was closed: nobody waits any more
+                    continue
+                self._owner = waiter.owner
+                return
