@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak reliability bench lint package clean
+.PHONY: demo test test-all soak reliability bench lint package clean
 
 $(BIN)/pjais: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pjais needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -19,6 +19,9 @@ demo: $(BIN)/pjais
 	$(BIN)/pjais demo
 
 test: $(BIN)/pytest
+	$(BIN)/pytest -n 2 -m "not soak and not slow"
+
+test-all: $(BIN)/pytest
 	$(BIN)/pytest -n 2 -m "not soak"
 
 soak: $(BIN)/pytest

@@ -1,10 +1,45 @@
-"""What all tests share: nothing of this machine's own data is looked at or written to."""
+"""What all tests share: which of them are slow, and that nothing of this machine's own data is looked at or written."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
+
+import pytest
 
 _PLACES = tempfile.TemporaryDirectory(prefix="pjais-tests-")
 os.environ["XDG_DATA_HOME"] = os.path.join(_PLACES.name, "data")  # noqa: PTH118 - before anything else
 os.environ["XDG_CONFIG_HOME"] = os.path.join(_PLACES.name, "config")  # noqa: PTH118
+
+TESTS = Path(__file__).parent / "tests"
+
+SLOW = (
+    "crash/",  # kills processes, fills disks
+    "faults/",  # a fault at each operation of a run
+    "oracle/",  # real RxDB, LiveStore and better-sqlite3
+    "web/test_page.py",  # a real browser
+    "web/test_page_for_everybody.py",
+    "web/test_page_moving.py",
+    "web/test_api.py::test_every_answer_is_as_the_document_says",  # hundreds of made-up requests
+    "web/test_api.py::test_a_store_that_is_harmed_while_it_is_served_is_told_and_no_fault_of_the_server",
+    "web/test_api.py::test_a_view_says_the_same_at_both_of_its_addresses",
+    "web/test_guard.py::test_whatever_is_asked_comes_back_as_text",
+    "web/test_guard.py::test_streams_whose_readers_went_away_leave_nothing_and_open_ones_hold_nothing_up",
+    "hostile/test_kill_rate.py",  # thousands of damaged files
+    "hostile/test_livestore_stores.py::test_damaged_stores_never_crash_hang_or_lie",
+    "hostile/test_livestore_target.py::test_odd_events_of_the_app",
+    "store/test_history_machine.py",  # random lives of a store
+    "store/test_soak.py",
+    "test_docs.py::test_examples_run",  # every example of the documentation
+)
+"""What `make test` leaves to `make test-all`: files, folders and functions that take longer than the rest together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark them."""
+    for item in items:
+        path = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
+        name = f"{path}::{item.nodeid.partition('::')[2].partition('[')[0]}"
+        if name.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)

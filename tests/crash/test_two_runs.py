@@ -54,7 +54,7 @@ def test_two_processes_at_once(tmp_path: Path, attempt: int) -> None:
     both = [
         subprocess.Popen(command(folder, "migrate"), env=environment(folder), stdout=subprocess.PIPE) for _ in range(2)
     ]
-    said = [process.communicate(timeout=60)[0].decode() for process in both]
+    said = [process.communicate(timeout=600)[0].decode() for process in both]
     codes = sorted(process.returncode for process in both)
     assert codes in ([0, 21], [0, 0]), said
     if codes == [0, 21]:

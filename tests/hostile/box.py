@@ -89,7 +89,7 @@ class Box:
             db.commit()
         return path
 
-    def cli(self, *arguments: str | Path, process: bool = False, timeout: float = 60) -> Result:
+    def cli(self, *arguments: str | Path, process: bool = False, timeout: float = 600) -> Result:
         """Run `pjais ... --json`: exactly one JSON object on stdout, and never a traceback.
 
         `process`: as a process of its own; else the same command line inside this one, which is ten times faster.
@@ -103,7 +103,7 @@ class Box:
         assert isinstance(body, dict)
         return Result(code, body, out, err)
 
-    def migrate(self, *arguments: str | Path, process: bool = False, timeout: float = 60) -> Result:
+    def migrate(self, *arguments: str | Path, process: bool = False, timeout: float = 600) -> Result:
         """`pjais migrate`; whatever comes of it, no unfinished file may stay."""
         result = self.cli("migrate", *arguments, process=process, timeout=timeout)
         assert result.code != "PJAIS_BUG", result.body["what"]

@@ -601,7 +601,7 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file(live: Live, which: str, make:
     """Neither is opened."""
     forge.log(live.store, *SOUND) if which == STATE else forge.state(live.store)
     make(live.store / which)
-    assert live.cli("migrate", process=True, timeout=30).exit_code == 0
+    assert live.cli("migrate", process=True).exit_code == 0
     assert set(live.contents()) == {"m1", "m2"}
 
 

@@ -327,7 +327,7 @@ def test_folders_in_the_place_of_files(profile: Profile) -> None:
     path.unlink()
     path.mkdir()
     os.mkfifo(profile.storage / "00" / "00000077")
-    done = profile.cli("migrate", "--on-invalid", "quarantine", process=True, timeout=30)
+    done = profile.cli("migrate", "--on-invalid", "quarantine", process=True)
     assert done.exit_code == 1 and len(profile.contents()) >= 22
 
 

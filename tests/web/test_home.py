@@ -36,7 +36,7 @@ def page(data: Path) -> Iterator[Home]:
 
 
 def _until(true: Callable[[], Any]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -34,7 +34,7 @@ def views(owner: Owner, sample: Shown) -> Iterator[tuple[str, Page]]:
     """Every view in one window after the other, after some work was done."""
     page = owner.window("/")
     page.get_by_role("button", name="Verify everything again").click()
-    page.get_by_text("no difference").wait_for(timeout=30_000)
+    page.get_by_text("no difference").wait_for(timeout=240_000)
     for path, address in sample.known.views(sample.folder).items():
         answer = page.goto(owner.origin + address, wait_until="load")
         assert answer is not None and answer.ok, (path, text_of(page))

@@ -160,13 +160,13 @@ def test_old_and_new_live_side_by_side_until_the_switch_and_back(looks: Looks, t
     press(page, "Stop following")
     page.get_by_role("button", name="Keep following").wait_for()
     press(page, "Switch to the new side")
-    page.get_by_text("The new side is live.").wait_for(timeout=20_000)
+    page.get_by_text("The new side is live.").wait_for(timeout=240_000)
     assert cutover.live(place(tmp_path)).side == "new"
     with pjais.open(tmp_path) as store:
         store.memories.remember("on the new side", persona="p1")
     page.get_by_text("Written on the new side since: 1 added, 0 edited, 0 removed.").wait_for()
     press(page, "Go back to the old side")
-    page.get_by_role("button", name="Switch to the new side").wait_for(timeout=20_000)
+    page.get_by_role("button", name="Switch to the new side").wait_for(timeout=240_000)
     assert cutover.live(place(tmp_path)).side == "old"
     assert [one for one in tmp_path.rglob("*.json") if "on the new side" in one.read_text("utf-8")]
 
