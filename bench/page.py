@@ -61,8 +61,8 @@ def main() -> None:
         began = time.perf_counter()
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
-            address = json.loads("".join(iter(server.stdout.readline, "}\n")) + "}")["url"]  # type: ignore[union-attr]
-            base, _, token = address.partition("/?token=")
+            told = json.loads("".join(iter(server.stdout.readline, "}\n")) + "}")  # type: ignore[union-attr]
+            base, token = told["url"].partition("/?token=")[0], told["token"]
 
             def ask(path: str) -> bytes:
                 request = Request(base + path, headers={"authorization": f"Bearer {token}", "accept": "text/html"})

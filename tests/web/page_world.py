@@ -66,27 +66,33 @@ def chromium() -> Iterator[Browser]:
 
 
 class Served(NamedTuple):
-    """A process that serves a page: its own address, and the one with the key."""
+    """A process that serves a page, and its own address."""
 
     process: subprocess.Popen[str]
     origin: str
-    address: str
+    unused: list[str]
+
+    def address(self) -> str:
+        """The address that opens the page once: after each use a new one is printed."""
+        return self.unused.pop() if self.unused else _printed(self.process)
+
+
+def _printed(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    while line := process.stdout.readline():
+        if found := re.search(r"http://\S+token=\S+", line):
+            return found[0]
+    raise AssertionError("pjais ui ended")
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[Served]:
     """`pjais ui` for a folder, in a process of its own."""
-    arguments = ["ui", "--port", "0", "--no-open", "--json", "--data-dir", str(folder)]
+    arguments = ["ui", "--port", "0", "--no-open", "--data-dir", str(folder)]
     process = subprocess.Popen([sys.executable, "-m", "pjais", *arguments], stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None
-        told = ""
-        while not told.endswith("}\n"):
-            line = process.stdout.readline()
-            assert line, f"pjais ui ended: {told}"
-            told += line
-        address = json.loads(told)["url"]
-        yield Served(process, address.partition("/?")[0], address)
+        first = _printed(process)
+        yield Served(process, first.partition("/?")[0], [first])
     finally:
         process.kill()
         process.communicate()
@@ -147,7 +153,7 @@ def owner(browser: Browser, served: Served, **options: Any) -> Iterator[Owner]:
 def enter(context: BrowserContext, served: Served) -> None:
     """Open the address that was printed, once."""
     page = context.new_page()
-    page.goto(served.address)
+    page.goto(served.address())
     page.close()
 
 

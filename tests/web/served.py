@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from starlette.types import ASGIApp
@@ -116,6 +116,8 @@ class Served(NamedTuple):
     process: subprocess.Popen[str]
     port: int
     token: str
+    url: str
+    """Opens the page once."""
 
     def connected(self) -> socket.socket:
         """A connection to it."""
@@ -178,9 +180,10 @@ def served(folder: Path, changed: Mapping[str, float] = MappingProxyType({})) ->
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        address = urlsplit(json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["url"])
+        told = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        address = urlsplit(told["url"])
         assert address.port is not None
-        yield Served(process, address.port, parse_qs(address.query)["token"][0])
+        yield Served(process, address.port, told["token"], told["url"])
     finally:
         process.kill()
         process.communicate()

@@ -141,7 +141,7 @@ def test_without_the_key_nothing_is_shown(stranger: Client, headers: dict[str, s
     given = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     for path in (
         "/", "/api/overview", "/api/openapi.json", "/events", "/memories", "/nothing", "/?token=", "/?token=x",
-        f"/?token={KEYS.session}", f"/?Token={KEYS.token}",
+        f"/?token={KEYS.session}", f"/?token={KEYS.token}", f"/?Token={KEYS.ticket()}",
     ):  # fmt: skip
         answer = stranger.get(path, headers=given)
         assert answer.status_code == 403, (path, headers)
@@ -157,7 +157,7 @@ def test_cookies_of_other_programs_do_not_lock_the_owner_out(stranger: Client, b
 
 
 def test_the_token_is_taken_for_a_cookie_and_leaves_the_address(stranger: Client) -> None:
-    answer = stranger.get(f"/memories?q=a%26b&token={KEYS.token}&tag=%C3%A9&token=again")
+    answer = stranger.get(f"/memories?q=a%26b&token={KEYS.ticket()}&tag=%C3%A9&token=again")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/memories?q=a%26b&tag=%C3%A9"
     cookie = answer.headers["set-cookie"]
@@ -166,10 +166,29 @@ def test_the_token_is_taken_for_a_cookie_and_leaves_the_address(stranger: Client
     assert stranger.get("/", headers=COOKIE).status_code == 200
 
 
+def test_an_address_opens_the_page_once_and_says_how_to_get_another(stranger: Client) -> None:
+    """A second use is somebody who read it over the owner's shoulder, or in a list of processes."""
+    used = list[str]()
+    KEYS.on_entered = used.append
+    ticket, other = KEYS.ticket(), KEYS.ticket()
+    assert stranger.get(f"/?token={ticket}").status_code == 303
+    again = stranger.get(f"/?token={ticket}")
+    assert again.status_code == 403 and "pjais ui" in again.text and "set-cookie" not in again.headers
+    assert stranger.get(f"/?token={other}").status_code == 303
+    assert used == [ticket, other]
+
+
+def test_who_comes_from_a_file_keeps_the_cookie(stranger: Client) -> None:
+    """A browser sends a SameSite=Strict cookie on no redirect that began elsewhere: the page itself leads on."""
+    answer = stranger.get(f"/memories?q=%3Cb%3E&token={KEYS.ticket()}", headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 200 and answer.headers["set-cookie"].startswith(f"pjais-{PORT}={KEYS.session};")
+    assert 'content="0; url=/memories?q=%3Cb%3E"' in answer.text
+
+
 def test_the_token_opens_by_a_look_alone(stranger: Client) -> None:
     """A form of another site with the token in its address would have to know it, and still sets nothing."""
     for method in ("POST", "HEAD"):
-        answer = stranger.ask(method, f"/do/undo?token={KEYS.token}", headers=FORM, content=WORDED)
+        answer = stranger.ask(method, f"/do/undo?token={KEYS.ticket()}", headers=FORM, content=WORDED)
         assert answer.status_code == 403
         assert "set-cookie" not in answer.headers
 
@@ -186,7 +205,7 @@ def test_the_token_opens_by_a_look_alone(stranger: Client) -> None:
 )  # fmt: skip
 def test_the_key_never_leads_away_from_the_page(stranger: Client, path: str) -> None:
     mark = "&" if "?" in path else "?"
-    answer = stranger.get(f"{OWN}{path}{mark}token={KEYS.token}")
+    answer = stranger.get(f"{OWN}{path}{mark}token={KEYS.ticket()}")
     assert answer.status_code == 303
     where = answer.headers["location"]
     assert re.match(r"/(?![/\\])[\x21-\x7e]*$", where), where
@@ -202,11 +221,12 @@ def test_secrets_are_compared_in_constant_time(stranger: Client, monkeypatch: py
         return given == secret
 
     monkeypatch.setattr("hmac.compare_digest", noted)
+    ticket = KEYS.ticket()
     stranger.get("/?token=guess")
     stranger.get("/", headers={"authorization": "Bearer guess"})
     stranger.get("/", headers={"cookie": f"pjais-{PORT}=guess"})
     stranger.post("/do/undo", headers=BEARER, data={"csrf": "guess"})
-    assert set(compared) == {KEYS.token.encode(), KEYS.session.encode(), KEYS.form.encode()}
+    assert set(compared) >= {KEYS.token.encode(), KEYS.session.encode(), KEYS.form.encode(), ticket.encode()}
 
 
 def test_every_start_has_other_secrets_which_no_trace_shows() -> None:
@@ -298,7 +318,8 @@ def _answers(home: Page, stranger: Client) -> Iterator[tuple[str, httpx.Response
         yield path, home.client.get(path)
     yield "a stranger", stranger.get("/")
     yield "another name", stranger.get("/", headers={"host": "evil.example"})
-    yield "the token", stranger.get(f"/?token={KEYS.token}")
+    yield "a ticket", stranger.get(f"/?token={KEYS.ticket()}")
+    yield "a ticket, from a file", stranger.get(f"/?token={KEYS.ticket()}", headers={"sec-fetch-site": "cross-site"})
     yield "PUT", home.client.ask("PUT", "/")
     yield "too long", home.client.get("/" + "a" * guard.LARGEST_ADDRESS)
     yield "too large", home.client.post("/do/undo", content=b"x" * (guard.LARGEST_BODY + 1))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import webbrowser
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_PLACE, PATH
-from pjais.cli.output import print_json, say
-from pjais.errors import UsageError
+from pjais.cli.output import ReaderGone, is_interactive, print_json, say
+from pjais.errors import FileFailed, UsageError
+
+if TYPE_CHECKING:
+    from pjais.web.entrance import Entrance
 
 
 @click.command("ui")
@@ -33,14 +36,22 @@ def ui_command(
         raise UsageError(f"the page needs the package {error.name}", next_command="pip install 'pjais[ui]'") from error
     home = Home(context.data_dir, target, sources, password=password)
 
-    def ready(address: str) -> None:
+    def ready(entrance: Entrance) -> None:
         if context.as_json:
-            print_json({"code": "done", "url": address})
+            told = {"code": "done", "url": entrance.address(), "token": entrance.keys.token}
+            print_json(told)
         else:
-            say(f"the page is at {address}\nit is for you alone: the address holds its key.  End it with Ctrl-C.")
-        sys.stdout.flush()
-        if opens or (opens is None and sys.stdout.isatty()):
-            webbrowser.open(address)
+            say(f"the page is at {entrance.address()}")
+            say("the address is for you alone, and opens the page once.  End it with Ctrl-C.")
+            entrance.on_entered = lambda: _say_again(entrance)
+        if opens or (opens is None and is_interactive()):
+            entrance.open()
 
     serve(home, port, ready)
     return 0
+
+
+def _say_again(entrance: Entrance) -> None:
+    """Print a fresh address; the page goes on where nobody can read it."""
+    with suppress(ReaderGone, FileFailed):
+        say(f"opened; for another browser: {entrance.address()}")

@@ -2,8 +2,9 @@
 
 The page is served to this machine alone, and yet any web site that its owner visits can send requests to it, and any
 other user of the machine can connect.  So: the Host header must name the loopback address (a foreign name that was
-made to point here, DNS rebinding, is refused); who asks must hold the token of this start, from the opened address
-once and then from a cookie that other sites' requests do not carry; what changes something must come from the page
+made to point here, DNS rebinding, is refused); who asks must hold a key of this start: a ticket, in the opened address
+and good for one use, which is exchanged for a cookie that other sites' requests do not carry, or a program's token;
+what changes something must come from the page
 itself (Origin, Sec-Fetch-Site and a word in the form that only the page knows); a request must be small and arrive in
 time; and an answer tells the browser to load nothing from anywhere else, whatever its content says.
 """
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import html
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pjais.errors import UsageError
@@ -47,13 +50,39 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keys:
-    """The secrets of one start: `token` opens the door, `session` keeps it open, `form` is the word in the forms."""
+    """The secrets of one start.
+
+    `token` is a program's (`Authorization: Bearer`), `session` a browser's cookie, `form` the word in the forms; a
+    ticket opens the door once.
+    """
 
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    on_entered: Callable[[str], None] = field(default=lambda _: None, repr=False)
+    """Called with each ticket that was used."""
+    _tickets: set[str] = field(default_factory=set, repr=False)
+
+    def ticket(self) -> str:
+        """Return a new ticket."""
+        made = secrets.token_urlsafe(32)
+        self._tickets.add(made)
+        return made
+
+    def take(self, given: str) -> bool:
+        """Return whether a ticket is good; it is not any more then."""
+        found = [one for one in self._tickets if same(given, one)]
+        self._tickets.difference_update(found)
+        for one in found:
+            self.on_entered(one)
+        return bool(found)
+
+
+def same(given: str, secret: str) -> bool:
+    """Return whether two secrets are one, in a time that tells nothing of them."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 
 class _Refused(Exception):
@@ -123,7 +152,10 @@ class Guard:
         if entered is not None:
             return entered
         if not self._is_known(headers):
-            raise _Refused(403, "open the address that `pjais ui` printed: it carries the key to this page")
+            raise _Refused(
+                403, "open the address that `pjais ui` printed: it carries the key to this page, for one use; "
+                "after each use a new one is printed there",
+            )  # fmt: skip
         if scope["method"] == "POST" and not _from_itself(headers, hosts[0]):
             raise _Refused(403, "only the page itself may change something")
         return None
@@ -134,15 +166,18 @@ class Guard:
         return name.lower() in _NAMES and (self.port is None or port == str(self.port))
 
     def _entered(self, scope: Scope) -> Response | None:
-        """Who comes with the token gets the cookie, and the address without the token."""
+        """Who comes with a ticket gets the cookie, and the address without the ticket."""
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if scope["method"] != "GET" or not any(
-            name == "token" and self._same(value, self.keys.token) for name, value in query
-        ):
+        if scope["method"] != "GET" or not any(name == "token" and self.keys.take(value) for name, value in query):
             return None
         rest = urlencode([(name, value) for name, value in query if name != "token"])
         path = "/" + scope["path"].lstrip("/\\")  # never `//elsewhere`
-        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
+        target = path + (f"?{rest}" if rest else "")
+        answer: Response = RedirectResponse(target, 303)
+        if Headers(scope=scope).get("sec-fetch-site") == "cross-site":
+            where = answer.headers["location"]
+            # It comes from the private file, and a browser sends the cookie on no redirect that began elsewhere.
+            answer = HTMLResponse(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(where)}">')
         answer.set_cookie(self.cookie, self.keys.session, httponly=True, samesite="strict", path="/")
         return answer
 
@@ -153,15 +188,11 @@ class Guard:
 
     def _is_known(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._same(given.strip(), self.keys.token):
+        if scheme.lower() == "bearer" and same(given.strip(), self.keys.token):
             return True
         # Other programs on this host set cookies too, on any port and of any form: ours is looked for among them.
         pairs = (one.strip().partition("=") for one in headers.get("cookie", "").split(";"))
-        return any(name == self.cookie and self._same(value, self.keys.session) for name, _, value in pairs)
-
-    @staticmethod
-    def _same(given: str, secret: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+        return any(name == self.cookie and same(value, self.keys.session) for name, _, value in pairs)
 
 
 def _from_itself(headers: Headers, host: str) -> bool:

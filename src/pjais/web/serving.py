@@ -12,6 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pjais.errors import UsageError
 from pjais.web import app
+from pjais.web.entrance import Entrance
 from pjais.web.guard import Keys
 from pjais.web.home import Home
 
@@ -65,17 +66,27 @@ class _Patient(H11Protocol):
 class _Server(uvicorn.Server):
     """The server; at its end the open pages are told, so that none of them holds it up."""
 
-    def __init__(self, config: uvicorn.Config, home: Home) -> None:
+    def __init__(
+        self, config: uvicorn.Config, home: Home, entrance: Entrance, ready: Callable[[Entrance], None]
+    ) -> None:
         super().__init__(config)
         self.home = home
+        self.entrance = entrance
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.ready(self.entrance)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.home.hub.close()
+        self.entrance.close()  # here: a signal that ends the process is raised again right after this
         await super().shutdown(sockets)
 
 
-def serve(home: Home, port: int, ready: Callable[[str], None], *, keys: Keys | None = None) -> None:
-    """Serve a data folder until interrupted; `ready` is told the address with its key once it answers.
+def serve(home: Home, port: int, ready: Callable[[Entrance], None], *, keys: Keys | None = None) -> None:
+    """Serve a data folder until interrupted; `ready` is told the ways in once it answers.
 
     `port` 0 takes a free one.  Raises UsageError where the port is taken.
     """
@@ -87,9 +98,9 @@ def serve(home: Home, port: int, ready: Callable[[str], None], *, keys: Keys | N
             http=_Patient, ws="none", limit_concurrency=_CONNECTIONS, timeout_keep_alive=15,
             timeout_graceful_shutdown=1, h11_max_incomplete_event_size=64 << 10,
         )  # fmt: skip
-        ready(f"http://{HOST}:{bound}/?token={keys.token}")
-        with suppress(KeyboardInterrupt):  # how its owner ends it
-            _Server(config, home).run(sockets=[listening])
+        with closing(Entrance(f"http://{HOST}:{bound}", keys)) as entrance:
+            with suppress(KeyboardInterrupt):  # how its owner ends it
+                _Server(config, home, entrance, ready).run(sockets=[listening])
 
 
 def _listening(port: int) -> socket.socket:
