@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +43,11 @@ class PathArgument(_Kind):
             self.fail(f"{text} is a URL, and a path of a file or folder is wanted", param, ctx)
         if any(len(os.fsencode(part)) > self.longest for part in path.parts) or len(os.fsencode(text)) > 4000:
             self.fail(f"a name in the path is too long (more than {self.longest} bytes): {_cut(text)}", param, ctx)
+        try:
+            path.resolve()
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) or error.errno == errno.ELOOP:
+                self.fail(f"the links of {_cut(text)} lead in a circle", param, ctx)
         return path
 
 
