@@ -22,7 +22,7 @@ test: $(BIN)/pytest
 	$(BIN)/pytest -n 2 -m "not soak and not slow"
 
 test-all: $(BIN)/pytest
-	$(BIN)/pytest -n 2 -m "not soak"
+	PJAIS_ALL_EXAMPLES=1 $(BIN)/pytest -n 2 -m "not soak"
 
 soak: $(BIN)/pytest
 	$(BIN)/pytest -m soak -s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,6 +10,12 @@ from hypothesis import strategies as st
 from pjais import instants
 from pjais.normalise import MAPPINGS
 from pjais.normalise.mapping import Mapping
+
+
+def examples(count: int) -> int:
+    """Return how many examples a property is tried with: all of them in `make test-all`, a tenth in `make test`."""
+    return count if os.environ.get("PJAIS_ALL_EXAMPLES") else max(3, count // 10)
+
 
 ROW_DIALECTS = ("livestore-db", "pjais-flat", "pjais-drizzle", "pjais")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pjais import canonical, normalise, sqlite, validate
 from pjais.model import Document
 from pjais.schema import ddl, rows
-from strategies import COLLECTIONS, documents, json_values, texts
+from strategies import COLLECTIONS, documents, examples, json_values, texts
 
 
 def through_the_target(record: Any) -> Any:
@@ -27,7 +27,7 @@ def through_the_target(record: Any) -> Any:
 
 
 @pytest.mark.parametrize(("dialect", "collection"), COLLECTIONS, ids=lambda value: str(value))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 def test_rebuild_gives_the_document_again(dialect: str, collection: str, data: st.DataObject) -> None:
     """rebuild(normalise(doc)) == doc, to the last bit and type, also after a trip through SQLite."""
@@ -42,7 +42,7 @@ def test_rebuild_gives_the_document_again(dialect: str, collection: str, data: s
     assert canonical.same(normalise.rebuild(dialect, collection, stored), value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(collection=texts.filter(bool), value=json_values)
 def test_a_document_of_an_unknown_collection_is_carried_whole(collection: str, value: Any) -> None:
     """Other records lose nothing either."""
@@ -52,7 +52,7 @@ def test_a_document_of_an_unknown_collection_is_carried_whole(collection: str, v
         assert canonical.same(normalise.rebuild("json", collection, through_the_target(draft.record)), value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(value=json_values | st.binary())
 def test_canonical_json_round_trips_every_value(value: Any) -> None:
     """NaN, infinities, bytes, lone surrogates, big integers, and dicts that look like our tags."""

@@ -20,7 +20,7 @@ from pjais.read.livestore.replay import Replay, Row
 from pjais.schema import ddl, events, livestore, materializers, rows
 from pjais.schema.livestore import Column
 from pjais.write import livestore as writer
-from strategies import COLLECTIONS, documents, json_values, texts
+from strategies import COLLECTIONS, documents, examples, json_values, texts
 
 ONE_EVENT = tuple[str, dict[str, Any]]
 KEYS = ["a", "b", "ключ", "half \ud83d", "cut\0off"]
@@ -110,7 +110,7 @@ def fresh(steps: list[tuple[materializers.Operation, ...]]) -> dict[str, list[Ro
         return made.dump()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=histories(), data=st.data())
 def test_forward_and_back_is_a_fresh_replay_up_to_there(history: list[ONE_EVENT], data: st.DataObject) -> None:
     """To any event, back to any before it, and forward again."""
@@ -129,7 +129,7 @@ def test_forward_and_back_is_a_fresh_replay_up_to_there(history: list[ONE_EVENT]
         assert made.dump() == fresh(steps)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=histories())
 def test_undoing_everything_leaves_nothing(history: list[ONE_EVENT]) -> None:
     """No row, no kept text, no memory of how to undo."""
@@ -200,7 +200,7 @@ def drafts(data: st.DataObject, dialect: str, collection: str) -> Record | None:
 
 
 @pytest.mark.parametrize(("dialect", "collection"), COLLECTIONS, ids=lambda value: str(value))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(data=st.data())
 def test_a_record_written_as_an_event_is_that_record_again(dialect: str, collection: str, data: st.DataObject) -> None:
     """records -> events -> replay -> records, to the last bit and type, for records out of every kind of source."""
@@ -213,7 +213,7 @@ def test_a_record_written_as_an_event_is_that_record_again(dialect: str, collect
         assert canonical.same(rows.to_row(again), rows.to_row(record))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(collection=texts.filter(bool), value=json_values)
 def test_a_document_of_an_unknown_collection_written_as_an_event_is_that_document_again(
     collection: str, value: Any
@@ -227,7 +227,7 @@ def test_a_document_of_an_unknown_collection_written_as_an_event_is_that_documen
 
 
 @pytest.mark.parametrize(("dialect", "collection"), [one for one in COLLECTIONS if one[0] == "json"])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(data=st.data())
 def test_what_changed_later_is_written_so_that_the_record_is_the_new_one(
     dialect: str, collection: str, data: st.DataObject
