@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("files", "sqlite_journal"),
     ("sqlite", "schema"),
     ("journal",),
-    ("logbook", "extensions", "chain"),
+    ("logbook", "extensions", "chain", "weborigin"),
     ("discover", "drift", "backup", "read", "normalise", "validate", "write", "compare", "switch", "report"),
     ("pipeline",),
     ("store",),

@@ -34,7 +34,7 @@ def test_rebuild_gives_the_document_again(dialect: str, collection: str, data: s
     mapping = normalise.MAPPINGS[dialect][collection]
     value = data.draw(documents(dialect, mapping))
     document = Document(collection, str(value["id"]), "here", value)
-    draft = normalise.normalise(dialect, document, "source")
+    draft = normalise.normalise(dialect, document)
     if not validate.valid(validate.check(draft)):
         return
     assert canonical.same(normalise.rebuild(dialect, collection, draft.record), value)
@@ -46,7 +46,7 @@ def test_rebuild_gives_the_document_again(dialect: str, collection: str, data: s
 @given(collection=texts.filter(bool), value=json_values)
 def test_a_document_of_an_unknown_collection_is_carried_whole(collection: str, value: Any) -> None:
     """Other records lose nothing either."""
-    draft = normalise.normalise("json", Document(collection, None, "byte 1", value), "data.json")
+    draft = normalise.normalise("json", Document(collection, None, "byte 1", value))
     if collection not in normalise.MAPPINGS["json"]:
         assert canonical.same(normalise.rebuild("json", collection, draft.record), value)
         assert canonical.same(normalise.rebuild("json", collection, through_the_target(draft.record)), value)

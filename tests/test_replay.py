@@ -195,7 +195,7 @@ def records_of(made: Replay) -> list[Record]:
 
 def drafts(data: st.DataObject, dialect: str, collection: str) -> Record | None:
     value = data.draw(documents(dialect, normalise.MAPPINGS[dialect][collection]))
-    draft = normalise.normalise(dialect, Document(collection, str(value["id"]), "here", value), "source")
+    draft = normalise.normalise(dialect, Document(collection, str(value["id"]), "here", value))
     return draft.record if validate.valid(validate.check(draft)) else None
 
 
@@ -219,7 +219,7 @@ def test_a_document_of_an_unknown_collection_written_as_an_event_is_that_documen
     collection: str, value: Any
 ) -> None:
     """NaN, bytes and all."""
-    draft = normalise.normalise("json", Document(collection, None, "byte 1", value), "data.json")
+    draft = normalise.normalise("json", Document(collection, None, "byte 1", value))
     with store_of(draft.record) as db, replay() as made:
         replayed(made, writer.imports(db, {}))
         (again,) = records_of(made)

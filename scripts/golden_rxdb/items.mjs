@@ -147,6 +147,19 @@ const otherApp = {
   },
 };
 
+const GUIDE = [{ database: DATABASE }, { database: "rxdb-dexie" }];
+const twoDatabases = {
+  major: 17, options: GUIDE, notes: ["the two databases that the RxDB to LiveStore guide knows, with the same ids; in the second persona-ada and mem-0002 are newer"],
+  async write({ profile }) {
+    for (const options of GUIDE) {
+      await once({ profile, major: 17, options }, async (session) => {
+        await session.call("live", { plain: 3, pipes: false, orphans: false });
+        if (options !== GUIDE[0]) await session.call("newer");
+      });
+    }
+  },
+};
+
 const copiedRunning = {
   major: 17, options: { database: DATABASE }, taken: true,
   notes: ["the folder was copied while the page was writing; every id in acknowledgedBefore must be found", "docs is what RxDB says of the copy"],
@@ -202,6 +215,7 @@ export const items = {
   "v17-sqlite": usual(17, { flags: SQLITE, options: { attachments: true }, life: { plain: 5 }, more: [["big"], ["attach"]], notes: ["Chromium's SQLite backend, forced by --enable-features=IdbSqliteBackingStore"] }),
   "v17-sqlite-killed": usual(17, { flags: SQLITE, leave: "kill", life: { plain: 3 }, notes: ["as v17-sqlite, killed: nearly everything is in the -wal files"] }),
   "v16-then-v17": upgraded, "v17-torn-log": torn, "v17-bitflip-log": flipped, "v17-copied-running": copiedRunning, "v17-other-app": otherApp,
+  "v17-two-databases": twoDatabases,
   // The profile that `pjais demo` migrates: GOLDEN=FOLDER node make.mjs sample, then its IndexedDB goes into src/pjais/demo/sample.
   sample: usual(17, { options: { keyCompression: true }, life: { plain: 12, pipes: false, orphans: false }, notes: ["no orphans"] }),
   "v17-exotic": usual(17, {

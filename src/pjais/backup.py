@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, files, instants, journal, sqlite
+from pjais import canonical, files, instants, journal, sqlite, weborigin
 from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
 from pjais.model import CANNOT_BE_READ, CopiedFile, Snapshot, SourceRef
 
@@ -93,6 +93,7 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot
         consistent,
         ref.damage,
         unsound,
+        weborigin.of_place(ref.path),
     )
 
 
@@ -242,6 +243,7 @@ def _source_entry(snapshot: Snapshot) -> dict[str, Any]:
         "dialect": snapshot.dialect,
         "name": snapshot.name,
         "origin": snapshot.origin,
+        "web_origin": snapshot.web_origin,
         "damage": snapshot.damage,
         "unsound": list(snapshot.unsound),
         "files": [
@@ -303,7 +305,7 @@ def load(folder: Path) -> tuple[Snapshot, ...]:
             Snapshot(
                 entry["kind"], entry["dialect"], entry["name"], entry["origin"],
                 path,
-                copied, folder, consistent, entry["damage"], tuple(entry["unsound"]),
+                copied, folder, consistent, entry["damage"], tuple(entry["unsound"]), entry.get("web_origin"),
             )
         )  # fmt: skip
     return tuple(found)

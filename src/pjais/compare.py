@@ -19,18 +19,21 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from pjais import canonical, chain, sqlite
-from pjais.model import Difference, Proof, Record
+from pjais.model import Difference, Proof, Record, full_name
 from pjais.numbers import Numbers
 from pjais.schema import ddl, rows
-from pjais.schema.tables import BY_NAME, SCHEMA_VERSION, TABLES, Table
+from pjais.schema.tables import BY_NAME, OTHERS, SCHEMA_VERSION, TABLES, Table
 from pjais.words import counted
 
 _SHOWN = 200
+_LOST = "lost: not in the target, and no deletion is recorded"
 
 
 class Expected(NamedTuple):
     """What one document of the snapshot must have become; `record` is None where it could not go in."""
 
+    origin: str | None
+    database: str | None
     collection: str
     native_id: str | None
     place: str
@@ -309,6 +312,8 @@ Original = Callable[[Expected], str | None]
 class Account(NamedTuple):
     """What `migration_records` says of one document, as far as a proof asks."""
 
+    origin: str | None
+    database: str | None
     collection: str
     native_id: str | None
     place: str
@@ -332,25 +337,23 @@ class Source(NamedTuple):
 
 
 def compare_documents(
-    db: sqlite.Connection,
-    source: Source,
-    expected: Iterable[Expected],
-    found: Rows,
-    settled: Numbers,
+    db: sqlite.Connection, source: Source, expected: Iterable[Expected], found: Rows, settled: Numbers,
     original: Original,
-) -> tuple[int, list[Difference]]:
+) -> tuple[int, list[Difference]]:  # fmt: skip
     """Compare every document of one source's snapshot with the account; return how many, and what differs.
 
     A run accounts for what is new or changed; the account of a document that it found unchanged stays with the run that
     brought it in.  So the latest run over a source must find an account for every document, of whichever run; of an
     earlier run's documents only those are asked for whose account is still its own.  Go from the latest run to the
-    first: `settled` is where the accounts are noted that have been compared.
+    first: `settled` is where the accounts are noted that have been compared.  A source that was moved is seen by a
+    later run under its new name.
     """
     last = source.run_id == sqlite.value(
         db,
-        "SELECT r.id FROM migration_runs AS r, json_each(r.sources) AS s WHERE s.value ->> '$.name' = ? "
-        "AND s.value ->> '$.kind' = ? ORDER BY r.number DESC LIMIT 1",
-        (source.name, source.kind),
+        "SELECT r.id FROM migration_runs AS r, json_each(r.sources) AS s WHERE s.value ->> '$.kind' = ? "
+        "AND (s.value ->> '$.name' = ? OR ? IN (SELECT value FROM json_each(s.value, '$.was'))) "
+        "ORDER BY r.number DESC LIMIT 1",
+        (source.kind, source.name, source.name),
     )
     own = _own_accounts(db, source, settled)
     entry = next(own, None)
@@ -359,7 +362,7 @@ def compare_documents(
     differences: list[Difference] = []
     documents = 0
     for wanted in expected:
-        if entry is not None and entry[:3] == wanted[:3]:
+        if entry is not None and entry.place == wanted.place and _is_of(entry, wanted):
             held: Account | None = entry
             entry = next(own, None)
         else:
@@ -370,17 +373,27 @@ def compare_documents(
             differences += _compare_one(db, wanted, held, found, original)
         elif last:
             documents += 1
-            differences.append(
-                Difference(source.name, str(wanted.native_id), None, "in the backup, but not accounted for")
-            )
+            name = str(wanted.native_id)
+            differences.append(Difference(source.name, name, None, "in the backup, but not accounted for"))
     while entry is not None:
-        differences.append(
-            Difference(
-                source.name, str(entry.record_id or entry.native_id), None, "accounted for, but not in the backup"
-            )
-        )
+        name = str(entry.record_id or entry.native_id)
+        differences.append(Difference(source.name, name, None, "accounted for, but not in the backup"))
         entry = next(own, None)
     return documents, differences
+
+
+def _is_of(entry: Account, wanted: Expected) -> bool:
+    """Whether an account is that of a document; before 0.2 it knew no origin, and no database by itself."""
+    named = full_name(entry.database, entry.collection) == full_name(wanted.database, wanted.collection)
+    return named and entry.native_id == wanted.native_id and entry.origin in (None, wanted.origin)
+
+
+def _row_of(wanted: Record, entry: Account) -> rows.Row:
+    """The row that a document must have become.  One carried whole may go under another name than its collection's."""
+    row = rows.to_row(wanted)
+    if rows.table_of(wanted) is OTHERS and entry.record_type == OTHERS.name:
+        row = (*json.loads(str(entry.record_id)), row[-1])
+    return row
 
 
 def _own_accounts(db: sqlite.Connection, source: Source, settled: Numbers) -> Iterator[Account]:
@@ -395,16 +408,19 @@ def _own_accounts(db: sqlite.Connection, source: Source, settled: Numbers) -> It
 
 def _earlier_account(db: sqlite.Connection, source: Source, wanted: Expected, settled: Numbers) -> Account | None:
     """The account of a document that a run found unchanged: of this source, or of the place it was moved from."""
-    digest = None if wanted.record is None else canonical.digest(rows.to_row(wanted.record))
     best: Account | None = None
     for row in sqlite.each(
         db,
-        f"SELECT {_ACCOUNT} FROM migration_records WHERE source_kind = ? AND collection = ? AND native_id IS ? AND "
-        "run_id <> ? AND (source_path = ? OR ?) AND (native_id IS NOT NULL OR place = ?) "
+        f"SELECT {_ACCOUNT} FROM migration_records WHERE source_kind = ? AND collection IN (?, ?) AND native_id IS ? "
+        "AND run_id <> ? AND (source_path = ? OR ?) AND (native_id IS NOT NULL OR place = ?) "
         "ORDER BY source_path = ?, seq DESC",
-        (source.kind, *wanted[:2], source.run_id, source.name, wanted.native_id is not None, wanted.place, source.name),
-    ):
+        (source.kind, wanted.collection, full_name(*wanted[1:3]), wanted.native_id, source.run_id, source.name,
+         wanted.native_id is not None, wanted.place, source.name),
+    ):  # fmt: skip
         held = Account(*row)
+        if not _is_of(held, wanted):
+            continue
+        digest = None if wanted.record is None else canonical.digest(_row_of(wanted.record, held))
         if held.seq not in settled and (best is None or held.digest in (digest, None)):
             best = held
     return best
@@ -424,9 +440,9 @@ def _compare_one(
             return [Difference(entry.collection, name, None, "refused, but not in quarantine")]
         kept = wanted.kept if wanted.record is None else (original(wanted), None)
         return [] if held == kept else [Difference(entry.collection, name, None, "the quarantine holds something else")]
-    row = rows.to_row(wanted.record)
+    row = _row_of(wanted.record, entry)
     table = rows.table_of(wanted.record)
-    key = rows.record_key(wanted.record)
+    key = rows.row_key(table.name, row)
     if canonical.digest(row) != entry.digest or key != entry.record_id:
         fixed = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
         if sqlite.first(db, fixed, (entry.seq,)):
@@ -443,7 +459,7 @@ def _compare_one(
 
 def _fields(table: Table, key: str, wanted: rows.Row, actual: dict[str, Any] | None) -> list[Difference]:
     if actual is None:
-        return [Difference(table.name, key, None, "lost: not in the target, and no deletion is recorded")]
+        return [Difference(table.name, key, None, _LOST)]
     differing = [
         name
         for name, value in zip(table.column_names, wanted, strict=True)
@@ -456,15 +472,9 @@ def _fields(table: Table, key: str, wanted: rows.Row, actual: dict[str, Any] | N
 
 def left_over(found: Rows) -> list[Difference]:
     """The suspects that no document of a snapshot settled."""
+    stray = "in the target, with no account of where it came from"
     return [
-        Difference(
-            table,
-            key,
-            None,
-            "lost: not in the target, and no deletion is recorded"
-            if values is None
-            else "in the target, with no account of where it came from",
-        )
+        Difference(table, key, None, _LOST if values is None else stray)
         for (table, key), values in found.suspects.items()
     ]
 

@@ -179,13 +179,16 @@ class Snapshot:
     """Why the whole file is not what its name says."""
     unsound: tuple[str, ...] = ()
     """What SQLite's integrity check found; such a file is read page by page."""
+    web_origin: str | None = None
+    """The web origin that owns it, as far as its place says (`origin` is its path)."""
 
 
 class Document(NamedTuple):
     """One raw object exactly as its source stores it.
 
     `place` tells where (`byte 1234`, `row 17`); `text` is the raw JSON where the value alone would not say
-    everything (a key that occurs twice).
+    everything (a key that occurs twice).  `database` and `origin` (the web origin) are those of a browser's store:
+    together with collection and key they are the document's identity.
     """
 
     collection: str
@@ -194,6 +197,8 @@ class Document(NamedTuple):
     value: Json
     text: str | None = None
     notes: tuple[str, ...] = ()
+    database: str | None = None
+    origin: str | None = None
 
 
 class Unreadable(NamedTuple):
@@ -203,6 +208,8 @@ class Unreadable(NamedTuple):
     place: str
     raw: bytes
     reason: str
+    database: str | None = None
+    origin: str | None = None
 
 
 class Remark(NamedTuple):
@@ -216,6 +223,11 @@ class Remark(NamedTuple):
 
 Piece = Document | Unreadable | Remark
 """What readers yield."""
+
+
+def full_name(database: str | None, collection: str) -> str:
+    """A collection as findings name it: with its database, where it has one."""
+    return collection if database is None else f"{database}/{collection}"
 
 
 class Finding(NamedTuple):

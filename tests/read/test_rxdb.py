@@ -56,8 +56,8 @@ def test_every_document_is_as_rxdb_gave_it(item: str, tmp_path: Path) -> None:
     found = pieces(item, tmp_path / "backup", account.get("password"))
     damaged = set(account.get("damagedIds", ()))
     for name, collection in account["collections"].items():
-        full = f"{account['database']}/{name}"
-        here = [piece for piece in found if isinstance(piece, Document) and piece.collection == full]
+        full = (account["database"], name)
+        here = [one for one in found if isinstance(one, Document) and (one.database, one.collection) == full]
         live = {str(piece.native_id): as_app_sees(piece) for piece in here if piece.value.get("_deleted") is not True}
         unsayable = [one for one in collection.get("special", ()) if one["value"] not in ("-0", "undefined", "hole")]
         special = {str(one["path"][0]) for one in unsayable}  # JSON has no word for these values

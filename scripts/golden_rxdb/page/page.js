@@ -85,6 +85,13 @@ async function live({ plain = 20, pipes = true, oneByOne = false, secrets = fals
   await memoryEntities.insert(documents.memory("mem-revived", { summary: "revived", memoryTier: "hot" }));
 }
 
+/** A later state of what `live` wrote. */
+async function newer() {
+  const updatedAt = "2025-12-24T18:00:00.000Z";
+  await update(database.personas, "persona-ada", { name: "Ada of the second database", updatedAt });
+  await update(database.memoryEntities, "mem-0002", { summary: "of the second database", updatedAt });
+}
+
 async function exotic() {
   await insertEach(database.memoryEntities, documents.exoticMemories());
 }
@@ -290,6 +297,6 @@ async function tell(options) {
 }
 
 globalThis.golden = {
-  open, close, live, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell,
+  open, close, live, newer, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell,
   liveRandomly, insertMemories, beginBusy, endBusy, stores: account.stores, getAll: account.getAll,
 };

@@ -1,6 +1,6 @@
 """From documents to records and back: pure, one module for each family of sources.
 
-`normalise(kind, document, source)` never raises for bad data; what is wrong is in the draft's problems.
+`normalise(kind, document)` never raises for bad data; what is wrong is in the draft's problems.
 `rebuild(kind, collection, record)` gives the document again (promise 5).
 """
 
@@ -75,8 +75,8 @@ OWN_OTHERS = {
 REMOVED = "removed"
 """The collection of our export that names records which were deleted (`rollback --keep-later`)."""
 
-_IN_A_DATABASE = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
-"""Dialects whose collections are named `<database>/<collection>`."""
+_RXDB_PROFILES = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
+"""Dialects whose collections the account named `<database>/<collection>` before 0.2; RxDB allows no `/` in a name."""
 
 _KEY_TWICE: Problem = (
     "repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept",
@@ -102,25 +102,22 @@ def mapping_of(kind: str, collection: str) -> Mapping | None:
     if kind not in MAPPINGS:
         added = extensions.source_kind(kind)
         kind = added.like if added is not None else "json"
-    return MAPPINGS[kind].get(collection.partition("/")[2] if kind in _IN_A_DATABASE else collection)
+    return MAPPINGS[kind].get(collection.partition("/")[2] or collection if kind in _RXDB_PROFILES else collection)
 
 
-def normalise(kind: str, document: Document, source: str) -> Draft:
-    """The record that a document of a source would be.
-
-    `source` is the source's name; it goes into the id of documents that have none of their own.
-    """
+def normalise(kind: str, document: Document) -> Draft:
+    """The record that a document of a source would be."""
     value = document.value
     mapping = mapping_of(kind, document.collection)
     if OWN_OTHERS.get(kind) == document.collection:
         return _own_other(value)
     if kind == "pjais-export" and document.collection == REMOVED:
-        return Draft(_carried(document, source), (), removed=True)
+        return Draft(_carried(document), (), removed=True)
     if mapping is None:
-        return _other(document, source)
+        return _other(document)
     if not isinstance(value, dict):
         problem = ("error", "not-an-object", None, "not an object, so no record")
-        return Draft(_carried(document, source), (problem,))
+        return Draft(_carried(document), (problem,))
     draft = mapping.normalise(value, document.native_id, document.text)
     if document.text is None and not document.notes:
         return draft
@@ -174,21 +171,24 @@ def expanded(kind: str, document: Document, record: Record) -> Record:
     return record if content is None else mapping.changed(record, document.value, {"content": content})
 
 
-def _other(document: Document, source: str) -> Draft:
+def _other(document: Document) -> Draft:
     problems = (*(() if document.text is None else (_KEY_TWICE,)), *_noted(document))
     removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
-    return Draft(_carried(document, source), problems, removed)
+    return Draft(_carried(document), problems, removed)
 
 
-def _carried(document: Document, source: str) -> Other:
-    """A document carried whole.  Only an id of its own, and a text, makes it the same one in two sources."""
+def _carried(document: Document) -> Other:
+    """A document carried whole, under its own key; one without a key is known by its content, never by its place.
+
+    The number 7 and the text "7" are two keys.
+    """
     value = document.value
     own_id = value.get("id") if isinstance(value, dict) else None
-    if isinstance(own_id, str) and own_id and canonical.encodable(own_id):
-        record_id = own_id
+    if not document.native_id:
+        name = "#" + hashlib.sha256(canonical.dumps(value, sort=True).encode()).hexdigest()[:16]
     else:
-        name = document.native_id or hashlib.sha256(canonical.dumps(value, sort=True).encode()).hexdigest()[:16]
-        record_id = canonical.mend(f"{source}#{name}")
+        name = f"#{own_id}" if type(own_id) is int and str(own_id) == document.native_id else document.native_id
+    record_id = canonical.mend(name)
     wrap = not isinstance(value, dict) or document.text is not None or (bool(value) and value.keys() <= _WRAPPER)
     if wrap:
         value = {"$value": value} if document.text is None else {"$value": value, "$text": document.text}

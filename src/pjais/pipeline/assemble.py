@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from pjais import instants, normalise, validate
 from pjais.compare import Expected
-from pjais.model import Document, Finding, Memory, Piece, Record, Remark, Snapshot, Unreadable
+from pjais.model import Counts, Document, Finding, Memory, Piece, Record, Remark, Snapshot, Unreadable, full_name
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.read import read
-from pjais.write.account import Entry, Origin, Refusal, account_key, document_text, entry, kept
+from pjais.write.account import Entry, Origin, Refusal, document_text, entry, identity, kept
 from pjais.write.sqlite import Builder
 
 Progress = Callable[[str, int, int | None], None]
@@ -35,6 +35,22 @@ class Reading(NamedTuple):
 def origin_of(snapshot: Snapshot) -> Origin:
     """The source as the account names it."""
     return Origin(snapshot.kind, snapshot.dialect, snapshot.name)
+
+
+def source_entry(snapshot: Snapshot, counts: Counts, was: list[str]) -> dict[str, Any]:
+    """A source as `migration_runs` keeps it; `was`: the names that its documents were known under before."""
+    return {
+        "kind": snapshot.kind,
+        "name": snapshot.name,
+        "origin": snapshot.origin,
+        "web_origin": snapshot.web_origin,
+        **({"was": was} if was else {}),
+        "files": [
+            {"path": one.source, "size": one.size, "sha256": one.sha256, "mtime_ns": one.mtime_ns}
+            for one in snapshot.files
+        ],
+        **counts.as_dict(),
+    }
 
 
 Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading
@@ -62,7 +78,7 @@ def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
             yield Reading(piece, None, (problem,), False)
             continue
         try:
-            draft = normalise.normalise(snapshot.dialect, piece, snapshot.name)
+            draft = normalise.normalise(snapshot.dialect, piece)
             problems = validate.check(draft)
         except RecursionError:
             yield Reading(piece, None, (("error", "too-deep", None, "nested too deeply"),), False)
@@ -110,9 +126,8 @@ def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
     for piece, record, _, _ in readings(snapshot, choices):
         if isinstance(piece, Remark):
             continue
-        native_id = piece.native_id if isinstance(piece, Document) else None
         refused = kept(piece) if record is None else None
-        yield Expected(*account_key(piece.collection, native_id, piece.place), record, refused)
+        yield Expected(*identity(piece), record, refused)
 
 
 def original(dialect: str, wanted: Expected) -> str | None:
@@ -137,6 +152,7 @@ def assemble(
     """
     snapshots = tuple(snapshots)
     choices.ids.learn(snapshots)
+    builder.expect([origin_of(snapshot) for snapshot in snapshots])
     with _without_collector():
         _read_and_write(builder, snapshots, findings, choices, progress, watch, source)
     builder.store_ids(choices.ids.map)
@@ -201,7 +217,7 @@ def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
             heir = builder.heir(refusal)
             if heir is None:
                 continue
-            draft = normalise.normalise(heir.dialect, heir.document, heir.source)
+            draft = normalise.normalise(heir.dialect, heir.document)
             record = draft.record
             if choices.ids.active:
                 record = normalise.with_ids(heir.dialect, heir.document, record, choices.ids.of_kind(heir.dialect))
@@ -212,10 +228,11 @@ def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
 def _note(source: str, at: Entry | Piece, problems: tuple[validate.Problem, ...], findings: Findings) -> None:
     """Keep what was seen of one document; one that goes in and was changed by a rule counts as repaired."""
     native_id = at.native_id if isinstance(at, Document | Entry) else None
+    collection = at.collection if isinstance(at, Remark) else full_name(at.database, at.collection)
     if isinstance(at, Entry) and any(problem[0] == "repair" for problem in problems):
         findings.repaired[source] += 1
     for level, rule, field, message in problems:
-        findings.add(Finding(level, rule, source, at.collection, native_id, at.place, field, message))
+        findings.add(Finding(level, rule, source, collection, native_id, at.place, field, message))
 
 
 def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Findings) -> None:

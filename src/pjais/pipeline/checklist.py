@@ -231,10 +231,11 @@ def _export_valid(facts: _Facts) -> Answer:
     if held:
         return "failed", f"{held:,} of {counted(documents, 'document')} in quarantine"
     exports = sorted(facts.place.backups.glob("*/rxdb-backup-*.json"))
-    valid = guide_export.verify(exports[-1]) if exports else None
-    if valid is not None and valid.errors:
-        return "failed", f"{exports[-1].name}: {'; '.join(valid.errors[:_SHOWN])}"
-    told = f"; the guide's export holds {_held(valid)}" if valid else ""
+    latest = [(one.name, guide_export.verify(one)) for one in exports if one.parent == exports[-1].parent]
+    for name, valid in latest:
+        if valid.errors:
+            return "failed", f"{name}: {'; '.join(valid.errors[:_SHOWN])}"
+    told = "".join(f"; the guide's export {name} holds {_held(valid)}" for name, valid in latest)
     return "ok", f"{counted(documents, 'document is', 'documents are')} accounted for, none is missing{told}"
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pjais import backup, canonical, discover, files, journal, sqlite
 from pjais.errors import BackupFailed, PjaisError
-from pjais.model import Document, Remark, Snapshot
+from pjais.model import Remark, Snapshot, full_name
 from pjais.pipeline.place import Place
 from pjais.read import read
 from pjais.schema import ddl
@@ -135,10 +135,9 @@ def _of_snapshot(snapshot: Snapshot) -> set[Unit]:
     for piece in read(snapshot):
         if isinstance(piece, Remark):
             continue
-        native_id = piece.native_id if isinstance(piece, Document) else None
-        collection, native_id, _ = account.account_key(piece.collection, native_id, piece.place)
+        _, database, collection, native_id, _ = account.identity(piece)
         document, raw = (None, None) if native_id is not None else account.kept(piece)
-        found.add(_unit(snapshot.kind, snapshot.name, collection, native_id, document, raw))
+        found.add(_unit(snapshot.kind, snapshot.name, full_name(database, collection), native_id, document, raw))
     return found
 
 
@@ -152,16 +151,23 @@ def _unit(
 
 
 _ACCOUNTED = (
-    "SELECT r.source_kind, r.source_path, r.collection, r.native_id, q.document, q.raw FROM migration_records AS r "
+    "SELECT r.source_kind, r.source_path, {collection}, r.native_id, q.document, q.raw FROM migration_records AS r "
     "LEFT JOIN migration_quarantine AS q ON q.record_seq = r.seq "
     "WHERE r.native_id IS NOT NULL OR q.document IS NOT NULL OR q.raw IS NOT NULL"
 )
 
 
+def _accounted(db: sqlite.Connection) -> set[Unit]:
+    """The documents that a store accounts for; before 0.2 the name of a collection held that of its database."""
+    later = sqlite.first(db, "SELECT 1 FROM pragma_table_info('migration_records') WHERE name = 'database'")
+    collection = "coalesce(r.database || '/', '') || r.collection" if later else "r.collection"
+    return {_unit(*row) for row in sqlite.each(db, _ACCOUNTED.format(collection=collection))}
+
+
 def _of_store(path: Path) -> set[Unit]:
     """What a store accounts for, and every record that is not what a migration made of it."""
     with closing(sqlite.open_frozen(path)) as db:
-        found = {_unit(*row) for row in sqlite.each(db, _ACCOUNTED)}
+        found = _accounted(db)
         for table, key in sqlite.fetch(db, "SELECT DISTINCT table_name, record_id FROM changes"):
             digest = _digest(db, table, key)
             made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
@@ -173,7 +179,7 @@ def _of_store(path: Path) -> set[Unit]:
 def _less_store(missing: set[Unit], path: Path) -> set[Unit]:
     """Without what a store holds: the documents that it accounts for, the records that are there just so."""
     with closing(sqlite.open_reader(path)) as db:
-        accounted = {_unit(*row) for row in sqlite.each(db, _ACCOUNTED)} if missing else set()
+        accounted = _accounted(db) if missing else set()
         left = missing - accounted
         return {one for one in left if one[0] != _WRITTEN or _digest(db, str(one[1]), str(one[2])) != one[3]}
 

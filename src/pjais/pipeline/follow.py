@@ -18,7 +18,7 @@ from pjais import backup, files, instants, journal, normalise, sqlite
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.model import Counts, Snapshot, SourceRef
 from pjais.pipeline import ladder, mirror, problems, recover, run, state
-from pjais.pipeline.assemble import Choices, assemble, origin_of
+from pjais.pipeline.assemble import Choices, assemble, origin_of, source_entry
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -147,7 +147,7 @@ def _write(
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
         new, changed = builder.arrived()
-        builder.finish(_row(run_id, began, options, snapshots, counts))
+        builder.finish(_row(run_id, began, options, snapshots, counts, builder))
     newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
     return Increment(
         run_id, new, changed, removed, tuple(kept), tuple(builder.overridden),
@@ -174,9 +174,11 @@ def _by_absence(kind: str) -> bool:
 
 
 def _row(
-    run_id: str, began: int, options: run.Options, snapshots: tuple[Snapshot, ...], counts: tuple[Counts, ...]
-) -> dict[str, Any]:
-    sources = [run.source_entry(snapshot, one) for snapshot, one in zip(snapshots, counts, strict=True)]
+    run_id: str, began: int, options: run.Options, snapshots: tuple[Snapshot, ...], counts: tuple[Counts, ...],
+    builder: Builder,
+) -> dict[str, Any]:  # fmt: skip
+    sources = [source_entry(snapshot, one, builder.was.get(snapshot.name, []))
+               for snapshot, one in zip(snapshots, counts, strict=True)]  # fmt: skip
     return {
         "id": run_id,
         "started_at": instants.to_text(began),
@@ -185,7 +187,7 @@ def _row(
         "ids": options.ids,
         "sources": json.dumps(sources),
         "counts": json.dumps(sum(counts, Counts()).as_dict()),
-        "options": json.dumps({"expand_cold": options.expand_cold, "follow": True}),
+        "options": json.dumps({"expand_cold": options.expand_cold, "follow": True, "names": builder.names.as_list()}),
     }
 
 

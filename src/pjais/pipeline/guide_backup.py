@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 from pjais import backup
 from pjais.errors import BackupFailed, PasswordNeeded
 from pjais.model import Remark, Snapshot
+from pjais.pipeline import guide_export
 from pjais.pipeline.assemble import Choices, Reading, items
-from pjais.pipeline.guide_export import Backups
 from pjais.words import counted
 
 CONTENT = "rxdb-backup"
@@ -33,13 +33,14 @@ _EXPORTED_AT = re.compile(rb'  "exportedAt": \d+,\n')
 class Made(NamedTuple):
     """The files that were written, and a line for whatever is not in them."""
 
-    paths: tuple[Path, ...] = ()
+    exports: tuple[guide_export.Made, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
-def named(paths: Sequence[Path], *, comparable: bool = True) -> list[dict[str, Any]]:
-    """Files as the manifest names them; `comparable`: as `write` would make them again of the raw files."""
-    return [{**backup.weighed(path), **({"content": CONTENT} if comparable else {})} for path in paths]
+def named(exports: Sequence[guide_export.Made]) -> list[dict[str, Any]]:
+    """Files as the manifest names them, with the database that each holds."""
+    return [{**backup.weighed(one.path), "content": CONTENT, "origin": one.origin, "database": one.database}
+            for one in exports]  # fmt: skip
 
 
 def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: str | None = None) -> Made:
@@ -47,8 +48,9 @@ def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: s
     rest = tuple(one for one in snapshots if one.kind == "rxdb-profile")
     left_out: list[str] = []
     while rest:
-        with closing(Backups(folder, rest, at_ms)) as backups:
-            refused, locked = _fill(backups, rest, password)
+        choices = Choices(password=password)
+        with closing(guide_export.Backups(folder, at_ms, choices)) as backups:
+            refused, locked = _fill(backups, rest, choices)
             if locked is None:
                 return Made(tuple(backups.finish()), (*left_out, *refused))
         left_out.append(f"{locked.name}: {LOCKED}")
@@ -56,13 +58,15 @@ def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: s
     return Made((), tuple(left_out))
 
 
-def _fill(backups: Backups, snapshots: tuple[Snapshot, ...], password: str | None) -> tuple[list[str], Snapshot | None]:
+def _fill(
+    backups: guide_export.Backups, snapshots: tuple[Snapshot, ...], choices: Choices
+) -> tuple[list[str], Snapshot | None]:
     """Pass all live records on; return what is no record, or the snapshot that could not be decrypted."""
     lines = []
     for snapshot in snapshots:
         refused = 0
         try:
-            for item in items(snapshot, Choices(password=password)):
+            for item in items(snapshot, choices):
                 if isinstance(item, Reading):
                     refused += item.record is None and not isinstance(item.piece, Remark)
                 elif not item[0].removed:
@@ -89,9 +93,9 @@ def check(folder: Path, password: str | None = None) -> tuple[list[str], list[st
             return [], [f"{name}: {error.what}" for name in there]
         if any(line.endswith(LOCKED) for line in made.left_out):
             return [], [f"{name}: {LOCKED}" for name in there]
-        wrong = [f"{name}: no RxDB data in the raw files" for name in there[len(made.paths) :]]
-        for name, again in zip(there, made.paths, strict=False):
-            line = _difference(folder / name, again)
+        wrong = [f"{name}: no RxDB data in the raw files" for name in there[len(made.exports) :]]
+        for name, again in zip(there, made.exports, strict=False):
+            line = _difference(folder / name, again.path)
             if line is not None:
                 wrong.append(f"{name}: line {line} is not what the raw files hold")
     return wrong, []

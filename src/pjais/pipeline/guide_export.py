@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pjais import canonical, files, instants, journal, sqlite
+from pjais import canonical, files, instants, journal, normalise, sqlite
 from pjais.errors import BackupFailed
-from pjais.model import Memory, Persona, Record, Snapshot
+from pjais.model import Document, Memory, Persona, Record, Snapshot
 from pjais.pipeline import transfer
+from pjais.pipeline.assemble import Choices
 from pjais.pipeline.ids import NAMESPACE
 from pjais.pipeline.place import Place
 from pjais.read.jsonstream import Broken, JsonStream, Malformed, Value
@@ -74,7 +75,8 @@ class GuideWriter:
     def put(self, record: Record) -> None:
         """Take one record; what is neither a persona nor a memory has no place in this format."""
         if isinstance(record, Persona):
-            _check_persona(record, self._result)
+            if record.id not in self._personas:
+                _check_persona(record, self._result)
             self._personas[record.id] = canonical.dumps(_persona(record))
         elif isinstance(record, Memory):
             self._result.memories += 1
@@ -226,31 +228,54 @@ def _check_persona(persona: Persona, result: Validation) -> None:
         result.warnings.append(f"Persona {persona.id} missing personality or settings")
 
 
-class Backups:
-    """The RxDB guide's own backup of each RxDB source, `rxdb-backup-<date>T<time>.json`, made while it is read."""
+class Made(NamedTuple):
+    """One backup file of the guide's, and whose documents it holds."""
 
-    def __init__(self, folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int) -> None:
+    path: Path
+    origin: str | None
+    database: str | None
+
+
+class Backups:
+    """The RxDB guide's own backup of each RxDB database, `rxdb-backup-<date>T<time>.json`, made while it is read.
+
+    It holds what the database holds, under the ids that its documents have there, whatever the run makes of them.
+    """
+
+    def __init__(self, folder: Path, at_ms: int, choices: Choices) -> None:
         stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
-        rxdb = [snapshot for snapshot in snapshots if snapshot.kind == "rxdb-profile"]
-        self._writers = {snapshot.name: GuideWriter() for snapshot in rxdb}
-        self._paths = {
-            snapshot.name: folder / f"rxdb-backup-{stamp}{f'-{number}' if number > 1 else ''}.json"
-            for number, snapshot in enumerate(rxdb, 1)
-        }
+        self._path = folder / f"rxdb-backup-{stamp}.json"
+        self._choices = choices
+        self._writers: dict[tuple[str, str | None, str | None], GuideWriter] = {}
 
     def put(self, snapshot: Snapshot, entry: Entry) -> None:
         """Take a record on its way in."""
-        if snapshot.name in self._writers and entry.table in (PERSONAS.name, MEMORIES.name):
-            self._writers[snapshot.name].put(rows.to_record(BY_NAME[entry.table], entry.row))
+        if snapshot.kind != "rxdb-profile":
+            return
+        name = (snapshot.name, entry.origin, entry.database)
+        writer = self._writers.get(name) or self._writers.setdefault(name, GuideWriter())
+        if entry.table in (PERSONAS.name, MEMORIES.name):
+            record = rows.to_record(BY_NAME[entry.table], entry.row)
+            changed = self._choices.ids.active or self._choices.expand_cold
+            writer.put(_original(snapshot.dialect, entry, record) if changed else record)
 
     def close(self) -> None:
         """Let go of what waits, finished or not."""
         for writer in self._writers.values():
             writer.close()
 
-    def finish(self) -> list[Path]:
+    def finish(self) -> list[Made]:
         """Write and read back each file; return them."""
-        for name, writer in self._writers.items():
-            writer.finish(self._paths[name])
-            verify(self._paths[name])
-        return list(self._paths.values())
+        made = []
+        for number, ((_, origin, database), writer) in enumerate(self._writers.items(), 1):
+            path = self._path.with_stem(f"{self._path.stem}-{number}") if number > 1 else self._path
+            writer.finish(path)
+            verify(path)
+            made.append(Made(path, origin, database))
+        return made
+
+
+def _original(dialect: str, entry: Entry, record: Record) -> Record:
+    """The record as its document alone would make it: under its own ids, its content as it is."""
+    value = normalise.rebuild(dialect, entry.collection, record)
+    return normalise.normalise(dialect, Document(entry.collection, entry.native_id, entry.place, value)).record

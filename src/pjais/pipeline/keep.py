@@ -48,8 +48,8 @@ def create(place: Place, *, password: str | None = None) -> Path:
                 at_ms = journal.now_ms()
                 snapshots = backup.snapshot_all(folder, found.sources, at_ms=at_ms, **more)
                 made = guide_backup.write(folder, snapshots, at_ms, password)
-                if made.paths or made.left_out:
-                    more |= {"exports": guide_backup.named(made.paths), "left_out": list(made.left_out)}
+                if made.exports or made.left_out:
+                    more |= {"exports": guide_backup.named(made.exports), "left_out": list(made.left_out)}
                     backup.write_manifest(folder, snapshots, at_ms, **more)
             except BaseException:
                 with suppress(OSError):  # the next call discards it

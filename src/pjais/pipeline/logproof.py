@@ -28,7 +28,7 @@ def record_of(live: LiveTable, row: Row) -> Record:
     if extra is not None:
         value["extra"] = None
     document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
-    record = normalise.normalise(_DIALECT, document, "").record
+    record = normalise.normalise(_DIALECT, document).record
     if extra is None or isinstance(record, Other):
         return record
     residue, more = extra.get("$pjais"), record.extra.get("$pjais")

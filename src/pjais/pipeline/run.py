@@ -45,10 +45,11 @@ from pjais.pipeline import (
     runlog,
     state,
 )
-from pjais.pipeline.assemble import Choices, assemble, origin_of
+from pjais.pipeline.assemble import Choices, assemble, origin_of, source_entry
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place, source_bytes
+from pjais.pipeline.verdict import verdict
 from pjais.version import __version__
 from pjais.words import counted
 from pjais.write.sqlite import Builder
@@ -247,7 +248,7 @@ class _Run:
             self._undo(error)
         quarantined = self.total.quarantined
         code = "quarantined" if quarantined else "done" if self.total.read else "empty"
-        message, following = _verdict(code, self.total), "pjais verify"
+        message, following = verdict(code, self.total), "pjais verify"
         if self.changed:
             message += "; a source was written to meanwhile, and what is new there is not in the store yet"
             following = "pjais migrate"
@@ -327,18 +328,20 @@ class _Run:
                     self.findings.add(
                         Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason)
                     )
-                with closing(guide_export.Backups(self.folder, snapshots, self.started)) as guide:
+                with closing(guide_export.Backups(self.folder, self.started, choices)) as guide:
                     assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, self.reader.items)
                     self.reader.close()
-                    as_read = not (choices.ids.active or choices.expand_cold)
-                    self._name_in_manifest(snapshots, guide_backup.named(guide.finish(), comparable=as_read))
+                    self._name_in_manifest(snapshots, guide_backup.named(guide.finish()))
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
             self.total = sum(counts, Counts())
-            self.sources = tuple(source_entry(snapshot, one) for snapshot, one in zip(snapshots, counts, strict=True))
+            self.sources = tuple(
+                source_entry(snapshot, one, builder.was.get(snapshot.name, []))
+                for snapshot, one in zip(snapshots, counts, strict=True)
+            )
             self._stop_on_errors()
             with self._phase("index"):
-                row = self._row()
+                row = self._row(builder)
                 told = backup.link(self.folder)
                 self.link = builder.finish(row, lambda name: self.progress(name, 0, None), told).digest.hex()
         if self.place.log is not None:
@@ -352,7 +355,7 @@ class _Run:
         if exports:
             backup.write_manifest(self.folder, snapshots, self.started, exports=exports, **self._previous)
 
-    def _row(self) -> dict[str, Any]:
+    def _row(self, builder: Builder) -> dict[str, Any]:
         """The run as `migration_runs` keeps it."""
         return {
             "id": self.id,
@@ -362,7 +365,7 @@ class _Run:
             "ids": self.options.ids,
             "sources": json.dumps(self.sources),
             "counts": json.dumps(self.total.as_dict()),
-            "options": json.dumps({"expand_cold": self.options.expand_cold}),
+            "options": json.dumps({"expand_cold": self.options.expand_cold, "names": builder.names.as_list()}),
         }
 
     def _stop_on_errors(self) -> None:
@@ -491,28 +494,3 @@ def _check_pages(path: Path, previous: Path) -> tuple[compare.Check, ...]:
 def _check_search(path: Path) -> compare.Check:
     with closing(sqlite.open_writer(path)) as db:
         return compare.check_search(db)
-
-
-def source_entry(snapshot: Snapshot, counts: Counts) -> dict[str, Any]:
-    """A source as `migration_runs` keeps it."""
-    return {
-        "kind": snapshot.kind,
-        "name": snapshot.name,
-        "origin": snapshot.origin,
-        "files": [
-            {"path": one.source, "size": one.size, "sha256": one.sha256, "mtime_ns": one.mtime_ns}
-            for one in snapshot.files
-        ],
-        **counts.as_dict(),
-    }
-
-
-def _verdict(code: str, total: Counts) -> str:
-    if code == "empty":
-        return "the sources were read and hold no documents; an empty target is in place"
-    documents = "the one document is" if total.read == 1 else f"all {total.read:,} documents are"
-    line = f"{documents} accounted for, and every record in the target was verified by digest"
-    if code == "quarantined":
-        kept = counted(total.quarantined, "could not go in and is", "could not go in and are")
-        return f"{line}; {kept} kept in quarantine"
-    return line

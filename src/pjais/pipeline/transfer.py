@@ -224,9 +224,8 @@ def _lines(snapshot: Snapshot, password: str | None, skip: Write | None) -> Iter
                 )  # fmt: skip
             skip(what)
         elif not isinstance(piece, Remark) and not _is_removed(piece):
-            database, collection, value = canonical.mend(snapshot.name), canonical.mend(piece.collection), piece.value
-            if snapshot.kind == "rxdb-profile":
-                database, _, collection = collection.partition("/")
+            database = canonical.mend(snapshot.name if piece.database is None else piece.database)
+            collection, value = canonical.mend(piece.collection), piece.value
             if snapshot.kind in ("rxdb-profile", "rxdb-dump") and isinstance(value, dict):
                 value = {key: item for key, item in value.items() if key not in RXDB_FIELDS}
             name = canonical.mend(piece.native_id or piece.place)

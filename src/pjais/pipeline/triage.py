@@ -193,7 +193,7 @@ def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids) -> Re
         native_id = value["id"]
     piece = Document(entry.collection, native_id, entry.place, value)
     dialect = "pjais-export" if entry.source_kind == "pjais" and entry.place.startswith("byte") else entry.source_kind
-    draft = normalise.normalise(dialect, piece, entry.source)
+    draft = normalise.normalise(dialect, piece)
     problems = validate.check(draft)
     if not validate.valid(problems):
         return Replayed(entry.id, None, None, [_line(problem) for problem in problems if problem[0] == "error"])

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
-from pjais.model import Counts, Document, Record, Unreadable
+from pjais.model import Counts, Document, Record, Unreadable, full_name
 from pjais.schema import rows
-from pjais.schema.tables import BY_NAME, Table
+from pjais.schema.tables import BY_NAME, OTHERS, Table
 
 
 class Origin(NamedTuple):
@@ -23,9 +23,21 @@ class Origin(NamedTuple):
     name: str
 
 
-class Entry(NamedTuple):
-    """A record on its way in: what names its document in the account, and its row as it is bound."""
+class Identity(NamedTuple):
+    """What names a document in the account, beside its source, as SQLite can hold it."""
 
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+
+
+class Entry(NamedTuple):
+    """A record on its way in: its document's identity, and its row as it is bound."""
+
+    origin: str | None
+    database: str | None
     collection: str
     native_id: str | None
     place: str
@@ -34,6 +46,16 @@ class Entry(NamedTuple):
     digest: bytes
     removed: bool
     """A tombstone: only accounted for."""
+
+    @property
+    def identity(self) -> Identity:
+        """What names its document in the account."""
+        return Identity._make(self[:5])
+
+    def under(self, key: Sequence[str]) -> Entry:
+        """The same record under another key."""
+        row = (*key, *self.row[len(key) :])
+        return self if row == self.row else self._replace(row=row, digest=canonical.digest(row))
 
 
 class Arrival(NamedTuple):
@@ -59,6 +81,16 @@ class Arrival(NamedTuple):
     def record(self) -> Record:
         """The record itself."""
         return rows.to_record(self.table, self.entry.row)
+
+    def name_of(self, source: str, database: str | None) -> str:
+        """How this document's account names the copy that counts: by its database too, where both have one source."""
+        one_source = source == self.origin.name and database != self.entry.database
+        return f"{source} (database {database})" if one_source else source
+
+    def name_beside(self, source: str, database: str | None) -> str:
+        """How the account of another copy names this one, which counts."""
+        one_source = source == self.origin.name and database != self.entry.database
+        return f"{source} (database {self.entry.database})" if one_source else self.origin.name
 
 
 class Refusal(NamedTuple):
@@ -104,16 +136,28 @@ class Known(NamedTuple):
     superseded_by: str | None
     document: str | None
 
+    def is_same(self, entry: Entry) -> bool:
+        """Whether a document is as this account has it.
+
+        One carried whole that a document of another file had superseded (before 0.2) is not: it goes in after all.
+        """
+        lost = entry.table == OTHERS.name and self.outcome == "superseded" and self.document is not None
+        return self.digest == entry.digest and (self.outcome == "removed") == entry.removed and not lost
+
 
 _COLUMNS = ", ".join(Known._fields)
+_SAME = (
+    "(origin IS ? OR origin IS NULL) AND collection IN (?, ?) AND coalesce(database || '/', '') || collection = ? "
+    "AND native_id IS ? AND run_id <> ? AND (native_id IS NOT NULL OR place = ?)"
+)
+"""The accounts of one document.  Before 0.2 they knew no origin, and the collection's name held the database's."""
 _INSERT_RECORD = f"INSERT INTO migration_records ({_COLUMNS}) VALUES ({', '.join('?' * len(Known._fields))})"
 
 
 def entry(document: Document, record: Record, *, removed: bool = False) -> Entry:
     """A document's record as a builder takes it."""
     row = rows.to_row(record)
-    key = account_key(document.collection, document.native_id, document.place)
-    return Entry(*key, rows.table_of(record).name, row, canonical.digest(row), removed)
+    return Entry(*identity(document), rows.table_of(record).name, row, canonical.digest(row), removed)
 
 
 class Account:
@@ -122,6 +166,10 @@ class Account:
     def __init__(self, db: sqlite.Connection, run_id: str) -> None:
         self.origin = Origin("", "", "")
         self.unchanged: dict[str, int] = {}
+        self.was: dict[str, list[str]] = {}
+        """Names of sources of this run -> those under which earlier runs knew documents of theirs."""
+        self.sources: frozenset[tuple[str, str]] = frozenset()
+        """(kind, name) of every source of this run."""
         self._dialects: dict[str, str] = {}
         self._db = db
         self._run_id = run_id
@@ -148,8 +196,8 @@ class Account:
         seq = self._next()
         kind, dialect, name = self.origin
         self._waiting.append(
-            Known(seq, self._run_id, kind, name, dialect, None, None, entry.collection, entry.native_id, entry.place,
-                  entry.table, rows.row_key(entry.table, entry.row), entry.digest,
+            Known(seq, self._run_id, kind, name, dialect, *entry[:5], entry.table,
+                  rows.row_key(entry.table, entry.row), entry.digest,
                   "removed" if entry.removed else "migrated", None, None)
         )  # fmt: skip
         return seq
@@ -159,33 +207,73 @@ class Account:
     ) -> None:
         """Account for a document that cannot go in, and keep it whole in quarantine."""
         seq = self._next()
-        native_id = piece.native_id if isinstance(piece, Document) else None
-        key = account_key(piece.collection, native_id, piece.place)
         kind, dialect, name = self.origin
         known = Known(
-            seq, self._run_id, kind, name, dialect, None, None, *key, None, None, None, "quarantined", None, None
+            seq, self._run_id, kind, name, dialect, *identity(piece), None, None, None, "quarantined", None, None
         )
         self._waiting.append(known)
         self._keep(known, reasons, *content)
 
-    def earlier(self, collection: str, native_id: str | None, place: str) -> list[Known]:
-        """What earlier runs have on account for this document of this source, named by its `account_key`."""
+    def earlier(self, one: Identity) -> list[Known]:
+        """What earlier runs have on account for this document of this source."""
         found = sqlite.fetch(
             self._db,
-            f"SELECT {_COLUMNS} FROM migration_records WHERE source_path = ? AND source_kind = ? AND collection = ? "
-            "AND native_id IS ? AND run_id <> ? AND (native_id IS NOT NULL OR place = ?)",
-            (self.origin.name, self.origin.kind, collection, native_id, self._run_id, place),
+            f"SELECT {_COLUMNS} FROM migration_records WHERE source_path = ? AND source_kind = ? AND {_SAME}",
+            (self.origin.name, self.origin.kind, *_same(one, self._run_id)),
         )
         return [Known(*row) for row in found]
 
-    def carry_over(self, known: Known, place: str) -> None:
-        """The document is as an earlier run saw it: its account moves to this run."""
+    def moved(self, entry: Entry) -> list[Known]:
+        """What an earlier run has on account for the very same document in a place that this run does not look at.
+
+        So the files were moved or copied: their new place takes over.
+        """
+        found = sqlite.fetch(
+            self._db,
+            f"SELECT {_COLUMNS} FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ? "
+            f"AND source_kind = ? AND {_SAME} AND outcome IN ('migrated', 'removed') ORDER BY seq",
+            (entry.table, rows.row_key(entry.table, entry.row), entry.digest, self.origin.kind,
+             *_same(entry.identity, self._run_id)),
+        )  # fmt: skip
+        return self._elsewhere(found)
+
+    def moved_refusal(self, one: Identity, content: tuple[str | None, bytes | None]) -> list[Known]:
+        """The same as `moved`, for a document that waits in quarantine."""
+        columns = ", ".join(f"m.{name}" for name in Known._fields)
+        found = sqlite.fetch(
+            self._db,
+            f"SELECT {columns} FROM migration_records AS m WHERE outcome = 'quarantined' AND source_kind = ? "
+            f"AND {_SAME} AND seq IN (SELECT record_seq FROM migration_quarantine WHERE document IS ? AND raw IS ?)",
+            (self.origin.kind, *_same(one, self._run_id), *content),
+        )
+        return self._elsewhere(found)
+
+    def _elsewhere(self, found: Sequence[tuple[Any, ...]]) -> list[Known]:
+        """The first of some accounts whose source this run does not look at; it is noted that it was moved."""
+        known = [Known(*row) for row in found if (row[2], row[3]) not in self.sources][:1]
+        for one in known:
+            if one.source_path not in self.was.setdefault(self.origin.name, []):
+                self.was[self.origin.name].append(one.source_path)
+        return known
+
+    def carry_over(self, known: Known, one: Identity) -> None:
+        """The document is as an earlier run saw it: its account moves to this run, and follows its files."""
         seq = self._next()
         self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known.seq,))
         self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known.seq))
-        self._waiting.append(known._replace(seq=seq, run_id=self._run_id, place=place))
+        _, dialect, name = self.origin
+        self._waiting.append(
+            known._replace(seq=seq, run_id=self._run_id, source_path=name, dialect=dialect, **one._asdict())
+        )
         if known.outcome == "migrated":
             self.unchanged[self.origin.name] += 1
+
+    def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
+        """A document whose record's key is taken by another one goes under this key."""
+        entry = arrival.entry.under(key)
+        self._db.execute("UPDATE migration_records SET record_id = ?, digest = ? WHERE seq = ?",
+                         (rows.row_key(entry.table, entry.row), entry.digest, arrival.seq))  # fmt: skip
+        return arrival._replace(entry=entry)
 
     def forget(self, seq: int) -> None:
         """An earlier version of a document has been replaced by what its source holds now."""
@@ -202,15 +290,17 @@ class Account:
     def heir(self, refusal: Refusal) -> Heir | None:
         """The latest superseded copy of a record that had to leave, if there is one, to be tried in its place."""
         best: Heir | None = None
-        for seq, source, kind, collection, native_id, place, document in sqlite.fetch(
+        for row in sqlite.fetch(
             self._db,
-            "SELECT seq, source_path, source_kind, collection, native_id, place, document FROM migration_records "
-            "WHERE outcome = 'superseded' AND run_id = ? AND record_type = ? AND record_id = ? "
-            "AND document IS NOT NULL ORDER BY seq",
+            f"SELECT {_COLUMNS} FROM migration_records WHERE outcome = 'superseded' AND run_id = ? "
+            "AND record_type = ? AND record_id = ? AND document IS NOT NULL ORDER BY seq",
             (self._run_id, refusal.record_type, refusal.record_id),
         ):
-            piece = Document(collection, native_id, place, canonical.loads(document))
-            best = Heir(seq, self.dialect(source, kind), source, piece)
+            known = Known(*row)
+            piece = Document(known.collection, known.native_id, known.place, canonical.loads(str(known.document)),
+                             database=known.database, origin=known.origin)  # fmt: skip
+            dialect = self.dialect(known.source_path, known.source_kind)
+            best = Heir(known.seq, dialect, known.source_path, piece)
         return best
 
     def counts(self, source: Origin) -> Counts:
@@ -245,7 +335,8 @@ class Account:
             (seq,),
         )
         self._keep(known, [reason], document, None)
-        return Refusal(known.source_path, known.collection, known.native_id, known.place, "orphan", column, message,
+        collection = full_name(known.database, known.collection)
+        return Refusal(known.source_path, collection, known.native_id, known.place, "orphan", column, message,
                        record_type, record_id)  # fmt: skip
 
     def _keep(self, known: Known, reasons: Sequence[dict[str, Any]], document: str | None, raw: bytes | None) -> None:
@@ -260,10 +351,23 @@ class Account:
         return self._seq
 
 
-def account_key(collection: str, native_id: str | None, place: str) -> tuple[str, str | None, str]:
-    """What names a document in the account, as SQLite can hold it."""
-    mend = canonical.mend
-    return mend(collection), None if native_id is None else mend(native_id), mend(place)
+def identity(piece: Document | Unreadable) -> Identity:
+    """What names a document in the account."""
+    native_id = piece.native_id if isinstance(piece, Document) else None
+    return Identity(
+        _mended(piece.origin), _mended(piece.database), canonical.mend(piece.collection), _mended(native_id),
+        canonical.mend(piece.place),
+    )  # fmt: skip
+
+
+def _same(one: Identity, run_id: str) -> tuple[str | None, ...]:
+    """The values that `_SAME` asks for."""
+    name = full_name(one.database, one.collection)
+    return one.origin, one.collection, name, name, one.native_id, run_id, one.place
+
+
+def _mended(text: str | None) -> str | None:
+    return None if text is None else canonical.mend(text)
 
 
 Rebuild = Callable[[str, str, Record], Any]

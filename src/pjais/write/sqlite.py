@@ -18,18 +18,8 @@ from pjais import canonical, chain, instants, sqlite
 from pjais.model import Document, Record, Unreadable, age, rank
 from pjais.schema import ddl, rows
 from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, PERSONAS, SCHEMA_VERSION, TABLES, Table
-from pjais.write.account import (
-    Account,
-    Arrival,
-    Entry,
-    Heir,
-    Origin,
-    Rebuild,
-    Refusal,
-    account_key,
-    document_text,
-    kept,
-)
+from pjais.write import names
+from pjais.write.account import Account, Arrival, Entry, Heir, Origin, Rebuild, Refusal, document_text, identity, kept
 from pjais.write.observations import Observation, observations
 from pjais.write.search import SearchIndex
 
@@ -82,8 +72,10 @@ class Builder:
         """What this run has put into an existing store; only that can be its orphans."""
         self._account = Account(self._db, run_id)
         self._search = SearchIndex(self._db) if searched and not existing else None
+        self.names = names.Names(names.known(self._db) if existing else ())
         self.heir = self._account.heir
         self.counts = self._account.counts
+        self.was = self._account.was
 
     def known_ids(self) -> dict[str, str]:
         """The id map of earlier runs: old id -> new id."""
@@ -98,6 +90,10 @@ class Builder:
         self._flush()
         return observations(self._db)
 
+    def expect(self, origins: Sequence[Origin]) -> None:
+        """These are all sources of this run."""
+        self._account.sources = frozenset((origin.kind, origin.name) for origin in origins)
+
     def begin_source(self, origin: Origin) -> None:
         """All documents that follow come from this source; they are compared with its earlier account."""
         self._flush()
@@ -105,10 +101,12 @@ class Builder:
 
     def put(self, entry: Entry) -> None:
         """Take one valid record in; a removed one (a tombstone) is only accounted for."""
-        earlier = self._account.earlier(*entry[:3]) if self._existing else []
+        earlier = self._account.earlier(entry.identity) if self._existing else []
+        entry = self.names.placed(entry, earlier)
+        earlier = earlier or (self._account.moved(entry) if self._existing else [])
         for known in earlier:
-            if known.digest == entry.digest and (known.outcome == "removed") == entry.removed:
-                self._account.carry_over(known, entry.place)
+            if known.is_same(entry):
+                self._account.carry_over(known, entry.identity)
                 return
         seq = self._account.add(entry)
         if not entry.removed:
@@ -122,15 +120,16 @@ class Builder:
         """Put a document that cannot go in into quarantine, whole, with the reasons."""
         self._flush()
         content = kept(piece)
-        key = account_key(piece.collection, piece.native_id if isinstance(piece, Document) else None, piece.place)
-        for known in self._account.earlier(*key) if self._existing else []:
+        one = identity(piece)
+        self.names.of(one[:3])  # it may go in later
+        for known in self._account.earlier(one) or self._account.moved_refusal(one, content) if self._existing else []:
             entry = sqlite.first(
                 self._db, "SELECT document, replayed_at FROM migration_quarantine WHERE record_seq = ?", (known.seq,)
             )
             if entry and entry[1] is None:
                 self._account.forget(known.seq)
             elif entry and entry[0] == content[0]:
-                self._account.carry_over(known, key[2])
+                self._account.carry_over(known, one)
                 return
         self._account.refuse(piece, reasons, content)
 
@@ -211,15 +210,13 @@ class Builder:
 
     def _gone(self, table: Table, origin: Origin, *, absent: bool) -> list[tuple[int, str, bytes]]:
         """The accounts of earlier runs whose document this run did not meet alive."""
-        tombstone = (
-            "EXISTS (SELECT 1 FROM migration_records AS n WHERE n.run_id = ? AND n.source_path = r.source_path AND "
-            "n.source_kind = r.source_kind AND n.native_id IS r.native_id AND n.outcome = 'removed')"
-        )
-        met = (
+        same = (
             "SELECT 1 FROM migration_records AS m WHERE m.run_id = ? AND m.source_path = r.source_path AND "
-            "m.source_kind = r.source_kind AND m.collection = r.collection AND m.native_id IS r.native_id AND "
-            "(m.native_id IS NOT NULL OR m.place = r.place) AND m.outcome <> 'removed'"
+            "m.source_kind = r.source_kind AND (m.origin IS r.origin OR r.origin IS NULL) AND coalesce(m.database || "
+            "'/', '') || m.collection = coalesce(r.database || '/', '') || r.collection AND m.native_id IS r.native_id"
         )
+        tombstone = f"EXISTS ({same} AND m.outcome = 'removed')"
+        met = f"{same} AND (m.native_id IS NOT NULL OR m.place = r.place) AND m.outcome <> 'removed'"
         return sqlite.fetch(
             self._db,
             "SELECT seq, record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
@@ -363,16 +360,20 @@ class Builder:
             return
         rival = sqlite.first(
             self._db,
-            "SELECT seq, source_kind, source_path, collection, digest FROM migration_records "
+            "SELECT seq, source_kind, source_path, collection, digest, database FROM migration_records "
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND seq <> ?",
             (table.name, arrival.key, arrival.seq),
         )
         if rival and rival[4] == arrival.entry.digest:
-            self._account.supersede(arrival.seq, rival[2], None)
+            self._account.supersede(arrival.seq, arrival.name_of(rival[2], rival[5]), None)
+        elif rival and rival[1:3] != (arrival.origin.kind, arrival.origin.name) and self.names.has(arrival.entry):
+            self._merge(table, self._account.rename(arrival, self.names.next(arrival.entry)))
         elif self._precedence(table, arrival, present, rival):
             self._replace(table, arrival, present, rival, where, key)
         else:
-            self._supersede(arrival.seq, rival[2] if rival else "a later edit in the target", arrival)
+            self._supersede(
+                arrival.seq, arrival.name_of(rival[2], rival[5]) if rival else "a later edit in the target", arrival
+            )
 
     def _precedence(self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
         """Whether the arriving copy counts: later change, then later kind of the app's history, then path."""
@@ -400,7 +401,7 @@ class Builder:
         if rival and rival[0] not in arrival.before:
             held = rows.to_record(table, present)
             document = self._document(self._account.dialect(rival[2], rival[1]), rival[3], held)
-            self._account.supersede(rival[0], arrival.origin.name, document)
+            self._account.supersede(rival[0], arrival.name_beside(rival[2], rival[5]), document)
 
     def _forget_before(self, arrival: Arrival) -> None:
         for seq in arrival.before:

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import canonical, files, sqlite
+from pjais import canonical, files, sqlite, weborigin
 from pjais.errors import PasswordNeeded
 from pjais.model import Document, Snapshot, Unreadable
 from pjais.read import indexeddb
@@ -29,7 +29,7 @@ from pjais.read.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, J
 def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Document | Unreadable]:
     """All documents of all RxDB databases in a snapshot.
 
-    Collections are named `<database>/<collection>`.  Raises PasswordNeeded if a database has encrypted
+    Each names its database and its web origin.  Raises PasswordNeeded if a database has encrypted
     fields and the password is missing or not the one it was made with; `decrypt=False` leaves them encrypted.
     """
     with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
@@ -43,12 +43,25 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
         for database in found:
             if decrypt:
                 _check_password(database, password)
-            yield from _catalog_problems(database)
+            origin = origin_of(snapshot, database.origin)
+            yield from _catalog_problems(database, origin)
             for name in sorted(database.collections):
-                yield from _collection(home, database, database.collections[name], password)
+                for piece in _collection(home, database, database.collections[name], password):
+                    yield piece._replace(database=database.name, origin=origin)
         for profile in profiles:
             for problem in profile.problems:
                 yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
+
+
+def origin_of(snapshot: Snapshot, named: str) -> str | None:
+    """The web origin of a database: as it names its owner itself; a partition or a bucket only its place knows.
+
+    Chromium's SQLite files do not name it, and they are read from copies.
+    """
+    place = snapshot.web_origin
+    if snapshot.dialect == "rxdb-profile-sqlite" or (place is not None and ("^" in place or "#" in place)):
+        return place
+    return weborigin.named(named) or place
 
 
 class Holding(NamedTuple):
@@ -88,14 +101,13 @@ def _owner(idb: str, known: list[str]) -> str | None:
     return next((name for name in reversed(known) if idb.startswith(f"{PREFIX}{name}--")), None)
 
 
-def _catalog_problems(database: Database) -> Iterator[Unreadable]:
+def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unreadable]:
     """What is wrong with a database as a whole: rows of its internal store, collections that are not there."""
     for row in database.unreadable:
-        yield Unreadable(f"{database.name}/{INTERNAL}", row.place, row.raw, row.reason)
+        yield Unreadable(INTERNAL, row.place, row.raw, row.reason, database.name, origin)
     for name in sorted(set(database.missing)):
-        yield Unreadable(
-            f"{database.name}/{name}", "$file", b"", "RxDB knows this collection, but its data are missing"
-        )
+        reason = "RxDB knows this collection, but its data are missing"
+        yield Unreadable(name, "$file", b"", reason, database.name, origin)
 
 
 def _profiles(snapshot: Snapshot, scratch: Path, unsound: list[Unreadable]) -> list[indexeddb.Profile]:
@@ -157,7 +169,7 @@ def _collection(
     Up to RxDB 14 removed documents lie in a store of their own, where one that came back may still be: then
     `docs` counts.
     """
-    name = f"{database.name}/{collection.name}"
+    name = collection.name
     seen: set[str | None] = set()
     for version in sorted(collection.stores, reverse=True):
         stores = collection.stores[version]

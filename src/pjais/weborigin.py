@@ -1,0 +1,119 @@
+"""The web origin that owns a browser's store: out of the names that browsers give to folders and databases.
+
+An origin is written as a page sees it (`https://app.example`, `http://localhost:8717`, `file://`,
+`chrome-extension://<id>`), followed by its storage partition or bucket if there is one.  Documents of two origins are
+never the same document, whatever their ids say.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pjais import files, sqlite
+
+_CHROMIUM = re.compile(r"([a-z][a-z0-9+.-]*)_(.*)_(\d{1,5})(?:@\d+)?(?:\.indexeddb(?:\.leveldb|\.blob)?)?", re.DOTALL)
+_FIREFOX = re.compile(r"([a-z][a-z0-9.-]*)\+\+\+([^^]*)((?:\^.*)?)", re.DOTALL)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_BUCKET = "_default"
+
+
+def named(name: str) -> str | None:
+    """The origin that one name stands for: Chromium's and Firefox's folders and databases, or a URL; None for others.
+
+    Chromium writes `scheme_host_port`, port 0 for the scheme's own; Firefox `scheme+++host+port^attributes`.
+    """
+    name = name.removesuffix(".bak")
+    if match := _FIREFOX.fullmatch(name):
+        scheme, rest, attributes = match.groups()
+        return _written(scheme, *_host_and_port(scheme, rest)) + unquote(attributes)
+    if _URL.match(name):
+        return normal(name)
+    if match := _CHROMIUM.fullmatch(name):
+        scheme, host, port = match.groups()
+        if host.startswith("[") and host.endswith("]"):
+            host = host.replace("_", ":")
+        return _written(scheme, host, int(port))
+    return None
+
+
+def _host_and_port(scheme: str, rest: str) -> tuple[str, int]:
+    if scheme == "file":  # Firefox gives every folder of pages an origin of its own, the slashes as `+`
+        return "/" + rest.replace("+", "/") if rest else "", 0
+    host, _, port = rest.rpartition("+")
+    if host and port.isascii() and port.isdigit():
+        return _bracketed(host), int(port)
+    return _bracketed(rest), 0
+
+
+def _bracketed(host: str) -> str:
+    return host.replace("+", ":") if host.startswith("[") else host
+
+
+def _written(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{host}" + (f":{port}" if port and port != _DEFAULT_PORTS.get(scheme) else "")
+
+
+def normal(text: str) -> str:
+    """An origin as it is compared: scheme and host in lower case, no default port, no slash at the end.
+
+    What follows a partition's mark `^` stays, without its escapes.
+    """
+    base, mark, partition = text.partition("^")
+    try:
+        parts = urlsplit(base)
+        port = parts.port
+    except ValueError:
+        return text
+    if not parts.scheme or not base[len(parts.scheme) :].startswith("://"):
+        return text
+    host, path = parts.netloc.rpartition("@")[2].lower(), parts.path
+    if port is not None and port == _DEFAULT_PORTS.get(parts.scheme):
+        host = host.rpartition(":")[0]
+    rest = path if parts.scheme == "file" else ""
+    return f"{parts.scheme}://{host}{rest}".removesuffix("/" if host or rest else "") + mark + unquote(partition)
+
+
+def asked(text: str) -> str:
+    """The origin that somebody asks for: a URL, or a name as a browser's folder has it."""
+    return named(text) or text
+
+
+def of_place(path: Path) -> str | None:
+    """The origin of a folder or file in a browser's profile, as far as its path says; None where it does not.
+
+    The folders in `WebStorage` (partitioned frames, storage buckets) have numbers; whose they are stands in a database
+    beside them.
+    """
+    for one in (path, *path.parents[:4]):
+        if one.parent.name == "WebStorage" and one.name.isdigit():
+            return _bucket(one.parent / "QuotaManager", int(one.name))
+        if one.name == "idb":
+            return named(one.parent.name)
+        found = None if _URL.match(one.name) else named(one.name)
+        if found is not None and (one.parent.name == "IndexedDB" or ".indexeddb" in one.name or "+++" in one.name):
+            return found
+    return None
+
+
+def _bucket(books: Path, number: int) -> str | None:
+    """The owner of one numbered storage bucket: its storage key, and the bucket's name if the app gave it one."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="pjais-quota-") as folder:
+            copy = Path(folder) / "copy"
+            for suffix in ("", "-wal", "-journal"):
+                if (side := books.with_name(books.name + suffix)).is_file():
+                    files.copy_hashed(side, copy.with_name(copy.name + suffix))
+            sqlite.copy_database(copy, Path(folder) / "whole")
+            with closing(sqlite.open_frozen(Path(folder) / "whole")) as db:
+                found = sqlite.first(db, "SELECT storage_key, name FROM buckets WHERE id = ?", (number,))
+    except (OSError, sqlite.Error):
+        return None
+    if found is None:
+        return None
+    key, name = str(found[0]), str(found[1])
+    return normal(key) + ("" if name == _DEFAULT_BUCKET else f"#{name}")
