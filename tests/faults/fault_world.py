@@ -36,7 +36,7 @@ from pjais.pipeline import cutover, keep, prove, recover, state, transfer, triag
 from pjais.pipeline.place import Place, place
 
 PROFILE = Path(__file__).parent.parent / "golden" / "rxdb" / "v13-clean" / "IndexedDB"
-SECONDS = 30
+SECONDS = 300
 """What takes longer hangs."""
 QUARANTINE = ("--on-invalid", "quarantine")
 Make = Callable[["World"], tuple[str, ...]]

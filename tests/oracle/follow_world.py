@@ -139,7 +139,7 @@ class Following:
                 self.seen.append(Seen(done, time.monotonic() - began, numbers(self.here.target, self._numbered)))
                 self.most_backups = max(self.most_backups, len(list(self.here.backups.iterdir())))
 
-    def until(self, holds: Callable[[], bool], limit: float = 30) -> None:
+    def until(self, holds: Callable[[], bool], limit: float = 300) -> None:
         """Wait until something holds; not longer than the loop lives."""
         ends = time.monotonic() + limit
         while not holds():

@@ -34,7 +34,7 @@ def require() -> None:
 
 
 def run(
-    version: str, directory: Path, store_id: str, schema: Path, commit: Sequence[Row] = (), limit: float = 60
+    version: str, directory: Path, store_id: str, schema: Path, commit: Sequence[Row] = (), limit: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Boot the store in `directory/store_id` and commit; the answer is in `answer.json` in `directory` if it worked."""
     asked = {
@@ -55,7 +55,7 @@ def run(
 
 
 def boot(
-    version: str, directory: Path, store_id: str, schema: Path, commit: Sequence[Row] = (), limit: float = 60
+    version: str, directory: Path, store_id: str, schema: Path, commit: Sequence[Row] = (), limit: float = 600
 ) -> dict[str, Any]:
     """Boot the store in `directory/store_id`: its tables, and its tables `after` the events of `commit`.
 

@@ -31,7 +31,7 @@ def use(command: str, store: Path, given: dict[str, Any]) -> dict[str, Any]:
         input=json.dumps(given),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -243,7 +243,7 @@ def held_open(store: Path) -> Iterator[None]:
         assert app.stdout.readline() == b"open\n"
         yield
         app.stdin.close()
-        assert app.wait(timeout=30) == 0
+        assert app.wait(timeout=600) == 0
 
 
 def test_a_store_that_an_app_has_open_is_not_switched(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pjais
 import world
 from pjais.store import Store
 
-SOON = 15.0
+SOON = 120.0
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def write_profile(folder: Path, seed: int, major: int, flags: str) -> dict[str, 
         env={**os.environ, **facts},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, f"seed {seed}: {done.stderr}"
