@@ -26,15 +26,15 @@ SLOW = (
     "web/test_api.py::test_a_view_says_the_same_at_both_of_its_addresses",
     "web/test_guard.py::test_whatever_is_asked_comes_back_as_text",
     "web/test_guard.py::test_streams_whose_readers_went_away_leave_nothing_and_open_ones_hold_nothing_up",
-    "hostile/test_profiles.py",  # a migration for each of many damaged profiles
-    "hostile/test_kill_rate.py",  # thousands of damaged files
-    "hostile/test_livestore_stores.py::test_damaged_stores_never_crash_hang_or_lie",
-    "hostile/test_livestore_target.py::test_odd_events_of_the_app",
+    "hostile/",  # thousands of damaged files, profiles and stores
     "read/test_rxdb.py::test_a_profile_is_migrated_and_proved",
     "read/test_structured_clone.py::test_node_agrees",
     "store/test_history_machine.py",  # random lives of a store
     "store/test_soak.py",
+    "test_cleanup.py::test_a_removal_that_was_cut_off_goes_on",
     "test_cleanup.py::test_a_migrated_profile_or_store_goes_with_its_folders",
+    "test_cli.py::test_the_whole_story_on_the_command_line",
+    "test_output_paths.py",  # every option in every impossible place
     "test_docs.py::test_examples_run",  # every example of the documentation
 )
 """What `make test` leaves to `make test-all`: files, folders and functions that take longer than the rest together."""
