@@ -15,7 +15,7 @@ PACKAGE = Path(pjais.__file__).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "model", "instants", "words", "numbers"),
-    ("canonical", "paths", "sqlite_wal"),
+    ("canonical", "paths", "choices", "sqlite_wal"),
     ("files", "sqlite_journal"),
     ("sqlite", "schema"),
     ("journal",),

@@ -13,14 +13,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pjais import switch
-from pjais.errors import NoSourceFound, OlderStore, UsageError
+from pjais import choices, sqlite, switch
+from pjais.choices import Ids, LogFormat, OnInvalid, Target
+from pjais.errors import NoSourceFound, OlderStore, PjaisError, UsageError
 from pjais.pipeline import state
 from pjais.pipeline.place import Place, place
 from pjais.store import Store
 
 if TYPE_CHECKING:
     from pjais.model import Plan, Proof, Report
+    from pjais.pipeline.automatic import Notice
     from pjais.pipeline.run import Progress
     from pjais.pipeline.undo import Undone
     from pjais.store.livestore import LiveStore
@@ -28,13 +30,23 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on_invalid: str = "stop") -> Store:
+def open(
+    data_dir: PathLike | None = None,
+    *,
+    target: PathLike | None = None,
+    on_invalid: OnInvalid = "stop",
+    password: str | None = None,
+) -> Store:
     """Open the store of a data folder; migrate first when there is something new.
 
     With `SKIP_MIGRATION=true` in the environment nothing is migrated.  A folder without any data gets an
-    empty store.  After a rollback nothing is migrated by itself again.
-    Raises every error of `migrate`, ForeignTarget, and UsageError for a LiveStore store (see `open_livestore`).
+    empty store.  After a rollback nothing is migrated by itself again.  A store that is there opens also when that
+    migration fails: `notices` of the store says what waits, and the logger `pjais` warns of it.
+    `password`: of encrypted sources; None takes that of the environment (`PJAIS_PASSWORD`).
+    Raises every error of `migrate` where there is no store yet, ForeignTarget, and UsageError for a LiveStore store
+    (see `open_livestore`).
     """
+    choices.check("on_invalid", on_invalid, choices.OnInvalid)
     here = place(data_dir, target)
     if here.log is not None:  # its account follows the log, so what is written there alone would not count
         raise UsageError(
@@ -42,11 +54,12 @@ def open(data_dir: PathLike | None = None, *, target: PathLike | None = None, on
             next_command=f"pjais events {shlex.quote(str(here.live))}",
         )  # fmt: skip
     known = _known(here)
+    notice = None
     if os.environ.get("SKIP_MIGRATION", "").lower() not in ("true", "1", "yes"):
-        _migrate_if_new(here, on_invalid, known)
+        notice = _migrate_if_new(here, on_invalid, password, known)
     if not here.target.exists():
         _create_empty(here)
-    return Store(here.target)
+    return Store(here.target, () if notice is None else (notice,))
 
 
 def _known(here: Place) -> state.Known:
@@ -69,22 +82,48 @@ def open_livestore(path: PathLike) -> LiveStore:
     return LiveStore(Path(path).expanduser())
 
 
-def _migrate_if_new(here: Place, on_invalid: str, known: state.Known) -> None:
+def _migrate_if_new(here: Place, on_invalid: OnInvalid, password: str | None, known: state.Known) -> Notice | None:
+    """Migrate what is new.  Returns a notice where that failed and a store is there: a bad source shuts none."""
+    if not here.target.exists():
+        _migrate_first(here, on_invalid, password)
+        return None
+    try:
+        refs = here.find().sources
+        if not refs or not state.anything_new(here, refs, exact=False, known=known):
+            return None
+        if state.rolled_back(here) is not None:
+            return None  # what it brought is not brought again until somebody asks
+    except (PjaisError, OSError, sqlite.Error) as error:
+        from pjais.pipeline import automatic
+
+        notice: Notice | None = automatic.explained(error, here)
+    else:
+        from pjais.pipeline import automatic
+
+        notice = automatic.migrate(here, refs, on_invalid, password)
+    if notice is not None:
+        _warn(notice)
+    return notice
+
+
+def _warn(notice: Notice) -> None:
+    import logging
+
+    logging.getLogger("pjais").warning("%s; next: %s", notice.line, notice.next_command)
+
+
+def _migrate_first(here: Place, on_invalid: OnInvalid, password: str | None) -> None:
     found = here.find()
-    if not here.target.exists() and (held := state.rolled_back(here)) is not None:
+    if (held := state.rolled_back(here)) is not None:
         raise NoSourceFound(
             "the migration was rolled back, and is not repeated by itself",
             where=[str(here.data_dir), f"its backup: {held.folder}"],
             next_command="pjais migrate" if found.sources else f"pjais backup restore {held.id}",
         )
-    if not found.sources:
-        return
-    if state.anything_new(here, found.sources, exact=False, known=known):
+    if found.sources:
         from pjais.pipeline import run
 
-        if state.rolled_back(here) is not None:
-            return  # what it brought is not brought again until somebody asks
-        run.migrate(here, run.Options(on_invalid=on_invalid))
+        run.migrate(here, run.Options(on_invalid=on_invalid, password=password))
 
 
 def _create_empty(here: Place) -> None:
@@ -104,14 +143,18 @@ def plan(
     sources: Sequence[PathLike] = (),
     target: PathLike | None = None,
     *,
-    to: str | None = None,
+    to: Target | None = None,
     store_id: str | None = None,
-    format: int | None = None,
+    format: LogFormat | None = None,
+    ids: Ids = "keep",
+    expand_cold: bool = False,
+    password: str | None = None,
 ) -> Plan:
     """What `migrate` would do, as data; writes nothing."""
     from pjais.pipeline import run
 
-    return run.plan(place(data_dir, target, sources, to=to, store_id=store_id, format=format))
+    options = run.Options(ids=ids, expand_cold=expand_cold, password=password)
+    return run.plan(place(data_dir, target, sources, to=to, store_id=store_id, format=format), options)
 
 
 def migrate(
@@ -119,11 +162,11 @@ def migrate(
     sources: Sequence[PathLike] = (),
     target: PathLike | None = None,
     *,
-    to: str | None = None,
+    to: Target | None = None,
     store_id: str | None = None,
-    format: int | None = None,
-    on_invalid: str = "stop",
-    ids: str = "keep",
+    format: LogFormat | None = None,
+    on_invalid: OnInvalid = "stop",
+    ids: Ids = "keep",
     expand_cold: bool = False,
     password: str | None = None,
     progress: Progress | None = None,

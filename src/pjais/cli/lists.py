@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import click
 from pjais import api, canonical, instants
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
-from pjais.cli.output import print_json, safe, say, table, write_raw
+from pjais.cli.output import print_json, safe, say, table, warn, write_raw
 from pjais.errors import UsageError
 from pjais.model import Record
 from pjais.pipeline.transfer import as_document
@@ -86,8 +87,11 @@ def _time(text: str | None) -> int | None:
 
 @contextmanager
 def opened(context: Context, path: Path | None) -> Iterator[Store]:
-    """The store of a call; what is new in the sources is migrated first."""
+    """The store of a call; what is new in the sources is migrated first, and what could not be is said."""
+    logging.getLogger("pjais").addHandler(logging.NullHandler())  # said below, with the command as it must be typed
     with api.open(context.data_dir, target=path) as store:
+        for one in store.notices:
+            warn(f"{safe(one.line)}; next: {context.typed(one.next_command)}")
         yield store
 
 

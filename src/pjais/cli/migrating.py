@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pjais import files
+from pjais.choices import Ids, OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, progress, safe, say, size, table
@@ -103,7 +104,7 @@ def plan_command(
     target: Path | None,
     store_id: str | None,
     form: int | None,
-    ids: str,
+    ids: Ids,
     expand_cold: bool,
     password: str | None,
 ) -> int:
@@ -163,8 +164,8 @@ def migrate_command(
     target: Path | None,
     store_id: str | None,
     form: int | None,
-    on_invalid: str,
-    ids: str,
+    on_invalid: OnInvalid,
+    ids: Ids,
     expand_cold: bool,
     password: str | None,
 ) -> int:

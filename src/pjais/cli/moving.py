@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pjais import files
+from pjais.choices import OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.migrating import print_report
@@ -156,7 +157,7 @@ def _exported(context: Context, output: Path, what: str, skipped: Sequence[str] 
 @password_option
 @common
 def import_command(
-    context: Context, sources: tuple[Path, ...], target: Path | None, on_invalid: str, password: str | None
+    context: Context, sources: tuple[Path, ...], target: Path | None, on_invalid: OnInvalid, password: str | None
 ) -> int:
     """Import exports, or any other source files, into the store: all of them in one run, or none.
 

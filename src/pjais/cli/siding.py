@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pjais import canonical, instants
+from pjais.choices import OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
@@ -40,7 +41,7 @@ _on_invalid = click.option(
 @password_option
 @common
 def follow_command(
-    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: str, once: bool,
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: OnInvalid, once: bool,
     interval: float, seconds: float | None, allow_removals: bool, password: str | None,
 ) -> int:  # fmt: skip
     """Bring over what the still-running old app writes, increment by increment.  End with Ctrl-C.
@@ -145,7 +146,7 @@ def _print_comparison(context: Context, here: Place, seen: shadow.Comparison) ->
 @password_option
 @common
 def switch_command(
-    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: str, undo: bool,
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: OnInvalid, undo: bool,
     password: str | None,
 ) -> int:  # fmt: skip
     """Make the new side live: a last increment, the comparison, the proof, the final backup, one recorded step."""

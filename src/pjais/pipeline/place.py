@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pjais import canonical, discover, paths
+from pjais import canonical, choices, discover, paths
 from pjais.discover.found import Found
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import SourceRef
@@ -82,6 +82,10 @@ def place(
 
     `to`: sqlite or livestore; None takes what `target` is.  Raises UsageError for a path that cannot be.
     """
+    if to is not None:
+        choices.check("to", to, choices.Target)
+    if format is not None:
+        choices.check("format", format, choices.LogFormat)
     named = data_dir is not None or bool(os.environ.get("PJAIS_DATA_DIR"))
     folder = Path(data_dir).expanduser() if data_dir is not None else paths.default_data_dir()
     folder = folder.absolute()

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pjais import backup, compare, files, instants, journal, normalise, report, sqlite, switch
+from pjais import backup, choices, compare, files, instants, journal, normalise, report, sqlite, switch
 from pjais.discover.found import Found, Passed
 from pjais.errors import (
     BackupFailed,
@@ -61,11 +61,15 @@ Progress = Callable[[str, int, int | None], None]
 class Options:
     """What the owner chose.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`."""
 
-    on_invalid: str = "stop"
-    ids: str = "keep"
+    on_invalid: choices.OnInvalid = "stop"
+    ids: choices.Ids = "keep"
     expand_cold: bool = False
     password: str | None = field(default=None, repr=False)
     imported: bool = False
+
+    def __post_init__(self) -> None:
+        choices.check("on_invalid", self.on_invalid, choices.OnInvalid)
+        choices.check("ids", self.ids, choices.Ids)
 
 
 def _quiet(phase: str, done: int, total: int | None) -> None:

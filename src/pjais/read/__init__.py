@@ -7,6 +7,7 @@ place and raw bytes.  What it sees of the source as a whole it yields as a `Rema
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 from pjais import extensions
@@ -31,9 +32,15 @@ READERS: dict[str, Reader] = {
 """The reader of each dialect."""
 
 
-def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
+def password(given: str | None = None) -> str | None:
+    """Return the password of encrypted sources: the one that was given, else that of the environment."""
+    return os.environ.get("PJAIS_PASSWORD") if given is None else given
+
+
+def read(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
     """All documents of a snapshot, in reading order.
 
+    `secret`: the password of encrypted sources; None takes that of the environment (`PJAIS_PASSWORD`).
     Raises PasswordNeeded for an encrypted source whose password is missing or wrong; `decrypt=False` gives it as it is.
     """
     if snapshot.damage is not None:
@@ -41,7 +48,7 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
     if snapshot.kind == "rxdb-profile":
         from pjais.read import rxdb
 
-        return rxdb.read(snapshot, password, decrypt=decrypt)
+        return rxdb.read(snapshot, password(secret), decrypt=decrypt)
     if snapshot.kind in ("livestore", "livestore-opfs"):
         from pjais.read import livestore
 

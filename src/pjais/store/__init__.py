@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pjais.model import Changed, Restored
 from pjais.store import history, operations, past, undo
@@ -31,14 +31,19 @@ from pjais.store.pool import Pool
 from pjais.store.records import Page, Records
 from pjais.store.search import Found
 
+if TYPE_CHECKING:
+    from pjais.pipeline.automatic import Notice
+
 T = TypeVar("T")
 
 
 class Store:
     """An open target.  Use as a context manager, or call `close`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, notices: tuple[Notice, ...] = ()) -> None:
         self.path = path
+        self.notices = notices
+        """What waits: a source whose new data could not be migrated when the store was opened, and why."""
         self.pool = Pool(path)
         self.personas = Personas(self.pool)
         self.memories = Memories(self.pool)
