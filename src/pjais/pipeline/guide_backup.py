@@ -8,6 +8,7 @@ files are the backup.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ def named(exports: Sequence[guide_export.Made]) -> list[dict[str, Any]]:
 
 def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: str | None = None) -> Made:
     """Write and read back the guide's backup of each RxDB snapshot."""
+    password = os.environ.get("PJAIS_PASSWORD") if password is None else password
     rest = tuple(one for one in snapshots if one.kind == "rxdb-profile")
     left_out: list[str] = []
     while rest:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pjais import backup, canonical
 from pjais.errors import BackupFailed, UsageError
-from pjais.pipeline import cutover, follow, keep, prove, restore, run, shadow, triage, undo
+from pjais.pipeline import cutover, follow, guide_backup, keep, prove, restore, run, shadow, triage, undo
 from pjais.schema.tables import CONVERSATIONS, MEMORIES, PERSONAS, Table
 from pjais.web import rendering, travel
 from pjais.web.home import Home
@@ -218,7 +218,7 @@ def check_backup(home: Home, form: Form) -> str:
     folder = keep.folder_of(home.place(), _need(form, "id"))
 
     def work(_: run.Progress) -> dict[str, Any]:
-        if wrong := keep.check(folder):
+        if wrong := keep.check(folder) or guide_backup.check(folder)[0]:
             raise BackupFailed("a backup is not sound", where=wrong)
         return {"sound": folder.name}
 
