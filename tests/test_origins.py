@@ -6,7 +6,7 @@ import gzip
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -192,7 +192,9 @@ def test_a_profile_with_the_guides_own_two_databases_is_migrated(tmp_path: Path)
 
 
 @pytest.mark.parametrize("ids", ["keep", "new"])
-def test_there_is_one_guide_backup_for_each_database_and_it_has_the_old_ids(tmp_path: Path, ids: str) -> None:
+def test_there_is_one_guide_backup_for_each_database_and_it_has_the_old_ids(
+    tmp_path: Path, ids: Literal["keep", "new"]
+) -> None:
     """Each holds all that its database holds, as it holds it, whatever ids the store has."""
     report = pjais.migrate(tmp_path / "data", [profile(TWO_DATABASES, tmp_path)], ids=ids)
     assert report.backup is not None

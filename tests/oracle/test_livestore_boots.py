@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import livestore_world as world
 import pytest
@@ -33,7 +33,7 @@ from world import memory, persona, write_json
 pytestmark = pytest.mark.oracle
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
-FORMATS = {"0.4.0": 6, "0.3.1": 4}
+FORMATS: dict[str, Literal[6, 4]] = {"0.4.0": 6, "0.3.1": 4}
 LISTS = {"personas": "personas", "memoryEntities": "memories", "conversations": "conversations"}
 Row = dict[str, Any]
 Tables = dict[str, dict[str, list[Row]]]
