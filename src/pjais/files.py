@@ -117,6 +117,16 @@ def append(path: Path, text: str) -> None:
         os.close(handle)
 
 
+def write_hint(path: Path, data: bytes) -> None:
+    """Write a private file that may be lost or torn without harm: no copy beside it, no sync, no error."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        try:
+            os.write(handle, data)
+        finally:
+            os.close(handle)
+
+
 def replace(source: Path, destination: Path) -> None:
     """The one rename: `source` takes the place of `destination`, durably."""
     source.replace(destination)

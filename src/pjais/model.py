@@ -145,6 +145,35 @@ class SourceRef:
         return self.path.relative_to(self.root).as_posix()
 
 
+class Passed(NamedTuple):
+    """A store or a file that was found and is not taken as a source, and why; it is named in every account.
+
+    `size` is in bytes.  `kind`: indexeddb, web-storage, opfs, sqlite, json, pjais, link, ...; `made_by` the library or
+    program where that is known; `origin`, `database` and `stores` (object stores) those of a browser's store.
+    """
+
+    path: Path
+    reason: str
+    size: int = 0
+    kind: str = "file"
+    made_by: str | None = None
+    origin: str | None = None
+    database: str | None = None
+    stores: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is, for people: its path, and the database in it."""
+        return str(self.path) if self.database is None else f"{self.path}, database {self.database}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as a JSON object."""
+        return {
+            "path": str(self.path), "reason": self.reason, "size": self.size, "kind": self.kind,
+            "made_by": self.made_by, "origin": self.origin, "database": self.database, "stores": list(self.stores),
+        }  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class CopiedFile:
     """One file of a backup: where it came from, where its copy lies, and what it weighs and hashes.
@@ -298,6 +327,8 @@ class Plan:
     bytes_free: int
     seconds: float
     nothing_to_do: bool = False
+    passed: tuple[Passed, ...] = ()
+    """What was found and is not taken."""
 
     @property
     def total(self) -> Counts:
@@ -410,6 +441,8 @@ class Report:
     phases: tuple[tuple[str, float], ...] = ()
     next_command: str = ""
     message: str = ""
+    passed: tuple[Passed, ...] = ()
+    """What was found and was not taken."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as a JSON object: what `--json` prints (the findings are counted, see report.json)."""
@@ -423,6 +456,7 @@ class Report:
             "started_at": self.started_at,
             "finished_at": self.finished_at,
             "sources": list(self.sources),
+            "passed": [one.as_dict() for one in self.passed],
             "total": self.total.as_dict(),
             "rules": dict(self.rules),
             "finding_count": self.finding_count,

@@ -14,8 +14,8 @@ from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, progress, safe, say, size, table
 from pjais.errors import NoSourceFound, UsageError
-from pjais.model import Counts, Report, SourceRef
-from pjais.pipeline.place import place
+from pjais.model import Counts, Passed, Report, SourceRef
+from pjais.pipeline.place import none_found, place, told
 from pjais.words import counted
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
@@ -45,7 +45,7 @@ def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     here = place(context.data_dir, None, sources)
     found = here.find()
     rows = [_seen(ref, survey.count_documents(ref)) for ref in found.sources]
-    passed = [{"path": str(one.path), "reason": one.reason} for one in found.passed]
+    passed = [one.as_dict() for one in found.passed]
     if context.as_json:
         print_json({"code": "done" if rows else "MIGRATION_001", "sources": rows, "passed": passed})
     elif rows:
@@ -58,15 +58,19 @@ def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
         for one in rows:
             for note in one["notes"]:
                 say(f"{one['path']}: {note}")
+        _say_passed(found.passed)
         say(f"\nNext: {context.typed('pjais plan')}")
-    if not context.as_json:
-        for one in passed:
-            say(f"passed over: {one['path']}: {one['reason']}")
     if not rows:
         if context.as_json:
             return NoSourceFound.exit_code
-        raise NoSourceFound("no earlier data was found", where=[str(path) for path in sources] or [str(here.data_dir)])
+        raise none_found([str(path) for path in sources] or [str(here.data_dir)], found)
     return 0
+
+
+def _say_passed(passed: tuple[Passed, ...]) -> None:
+    """What was found and is not taken, one line each."""
+    for line in told(passed):
+        say(safe(line))
 
 
 def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
@@ -124,6 +128,7 @@ def plan_command(
                     {"kind": ref.kind, "name": ref.name, "path": str(ref.path), **counts.as_dict()}
                     for ref, counts in made.sources
                 ],
+                "passed": [one.as_dict() for one in made.passed],
                 "total": made.total.as_dict(),
                 "rules": dict(made.findings),
                 "findings": [finding.as_dict() for finding in made.examples],
@@ -136,6 +141,7 @@ def plan_command(
         return 0
     _print_counts([(ref.kind, ref.name, counts) for ref, counts in made.sources], made.total)
     _print_rules(made.findings)
+    _say_passed(made.passed)
     say(f"\ntarget: {made.target}")
     say(f"disk: {size(made.bytes_needed)} needed, {size(made.bytes_free)} free")
     say(f"time: about {made.seconds:.0f} s")
@@ -211,6 +217,7 @@ def print_report(context: Context, report: Report) -> None:
         _print_counts(rows, report.total)
         _print_rules(report.rules)
         say()
+    _say_passed(report.passed)
     say(f"{report.code.replace('_', ' ')}: {report.message}")
     if report.backup is not None:
         say(f"store:  {report.target}")

@@ -1,18 +1,12 @@
-"""What a search gives: sources, and what was passed over with the reason."""
+"""What a search gives: sources, and what was found and is not taken, with the reason."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
-from pjais.model import SourceRef
+from pjais.model import Passed, SourceRef
 
-
-class Passed(NamedTuple):
-    """A file that looks like somebody's data but is not taken as a source, and why."""
-
-    path: Path
-    reason: str
+__all__ = ["Found", "Passed"]
 
 
 class Found(NamedTuple):

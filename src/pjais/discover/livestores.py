@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pjais import files, sqlite
-from pjais.discover.found import Passed
-from pjais.model import SourceRef
+from pjais.discover.seen import Seen, stamp
+from pjais.model import Passed, SourceRef
+from pjais.read import opfs
 
 _NAME = re.compile(
     r"(?:livestore-)?(?:eventlog|mutationlog)(?:@\d+)?\.db|(?:state|app|livestore-)-?(?:\d+|fixed)(?:@\d+)?\.db"
 )
 """What LiveStore's versions and adapters call their files."""
-_PLACES = ("", "File System", "*/File System")
 _DATA = "[a-z]/[0-9][0-9]/[0-9]*"
 _POOLED = (b"/eventlog.db", b"/mutationlog.db", b"/state", b"/app")
 _HEAD = 16
@@ -48,29 +49,48 @@ def _side(main: Path, suffix: str) -> Path:
     return main.with_name(main.name + suffix)
 
 
-def in_profile(folder: Path) -> Iterator[SourceRef | Passed]:
-    """LiveStore in the origin-private file system of a Chromium or Electron profile: one source for each origin."""
-    for pattern in _PLACES:
-        for place in sorted(folder.glob(pattern)) if pattern else [folder]:
-            if place.name != "File System" or not place.is_dir():
-                continue
-            if not files.is_inside(place, folder):
-                yield Passed(place, "a link that leaves the folder; name it to follow it")
-                continue
-            for origin in sorted(one for one in place.iterdir() if one.is_dir() and one.name != "Origins"):
-                yield from _origin(origin, place, folder)
+def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterator[SourceRef | Passed]:
+    """An origin-private file system: LiveStore in it as one source for each origin, other files by their names.
+
+    `taken` None takes LiveStore as sources; else it is the reason why not.
+    """
+    its = sorted(one for one in place.rglob("*") if one.is_file() and not one.is_symlink())
+    said = seen.verdict(str(place), stamp(its), lambda: _looked(place))
+    for path, reason in said["unreadable"]:
+        yield Passed(place / path, f"it cannot be read: {reason}", kind="opfs")
+    for name, pooled in sorted(said["origins"].items()):
+        origin = place / name
+        there = [place / one for one in pooled]
+        if taken is not None:
+            yield Passed(origin, f"LiveStore: {taken}", sum(one.stat().st_size for one in there), "livestore-opfs")
+            continue
+        books = [one for one in (*origin.glob("*/Paths/*"), *place.glob("Origins/*")) if one.is_file()]
+        yield SourceRef("livestore-opfs", "livestore-opfs", origin, root, (*sorted(books), *there))
+    for path, origin_of, name, size, made_by in said["others"]:
+        reason = f"a file of the origin's own file system ({name}): pjais does not read it yet"
+        yield Passed(place / path, reason, size, "opfs", made_by, origin_of)
 
 
-def _origin(origin: Path, place: Path, root: Path) -> Iterator[SourceRef | Passed]:
-    data = sorted(one for one in origin.glob(_DATA) if one.is_file())
-    for one in data:
-        if reason := _unreadable(one):  # it may have been somebody's store: said, and not passed over in silence
-            yield Passed(one, f"it cannot be read: {reason}")
-    pooled = [one for one in data if _is_pooled(one)]
-    if not any(_begins(one, _HEADER, sqlite.MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
-        return
-    books = [one for one in (*origin.glob("*/Paths/*"), *place.glob("Origins/*")) if one.is_file()]
-    yield SourceRef("livestore-opfs", "livestore-opfs", origin, root, (*sorted(books), *pooled))
+def _looked(place: Path) -> dict[str, Any]:
+    """What is said of an origin-private file system, as JSON; paths are relative to it."""
+    others = opfs.others(place)
+    foreign = {one.file for one in others if one.made_by is not None}
+    said: dict[str, Any] = {"unreadable": [], "origins": {}, "others": []}
+    mine: set[Path] = set()
+    for origin in sorted(one for one in place.iterdir() if one.is_dir() and one.name != "Origins"):
+        data = sorted(one for one in origin.glob(_DATA) if one.is_file())
+        for one in data:
+            if reason := _unreadable(one):  # it may have been somebody's store: said, and not passed over in silence
+                said["unreadable"].append([one.relative_to(place).as_posix(), reason])
+        pooled = [one for one in data if _is_pooled(one) and one not in foreign]
+        if any(_begins(one, _HEADER, sqlite.MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
+            said["origins"][origin.name] = [one.relative_to(place).as_posix() for one in pooled]
+            mine.update(pooled)
+    for other in others:
+        if other.file not in mine:
+            path = other.file.relative_to(place).as_posix()
+            said["others"].append([path, other.origin, other.name, other.size, other.made_by])
+    return said
 
 
 def _is_pooled(path: Path) -> bool:

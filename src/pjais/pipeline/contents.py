@@ -83,7 +83,7 @@ def _leveldb(ref: SourceRef, snapshot: Snapshot) -> Held:
     held = rxdb.holdings(snapshot)
     everything = frozenset(name for one in held for name in one.databases)
     names = everything | {name for one in held for name in one.rxdb}
-    others = sorted(name for name in everything if not name.startswith(PREFIX))
+    others = sorted(name for one in held for name in one.foreign)
     reason = None
     if any(one.damaged for one in held):
         reason = "it is damaged, so it is not known what else it holds"
@@ -103,7 +103,7 @@ def _own_files(ref: SourceRef, snapshot: Snapshot) -> Held:
         its = _beside(main, ref.files)
         if one.damaged or not one.databases:
             stays.append(Stay(main, _size(its), "it cannot be read whole, so it is not known what it holds"))
-        elif len(one.rxdb) != 1 or not all(name.startswith(PREFIX) for name in one.databases):
+        elif len(one.rxdb) != 1 or one.foreign:
             reason = f"it is another database than RxDB's: {', '.join(sorted(one.databases))}"
             stays.append(Stay(main, _size(its), reason, one.databases))
         else:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pjais import canonical, choices, discover, paths
 from pjais.discover.found import Found
+from pjais.discover.seen import Seen
 from pjais.errors import NoSourceFound, UsageError
-from pjais.model import SourceRef
+from pjais.model import HISTORY, Passed, SourceRef
 from pjais.schema import eventlog
+from pjais.words import counted
+
+_KINDS = frozenset(HISTORY)
+"""What is not taken by itself and would be if it were named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,13 @@ class Place:
             raise UsageError("no such file or folder", where=missing)
         if self.sources:
             found = discover.discover(self.sources, target=self.target, named=True)
-            unknown = [f"{one.path}: {one.reason}" for one in found.passed if one.path in self.sources]
+            taken = {ref.path for ref in found.sources}
+            unknown = [one for one in found.passed if one.path in self.sources and one.path not in taken]
             if unknown:
-                raise NoSourceFound("a file that was named is no source that pjais knows", where=unknown)
+                raise NoSourceFound("what was named is no source that pjais knows", where=told(unknown))
             return Found(tuple(self._rooted(ref) for ref in found.sources), found.passed)
         places = (self.data_dir,) if self.named else (self.data_dir, *paths.search_places())
-        return discover.discover(_distinct(places), target=self.target)
+        return discover.discover(_distinct(places), target=self.target, seen=Seen(self.backups))
 
 
 def place(
@@ -103,6 +110,26 @@ def place(
             raise UsageError("SQLite cannot open a path that is not UTF-8; rename the folder", where=[str(path)])
     named_sources = tuple(Path(source).expanduser().absolute() for source in sources)
     return Place(folder, file, named_sources, named, log, _format_of(log) if log else 6)
+
+
+def told(passed: Sequence[Passed]) -> list[str]:
+    """What was found and not taken, one line each: what it is, how large, what made it, why."""
+    return [
+        f"not taken: {one.label} ({one.size:,} bytes{f', {one.made_by}' if one.made_by else ''}): {one.reason}"
+        for one in passed
+    ]
+
+
+def none_found(where: list[str], found: Found) -> NoSourceFound:
+    """The error of a place in which nothing is taken: it names what is there all the same."""
+    if not found.passed:
+        return NoSourceFound("no earlier data was found", where=where)
+    there = counted(len(found.passed), "store or file is here", "stores or files are here")
+    could = next((one.path for one in found.passed if one.kind in _KINDS), None)
+    return NoSourceFound(
+        f"no earlier data was found that pjais takes; {there}", where=[*where, *told(found.passed)],
+        next_command=None if could is None else f"pjais plan {shlex.quote(str(could))}",
+    )  # fmt: skip
 
 
 def _store_id(store_id: str | None) -> str:

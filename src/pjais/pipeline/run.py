@@ -24,7 +24,6 @@ from pjais.discover.found import Found, Passed
 from pjais.errors import (
     BackupFailed,
     MigrationFailed,
-    NoSourceFound,
     NoSpace,
     PjaisError,
     SourceDamaged,
@@ -48,7 +47,7 @@ from pjais.pipeline import (
 from pjais.pipeline.assemble import Choices, assemble, origin_of, source_entry
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
-from pjais.pipeline.place import Place, source_bytes
+from pjais.pipeline.place import Place, none_found, source_bytes
 from pjais.pipeline.verdict import verdict
 from pjais.version import __version__
 from pjais.words import counted
@@ -106,6 +105,7 @@ def plan(place: Place, options: Options = Options(), progress: Progress = _quiet
         free,
         (time.monotonic() - began) * 1.5,
         not state.anything_new(place, found.sources, exact=True),
+        found.passed,
     )
 
 
@@ -134,7 +134,7 @@ def _migrate(place: Place, options: Options, progress: Progress) -> Report:
             message = "everything in the sources has been migrated before"
             if upgraded is not None:
                 message = f"the store was upgraded from schema {upgraded.before} to {upgraded.after}; {message}"
-            return _without_run(place, started, "already_migrated", message)
+            return _without_run(place, started, "already_migrated", message, found.passed)
         needed, free = _space(place, found.sources)
         if needed > free:
             raise NoSpace(f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(place.data_dir)])
@@ -153,8 +153,7 @@ def _sources(place: Place) -> Found:
     found = place.find()
     if not found.sources and not (place.target.exists() and not place.sources):
         where = [str(path) for path in place.sources] or [str(place.data_dir)]
-        passed = [f"{one.path}: {one.reason}" for one in found.passed]
-        raise NoSourceFound("no earlier data was found", where=[*where, *passed])
+        raise none_found(where, found)
     return found
 
 
@@ -201,10 +200,10 @@ def _counts(builder: Builder, snapshots: tuple[Snapshot, ...], findings: Finding
     )
 
 
-def _without_run(place: Place, started: int, code: str, message: str) -> Report:
+def _without_run(place: Place, started: int, code: str, message: str, passed: tuple[Passed, ...]) -> Report:
     return Report(
         code, 0, None, place.data_dir, place.live, started, journal.now_ms(), message=message,
-        next_command="pjais verify",
+        next_command="pjais verify", passed=passed,
     )  # fmt: skip
 
 
@@ -478,7 +477,7 @@ class _Run:
         return Report(
             code, exit_code, self.id, self.place.data_dir, self.place.live, self.started, journal.now_ms(),
             self.sources, self.total, dict(self.findings.rules), self.findings.shown, self.findings.total,
-            self.proof, self.folder, tuple(self.phases), next_command, message,
+            self.proof, self.folder, tuple(self.phases), next_command, message, self.passed,
         )  # fmt: skip
 
     def _write_report(self, final: Report) -> None:

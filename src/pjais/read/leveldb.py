@@ -50,10 +50,16 @@ class _Live(NamedTuple):
 
 
 class LevelDB:
-    """The live entries of a LevelDB folder.  `wanted` may leave keys out, which saves their memory."""
+    """The live entries of a LevelDB folder.  `wanted` may leave keys out, which saves their memory.
 
-    def __init__(self, folder: Path, wanted: Callable[[bytes], bool] | None = None) -> None:
-        self.folder, self.wanted = folder, wanted
+    `near` may leave out whole blocks of tables, unread: it is asked with the block's last key, that of the block
+    before it, and the block's size.
+    """
+
+    def __init__(
+        self, folder: Path, wanted: Callable[[bytes], bool] | None = None, near: leveldb_table.Near | None = None
+    ) -> None:
+        self.folder, self.wanted, self.near = folder, wanted, near
         self.damage: list[Damage] = []
         self._files = _Files(folder)
         self._blocks: list[tuple[str, Record | Handle]] = []
@@ -178,7 +184,7 @@ class LevelDB:
     def _read_table(self, name: str, data: bytes | mmap, newest: dict[bytes, int]) -> None:
         """Note what a table holds."""
         try:
-            blocks = leveldb_table.handles(data)
+            blocks = leveldb_table.handles(data, self.near)
         except Bad as error:
             blocks, end = leveldb_table.salvage(data)
             reason = f"the table's index cannot be read ({error}); {len(blocks)} blocks are found without it; {_OLDER}"

@@ -31,14 +31,25 @@ class Handle(NamedTuple):
     size: int
 
 
-def handles(data: bytes | mmap) -> list[Handle]:
-    """The data blocks of a table, by its index.  Raises Bad if that cannot be read."""
+Near = Callable[[bytes, bytes, int], bool]
+"""Whether a block is to be read: asked with the last key of the block before it, its own last key, and its size."""
+
+
+def handles(data: bytes | mmap, near: Near | None = None) -> list[Handle]:
+    """The data blocks of a table, by its index; those that `near` wants, if given.  Raises Bad if it is unreadable."""
     footer = data[-_FOOTER:]
     if len(data) < _FOOTER or footer[-8:] != MAGIC:
         raise Bad("it does not end like a table")
     at = varint(footer, varint(footer, 0)[1])[1]
     index = block(data, _handle(footer, at)[0])
-    return list(dict.fromkeys(_handle(index, start)[0] for _, start, _ in _entries(index)))
+    found: dict[Handle, None] = {}
+    before = b""
+    for key, start, _ in _entries(index):
+        handle = _handle(index, start)[0]
+        if near is None or near(before, key[:-8], handle.size):
+            found[handle] = None
+        before = key[:-8]
+    return list(found)
 
 
 def block(data: bytes | mmap, handle: Handle, *, check: bool = True) -> bytes:

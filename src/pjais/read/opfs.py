@@ -47,10 +47,12 @@ __all__ = [
     "HEADER",
     "SIDES",
     "Carved",
+    "Other",
     "PoolStore",
     "Spoiled",
     "carve",
     "digest",
+    "others",
     "sets",
     "write_database",
     "write_out",
@@ -63,6 +65,7 @@ BOOKS = "Origins"
 """The group of what is wrong with the profile's own books, which is no pool's."""
 
 _CHUNK = 1 << 20
+_SAHPOOL, _WA_SQLITE = "sqlite-wasm (opfs-sahpool)", "wa-sqlite"
 _LIVESTORE = re.compile(r"(?:.*/)?livestore-[^/]+@\d+", re.DOTALL)
 _STORE = re.compile(r"(?:livestore-)?(.*?)(?:@(\d{1,9}))?", re.DOTALL)
 
@@ -115,6 +118,16 @@ class Spoiled(NamedTuple):
             return b""
 
 
+class Other(NamedTuple):
+    """A file of the origin-private file system that is not LiveStore's: whose, what the app calls it, its payload."""
+
+    origin: str | None
+    name: str
+    file: Path
+    size: int
+    made_by: str | None
+
+
 class PoolStore(NamedTuple):
     """What belongs together: the files of one pool by name, its archive among them, and what is wrong with it.
 
@@ -145,6 +158,16 @@ def carve(root: Path) -> list[Carved | Spoiled]:
     if found and any(number for _, number, _ in storages):  # a bucket's folder has no Origins of its own
         unread += problems
     return [*(_book(None, None, BOOKS, *one) for one in unread), *found]
+
+
+def others(root: Path) -> list[Other]:
+    """What a "File System" folder holds beside LiveStore's pools, unused slots of pools left out."""
+    origins, _ = opfs_books.origins(root / "Origins")
+    return [
+        one
+        for label, number, folder in _storages(root)[0]
+        for one in _Storage(label, origins.get(number) if number else None, folder).others()
+    ]
 
 
 def sets(found: Iterable[Carved | Spoiled]) -> list[PoolStore]:
@@ -252,7 +275,8 @@ class _Storage:
         self.lost = bool(self.paths.problems)  # then a file may have a place that is not known any more
         self.unread: list[Spoiled] = []
         self.data = list(self._data())
-        self.pools = {one.pool for one in self.data if not one.archive and one.is_pools()}
+        self.makers = _makers(self.data, self.paths)
+        self.pools = {one.pool for one in self.data if not one.archive and one.is_pools() and not self._maker(one)}
         for number, info in self.paths.infos.items():
             if not info.data and _LIVESTORE.fullmatch(self.paths.directory(number) or ""):
                 self.pools.add(number)
@@ -269,8 +293,28 @@ class _Storage:
         pieces.sort(key=_order)
         return [*books, *pieces]
 
+    def others(self) -> Iterator[Other]:
+        """The files that belong to no pool of LiveStore's."""
+        for one in self.data:
+            made_by = self._maker(one)
+            if one.size and (made_by or not self._belongs(one)) and not (made_by and one.is_empty()):
+                pooled = bool(made_by) and len(one.head) > HEADER
+                directory = f"{one.directory}/" if one.directory else ""
+                name = one.path.decode("utf-8", "replace") if pooled else f"{directory}{one.opfs_name}"
+                plain = "SQLite" if one.head.startswith(MAGIC) else None
+                size = one.size - HEADER if pooled else one.size
+                yield Other(self.origin, name or one.file.name, one.file, size, made_by or plain)
+
+    def _maker(self, one: PoolFile) -> str | None:
+        """The library whose pool a file belongs to; None for LiveStore's, and for no pool."""
+        if one.pool != "?":
+            return self.makers.get(one.pool)
+        return _SAHPOOL if one.of_sqlite_wasm else _WA_SQLITE if _is_others(one) else None
+
     def _belongs(self, one: PoolFile) -> bool:
         """Whether a file is to be accounted for.  One without a place: if it shows itself, or may have lost it."""
+        if self._maker(one):
+            return False
         return self.lost or one.is_pools() if one.pool == "?" else one.pool in self.pools
 
     def _data(self) -> Iterator[PoolFile]:
@@ -346,6 +390,28 @@ class _Storage:
         readable, size = one.head[offset:].startswith(MAGIC), max(one.size - offset, 0)
         group = self._group(one.pool)
         return Spoiled(self.origin, one.directory, group, name, one.file, flags, offset, size, readable, reason)
+
+
+def _is_others(one: PoolFile) -> bool:
+    """Whether a sound header names a lasting file that LiveStore has no such name for."""
+    return one.sound and bool(one.path) and not one.is_dropped() and not one.of_livestore
+
+
+def _makers(data: Iterable[PoolFile], paths: opfs_books.Paths) -> dict[str, str]:
+    """The pools that other libraries than LiveStore made, by the digests and the paths of their headers."""
+    pools: dict[str, list[PoolFile]] = {}
+    for one in data:
+        if not one.archive and one.pool != "?":
+            pools.setdefault(one.pool, []).append(one)
+    found = {}
+    for pool, its in pools.items():
+        if _LIVESTORE.fullmatch(paths.directory(pool) or "") or any(one.sound and one.of_livestore for one in its):
+            continue
+        if any(one.of_sqlite_wasm for one in its):
+            found[pool] = _SAHPOOL
+        elif any(_is_others(one) for one in its):
+            found[pool] = _WA_SQLITE
+    return found
 
 
 def _order(one: Carved | Spoiled) -> tuple[str, str]:

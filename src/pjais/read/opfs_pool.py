@@ -5,6 +5,7 @@ Sources: formats/livestore.md §4; AccessHandlePoolVFS of wa-sqlite and of LiveS
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,12 @@ _CORPUS = 516  # bytes that the digest covers: 512 of path, 4 of flags
 _DIGEST_END = 524
 _UNUSED = (0xFECC5F80, 0xACCEC037)
 _MAIN_DB, _DELETE_ON_CLOSE = 0x100, 0x8
+_DIGESTED = 0x80
+"""sqlite-wasm's mark that its header carries a digest; its earlier versions wrote none."""
+_NAMED = re.compile(
+    rb"/(?:eventlog|mutationlog)(?:@\d+)?\.db(?:-journal|-wal)?|/(?:state|app|livestore-)(?:-?\d+|fixed)?(?:@\d+)?\.db(?:-journal|-wal)?"
+)
+"""What LiveStore calls its databases in a pool (formats/livestore.md §1)."""
 _LASTING = 0x100 | 0x800 | 0x4000 | 0x80000  # database, its journal, super-journal, WAL: the rest is scratch
 
 
@@ -34,6 +41,17 @@ def digest(header: bytes) -> tuple[int, int]:
         two = (two ^ byte) * 1597334677 & 0xFFFFFFFF
     one = ((one ^ one >> 16) * 2246822507 ^ (two ^ two >> 13) * 3266489909) & 0xFFFFFFFF
     two = ((two ^ two >> 16) * 2246822507 ^ (one ^ one >> 13) * 3266489909) & 0xFFFFFFFF
+    return one, two
+
+
+def digest_of_sqlite_wasm(header: bytes) -> tuple[int, int]:
+    """The two numbers that a header of sqlite-wasm's `opfs-sahpool` carries (formats/any-app.md)."""
+    if not int.from_bytes(header[512:_CORPUS], "big") & _DIGESTED:
+        return 0, 0
+    one, two = 0xDEADBEEF, 1103547991
+    for byte in header[:_CORPUS].ljust(_CORPUS, b"\0"):
+        one = (one ^ byte) * 2654435761 & 0xFFFFFFFF
+        two = (two ^ byte) * 104729 & 0xFFFFFFFF
     return one, two
 
 
@@ -68,6 +86,21 @@ class PoolFile(NamedTuple):
     def sound(self) -> bool:
         """Whether the header is whole, be it that of an unused slot."""
         return len(self.head) >= _DIGEST_END and self.stored == digest(self.head)
+
+    @property
+    def of_sqlite_wasm(self) -> bool:
+        """Whether the header is whole as sqlite-wasm's `opfs-sahpool` writes it, and names a file."""
+        told = bool(self.path) and len(self.path) < 512 and len(self.head) >= _DIGEST_END and not self.sound
+        if not told or self.stored != digest_of_sqlite_wasm(self.head):
+            return False
+        if self.stored != (0, 0):
+            return True
+        return self.path.startswith(b"/") and bool(self.flags & _LASTING) and not self.of_livestore
+
+    @property
+    def of_livestore(self) -> bool:
+        """Whether the header names a database as LiveStore calls its own."""
+        return bool(_NAMED.fullmatch(self.path))
 
     @property
     def blank(self) -> bool:

@@ -40,6 +40,7 @@ _PAGE = Template("""<!doctype html>
 <div class="verdict" style="--tone:var(--$tone)"><p><b>$code</b></p><p>$message</p><p>Next: <code>$next</code></p></div>
 $numbers
 <h2>Sources</h2>$sources
+$passed
 <h2>What was seen, and what was done about it</h2>$rules
 <h2>Proof</h2>$proof
 <h2>Where things are</h2>$places
@@ -61,6 +62,7 @@ def render(report: Report) -> str:
         next=escape(report.next_command),
         numbers=_numbers(report.total),
         sources=_sources(report),
+        passed=_passed(report),
         rules=_rules(report),
         proof=_proof(report),
         places=_places(report),
@@ -102,6 +104,19 @@ def _sources(report: Report) -> str:
         for source in report.sources
     ]
     return _table(head, body, "No source was read.")
+
+
+def _passed(report: Report) -> str:
+    """What was found beside the sources: nobody shall believe that it was migrated."""
+    if not report.passed:
+        return ""
+    body = [
+        [escape(one.kind), f"<code>{escape(one.label)}</code>", escape(one.made_by or ""), f"{one.size:,}",
+         escape(one.reason)]
+        for one in report.passed
+    ]  # fmt: skip
+    head = [("kind", False), ("what", False), ("made by", False), ("bytes", True), ("why", False)]
+    return f"<h2>Found and not taken</h2>{_table(head, body, '')}"
 
 
 def _rules(report: Report) -> str:

@@ -31,12 +31,21 @@ class _Database(NamedTuple):
     stores: dict[int, str]
 
 
+class Named(NamedTuple):
+    """A database by its metadata alone."""
+
+    origin: str
+    name: str
+    version: int
+    stores: tuple[str, ...]
+
+
 class ChromiumLevelDB:
     """The databases of one origin."""
 
-    def __init__(self, folder: Path, blobs: Path | None) -> None:
+    def __init__(self, folder: Path, blobs: Path | None, raw: LevelDB | None = None) -> None:
         self._blobs = blobs
-        self._raw = LevelDB(folder, is_wanted)
+        self._raw = raw if raw is not None else LevelDB(folder, is_wanted)
         self._live = Undone(self._raw)
         self._own: list[Damage] = []
         self._keys: dict[tuple[int, int], list[bytes]] = {}
@@ -62,6 +71,14 @@ class ChromiumLevelDB:
     def stores(self) -> list[Store]:
         """Every object store, empty ones too, in order."""
         return sorted(self._ids)
+
+    def databases(self) -> dict[int, Named]:
+        """Every database that has a name, also one without object stores, by its number in the folder."""
+        return {
+            number: Named(one.origin, one.name, one.version, tuple(sorted(one.stores.values())))
+            for number, one in self._databases.items()
+            if one.origin is not None
+        }
 
     def rows(self, store: Store) -> Iterator[Row | BadRow]:
         """The live records of a store in the byte order of their keys."""

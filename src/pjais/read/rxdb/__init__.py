@@ -22,7 +22,7 @@ from pjais.model import Document, Snapshot, Unreadable
 from pjais.read import indexeddb
 from pjais.read.indexeddb import BadRow, Row, Store
 from pjais.read.rxdb import keys, secrets
-from pjais.read.rxdb.catalog import INTERNAL, PREFIX, Collection, Database, databases, homeless
+from pjais.read.rxdb.catalog import INTERNAL, PREFIX, Collection, Database, databases, homeless, made_by_rxdb
 from pjais.read.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 
 
@@ -67,12 +67,14 @@ def origin_of(snapshot: Snapshot, named: str) -> str | None:
 class Holding(NamedTuple):
     """One LevelDB, or one SQLite file of a snapshot (`file`): the IndexedDB databases in it, and RxDB's among them.
 
+    `foreign`: those that RxDB did not make, whatever they are called.
     `damaged`: something in it cannot be read, so there may be more.
     """
 
     file: str | None
     databases: frozenset[str]
     rxdb: frozenset[str]
+    foreign: frozenset[str]
     damaged: bool
 
 
@@ -85,14 +87,18 @@ def holdings(snapshot: Snapshot) -> list[Holding]:
         if snapshot.dialect == "rxdb-profile-firefox":
             names = [name for name in names if name.endswith(".sqlite")]
         home = {store: profile for profile in profiles for store in profile.stores()}
+        within: dict[str, set[str]] = {}
+        for store in home:
+            within.setdefault(store.database, set()).add(store.name)
+        ours = made_by_rxdb(within)
         known = sorted((one.name for one in databases(home, lambda store: home[store].rows(store))), key=len)
         found = []
         for number, profile in enumerate(profiles):
             inside = frozenset(store.database for store in profile.stores())
-            own = frozenset(name for idb in inside if (name := _owner(idb, known)) is not None)
+            own = frozenset(name for idb in inside & ours if (name := _owner(idb, known)) is not None)
             stored = None if snapshot.dialect == "rxdb-profile" else names[number]
             bad = any(one.place == Path(stored or "").name for one in unsound) or bool(profile.problems)
-            found.append(Holding(stored, inside, own, bad))
+            found.append(Holding(stored, inside, own, inside - ours, bad))
         return found
 
 
@@ -118,7 +124,7 @@ def _profiles(snapshot: Snapshot, scratch: Path, unsound: list[Unreadable]) -> l
     path = snapshot.path
     if snapshot.dialect == "rxdb-profile":
         blobs = path.with_name(path.name.replace(".indexeddb.leveldb", ".indexeddb.blob"))
-        return [indexeddb.open_chromium(path, _existing(blobs))]
+        return [indexeddb.open_chromium(path, _existing(blobs) if blobs != path else None)]
     if snapshot.dialect == "rxdb-profile-firefox":
         found = [snapshot.folder / file.stored for file in snapshot.files if file.stored.endswith(".sqlite")]
         return [

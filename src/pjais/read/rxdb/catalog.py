@@ -7,7 +7,8 @@ that made a database, and the hash of its password lie in the internal store.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection as Collection_
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,13 +84,40 @@ def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -
 def homeless(stores: Iterable[Store], known: Iterable[Database]) -> list[str]:
     """IndexedDB databases of RxDB's whose internal store is not there, so that nobody knows what they are."""
     names = {(database.origin, database.name) for database in known}
-    found = set()
+    inside: dict[tuple[str, str], set[str]] = {}
     for store in stores:
-        if store.database.startswith(PREFIX) and not any(
-            store.origin == origin and store.database.startswith(f"{PREFIX}{name}--") for origin, name in names
-        ):
-            found.add(store.database)
-    return sorted(found)
+        inside.setdefault((store.origin, store.database), set()).add(store.name)
+    return sorted(
+        {
+            idb
+            for (origin, idb), within in inside.items()
+            if _is_shaped(idb, within)
+            and not any(origin == home and idb.startswith(f"{PREFIX}{name}--") for home, name in names)
+        }
+    )
+
+
+def made_by_rxdb(inside: Mapping[str, Collection_[str]]) -> set[str]:
+    """Of an origin's IndexedDB databases (name -> its object stores) those that RxDB made.
+
+    Known by RxDB's internal store beside them; where that is lost, by the form of the name and the object stores.
+    That somebody else's database is called something with `rxdb` or `dexie` says nothing.
+    """
+    homes = [
+        f"{PREFIX}{match[1]}--"
+        for idb, stores in inside.items()
+        if (match := _NAME.fullmatch(idb)) and match[3] == INTERNAL and (not stores or "docs" in stores)
+    ]
+    return {
+        idb
+        for idb, stores in inside.items()
+        if (_NAME.fullmatch(idb) and idb.startswith(tuple(homes))) or _is_shaped(idb, stores)
+    }
+
+
+def _is_shaped(idb: str, stores: Collection_[str]) -> bool:
+    """Whether a database has the form of name and the object stores that RxDB gives (formats/rxdb.md §2)."""
+    return bool(_NAME.fullmatch(idb)) and {"docs", "changes"} <= set(stores)
 
 
 def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:

@@ -1,0 +1,455 @@
+"""What a search says: which stores are RxDB's or LiveStore's, and every other one by its name, size and reason."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import pjais
+from pjais import discover
+from pjais.cli import run as run_inside
+from pjais.discover import jsonkind
+from pjais.discover.found import Found
+from pjais.model import Passed
+from pjais.read import opfs
+from world import hashes, memory, migrated, persona, rows, write_json
+
+sys.path.append(str(Path(__file__).parent / "read"))
+
+from indexeddb_writer import described, key, v8
+from leveldb_writer import batch, counted, folder, log, table
+
+GOLDEN = Path(__file__).parent / "golden"
+RXDB = GOLDEN / "rxdb" / "v17-clean"
+
+
+class Said(NamedTuple):
+    """What a command said, on both streams, and how it ended."""
+
+    exit_code: int
+    output: str
+
+
+def run(*words: str | Path) -> Said:
+    """A command, in this process."""
+    both = io.StringIO()
+    with contextlib.redirect_stdout(both), contextlib.redirect_stderr(both):
+        code = run_inside([str(word) for word in words])
+    return Said(code, both.getvalue())
+
+
+def look(place: Path, *, named: bool = False) -> Found:
+    """A search that remembers nothing."""
+    return discover.discover([place], named=named)
+
+
+def reasons(found: Found) -> dict[str, str]:
+    """What is not taken: the name of its file, and why."""
+    return {one.path.name: one.reason for one in found.passed}
+
+
+def indexeddb(place: Path, *databases: tuple[str, tuple[str, ...]]) -> Path:
+    """An origin's IndexedDB with these databases, in a log as a small app leaves it."""
+    ops = []
+    for number, (name, stores) in enumerate(databases, 1):
+        ops += described(number, name, stores)
+        ops.append((key("a", database=number), b"\x01" + v8("text")))
+    return folder(place / "IndexedDB" / "https_app.example_0.indexeddb.leveldb", {"000003.log": log([batch(1, ops)])})
+
+
+# --- RxDB is known by its own store
+
+
+def test_a_dexie_database_that_is_only_called_dexie_is_named_and_not_taken(tmp_path: Path) -> None:
+    """No word of a store without documents: MIGRATION_001 names the database, its size and why."""
+    profile = GOLDEN / "any-app" / "named-dexie" / "profile"
+    before = hashes(profile)
+    for words in (("detect", profile), ("plan", profile), ("migrate", profile), ("migrate", profile, "--json")):
+        done = run(*words, "--data-dir", tmp_path)
+        assert done.exit_code == 11
+        assert "my-dexie-notes" in done.output and "not RxDB's" in done.output
+        assert "hold no documents" not in done.output
+    (one,) = json.loads(run("detect", profile, "--json").output)["passed"]
+    assert (one["kind"], one["database"], one["made_by"]) == ("indexeddb", "my-dexie-notes", "probably Dexie")
+    assert (one["origin"], one["stores"], one["size"] > 6000) == ("http://localhost:8841", ["notes"], True)
+    assert hashes(profile) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "stores", "maker"),
+    [
+        ("_pouch_todoapp-rxdb-0-todos", ("attach-store", "by-sequence", "document-store"), "PouchDB (RxDB up to 11)"),
+        ("_pouch_notes", ("attachments", "docs", "meta"), "PouchDB"),
+        ("rxdb-dexie", ("table",), "probably Dexie"),
+        ("rxdb-dexie-mine--0--notes", ("notes",), "probably Dexie"),
+        ("rxdb", ("changes", "docs"), "probably Dexie"),
+        ("storageToken", ("instanceToken",), "probably Dexie"),
+    ],
+)
+def test_the_letters_rxdb_in_a_name_say_nothing(tmp_path: Path, name: str, stores: tuple[str, ...], maker: str) -> None:
+    indexeddb(tmp_path, (name, stores))
+    found = look(tmp_path)
+    assert found.sources == ()
+    assert [(one.database, one.made_by, one.stores) for one in found.passed] == [(name, maker, stores)]
+    assert run("migrate", "--data-dir", tmp_path).exit_code == 11
+
+
+def test_rxdb_whose_internal_store_is_lost_is_still_rxdb(tmp_path: Path) -> None:
+    indexeddb(tmp_path, ("rxdb-dexie-app--0--notes", ("attachments", "changes", "docs")))
+    assert [ref.kind for ref in look(tmp_path).sources] == ["rxdb-profile"]
+
+
+def test_another_database_beside_rxdb_in_one_leveldb_is_named(tmp_path: Path) -> None:
+    """The source is taken, the report names the other one."""
+    shutil.copytree(RXDB / "IndexedDB", tmp_path / "IndexedDB")
+    (leveldb,) = (tmp_path / "IndexedDB").glob("*.leveldb")
+    (main_log,) = leveldb.glob("*.log")
+    ops = [(one, value) for one, value in described(200, "their-notes") if one[:1] == b"\0"]
+    ops.append((key("a", database=200), b"\x01" + v8("x")))
+    number = max(int(one.stem) for one in leveldb.glob("*.log"))
+    assert number == int(main_log.stem)
+    (leveldb / f"{number + 1:06}.log").write_bytes(log([batch(1 << 40, ops)]))
+    found = look(tmp_path)
+    assert [ref.kind for ref in found.sources] == ["rxdb-profile"]
+    assert [one.database for one in found.passed] == ["their-notes"]
+    report = migrated(tmp_path, on_invalid="quarantine")
+    assert [one.database for one in report.passed] == ["their-notes"]
+    assert report.backup is not None
+    assert "their-notes" in (report.backup / "report.html").read_text("utf-8")
+    told = json.loads((report.backup / "report.json").read_text("utf-8"))["passed"]
+    assert [one["database"] for one in told] == ["their-notes"]
+    assert [one.database for one in pjais.plan(tmp_path).passed] == ["their-notes"]
+
+
+def test_every_database_of_an_origin_with_what_made_it() -> None:
+    found = look(GOLDEN / "any-app" / "kv" / "profile")
+    told = [(one.database, one.made_by) for one in found.passed if one.kind == "indexeddb"]
+    assert told == [
+        ("custom-db", None), ("keyval-store", "idb-keyval"), ("localforage", "localForage"), ("myApp", "localForage"),
+    ]  # fmt: skip
+    (storage,) = [one for one in found.passed if one.kind == "web-storage"]
+    assert (storage.origin, storage.reason) == (
+        "http://localhost:8804",
+        "2 items of localStorage: pjais does not read it yet",
+    )
+
+
+def test_databases_in_sqlite_files_are_named_too(tmp_path: Path) -> None:
+    """Chromium's coming backend: one SQLite file a database."""
+    place = tmp_path / "IndexedDB" / "https_app.example_0"
+    place.mkdir(parents=True)
+    with closing(sqlite3.connect(place / ("A" * 52))) as db:
+        db.executescript("CREATE TABLE indexed_db_metadata (name, version); CREATE TABLE object_stores (id, name);")
+        db.execute("INSERT INTO indexed_db_metadata VALUES (?, 3)", ("my-rxdb-dexie-".encode("utf-16-le"),))
+        db.execute("INSERT INTO object_stores VALUES (1, ?)", ("notes".encode("utf-16-le"),))
+        db.commit()
+    found = look(tmp_path)
+    assert found.sources == ()
+    assert [(one.database, one.origin, one.stores) for one in found.passed] == [
+        ("my-rxdb-dexie-", "https://app.example", ("notes",))
+    ]
+
+
+# --- pools of other libraries
+
+
+def wasm_header(path: bytes, flags: int) -> bytes:
+    """A header as sqlite-wasm's opfs-sahpool writes it."""
+    body = path.ljust(512, b"\0") + struct.pack(">I", flags)
+    one, two = 0xDEADBEEF, 1103547991
+    for byte in body if flags & 0x80 else b"":
+        one = (one ^ byte) * 2654435761 % 2**32
+        two = (two ^ byte) * 104729 % 2**32
+    told = struct.pack("<II", one, two) if flags & 0x80 else bytes(8)
+    return (body + told).ljust(4096, b"\0")
+
+
+def cyrb53(path: bytes, flags: int) -> bytes:
+    """A header as wa-sqlite writes it."""
+    body = path.ljust(512, b"\0") + struct.pack(">I", flags)
+    one, two = 0xDEADBEEF, 0x41C6CE57
+    for byte in body:
+        one, two = (one ^ byte) * 2654435761 % 2**32, (two ^ byte) * 1597334677 % 2**32
+    one = ((one ^ one >> 16) * 2246822507 ^ (two ^ two >> 13) * 3266489909) % 2**32
+    two = ((two ^ two >> 16) * 2246822507 ^ (one ^ one >> 13) * 3266489909) % 2**32
+    return (body + struct.pack("<II", one, two)).ljust(4096, b"\0")
+
+
+@pytest.mark.parametrize("books", [True, False])
+@pytest.mark.parametrize(
+    ("header", "flags", "maker"),
+    [
+        (wasm_header, 0x106 | 0x80, "sqlite-wasm (opfs-sahpool)"),
+        (wasm_header, 0x106, "sqlite-wasm (opfs-sahpool)"),
+        (cyrb53, 0x106, "wa-sqlite"),
+    ],
+    ids=["sahpool", "sahpool-1", "wa-sqlite"],
+)
+def test_a_pool_of_another_library_is_neither_livestore_nor_damaged(
+    tmp_path: Path, header: Callable[[bytes, int], bytes], flags: int, maker: str, books: bool
+) -> None:
+    """Its digest is another one, or its paths are: named as not taken, and nothing of it is called damaged."""
+    with closing(sqlite3.connect(tmp_path / "made.db")) as db:
+        db.executescript("CREATE TABLE t (v); INSERT INTO t VALUES ('theirs');")
+    content = (tmp_path / "made.db").read_bytes()
+    (tmp_path / "made.db").unlink()
+    storage = tmp_path / "File System" / "000" / "t"
+    (storage / "00").mkdir(parents=True)
+    (storage / "00" / "00000000").write_bytes(header(b"/notes.sqlite3", flags) + content)
+    (storage / "00" / "00000001").write_bytes(bytes(4096))
+    if books:
+        names = [(0, "", ".pool"), (1, "00/00000000", "a"), (1, "00/00000001", "b")]
+        ops = [(b"%d" % (number + 1), _info(*one)) for number, one in enumerate(names)]
+        folder(storage / "Paths", {"000003.log": log([batch(1, [(b"0", _info(0, "", "")), *ops])])})
+    assert opfs.carve(tmp_path / "File System") == []
+    found = look(tmp_path)
+    assert found.sources == ()
+    (one,) = [one for one in found.passed if one.kind == "opfs"]
+    assert (one.made_by, one.size) == (maker, len(content))
+    assert "/notes.sqlite3" in one.reason
+    assert run("migrate", "--data-dir", tmp_path).exit_code == 11
+
+
+def _info(parent: int, data: str, name: str) -> bytes:
+    """What Paths says of a file."""
+
+    def text(value: str) -> bytes:
+        raw = value.encode()
+        return struct.pack("<i", len(raw)) + raw + bytes(-len(raw) % 4)
+
+    body = struct.pack("<q", parent) + text(data) + text(name) + struct.pack("<q", 13361716800000000)
+    return struct.pack("<I", len(body)) + body
+
+
+# --- files
+
+
+def store(place: Path) -> Path:
+    """A data folder with a store of one memory."""
+    place.mkdir(exist_ok=True)
+    write_json(place, personas=[persona()], memories=[memory()])
+    migrated(place)
+    return place / "pjais.sqlite"
+
+
+def test_a_conflicted_copy_of_the_store_is_named_and_is_taken_if_it_is_named(tmp_path: Path) -> None:
+    """A sync client's copy may hold what is nowhere else."""
+    data = tmp_path / "d"
+    copy = data / "pjais (Ann's conflicted copy 2026-01-02).sqlite"
+    shutil.copy(store(data), copy)
+    rows(copy, "INSERT INTO memory_entities (id, type, content, persona_id) VALUES ('only-there', 'fact', 'x', 'p1')")
+    found = look(data)
+    assert [one.kind for one in found.passed if one.path == copy] == ["pjais"]
+    for command in ("detect", "plan", "migrate"):
+        assert "conflicted" in run(command, "--data-dir", data).output, command
+    assert run("migrate", copy, "--data-dir", data).exit_code == 0
+    assert rows(data / "pjais.sqlite", "SELECT id FROM memory_entities ORDER BY id") == [("m1",), ("only-there",)]
+    assert pjais.verify(data).passed
+
+
+def test_a_sqlite_file_and_json_of_other_programs_are_named_with_their_size(tmp_path: Path) -> None:
+    for name in ("theirs.db", "theirs", "theirs.sqlite3"):
+        with closing(sqlite3.connect(tmp_path / name)) as db:
+            db.execute("CREATE TABLE notes (x)")
+    (tmp_path / "config.json").write_text('{"theme": "dark"}')
+    (tmp_path / "broken.json").write_bytes(b"\x00\x01")
+    (tmp_path / "readme.txt").write_text("hello")
+    found = look(tmp_path)
+    unknown = "SQLite, but no table that pjais knows"
+    assert reasons(found) == {
+        "theirs.db": unknown, "theirs": unknown, "theirs.sqlite3": unknown,
+        "config.json": "JSON, but nothing that pjais knows", "broken.json": "named as JSON, but it is none",
+    }  # fmt: skip
+    assert {one.path.name: one.size for one in found.passed}["config.json"] == 17
+
+
+def test_a_browsers_own_databases_need_no_word(tmp_path: Path) -> None:
+    profile = tmp_path / "Default"
+    for name in ("Cookies", "History", "Web Data"):
+        profile.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(profile / name)) as db:
+            db.executescript("CREATE TABLE meta (key, value); INSERT INTO meta VALUES ('last_compatible_version', 1);")
+    (profile / "Preferences").write_text("{}")
+    by_bytes = log([b"\1" + counted(b"leveldb.BytewiseComparator") + b"\2\0\3\x09\4\x07"])
+    own = {"000003.log": log([batch(1, [(b"x", b"y")])]), "MANIFEST-000001": by_bytes}
+    folder(profile / "Site Characteristics Database", own)
+    folder(profile / "Local Storage" / "leveldb", {"000003.log": log([batch(1, [(b"VERSION", b"1")])])})
+    (profile / "SingletonLock").symlink_to("somewhere-that-is-not")
+    assert look(tmp_path) == Found((), ())
+
+
+def test_many_files_of_one_kind_are_one_line(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number:02}.json").write_text("{}")
+    (one,) = look(tmp_path).passed
+    assert one == Passed(tmp_path, "30 files, 00.json among them: JSON, but nothing that pjais knows", 60, "json")
+
+
+def test_more_files_than_are_looked_into_are_counted_and_ours_is_found_by_its_name(tmp_path: Path) -> None:
+    for number in range(1100):
+        (tmp_path / f"{number:04}.json").write_text("{}")
+    write_json(tmp_path, personas=[persona()])
+    found = look(tmp_path)
+    assert [ref.path.name for ref in found.sources] == ["data.json"]
+    assert sorted(one.reason.split()[0] for one in found.passed) == ["1,000", "100"]
+
+
+def test_a_store_deep_in_a_folder_is_named_and_not_taken(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b" / "c" / "d"
+    deep.mkdir(parents=True)
+    write_json(deep, personas=[persona()])
+    found = look(tmp_path)
+    assert found.sources == ()
+    assert [(one.path, one.kind) for one in found.passed] == [(deep / "data.json", "json")]
+
+
+def test_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "old"), "zip", GOLDEN / "any-app" / "kv")
+    assert reasons(look(tmp_path)) == {"old.zip": "an archive; unpack it and name the folder"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"cache": {%s}, "personas": []}', "json"),
+        ('{"cache": {%s, "personas": []}}', None),
+        ('{"cache": {%s}, "note": "\\"personas\\": []"}', None),
+        ('{"cache": {%s}, "x": {"memories": {}}, "memories" : []}', "json"),
+        ('{"cache": {%s}}', None),
+    ],
+)
+def test_a_large_json_is_known_by_its_top_level_alone(tmp_path: Path, text: str, kind: str | None) -> None:
+    """Also where its beginning does not tell: names below the top and inside of texts do not count."""
+    path = tmp_path / "large.json"
+    path.write_text(text % ", ".join(f'"k{number}": "}}{{[\\\\\\"{number}"' for number in range(9000)))
+    size = path.stat().st_size
+    assert size > 2 * jsonkind.HEAD
+    assert jsonkind.kind_of(path, path.read_bytes()[: jsonkind.HEAD], size, named=False) == kind
+    assert [ref.kind for ref in look(tmp_path).sources] == ([kind] if kind else [])
+
+
+# --- copies
+
+
+@pytest.mark.parametrize("name", ["IndexedDB.bak.20260609-112916", "IndexedDB - Copy", "old"])
+def test_a_copy_of_a_profile_is_named_and_can_be_named(tmp_path: Path, name: str) -> None:
+    """An app's update put it aside: not taken by itself, since what it holds may have been removed since."""
+    data = tmp_path / "d"
+    shutil.copytree(RXDB / "IndexedDB", data / name)
+    done = run("detect", "--data-dir", data)
+    assert done.exit_code == 11
+    assert name in done.output and "not taken" in done.output
+    assert run("migrate", data / name, "--data-dir", data, "--on-invalid", "quarantine").exit_code == 1
+    assert pjais.verify(data).passed
+    assert rows(data / "pjais.sqlite", "SELECT count(*) > 10 FROM memory_entities") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["x.indexeddb.leveldb.bak", "x.indexeddb.leveldb - Copy", "recovered"])
+def test_a_folder_of_leveldb_files_can_be_named_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    """Also without its CURRENT and MANIFEST, as recovery tools leave it."""
+    (leveldb,) = (RXDB / "IndexedDB").glob("*.leveldb")
+    shutil.copytree(leveldb, tmp_path / name)
+    (whole,) = look(tmp_path / name, named=True).sources
+    assert whole.kind == "rxdb-profile"
+    for one in [*(tmp_path / name).glob("MANIFEST*"), tmp_path / name / "CURRENT"]:
+        one.unlink()
+    (loose,) = look(tmp_path / name, named=True).sources
+    assert loose.path == tmp_path / name
+    (file,) = (tmp_path / name).glob("*.log")
+    assert look(file, named=True).sources == (loose,)
+
+
+# --- looking again
+
+
+def searched(place: Path) -> Found:
+    """A search as every command makes it."""
+    from pjais.pipeline.place import place as place_of
+
+    return place_of(place).find()
+
+
+def test_looking_again_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has the same stamps is not read: a foreign IndexedDB, a foreign JSON, our own source."""
+    store(tmp_path)
+    indexeddb(tmp_path, ("notes", ("notes",)))
+    (tmp_path / "cache.json").write_text(json.dumps({"entries": {str(n): "x" * 50 for n in range(3000)}}))
+    first = searched(tmp_path)
+    assert {one.path.name for one in first.passed} == {"cache.json", "https_app.example_0.indexeddb.leveldb"}
+    opened: list[str] = []
+    real = Path.open
+
+    def watched(self: Path, *given: Any, **named: Any) -> Any:
+        opened.append(self.name)
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(Path, "open", watched)
+    assert searched(tmp_path) == first
+    assert set(opened) <= {".seen.json"}
+
+
+def test_what_has_changed_is_looked_at_again_also_with_the_same_size_and_time(tmp_path: Path) -> None:
+    store(tmp_path)
+    other = tmp_path / "other.json"
+    other.write_text('{"personaz": [], "x": 1}')
+    assert [one.path.name for one in searched(tmp_path).passed] == ["other.json"]
+    before = other.stat()
+    other.write_text('{"personas": [], "x": 1}')
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert other.stat().st_size == before.st_size
+    assert {ref.path.name for ref in searched(tmp_path).sources} == {"data.json", "other.json"}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"00000000 {}", None])
+def test_what_was_seen_may_be_lost_or_torn(tmp_path: Path, damage: bytes | None) -> None:
+    store(tmp_path)
+    first = searched(tmp_path)
+    seen = tmp_path / "backups" / ".seen.json"
+    assert seen.exists()
+    if damage is None:
+        seen.unlink()
+    else:
+        seen.write_bytes(damage)
+    assert searched(tmp_path) == first
+
+
+def test_no_trace_is_left_where_there_is_no_store(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN / "any-app" / "kv" / "profile", tmp_path / "d")
+    before = hashes(tmp_path)
+    assert run("detect", "--data-dir", tmp_path / "d").exit_code == 11
+    assert hashes(tmp_path) == before
+
+
+def test_only_the_blocks_of_metadata_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of databases come out of a table without its rows; sizes out of its index."""
+    from pjais.read import leveldb_table
+    from pjais.read.indexeddb import glance
+
+    ops = [op for number, name in ((1, "one"), (2, "two")) for op in described(number, name)]
+    ops += [(key(f"{n:06}", database=d), b"\x01" + v8("x" * 300)) for d in (1, 2) for n in range(2000)]
+    entries = [(one, n + 1, value) for n, (one, value) in enumerate(sorted(ops))]
+    place = folder(tmp_path / "x.indexeddb.leveldb", {"000005.ldb": table(entries, snappy=False)}, [5])
+    read: list[int] = []
+    real = leveldb_table.block
+
+    def watched(data: Any, handle: leveldb_table.Handle, *, check: bool = True) -> bytes:
+        read.append(handle.size)
+        return real(data, handle, check=check)
+
+    monkeypatch.setattr(leveldb_table, "block", watched)
+    found = glance.leveldb(place)
+    assert [(one.name, one.size > 50_000) for one in found.databases] == [("one", True), ("two", True)]
+    assert found.doubt == ""
+    assert len(read) < 10
