@@ -40,11 +40,9 @@ _expand_cold = click.option("--expand-cold", is_flag=True, help="Expand content 
 @common
 def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     """Say what is here: kind, path, version, records, size, in use or not."""
-    from pjais.pipeline import survey
-
     here = place(context.data_dir, None, sources)
     found = here.find()
-    rows = [_seen(ref, survey.count_documents(ref)) for ref in found.sources]
+    rows = _counted(found.sources)
     passed = [one.as_dict() for one in found.passed]
     if context.as_json:
         print_json({"code": "done" if rows else "MIGRATION_001", "sources": rows, "passed": passed})
@@ -65,6 +63,14 @@ def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
             return NoSourceFound.exit_code
         raise none_found([str(path) for path in sources] or [str(here.data_dir)], found)
     return 0
+
+
+def _counted(refs: tuple[SourceRef, ...]) -> list[dict[str, Any]]:
+    if not refs:
+        return []
+    from pjais.pipeline import survey  # the readers, which a search that finds nothing does without
+
+    return [_seen(ref, survey.count_documents(ref)) for ref in refs]
 
 
 def _say_passed(passed: tuple[Passed, ...]) -> None:

@@ -15,14 +15,14 @@ from pjais import extensions, files, paths
 from pjais.discover import livestores, profiles, storage
 from pjais.discover.found import Found
 from pjais.discover.gather import gathered
-from pjais.discover.identify import LEAVES, identify, is_familiar, is_likely
+from pjais.discover.identify import LEAVES, LIKELY, identify, is_familiar, is_likely
 from pjais.discover.seen import Seen
 from pjais.discover.walk import Listing, listing, walk
 from pjais.model import Passed, SourceRef
 
 _FILES_DEPTH = 3
 """How deep files are looked at, whatever they are called; further down only those that are called like stores."""
-_LIKELY_LOOKS, _OTHER_LOOKS = 1000, 500
+_LIKELY_LOOKS, _OTHER_LOOKS = 500, 250
 """How many files with likely names, and with any others, a search opens; those with our own names always."""
 _ASIDE = "{} in a folder that is no profile's own; name it to take it"
 
@@ -140,14 +140,14 @@ class _Search:
 
     def _files(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
         """The files of an ordinary folder."""
-        likely = [name for name in one.files if is_likely(name)]
+        likely = [name for name in one.files if name.endswith(LIKELY)]
         familiar = [name for name in likely if is_familiar(name)]
         deep = len(one.parts) >= _FILES_DEPTH
         chosen = set(familiar)
         chosen.update(self._chosen(0, [name for name in likely if name not in chosen]))
         left = len(likely) - len(chosen)
         if not deep and self.looks[1]:
-            chosen.update(self._chosen(1, [name for name in one.files if not is_likely(name)]))
+            chosen.update(self._chosen(1, [name for name in one.files if not name.endswith(LIKELY)]))
         for name in sorted(chosen):
             if not name.endswith(("-wal", "-shm", "-journal")) and not name.startswith(paths.SINCE_SWITCH):
                 yield self._file(one.at(name), deep)

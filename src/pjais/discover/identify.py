@@ -16,7 +16,7 @@ from typing import Any
 
 from pjais import files, paths, sqlite
 from pjais.discover import jsonkind
-from pjais.discover.livestores import is_store_file
+from pjais.discover.livestores import is_named_store, is_store_file
 from pjais.discover.seen import Seen, stamp
 from pjais.errors import SourceDamaged
 from pjais.model import CANNOT_BE_READ, Passed, SourceRef
@@ -31,19 +31,21 @@ _DB_NAMES = {
 _JSON_NAME = re.compile(r"data\.json|rxdb-backup-.*\.json|.*\.pjais\.json")
 _BETWEEN_VALUES = re.compile(r"[\s\ufeff\x1e]*")
 _SHARD = re.compile(r"shard_\d+\.db")
-_LIKELY = (".db", ".sqlite", ".sqlite3", ".db3", ".sqlitedb", ".json", ".bak", ".old", ".backup", ".zip")
+_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".sqlitedb", ".json", ".bak", ".old", ".backup", ".zip")
+LIKELY = (*_SUFFIXES, *(one.upper() for one in _SUFFIXES))
+"""How the names of databases, of JSON and of copies end."""
 _MAYBE_SQLITE = (".db", ".sqlite", ".sqlite3", ".db3")
 _ZIP = b"PK\x03\x04"
 
 
 def is_familiar(name: str) -> bool:
     """Whether a file has a name that the app, its guides or LiveStore give."""
-    return bool(name in _DB_NAMES or _JSON_NAME.fullmatch(name) or _SHARD.fullmatch(name) or is_store_file(Path(name)))
+    return name in _DB_NAMES or bool(_JSON_NAME.fullmatch(name) or _SHARD.fullmatch(name) or is_named_store(name))
 
 
 def is_likely(name: str) -> bool:
     """Whether a file's name promises a database, JSON or a copy of one."""
-    return name.lower().endswith(_LIKELY)
+    return name.endswith(LIKELY)
 
 
 def identify(path: Path, root: Path, *, named: bool, seen: Seen) -> SourceRef | Passed | None:

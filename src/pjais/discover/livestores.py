@@ -14,7 +14,6 @@ from typing import Any
 from pjais import files, sqlite
 from pjais.discover.seen import Seen, stamp
 from pjais.model import Passed, SourceRef
-from pjais.read import opfs
 
 _NAME = re.compile(
     r"(?:livestore-)?(?:eventlog|mutationlog)(?:@\d+)?\.db|(?:state|app|livestore-)-?(?:\d+|fixed)(?:@\d+)?\.db"
@@ -29,7 +28,12 @@ _HEADER = 4096
 
 def is_store_file(path: Path) -> bool:
     """Whether a file is named as LiveStore names its own."""
-    return bool(_NAME.fullmatch(path.name))
+    return is_named_store(path.name)
+
+
+def is_named_store(name: str) -> bool:
+    """The same of a name alone."""
+    return bool(_NAME.fullmatch(name))
 
 
 def stores(paths: Iterable[Path], root: Path) -> Iterator[SourceRef]:
@@ -73,6 +77,8 @@ def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterat
 
 def _looked(place: Path) -> dict[str, Any]:
     """What is said of an origin-private file system, as JSON; paths are relative to it."""
+    from pjais.read import opfs  # only where there is one
+
     others = opfs.others(place)
     foreign = {one.file for one in others if one.made_by is not None}
     said: dict[str, Any] = {"unreadable": [], "origins": {}, "others": []}

@@ -1,7 +1,8 @@
 """IndexedDB in the folders of a browser profile: which of it is RxDB's, and what else there is (formats/rxdb.md §1).
 
 RxDB is known by its internal store and its way of naming databases, read from the metadata; a database that is only
-called so is another app's, and is named with its size and what made it.
+called so is another app's, and is named with its size and what made it.  The readers are only loaded where there is
+something for them: most searches find no profile.
 """
 
 from __future__ import annotations
@@ -9,18 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pjais import files
 from pjais.discover.makers import maker
 from pjais.discover.seen import Seen, stamp
 from pjais.discover.walk import Listing
 from pjais.model import Passed, SourceRef
-from pjais.read import web_storage
-from pjais.read.indexeddb import glance
-from pjais.read.indexeddb.glance import Glance
-from pjais.read.opfs_books import origin_of
-from pjais.read.rxdb.catalog import made_by_rxdb
+
+if TYPE_CHECKING:
+    from pjais.read.indexeddb import glance
 
 OTHER = "not RxDB's: pjais does not read it yet"
 
@@ -31,7 +30,7 @@ _HEAD = 1 << 16
 _HASHED_NAME = re.compile(r"[A-Z2-7]{52}")
 _MANY = 500
 """No origin has so many databases."""
-_RXDB_MARKS = ("rxdb-dexie-".encode("utf-16-be"), b"storageToken", b"instanceToken", b"rxdbVersion")
+_RXDB_MARKS = ("rxdb-dexie-".encode("utf-16-be"), b"storageToken", b"instanceToken", b"rxdbVersion", b'"\x03lwt')
 """What RxDB leaves in a LevelDB.  Only asked where metadata cannot be read: any one may be broken up by compression."""
 _RXDB = ("rxdb-dexie-".encode("utf-16-le"), b"rxdb-dexie-")
 
@@ -40,13 +39,16 @@ def is_leveldb(listing: Listing) -> bool:
     """Whether a folder is a LevelDB, whole or not."""
     if "CURRENT" in listing.files or listing.name.endswith(".indexeddb.leveldb"):
         return True
-    return any(name.endswith(_TABLES) and _TABLE.fullmatch(name) for name in listing.files)
+    return any(_TABLE.fullmatch(name) for name in [name for name in listing.files if name.endswith(_TABLES)])
 
 
 def is_indexeddb(listing: Listing, seen: Seen) -> bool:
     """Whether a LevelDB folder holds an IndexedDB: by its name, by how it orders keys, or by what is in it."""
     if ".indexeddb.leveldb" in listing.name:
         return True
+    from pjais.read import web_storage
+    from pjais.read.indexeddb import glance
+
     folder = Path(listing.path)
     if web_storage.area_of(folder):
         return False
@@ -61,6 +63,9 @@ def is_indexeddb(listing: Listing, seen: Seen) -> bool:
 
 def leveldb(folder: Path, root: Path, seen: Seen) -> Iterator[SourceRef | Passed]:
     """The LevelDB of an origin: RxDB in it as a source, every other database by its name."""
+    from pjais.read.indexeddb import glance
+    from pjais.read.rxdb.catalog import made_by_rxdb
+
     its = tuple(files.beside(folder))
     inside, doubt = _asked(seen, folder, [one for one in its if one.parent == folder], lambda: glance.leveldb(folder))
     ours = made_by_rxdb({str(name): stores for _, name, _, stores, _ in inside})
@@ -79,16 +84,26 @@ def leveldb(folder: Path, root: Path, seen: Seen) -> Iterator[SourceRef | Passed
 
 def in_files(listing: Listing, root: Path, seen: Seen, target: Path | None = None) -> Iterator[SourceRef | Passed]:
     """Browsers that keep each database in a SQLite file of its own: one source for the folder, if RxDB is in it."""
-    names = [name for name in listing.files if name.endswith(".sqlite") or len(name) == _HASHED]
-    mains = sorted(name for name in names if name.endswith(".sqlite") or _HASHED_NAME.fullmatch(name))
+    mains = sorted([name for name in listing.files if name.endswith(".sqlite")])
+    mains += sorted(filter(_HASHED_NAME.fullmatch, [name for name in listing.files if len(name) == _HASHED]))
     if not mains or len(mains) > _MANY:
         return
     folder, firefox = Path(listing.path), mains[0].endswith(".sqlite")
+    mains = [name for name in mains if listing.at(name) != target]
+    if firefox and listing.name != "idb":
+        mains = [name for name in mains if not name.endswith(".sqlite") or _is_firefox(listing.at(name), seen)]
+    if mains:
+        yield from _each(folder, mains, firefox, root, seen)
+
+
+def _each(folder: Path, mains: list[str], firefox: bool, root: Path, seen: Seen) -> Iterator[SourceRef | Passed]:
+    """The databases of a folder, each in a SQLite file of its own."""
+    from pjais.read.indexeddb import glance
+    from pjais.read.rxdb.catalog import made_by_rxdb
+
     told = []
     for name in mains:
-        path = listing.at(name)
-        if path == target or (firefox and listing.name != "idb" and not _is_firefox(path, seen)):
-            continue
+        path = folder / name
         of = [path, *(one for suffix in ("-wal", "-journal") if (one := Path(f"{path}{suffix}")).is_file())]
         inside, doubt = _asked(seen, path, of, lambda path=path: glance.sqlite_file(path))  # type: ignore[misc]
         told.append((path, inside, doubt, bool(doubt) and _mentions_rxdb(path)))
@@ -125,7 +140,7 @@ def weight(paths: Any) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], Glance]) -> tuple[list[Any], str]:
+def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], glance.Glance]) -> tuple[list[Any], str]:
     """The databases of a folder or file and the doubt about them; looked at only if it changed."""
 
     def judge() -> list[Any]:
@@ -139,6 +154,8 @@ def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], Glance]) -
 def _origin(folder: Path, told: str = "") -> str | None:
     """An origin as people write it: from what the database says, else from its folder's name."""
     name = told.split("@")[0] or folder.name.split(".indexeddb.")[0]
+    from pjais.read.opfs_books import origin_of
+
     found = origin_of(name)
     return found if "://" in found else told or None
 

@@ -10,7 +10,6 @@ from pjais.discover.profiles import weight
 from pjais.discover.seen import Seen, stamp
 from pjais.discover.walk import Listing
 from pjais.model import Passed
-from pjais.read import web_storage
 
 _LOOKED_INTO = 8 << 20
 """A larger storage is named, and its items are not counted."""
@@ -18,6 +17,8 @@ _LOOKED_INTO = 8 << 20
 
 def other_leveldb(listing: Listing, seen: Seen) -> Iterator[Passed]:
     """What a LevelDB holds that is not IndexedDB's; nothing for one that a browser keeps for itself."""
+    from pjais.read import web_storage
+
     folder = Path(listing.path)
     its = [listing.at(name) for name in sorted(listing.files)]
     size = weight(its)

@@ -71,24 +71,22 @@ def walk(root: Path) -> Iterator[Listing]:
 
 
 def listing(path: str, parts: tuple[str, ...] = (), browser: bool = False) -> Listing | None:
-    """One folder; None where it cannot be listed.  What is hidden is left out."""
-    names: list[str] = []
-    folders: list[str] = []
-    links: list[str] = []
+    """One folder; None where it cannot be listed.  What is hidden is left out.
+
+    Several passes, since one that does all is the slower one for folders of very many files.
+    """
     try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                name = entry.name
-                if name[0] == ".":
-                    continue
-                if entry.is_symlink():
-                    links.append(name)
-                elif entry.is_dir(follow_symlinks=False):
-                    if name not in _SKIPPED:
-                        folders.append(name)
-                else:
-                    names.append(name)
+        with os.scandir(path) as found:
+            entries = [entry for entry in found if entry.name[0] != "."]
+        links = [entry.name for entry in entries if entry.is_symlink()]
+        names = [entry.name for entry in entries if not entry.is_dir()]
+        folders = [entry.name for entry in entries if entry.is_dir()] if len(names) < len(entries) else []
     except OSError:
         return None
-    inside = browser or len(_BROWSER.intersection((*folders, *names) if len(names) < 1000 else folders)) > 1
+    if links:
+        apart = set(links)
+        names = [name for name in names if name not in apart]
+        folders = [name for name in folders if name not in apart]
+    folders = [name for name in folders if name not in _SKIPPED]
+    inside = browser or len(_BROWSER.intersection(folders)) + len(_BROWSER.intersection(names)) > 1
     return Listing(path, parts, names, folders, links, inside)

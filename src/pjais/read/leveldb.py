@@ -53,7 +53,7 @@ class LevelDB:
     """The live entries of a LevelDB folder.  `wanted` may leave keys out, which saves their memory.
 
     `near` may leave out whole blocks of tables, unread: it is asked with the block's last key, that of the block
-    before it, and the block's size.
+    before it, and the block's size.  Then what has lost its index is not searched for blocks either.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class LevelDB:
         try:
             blocks = leveldb_table.handles(data, self.near)
         except Bad as error:
-            blocks, end = leveldb_table.salvage(data)
+            blocks, end = leveldb_table.salvage(data) if self.near is None else ([], 0)
             reason = f"the table's index cannot be read ({error}); {len(blocks)} blocks are found without it; {_OLDER}"
             self._damaged(name, data, end, len(data), reason)
         for handle in blocks:
