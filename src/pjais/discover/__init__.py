@@ -140,7 +140,7 @@ class _Search:
 
     def _files(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
         """The files of an ordinary folder."""
-        likely = [name for name in one.files if name.endswith(LIKELY)]
+        likely = one.ending(*LIKELY)
         familiar = [name for name in likely if is_familiar(name)]
         deep = len(one.parts) >= _FILES_DEPTH
         chosen = set(familiar)

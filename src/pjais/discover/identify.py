@@ -30,6 +30,8 @@ _DB_NAMES = {
 }  # fmt: skip
 _JSON_NAME = re.compile(r"data\.json|rxdb-backup-.*\.json|.*\.pjais\.json")
 _BETWEEN_VALUES = re.compile(r"[\s\ufeff\x1e]*")
+_FAMILIAR = re.compile(r"(?:data|database|pjais|livestore|rxdb-|shard_|eventlog|mutationlog|state|app|.*\.pjais\.).*")
+"""What such a name begins with at least: most names are told apart by that alone."""
 _SHARD = re.compile(r"shard_\d+\.db")
 _SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".sqlitedb", ".json", ".bak", ".old", ".backup", ".zip")
 LIKELY = (*_SUFFIXES, *(one.upper() for one in _SUFFIXES))
@@ -40,7 +42,9 @@ _ZIP = b"PK\x03\x04"
 
 def is_familiar(name: str) -> bool:
     """Whether a file has a name that the app, its guides or LiveStore give."""
-    return name in _DB_NAMES or bool(_JSON_NAME.fullmatch(name) or _SHARD.fullmatch(name) or is_named_store(name))
+    return bool(_FAMILIAR.fullmatch(name)) and (
+        name in _DB_NAMES or bool(_JSON_NAME.fullmatch(name) or _SHARD.fullmatch(name) or is_named_store(name))
+    )
 
 
 def is_likely(name: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pjais import files
+from pjais import files, weborigin
 from pjais.discover.makers import maker
 from pjais.discover.seen import Seen, stamp
 from pjais.discover.walk import Listing
@@ -39,7 +39,7 @@ def is_leveldb(listing: Listing) -> bool:
     """Whether a folder is a LevelDB, whole or not."""
     if "CURRENT" in listing.files or listing.name.endswith(".indexeddb.leveldb"):
         return True
-    return any(_TABLE.fullmatch(name) for name in [name for name in listing.files if name.endswith(_TABLES)])
+    return any(_TABLE.fullmatch(name) for name in listing.ending(*_TABLES))
 
 
 def is_indexeddb(listing: Listing, seen: Seen) -> bool:
@@ -84,7 +84,7 @@ def leveldb(folder: Path, root: Path, seen: Seen) -> Iterator[SourceRef | Passed
 
 def in_files(listing: Listing, root: Path, seen: Seen, target: Path | None = None) -> Iterator[SourceRef | Passed]:
     """Browsers that keep each database in a SQLite file of its own: one source for the folder, if RxDB is in it."""
-    mains = sorted([name for name in listing.files if name.endswith(".sqlite")])
+    mains = sorted(listing.ending(".sqlite"))
     mains += sorted(filter(_HASHED_NAME.fullmatch, [name for name in listing.files if len(name) == _HASHED]))
     if not mains or len(mains) > _MANY:
         return
@@ -154,10 +154,7 @@ def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], glance.Gla
 def _origin(folder: Path, told: str = "") -> str | None:
     """An origin as people write it: from what the database says, else from its folder's name."""
     name = told.split("@")[0] or folder.name.split(".indexeddb.")[0]
-    from pjais.read.opfs_books import origin_of
-
-    found = origin_of(name)
-    return found if "://" in found else told or None
+    return weborigin.named(name) or told or None
 
 
 def _mentions_rxdb(path: Path) -> bool:

@@ -43,11 +43,20 @@ class Listing:
     folders: list[str]
     links: list[str]
     browser: bool
+    _text: str = ""
 
     @property
     def name(self) -> str:
         """The folder's own name."""
         return os.path.basename(self.path)  # noqa: PTH119
+
+    def ending(self, *endings: str) -> list[str]:
+        """The files whose names end so; where none does, that is seen at one glance at all of them."""
+        if not self._text:
+            self._text = "\0".join(self.files)
+        if not any(one in self._text for one in endings):
+            return []
+        return [name for name in self.files if name.endswith(endings)]
 
     def at(self, name: str) -> Path:
         """An entry's path."""
