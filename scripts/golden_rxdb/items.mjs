@@ -206,6 +206,7 @@ export const items = {
   "v12-clean": usual(12), "v13-clean": usual(13), "v14-clean": usual(14), "v16-clean": usual(16, { life: { lists: true }, notes: [SPARSE] }),
   "v17-killed": killed, "v17-killed-midtx": midTransaction, "v17-compacted": compacted,
   "v12-encrypted": encrypted(12), "v13-encrypted": encrypted(13), "v14-encrypted": encrypted(14), "v16-encrypted": encrypted(16), "v17-encrypted": encrypted(17, { attachments: true }),
+  "v15-encrypted-attachments": encrypted(15, { attachments: true }), "v16-encrypted-attachments": encrypted(16, { attachments: true }),
   "v12-keycompression": compressed(12), "v14-keycompression": compressed(14), "v15-keycompression": compressed(15), "v17-keycompression": compressed(17),
   "v17-encrypted-keycompression": encrypted(17, { keyCompression: true }), "v16-encrypted-keycompression": encrypted(16, { keyCompression: true }),
   "v15-encrypted-keycompression": encrypted(15, { keyCompression: true }),

@@ -144,7 +144,7 @@ def test_a_missing_table_is_told(tmp_path: Path) -> None:
     assert [one[:40] for one in reasons(path)] == ["000006.ldb: a live table is missing; its"]
 
 
-@pytest.mark.parametrize("broken", ["no CURRENT", "CURRENT", "no MANIFEST", "MANIFEST", "torn", "edit"])
+@pytest.mark.parametrize("broken", ["no CURRENT", "CURRENT", "no MANIFEST", "MANIFEST", "cut", "edit"])
 def test_without_a_manifest_everything_is_read(tmp_path: Path, broken: str) -> None:
     """The newest sequence numbers win, and the report says that deleted rows may show."""
     files = {"000005.ldb": table(rows(5)), "000007.log": log([batch(90, [(b"key-0001", None), (b"new", b"1")])])}
@@ -158,13 +158,24 @@ def test_without_a_manifest_everything_is_read(tmp_path: Path, broken: str) -> N
             (path / "MANIFEST-000001").unlink()
         case "MANIFEST":
             flipped(path / "MANIFEST-000001", 20)
-        case "torn":
-            (path / "MANIFEST-000001").write_bytes(manifest([5])[:-3])
+        case "cut":
+            (path / "MANIFEST-000001").write_bytes(b"")
         case "edit":
             (path / "MANIFEST-000001").write_bytes(log([b"\x63\x01"]))
     assert sorted(content(path)) == [b"key-0000", b"key-0002", b"key-0003", b"key-0004", b"new"]
     (reason,) = reasons(path)
     assert "all tables and logs are read instead" in reason
+
+
+def test_a_manifest_with_a_torn_end_counts_up_to_it(tmp_path: Path) -> None:
+    """The edit that was being written had not happened: the files before it are still there."""
+    path = folder(tmp_path / "db", {"000005.ldb": table(rows(5))}, tables=[5])
+    whole = (path / "MANIFEST-000001").read_bytes()
+    (path / "MANIFEST-000001").write_bytes(whole + log([b"\x06\x00\x05" * 9])[:-4])
+    assert (len(content(path)), reasons(path)) == (5, [])
+    with LevelDB(path) as database:
+        list(database.entries())
+        assert [one.file for one in database.torn] == ["MANIFEST-000001"]
 
 
 def test_no_folder_and_an_empty_one(tmp_path: Path) -> None:

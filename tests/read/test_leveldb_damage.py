@@ -27,7 +27,8 @@ def test_a_torn_log_gives_its_prefix(tmp_path: Path) -> None:
         whole = sum(end <= cut for end in ends)
         with LevelDB(path) as database:
             assert len(list(database.entries())) == whole * 2
-            lost = b"".join(one.raw for one in database.damage)
+            lost = b"".join(one.raw for one in database.torn)
+            assert database.damage == []
         assert lost == raw[ends[whole - 1] if whole else 0 : cut]
 
 
@@ -36,8 +37,10 @@ def test_a_torn_record_of_many_fragments(tmp_path: Path) -> None:
     raw = log([batch(1, [(b"a", b"1")]), batch(2, [(b"b", b"1"), (b"c", bytes(100_000))])])
     path = folder(tmp_path / "db", {"000003.log": raw[:70_000]})
     assert content(path) == {b"a": b"1"}
-    (reason,) = reasons(path)
-    assert "ends inside a record" in reason
+    with LevelDB(path) as database:
+        assert len(list(database.entries())) == 1
+        (torn,) = database.torn
+        assert (database.damage, torn.reason) == ([], "the log ends inside a record: the writer was stopped there")
     (path / "000003.log").write_bytes(raw[:65536])
     assert content(path) == {b"a": b"1"}
 
@@ -45,6 +48,36 @@ def test_a_torn_record_of_many_fragments(tmp_path: Path) -> None:
 def test_space_laid_out_in_advance_is_no_damage(tmp_path: Path) -> None:
     path = folder(tmp_path / "db", {"000003.log": log([batch(1, [(b"a", b"1")])]) + bytes(50_000)})
     assert (content(path), reasons(path)) == ({b"a": b"1"}, [])
+
+
+def test_a_flipped_bit_in_the_last_record_is_no_torn_tail(tmp_path: Path) -> None:
+    """Also one in its length, after which the record seems to go past the end of the log."""
+    raw = log([batch(n + 1, [(b"k%02d" % n, b"v" * 20)]) for n in range(3)])
+    for at in range(len(raw) // 3 * 2, len(raw)):
+        for bit in range(8):
+            path = folder(tmp_path / "db", {"000003.log": raw})
+            flipped(path / "000003.log", at, bit)
+            assert set(content(path)) == {b"k00", b"k01"}
+            assert reasons(path) != [], (at, bit)
+
+
+def test_every_log_may_have_a_torn_end(tmp_path: Path) -> None:
+    """Also one that another log follows: LevelDB recovers each of them so."""
+    first, second = (log([batch(n, [(b"k%02d" % n, b"v" * 20)]), batch(n + 1, [(b"x", b"y" * 50)])]) for n in (1, 5))
+    path = folder(tmp_path / "db", {"000003.log": first[:-9], "000004.log": second[:-5]})
+    assert (set(content(path)), reasons(path)) == ({b"k01", b"k05"}, [])
+    with LevelDB(path) as database:
+        list(database.entries())
+        assert [one.file for one in database.torn] == ["000003.log", "000004.log"]
+
+
+def test_zeros_between_records_are_damage(tmp_path: Path) -> None:
+    """Zeros belong to the end of a log alone."""
+    raw = bytearray(log([batch(n + 1, [(b"k%02d" % n, b"v" * 9_000)]) for n in range(6)]))
+    raw[9_100:32_768] = bytes(32_768 - 9_100)
+    path = folder(tmp_path / "db", {"000003.log": bytes(raw)})
+    assert {b"k00", b"k05"} <= set(content(path))
+    assert reasons(path) != []
 
 
 def test_a_flipped_bit_in_a_log_costs_one_record(tmp_path: Path) -> None:
@@ -127,9 +160,9 @@ def test_fragments_that_do_not_follow_each_other(tmp_path: Path) -> None:
         "bytes that belong to no record",
     ]
     (path / "000003.log").write_bytes(whole + b"\x01\x02\x03")
-    assert (content(path), len(reasons(path))) == ({b"z": b"1"}, 1)
+    assert (content(path), reasons(path)) == ({b"z": b"1"}, [])  # the beginning of a header is how a log may end
     (path / "000003.log").write_bytes(fragment(1, b"short") + whole)
-    assert (content(path), len(reasons(path))) == ({b"z": b"1"}, 1)
+    assert (content(path), reasons(path)) == ({b"z": b"1"}, [])  # the beginning of a header is how a log may end
 
 
 def test_files_that_vanish(tmp_path: Path) -> None:

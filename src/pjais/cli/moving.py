@@ -78,13 +78,16 @@ def _export_documents(
     from pjais.pipeline import transfer
 
     skipped: list[str] = []
-    note = skipped.append if skip else None
+    passed = skipped.append if skip else None
+    noted: list[str] = []
     if output is None:
-        transfer.export_documents(here, store, write_raw, password=password, skip=note)
+        transfer.export_documents(here, store, write_raw, password=password, skip=passed, note=noted.append)
     else:
         with files.writing(output.absolute()) as file:
-            count = transfer.export_documents(here, store, file.text, password=password, skip=note)
+            count = transfer.export_documents(here, store, file.text, password=password, skip=passed, note=noted.append)
         _exported(context, output, counted(count, "document"), skipped)
+    for line in noted:
+        warn(f"note: {safe(line)}")
     for line in skipped:
         warn(f"unreadable: {safe(line)}")
     if skipped:

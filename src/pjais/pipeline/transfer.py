@@ -190,12 +190,19 @@ def _snapshots(place: Place, path: Path, folder: Path) -> tuple[Snapshot, ...]:
 
 
 def export_documents(
-    place: Place, store: Path | None, write: Write, *, password: str | None = None, skip: Write | None = None
+    place: Place,
+    store: Path | None,
+    write: Write,
+    *,
+    password: str | None = None,
+    skip: Write | None = None,
+    note: Write = lambda _: None,
 ) -> int:
     """Every live document of a source exactly as it is stored, as NDJSON; returns how many.
 
     Lines are `{"database", "collection", "id", "document"}`, ordered by the first three.  Raises SourceDamaged for
-    a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where it is.
+    a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where it is.  `note` is
+    told what else was seen of the source, a torn log for one.
     """
     path = place.target if store is None else store.expanduser().absolute()
     if not path.exists():
@@ -205,7 +212,7 @@ def export_documents(
         with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
             db.execute("CREATE TABLE lines (database, collection, id, line)")
             for snapshot in snapshots:
-                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot, password, skip))
+                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot, password, skip, note))
             count = 0
             for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY database, collection, id, rowid"):
                 write(line + "\n")
@@ -213,7 +220,9 @@ def export_documents(
             return count
 
 
-def _lines(snapshot: Snapshot, password: str | None, skip: Write | None) -> Iterator[tuple[str, str, str, str]]:
+def _lines(
+    snapshot: Snapshot, password: str | None, skip: Write | None, note: Write
+) -> Iterator[tuple[str, str, str, str]]:
     for piece in read(snapshot, password):
         if isinstance(piece, Unreadable):
             what = f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"
@@ -223,7 +232,9 @@ def _lines(snapshot: Snapshot, password: str | None, skip: Write | None) -> Iter
                     where=[what], next_command="pjais export --documents --skip-unreadable",
                 )  # fmt: skip
             skip(what)
-        elif not isinstance(piece, Remark) and not _is_removed(piece):
+        elif isinstance(piece, Remark):
+            note(f"{snapshot.name}: {piece.collection} {piece.place}: {piece.message}")
+        elif not _is_removed(piece):
             database = canonical.mend(snapshot.name if piece.database is None else piece.database)
             collection, value = canonical.mend(piece.collection), piece.value
             if snapshot.kind in ("rxdb-profile", "rxdb-dump") and isinstance(value, dict):

@@ -61,6 +61,8 @@ class LevelDB:
     ) -> None:
         self.folder, self.wanted, self.near = folder, wanted, near
         self.damage: list[Damage] = []
+        self.torn: list[Damage] = []
+        """Where a log or the MANIFEST ends inside a record: LevelDB too reads what lies before."""
         self._files = _Files(folder)
         self._blocks: list[tuple[str, Record | Handle]] = []
         self._cache: OrderedDict[int, bytes] = OrderedDict()
@@ -174,7 +176,10 @@ class LevelDB:
                 raise Bad("it names no MANIFEST")
             name = match[1].decode()
             raw = (self.folder / name).read_bytes()
-            return _edits(raw)
+            live, torn = _edits(raw)
+            if torn is not None:
+                self.torn.append(Damage(name, torn.start, raw[torn.start :], torn.reason))
+            return live
         except OSError as error:
             self._damaged(name, b"", 0, 0, f"{error.strerror}; {all_read}")
         except Bad as error:
@@ -203,8 +208,10 @@ class LevelDB:
         next_sequence = None
         for found in leveldb_log.records(data):
             if isinstance(found, Lost):
-                reason = found.reason if found.reason == leveldb_log.TORN else f"{found.reason}; {_OLDER}"
-                self._damaged(name, data, found.start, found.end, reason)
+                if found.reason == leveldb_log.TORN:
+                    self.torn.append(Damage(name, found.start, data[found.start : found.end], found.reason))
+                else:
+                    self._damaged(name, data, found.start, found.end, f"{found.reason}; {_OLDER}")
                 continue
             payload = found.payload(data)
             changes, sequence, fault = leveldb_log.batch(payload)
@@ -283,14 +290,21 @@ class _Files:
             data.close()
 
 
-def _edits(data: bytes) -> _Live:
-    """Play the edits of a MANIFEST.  Raises Bad if any of it cannot be read: then none of it can be relied upon."""
+def _edits(data: bytes) -> tuple[_Live, Lost | None]:
+    """Play the edits of a MANIFEST, up to its torn end if it has one.
+
+    Raises Bad if any other piece of it cannot be read: then none of it can be relied upon.
+    """
+    torn: Lost | None = None
     tables: set[tuple[int, int]] = set()
     log = previous = 0
     told: set[int] = set()
     names = {2: "log", 3: "next file", 4: "last sequence", 9: "previous log"}
     for record in leveldb_log.records(data):
         if isinstance(record, Lost):
+            if record.reason == leveldb_log.TORN:
+                torn = record
+                continue
             raise Bad(f"it is damaged at byte {record.start}: {record.reason}")
         edit, at = record.payload(data), 0
         while at < len(edit):
@@ -315,7 +329,7 @@ def _edits(data: bytes) -> _Live:
                 raise Bad(f"it holds an edit of unknown kind {tag}")
     if not told >= {2, 3, 4}:
         raise Bad("it ends before it says which files count")
-    return _Live(frozenset(number for _, number in tables), log, previous)
+    return _Live(frozenset(number for _, number in tables), log, previous), torn
 
 
 def _skip(data: bytes, at: int) -> int:

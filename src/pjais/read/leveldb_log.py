@@ -5,6 +5,9 @@ checksum, a length and a type before it; the last six bytes or fewer of a block 
 filled with zeros (LevelDB `doc/log_format.md`).  A record of a write-ahead log is a write batch: sequence
 number, count, and that many puts and deletes (`db/write_batch.cc`).
 
+A log that ends inside a record is how every crash looks, and LevelDB reads it without a word (`db/log_reader.cc`): it
+is TORN, no damage.  A record that only seems to go past the end, since its length was changed, is damage.
+
 The promise: whatever lies before and after damage comes out, what is damaged is named, nothing raises.
 """
 
@@ -121,12 +124,17 @@ def _fragments(data: bytes | mmap) -> Iterator[_Fragment | Lost]:
         checksum, length, kind = _HEADER.unpack_from(data, at)
         after = at + 7 + length
         if kind == length == checksum == 0:  # space that was laid out before it was needed
-            if any(data[at:end]):
-                yield Lost(at, end, "bytes that belong to no record")
+            if not data[at:size].strip(b"\0"):
+                return
+            yield Lost(at, end, "bytes that belong to no record")
             at = end
         elif after > size and after <= block_end and kind in (_FULL, _FIRST, _MIDDLE, _LAST):
-            yield Lost(at, size, TORN)
-            return
+            whole = _real_length(data, at)
+            if whole is None:
+                yield Lost(at, size, TORN)
+                return
+            yield Lost(at, at + 7 + whole, "its length does not hold")
+            at += 7 + whole
         elif after <= end and kind in (_FULL, _FIRST, _MIDDLE, _LAST) and _sound(data, at):
             yield _Fragment(Part(at, length), kind)
             at = after
@@ -142,6 +150,17 @@ def _sound(data: bytes | mmap, at: int) -> bool:
     """Whether the checksum of the fragment at an offset holds; it covers the type and the payload."""
     checksum, length, _ = _HEADER.unpack_from(data, at)
     return bool(masked(crc(data[at + 6 : at + 7 + length])) == checksum)
+
+
+def _real_length(data: bytes | mmap, at: int) -> int | None:
+    """The length with which the checksum of the last fragment holds, where the one it tells goes past the end."""
+    checksum = struct.unpack_from("<I", data, at)[0]
+    running = crc(data[at + 6 : at + 7])
+    for length in range(len(data) - at - 6):
+        if masked(running) == checksum:
+            return length
+        running = crc(data[at + 7 + length : at + 8 + length], running)
+    return None
 
 
 def _leads_on(data: bytes | mmap, at: int, block_end: int) -> bool:

@@ -60,6 +60,11 @@ class ChromiumLevelDB:
         return [*self._raw.damage, *self._live.problems, *self._own]
 
     @property
+    def torn(self) -> list[Damage]:
+        """Where a log ends in what was being written when the browser was stopped; the browser reads what is before."""
+        return self._raw.torn
+
+    @property
     def data_version(self) -> tuple[int, int] | None:
         """The versions of V8's and Blink's serialization that the folder was last written with."""
         found = self._live.get(_DATA_VERSION)

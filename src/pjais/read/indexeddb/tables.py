@@ -23,6 +23,11 @@ class Tables:
         """What could not be read apart from rows, each piece once."""
         return list(self._problems)
 
+    @property
+    def torn(self) -> list[Damage]:
+        """Nothing: SQLite itself leaves out what was not committed."""
+        return []
+
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query; none, and a problem, if the file cannot be read."""
         try:

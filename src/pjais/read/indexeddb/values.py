@@ -89,6 +89,11 @@ class Profile(Protocol):
         """What could not be read apart from rows."""
         ...
 
+    @property
+    def torn(self) -> list[Damage]:
+        """Where a log ends in what was being written when the browser was stopped."""
+        ...
+
     def stores(self) -> list[Store]:
         """Every object store, empty ones too, in order."""
         ...

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, files, sqlite, weborigin
 from pjais.errors import PasswordNeeded
-from pjais.model import Document, Snapshot, Unreadable
+from pjais.model import Document, Piece, Remark, Snapshot, Unreadable
 from pjais.read import indexeddb
 from pjais.read.indexeddb import BadRow, Row, Store
 from pjais.read.rxdb import keys, secrets
@@ -26,7 +26,7 @@ from pjais.read.rxdb.catalog import INTERNAL, PREFIX, Collection, Database, data
 from pjais.read.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 
 
-def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Document | Unreadable]:
+def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
     """All documents of all RxDB databases in a snapshot.
 
     Each names its database and its web origin.  Raises PasswordNeeded if a database has encrypted
@@ -51,6 +51,8 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
         for profile in profiles:
             for problem in profile.problems:
                 yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
+            for one in profile.torn:
+                yield Remark("torn-tail", "$file", f"{one.file} byte {one.offset}", one.reason)
 
 
 def origin_of(snapshot: Snapshot, named: str) -> str | None:
@@ -97,7 +99,8 @@ def holdings(snapshot: Snapshot) -> list[Holding]:
             inside = frozenset(store.database for store in profile.stores())
             own = frozenset(name for idb in inside & ours if (name := _owner(idb, known)) is not None)
             stored = None if snapshot.dialect == "rxdb-profile" else names[number]
-            bad = any(one.place == Path(stored or "").name for one in unsound) or bool(profile.problems)
+            broken = any(one.place == Path(stored or "").name for one in unsound)
+            bad = broken or bool(profile.problems or profile.torn)
             found.append(Holding(stored, inside, own, inside - ours, bad))
         return found
 
@@ -326,7 +329,8 @@ def _attachment(
 ) -> Document | Unreadable | None:
     """An attachment's bytes: base64 text up to RxDB 16, a Blob from 17 on, encrypted or not.
 
-    Its digest is that of the text up to 16, of the bytes from 17 on (formats/rxdb.md §3).
+    Its digest is that of the text up to 16, of the bytes from 17 on (formats/rxdb.md §3).  Up to 16 what is encrypted
+    has one more layer of base64 around it, and its digest is that of the decrypted text.
     """
     if isinstance(row, BadRow):
         return Unreadable(collection, row.place, row.raw, row.reason)
@@ -341,8 +345,9 @@ def _attachment(
         return Unreadable(collection, row.place, b"", "an attachment whose bytes are missing")
     raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
     try:
-        if raw.startswith(secrets.PREFIX.encode()) and password is not None:
-            data = secrets.decrypt(raw.decode("ascii"), password).decode("utf-8").strip('"')
+        cipher = base64.b64decode(raw, validate=True) if raw.startswith(_PREFIX_TWICE) else raw
+        if cipher.startswith(secrets.PREFIX.encode()) and password is not None:
+            data = secrets.decrypt(cipher.decode("ascii"), password).decode("utf-8").strip('"')
         content = _content(data)
     except (secrets.WrongPassword, ValueError) as error:
         return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
@@ -358,6 +363,8 @@ def _content(data: Any) -> bytes:
     return data if isinstance(data, bytes) else base64.b64decode(str(data), validate=True)
 
 
+_PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
+"""How the base64 of an encrypted text begins, as far as that does not depend on what follows."""
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
