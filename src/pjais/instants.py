@@ -25,6 +25,14 @@ _recent: dict[int, str] = {}
 """Canonical texts that were just read: whoever reads a date mostly writes it again."""
 
 
+_SECONDS = (631_152_000, 4_102_444_800)
+
+
+def like_seconds(number: float) -> bool:
+    """Whether a number is in the early days of 1970 as milliseconds, and between 1990 and 2100 as Unix seconds."""
+    return _SECONDS[0] <= number <= _SECONDS[1]
+
+
 def to_text(ms: int) -> str:
     """Milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.mmmZ`."""
     recent = _recent.get(ms)

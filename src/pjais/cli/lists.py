@@ -22,6 +22,7 @@ from pjais.errors import UsageError
 from pjais.model import Record
 from pjais.pipeline.transfer import as_document
 from pjais.store import Store
+from pjais.words import counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,12 +97,19 @@ def opened(context: Context, path: Path | None) -> Iterator[Store]:
 
 
 def print_records(
-    context: Context, shape: str, columns: Sequence[str], records: Sequence[Record], total: int | None = None
+    context: Context,
+    shape: str,
+    columns: Sequence[str],
+    records: Sequence[Record],
+    total: int | None = None,
+    without_date: int = 0,
 ) -> None:
     """A list of records; `columns` are the fields of the export that a table shows."""
     documents = [as_document(record) for record in records]
+    warn_undated(without_date)
     if context.as_json:
-        print_json({"code": "done", "count": len(documents), "total": total, "records": documents})
+        left_out = {"without_date": without_date} if without_date else {}
+        print_json({"code": "done", "count": len(documents), "total": total, **left_out, "records": documents})
     elif shape == "ndjson":
         for document in documents:
             write_raw(canonical.dumps(document) + "\n")
@@ -116,6 +124,13 @@ def print_records(
         table(columns, rows)
         if total is not None and total > len(documents):
             say(f"\n{len(documents):,} of {total:,}; more with --offset {len(documents)}")
+
+
+def warn_undated(count: int) -> None:
+    """Say on stderr how many memories a range of dates leaves out, since they have no date."""
+    if count:
+        it = "it has" if count == 1 else "they have"
+        warn(f"{counted(count, 'memory', 'memories')} left out by --since or --until, since {it} no date")
 
 
 def _cell(value: Any, width: int = 60) -> str:

@@ -20,6 +20,7 @@ from pjais.cli.lists import (
     set_option,
     target,
     told,
+    warn_undated,
 )
 from pjais.cli.output import print_json, say, table
 from pjais.model import Conversation, Memory, Persona
@@ -131,11 +132,12 @@ def memories_command(
     with opened(context, target) as store:
         if deleted:
             everything = store.memories.deleted(wanted["persona"])
-            found, total = everything[offset : offset + limit], len(everything)
+            found, total, undated = everything[offset : offset + limit], len(everything), 0
         else:
             found = store.memories.filtered(limit=limit, offset=offset, order=order, **wanted)
             total = int(store.memories.stats(**wanted)["total"])
-    print_records(context, shape, _MEMORY_COLUMNS, found, total)
+            undated = store.memories.without_date(**wanted)
+    print_records(context, shape, _MEMORY_COLUMNS, found, total, undated)
     return 0
 
 
@@ -229,6 +231,9 @@ def memory_stats(context: Context, wanted: dict[str, Any], target: Path | None) 
     """How many memories there are, by tier and type, and how important they are."""
     with opened(context, target) as store:
         stats = store.memories.stats(**wanted)
+        undated = store.memories.without_date(**wanted)
+    warn_undated(undated)
+    stats |= {"without_date": undated} if undated else {}
     if context.as_json:
         print_json({"code": "done", **stats})
     else:
@@ -382,9 +387,12 @@ def search_command(
         else:
             page = store.memories.search_page(text, any=any_word, prefix=prefix, limit=limit, offset=offset, **wanted)
             rows, total = [(one.memory, one.snippet, one.rank) for one in page.found], page.total
+        undated = store.memories.without_date(text, any=any_word, prefix=prefix, **wanted)
+    warn_undated(undated)
     if context.as_json:
         results = [{"snippet": snippet, "rank": rank, "memory": as_document(found)} for found, snippet, rank in rows]
-        print_json({"code": "done", "count": len(rows), "total": total, "results": results})
+        left_out = {"without_date": undated} if undated else {}
+        print_json({"code": "done", "count": len(rows), "total": total, **left_out, "results": results})
         return 0
     if not rows:
         say("nothing found")

@@ -191,7 +191,7 @@ def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tupl
         "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c "
         "WHERE t.schema = 'main' AND t.type = 'table'",
     ):
-        columns.setdefault(str(table), set()).add(str(column))
+        columns.setdefault(str(table).lower(), set()).add(str(column).lower())  # names in SQL have no case
     personas = columns.get("personas", set())
     memories = columns.get("memory_entities", set())
     if "eventlog" in columns or "mutation_log" in columns:
@@ -203,7 +203,7 @@ def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tupl
     if expected == "livestore" and "__livestore_schema" in columns:
         return "livestore", None
     version = "a LiveStore state file" if "__livestore_schema" in columns else None
-    known = columns.keys() & {"personas", "memoryEntities", "memory_entities", "memories", "conversations"}
+    known = columns.keys() & {"personas", "memoryentities", "memory_entities", "memories", "conversations"}
     if known:
         return "livestore-db", version
     if {"key", "value"} <= columns.get("meta", set()) and sqlite.first(

@@ -83,6 +83,7 @@ _KEY_TWICE: Problem = (
 )  # fmt: skip
 _NOTES: dict[str, Problem] = {
     "invalid-utf8": ("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"),
+    "seconds": ("note", "date-seconds", None, "Unix seconds, as the default of the column shows"),
     "state-behind": ("note", "state-behind", None, "taken from the log: the state has not seen its last events"),
     "state-lossy": ("note", "state-lossy", None, "the state has lost a part of this text; taken from the log"),
     "state-dates": ("note", "state-dates", None, "the log carries no time for this row; taken from the state"),
@@ -96,13 +97,21 @@ _NOTES: dict[str, Problem] = {
 _WRAPPER = frozenset({"$value", "$text"})
 
 
+_SQL = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "livestore", "livestore-opfs"})
+"""Kinds whose collections are tables of SQL, whose names have no case."""
+
+
 @lru_cache(4096)
 def mapping_of(kind: str, collection: str) -> Mapping | None:
     """The mapping of a collection; None for one that is carried whole."""
     if kind not in MAPPINGS:
         added = extensions.source_kind(kind)
         kind = added.like if added is not None else "json"
-    return MAPPINGS[kind].get(collection.partition("/")[2] or collection if kind in _RXDB_PROFILES else collection)
+    name = collection.partition("/")[2] or collection if kind in _RXDB_PROFILES else collection
+    found = MAPPINGS[kind].get(name)
+    if found is None and kind in _SQL:
+        return next((one for known, one in MAPPINGS[kind].items() if known.lower() == name.lower()), None)
+    return found
 
 
 def normalise(kind: str, document: Document) -> Draft:
@@ -118,7 +127,8 @@ def normalise(kind: str, document: Document) -> Draft:
     if not isinstance(value, dict):
         problem = ("error", "not-an-object", None, "not an object, so no record")
         return Draft(_carried(document), (problem,))
-    draft = mapping.normalise(value, document.native_id, document.text)
+    seconds = frozenset(note[8:] for note in document.notes if note.startswith("seconds:"))
+    draft = mapping.normalise(value, document.native_id, document.text, seconds)
     if document.text is None and not document.notes:
         return draft
     problems = list(draft.problems)

@@ -108,6 +108,7 @@ def personas(style: Style) -> Mapping:
             ("usage_count", ("usageCount", "usage_count"), Number(0, whole=True)),
         ),
         dates=style.dates,
+        any_case=style.rows,
         after=nested.note_persona,
     )
 
@@ -137,6 +138,7 @@ def memories(style: Style) -> Mapping:
             ("deleted_at", ("deletedAt", "deleted_at"), Instant()),
         ),
         dates=style.dates,
+        any_case=style.rows,
     )
 
 
@@ -161,6 +163,7 @@ def conversations(style: Style) -> Mapping:
             ("archived_at", ("archivedAt", "archived_at"), Instant()),
         ),
         dates=style.dates,
+        any_case=style.rows,
         after=nested.note_messages,
     )
 
@@ -179,6 +182,7 @@ def relationships(style: Style) -> Mapping:
             ("created_at", ("createdAt", "created_at"), Instant()),
         ),
         dates=style.dates,
+        any_case=style.rows,
     )
 
 
@@ -196,6 +200,7 @@ def plugins(style: Style) -> Mapping:
             ("installed_at", ("installedAt", "installed_at"), Instant()),
         ),
         dates=style.dates,
+        any_case=style.rows,
     )
 
 

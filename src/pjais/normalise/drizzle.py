@@ -92,6 +92,7 @@ PERSONAS = Mapping(
         Field("created_at", ("created_at",), Instant()),
         Field("updated_at", ("updated_at",), Instant()),
     ),
+    any_case=True,
 )
 
 MEMORIES = Mapping(
@@ -110,6 +111,7 @@ MEMORIES = Mapping(
         Field("updated_at", ("updated_at",), Instant()),
     ),
     after=_unfold,
+    any_case=True,
 )
 
 RELATIONSHIPS = Mapping(
@@ -123,6 +125,7 @@ RELATIONSHIPS = Mapping(
         Field("created_at", ("created_at",), Instant()),
     ),
     after=_name_link,
+    any_case=True,
 )
 
 PLUGINS = Mapping(
@@ -135,4 +138,5 @@ PLUGINS = Mapping(
         Field("manifest", ("manifest",), _JSON_OBJECT),
         Field("installed_at", ("created_at",), Instant()),
     ),
+    any_case=True,
 )

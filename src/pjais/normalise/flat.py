@@ -66,6 +66,7 @@ PERSONAS = Mapping(
         Field("updated_at", ("updated_at",), Instant()),
     ),
     dates="sql",
+    any_case=True,
 )
 
 MEMORIES = Mapping(
@@ -89,6 +90,7 @@ MEMORIES = Mapping(
         Field("deleted_at", ("deleted_at",), Instant()),
     ),
     dates="sql",
+    any_case=True,
 )
 
 CONVERSATIONS = Mapping(
@@ -102,4 +104,5 @@ CONVERSATIONS = Mapping(
         Field("updated_at", ("updated_at",), Instant()),
     ),
     dates="sql",
+    any_case=True,
 )

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pjais import instants
-from pjais.model import Draft, Record
+from pjais.model import Conversation, Draft, Memory, Persona, Record
 from pjais.normalise.rules import Changed, Refused, RequiredText, Rule
 from pjais.schema.tables import BY_RECORD
 
@@ -74,6 +74,12 @@ _MILLISECONDS = re.compile(r"\s*-?\d{1,16}\s*", re.ASCII)
 _NEVER = object()
 _draft = Draft._make  # less work than calling the class
 _PLAN_LIMIT = 4096
+_AS_SECONDS = 100_000_000_000
+"""From here on (the year 5138) a number in a column of seconds is milliseconds after all."""
+_DATED = frozenset({Persona, Memory, Conversation})
+_NO_DATE: Problem = ("note", "no-date", "created_at", "no date of creation: no filter by date finds it")
+LOOKS_LIKE_SECONDS = "read as milliseconds, a date of 1970; as Unix seconds it would be one between 1990 and 2100"
+"""The note for an instant that may be a thousand times too small."""
 
 _DEFAULTS: Document = {
     "is_active": False, "usage_count": 0, "tags": [], "topics": [], "messages": [], "importance": 50,
@@ -87,7 +93,7 @@ class Mapping:
     """How one kind of document becomes one type of record.
 
     `dates` is the kind's usual form of instants: `ms`, `iso` or `sql`.  `own` marks our own files, whose
-    `extra` is the record's.
+    `extra` is the record's.  `any_case`: the keys are columns of a SQL table, whose names have no case.
     """
 
     def __init__(
@@ -98,23 +104,32 @@ class Mapping:
         dates: str = "iso",
         own: bool = False,
         after: After | None = None,
+        any_case: bool = False,
     ) -> None:
         self.record = record
         self.fields = fields
         self.dates = dates
         self.own = own
         self.after = after
+        self.any_case = any_case
         self._made: Callable[[list[Any]], Record] = record._make
         self._plans: dict[tuple[str, ...], _Plan] = {}
         known = {one.attribute: one.rule.default for one in fields if one.member is None}
         self._defaults = [known.get(name, _DEFAULTS.get(name)) for name in record._fields]
         self._extra = record._fields.index("extra")
+        self._created = record._fields.index("created_at") if record in _DATED else None
 
-    def normalise(self, document: Document, native_id: str | None = None, text: str | None = None) -> Draft:
+    def normalise(
+        self,
+        document: Document,
+        native_id: str | None = None,
+        text: str | None = None,
+        seconds: frozenset[str] = frozenset(),
+    ) -> Draft:
         """The record that a document would be, and what the rules did on the way; never raises for bad data.
 
         `native_id` stands in for an id that only the file's name holds; `text` is the raw JSON if it says
-        more than the document.
+        more than the document; `seconds` are the keys whose numbers are known to be Unix seconds.
         """
         keys = tuple(document)
         plan = self._plans.get(keys) or self._make_plan(keys)
@@ -139,7 +154,9 @@ class Mapping:
             elif omit_default is not _NEVER and value == omit_default:
                 original[key] = raw
             values[index] = value if member is None else {**(values[index] or {}), member: value}
-        dates = _read_instants(plan.instants, document, values, original, problems) if plan.instants else None
+        dates = _read_instants(plan.instants, document, values, original, problems, seconds) if plan.instants else None
+        if self._created is not None and values[self._created] is None and document.get("_deleted") is not True:
+            problems.append(_NO_DATE)
         if native_id and "id" in plan.absent:
             values[0] = native_id
         if self.after is not None:
@@ -209,9 +226,10 @@ class Mapping:
         return self._made([updates.get(name, value) for name, value in record._asdict().items()])
 
     def _make_plan(self, keys: tuple[str, ...]) -> _Plan:
-        present = frozenset(keys)
+        present = {self._folded(key): key for key in keys}
         several = [one.keys for one in self.fields if len(one.keys) > 1]
-        snake = sum(names[1] in present for names in several) > sum(names[0] in present for names in several)
+        camels, snakes = (sum(self._folded(names[way]) in present for names in several) for way in (0, 1))
+        snake = snakes > camels
         steps: list[_Step] = []
         dates: list[_Step] = []
         aliases: list[str] = []
@@ -219,7 +237,8 @@ class Mapping:
         problems: list[Problem] = []
         for one in self.fields:
             usual = one.usual_key(snake)
-            key = next((name for name in (usual, *one.keys) if name in present), None)
+            names = (self._folded(name) for name in (usual, *one.keys))
+            key = next((present[name] for name in names if name in present), None)
             if key != usual and not (key is None and one.omit):
                 absent.append(usual)
             if key is None:
@@ -240,6 +259,9 @@ class Mapping:
         plan = _Plan(tuple(steps), tuple(dates), unknown, tuple(aliases), tuple(absent), snake, tuple(problems))
         self._plans[keys] = plan
         return plan
+
+    def _folded(self, name: str) -> str:
+        return name.lower() if self.any_case else name
 
     def _residue(
         self, plan: _Plan, document: Document, original: Document, dates: str | None, text: str | None
@@ -277,6 +299,7 @@ def _read_instants(
     values: list[Any],
     original: Document,
     problems: list[Problem],
+    seconds: frozenset[str],
 ) -> str | None:
     """Fill in the instants.  The form of the first one is the document's; deviations are kept."""
     form: str | None = None
@@ -290,14 +313,25 @@ def _read_instants(
         if usual is not None and form in ("iso", None):
             values[index], form = usual, "iso"
             continue
+        if key in seconds and type(raw) in (int, float) and abs(raw) < _AS_SECONDS:
+            values[index] = int(raw * 1000)
+            original[key] = raw
+            continue
         values[index], found, problem = read_instant(raw)
         if problem is not None:
             problems.append(("repair", problem[0], key, problem[1]))
+        if values[index] is not None and instants.like_seconds(values[index]) and is_bare_number(raw):
+            problems.append(("note", "looks-like-seconds", key, LOOKS_LIKE_SECONDS))
         if form is None:
             form = found
         if found is None or found != form:
             original[key] = raw
     return form
+
+
+def is_bare_number(raw: Any) -> bool:
+    """Whether a raw instant is a number without a unit, perhaps written as text."""
+    return type(raw) in (int, float) or (type(raw) is str and _MILLISECONDS.fullmatch(raw) is not None)
 
 
 def read_instant(raw: Any) -> tuple[int | None, str | None, tuple[str, str] | None]:

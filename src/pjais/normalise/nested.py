@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pjais import instants
 from pjais.schema.livestore import PRIVACY_LEVELS, ROLES
 
 Problem = tuple[str, str, str | None, str]
 Document = dict[str, Any]
 
 RULE = "nested-type"
+SECONDS = "a time of 1970 as milliseconds; as Unix seconds it would be one between 1990 and 2100; kept as it is"
 
 
 class Kind(NamedTuple):
@@ -63,6 +65,10 @@ def note_messages(values: Document, _document: Document, _original: Document, pr
     for number, message in enumerate(values["messages"]):
         if type(message) is not dict:
             continue
+        time = message.get("timestamp")
+        if "seconds" not in seen and isinstance(time, int | float) and instants.like_seconds(time):
+            seen.add("seconds")
+            problems.append(("note", "looks-like-seconds", "messages.timestamp", f"message {number}: {SECONDS}"))
         for name, kind, value in _wrong(message, MESSAGE):
             if name not in seen and not (name == "metadata" and value is None):
                 seen.add(name)

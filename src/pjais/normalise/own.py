@@ -110,7 +110,13 @@ class _OwnJson(Rule):
 class _MemoryRows(Mapping):
     """Rows of memories: `content` and `content_format` together are the value."""
 
-    def normalise(self, document: Document, native_id: str | None = None, text: str | None = None) -> Draft:
+    def normalise(
+        self,
+        document: Document,
+        native_id: str | None = None,
+        text: str | None = None,
+        seconds: frozenset[str] = frozenset(),
+    ) -> Draft:
         """JSON content becomes its value first; a row whose two columns do not fit is marked `$unfolded`."""
         content, form = document.get("content"), document.get("content_format")
         value: Any = NO_JSON
@@ -118,8 +124,8 @@ class _MemoryRows(Mapping):
             value = content if form == "text" else _own_json(content) if form == "json" else NO_JSON
         if value is not NO_JSON and (form == "text" or type(value) is not str):
             folded = {key: item for key, item in document.items() if key != "content_format"}
-            return super().normalise({**folded, "content": value}, native_id, text)
-        draft = super().normalise(document, native_id, text)
+            return super().normalise({**folded, "content": value}, native_id, text, seconds)
+        draft = super().normalise(document, native_id, text, seconds)
         record = draft.record
         if isinstance(record, Memory):
             residue = {**record.extra.get("$pjais", {}), "$unfolded": True}

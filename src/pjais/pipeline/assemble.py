@@ -248,7 +248,9 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
         return
     _note(snapshot.name, piece, problems, findings)
     if not isinstance(piece, Remark):
-        findings.unreadable += isinstance(piece, Unreadable)
+        if isinstance(piece, Unreadable):
+            findings.unreadable += 1
+            findings.incomplete.add(snapshot.name)
         builder.refuse(piece, [_reason(problem) for problem in problems])
 
 

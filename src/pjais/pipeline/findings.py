@@ -27,6 +27,8 @@ class Findings:
         self.first: list[Finding] = []
         self.first_errors: list[Finding] = []
         self.unreadable = 0
+        self.incomplete: set[str] = set()
+        """The sources of which a piece cannot be read: what is absent there may still be."""
         self.repaired: Counter[str] = Counter()
         self._file: IO[str] | None = None
         if folder is not None:

@@ -136,7 +136,7 @@ def _write(
         choices = Choices(Ids(builder.known_ids(), new=options.ids == "new"), options.expand_cold, options.password)
         assemble(builder, snapshots, findings, choices, lambda *_: None)
         _refuse(findings, options)
-        whole = [snapshot for snapshot in snapshots if not findings.unreadable]
+        whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
         removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], _by_absence)
         if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
             raise MigrationFailed(

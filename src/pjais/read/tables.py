@@ -7,6 +7,7 @@ page, so that what is sound is saved and what is not is named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -20,7 +21,11 @@ from pjais.schema.ddl import SYSTEM_NAMES, quoted
 SIDE_FILES = sqlite.SIDE_FILES
 """What SQLite keeps beside a file and is no database itself."""
 
-_FIRST = ("personas", "memoryEntities", "memory_entities", "memories", "conversations")
+_FIRST = ("personas", "memoryentities", "memory_entities", "memories", "conversations")
+_SECONDS = re.compile(
+    r"\(*\s*(?:unixepoch\s*\([^)]*\)|(?:cast\s*\(\s*)?strftime\s*\(\s*['\"]%s['\"][^)]*\)[^*]*?)\s*\)*", re.I
+)
+"""A column's default that gives Unix seconds; times a thousand it gives milliseconds."""
 
 
 def read(snapshot: Snapshot) -> Iterator[Piece]:
@@ -77,22 +82,24 @@ def data_tables(connection: sqlite.Connection) -> list[str]:
         if not str(name).startswith(("sqlite_", "__livestore_"))
         and (kind == "table" or "content=" not in str(sql).replace(" ", ""))
     ]
-    return sorted(data, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    first = {name: number for number, name in enumerate(_FIRST)}
+    return sorted(data, key=lambda name: (first.get(name.lower(), len(_FIRST)), name))
 
 
 def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Document | Unreadable]:
     info = sqlite.fetch(
         connection,
-        "SELECT name, pk, hidden FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3) ORDER BY cid",
+        "SELECT name, pk, hidden, dflt_value FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3) ORDER BY cid",
         (table,),
     )
     columns = [str(name) for name, *_ in info if not (own and name == "search_id")]
-    stored = [str(name) for name, _, hidden in info if hidden != 2 and name in columns]
-    keys = [str(name) for name, pk, _ in sorted(info, key=lambda row: row[1]) if pk]
+    stored = [str(name) for name, _, hidden, _ in info if hidden != 2 and name in columns]
+    keys = [str(name) for name, pk, *_ in sorted(info, key=lambda row: row[1]) if pk]
+    seconds = tuple(f"seconds:{name}" for name, *_, default in info if _SECONDS.fullmatch(str(default)))
     rowid = _rowid(connection, table, {name.lower() for name in columns})
     order = rowid or ", ".join(quoted(name) for name in keys)
     order = f"ORDER BY {order}" if order else ""
-    named = ["id"] if "id" in columns else keys
+    named = [name for name in columns if name.lower() == "id"] or keys
     number = 0
     # The second and third way are for tables that use functions or collations of the app's.
     for chosen, ordering in ((columns, order), (stored, order), (stored, "")):
@@ -102,12 +109,17 @@ def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Docu
                 value = dict(zip(chosen, row[1:], strict=True))
                 native_id = _native_id([value[name] for name in named], row[0])
                 where = f"row {row[0] if rowid else number}"
-                yield Document(table, native_id, where, value, None, notes)
+                yield Document(table, native_id, where, value, None, (*notes, *_of_numbers(value, seconds)))
         except sqlite.Error:
             if ordering == "":
                 raise
         else:
             return
+
+
+def _of_numbers(value: dict[str, Any], seconds: tuple[str, ...]) -> tuple[str, ...]:
+    """The notes for those columns that hold a number in this row."""
+    return tuple(note for note in seconds if type(value.get(note[8:])) in (int, float)) if seconds else ()
 
 
 def _fetched(

@@ -27,6 +27,10 @@ RULES = {
     "date-lost": "A date that the app had lost when it wrote it (an empty object); it becomes null.",
     "date-unknown": "The text CURRENT_TIMESTAMP in place of a date: the time is unknown; it becomes null.",
     "date-unreadable": "Not a date; it becomes null, the original is kept.",
+    "date-seconds": "A date in Unix seconds: the default of its column (unixepoch(), strftime('%s')) shows it.",
+    "looks-like-seconds": "A number that is in the first weeks of 1970 as milliseconds, and a likely date as Unix "
+    "seconds.  It is read as milliseconds, since nothing says that the source uses seconds; look at it.",
+    "no-date": "A record without a date of creation: no filter by date finds it; lists say how many they leave out.",
     "edit-superseded": "Edited in the target, later changed in a source: the later counts, the edit is in the history.",
     "embedding-mix": "Embeddings of different lengths carry one model name; all are kept.",
     "embedding-unreadable": "An embedding that is no list of numbers becomes null; the original is kept.",

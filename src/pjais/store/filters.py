@@ -15,7 +15,8 @@ from pjais.errors import UsageError
 Span = tuple[int | float | None, int | float | None]
 """A lower and an upper bound, both included; None: open."""
 
-_KNOWN = ("persona", "tier", "type", "tags", "created", "updated", "accessed", "importance", "include_deleted")
+_DATES = {"created": "created_at", "updated": "updated_at", "accessed": "last_accessed"}
+_KNOWN = ("persona", "tier", "type", "tags", *_DATES, "importance", "include_deleted", "undated")
 HOT = ("hot", "active")
 """`active` is the default of the app's later stores for what its earlier ones called `hot` (formats/pjais.md §2.1)."""
 
@@ -26,6 +27,7 @@ class Filters(TypedDict, total=False):
     `persona`: an id.  `tier`, `type`: one or several; `hot` finds `active`, too.  `tags`: memories that have
     all of them.  `created`, `updated`, `accessed`: (from, to) in ms since 1970, both included, within the years
     0 to 9999.  `importance`: (from, to), 0-100.  `include_deleted`: those marked as deleted come, too.
+    `undated`: only those that lack one of these dates (`created`, ...), which no range of them finds.
     """
 
     persona: str | None
@@ -37,6 +39,7 @@ class Filters(TypedDict, total=False):
     accessed: Span | None
     importance: Span | None
     include_deleted: bool
+    undated: Iterable[str]
 
 
 NONE: Filters = {}
@@ -72,7 +75,16 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
             if bound is not None:
                 parts.append(f"t.{column} {sign} ?")
                 values.append(bound)
+    if lacking := [_DATES[name] for name in filters.get("undated", ())]:
+        parts.append(f"({' OR '.join(f't.{column} IS NULL' for column in lacking)})")
     return " AND ".join(parts) or "1", values
+
+
+def undated(filters: Filters) -> Filters | None:
+    """The filters for what ranges of dates leave out, since it has no such date; None where there is no such range."""
+    ranges = [name for name in _DATES if any(bound is not None for bound in _span(filters.get(name)))]  # type: ignore[arg-type]
+    rest = {name: value for name, value in filters.items() if name not in ranges}
+    return Filters(**rest, undated=ranges) if ranges else None  # type: ignore[typeddict-item]
 
 
 def several(wanted: str | Iterable[str] | None) -> list[str]:

@@ -199,6 +199,18 @@ class Memories(Records[Memory]):
         with self._pool.view() as db:
             return search.page(db, asked)
 
+    def without_date(
+        self, text: str | None = None, *, any: bool = False, prefix: bool = False, **wanted: Unpack[Filters]
+    ) -> int:
+        """How many memories the ranges of dates in a search or list leave out, since they have no such date."""
+        rest = filters.undated(wanted)
+        if rest is None:
+            return 0
+        with self._pool.view() as db:
+            if text is None:
+                return int(figures.stats(db, rest)["total"])
+            return search.count(db, Query(text, any, prefix, filters=rest))
+
     def similar(
         self, text: str | None = None, *, vector: Sequence[float] | None = None, model: str | None = None,
         embed: Embed | None = None, threshold: float = THRESHOLD, limit: int | None = 20, **wanted: Unpack[Filters],

@@ -164,7 +164,8 @@ class _Plan:
         if not self.indexed:
             where, values = self._holding()
             return int(sqlite.value(self.db, f"SELECT count(*) FROM memory_entities AS t WHERE {where}", values))
-        if not self.values and not self.narrowing and not self.asked.filters.get("include_deleted"):
+        plain = not self.asked.filters.get("include_deleted") and not self.asked.filters.get("undated")
+        if not self.values and not self.narrowing and plain:
             return self._hits() - self._deleted_hits()
         if self._many() and self._few():
             return int(sqlite.value(self.db, f"SELECT count(*) {self._within()}", self._asked_values()))

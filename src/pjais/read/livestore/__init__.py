@@ -41,6 +41,9 @@ from pjais.words import counted
 KINDS = frozenset({"livestore", "livestore-opfs"})
 """The source kinds that are read here."""
 
+_FOLDED = {name.lower(): BY_NAME[ALIASES.get(name, name)] for name in (*BY_NAME, *ALIASES)}
+"""Tables by their names and aliases; names in SQL have no case."""
+
 LOG = "eventlog"
 """The collection of events that are carried as they are."""
 
@@ -203,9 +206,7 @@ class _Reading:
         called: dict[str, str] = {}
         columns: dict[str, tuple[str, ...]] = {}
         for piece in state:
-            table = (
-                BY_NAME.get(ALIASES.get(piece.collection, piece.collection)) if isinstance(piece, Document) else None
-            )
+            table = _FOLDED.get(piece.collection.lower()) if isinstance(piece, Document) else None
             if table is None or not isinstance(piece, Document):
                 yield piece
                 continue
