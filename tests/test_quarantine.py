@@ -11,6 +11,7 @@ import pjais
 from pjais.errors import UsageError
 from pjais.pipeline import overview, triage
 from pjais.pipeline.place import Place, place
+from world import persona, rows, write_json
 
 
 @pytest.fixture
@@ -55,3 +56,23 @@ def test_all_are_put_aside_or_none(here: Place) -> None:
     with pytest.raises(UsageError, match="no such quarantined document"):
         triage.discard(here, [first.id, 99])
     assert len(triage.listed(here)) == 2
+
+
+def test_a_replay_reads_a_document_as_its_source_was_read(tmp_path: Path) -> None:
+    """The dialect is kept with it: a kind may have several, and an export's is not that of a store."""
+    write_json(tmp_path, personas=[persona("p1")], memories=[])
+    pjais.migrate(tmp_path)
+    lost: dict[str, object] = {
+        "id": "m1", "personaId": "nobody", "type": "fact", "name": None, "content": "tea", "tags": [], "importance": 50,
+        "memoryTier": "hot", "createdAt": "2023-11-14T22:13:20.000Z", "extra": {"kept": 1},
+    }  # fmt: skip
+    export = {"format": "pjais-export", "version": 1, "personas": [], "memories": [lost]}
+    (tmp_path / "other.pjais.json").write_text(json.dumps(export), "utf-8")
+    pjais.migrate(tmp_path, [tmp_path / "other.pjais.json"], on_invalid="quarantine")
+    here = place(tmp_path)
+    (waiting,) = triage.listed(here)
+    assert waiting.dialect == "pjais-export"
+    (done,) = triage.replay(here, [waiting.id], document={**lost, "personaId": "p1"})
+    assert done.record_id == "m1"
+    assert rows(here.target, "SELECT extra ->> '$.kept' FROM memory_entities") == [(1,)]
+    assert pjais.verify(tmp_path).passed

@@ -44,6 +44,8 @@ class Kept(NamedTuple):
     document: Any
     raw: bytes | None
     replayed_at: str | None
+    dialect: str | None = None
+    """How its source writes values, as it was read; None in a store of 0.1.0 whose backup is gone."""
 
     @property
     def discarded(self) -> bool:
@@ -69,13 +71,15 @@ class Replayed(NamedTuple):
     problems: list[str]
 
 
-_COLUMNS = "id, run_id, source_kind, source_path, collection, native_id, place, reasons, document, raw, replayed_at"
+_COLUMNS = (
+    "id, run_id, source_kind, source_path, collection, native_id, place, reasons, document, raw, replayed_at, dialect"
+)
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:
     reasons = json.loads(row[7])
     document = None if row[8] is None else canonical.loads(row[8])
-    return Kept(row[0], row[1], row[2], row[3], row[4], row[5], row[6], reasons, document, row[9], row[10])
+    return Kept(row[0], row[1], row[2], row[3], row[4], row[5], row[6], reasons, document, row[9], row[10], row[11])
 
 
 def listed(place: Place, ids: Sequence[int] = (), *, everything: bool = False) -> list[Kept]:
@@ -191,8 +195,9 @@ def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids) -> Re
     native_id = entry.native_id
     if isinstance(value, dict) and isinstance(value.get("id"), str):
         native_id = value["id"]
-    piece = Document(entry.collection, native_id, entry.place, value)
-    dialect = "pjais-export" if entry.source_kind == "pjais" and entry.place.startswith("byte") else entry.source_kind
+    notes = tuple(f"seconds:{one['field']}" for one in entry.reasons if one.get("rule") == "date-seconds")
+    piece = Document(entry.collection, native_id, entry.place, value, None, notes)
+    dialect = entry.dialect or entry.source_kind
     draft = normalise.normalise(dialect, piece)
     problems = validate.check(draft)
     if not validate.valid(problems):
