@@ -48,7 +48,7 @@ def test_a_number_that_may_be_seconds_is_noted(tmp_path: Path, raw: Any) -> None
 )
 def test_a_date_that_is_no_likely_number_of_seconds_is_not_noted(raw: Any) -> None:
     """Milliseconds, 0, dates before 1970, and a text that says 1970 itself."""
-    draft = normalise.normalise("json", Document("memories", "m1", "", memory(createdAt=raw)), "data.json")
+    draft = normalise.normalise("json", Document("memories", "m1", "", memory(createdAt=raw)))
     assert "looks-like-seconds" not in {problem[1] for problem in draft.problems}
     assert read_instant(raw)[0] is not None
 
