@@ -24,6 +24,9 @@ from pjais.words import one_line, visible, without_passwords
 
 Progress = Callable[[str, int, int | None], None]
 
+LINE_SECONDS = 3.0
+"""How often progress is a line, where it cannot be a bar."""
+
 
 class ReaderGone(Exception):
     """Whoever read our output has what they wanted (`| head`)."""
@@ -192,7 +195,7 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
 
     def line(phase: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        if now - last[0] > 3:
+        if now - last[0] > LINE_SECONDS:
             warn(f"{phase}: {_amount(done, total)}")
             last[0] = now
 
