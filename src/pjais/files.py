@@ -301,8 +301,15 @@ def _denied(path: Path, what: str) -> FileFailed:
     return FileFailed(
         f"{path} {what}: permission denied{whose}{made_by_root}", where=[str(path)], safe="Nothing was changed.",
         advice="make the files yours again, or make the call as the user to whom they belong",
-        next_command=f'sudo chown -R "$(id -u)" {shlex.quote(str(path))}',
+        next_command=f'sudo chown -R "$(id -u)" {shlex.quote(str(_common(path)))}',
     )  # fmt: skip
+
+
+def _common(path: Path) -> Path:
+    """The folder to make one's own again: what holds the path, where it is the user's and not their home."""
+    folder = path.parent
+    shared = folder in (Path.home(), folder.parent) or _owner(folder) is not None
+    return path if shared else folder
 
 
 def _owner(path: Path) -> str | None:

@@ -16,7 +16,7 @@ _FORMAT = r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\
           r"\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"  # fmt: skip
 """Format controls: what turns the direction of text, breaks lines or cannot be seen.  Not the joiners U+200C and
 U+200D, which join letters of Persian and Hindi and the pieces of an emoji, and steer nothing."""
-_RAW = re.compile(rf"[{_CONTROLS}]|\r(?!\n)")
+_RAW = re.compile(rf"[{_CONTROLS}\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 _SHOWN = re.compile(rf"[{_CONTROLS}{_FORMAT}]|\r(?!\n)")
 _LINE = re.compile(rf"[{_CONTROLS}{_FORMAT}\t\n\r]")
 
@@ -24,7 +24,8 @@ _LINE = re.compile(rf"[{_CONTROLS}{_FORMAT}\t\n\r]")
 def visible(text: str, *, keep_format: bool = False) -> str:
     r"""Return a text of several lines with its control characters written out, as JSON writes them (`\u001b`).
 
-    So JSON stays the same JSON.  With `keep_format` only what steers a terminal is written out: data for a program.
+    So JSON stays the same JSON.  With `keep_format` only what steers a terminal or turns the direction of all that
+    follows is written out: data for a program.
     """
     return (_RAW if keep_format else _SHOWN).sub(_escape, text)
 

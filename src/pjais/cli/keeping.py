@@ -104,7 +104,7 @@ def restore(context: Context, backup_id: str, destination: Path | None) -> int:
         print_json({"code": "done", "files": [str(path) for path in restored]})
     else:
         for path in restored:
-            say(str(path))
+            say(safe(path))
         say(f"restored {counted(len(restored), 'file')}")
     return 0
 

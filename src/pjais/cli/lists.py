@@ -171,7 +171,7 @@ def print_record(context: Context, record: Record, line: str | None = None) -> N
     if context.as_json:
         print_json({"code": "done", "record": document})
     elif line is not None:
-        say(line)
+        say(safe(line))
     else:
         for name, value in document.items():
             if value not in (None, {}, []):
@@ -204,7 +204,7 @@ def told(context: Context, as_json: dict[str, Any], line: str) -> None:
     if context.as_json:
         print_json(as_json)
     else:
-        say(line)
+        say(safe(line))
 
 
 set_option = click.option(

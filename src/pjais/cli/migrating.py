@@ -55,7 +55,7 @@ def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
         )  # fmt: skip
         for one in rows:
             for note in one["notes"]:
-                say(f"{one['path']}: {note}")
+                say(safe(f"{one['path']}: {note}"))
         _say_passed(found.passed)
         say(f"\nNext: {context.typed('pjais plan')}")
     if not rows:
@@ -188,13 +188,14 @@ def migrate_command(
     options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, options, report_progress)
-    print_report(context, report)
+    written = None
     if to not in _OWN_TARGETS:
         from pjais.pipeline import elsewhere
 
         written = elsewhere.write(here, str(to))
-        if not context.as_json:
-            say(f"{to}: {counted(written.documents, 'document')}, read back and compared: {written.folder}")
+    print_report(context, report)
+    if written is not None and not context.as_json:
+        say(f"{to}: {counted(written.documents, 'document')}, read back and compared: {written.folder}")
     return report.exit_code
 
 

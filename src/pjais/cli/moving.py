@@ -137,9 +137,9 @@ def _export_for_guide(
         print_json({"code": "done", "file": str(output), "validation": result.as_dict()})
     else:
         for line in result.errors:
-            say(f"error: {line}")
+            say(safe(f"error: {line}"))
         for line in result.warnings:
-            say(f"warning: {line}")
+            say(safe(f"warning: {line}"))
         memories = counted(result.memories, "memory", "memories")
         say(f"exported {counted(result.personas, 'persona')} and {memories} to {output}, read back")
     return 1 if result.errors else 0

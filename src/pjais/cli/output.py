@@ -48,7 +48,7 @@ def print_json(value: Any) -> None:
 
 
 def write_raw(text: str) -> None:
-    """Data on stdout, without a line end; on a terminal also without what turns the direction of its text."""
+    """Data on stdout, without a line end; on a terminal also without what cannot be seen."""
     _write(visible(text, keep_format=not _is_terminal(sys.stdout)))
 
 

@@ -12,7 +12,7 @@ from pjais.choices import OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
-from pjais.cli.output import print_json, say
+from pjais.cli.output import print_json, safe, say
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse
 from pjais.pipeline import cutover, follow, run, shadow
 from pjais.pipeline.place import Place, place
@@ -82,9 +82,9 @@ def _print_increment(context: Context, done: follow.Increment) -> None:
         return
     say(f"{done.run_id}  {done.new} new, {done.changed} changed, {done.removed} removed, {done.lag_ms:,} ms behind")
     for table, key in done.kept:
-        say(f"  removed in the source, kept since it was edited or is referred to: {table} {key}")
+        say(f"  removed in the source, kept since it was edited or is referred to: {table} {safe(key)}")
     for table, key in done.overridden:
-        say(f"  edited on both sides; the later one is live, the other in the history: {table} {key}")
+        say(f"  edited on both sides; the later one is live, the other in the history: {table} {safe(key)}")
     if done.quarantined:
         kept = counted(done.quarantined, "document is", "documents are")
         say(f"  {kept} in quarantine: {context.typed('pjais quarantine list')}")
@@ -94,7 +94,7 @@ def _line(context: Context, error: PjaisError) -> None:
     if context.as_json:
         say(canonical.dumps({**error.as_dict(), "next": context.typed(error.next_command)}))
     else:
-        say(f"{error.code}: {error.what}; trying again")
+        say(f"{error.code}: {safe(error.what)}; trying again")
 
 
 @click.command("shadow")
@@ -128,7 +128,7 @@ def _print_comparison(context: Context, here: Place, seen: shadow.Comparison) ->
         return
     say(f"{counted(seen.records, 'record')} compared, {counted(seen.count, 'difference')}")
     for one in seen.differences:
-        say(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}")
+        say(safe(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}"))
     if seen.count > len(seen.differences):
         say(f"  ... and {seen.count - len(seen.differences)} more")
     if seen.refused:

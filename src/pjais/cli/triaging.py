@@ -12,7 +12,7 @@ from pjais import canonical
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
-from pjais.cli.output import print_json, say, table
+from pjais.cli.output import print_json, safe, say, table
 from pjais.errors import UsageError
 from pjais.pipeline import state, triage
 from pjais.words import counted
@@ -59,8 +59,8 @@ def show(context: Context, entry: int, target: Path | None) -> int:
     if context.as_json:
         print_json({"code": "done", **json.loads(canonical.dumps(kept.as_dict(whole=True)))})
         return 0
-    say(f"{kept.source}: {kept.collection}/{kept.native_id or kept.place} ({kept.place})")
-    say(_why(kept.reasons))
+    say(safe(f"{kept.source}: {kept.collection}/{kept.native_id or kept.place} ({kept.place})"))
+    say(safe(_why(kept.reasons)))
     if kept.document is None:
         say(counted(len(kept.raw or b""), "raw byte"))
     else:
@@ -101,10 +101,10 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
         print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})
     else:
         for one in results:
-            say(
+            say(safe(
                 f"{one.id}: in, as {one.record_type} {one.record_id}"
                 if one.record_id
                 else f"{one.id}: still out: {'; '.join(one.problems)}"
-            )
+            ))  # fmt: skip
         say(f"{len(results) - len(still)} in, {len(still)} still in quarantine")
     return 1 if still else 0

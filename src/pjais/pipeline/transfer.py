@@ -172,6 +172,8 @@ def _read_transaction(db: sqlite.Connection) -> Iterator[None]:
 
 
 def _is_ours(path: Path) -> bool:
+    if (refused := files.refusal(path)) is not None:
+        raise refused
     try:
         if not sqlite.is_sqlite(path):
             return False
