@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,8 @@ import pytest
 
 import pjais
 from pjais import weborigin
+from pjais.cli import run
+from pjais.errors import UsageError
 from pjais.pipeline import guide_export
 from world import rows, write_json
 
@@ -211,4 +214,99 @@ def test_there_is_one_guide_backup_for_each_database_and_it_has_the_old_ids(
                 assert all(each["personaId"] == wanted[each["id"]]["personaId"] for each in held[name])
         assert held["metadata"]["totalPersonas"] == len(held["personas"])
         assert guide_export.verify(report.backup / one["stored"]).errors == []
+    assert pjais.verify(tmp_path / "data").passed
+
+
+OTHER = "https://app.example"
+
+
+@pytest.fixture
+def two_personas(tmp_path: Path) -> Path:
+    """A profile in which two web origins hold personas with the same ids."""
+    folder = tmp_path / "profile" / "IndexedDB"
+    shutil.copytree(GOLDEN / "rxdb" / "v17-two-databases" / "IndexedDB", folder)
+    for one in (GOLDEN / "rxdb" / "v15-clean" / "IndexedDB").iterdir():
+        shutil.copytree(one, folder / one.name.replace("http_localhost_8717", "https_app.example_0"))
+    return folder.parent
+
+
+@pytest.mark.parametrize("call", [pjais.migrate, pjais.plan])
+def test_two_origins_with_personas_are_named_and_nothing_is_written(
+    two_personas: Path, tmp_path: Path, call: Any
+) -> None:
+    """The owner chooses; one command for each can be pasted."""
+    with pytest.raises(UsageError) as stopped:
+        call(tmp_path / "data", [two_personas])
+    assert [line.partition(": ")[0] for line in stopped.value.where] == ["http://localhost:8717", OTHER]
+    assert stopped.value.next_command == "pjais migrate --origin http://localhost:8717"
+    assert not (tmp_path / "data").exists()
+
+
+def test_each_origin_may_have_a_store_of_its_own(two_personas: Path, tmp_path: Path) -> None:
+    """What the error names can be run as it stands; a choice stays, and is never mixed with another."""
+    data = tmp_path / "data"
+    with pytest.raises(UsageError) as stopped:
+        pjais.migrate(data, [two_personas])
+    for line in stopped.value.where:
+        command = shlex.split(line.partition(": pjais ")[2])
+        assert run([*command, "--on-invalid", "quarantine"]) in (0, 1)
+    first, second = data / "pjais.sqlite", data / "pjais-app-example.sqlite"
+    for store, origin in ((first, "http://localhost:8717"), (second, OTHER)):
+        assert rows(store, "SELECT DISTINCT origin FROM migration_records") == [(origin,)]
+        assert pjais.verify(data, store).passed
+    assert pjais.migrate(data, [two_personas]).code == "already_migrated"
+    with pytest.raises(UsageError, match="never merged"):
+        pjais.migrate(data, [two_personas], origin=OTHER)
+    assert pjais.verify(data, first).passed
+
+
+def test_a_second_origin_that_comes_later_is_not_merged_either(two_personas: Path, tmp_path: Path) -> None:
+    """The store's own origin counts too."""
+    data = tmp_path / "data"
+    here = two_personas / "IndexedDB"
+    pjais.migrate(data, [here / "http_localhost_8717.indexeddb.leveldb"], on_invalid="quarantine")
+    with pytest.raises(UsageError, match="never merged") as stopped:
+        pjais.migrate(data, [here / "https_app.example_0.indexeddb.leveldb"], on_invalid="quarantine")
+    assert f"in the store: {'http://localhost:8717'}" in stopped.value.where
+    assert pjais.verify(data).passed
+
+
+def test_an_origin_that_is_not_here_is_a_usage_error(two_personas: Path, tmp_path: Path) -> None:
+    """It names those that are."""
+    with pytest.raises(UsageError) as stopped:
+        pjais.plan(tmp_path / "data", [two_personas], origin="https://elsewhere.example")
+    assert list(stopped.value.where) == ["http://localhost:8717", OTHER]
+
+
+@pytest.mark.parametrize("origin", [FIRST, "HTTP://LOCALHOST:8831/", "http_localhost_8831.indexeddb.leveldb"])
+def test_an_origin_is_asked_for_as_a_url_or_as_its_folder_is_called(tmp_path: Path, origin: str) -> None:
+    """Only its documents come."""
+    report = pjais.migrate(tmp_path / "data", [profile(TWO_APPS, tmp_path)], origin=origin)
+    assert report.total.migrated == 63
+    assert rows(tmp_path / "data" / "pjais.sqlite", "SELECT DISTINCT origin FROM migration_records") == [(FIRST,)]
+    assert pjais.verify(tmp_path / "data").passed
+
+
+def test_one_database_or_collection_at_a_time_and_the_rest_later(tmp_path: Path) -> None:
+    """What was filtered out was never looked at, so that it comes with the next run; every run is proved."""
+    data, there = tmp_path / "data", profile(TWO_DATABASES, tmp_path)
+    first = pjais.migrate(data, [there], database="rxdb-dexie", collection="personas")
+    store = data / "pjais.sqlite"
+    assert rows(store, "SELECT DISTINCT database, collection FROM migration_records") == [("rxdb-dexie", "personas")]
+    assert pjais.migrate(data, [there], database="rxdb-dexie", collection="personas").code == "already_migrated"
+    second = pjais.migrate(data, [there], database="rxdb-dexie")
+    assert second.total.unchanged == first.total.migrated > 0
+    assert pjais.verify(data).passed
+    whole = pjais.migrate(data, [there])
+    assert whole.total.unchanged == second.total.migrated == whole.total.superseded
+    assert pjais.migrate(data, [there]).code == "already_migrated"
+    assert pjais.verify(data).passed
+
+
+def test_the_command_line_filters_by_collection(tmp_path: Path) -> None:
+    """44 of each origin."""
+    there = profile(TWO_APPS, tmp_path)
+    assert run(["migrate", str(there), "--collection", "todos", "--data-dir", str(tmp_path / "data")]) == 0
+    count = "SELECT count(*) FROM migration_records WHERE collection = 'todos' AND outcome = 'migrated' GROUP BY origin"
+    assert rows(tmp_path / "data" / "pjais.sqlite", count) == [(44,), (44,)]
     assert pjais.verify(tmp_path / "data").passed

@@ -149,11 +149,15 @@ def plan(
     ids: Ids = "keep",
     expand_cold: bool = False,
     password: str | None = None,
+    origin: str | None = None,
+    database: str | None = None,
+    collection: str | None = None,
 ) -> Plan:
-    """What `migrate` would do, as data; writes nothing."""
-    from pjais.pipeline import run
+    """What `migrate` would do, as data; writes nothing.  For `origin` and the like see `migrate`."""
+    from pjais.pipeline import origins, run
 
-    options = run.Options(ids=ids, expand_cold=expand_cold, password=password)
+    only = origins.asked(origin, database, collection)
+    options = run.Options(ids=ids, expand_cold=expand_cold, password=password, only=only)
     return run.plan(place(data_dir, target, sources, to=to, store_id=store_id, format=format), options)
 
 
@@ -169,16 +173,23 @@ def migrate(
     ids: Ids = "keep",
     expand_cold: bool = False,
     password: str | None = None,
+    origin: str | None = None,
+    database: str | None = None,
+    collection: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Bring all that is new into the target, proved; see `pjais.pipeline.run.migrate` for what it raises.
 
     `to`: sqlite (the default) or livestore; a LiveStore target is `<data>/livestore/<store_id>` in storage
-    format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.
+    format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.  `origin`: of browser data only what this
+    web origin owns; `database`, `collection`: only documents of these.
     """
-    from pjais.pipeline import run
+    from pjais.pipeline import origins, run
 
-    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
+    options = run.Options(
+        on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password,
+        only=origins.asked(origin, database, collection),
+    )  # fmt: skip
     here = place(data_dir, target, sources, to=to, store_id=store_id, format=format)
     return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
 

@@ -32,6 +32,9 @@ _on_invalid = click.option(
     help="What to do about documents that cannot go in.",
 )  # fmt: skip
 _ids = click.option("--ids", type=click.Choice(["keep", "new"]), default="keep", show_default=True)
+_origin = click.option("--origin", help="Of browser data, only what this web origin owns (https://app.example).")
+_database = click.option("--database", help="Only documents of this database.")
+_collection = click.option("--collection", help="Only documents of this collection.")
 _expand_cold = click.option("--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form.")
 
 
@@ -105,6 +108,9 @@ def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
 @_format
 @_ids
 @_expand_cold
+@_origin
+@_database
+@_collection
 @password_option
 @common
 def plan_command(
@@ -117,13 +123,22 @@ def plan_command(
     ids: Ids,
     expand_cold: bool,
     password: str | None,
+    origin: str | None,
+    database: str | None,
+    collection: str | None,
 ) -> int:
     """Show what `migrate` would do.  Writes nothing."""
-    from pjais.pipeline import run
+    from pjais.pipeline import origins, run
 
     here = place(context.data_dir, target, sources, to=_known_target(to), store_id=store_id, format=form)
     with progress(quiet=context.quiet) as report_progress:
-        made = run.plan(here, run.Options(ids=ids, expand_cold=expand_cold, password=password), report_progress)
+        made = run.plan(
+            here,
+            run.Options(
+                ids=ids, expand_cold=expand_cold, password=password, only=origins.asked(origin, database, collection)
+            ),
+            report_progress,
+        )
     if context.as_json:
         print_json(
             {
@@ -167,6 +182,9 @@ def plan_command(
 @_on_invalid
 @_ids
 @_expand_cold
+@_origin
+@_database
+@_collection
 @password_option
 @common
 def migrate_command(
@@ -180,12 +198,18 @@ def migrate_command(
     ids: Ids,
     expand_cold: bool,
     password: str | None,
+    origin: str | None,
+    database: str | None,
+    collection: str | None,
 ) -> int:
     """Back up, migrate, verify, and put the new store in place."""
-    from pjais.pipeline import run
+    from pjais.pipeline import origins, run
 
     here = place(context.data_dir, target, sources, to=_known_target(to), store_id=store_id, format=form)
-    options = run.Options(on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password)
+    options = run.Options(
+        on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password,
+        only=origins.asked(origin, database, collection),
+    )  # fmt: skip
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, options, report_progress)
     written = None

@@ -37,7 +37,22 @@ def origin_of(snapshot: Snapshot) -> Origin:
     return Origin(snapshot.kind, snapshot.dialect, snapshot.name)
 
 
-def source_entry(snapshot: Snapshot, counts: Counts, was: list[str]) -> dict[str, Any]:
+def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any]:
+    """What a run's row keeps of the choices that change records, and the names of collections."""
+    return {"expand_cold": expand_cold, "names": builder.names.as_list(), **({"only": only} if any(only) else {})}
+
+
+def source_entries(
+    builder: Builder, snapshots: Iterable[Snapshot], counts: Iterable[Counts], only: Only
+) -> tuple[dict[str, Any], ...]:
+    """All sources of a run as `migration_runs` keeps them."""
+    return tuple(
+        _source_entry(snapshot, one, builder.was.get(snapshot.name, []), only)
+        for snapshot, one in zip(snapshots, counts, strict=True)
+    )
+
+
+def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only) -> dict[str, Any]:
     """A source as `migration_runs` keeps it; `was`: the names that its documents were known under before."""
     return {
         "kind": snapshot.kind,
@@ -45,6 +60,7 @@ def source_entry(snapshot: Snapshot, counts: Counts, was: list[str]) -> dict[str
         "origin": snapshot.origin,
         "web_origin": snapshot.web_origin,
         **({"was": was} if was else {}),
+        **({"only": only._asdict()} if any(only) else {}),
         "files": [
             {"path": one.source, "size": one.size, "sha256": one.sha256, "mtime_ns": one.mtime_ns}
             for one in snapshot.files
@@ -57,19 +73,45 @@ Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading
 """A record ready to go in, with what was seen on the way; or a reading that needs more than its row."""
 
 
+class Only(NamedTuple):
+    """Of which web origin, database and collection a run takes documents; None: of all.
+
+    Documents that belong to no web origin (the app's own files) are taken with those of any one.
+    """
+
+    origin: str | None = None
+    database: str | None = None
+    collection: str | None = None
+
+    def takes(self, piece: Piece) -> bool:
+        """Whether a piece of a source is asked for; what is wrong with a whole file always is."""
+        if isinstance(piece, Remark) or piece.collection == "$file":
+            return True
+        name = piece.collection
+        return (
+            (self.origin is None or piece.origin in (None, self.origin))
+            and (self.database is None or piece.database == self.database)
+            and (self.collection is None or name == self.collection or name.startswith(f"{self.collection}/"))
+        )
+
+
+EVERYTHING = Only()
+
+
 class Choices(NamedTuple):
     """What the owner chose for a run, as far as it changes records; kept in the run's row for verification."""
 
     ids: Ids = Ids()
     expand_cold: bool = False
     password: str | None = None
+    only: Only = EVERYTHING
 
 
 def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
     """All pieces of a snapshot, in reading order, normalised and checked."""
     returned: dict[str, str] = {}
     change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
-    for piece in read(snapshot, choices.password):
+    for piece in filter(choices.only.takes, read(snapshot, choices.password)):
         if isinstance(piece, Remark):
             yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
             continue

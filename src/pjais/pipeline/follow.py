@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pjais import backup, files, instants, journal, normalise, sqlite
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.model import Counts, Snapshot, SourceRef
-from pjais.pipeline import ladder, mirror, problems, recover, run, state
-from pjais.pipeline.assemble import Choices, assemble, origin_of, source_entry
+from pjais.pipeline import ladder, mirror, origins, problems, recover, run, state
+from pjais.pipeline.assemble import Choices, assemble, options_of, origin_of, source_entries
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -73,7 +73,8 @@ def increment(place: Place, options: run.Options = _OPTIONS, *, allow_removals: 
         mirror.catch_up(place)
         mirror.push(place, journal.new_run_id())  # where an increment was cut off between the account and the log
         with _steady(place):
-            found = place.find()
+            found, only = origins.chosen(place, place.find(), options.only)
+            options = replace(options, only=only)
             if not found.sources:
                 raise NoSourceFound("the sources are gone", where=[str(path) for path in place.sources])
             if not state.anything_new(place, found.sources, exact=False):
@@ -133,7 +134,8 @@ def _write(
     findings = Findings()
     builder = Builder(place.target, run_id, normalise.rebuild, existing=True, live=True)
     with closing(builder):
-        choices = Choices(Ids(builder.known_ids(), new=options.ids == "new"), options.expand_cold, options.password)
+        ids = Ids(builder.known_ids(), new=options.ids == "new")
+        choices = Choices(ids, options.expand_cold, options.password, options.only)
         assemble(builder, snapshots, findings, choices, lambda *_: None)
         _refuse(findings, options)
         whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
@@ -177,8 +179,7 @@ def _row(
     run_id: str, began: int, options: run.Options, snapshots: tuple[Snapshot, ...], counts: tuple[Counts, ...],
     builder: Builder,
 ) -> dict[str, Any]:  # fmt: skip
-    sources = [source_entry(snapshot, one, builder.was.get(snapshot.name, []))
-               for snapshot, one in zip(snapshots, counts, strict=True)]  # fmt: skip
+    sources = source_entries(builder, snapshots, counts, options.only)
     return {
         "id": run_id,
         "started_at": instants.to_text(began),
@@ -187,7 +188,7 @@ def _row(
         "ids": options.ids,
         "sources": json.dumps(sources),
         "counts": json.dumps(sum(counts, Counts()).as_dict()),
-        "options": json.dumps({"expand_cold": options.expand_cold, "follow": True, "names": builder.names.as_list()}),
+        "options": json.dumps({**options_of(options.expand_cold, options.only, builder), "follow": True}),
     }
 
 

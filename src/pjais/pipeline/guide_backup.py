@@ -38,9 +38,10 @@ class Made(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-def named(exports: Sequence[guide_export.Made]) -> list[dict[str, Any]]:
-    """Files as the manifest names them, with the database that each holds."""
-    return [{**backup.weighed(one.path), "content": CONTENT, "origin": one.origin, "database": one.database}
+def named(exports: Sequence[guide_export.Made], *, comparable: bool = True) -> list[dict[str, Any]]:
+    """Files as the manifest names them; `comparable`: as `write` would make them again of the raw files."""
+    content = {"content": CONTENT} if comparable else {}
+    return [{**backup.weighed(one.path), **content, "origin": one.origin, "database": one.database}
             for one in exports]  # fmt: skip
 
 

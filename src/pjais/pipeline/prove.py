@@ -13,7 +13,7 @@ from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDam
 from pjais.model import Difference, Proof
 from pjais.numbers import Numbers
 from pjais.pipeline import assemble, keep, ladder, logproof, mirror, state
-from pjais.pipeline.assemble import Choices, expected
+from pjais.pipeline.assemble import Choices, Only, expected
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 from pjais.words import counted
@@ -81,8 +81,9 @@ def _prove(place: Place, path: Path, run: str | None, progress: Progress, passwo
                 continue
             progress("compare documents", documents, None)
             known = sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
-            cold = bool(json.loads(options or "{}").get("expand_cold"))
-            choices = Choices(Ids(known, new=ids == "new"), cold, password)
+            chosen = json.loads(options or "{}")
+            only = Only(*chosen.get("only", ()))
+            choices = Choices(Ids(known, new=ids == "new"), bool(chosen.get("expand_cold")), password, only)
             of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
             count, found, check = _one_run(db, _folder(place, run_id, of_run), run_id, choices, rows, settled, of_run)
             documents += count

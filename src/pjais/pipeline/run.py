@@ -39,12 +39,13 @@ from pjais.pipeline import (
     ladder,
     logproof,
     mirror,
+    origins,
     problems,
     recover,
     runlog,
     state,
-)
-from pjais.pipeline.assemble import Choices, assemble, origin_of, source_entry
+)  # fmt: skip
+from pjais.pipeline.assemble import EVERYTHING, Choices, Only, assemble, options_of, origin_of, source_entries
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place, none_found, source_bytes
@@ -65,6 +66,7 @@ class Options:
     expand_cold: bool = False
     password: str | None = field(default=None, repr=False)
     imported: bool = False
+    only: Only = EVERYTHING
 
     def __post_init__(self) -> None:
         choices.check("on_invalid", self.on_invalid, choices.OnInvalid)
@@ -80,7 +82,8 @@ def plan(place: Place, options: Options = Options(), progress: Progress = _quiet
 
     Raises NoSourceFound, ForeignTarget, SourceInUse.
     """
-    found = _sources(place)
+    found, only = origins.chosen(place, _sources(place), options.only)
+    options = replace(options, only=only)
     mirror.inspect(place)
     switch.inspect(place.target, older=True)
     began = time.monotonic()
@@ -97,16 +100,10 @@ def plan(place: Place, options: Options = Options(), progress: Progress = _quiet
             counts = _counts(builder, snapshots, findings)
     needed, free = _space(place, found.sources)
     return Plan(
-        tuple(zip(found.sources, counts, strict=True)),
-        str(place.live),
-        dict(findings.rules),
-        findings.shown,
-        needed,
-        free,
-        (time.monotonic() - began) * 1.5,
-        not state.anything_new(place, found.sources, exact=True),
-        found.passed,
-    )
+        tuple(zip(found.sources, counts, strict=True)), str(place.live), dict(findings.rules), findings.shown,
+        needed, free, (time.monotonic() - began) * 1.5,
+        not state.anything_new(place, found.sources, exact=True, only=options.only[1:]), found.passed,
+    )  # fmt: skip
 
 
 def migrate(place: Place, options: Options = Options(), progress: Progress = _quiet) -> Report:
@@ -122,14 +119,15 @@ def migrate(place: Place, options: Options = Options(), progress: Progress = _qu
 def _migrate(place: Place, options: Options, progress: Progress) -> Report:
     started = journal.now_ms()
     with problems.explained(place):
-        found = _sources(place)
+        found, only = origins.chosen(place, _sources(place), options.only)
+        options = replace(options, only=only)
     with _held(place), problems.explained(place):
         resumable = recover.recover(place)
         mirror.inspect(place)
         upgraded = ladder.upgrade(place)
         _check_choice(place, options)
         mirror.catch_up(place)
-        if not state.anything_new(place, found.sources, exact=True):
+        if not state.anything_new(place, found.sources, exact=True, only=options.only[1:]):
             _end_rollback(place, options)
             message = "everything in the sources has been migrated before"
             if upgraded is not None:
@@ -190,7 +188,8 @@ def _space(place: Place, refs: tuple[SourceRef, ...]) -> tuple[int, int]:
 
 
 def _choices(builder: Builder, options: Options) -> Choices:
-    return Choices(Ids(builder.known_ids(), new=options.ids == "new"), options.expand_cold, options.password)
+    ids = Ids(builder.known_ids(), new=options.ids == "new")
+    return Choices(ids, options.expand_cold, options.password, options.only)
 
 
 def _counts(builder: Builder, snapshots: tuple[Snapshot, ...], findings: Findings) -> tuple[Counts, ...]:
@@ -334,14 +333,13 @@ class _Run:
                 with closing(guide_export.Backups(self.folder, self.started, choices)) as guide:
                     assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, self.reader.items)
                     self.reader.close()
-                    self._name_in_manifest(snapshots, guide_backup.named(guide.finish()))
+                    self._name_in_manifest(
+                        snapshots, guide_backup.named(guide.finish(), comparable=not any(choices.only))
+                    )
                 counts = _counts(builder, snapshots, self.findings)
                 self.findings.close()
             self.total = sum(counts, Counts())
-            self.sources = tuple(
-                source_entry(snapshot, one, builder.was.get(snapshot.name, []))
-                for snapshot, one in zip(snapshots, counts, strict=True)
-            )
+            self.sources = source_entries(builder, snapshots, counts, self.options.only)
             self._stop_on_errors()
             with self._phase("index"):
                 row = self._row(builder)
@@ -368,7 +366,7 @@ class _Run:
             "ids": self.options.ids,
             "sources": json.dumps(self.sources),
             "counts": json.dumps(self.total.as_dict()),
-            "options": json.dumps({"expand_cold": self.options.expand_cold, "names": builder.names.as_list()}),
+            "options": json.dumps(options_of(self.options.expand_cold, self.options.only, builder)),
         }
 
     def _stop_on_errors(self) -> None:

@@ -120,11 +120,14 @@ Known = dict[tuple[str, str], list[dict[str, Any]]]
 """The files of every migrated source when it was last read: (kind, origin) -> files."""
 
 
-def known_sources(db: sqlite.Connection) -> Known:
-    """What an open store knows of its sources."""
+def known_sources(db: sqlite.Connection, only: tuple[str | None, ...] = (None, None)) -> Known:
+    """What an open store knows of its sources; `only`: of which database and collection they are asked for."""
     known: Known = {}
     for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY rowid"):
         for source in json.loads(text):
+            taken = source.get("only", {})
+            if (taken.get("database"), taken.get("collection")) not in ((None, None), only):
+                continue  # the rest of it was never looked at
             known[source["kind"], source["origin"]] = source["files"]
     return known
 
@@ -150,13 +153,16 @@ def is_new(ref: SourceRef, known: Known, *, exact: bool) -> bool:
     return False
 
 
-def anything_new(here: Place, refs: Sequence[SourceRef], *, exact: bool, known: Known | None = None) -> bool:
+def anything_new(
+    here: Place, refs: Sequence[SourceRef], *, exact: bool, known: Known | None = None,
+    only: tuple[str | None, ...] = (None, None),
+) -> bool:  # fmt: skip
     """Whether a migration would have anything to do.  `known`: what the target knows, from who has asked it."""
     if not here.target.exists():
         return bool(refs)
     if known is None:
         with closing(sqlite.open_reader(here.target)) as db:
-            known = known_sources(db)
+            known = known_sources(db, only)
     return any(is_new(ref, known, exact=exact) for ref in refs)
 
 

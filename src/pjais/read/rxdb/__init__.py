@@ -56,14 +56,23 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
 
 
 def origin_of(snapshot: Snapshot, named: str) -> str | None:
-    """The web origin of a database: as it names its owner itself; a partition or a bucket only its place knows.
+    """The web origin of a database: as its place says, since only that knows of partitions; else as it says itself."""
+    return snapshot.web_origin or weborigin.named(named)
 
-    Chromium's SQLite files do not name it, and they are read from copies.
-    """
-    place = snapshot.web_origin
-    if snapshot.dialect == "rxdb-profile-sqlite" or (place is not None and ("^" in place or "#" in place)):
-        return place
-    return weborigin.named(named) or place
+
+def collections(snapshot: Snapshot) -> frozenset[tuple[str | None, str]]:
+    """(web origin, name) of all collections in a snapshot that hold a row.  Needs no password."""
+    with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
+        profiles = _profiles(snapshot, Path(scratch), [])
+        home = {store: profile for profile in profiles for store in profile.stores()}
+        found = databases(home, lambda store: home[store].rows(store))
+        return frozenset(
+            (origin_of(snapshot, database.origin), name)
+            for database in found
+            for name, one in database.collections.items()
+            for stores in one.stores.values()
+            if "docs" in stores and any(True for _ in home[stores["docs"]].rows(stores["docs"]))
+        )
 
 
 class Holding(NamedTuple):
