@@ -85,13 +85,15 @@ class _Search:
     def found(self) -> Iterator[SourceRef | Passed | None]:
         """All that is in the folder, files first."""
         stores: list[SourceRef | Passed] = []
+        single: list[SourceRef | Passed] = []
         for one in walk(self.folder):
             special = list(self._special(one))
             if special or (not one.folders and not one.files):
                 stores += [each for each in special if each is not None]
             else:
-                yield from self._files(one)
+                single += [each for each in self._files(one) if each is not None]
             stores += self._links(one)
+        yield from sorted(single, key=lambda each: each.path)
         yield from livestores.stores(self.live, self.folder)
         yield from _record_files(self.folder)
         yield from stores

@@ -56,7 +56,7 @@ def migration(home: AtHome) -> shapes.Migration:
     made = work.result if work is not None and work.state == "done" else None
     return shapes.Migration(
         code="done", data_dir=str(here.data_dir), sources=reading.sources(found.sources), new_data=new,
-        passed=[{"path": str(one.path), "reason": one.reason} for one in found.passed],
+        passed=[{"path": one.label, "reason": one.reason} for one in found.passed],
         plan=made and shapes.Plan(**made),
         plan_error=shapes.Problem(**work.error) if work is not None and work.error else None,
         job=reading.job(home.job), runs=_runs(here),
