@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("logbook", "extensions", "chain", "weborigin"),
     ("read",),
     ("discover", "drift", "backup", "normalise", "validate", "write", "compare", "switch", "report"),
+    ("documents",),
     ("pipeline",),
     ("store",),
     ("api",),

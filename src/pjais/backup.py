@@ -13,7 +13,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,12 @@ Progress = Callable[[str, int, int], None]
 
 
 def snapshot_all(
-    folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None, **more: Any
-) -> tuple[Snapshot, ...]:
+    folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None,
+    earlier: Mapping[str, Path] | None = None, **more: Any,
+) -> tuple[Snapshot, ...]:  # fmt: skip
     """Copy every source into `folder`, test the copies, and write the manifest, in which `more` is named too.
+
+    `earlier`: files of earlier backups by SHA-256 (`stored_files`); what is there already is linked to, not copied.
 
     Raises BackupFailed, SourceInUse, or SourceDamaged for a file that cannot be opened at all.
     """
@@ -49,7 +52,7 @@ def snapshot_all(
         for number, ref in enumerate(refs):
             if progress:
                 progress("back up", number, len(refs))
-            snapshots.append(_snapshot(folder, ref, number, at_ms))
+            snapshots.append(_snapshot(folder, ref, number, at_ms, earlier or {}))
         write_manifest(folder, snapshots, at_ms, **more)
     except OSError as error:
         raise BackupFailed(
@@ -62,8 +65,8 @@ def snapshot_all(
     return tuple(snapshots)
 
 
-def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int) -> Snapshot:
-    copied = _copy_still(folder, ref, number)
+def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Mapping[str, Path]) -> Snapshot:
+    copied = _copy_still(folder, ref, number, earlier)
     if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # what it is was not seen, and now it could be
         raise SourceInUse("a source could not be read, and then it could", where=[str(ref.path)],
                           advice="make the same call again")  # fmt: skip
@@ -106,7 +109,7 @@ def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Pa
     return folder / copied[0].stored
 
 
-def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, ...]:
+def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str, Path]) -> tuple[CopiedFile, ...]:
     """Copy the files of a source so that none changed meanwhile; SQLite's set counts as one."""
     for attempt in range(_TRIES):
         copied: list[CopiedFile] = []
@@ -118,7 +121,7 @@ def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, 
                 if not path.exists() and path != ref.path:
                     continue
                 stored = _stored_name(folder, ref, path, number)
-                size, digest = files.copy_hashed(path, folder / stored, limit=ends.get(path, sys.maxsize))
+                size, digest = _copy(path, folder / stored, ends.get(path, sys.maxsize), earlier)
                 relative = _relative(ref, path)
                 copied.append(CopiedFile(str(path), relative, stored, size, digest, path.stat().st_mtime_ns))
         except FileNotFoundError as error:
@@ -135,6 +138,29 @@ def _copy_still(folder: Path, ref: SourceRef, number: int) -> tuple[CopiedFile, 
         _discard(folder, copied)
         time.sleep(0.05 * 2**attempt)
     raise SourceInUse("a source kept changing while it was copied", where=[str(ref.path)])
+
+
+def _copy(path: Path, stored: Path, limit: int, earlier: Mapping[str, Path]) -> tuple[int, str]:
+    """Copy one file, or link to the copy of the same bytes in an earlier backup; return its size and SHA-256."""
+    if earlier and limit == sys.maxsize:
+        digest = files.sha256(path)
+        there = earlier.get(digest)
+        if there is not None and there.is_file():
+            files.link_or_copy(there, stored)
+            return stored.stat().st_size, digest
+    return files.copy_hashed(path, stored, limit=limit)
+
+
+def stored_files(folders: Iterable[Path]) -> dict[str, Path]:
+    """The files that backups hold of their sources, by SHA-256; a backup that is not sound gives none."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        try:
+            sources = manifest(folder)["sources"]
+        except BackupFailed:
+            continue
+        found.update((one["sha256"], folder / one["stored"]) for source in sources for one in source["files"])
+    return found
 
 
 def _files(ref: SourceRef) -> list[Path]:

@@ -10,12 +10,16 @@ Tables whose rows may go again are digested as sets: the sum of the SHA-256 of a
 changes few rows updates the sum from those rows alone.  The history and the list of operations only grow, so they are
 digested row by row, each over the one before.
 
+What such a step changed is kept beside its link as a changeset, in the same transaction: with it the step can be taken
+back, at the cost of what it changed (`pjais.pipeline.revert`).
+
 What this cannot do: hold against somebody who rewrites the store and all backups together with their chain.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +58,8 @@ class Link(NamedTuple):
     operation_id: int
     state: State
     backup: dict[str, Any] | None
-    """Of a run: `manifest` (its own hash), `journal` (size in bytes and SHA-256 of what it held then), `folder`."""
+    """Of a run: `manifest` (its own hash), `journal` (size in bytes and SHA-256 of what it held then), `folder`; of a
+    step that can be taken back: `changeset`, the SHA-256 of it as it is kept."""
     digest: bytes
 
 
@@ -90,16 +95,51 @@ def seal(
     `changeset`: what was changed in the sealed tables since the last link; without it they are read whole.
     """
     last = head(db)
-    state = _sums(db) if changeset is None or last is None else _updated(db, last.state, changeset)
-    return _append(db, last, event, run_id, state, backup)
+    if changeset is None or last is None:
+        return _append(db, last, event, run_id, _sums(db), backup)
+    state = _updated(db, last.state, changeset)
+    packed = bytes(_zstd().compress(changeset)) if changeset else b""
+    told = {**(backup or {}), **({"changeset": hashlib.sha256(packed).hexdigest()} if packed else {})}
+    link = _append(db, last, event, run_id, state, told or None)
+    if packed:
+        db.execute("INSERT INTO migration_changesets VALUES (?, ?)", (link.number, packed))
+    return link
+
+
+@contextmanager
+def recording(db: sqlite.Connection) -> Iterator[sqlite.Session]:
+    """Record what the block changes in any table, for `seal`; earlier edits get a link of their own."""
+    note_edits(db)
+    with sqlite.session(db, _recorded(db)) as session:
+        yield session
+
+
+def _recorded(db: sqlite.Connection) -> list[str]:
+    """Every ordinary table but those of the chain itself."""
+    sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT GLOB 'sqlite_*'"
+    return [str(name) for (name,) in sqlite.each(db, sql) if name not in ("migration_chain", "migration_changesets")]
 
 
 @contextmanager
 def sealing(db: sqlite.Connection, event: str, run_id: str | None = None) -> Iterator[None]:
-    """Seal what the block changes in the sealed tables, at the cost of what it changes."""
-    with sqlite.session(db, SEALED) as session:
+    """Seal what the block changes, at the cost of what it changes."""
+    with recording(db) as session:
         yield
         seal(db, event, run_id, changeset=session.changeset())
+
+
+def changeset(db: sqlite.Connection, link: Link) -> bytes | None:
+    """What a link's step changed; None where that was not kept, or is not what was kept."""
+    packed = sqlite.value(db, "SELECT changeset FROM migration_changesets WHERE link = ?", (link.number,))
+    told = (link.backup or {}).get("changeset")
+    if packed is None or hashlib.sha256(packed).hexdigest() != told:
+        return None
+    return bytes(_zstd().decompress(packed))
+
+
+def _zstd() -> Any:
+    """The compression, loaded when it is needed: every open store loads this module."""
+    return importlib.import_module("cramjam").zstd
 
 
 def note_edits(db: sqlite.Connection) -> None:
@@ -108,6 +148,8 @@ def note_edits(db: sqlite.Connection) -> None:
     if not found:
         return  # a store that is being made
     last = _link(found[0])
+    if _is_up_to_date(db, last):
+        return
     sums = {name: last.state[name] for name in (*SEALED, _RECORDS)}
     if last.event == EDITS:
         before = _link(found[1]) if len(found) > 1 else None
@@ -119,6 +161,11 @@ def note_edits(db: sqlite.Connection) -> None:
         )
     else:
         _append(db, last, EDITS, None, sums, None)
+
+
+def _is_up_to_date(db: sqlite.Connection, last: Link) -> bool:
+    now = sqlite.fetch(db, "SELECT (SELECT max(seq) FROM main.changes), (SELECT max(id) FROM store_operations)")[0]
+    return (now[0] or 0, now[1] or 0) == (last.changes_seq, last.operation_id)
 
 
 def _append(
@@ -244,7 +291,16 @@ def check(db: sqlite.Connection) -> list[str]:
     wrong += [
         f"{_NAMES.get(name, name)} changed by another program" for name in now if now[name] != found[-1].state[name]
     ]
-    return [*wrong, *_gaps(db)]
+    return [*wrong, *_lost_changesets(db, found), *_gaps(db)]
+
+
+def _lost_changesets(db: sqlite.Connection, found: list[Link]) -> list[str]:
+    """What would be needed to take a step back, and is not what was kept."""
+    wanted = [one for one in found if one.backup and "changeset" in one.backup]
+    wrong = [f"what takes {one.event} {one.run_id or ''} back was changed" for one in wanted if not changeset(db, one)]
+    held = {number for (number,) in sqlite.each(db, "SELECT link FROM migration_changesets")}
+    stray = sorted(held - {one.number for one in wanted})
+    return wrong + [f"migration_changesets holds a row that no link names: {number}" for number in stray]
 
 
 _NAMES = {

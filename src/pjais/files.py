@@ -173,6 +173,15 @@ def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize) ->
     return size, digest.hexdigest()
 
 
+def link_or_copy(source: Path, destination: Path) -> None:
+    """Give a file of ours a second name, or a copy where the disk knows no links; the destination must not exist."""
+    private_folder(destination.parent)
+    try:
+        os.link(source, destination)
+    except OSError:
+        copy_hashed(source, destination)
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     with path.open("rb", buffering=0) as file:

@@ -30,6 +30,7 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 """What may lie beside a SQLite file and belongs to it."""
 
 Connection = apsw.Connection
+Session = apsw.Session
 Error = apsw.Error
 ConstraintError = apsw.ConstraintError
 NotADatabase = apsw.NotADBError
@@ -395,6 +396,25 @@ def _row_by_key(db: Connection, table: str, key: dict[int, Any]) -> tuple[Any, .
     where = " AND ".join(f"{names[at]} IS ?" for at in key)
     (row,) = fetch(db, f"SELECT * FROM {table} WHERE {where}", tuple(key.values()))
     return row
+
+
+def apply_inverse(db: Connection, changeset: bytes, *, lenient: str) -> None:
+    """Take back what a changeset did, inside of the caller's transaction.
+
+    Raises `Error` where a row is not what the changeset left, except in the table `lenient`.
+    """
+
+    def on_conflict(reason: int, change: apsw.TableChange) -> int:
+        replaces = reason == apsw.SQLITE_CHANGESET_DATA and change.name == lenient
+        return int(apsw.SQLITE_CHANGESET_REPLACE if replaces else apsw.SQLITE_CHANGESET_ABORT)
+
+    apsw.Changeset.apply(apsw.Changeset.invert(changeset), db, conflict=on_conflict)
+
+
+def without_triggers(db: Connection) -> None:
+    """Let no trigger fire and no reference be checked on this connection: what it writes is as it was once."""
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    db.execute("PRAGMA foreign_keys = OFF")
 
 
 def scratch() -> Connection:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pjais import instants, normalise, validate
-from pjais.compare import Expected
+from pjais.documents import Expected
 from pjais.model import Counts, Document, Finding, Memory, Piece, Record, Remark, Snapshot, Unreadable, full_name
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids

@@ -49,7 +49,7 @@ def migrate(here: Place, refs: Sequence[SourceRef], on_invalid: OnInvalid, passw
     if told is not None:
         return told
     try:
-        _run(here, run.Options(on_invalid=on_invalid, ids=_ids(here), password=password))
+        _run(here, run.Options(on_invalid=on_invalid, ids=_ids(here), password=password, automatic=True))
     except PjaisError as error:
         notice = explained(error, here)
         if isinstance(error, _LASTING):

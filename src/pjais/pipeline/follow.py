@@ -14,10 +14,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pjais import backup, files, instants, journal, normalise, sqlite
+from pjais import backup, files, instants, journal, normalise
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.model import Counts, Snapshot, SourceRef
-from pjais.pipeline import ladder, mirror, origins, problems, recover, run, state
+from pjais.pipeline import keep, ladder, mirror, origins, problems, recover, retention, run, state
 from pjais.pipeline.assemble import Choices, assemble, options_of, origin_of, source_entries
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
@@ -110,9 +110,9 @@ def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allo
     journal.begin(folder, "begun", target=state.relative_target(place), version=__version__,
                   data_dir=str(place.data_dir), follow=True)  # fmt: skip
     try:
-        snapshots = backup.snapshot_all(folder, refs, at_ms=began)
+        snapshots = backup.snapshot_all(folder, refs, at_ms=began, earlier=keep.latest_files(place, folder))
         journal.record(folder, "backed-up")
-        done = _write(place, options, snapshots, run_id, began, allow_removals)
+        done, superfluous = _write(place, options, snapshots, run_id, began, allow_removals)
     except BaseException as error:
         with problems.finishing(place):
             if recover.is_in_place(run_id, place.target):
@@ -124,13 +124,15 @@ def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allo
         journal.record(folder, "done", code="done", follow=True)
         mirror.push(place, run_id)
         journal.record(folder, "pushed")
-        _let_go(place)
+        recover.seal_journal(place.target, folder)
+        retention.let_go(superfluous)
     return done
 
 
 def _write(
     place: Place, options: run.Options, snapshots: tuple[Snapshot, ...], run_id: str, began: int, allow_removals: bool
-) -> Increment:
+) -> tuple[Increment, list[state.RunState]]:
+    """Bring the snapshots into the store; return what came, and the runs whose backups no proof needs any more."""
     findings = Findings()
     builder = Builder(place.target, run_id, normalise.rebuild, existing=True, live=True)
     with closing(builder):
@@ -149,12 +151,14 @@ def _write(
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
         new, changed = builder.arrived()
-        builder.finish(_row(run_id, began, options, snapshots, counts, builder))
+        superfluous = retention.superfluous(place, builder)
+        builder.finish(_row(run_id, began, options, snapshots, counts, builder), backup.link(place.backups / run_id))
     newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
-    return Increment(
+    done = Increment(
         run_id, new, changed, removed, tuple(kept), tuple(builder.overridden),
         sum(one.quarantined for one in counts), max(0, journal.now_ms() - newest),
     )  # fmt: skip
+    return done, superfluous
 
 
 def _refuse(findings: Findings, options: run.Options) -> None:
@@ -190,14 +194,3 @@ def _row(
         "counts": json.dumps(sum(counts, Counts()).as_dict()),
         "options": json.dumps({**options_of(options.expand_cold, options.only, builder), "follow": True}),
     }
-
-
-def _let_go(place: Place) -> None:
-    """Remove the backups of increments that no document's account points to any more."""
-    with closing(sqlite.open_reader(place.target)) as db:
-        needed = {str(one) for (one,) in sqlite.each(db, "SELECT DISTINCT run_id FROM migration_records")}
-        held = {str(one) for (one,) in sqlite.each(db, "SELECT DISTINCT run_id FROM migration_quarantine")}
-    followed = [one for one in state.runs(place.data_dir) if one.follow and one.state == "done"]
-    for one in followed[:-1]:
-        if one.id not in needed | held:
-            recover.discard(one.folder)

@@ -29,6 +29,12 @@ class Kept(NamedTuple):
         return {**self._asdict(), "sources": list(self.sources)}
 
 
+def latest_files(place: Place, but: Path) -> dict[str, Path]:
+    """The files of sources that the latest sound backups hold, by SHA-256; `but`: the one that is being made."""
+    folders = [one for one in journal.run_folders(place.data_dir) if one != but and (one / backup.MANIFEST).exists()]
+    return backup.stored_files(folders[-2:])
+
+
 def create(place: Place, *, password: str | None = None) -> Path:
     """Back up all sources, and the store itself, without migrating; returns the backup's folder.
 
@@ -46,7 +52,8 @@ def create(place: Place, *, password: str | None = None) -> Path:
                 journal.begin(folder, "backup", version=__version__)
                 more = _keep_store(place, folder)
                 at_ms = journal.now_ms()
-                snapshots = backup.snapshot_all(folder, found.sources, at_ms=at_ms, **more)
+                earlier = latest_files(place, folder)
+                snapshots = backup.snapshot_all(folder, found.sources, at_ms=at_ms, earlier=earlier, **more)
                 made = guide_backup.write(folder, snapshots, at_ms, password)
                 if made.exports or made.left_out:
                     more |= {"exports": guide_backup.named(made.exports), "left_out": list(made.left_out)}

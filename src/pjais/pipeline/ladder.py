@@ -123,6 +123,10 @@ CREATE TABLE migration_chain (
     backup JSON CHECK (backup IS NULL OR json_valid(backup)),
     digest BLOB NOT NULL
 );
+CREATE TABLE migration_changesets (
+    link INTEGER PRIMARY KEY,
+    changeset BLOB NOT NULL
+);
 INSERT INTO migration_runs
     SELECT id, row_number() OVER (ORDER BY started_at, id), started_at, finished_at, program_version, ids, sources,
         counts, changes_seq, options FROM migration_runs_1;
@@ -149,6 +153,7 @@ CREATE INDEX IF NOT EXISTS store_operations_seq
 CREATE INDEX migration_records_record ON migration_records (record_type, record_id);
 CREATE INDEX migration_records_document
     ON migration_records (collection, native_id, source_path);
+CREATE INDEX migration_records_run ON migration_records (run_id);
 CREATE INDEX migration_records_superseded
     ON migration_records (seq, superseded_by, document) WHERE superseded_by IS NOT NULL;
 CREATE INDEX migration_runs_twice ON migration_runs (

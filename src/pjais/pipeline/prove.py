@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from pjais import backup, chain, compare, journal, paths, sqlite, switch
+from pjais import backup, chain, compare, documents, journal, paths, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
 from pjais.numbers import Numbers
@@ -69,7 +69,7 @@ def _prove(place: Place, path: Path, run: str | None, progress: Progress, passwo
         progress("compare records", 0, None)
         rows = compare.compare_rows(db)
         checks.append(compare.check_chain(db))
-        documents = 0
+        compared = 0
         differences = [*compare.compare_history(db), *compare.compare_account(db)]
         links = chain.links(db)
         checks += _missing_runs(place, links, {str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs")})
@@ -79,25 +79,28 @@ def _prove(place: Place, path: Path, run: str | None, progress: Progress, passwo
         ):
             if run is not None and run_id != run:
                 continue
-            progress("compare documents", documents, None)
+            progress("compare documents", compared, None)
             known = sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
             chosen = json.loads(options or "{}")
             only = Only(*chosen.get("only", ()))
             choices = Choices(Ids(known, new=ids == "new"), bool(chosen.get("expand_cold")), password, only)
             of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
-            count, found, check = _one_run(db, _folder(place, run_id, of_run), run_id, choices, rows, settled, of_run)
-            documents += count
+            count, found, check = _one_run(
+                db, _folder(place, run_id, of_run), run_id, choices, rows, settled, of_run,
+                may_go=bool(not of_run or chosen.get("follow") or chosen.get("automatic")),
+            )  # fmt: skip
+            compared += count
             differences += found
             checks += check
         if place.log is not None:
-            progress("compare the event log", documents, None)
+            progress("compare the event log", compared, None)
             with mirror.readable_log(place) as path:
                 count, found = logproof.compare(path, place.target)
             differences += found
             if not mirror.is_sealed(place):
                 checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
             checks.append(("event log", not found, f"{counted(count, 'record')} replayed from it: as in the account"))
-        return compare.proof(rows, tuple(checks), documents, differences)
+        return compare.proof(rows, tuple(checks), compared, differences)
 
 
 def _folder(place: Place, run_id: str, links: Sequence[chain.Link]) -> Path:
@@ -128,35 +131,32 @@ def _one_run(
     rows: compare.Rows,
     settled: Numbers,
     links: Sequence[chain.Link],
+    *,
+    may_go: bool,
 ) -> tuple[int, list[Difference], list[compare.Check]]:
     """The documents of one run's snapshots against the account, and whether the backup itself is sound."""
     name = f"backup {run_id}"
-    accounted = {
-        (kind, path)
-        for kind, path in sqlite.each(
-            db, "SELECT DISTINCT source_kind, source_path FROM migration_records WHERE run_id = ?", (run_id,)
-        )
-    }
-    if not accounted and (not links or not folder.is_dir()):
-        return 0, [], []  # a store that was created empty, or an increment whose documents all came again later
+    own = sqlite.each(db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
+    if not folder.is_dir() and may_go and all(seq in settled for (seq,) in own):
+        return 0, [], []  # its documents all came again in the backups of later runs
     try:
         wrong = [*keep.check(folder), *_swapped(folder, links)]
         snapshots = backup.load(folder)
     except BackupFailed as error:
         return 0, [], [(name, False, "; ".join([error.what, *error.where]))]
-    documents = 0
+    compared = 0
     differences: list[Difference] = []
     for snapshot in snapshots:
-        source = compare.Source(run_id, snapshot.kind, snapshot.name)
+        source = documents.Source(run_id, snapshot.kind, snapshot.name)
         original = partial(assemble.original, snapshot.dialect)
         try:
-            count, found = compare.compare_documents(db, source, expected(snapshot, choices), rows, settled, original)
+            count, found = documents.compare_documents(db, source, expected(snapshot, choices), rows, settled, original)
         except OSError as error:  # a file of the backup is gone or cannot be read; `wrong` names it
             wrong = wrong or [f"{snapshot.name}: {error}"]
             continue
-        documents += count
+        compared += count
         differences += found
-    return documents, differences, [(name, not wrong, "; ".join(wrong) or "every file has its size and hash")]
+    return compared, differences, [(name, not wrong, "; ".join(wrong) or "every file has its size and hash")]
 
 
 def _swapped(folder: Path, links: Sequence[chain.Link]) -> list[str]:

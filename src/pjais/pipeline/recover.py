@@ -15,7 +15,7 @@ from pathlib import Path
 from pjais import backup, chain, files, journal, paths, report, sqlite, switch
 from pjais.errors import BackupFailed
 from pjais.model import Counts, Report, Snapshot, SourceRef
-from pjais.pipeline import mirror, state
+from pjais.pipeline import mirror, revert, state
 from pjais.pipeline.findings import spooled
 from pjais.pipeline.place import Place, of_target
 from pjais.schema.tables import SCHEMA_VERSION
@@ -147,34 +147,49 @@ def _finish_rollback(place: Place, run: state.RunState) -> None:
         put_back(there, run.folder, kept, switch.last_change(there.target))
 
 
-def put_back(place: Place, folder: Path, kept: Path, expected_change: int) -> None:
-    """The store of before a run in its place again, or none where there was none; and that on record."""
+def put_back(place: Place, folder: Path, kept: Path, expected_change: int) -> bool:
+    """Put the store of before a run in its place again, or none where there was none; return which, and record it.
+
+    `kept` is a copy of the store as it is now.
+    """
     previous = folder / "previous.sqlite"
-    if previous.exists():
-        _put_back(place, previous, expected_change)
-    else:
+    restored = previous.exists() or revert.is_kept(kept, folder.name)
+    if not restored:
         switch.remove_target(place.target, kept, expected_change=expected_change)
+    else:
+        _put_back(place, folder, kept, expected_change)
     journal.record(folder, "rolled-back", kept=kept.name)
+    return restored
 
 
-def _put_back(place: Place, previous: Path, expected_change: int) -> None:
-    """The store of before, copied beside its place, hashed against the manifest, and switched in."""
-    new = place.target.with_name(f".{place.target.name}.{previous.parent.name}.new")
+def _put_back(place: Place, folder: Path, kept: Path, expected_change: int) -> None:
+    """The store of before, made beside its place and switched in."""
+    new = place.target.with_name(f".{place.target.name}.{folder.name}.new")
     try:
         sqlite.remove(new)
-        _, digest = files.copy_hashed(previous, new)
-        if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
-            raise BackupFailed(
-                "the store of before was changed in the backup; it is not put back",
-                where=[str(previous)],
-                safe="The store stays as it is.",
-                next_command="pjais verify",
-            )
+        previous = folder / "previous.sqlite"
+        if previous.exists():
+            _copy_previous(previous, new)
+        else:
+            files.copy_hashed(kept, new)
+            revert.revert(new, folder.name)
         switch.cut_over(new, place.target, expected_change=expected_change)
     except BaseException:
         with suppress(OSError):
             sqlite.remove(new)
         raise
+
+
+def _copy_previous(previous: Path, new: Path) -> None:
+    """Copy the store of before out of a backup, hashed against its manifest."""
+    _, digest = files.copy_hashed(previous, new)
+    if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
+        raise BackupFailed(
+            "the store of before was changed in the backup; it is not put back",
+            where=[str(previous)],
+            safe="The store stays as it is.",
+            next_command="pjais verify",
+        )
 
 
 def reusable(folder: Path, refs: Sequence[SourceRef]) -> tuple[Snapshot, ...] | None:

@@ -13,7 +13,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,25 +22,25 @@ from pjais import backup, choices, compare, files, instants, journal, normalise,
 from pjais.discover.found import Found, Passed
 from pjais.errors import (
     BackupFailed,
-    MigrationFailed,
     NoSpace,
     PjaisError,
-    SourceDamaged,
     UsageError,
-    ValidationFailed,
-    VerificationFailed,
 )
 from pjais.model import Counts, Difference, Finding, Plan, Proof, Report, Snapshot, SourceRef
 from pjais.pipeline import (
     beside,
     guide_backup,
     guide_export,
+    keep,
     ladder,
     logproof,
     mirror,
     origins,
     problems,
     recover,
+    rejection,
+    retention,
+    run_proof,
     runlog,
     state,
 )  # fmt: skip
@@ -59,7 +58,9 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the owner chose.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`."""
+    """What the owner chose.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`;
+    `automatic`: nobody asked for it.
+    """
 
     on_invalid: choices.OnInvalid = "stop"
     ids: choices.Ids = "keep"
@@ -67,6 +68,7 @@ class Options:
     password: str | None = field(default=None, repr=False)
     imported: bool = False
     only: Only = EVERYTHING
+    automatic: bool = False
 
     def __post_init__(self) -> None:
         choices.check("on_invalid", self.on_invalid, choices.OnInvalid)
@@ -240,12 +242,10 @@ class _Run:
         with runlog.failures(self.place, self.id):
             snapshots = self._back_up(found, resumable)
         try:
-            expected_change = self._keep_previous(snapshots)
-            self._build(snapshots, expected_change is not None)
-            self._prove()
-            with self._phase("cut over"), problems.switching(self.place):
-                self._cut_over(expected_change)
-                journal.record(self.folder, "switched")
+            if self._fits_in_place():
+                self._change_in_place(snapshots)
+            else:
+                self._make_new_file(snapshots)
         except BaseException as error:  # noqa: BLE001 - whatever happened, the unfinished file must go
             self._undo(error)
         quarantined = self.total.quarantined
@@ -259,6 +259,18 @@ class _Run:
             self._end(final)
         runlog.ended(self.place, self.findings, self.id, f"{code}: {final.message}")
         return final
+
+    def _fits_in_place(self) -> bool:
+        """Whether the target is a store that a change can go into; a LiveStore log and its account are made new."""
+        return self.place.log is None and self.place.target.exists()
+
+    def _make_new_file(self, snapshots: tuple[Snapshot, ...]) -> None:
+        expected_change = self._keep_previous(snapshots)
+        self._build(snapshots, expected_change is not None)
+        self._prove()
+        with self._phase("cut over"), problems.switching(self.place):
+            self._cut_over(expected_change)
+            journal.record(self.folder, "switched")
 
     def _end(self, final: Report) -> None:
         self._write_report(final)
@@ -290,8 +302,12 @@ class _Run:
             try:
                 files.private_folder(self.folder)
                 journal.begin(self.folder, "begun", target=state.relative_target(self.place), version=__version__,
-                              data_dir=str(self.place.data_dir), imported=self.options.imported)  # fmt: skip
-                snapshots = backup.snapshot_all(self.folder, found.sources, at_ms=self.started, progress=self.progress)
+                              data_dir=str(self.place.data_dir), imported=self.options.imported,
+                              automatic=self.options.automatic)  # fmt: skip
+                snapshots = backup.snapshot_all(
+                    self.folder, found.sources, at_ms=self.started, progress=self.progress,
+                    earlier=keep.latest_files(self.place, self.folder),
+                )  # fmt: skip
                 journal.record(self.folder, "backed-up")
             except PjaisError as error:
                 journal.record(self.folder, "failed", code=error.code)
@@ -322,34 +338,36 @@ class _Run:
             files.private_folder(self.place.log.parent)
         if existing:
             files.copy_hashed(self.folder / "previous.sqlite", self.new)
-        builder = Builder(self.new, self.id, normalise.rebuild, existing=existing, searched=True)
-        with closing(builder):
-            with self._phase("read and write"):
-                choices = _choices(builder, self.options)
-                for one in self.passed:
-                    self.findings.add(
-                        Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason)
-                    )
-                with closing(guide_export.Backups(self.folder, self.started, choices)) as guide:
-                    assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, self.reader.items)
-                    self.reader.close()
-                    self._name_in_manifest(
-                        snapshots, guide_backup.named(guide.finish(), comparable=not any(choices.only))
-                    )
-                counts = _counts(builder, snapshots, self.findings)
-                self.findings.close()
-            self.total = sum(counts, Counts())
-            self.sources = source_entries(builder, snapshots, counts, self.options.only)
-            self._stop_on_errors()
-            with self._phase("index"):
-                row = self._row(builder)
-                told = backup.link(self.folder)
-                self.link = builder.finish(row, lambda name: self.progress(name, 0, None), told).digest.hex()
+        with closing(Builder(self.new, self.id, normalise.rebuild, existing=existing, searched=True)) as builder:
+            row = self._fill(builder, snapshots)
+            builder.commit()
         if self.place.log is not None:
             with self._phase("write the log"):
                 mark = switch.last_change(self.folder / "previous.sqlite") if existing else 0
                 mirror.extend(self.place, self.folder, self.new, row, mark)
         journal.record(self.folder, "built", link=self.link)
+
+    def _fill(self, builder: Builder, snapshots: tuple[Snapshot, ...]) -> dict[str, Any]:
+        """Read the snapshots into a builder, up to all but its commit; the run's row."""
+        with self._phase("read and write"):
+            choices = _choices(builder, self.options)
+            for one in self.passed:
+                self.findings.add(Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason))
+            with closing(guide_export.Backups(self.folder, self.started, choices)) as guide:
+                assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, self.reader.items)
+                self.reader.close()
+                made = guide_backup.named(guide.finish(), comparable=not any(choices.only))
+                self._name_in_manifest(snapshots, made)
+            counts = _counts(builder, snapshots, self.findings)
+            self.findings.close()
+        self.total = sum(counts, Counts())
+        self.sources = source_entries(builder, snapshots, counts, self.options.only)
+        self._stop_on_errors()
+        with self._phase("index"):
+            row = self._row(builder)
+            told = backup.link(self.folder)
+            self.link = builder.complete(row, lambda name: self.progress(name, 0, None), told).digest.hex()
+        return row
 
     def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[dict[str, Any]]) -> None:
         """Files that were made after the backup belong to it too."""
@@ -366,85 +384,71 @@ class _Run:
             "ids": self.options.ids,
             "sources": json.dumps(self.sources),
             "counts": json.dumps(self.total.as_dict()),
-            "options": json.dumps(options_of(self.options.expand_cold, self.options.only, builder)),
+            "options": json.dumps(
+                {
+                    **options_of(self.options.expand_cold, self.options.only, builder),
+                    "automatic": self.options.automatic,
+                }
+            ),
         }
 
     def _stop_on_errors(self) -> None:
-        errors = self.findings.levels["error"]
-        if not errors or self.options.on_invalid == "quarantine":
-            return
-        where = [
-            f"{one.source}: {one.collection}/{one.native_id or one.place}"
-            + (f", {one.field}" if one.field else "")
-            + f": {one.message} [{one.rule}]"
-            for one in self.findings.first_errors[:20]
-        ]
-        if errors > len(where):
-            where.append(f"... and {errors - len(where)} more; all are in {self.folder / 'report.json'}")
-        readable = self.total.read - self.total.quarantined
-        if self.findings.unreadable:
-            pieces = counted(self.findings.unreadable, "piece")
-            raise SourceDamaged(f"{pieces} cannot be read; {counted(readable, 'document')} can be saved", where=where)
-        raise ValidationFailed(
-            f"{self.total.quarantined:,} of {counted(self.total.read, 'document')} cannot go in", where=where
-        )
+        if self.findings.levels["error"] and self.options.on_invalid != "quarantine":
+            raise rejection.of(self.findings, self.total, self.folder / "report.json")
+
+    def _facts(self) -> tuple[compare.Check, ...]:
+        self.changed = run_proof.changed_sources(self.sources)
+        return run_proof.balance(self.total), run_proof.untouched(self.changed)
 
     def _prove(self) -> None:
         """Every record of the new file against its digest, before anybody sees it."""
-        with self._phase("verify"), ThreadPoolExecutor(3) as pool, closing(sqlite.open_reader(self.new)) as db:
-            # In C, so they run beside the comparison; the disk begins with what the cut-over would wait for.
-            pages = pool.submit(_check_pages, self.new, self.folder / "previous.sqlite")
-            search = pool.submit(_check_search, self.new)
-            synced = pool.submit(files.sync_file, self.new)
-            rows = compare.compare_rows(db)
-            untouched = self._sources_untouched()
-            checks = (*pages.result(), search.result(), self._balance(), untouched)
-            synced.result()
-        differences: list[Difference] = []
-        if self.place.log is not None:
-            count, differences = logproof.compare(mirror.new_log(self.place, self.id), self.new)
-            line = f"{counted(count, 'record')} replayed from it: as in the account"
-            checks = (*checks, ("event log", not differences, line))
-        self.proof = compare.proof(rows, checks, 0, differences)
-        if not self.proof.passed:
-            raise VerificationFailed(
-                "the new file does not hold what was read; it was not put in place",
-                where=[f"{one.record_type} {one.record_id}: {one.problem}" for one in self.proof.differences[:20]],
-                safe=MigrationFailed.safe_default,
-                next_command="pjais migrate",
-            )
+        with self._phase("verify"):
+            facts = self._facts()
+            differences: list[Difference] = []
+            if self.place.log is not None:
+                count, differences = logproof.compare(mirror.new_log(self.place, self.id), self.new)
+                line = f"{counted(count, 'record')} replayed from it: as in the account"
+                facts = (*facts, ("event log", not differences, line))
+            self.proof = run_proof.of_new_file(self.new, self.folder / "previous.sqlite", facts, differences)
+        run_proof.demand(self.proof)
         journal.record(self.folder, "verified")
+
+    def _change_in_place(self, snapshots: tuple[Snapshot, ...]) -> None:
+        """Bring what is new into the store that is there: one transaction, proved before it is committed.
+
+        With it goes what takes it back, so that no copy of the store is needed (`pjais.pipeline.revert`).
+        """
+        builder = Builder(self.place.target, self.id, normalise.rebuild, existing=True, live=True)
+        with closing(builder):
+            self._fill(builder, snapshots)
+            with self._phase("verify"):
+                self.proof = run_proof.of_change(builder.connection, self.id, self._facts())
+            run_proof.demand(self.proof)
+            journal.record(self.folder, "verified")
+            superfluous = retention.superfluous(self.place, builder)
+            with self._phase("cut over"):
+                self._commit(builder)
+            with problems.finishing(self.place):
+                retention.let_go(superfluous)
+
+    def _commit(self, builder: Builder) -> None:
+        """The step that counts; a fault in it or behind it is told by whether the store holds the run."""
+        try:
+            builder.commit()
+        except Exception as error:
+            builder.close()
+            with problems.finishing(self.place):
+                if recover.is_in_place(self.id, self.place.target):
+                    raise error
+            raise
+        with problems.finishing(self.place):
+            journal.record(self.folder, "switched")
 
     def _cut_over(self, expected_change: int | None) -> None:
         if self.place.log is None:
             switch.cut_over(self.new, self.place.target, expected_change=expected_change)
             return
         mirror.cut_over(self.place, self.id, self.new, expected_change=expected_change, expected_event=self.last_event)
-
-    def _balance(self) -> tuple[str, bool, str]:
-        total = self.total
-        line = (
-            f"{total.migrated} migrated + {total.superseded} superseded + {total.removed} removed + "
-            f"{total.quarantined} quarantined = {total.read} read"
-        )
-        return ("balance", total.balanced(), line)
-
-    def _sources_untouched(self) -> tuple[str, bool, str]:
-        """Promise 1, looked at: the sources' bytes against the hashes that were taken of the copies.
-
-        We never write there, so a difference is the app's doing: no fault of the run, but what came after the
-        snapshot is not in the store yet.  The verdict says so, and the next command is to migrate again.
-        """
-        self.changed = [
-            one["path"]
-            for source in self.sources
-            for one in source["files"]
-            if not one["path"].endswith("-shm")
-            and not (Path(one["path"]).exists() and files.sha256(Path(one["path"])) == one["sha256"])
-        ]
-        if self.changed:
-            return ("sources", True, f"written to by their app since the snapshot: {', '.join(self.changed)}")
-        return ("sources unchanged", True, "their bytes hash the same before and after")
 
     def _undo(self, error: BaseException) -> NoReturn:
         """Remove the unfinished file, keep the account, and say what happened."""
@@ -481,17 +485,3 @@ class _Run:
     def _write_report(self, final: Report) -> None:
         report.write(self.folder, final, spooled(self.folder))
         files.remove(self.folder / "findings.jsonl")
-
-
-def _check_pages(path: Path, previous: Path) -> tuple[compare.Check, ...]:
-    broken_before = 0
-    if previous.exists():
-        with closing(sqlite.open_frozen(previous)) as db:
-            broken_before = len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
-    with closing(sqlite.without_modules(sqlite.open_reader(path))) as db:
-        return compare.check_pages(db, broken_before)
-
-
-def _check_search(path: Path) -> compare.Check:
-    with closing(sqlite.open_writer(path)) as db:
-        return compare.check_search(db)

@@ -38,6 +38,8 @@ class RunState:
     """Where the data folder lay when the run was made: it may have been moved or copied since."""
     imported: bool = False
     """Whether it took in files that were given to `import`, which says nothing about the folder's own sources."""
+    automatic: bool = False
+    """Whether nobody asked for it: a store was opened, and there was something new."""
     pid: int | None = None
     """The process that began it, or went on with it."""
 
@@ -73,6 +75,7 @@ def run_state(folder: Path) -> RunState:
     of_run = begun.details if begun else {}
     return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
                     bool(of_run.get("follow")), of_run.get("data_dir"), bool(of_run.get("imported")),
+                    bool(of_run.get("automatic")),
                     next((one.details["pid"] for one in reversed(entries) if "pid" in one.details), None))  # fmt: skip
 
 

@@ -133,13 +133,12 @@ def rollback(
         switch.copy_target(place.target, kept)
         if keep_later is not None and later.total:
             _export_later(kept, run.id, keep_later)
-        previous = run.folder / "previous.sqlite"
         journal.record(run.folder, "rolling-back", kept=kept.name)
         with problems.switching(place):
             mirror.put_back(place, run.folder, kept)
-            recover.put_back(place, run.folder, kept, expected_change)
+            restored = recover.put_back(place, run.folder, kept, expected_change)
         file = keep_later if later.total else None
-        return Undone(run.id, previous.exists(), kept, later, file, run.folder, tuple(back))
+        return Undone(run.id, restored, kept, later, file, run.folder, tuple(back))
 
 
 def _refuse_while_live(place: Place) -> None:

@@ -114,6 +114,10 @@ CREATE TABLE migration_chain (
     backup JSON CHECK (backup IS NULL OR json_valid(backup)),
     digest BLOB NOT NULL
 );
+CREATE TABLE migration_changesets (
+    link INTEGER PRIMARY KEY,
+    changeset BLOB NOT NULL
+);
 """
 
 OPERATIONS_TABLE = """
@@ -142,6 +146,7 @@ SYSTEM_NAMES = frozenset(
         "migration_ids",
         "migration_decisions",
         "migration_chain",
+        "migration_changesets",
     }
 )
 """Our own bookkeeping: never read as data."""
@@ -150,6 +155,7 @@ SYSTEM_INDEXES = """
 CREATE INDEX IF NOT EXISTS migration_records_record ON migration_records (record_type, record_id);
 CREATE INDEX IF NOT EXISTS migration_records_document
     ON migration_records (collection, native_id, source_path);
+CREATE INDEX IF NOT EXISTS migration_records_run ON migration_records (run_id);
 CREATE INDEX IF NOT EXISTS migration_records_superseded
     ON migration_records (seq, superseded_by, document) WHERE superseded_by IS NOT NULL;
 CREATE INDEX IF NOT EXISTS changes_record ON changes (table_name, record_id, seq, at, op, before);

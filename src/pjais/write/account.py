@@ -1,16 +1,18 @@
 """The account of a run: what became of every document (`migration_records`, `migration_quarantine`).
 
-A document that a run finds as an earlier run saw it keeps its account, which moves to the new run.  One that
-has changed gets a new account; the old one goes when the new version has taken its place.
+A document that a run finds as an earlier run saw it keeps its account, where it is: nothing is written for it.  One
+that has changed gets a new account; the old one goes when the new version has taken its place.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
 from pjais.model import Counts, Document, Record, Unreadable, full_name
+from pjais.numbers import Numbers
 from pjais.schema import rows
 from pjais.schema.tables import BY_NAME, OTHERS, Table
 
@@ -165,7 +167,13 @@ class Account:
 
     def __init__(self, db: sqlite.Connection, run_id: str) -> None:
         self.origin = Origin("", "", "")
-        self.unchanged: dict[str, int] = {}
+        self.run_id = run_id
+        self.met = Numbers()
+        """The accounts of earlier runs whose document this run found as it was."""
+        self._unchanged: dict[str, Counter[str]] = {}
+        """Of these, by source: how many of each outcome."""
+        self._moved: Counter[str] = Counter()
+        """How many records each source of this run took over from where its files were before."""
         self.was: dict[str, list[str]] = {}
         """Names of sources of this run -> those under which earlier runs knew documents of theirs."""
         self.sources: frozenset[tuple[str, str]] = frozenset()
@@ -180,7 +188,7 @@ class Account:
         """What follows comes from this source."""
         self.origin = origin
         self._dialects[origin.name] = origin.dialect
-        self.unchanged.setdefault(origin.name, 0)
+        self._unchanged.setdefault(origin.name, Counter())
 
     def dialect(self, source: str, kind: str) -> str:
         """The dialect of a source of this run; of any other one its kind."""
@@ -221,7 +229,7 @@ class Account:
             f"SELECT {_COLUMNS} FROM migration_records WHERE source_path = ? AND source_kind = ? AND {_SAME}",
             (self.origin.name, self.origin.kind, *_same(one, self._run_id)),
         )
-        return [Known(*row) for row in found]
+        return [known for row in found if (known := Known(*row)).seq not in self.met]
 
     def moved(self, entry: Entry) -> list[Known]:
         """What an earlier run has on account for the very same document in a place that this run does not look at.
@@ -256,8 +264,16 @@ class Account:
                 self.was[self.origin.name].append(one.source_path)
         return known
 
-    def carry_over(self, known: Known, one: Identity) -> None:
-        """The document is as an earlier run saw it: its account moves to this run, and follows its files."""
+    def meet(self, known: Known, one: Identity) -> None:
+        """The document is as an earlier run saw it: its account stays; that of a file that was moved goes with it."""
+        if known.source_path == self.origin.name:
+            self.met.add(known.seq)
+            self._unchanged[self.origin.name][known.outcome] += 1
+        else:
+            self._carry_over(known, one)
+
+    def _carry_over(self, known: Known, one: Identity) -> None:
+        self._moved[self.origin.name] += known.outcome == "migrated"
         seq = self._next()
         self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known.seq,))
         self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known.seq))
@@ -265,8 +281,6 @@ class Account:
         self._waiting.append(
             known._replace(seq=seq, run_id=self._run_id, source_path=name, dialect=dialect, **one._asdict())
         )
-        if known.outcome == "migrated":
-            self.unchanged[self.origin.name] += 1
 
     def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
         """A document whose record's key is taken by another one goes under this key."""
@@ -282,24 +296,32 @@ class Account:
 
     def supersede(self, seq: int, by: str, document: str | None) -> None:
         """Another copy of the record counts; this one is kept, unless it is the same."""
+        self.recount(seq, "superseded")
         self._db.execute(
             "UPDATE migration_records SET outcome = 'superseded', superseded_by = ?, document = ? WHERE seq = ?",
             (by, document, seq),
         )
+
+    def recount(self, seq: int, outcome: str) -> None:
+        """A document that was met as it was ends otherwise now."""
+        if seq in self.met:
+            row = sqlite.first(self._db, "SELECT source_path, outcome FROM migration_records WHERE seq = ?", (seq,))
+            if row is not None and row[0] in self._unchanged:
+                self._unchanged[row[0]].update({row[1]: -1, outcome: 1})
 
     def heir(self, refusal: Refusal) -> Heir | None:
         """The latest superseded copy of a record that had to leave, if there is one, to be tried in its place."""
         best: Heir | None = None
         for row in sqlite.fetch(
             self._db,
-            f"SELECT {_COLUMNS} FROM migration_records WHERE outcome = 'superseded' AND run_id = ? "
+            f"SELECT {_COLUMNS} FROM migration_records WHERE outcome = 'superseded' "
             "AND record_type = ? AND record_id = ? AND document IS NOT NULL ORDER BY seq",
-            (self._run_id, refusal.record_type, refusal.record_id),
+            (refusal.record_type, refusal.record_id),
         ):
             known = Known(*row)
             piece = Document(known.collection, known.native_id, known.place, canonical.loads(str(known.document)),
                              database=known.database, origin=known.origin)  # fmt: skip
-            dialect = self.dialect(known.source_path, known.source_kind)
+            dialect = known.dialect or self.dialect(known.source_path, known.source_kind)
             best = Heir(known.seq, dialect, known.source_path, piece)
         return best
 
@@ -311,13 +333,15 @@ class Account:
             "WHERE run_id = ? AND source_path = ? AND source_kind = ? GROUP BY outcome",
             (self._run_id, source.name, source.kind),
         )
+        unchanged = self._unchanged.get(source.name, Counter())
+        total = unchanged + Counter(outcomes)
         return Counts(
-            read=sum(outcomes.values()),
-            migrated=outcomes.get("migrated", 0),
-            superseded=outcomes.get("superseded", 0),
-            removed=outcomes.get("removed", 0),
-            quarantined=outcomes.get("quarantined", 0),
-            unchanged=self.unchanged.get(source.name, 0),
+            read=total.total(),
+            migrated=total["migrated"],
+            superseded=total["superseded"],
+            removed=total["removed"],
+            quarantined=total["quarantined"],
+            unchanged=unchanged["migrated"] + self._moved[source.name],
         )
 
     def to_quarantine(
@@ -329,6 +353,7 @@ class Account:
         reason = {"level": "error", "rule": "orphan", "field": column, "message": message}
         (row,) = sqlite.fetch(self._db, f"SELECT {_COLUMNS} FROM migration_records WHERE seq = ?", (seq,))
         known = Known(*row)
+        self.recount(seq, "quarantined")
         self._db.execute(
             "UPDATE migration_records SET outcome = 'quarantined', record_type = NULL, record_id = NULL, "
             "digest = NULL WHERE seq = ?",

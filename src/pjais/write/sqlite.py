@@ -11,14 +11,15 @@ The same record found twice is settled here: the copy with the latest change is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pjais import canonical, chain, instants, sqlite
 from pjais.model import Document, Record, Unreadable, age, rank
 from pjais.schema import ddl, rows
-from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, PERSONAS, SCHEMA_VERSION, TABLES, Table
-from pjais.write import names
+from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, SCHEMA_VERSION, TABLES, Table
+from pjais.write import names, removal
 from pjais.write.account import Account, Arrival, Entry, Heir, Origin, Rebuild, Refusal, document_text, identity, kept
 from pjais.write.observations import Observation, observations
 from pjais.write.search import SearchIndex
@@ -65,6 +66,8 @@ class Builder:
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._db.execute(ddl.create_tables())
         self._db.execute("BEGIN IMMEDIATE")
+        self._recording = ExitStack()
+        self._session = self._recording.enter_context(chain.recording(self._db)) if live else None
         self._search_id = self._one("SELECT coalesce(max(search_id), 0) FROM memory_entities")
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
         self._deferred: list[Arrival] = []
@@ -106,7 +109,7 @@ class Builder:
         earlier = earlier or (self._account.moved(entry) if self._existing else [])
         for known in earlier:
             if known.is_same(entry):
-                self._account.carry_over(known, entry.identity)
+                self._account.meet(known, entry.identity)
                 return
         seq = self._account.add(entry)
         if not entry.removed:
@@ -124,13 +127,15 @@ class Builder:
         self.names.of(one[:3])  # it may go in later
         for known in self._account.earlier(one) or self._account.moved_refusal(one, content) if self._existing else []:
             entry = sqlite.first(
-                self._db, "SELECT document, replayed_at FROM migration_quarantine WHERE record_seq = ?", (known.seq,)
+                self._db,
+                "SELECT document, raw, replayed_at FROM migration_quarantine WHERE record_seq = ?",
+                (known.seq,),
             )
-            if entry and entry[1] is None:
-                self._account.forget(known.seq)
-            elif entry and entry[0] == content[0]:
-                self._account.carry_over(known, one)
+            if entry and entry[:2] == content:
+                self._account.meet(known, one)
                 return
+            if entry and entry[2] is None:
+                self._account.forget(known.seq)
         self._account.refuse(piece, reasons, content)
 
     def settle(self) -> list[Refusal]:
@@ -157,6 +162,7 @@ class Builder:
         self._spoil_search(table)
         self._search_id += 1
         self._db.execute(insert_sql(table), (*row, self._search_id) if table is MEMORIES else row)
+        self._account.recount(heir.seq, "migrated")
         self._db.execute(
             "UPDATE migration_records SET outcome = 'migrated', superseded_by = NULL, document = NULL WHERE seq = ?",
             (heir.seq,),
@@ -165,17 +171,13 @@ class Builder:
 
     def remove(self, table_name: str, key: str, removed_at: int | None) -> None:
         """Remove a record that our own export names as removed, unless it was changed later or is referred to."""
-        table = BY_NAME.get(table_name)
-        if table is None or not self._existing:
-            return
-        columns = ", ".join(table.column_names)
-        where = f"{ddl.key_sql(table, 't')} = ?"
-        present = sqlite.first(self._db, f"SELECT {columns} FROM {table.name} AS t WHERE {where}", (key,))
-        if present is None or (removed_at is not None and age(rows.to_record(table, present)) > removed_at):
-            return
-        referred = table is PERSONAS and self._one("SELECT 1 FROM memory_entities WHERE persona_id = ?", (key,))
-        if not referred:
-            self._db.execute(f"DELETE FROM {table.name} AS t WHERE {where}", (key,))
+        if self._existing:
+            removal.remove(self._db, table_name, key, removed_at)
+
+    def needs(self, run_id: str) -> bool:
+        """Whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
+        accounts = sqlite.each(self._db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
+        return any(seq not in self._account.met for (seq,) in accounts)
 
     def arrived(self) -> tuple[int, int]:
         """(how many records are new in an existing store, how many were changed) so far in this run."""
@@ -190,59 +192,17 @@ class Builder:
     def remove_gone(
         self, origins: Sequence[Origin], by_absence: Callable[[str], bool]
     ) -> tuple[int, list[tuple[str, str]]]:
-        """Remove what these sources no longer hold; returns (how many, (record type, id) of those that are kept).
-
-        A tombstone removes; `by_absence` says of a kind whether a document that is merely not there does.  A record
-        that another source still holds stays, and one that was edited in the store since is kept.
-        """
+        """Remove what these sources no longer hold; see `pjais.write.removal.remove_gone`."""
         self._flush()
-        removed, kept = 0, list[tuple[str, str]]()
-        for table in reversed(TABLES):
-            for origin in origins:
-                for seq, key, digest in self._gone(table, origin, absent=by_absence(origin.kind)):
-                    if self._is_edited(table, key, digest) or self._is_referred_to(table, key):
-                        kept.append((table.name, key))
-                    else:
-                        self._db.execute(f"DELETE FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
-                        self._account.forget(seq)  # a tombstone has an account of its own
-                        removed += 1
-        return removed, kept
+        return removal.remove_gone(self._db, self._account, origins, by_absence)
 
-    def _gone(self, table: Table, origin: Origin, *, absent: bool) -> list[tuple[int, str, bytes]]:
-        """The accounts of earlier runs whose document this run did not meet alive."""
-        same = (
-            "SELECT 1 FROM migration_records AS m WHERE m.run_id = ? AND m.source_path = r.source_path AND "
-            "m.source_kind = r.source_kind AND (m.origin IS r.origin OR r.origin IS NULL) AND coalesce(m.database || "
-            "'/', '') || m.collection = coalesce(r.database || '/', '') || r.collection AND m.native_id IS r.native_id"
-        )
-        tombstone = f"EXISTS ({same} AND m.outcome = 'removed')"
-        met = f"{same} AND (m.native_id IS NOT NULL OR m.place = r.place) AND m.outcome <> 'removed'"
-        return sqlite.fetch(
-            self._db,
-            "SELECT seq, record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
-            f"AND run_id <> ? AND source_path = ? AND source_kind = ? AND (? OR {tombstone}) AND NOT EXISTS ({met}) "
-            "AND NOT EXISTS (SELECT 1 FROM migration_records AS o WHERE o.record_type = r.record_type AND "
-            "o.record_id = r.record_id AND o.outcome = 'migrated' AND o.seq <> r.seq)",
-            (table.name, self._run_id, origin.name, origin.kind, absent, self._run_id, self._run_id),
-        )
-
-    def _is_referred_to(self, table: Table, key: str) -> bool:
-        return table is PERSONAS and bool(self._one("SELECT 1 FROM memory_entities WHERE persona_id = ?", (key,)))
-
-    def _is_edited(self, table: Table, key: str, digest: bytes) -> bool:
-        """Whether a record is not what a run made of it."""
-        columns = ", ".join(table.column_names)
-        sql = f"SELECT {columns} FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?"
-        present = sqlite.first(self._db, sql, (key,))
-        return present is not None and canonical.digest(present) != digest
-
-    def finish(
+    def complete(
         self,
         run: dict[str, Any],
         progress: Callable[[str], None] = lambda _: None,
         backup: Mapping[str, Any] | None = None,
     ) -> chain.Link:
-        """Complete the file: indexes, search, triggers, the run's own row and its link in the chain; commit and close.
+        """Complete the file up to its commit: indexes, search, triggers, the run's own row and its link in the chain.
 
         `backup`: what the link says of the run's backup (`chain.Link`).
         """
@@ -260,14 +220,29 @@ class Builder:
             "UPDATE migration_runs SET changes_seq = (SELECT coalesce(max(seq), 0) FROM changes) WHERE id = ?",
             (run["id"],),
         )
-        link = chain.seal(self._db, "run", run["id"], backup)
+        changeset = None if self._session is None else self._session.changeset()
+        return chain.seal(self._db, "run", run["id"], backup, changeset)
+
+    def commit(self) -> None:
+        """Let others see what was completed, and close."""
+        self._recording.close()
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA optimize")
         self.close()
-        return link
+
+    def finish(self, run: dict[str, Any], backup: Mapping[str, Any] | None = None) -> None:
+        """Complete the file and commit it."""
+        self.complete(run, backup=backup)
+        self.commit()
+
+    @property
+    def connection(self) -> sqlite.Connection:
+        """The connection that holds what was done so far, for looking at it."""
+        return self._db
 
     def close(self) -> None:
-        """Let go of the file, finished or not."""
+        """Close the file, finished or not."""
+        self._recording.close()
         self._db.close()
 
     def _one(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
@@ -480,8 +455,8 @@ class Builder:
         ((seq, kind, source, collection),) = sqlite.fetch(
             self._db,
             "SELECT seq, source_kind, source_path, collection FROM migration_records "
-            "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND run_id = ? ORDER BY seq DESC LIMIT 1",
-            (table.name, key, self._run_id),
+            "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' ORDER BY seq DESC LIMIT 1",
+            (table.name, key),
         )
         self._spoil_search(table)
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", (key,))
