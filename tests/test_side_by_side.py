@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import pjais
+from pjais.cli import run
 from pjais.errors import MigrationFailed, NoSourceFound, SourceInUse, UsageError, VerificationFailed
 from pjais.pipeline import cutover, follow, shadow, transfer
 from pjais.pipeline.place import Place, place
@@ -144,6 +145,17 @@ def test_a_file_that_goes_while_it_is_looked_at_means_another_look(
     assert follow.increment(here).new == 1
 
 
+def in_silence(here: Place, sql: str) -> None:
+    """Change the store behind the back of its history."""
+    triggers = [one for (one,) in rows(here.target, "SELECT sql FROM sqlite_schema WHERE type = 'trigger'")]
+    names = [one for (one,) in rows(here.target, "SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
+    for one in names:
+        rows(here.target, f"DROP TRIGGER {one}")
+    rows(here.target, sql)
+    for one in triggers:
+        rows(here.target, one)
+
+
 def test_one_planted_difference_is_found_and_the_switch_waits_for_it(here: Place) -> None:
     """Among many records, with its field; once it is gone the switch goes through."""
     write(here, *(memory(f"m{number}") for number in range(2000)))
@@ -151,16 +163,14 @@ def test_one_planted_difference_is_found_and_the_switch_waits_for_it(here: Place
     assert shadow.compare(here).count == 0
     since = shadow.agreement(here).since
     assert since is not None
-    with pjais.open(here.data_dir) as store:
-        store.memories.update("m77", importance=51, updated_at=store.memories.need("m77").updated_at)
+    in_silence(here, "UPDATE memory_entities SET importance = 51 WHERE id = 'm77'")
     seen = shadow.compare(here)
     assert [(one.record_id, one.field) for one in seen.differences] == [("m77", "importance")]
     assert shadow.agreement(here).since is None
     with pytest.raises(VerificationFailed):
         cutover.go(here)
     assert cutover.live(here).side == "old"
-    with pjais.open(here.data_dir) as store:
-        store.memories.update("m77", importance=50, updated_at=store.memories.need("m77").updated_at)
+    in_silence(here, "UPDATE memory_entities SET importance = 50 WHERE id = 'm77'")
     assert cutover.go(here).side == "new"
     assert cutover.live(here).side == "new"
     with pytest.raises(UsageError):
@@ -256,3 +266,99 @@ def test_following_ends_at_the_switch(here: Place) -> None:
     call = [sys.executable, "-m", "pjais", "--data-dir", str(here.data_dir), "follow", "--json"]
     done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, json.loads(done.stdout)["code"]) == (0, "done")
+
+
+# -- trying the new store before the switch
+
+
+def tried(here: Place) -> None:
+    """A store in which its owner added, edited and deleted something before the switch."""
+    write(here, memory("m1"), memory("m2"), memory("m3"))
+    follow.increment(here)
+    with pjais.open(here.data_dir) as store:
+        store.memories.remember("tried out", persona="p1", id="n1")
+        store.memories.update("m1", content="edited")
+        store.memories.delete("m3")
+
+
+def test_what_was_tried_in_the_new_store_is_no_difference(here: Place) -> None:
+    """It is listed apart, by id; an increment has nothing to bring, and the comparison says nothing else."""
+    tried(here)
+    assert follow.increment(here).run_id is None
+    seen = shadow.compare(here)
+    assert seen.differences == ()
+    assert {one.record_id for one in seen.edits} == {"n1", "m1", "m3"}
+    assert shadow.agreement(here).since is not None
+
+
+def test_edits_do_not_block_the_switch_for_whoever_keeps_them(here: Place) -> None:
+    """Without a word the switch stops and says the next command; with it the edits are in the live store."""
+    tried(here)
+    with pytest.raises(VerificationFailed) as caught:
+        cutover.go(here)
+    assert caught.value.next_command == "pjais switch --keep-edits"
+    assert cutover.live(here).side == "old"
+    cutover.go(here, keep_edits=True)
+    with pjais.open(here.data_dir) as store:
+        assert store.memories.need("m1").content == "edited"
+        assert store.memories.get("n1") is not None
+    assert pjais.verify(here.data_dir).passed
+
+
+def test_a_later_change_on_the_old_side_is_still_a_difference(here: Place) -> None:
+    """Until an increment brings it, though the store was edited too."""
+    tried(here)
+    write(here, memory("m1", content="changed in the old app"), memory("m2"), memory("m3"))
+    assert {one.record_id for one in shadow.compare(here).differences} == {"m1"}
+
+
+def test_records_of_other_sources_are_no_difference(here: Place) -> None:
+    """What was imported from a file that is not the old side is none of its business."""
+    write(here, memory("m1"))
+    follow.increment(here)
+    other = here.data_dir / "other"
+    other.mkdir()
+    file = write_json(other, "x.json", personas=[persona("p9")], memories=[memory("x1", "p9")])
+    pjais.migrate(here.data_dir, [file])
+    seen = shadow.compare(here)
+    assert (seen.count, seen.edit_count) == (0, 0)
+
+
+# -- one rule for the current store
+
+
+def test_a_switch_to_a_livestore_store_can_be_taken_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The undo and the comparison find the store that was switched to, without being told again."""
+    write_json(tmp_path, personas=[persona("p1")], memories=[memory("m1")])
+    data = ["--data-dir", str(tmp_path)]
+    assert run(["switch", "--to", "livestore", *data]) == 0
+    assert run(["shadow", *data]) == 0
+    assert not (tmp_path / "pjais.sqlite").exists()
+    assert run(["switch", "--undo", *data]) == 0
+    assert run(["verify", *data]) == 0
+    capsys.readouterr()
+    assert run(["status", "--json", *data]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["live"], told["active_side"]["live"]) == ("livestore", "old")
+
+
+def test_a_target_outside_of_the_data_folder_never_becomes_its_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command goes on with the folder's own store; the other one is meant by name."""
+    data, other = tmp_path / "data", tmp_path / "other"
+    data.mkdir()
+    write_json(data, personas=[persona("p1")], memories=[memory("m1")])
+    at = ["--data-dir", str(data)]
+    assert run(["migrate", *at, "-q"]) == 0
+    assert run(["migrate", "--to", "livestore", "--target", str(other), *at, "-q"]) == 0
+    capsys.readouterr()
+    for command in (["status"], ["verify"], ["backup", "create"], ["shadow"], ["export"], ["checklist", "pre"]):
+        assert run([*command, *at]) == 0, command
+        assert str(other) not in capsys.readouterr().out.split("run ")[0], command
+    assert run(["status", "--json", *at]) == 0
+    assert json.loads(capsys.readouterr().out)["store"]["path"] == str(data / "pjais.sqlite")
+    assert run(["verify", "--target", str(other), *at]) == 0
+    assert run(["rollback", *at]) == 0
+    assert not (data / "pjais.sqlite").exists()
+    assert run(["verify", "--target", str(other), *at]) == 0

@@ -47,7 +47,7 @@ def open(
     (see `open_livestore`).
     """
     choices.check("on_invalid", on_invalid, choices.OnInvalid)
-    here = place(data_dir, target)
+    here = state.chosen(data_dir, target)
     if here.log is not None:  # its account follows the log, so what is written there alone would not count
         raise UsageError(
             "a LiveStore store is opened by pjais.open_livestore", where=[str(here.live)],

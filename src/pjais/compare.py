@@ -296,6 +296,13 @@ def compare_history(db: sqlite.Connection) -> list[Difference]:
     return differences
 
 
+def is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
+    """Whether a record's history leads to what it is: somebody wrote to it, and the store was there to see it."""
+    sql = "SELECT op, after FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC LIMIT 1"
+    last = sqlite.first(db, sql, (table.name, key))
+    return last is not None and _led_to(table, last[0], last[1], _present(db, table, key))
+
+
 def _led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
     """Whether a record was, after a change, what the change says."""
     if op == "delete" or after is None or values is None:

@@ -347,6 +347,30 @@ def explained(error: OSError) -> FileFailed:
     return FileFailed(f"a file cannot be read or written: {error.strerror or error}", where=where)
 
 
+def process_mark(pid: int) -> str | None:
+    """What tells a process from a later one with the same number: the boot and when it began (Linux), else None."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {Path(f'/proc/{pid}/stat').read_text('utf-8', 'replace').rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        return None
+
+
+def is_alive(pid: int, mark: str | None) -> bool:
+    """Whether a process is running, and is the one that bore this mark.  Where nobody can tell: no."""
+    if mark is not None:
+        return process_mark(pid) == mark
+    if sys.platform == "win32" or pid <= 0:  # there, signal 0 would end the process
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
     """Hold a data folder for one run.  Raises RunActive while another process (or thread) holds it."""

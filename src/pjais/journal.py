@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import instants, paths
+from pjais import files, instants, paths
 
 NAME = "journal.jsonl"
 _CUT = b"\x18\n"
@@ -54,7 +54,21 @@ def begin(folder: Path, event: str, **details: Any) -> None:
     """
     before = [one for one in _ordered(folder.parent) if one.folder != folder]
     previous, number = (before[-1].folder.name, before[-1].number + 1) if before else (None, 1)
-    record(folder, event, previous=previous, number=number, pid=os.getpid(), **details)
+    record(folder, event, previous=previous, number=number, **_at_work(), **details)
+
+
+def resume(folder: Path) -> None:
+    """Note that this process goes on with the run in `folder`."""
+    record(folder, "resumed", **_at_work())
+
+
+def stop(folder: Path) -> None:
+    """Note that nobody is at work on the run in `folder`, though it neither ended nor failed."""
+    record(folder, "stopped", pid=None, process=None)
+
+
+def _at_work() -> dict[str, Any]:
+    return {"pid": os.getpid(), "process": files.process_mark(os.getpid())}
 
 
 def record(folder: Path, event: str, **details: Any) -> None:

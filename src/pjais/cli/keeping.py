@@ -28,7 +28,7 @@ def backup_command() -> None:
 @common
 def create(context: Context, sources: tuple[Path, ...], password: str | None) -> int:
     """Back up every source, and the store, without migrating; of RxDB also the guide's rxdb-backup JSON."""
-    folder = keep.create(place(context.data_dir, None, sources), password=password)
+    folder = keep.create(state.chosen(context.data_dir, None, sources=sources), password=password)
     body = backup.manifest(folder)
     exports = [str(folder / one["stored"]) for one in body.get("exports", ())]
     left_out = body.get("left_out", [])

@@ -342,6 +342,9 @@ def status_command(context: Context, target: Path | None) -> int:
         print_json(status)
         return 0
     say(f"data folder: {status['data_dir']}")
+    if status["active_side"]["at"] is not None:
+        side = status["active_side"]
+        say(f"live side: {side['live']}, since {side['at']}" + (f": {side['target']}" if side["live"] == "new" else ""))
     if status["store"] is None:
         say("store: none yet")
     else:
@@ -349,7 +352,7 @@ def status_command(context: Context, target: Path | None) -> int:
         table(("table", "records"), list(status["store"]["records"].items()), ("records",))
     if status["runs"]:
         say()
-        rows = [(one["id"], one["state"], one["code"] or "", one["finished_at"] or "") for one in status["runs"]]
+        rows = [(one["id"], _state(one), one["code"] or "", one["finished_at"] or "") for one in status["runs"]]
         table(("run", "state", "result", "finished"), rows)
     if status["quarantined"]:
         look = context.typed("pjais quarantine list")
@@ -357,3 +360,8 @@ def status_command(context: Context, target: Path | None) -> int:
     say(f"\n{status['message']}")
     say(f"Next: {status['next']}")
     return 0
+
+
+def _state(run: dict[str, Any]) -> str:
+    """The state of a run; of one that goes on, who is at work on it and since when."""
+    return str(run["state"]) if run["pid"] is None else f"running ({run['pid']}, since {run['started_at']})"

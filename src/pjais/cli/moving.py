@@ -14,7 +14,8 @@ from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.migrating import print_report
 from pjais.cli.output import print_json, progress, safe, say, warn, write_raw
 from pjais.errors import UsageError
-from pjais.pipeline.place import Place, place
+from pjais.pipeline import state
+from pjais.pipeline.place import Place
 from pjais.words import counted
 
 _target = click.option("--target", type=OUTPUT_PLACE)
@@ -52,7 +53,7 @@ def export_command(
     """Write a store, or any source, as canonical JSON: byte-equal for equal data."""
     from pjais.pipeline import transfer
 
-    here = place(context.data_dir, target)
+    here = state.chosen(context.data_dir, target)
     if output is not None:
         _refuse_to_overwrite(output)
     if skip_unreadable and not documents:
@@ -168,7 +169,7 @@ def import_command(
     """
     from pjais.pipeline import run
 
-    here = place(context.data_dir, target, sources)
+    here = state.chosen(context.data_dir, target, sources=sources)
     options = run.Options(on_invalid=on_invalid, password=password, imported=True)
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, options, report_progress)

@@ -14,7 +14,7 @@ from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse
-from pjais.pipeline import cutover, follow, run, shadow
+from pjais.pipeline import cutover, follow, run, shadow, state
 from pjais.pipeline.place import Place, place
 from pjais.words import counted
 
@@ -25,6 +25,13 @@ _on_invalid = click.option(
     "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
     help="What to do about documents that cannot go in.",
 )  # fmt: skip
+
+
+def _place(context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None) -> Place:
+    """The place of a call; without a word about the new side it is the current store."""
+    if to is None:
+        return state.chosen(context.data_dir, target, sources=sources)
+    return place(context.data_dir, target, sources, to=to)
 
 
 @click.command("follow")
@@ -48,7 +55,7 @@ def follow_command(
 
     With --json one object a line for each increment that brought something.
     """
-    here = place(context.data_dir, target, sources, to=to)
+    here = _place(context, sources, to, target)
     options = run.Options(on_invalid=on_invalid, password=password)
     ends = None if seconds is None else time.monotonic() + seconds
     code = 0
@@ -78,7 +85,7 @@ def _print_increment(context: Context, done: follow.Increment) -> None:
         say(canonical.dumps({"code": "done" if done.run_id else "already_migrated", **done.as_dict()}))
         return
     if done.run_id is None:
-        say("nothing new; old and new are level")
+        say("nothing new on the old side")
         return
     say(f"{done.run_id}  {done.new} new, {done.changed} changed, {done.removed} removed, {done.lag_ms:,} ms behind")
     for table, key in done.kept:
@@ -99,17 +106,21 @@ def _line(context: Context, error: PjaisError) -> None:
 
 @click.command("shadow")
 @_sources
+@_to
 @_target
 @click.option("--interval", type=click.FloatRange(min=0.1), help="Compare again and again, so many seconds apart.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
 @password_option
 @common
 def shadow_command(
-    context: Context, sources: tuple[Path, ...], target: Path | None, interval: float | None, seconds: float | None,
-    password: str | None,
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, interval: float | None,
+    seconds: float | None, password: str | None,
 ) -> int:  # fmt: skip
-    """Compare old and new, record by record; say for how long they have agreed.  Exit code 1 where they differ."""
-    here = place(context.data_dir, target, sources)
+    """Compare old and new, record by record; say for how long they have agreed.  Exit code 1 where they differ.
+
+    What was edited in the new store since the migration is listed apart and is no difference.
+    """
+    here = _place(context, sources, to, target)
     ends = None if seconds is None else time.monotonic() + seconds
     while True:
         seen = shadow.compare(here, password=password)
@@ -131,6 +142,10 @@ def _print_comparison(context: Context, here: Place, seen: shadow.Comparison) ->
         say(safe(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}"))
     if seen.count > len(seen.differences):
         say(f"  ... and {seen.count - len(seen.differences)} more")
+    if seen.edit_count:
+        say(f"{counted(seen.edit_count, 'edit')} in the new store since the migration, not on the old side:")
+    for one in seen.edits:
+        say(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}")
     if seen.refused:
         say(f"{counted(seen.refused, 'document')} of the old side cannot go in (quarantine)")
     if since is not None:
@@ -142,15 +157,16 @@ def _print_comparison(context: Context, here: Place, seen: shadow.Comparison) ->
 @_to
 @_target
 @_on_invalid
+@click.option("--keep-edits", is_flag=True, help="Also when the new store was edited since the migration; keeps that.")
 @click.option("--undo", is_flag=True, help="Make the old side live again; what was written since is exported.")
 @password_option
 @common
 def switch_command(
-    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: OnInvalid, undo: bool,
-    password: str | None,
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: OnInvalid,
+    undo: bool, keep_edits: bool, password: str | None,
 ) -> int:  # fmt: skip
     """Make the new side live: a last increment, the comparison, the proof, the final backup, one recorded step."""
-    here = place(context.data_dir, target, sources, to=to)
+    here = _place(context, sources, to, target)
     if undo:
         back = cutover.back(here)
         if context.as_json:
@@ -162,7 +178,7 @@ def switch_command(
             say(f"they are in {back.export}   (pjais import brings them back)")
             say(f"and for the old side in {back.guide}")
         return 0
-    done = cutover.go(here, run.Options(on_invalid=on_invalid, password=password))
+    done = cutover.go(here, run.Options(on_invalid=on_invalid, password=password), keep_edits=keep_edits)
     if context.as_json:
         print_json({"code": "done", **done.as_dict()})
         return 0

@@ -69,6 +69,14 @@ def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only
     }
 
 
+def by_absence(kind: str) -> bool:
+    """Whether a document that is no longer there was removed.
+
+    RxDB leaves a tombstone for what its app removes; what merely is not there was purged by its clean-up.
+    """
+    return kind != "rxdb-profile"
+
+
 Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading
 """A record ready to go in, with what was seen on the way; or a reading that needs more than its row."""
 

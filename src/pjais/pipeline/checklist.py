@@ -265,7 +265,7 @@ def _agree(facts: _Facts) -> Answer:
 
 def _no_errors(facts: _Facts) -> Answer:
     runs = state.runs(facts.place.data_dir)
-    bad = [f"{one.id}: {one.state}" for one in runs[-1:] if one.state in ("failed", "interrupted")]
+    bad = [f"{one.id}: {one.state}" for one in runs[-1:] if one.state in ("failed", "interrupted") and not one.pid]
     if bad:
         return "failed", "the last run: " + "; ".join(bad)
     return (

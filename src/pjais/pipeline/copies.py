@@ -168,9 +168,9 @@ def _of_store(path: Path) -> set[Unit]:
     """What a store accounts for, and every record that is not what a migration made of it."""
     with closing(sqlite.open_frozen(path)) as db:
         found = _accounted(db)
+        made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
         for table, key in sqlite.fetch(db, "SELECT DISTINCT table_name, record_id FROM changes"):
             digest = _digest(db, table, key)
-            made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
             if digest is not None and sqlite.first(db, made, (table, key, digest)) is None:
                 found.add((_WRITTEN, table, key, digest))
         return found

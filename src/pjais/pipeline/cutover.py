@@ -33,6 +33,7 @@ from pjais.pipeline import (
 from pjais.pipeline.active import LIVE, Live
 from pjais.pipeline.place import Place
 from pjais.pipeline.place import place as place_of
+from pjais.words import counted
 
 __all__ = ["LIVE", "Live", "Returned", "back", "go", "live"]
 
@@ -44,16 +45,17 @@ def live(place: Place) -> Live:
     return active.live(place.data_dir)
 
 
-def go(place: Place, options: run.Options = _OPTIONS) -> Live:
+def go(place: Place, options: run.Options = _OPTIONS, *, keep_edits: bool = False) -> Live:
     """Switch to the new side: a last increment, the comparison, the proof, the final backup, the record.
 
-    Raises SourceInUse while the old app runs, VerificationFailed while the two sides differ.
+    Raises SourceInUse while the old app runs, VerificationFailed while the two sides differ, and where the store was
+    edited, which the old side does not have, unless `keep_edits` is said.
     """
     with problems.explained(place):
-        return _go(place, options)
+        return _go(place, options, keep_edits)
 
 
-def _go(place: Place, options: run.Options) -> Live:
+def _go(place: Place, options: run.Options, keep_edits: bool) -> Live:
     if live(place).side == "new":
         raise UsageError(
             "the new side is live already", where=[str(place.data_dir / LIVE)], next_command="pjais status"
@@ -70,7 +72,14 @@ def _go(place: Place, options: run.Options) -> Live:
             where=[_line(one) for one in seen.differences[:20]],
             safe="The old side is live, as it was.",
             advice="bring over what the old side has, or edit the record",
-            next_command="pjais follow --once",
+            next_command="pjais shadow",
+        )
+    if seen.edit_count and not keep_edits:
+        raise VerificationFailed(
+            f"the new store was edited since the migration ({counted(seen.edit_count, 'place')}); nothing was switched",
+            where=[_line(one) for one in seen.edits[:20]],
+            safe="The old side is live, as it was; the edits are in the new store.",
+            next_command="pjais switch --keep-edits",
         )
     prove.prove(place, password=options.password)
     final = keep.create(place)

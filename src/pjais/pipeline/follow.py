@@ -18,7 +18,7 @@ from pjais import backup, files, instants, journal, normalise
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.model import Counts, Snapshot, SourceRef
 from pjais.pipeline import keep, ladder, mirror, origins, problems, recover, retention, run, state
-from pjais.pipeline.assemble import Choices, assemble, options_of, origin_of, source_entries
+from pjais.pipeline.assemble import Choices, assemble, by_absence, options_of, origin_of, source_entries
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -141,7 +141,7 @@ def _write(
         assemble(builder, snapshots, findings, choices, lambda *_: None)
         _refuse(findings, options)
         whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
-        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], _by_absence)
+        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], by_absence)
         if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
             raise MigrationFailed(
                 f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",
@@ -169,14 +169,6 @@ def _refuse(findings: Findings, options: run.Options) -> None:
     kind = SourceDamaged if findings.unreadable else ValidationFailed
     raise kind(f"{counted(findings.levels['error'], 'document')} cannot go in", where=where,
                next_command="pjais follow --on-invalid quarantine")  # fmt: skip
-
-
-def _by_absence(kind: str) -> bool:
-    """Whether a document that is no longer there was removed.
-
-    RxDB leaves a tombstone for what its app removes; what merely is not there was purged by its clean-up.
-    """
-    return kind != "rxdb-profile"
 
 
 def _row(

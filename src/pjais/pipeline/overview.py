@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from pjais import instants, journal, sqlite, switch
-from pjais.pipeline import ladder, state, triage
+from pjais.pipeline import active, ladder, state, triage
 from pjais.pipeline.place import Place
 
 
@@ -16,7 +16,12 @@ def status(here: Place) -> dict[str, Any]:
     found = here.find()
     runs = state.runs(here.data_dir)
     new = state.anything_new(here, found.sources, exact=False) if found.sources else False
-    if any(run.state == "interrupted" for run in runs[-1:]):
+    begun = [run for run in runs if run.state != "backup"]
+    working = [run for run in begun if run.pid is not None]
+    if working:
+        since = "" if working[-1].started_at is None else f", since {instants.to_text(working[-1].started_at)}"
+        message, following = f"a migration is running (process {working[-1].pid}{since})", "pjais status"
+    elif any(run.state == "interrupted" for run in begun[-1:]):
         message, following = "the last run was interrupted; the next one goes on", "pjais migrate"
     elif new:
         message, following = "there is data that has not been migrated", "pjais plan"
@@ -30,6 +35,7 @@ def status(here: Place) -> dict[str, Any]:
         "live": None if store is None else "sqlite" if here.log is None else "livestore",
         "store": store,
         "quarantined": quarantined,
+        "active_side": active.live(here.data_dir).as_dict(),
         "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in found.sources],
         "new_data": new,
         "runs": [run.as_dict() for run in runs],

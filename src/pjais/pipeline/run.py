@@ -9,7 +9,6 @@ removed and the target is what it was.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -282,8 +281,10 @@ class _Run:
     def _phase(self, name: str) -> Iterator[None]:
         self.progress(name, 0, None)
         began = time.monotonic()
-        yield
-        self.phases.append((name, time.monotonic() - began))
+        try:
+            yield
+        finally:
+            self.phases.append((name, time.monotonic() - began))
         self._log(f"{name}: {self.phases[-1][1]:.3f} s")
 
     def _log(self, line: str) -> None:
@@ -297,7 +298,7 @@ class _Run:
                     self.id, self.folder = resumable.name, resumable
                     self.new = self._new_file()
                     self.findings = Findings(self.folder)
-                    journal.record(self.folder, "resumed", pid=os.getpid())
+                    journal.resume(self.folder)
                     return earlier
             try:
                 files.private_folder(self.folder)
@@ -463,6 +464,8 @@ class _Run:
         problem = problems.explain(error, self.place)
         if problem is None:
             self._log(f"stopped by {type(error).__name__}; the target is as it was")
+            with suppress(OSError):
+                journal.stop(self.folder)
             raise error
         outcome = f"{problem.code}: {problem.what}; the target is as it was"
         runlog.ended(self.place, self.findings, self.id, outcome)

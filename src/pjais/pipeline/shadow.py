@@ -9,42 +9,52 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pjais import backup, canonical, files, instants, journal, normalise, sqlite, switch
+from pjais.compare import is_told
 from pjais.errors import NoSourceFound
 from pjais.model import Difference
 from pjais.pipeline import mirror
-from pjais.pipeline.assemble import Choices, assemble
+from pjais.pipeline.assemble import Choices, assemble, by_absence, origin_of
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
-from pjais.schema.tables import TABLES, Table
+from pjais.schema.tables import PERSONAS, TABLES, Table
+from pjais.write.account import Origin
 from pjais.write.sqlite import Builder
 
 LOG = "shadow.jsonl"
+_ONLY_OLD, _ONLY_NEW = "only on the old side", "only on the new side"
 _SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One comparison of the two sides: when (ms), how many records, how many documents cannot go in, what differs."""
+    """One comparison of the two sides: when (ms), how many records, how many documents cannot go in, what differs.
+
+    `edits` are no differences: what was written in the store itself, while the old side is as it was migrated.
+    """
 
     at: int
     records: int
     refused: int
     differences: tuple[Difference, ...]
     count: int
+    edits: tuple[Difference, ...] = ()
+    edit_count: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as a JSON object."""
         return {
             "at": instants.to_text(self.at), "records": self.records, "refused": self.refused,
             "difference_count": self.count, "differences": [one.as_dict() for one in self.differences],
+            "edit_count": self.edit_count, "edits": [one.as_dict() for one in self.edits],
         }  # fmt: skip
 
 
@@ -72,13 +82,15 @@ def compare(place: Place, *, password: str | None = None) -> Comparison:
             assemble(builder, snapshots, findings, Choices(Ids(known, new=ids == "new"), password=password), _quiet)
             builder.finish({"id": "shadow", "started_at": "", "program_version": "", "sources": "[]"})
             with closing(sqlite.open_frozen(scratch / "old.sqlite")) as old:
-                records, shown, count = 0, list[Difference](), 0
+                records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
+                judge = _Judge(new, [origin_of(snapshot) for snapshot in snapshots])
                 for table in TABLES:
                     records += int(sqlite.value(old, f"SELECT count(*) FROM {table.name}"))
-                    for one in _differences(old, new, table):
-                        count += 1
-                        shown += [one] if len(shown) < _SHOWN else []
-    done = Comparison(at, records, findings.levels["error"], tuple(shown), count)
+                    for one, edited in _differences(old, new, table, judge):
+                        counts[edited] += 1
+                        shown[edited] += [one] if len(shown[edited]) < _SHOWN else []
+    done = Comparison(at, records, findings.levels["error"], tuple(shown[False]), counts[False], tuple(shown[True]),
+                      counts[True])  # fmt: skip
     _log(place, done)
     return done
 
@@ -87,8 +99,49 @@ def _quiet(phase: str, done: int, total: int | None) -> None:
     """No progress."""
 
 
-def _differences(old: sqlite.Connection, new: sqlite.Connection, table: Table) -> Iterator[Difference]:
-    """Every record that is not the same on both sides: a merge of the two, ordered by key."""
+class _Judge:
+    """Tell what the store's own account explains from what really differs."""
+
+    def __init__(self, store: sqlite.Connection, compared: Sequence[Origin]) -> None:
+        self._store = store
+        self._compared = {(one.kind, one.name) for one in compared}
+
+    def is_edit(self, table: Table, key: str, old: tuple[Any, ...]) -> bool:
+        """Whether the old side has a record as it was last read: then what differs was written in the store.
+
+        The store's history must say so, too; without it the record was changed in silence.
+        """
+        made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
+        known = sqlite.first(self._store, made, (table.name, key, canonical.digest(old))) is not None
+        return known and is_told(self._store, table, key)
+
+    def of_new(self, table: Table, key: str, row: tuple[Any, ...]) -> str | None:
+        """What a record is that only the store has: `edit`, `difference`; None where no increment would touch it.
+
+        That is one of a source that is not compared, one that RxDB purged without a tombstone, and a persona that
+        other records refer to.
+        """
+        known = sqlite.fetch(
+            self._store,
+            "SELECT r.source_kind, r.source_path, r.digest, q.replayed_at FROM migration_records AS r LEFT JOIN "
+            "migration_quarantine AS q ON q.record_seq = r.seq WHERE r.record_type = ? AND r.record_id = ?",
+            (table.name, key),
+        )
+        here = [one for one in known if one[:2] in self._compared]
+        if not known or any(one[3] is not None for one in here):  # added by hand, or replayed out of the quarantine
+            return "edit" if is_told(self._store, table, key) else "difference"
+        if not here or not any(by_absence(str(one[0])) for one in here):
+            return None
+        if canonical.digest(row) not in {one[2] for one in here} and is_told(self._store, table, key):
+            return "edit"  # removed in the source, and kept since it was edited
+        referred = "SELECT 1 FROM memory_entities WHERE persona_id = ?"
+        return None if table is PERSONAS and sqlite.first(self._store, referred, (key,)) else "difference"
+
+
+def _differences(
+    old: sqlite.Connection, new: sqlite.Connection, table: Table, judge: _Judge
+) -> Iterator[tuple[Difference, bool]]:
+    """Every record that is not the same on both sides, and whether it is an edit: a merge of the two by key."""
     names = table.column_names
     sql = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(table.key)}"
     width = [names.index(name) for name in table.key]
@@ -98,17 +151,30 @@ def _differences(old: sqlite.Connection, new: sqlite.Connection, table: Table) -
         key = None if one is None else tuple(one[place] for place in width)
         match = None if other is None else tuple(other[place] for place in width)
         if other is None or (one is not None and match is not None and key is not None and key < match):
-            yield Difference(table.name, _name(key), None, "only on the old side")
+            edited = judge.is_edit(table, _account_key(key), one or ())
+            yield Difference(table.name, _name(key), None, "deleted in the store" if edited else _ONLY_OLD), edited
             one = next(left, None)
         elif one is None or (key is not None and match is not None and match < key):
-            yield Difference(table.name, _name(match), None, "only on the new side")
+            if (kind := judge.of_new(table, _account_key(match), other)) is not None:
+                added = kind == "edit"
+                yield Difference(table.name, _name(match), None, "written in the store" if added else _ONLY_NEW), added
             other = next(right, None)
         else:
             if one != other and canonical.digest(one) != canonical.digest(other):
+                edited = judge.is_edit(table, _account_key(key), one)
                 for name, before, after in zip(names, one, other, strict=True):
                     if not canonical.same(before, after):
-                        yield Difference(table.name, _name(key), name, "differs")
+                        yield (
+                            Difference(table.name, _name(key), name, "edited in the store" if edited else "differs"),
+                            edited,
+                        )
             one, other = next(left, None), next(right, None)
+
+
+def _account_key(key: tuple[Any, ...] | None) -> str:
+    """A record's key as the account writes it."""
+    parts = key or ()
+    return str(parts[0]) if len(parts) == 1 else json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 def _name(key: tuple[Any, ...] | None) -> str:
@@ -118,7 +184,7 @@ def _name(key: tuple[Any, ...] | None) -> str:
 def _log(place: Place, done: Comparison) -> None:
     """Append to the discrepancy log: one line for the comparison, one for each difference."""
     at = instants.to_text(done.at)
-    lines = [{"at": at, "records": done.records, "differences": done.count}]
+    lines = [{"at": at, "records": done.records, "differences": done.count, "edits": done.edit_count}]
     lines += [{"at": at, **one.as_dict()} for one in done.differences]
     files.append(place.data_dir / LOG, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 

@@ -41,13 +41,14 @@ class RunState:
     automatic: bool = False
     """Whether nobody asked for it: a store was opened, and there was something new."""
     pid: int | None = None
-    """The process that began it, or went on with it."""
+    """The process that is at work on it now."""
 
     def as_dict(self) -> dict[str, Any]:
         """The run as a JSON object."""
         return {
             "id": self.id,
-            "state": self.state,
+            "state": self.state if self.pid is None else "running",
+            "pid": self.pid,
             "code": self.code,
             "started_at": None if self.started_at is None else instants.to_text(self.started_at),
             "finished_at": None if self.finished_at is None else instants.to_text(self.finished_at),
@@ -76,7 +77,17 @@ def run_state(folder: Path) -> RunState:
     return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
                     bool(of_run.get("follow")), of_run.get("data_dir"), bool(of_run.get("imported")),
                     bool(of_run.get("automatic")),
-                    next((one.details["pid"] for one in reversed(entries) if "pid" in one.details), None))  # fmt: skip
+                    _at_work(entries) if state == "interrupted" else None)  # fmt: skip
+
+
+def _at_work(entries: Sequence[journal.Entry]) -> int | None:
+    """The process that is at work on a run that has not ended, if it is alive."""
+    for entry in reversed(entries):
+        if "pid" in entry.details:
+            pid, mark = entry.details["pid"], entry.details.get("process")
+            told = type(pid) is int and (mark is None or isinstance(mark, str))
+            return pid if told and files.is_alive(pid, mark) else None
+    return None
 
 
 def relative_target(here: Place) -> str:
@@ -85,17 +96,27 @@ def relative_target(here: Place) -> str:
     return str(here.target.relative_to(here.data_dir) if inside else here.target)
 
 
-def chosen(data_dir: PathLike | None, target: PathLike | None, run_id: str | None = None) -> Place:
-    """The place with the target that was named; else that of the run; else that of the last run in place."""
-    here = place(data_dir, target)
+def chosen(
+    data_dir: PathLike | None, target: PathLike | None, run_id: str | None = None, sources: Sequence[PathLike] = ()
+) -> Place:
+    """The place with the target that was named; else that of the run that was named; else the current store.
+
+    The current store is the one in the data folder that the last run wrote to; a target outside of the folder never
+    becomes it, and is named by whoever means it.
+    """
+    here = place(data_dir, target, sources)
     if target is not None:
         return here
     done = [one for one in runs(here.data_dir) if one.state == "done" and one.target]
     named = [one for one in done if one.id == run_id]
-    for one in reversed(named or done):
+    for one in reversed(named or [one for one in done if _is_inside(here, one)]):
         if one.target and Path(one.target).exists():
             return of_target(here, Path(one.target))
     return here
+
+
+def _is_inside(here: Place, run: RunState) -> bool:
+    return run.target is not None and files.is_inside(Path(run.target), here.data_dir)
 
 
 def runs(data_dir: Path) -> tuple[RunState, ...]:

@@ -294,14 +294,14 @@ def compare(home: Home, form: Form) -> str:
 
 def switch(home: Home, form: Form) -> str:
     """Make the new side live, or the old one again."""
-    here, options = home.place(), home.options
+    here, options, edits = home.place(), home.options, form.get("edits") == "keep"
     if form.get("to") not in ("new", "old"):
         raise UsageError("say which side is to be live: new or old")
     if form["to"] == "old":
         home.start("switch back", lambda _: cutover.back(here).as_dict(), alone=False)
     else:
         home.follow(on=False)
-        home.start("switch", lambda _: cutover.go(here, options).as_dict(), alone=False)
+        home.start("switch", lambda _: cutover.go(here, options, keep_edits=edits).as_dict(), alone=False)
     return "/sides"
 
 

@@ -52,6 +52,19 @@ class Job:
     error: dict[str, Any] | None = None
     ended: float = 0.0
     """When it failed, on the clock of this process (s)."""
+    entered: float = 0.0
+    """When its last phase began, on the same clock."""
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase; the one before it is closed."""
+        self.close()
+        self.entered = time.monotonic()
+        self.phases.append({"name": phase, "done": 0, "total": None, "seconds": 0.0})
+
+    def close(self) -> None:
+        """Note how long the last phase has taken so far."""
+        if self.phases:
+            self.phases[-1]["seconds"] = round(time.monotonic() - self.entered, 1)
 
     @property
     def failed_long_ago(self) -> bool:
@@ -190,7 +203,10 @@ class Home:
         try:
             with self.alone() if alone else nullcontext():
                 self.hub.publish(hub.JOB)
-                job.result = work(self._progress(job))
+                try:
+                    job.result = work(self._progress(job))
+                finally:
+                    job.close()
             job.state = "done"
         except Exception as error:  # noqa: BLE001 -- whatever it was, the page must say that the work ended, and how
             job.error = self.explained(error).as_dict()
@@ -215,14 +231,13 @@ class Home:
 
     def _progress(self, job: Job) -> run.Progress:
         told = [0.0]
-        begun = [time.monotonic()]
 
         def progress(phase: str, done: int, total: int | None) -> None:
             now = time.monotonic()
             if not job.phases or job.phases[-1]["name"] != phase:
-                begun[0] = now
-                job.phases.append({"name": phase, "done": 0, "total": None, "seconds": 0.0})
-            job.phases[-1] |= {"done": done, "total": total, "seconds": round(now - begun[0], 1)}
+                job.enter(phase)
+            job.close()
+            job.phases[-1] |= {"done": done, "total": total}
             if now - told[0] > _TELL_SECONDS:
                 told[0] = now
                 self.hub.publish(hub.JOB)

@@ -77,6 +77,8 @@ def job(one: Job | None) -> shapes.Job | None:
     """The work in progress, or the last one."""
     if one is None:
         return None
+    if one.state == "running":
+        one.close()
     return shapes.Job(
         id=one.id, kind=one.kind, started=instants.to_text(one.started), state=one.state,
         phases=[shapes.Phase(**each) for each in list(one.phases)], result=None if one.state != "done" else one.result,

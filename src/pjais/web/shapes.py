@@ -203,6 +203,8 @@ class Run(Shape):
 
     id: str
     state: str
+    pid: int | None
+    """The process that is at work on it now."""
     code: str | None
     started_at: str | None
     finished_at: str | None
