@@ -27,7 +27,7 @@ from pjais.write import account
 Unit = tuple[str | bytes, ...]
 """What names a thing that must not be lost: a document by its identity, one without an id by its content, a record that
 was written to a store by its key and digest."""
-_WRITTEN = "written"
+_WRITTEN, _REMOVED = "written", "removed"
 
 
 class Copies:
@@ -48,9 +48,11 @@ class Copies:
         try:
             missing = self._not_in_place(folder, others)
             if missing and (rest := self._not_elsewhere(folder, missing, others)):
-                written = sum(one[0] == _WRITTEN for one in rest)
+                written, removed = (sum(one[0] == what for one in rest) for what in (_WRITTEN, _REMOVED))
                 parts = [counted(written, "record that was written", "records that were written")] if written else []
-                parts += [counted(len(rest) - written, "document")] if len(rest) > written else []
+                parts += [counted(removed, "record that was removed", "records that were removed")] if removed else []
+                documents = len(rest) - written - removed
+                parts += [counted(documents, "document")] if documents else []
                 return f"the only copy of {' and '.join(parts)}"
         except (PjaisError, sqlite.Error, OSError, ValueError, LookupError, RecursionError) as error:
             what = error.what if isinstance(error, PjaisError) else str(error)
@@ -168,10 +170,12 @@ def _of_store(path: Path) -> set[Unit]:
     """What a store accounts for, and every record that is not what a migration made of it."""
     with closing(sqlite.open_frozen(path)) as db:
         found = _accounted(db)
-        made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
+        known = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ?"
         for table, key in sqlite.fetch(db, "SELECT DISTINCT table_name, record_id FROM changes"):
             digest = _digest(db, table, key)
-            if digest is not None and sqlite.first(db, made, (table, key, digest)) is None:
+            if digest is None:
+                found |= set() if sqlite.first(db, known, (table, key)) else {(_REMOVED, table, key)}
+            elif sqlite.first(db, f"{known} AND digest = ?", (table, key, digest)) is None:
                 found.add((_WRITTEN, table, key, digest))
         return found
 
@@ -180,8 +184,17 @@ def _less_store(missing: set[Unit], path: Path) -> set[Unit]:
     """Without what a store holds: the documents that it accounts for, the records that are there just so."""
     with closing(sqlite.open_reader(path)) as db:
         accounted = _accounted(db) if missing else set()
-        left = missing - accounted
-        return {one for one in left if one[0] != _WRITTEN or _digest(db, str(one[1]), str(one[2])) != one[3]}
+        return {one for one in missing - accounted if not _is_written_in(db, one)}
+
+
+def _is_written_in(db: sqlite.Connection, unit: Unit) -> bool:
+    """Whether a store holds a record just so, or knows of one that was removed."""
+    if unit[0] == _WRITTEN:
+        return _digest(db, str(unit[1]), str(unit[2])) == unit[3]
+    told = "SELECT 1 FROM changes WHERE table_name = ? AND record_id = ?"
+    return unit[0] == _REMOVED and (
+        _digest(db, str(unit[1]), str(unit[2])) is not None or sqlite.first(db, told, unit[1:]) is not None
+    )
 
 
 def _digest(db: sqlite.Connection, name: str, key: str) -> bytes | None:
