@@ -289,31 +289,24 @@ def compare_history(db: sqlite.Connection) -> list[Difference]:
             differences.append(Difference(name, key, None, "the history tells of a table that is none of ours"))
             continue
         if (name, key) != last:
-            last, values = (name, key), _present(db, table, key)
-        if not _led_to(table, op, after, values):
+            last, values = (name, key), present(db, table, key)
+        if not led_to(table, op, after, values):
             differences.append(Difference(name, key, None, "its history does not lead to what it is"))
         values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
     return differences
 
 
-def is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
-    """Whether a record's history leads to what it is: somebody wrote to it, and the store was there to see it."""
-    sql = "SELECT op, after FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC LIMIT 1"
-    last = sqlite.first(db, sql, (table.name, key))
-    return last is not None and _led_to(table, last[0], last[1], _present(db, table, key))
-
-
-def _led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
+def led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
     """Whether a record was, after a change, what the change says."""
     if op == "delete" or after is None or values is None:
         return op == "delete" and after is None and values is None
     image = _stored(table, json.loads(after))
-    if op == "insert" and len(image) != len(json.loads(after)):
-        return False
-    return all(values[name] == value and type(values[name]) is type(value) for name, value in image.items())
+    whole = op != "insert" or len(image) == len(json.loads(after))
+    return whole and all(values[name] == value and type(values[name]) is type(value) for name, value in image.items())
 
 
-def _present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | None:
+def present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | None:
+    """A record as it is now; None where it is not there."""
     names = ", ".join(table.column_names)
     where = " AND ".join(f"{name} = ?" for name in table.key)
     try:

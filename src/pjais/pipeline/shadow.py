@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import backup, canonical, files, instants, journal, normalise, sqlite, switch
-from pjais.compare import is_told
+from pjais.compare import led_to, present
 from pjais.errors import NoSourceFound
 from pjais.model import Difference
 from pjais.pipeline import mirror
@@ -99,6 +99,13 @@ def _quiet(phase: str, done: int, total: int | None) -> None:
     """No progress."""
 
 
+def _is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
+    """Whether a record's history leads to what it is: somebody wrote to it, and the store was there to see it."""
+    sql = "SELECT op, after FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC LIMIT 1"
+    last = sqlite.first(db, sql, (table.name, key))
+    return last is not None and led_to(table, last[0], last[1], present(db, table, key))
+
+
 class _Judge:
     """Tell what the store's own account explains from what really differs."""
 
@@ -113,7 +120,7 @@ class _Judge:
         """
         made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
         known = sqlite.first(self._store, made, (table.name, key, canonical.digest(old))) is not None
-        return known and is_told(self._store, table, key)
+        return known and _is_told(self._store, table, key)
 
     def of_new(self, table: Table, key: str, row: tuple[Any, ...]) -> str | None:
         """What a record is that only the store has: `edit`, `difference`; None where no increment would touch it.
@@ -129,10 +136,10 @@ class _Judge:
         )
         here = [one for one in known if one[:2] in self._compared]
         if not known or any(one[3] is not None for one in here):  # added by hand, or replayed out of the quarantine
-            return "edit" if is_told(self._store, table, key) else "difference"
+            return "edit" if _is_told(self._store, table, key) else "difference"
         if not here or not any(by_absence(str(one[0])) for one in here):
             return None
-        if canonical.digest(row) not in {one[2] for one in here} and is_told(self._store, table, key):
+        if canonical.digest(row) not in {one[2] for one in here} and _is_told(self._store, table, key):
             return "edit"  # removed in the source, and kept since it was edited
         referred = "SELECT 1 FROM memory_entities WHERE persona_id = ?"
         return None if table is PERSONAS and sqlite.first(self._store, referred, (key,)) else "difference"
