@@ -129,7 +129,8 @@ def _migrate(place: Place, options: Options, progress: Progress) -> Report:
         _check_choice(place, options)
         mirror.catch_up(place)
         if not state.anything_new(place, found.sources, exact=True, only=options.only[1:]):
-            _end_rollback(place, options)
+            if not options.imported:
+                state.end_rollback(place)
             message = "everything in the sources has been migrated before"
             if upgraded is not None:
                 message = f"the store was upgraded from schema {upgraded.before} to {upgraded.after}; {message}"
@@ -139,13 +140,6 @@ def _migrate(place: Place, options: Options, progress: Progress) -> Report:
             raise NoSpace(f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(place.data_dir)])
         with beside.reader(found.sources) as reader:
             return _Run(place, options, progress, started, reader).execute(found, resumable)
-
-
-def _end_rollback(place: Place, options: Options) -> None:
-    """Note in a rolled-back run that a migration was asked for since; without this, nothing is migrated by itself."""
-    held = None if options.imported else state.rolled_back(place)
-    if held is not None:
-        journal.record(held.folder, "asked")
 
 
 def _sources(place: Place) -> Found:

@@ -140,6 +140,12 @@ def rolled_back(here: Place) -> RunState | None:
     return None
 
 
+def end_rollback(here: Place) -> None:
+    """Note in a rolled-back run that a migration was asked for since, though it had nothing to do."""
+    if (held := rolled_back(here)) is not None:
+        journal.record(held.folder, "asked")
+
+
 Known = dict[tuple[str, str], list[dict[str, Any]]]
 """The files of every migrated source when it was last read: (kind, origin) -> files."""
 
