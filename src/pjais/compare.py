@@ -246,7 +246,7 @@ def _past(
 
 def values_before(db: sqlite.Connection, table: Table, key: str, seq: int) -> dict[str, Any] | None:
     """What a record was after change `seq`, by its columns; None where it was not there."""
-    values = _present(db, table, key)
+    values = present(db, table, key)
     for op, before in sqlite.each(
         db,
         "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? AND seq > ? ORDER BY seq DESC",
