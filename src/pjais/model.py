@@ -302,6 +302,9 @@ class Counts:
     """How many of the migrated were there already, from an earlier run."""
     repaired: int = 0
     """How many of the migrated had at least one value changed by a declared rule."""
+    discarded: int = 0  # of the quarantined, those that their owner has decided about
+
+    waiting = property(lambda self: int(self.quarantined - self.discarded), doc="How many wait for a decision.")
 
     def balanced(self) -> bool:
         """Whether every document read ended as exactly one of the four outcomes."""

@@ -167,7 +167,7 @@ def plan_command(
     say(f"disk: {size(made.bytes_needed)} needed, {size(made.bytes_free)} free")
     say(f"time: about {made.seconds:.0f} s")
     say("irreversible steps: none")
-    quarantine = " --on-invalid quarantine" if made.total.quarantined else ""
+    quarantine = " --on-invalid quarantine" if made.total.waiting else ""
     following = context.typed(f"pjais migrate{quarantine}")
     say("\nNothing to do." if made.nothing_to_do else f"\nNext: {following}")
     return 0

@@ -296,12 +296,16 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
         at = instants.from_text(str(named.get("removedAt")))
         builder.remove(str(named.get("collection")), str(named.get("id")), at)
         return
+    if isinstance(piece, Remark):
+        _note(snapshot.name, piece, problems, findings)
+        return
+    if isinstance(piece, Unreadable):
+        findings.incomplete.add(snapshot.name)
+    if builder.refuse(piece, [_reason(problem) for problem in problems]):
+        problems = (("note", "decided", None, "its owner has decided about it before"),)
+    else:
+        findings.unreadable += isinstance(piece, Unreadable)
     _note(snapshot.name, piece, problems, findings)
-    if not isinstance(piece, Remark):
-        if isinstance(piece, Unreadable):
-            findings.unreadable += 1
-            findings.incomplete.add(snapshot.name)
-        builder.refuse(piece, [_reason(problem) for problem in problems])
 
 
 def _reason(problem: validate.Problem) -> dict[str, Any]:

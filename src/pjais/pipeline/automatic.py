@@ -22,7 +22,6 @@ from pjais.pipeline import problems, recover, run, state
 from pjais.pipeline.place import Place
 from pjais.version import __version__
 
-_NAME = ".waiting.json"
 _LASTING = (ValidationFailed, SourceDamaged, PasswordNeeded, VerificationFailed)
 """What comes out the same as long as the sources are the same; anything else is tried again each time."""
 
@@ -55,7 +54,7 @@ def migrate(here: Place, refs: Sequence[SourceRef], on_invalid: OnInvalid, passw
         if isinstance(error, _LASTING):
             _remember(here, stamp, notice)
         return notice
-    forget(here)
+    state.forget_failed(here)
     return None
 
 
@@ -65,12 +64,6 @@ def explained(error: Exception, here: Place) -> Notice:
     if ours is None or not here.target.exists():
         raise error
     return Notice(ours.code, ours.what, ours.where, ours.next_command)
-
-
-def forget(here: Place) -> None:
-    """Forget what failed: something was decided, and the next call tries again."""
-    with suppress(OSError):
-        files.remove(here.backups / _NAME)
 
 
 def _run(here: Place, options: run.Options) -> None:
@@ -110,7 +103,7 @@ def _look(path: Path) -> tuple[str, int, int]:
 
 def _remembered(here: Place, stamp: str, *, has_password: bool) -> Notice | None:
     try:
-        told = json.loads((here.backups / _NAME).read_bytes())
+        told = json.loads((here.backups / state.FAILED).read_bytes())
         notice = Notice(told["code"], told["what"], tuple(told["where"]), told["next"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -125,4 +118,4 @@ def _remember(here: Place, stamp: str, notice: Notice) -> None:
         "where": list(notice.where[:3]), "next": notice.next_command,
     }  # fmt: skip
     with suppress(OSError):  # a medium that cannot be written: it is looked at again next time
-        files.write_atomically(here.backups / _NAME, json.dumps(told).encode("utf-8", "surrogateescape"))
+        files.write_atomically(here.backups / state.FAILED, json.dumps(told).encode("utf-8", "surrogateescape"))

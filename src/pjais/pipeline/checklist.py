@@ -185,8 +185,8 @@ def _tried(facts: _Facts) -> Answer:
         return _no_source()
     plan = run.plan(facts.place, run.Options(password=facts.password))
     total = plan.total
-    if total.quarantined:
-        return "failed", f"a dry run: {total.quarantined:,} of {counted(total.read, 'document')} cannot go in"
+    if total.waiting:
+        return "failed", f"a dry run: {total.waiting:,} of {counted(total.read, 'document')} cannot go in"
     return "ok", f"a dry run took {counted(total.read, 'document')} and refused none"
 
 

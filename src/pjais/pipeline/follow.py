@@ -64,7 +64,7 @@ def increment(place: Place, options: run.Options = _OPTIONS, *, allow_removals: 
     if not place.target.exists():
         began = journal.now_ms()
         report = run.migrate(place, options)
-        return Increment(report.run_id, new=report.total.migrated, quarantined=report.total.quarantined,
+        return Increment(report.run_id, new=report.total.migrated, quarantined=report.total.waiting,
                          lag_ms=journal.now_ms() - began)  # fmt: skip
     with problems.explained(place), files.only_run(place.data_dir):
         recover.recover(place)
@@ -156,7 +156,7 @@ def _write(
     newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
     done = Increment(
         run_id, new, changed, removed, tuple(kept), tuple(builder.overridden),
-        sum(one.quarantined for one in counts), max(0, journal.now_ms() - newest),
+        sum(one.waiting for one in counts), max(0, journal.now_ms() - newest),
     )  # fmt: skip
     return done, superfluous
 

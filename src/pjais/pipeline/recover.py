@@ -107,10 +107,10 @@ def _report(run: state.RunState, place: Place) -> None:
     if row is None:
         return
     total = Counts(**json.loads(row[1]))
-    code = "quarantined" if total.quarantined else "done"
+    code = "quarantined" if total.waiting else "done"
     message = "finished after an interruption; pjais verify proves it"
     made = Report(
-        code, 1 if total.quarantined else 0, run.id, place.data_dir, target, run.started_at or 0, journal.now_ms(),
+        code, 1 if total.waiting else 0, run.id, place.data_dir, target, run.started_at or 0, journal.now_ms(),
         tuple(json.loads(row[0])), total, backup=run.folder, next_command="pjais verify", message=message,
     )  # fmt: skip
     report.write(run.folder, made, spooled(run.folder))

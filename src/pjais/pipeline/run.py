@@ -241,7 +241,7 @@ class _Run:
                 self._make_new_file(snapshots)
         except BaseException as error:  # noqa: BLE001 - whatever happened, the unfinished file must go
             self._undo(error)
-        quarantined = self.total.quarantined
+        quarantined = self.total.waiting
         code = "quarantined" if quarantined else "done" if self.total.read else "empty"
         message, following = verdict(code, self.total), "pjais verify"
         if self.changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,16 @@ def end_rollback(here: Place) -> None:
     """Note in a rolled-back run that a migration was asked for since, though it had nothing to do."""
     if (held := rolled_back(here)) is not None:
         journal.record(held.folder, "asked")
+
+
+FAILED = ".waiting.json"
+"""In the folder of the backups: the last migration that began by itself and failed (`pipeline.automatic`)."""
+
+
+def forget_failed(here: Place) -> None:
+    """Forget a failed migration: something was decided, and the next call tries again."""
+    with suppress(OSError):
+        files.remove(here.backups / FAILED)
 
 
 Known = dict[tuple[str, str], list[dict[str, Any]]]

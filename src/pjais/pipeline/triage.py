@@ -20,14 +20,9 @@ from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
 from pjais.schema import rows
 from pjais.schema.tables import MEMORIES
+from pjais.write import decisions
+from pjais.write.decisions import DISCARDED, WAITING
 from pjais.write.sqlite import insert_sql
-
-DISCARDED = "discarded"
-"""The rule of the reason that marks a document as put aside."""
-_WAITING = (
-    "replayed_at IS NULL AND NOT EXISTS "
-    f"(SELECT 1 FROM json_each(reasons) WHERE json_extract(value, '$.rule') = '{DISCARDED}')"
-)
 
 
 class Kept(NamedTuple):
@@ -105,7 +100,7 @@ def listed(place: Place, ids: Sequence[int] = (), *, everything: bool = False) -
 
 def waiting(db: sqlite.Connection) -> int:
     """How many documents wait for a decision: neither replayed nor discarded."""
-    return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {_WAITING}"))
+    return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {WAITING}"))
 
 
 def discard(place: Place, ids: Sequence[int]) -> list[Kept]:
@@ -124,6 +119,8 @@ def discard(place: Place, ids: Sequence[int]) -> list[Kept]:
                 if not one.discarded:
                     reasons = canonical.dumps_plain([*one.reasons, reason])
                     db.execute("UPDATE migration_quarantine SET reasons = ? WHERE id = ?", (reasons, one.id))
+                    decisions.write(db, one.id, "discarded", instants.to_text(journal.now_ms()), (None, None))
+        state.forget_failed(place)
     return listed(place, ids) if ids else []
 
 
@@ -153,6 +150,7 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
                     done = _replay_all(db, entries, document)
             mirror.push(place, name)
             journal.record(copy, "pushed")
+        state.forget_failed(place)
         return done
 
 
@@ -239,6 +237,7 @@ def _bring_in(db: sqlite.Connection, entry: Kept, record: Record) -> None:
     db.execute(insert_sql(table), bound)
     now = instants.to_text(journal.now_ms())
     db.execute("UPDATE migration_quarantine SET replayed_at = ? WHERE id = ?", (now, entry.id))
+    decisions.write(db, entry.id, "replayed", now, (table.name, rows.record_key(record)))
     db.execute(
         "UPDATE migration_records SET outcome = 'migrated', record_type = ?, record_id = ?, digest = ? "
         "WHERE seq = (SELECT record_seq FROM migration_quarantine WHERE id = ?)",

@@ -13,6 +13,6 @@ def verdict(code: str, total: Counts) -> str:
     documents = "the one document is" if total.read == 1 else f"all {total.read:,} documents are"
     line = f"{documents} accounted for, and every record in the target was verified by digest"
     if code == "quarantined":
-        kept = counted(total.quarantined, "could not go in and is", "could not go in and are")
+        kept = counted(total.waiting, "could not go in and is", "could not go in and are")
         return f"{line}; {kept} kept in quarantine"
     return line

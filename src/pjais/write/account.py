@@ -15,6 +15,7 @@ from pjais.model import Counts, Document, Record, Unreadable, full_name
 from pjais.numbers import Numbers
 from pjais.schema import rows
 from pjais.schema.tables import BY_NAME, OTHERS, Table
+from pjais.write.decisions import DISCARDED, WAITING, Content, Decisions, discarded
 
 
 class Origin(NamedTuple):
@@ -182,6 +183,7 @@ class Account:
         self._db = db
         self._run_id = run_id
         self._waiting: list[Known] = []
+        self._decisions = Decisions(db)
         self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
 
     def begin(self, origin: Origin) -> None:
@@ -210,15 +212,11 @@ class Account:
         )  # fmt: skip
         return seq
 
-    def refuse(
-        self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]], content: tuple[str | None, bytes | None]
-    ) -> None:
+    def refuse(self, one: Identity, reasons: Sequence[dict[str, Any]], content: Content) -> None:
         """Account for a document that cannot go in, and keep it whole in quarantine."""
         seq = self._next()
         kind, dialect, name = self.origin
-        known = Known(
-            seq, self._run_id, kind, name, dialect, *identity(piece), None, None, None, "quarantined", None, None
-        )
+        known = Known(seq, self._run_id, kind, name, dialect, *one, None, None, None, "quarantined", None, None)
         self._waiting.append(known)
         self._keep(known, reasons, *content)
 
@@ -245,14 +243,14 @@ class Account:
         )  # fmt: skip
         return self._elsewhere(found)
 
-    def moved_refusal(self, one: Identity, content: tuple[str | None, bytes | None]) -> list[Known]:
-        """The same as `moved`, for a document that waits in quarantine."""
+    def moved_refusal(self, one: Identity, content: Content, outcome: str = "quarantined") -> list[Known]:
+        """The same as `moved`, for a document that waits in quarantine, or was replayed from there."""
         columns = ", ".join(f"m.{name}" for name in Known._fields)
         found = sqlite.fetch(
             self._db,
-            f"SELECT {columns} FROM migration_records AS m WHERE outcome = 'quarantined' AND source_kind = ? "
+            f"SELECT {columns} FROM migration_records AS m WHERE outcome = ? AND source_kind = ? "
             f"AND {_SAME} AND seq IN (SELECT record_seq FROM migration_quarantine WHERE document IS ? AND raw IS ?)",
-            (self.origin.kind, *_same(one, self._run_id), *content),
+            (outcome, self.origin.kind, *_same(one, self._run_id), *content),
         )
         return self._elsewhere(found)
 
@@ -281,6 +279,50 @@ class Account:
         self._waiting.append(
             known._replace(seq=seq, run_id=self._run_id, source_path=name, dialect=dialect, **one._asdict())
         )
+
+    def stands(self, one: Identity, earlier: Sequence[Known], content: Callable[[], Content]) -> bool:
+        """Whether the owner has decided about a document as it is; its account is then as that decision has it."""
+        decision = self._decisions.of(self.origin.kind, one, content)
+        if decision is None:
+            return False
+        outcome = "migrated" if decision == "replayed" else "quarantined"
+        same = [known for known in earlier if known.outcome == outcome and self._is_kept(known, content())]
+        for known in earlier:
+            if known.outcome == "quarantined" and known not in same:
+                self.forget(known.seq)  # another version, which waited
+        for known in same or self.moved_refusal(one, content(), outcome):
+            self.meet(known, one)
+            return True
+        again = {"level": "note", "rule": DISCARDED, "message": f"this document was {decision} before"}
+        self.refuse(one, [again], content())
+        return True
+
+    def stood(self, one: Identity, earlier: Sequence[Known], content: Content) -> bool:
+        """`stands` for what was decided before 0.2, which only the quarantine itself tells."""
+        same = "record_seq = ? AND document IS ? AND raw IS ?"
+        sql = f"SELECT 1 FROM migration_quarantine WHERE {same} AND NOT ({WAITING})"
+        for known in earlier:
+            if sqlite.first(self._db, sql, (known.seq, *content)):
+                self.meet(known, one)
+                return True
+        return False
+
+    def waits_unchanged(self, one: Identity, earlier: Sequence[Known], content: Content) -> bool:
+        """Whether a document waits in quarantine as it is: it stays; an earlier version goes."""
+        for known in earlier:
+            if known.outcome == "quarantined" and self._is_kept(known, content):
+                self.meet(known, one)
+                return True
+        for known in earlier:
+            if known.outcome == "quarantined":
+                self.forget(known.seq)
+        return False
+
+    def _is_kept(self, known: Known, content: Content) -> bool:
+        held = sqlite.first(
+            self._db, "SELECT document, raw FROM migration_quarantine WHERE record_seq = ?", (known.seq,)
+        )
+        return held == content
 
     def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
         """A document whose record's key is taken by another one goes under this key."""
@@ -342,7 +384,13 @@ class Account:
             removed=total["removed"],
             quarantined=total["quarantined"],
             unchanged=unchanged["migrated"] + self._moved[source.name],
+            discarded=self._discarded(source),
         )
+
+    def _discarded(self, source: Origin) -> int:
+        """How many documents of a source wait in quarantine for nothing any more, of those that this run saw."""
+        found = discarded(self._db, source.name, source.kind)
+        return sum(run == self._run_id or seq in self.met for seq, run in found)
 
     def to_quarantine(
         self, seq: int, record_type: str, record_id: str, missing: tuple[str, str], document: str
@@ -359,10 +407,27 @@ class Account:
             "digest = NULL WHERE seq = ?",
             (seq,),
         )
-        self._keep(known, [reason], document, None)
+        if not self._goes_on_waiting(known, document):
+            self._keep(known, [reason], document, None)
         collection = full_name(known.database, known.collection)
         return Refusal(known.source_path, collection, known.native_id, known.place, "orphan", column, message,
                        record_type, record_id)  # fmt: skip
+
+    def _goes_on_waiting(self, orphan: Known, document: str) -> bool:
+        """Whether earlier runs have this orphan in quarantine as it is; it stays there, once."""
+        of_last, self.origin = self.origin, Origin(orphan.source_kind, str(orphan.dialect), orphan.source_path)
+        one, held = Identity._make(orphan[5:10]), False
+        for known in self.earlier(one) or self.moved_refusal(one, (document, None)):
+            if known.outcome != "quarantined":
+                continue
+            if not held and self._is_kept(known, (document, None)):
+                held = True
+                self._db.execute(
+                    "UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (orphan.seq, known.seq)
+                )
+            self.forget(known.seq)
+        self.origin = of_last
+        return held
 
     def _keep(self, known: Known, reasons: Sequence[dict[str, Any]], document: str | None, raw: bytes | None) -> None:
         self._db.execute(
@@ -407,7 +472,7 @@ def document_text(rebuild: Rebuild, dialect: str, collection: str, record: Recor
         return canonical.dumps(record._asdict())
 
 
-def kept(piece: Document | Unreadable) -> tuple[str | None, bytes | None]:
+def kept(piece: Document | Unreadable) -> Content:
     """A refused piece as it is kept: canonical JSON, or raw bytes."""
     if isinstance(piece, Unreadable):
         return None, piece.raw

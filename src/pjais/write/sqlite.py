@@ -21,6 +21,7 @@ from pjais.schema import ddl, rows
 from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, SCHEMA_VERSION, TABLES, Table
 from pjais.write import names, removal
 from pjais.write.account import Account, Arrival, Entry, Heir, Origin, Rebuild, Refusal, document_text, identity, kept
+from pjais.write.decisions import Content
 from pjais.write.observations import Observation, observations
 from pjais.write.search import SearchIndex
 
@@ -111,6 +112,8 @@ class Builder:
             if known.is_same(entry):
                 self._account.meet(known, entry.identity)
                 return
+        if self._existing and self._account.stands(entry.identity, earlier, lambda: self._content(entry)):
+            return
         seq = self._account.add(entry)
         if not entry.removed:
             arrival = Arrival(seq, entry, self._account.origin, tuple([known.seq for known in earlier]))
@@ -119,24 +122,19 @@ class Builder:
         if self._pending >= _BATCH:
             self._flush()
 
-    def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> None:
-        """Put a document that cannot go in into quarantine, whole, with the reasons."""
+    def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> bool:
+        """Put a document that cannot go in into quarantine, whole; returns whether its owner has decided about it."""
         self._flush()
-        content = kept(piece)
-        one = identity(piece)
+        one, content = identity(piece), kept(piece)
         self.names.of(one[:3])  # it may go in later
-        for known in self._account.earlier(one) or self._account.moved_refusal(one, content) if self._existing else []:
-            entry = sqlite.first(
-                self._db,
-                "SELECT document, raw, replayed_at FROM migration_quarantine WHERE record_seq = ?",
-                (known.seq,),
-            )
-            if entry and entry[:2] == content:
-                self._account.meet(known, one)
-                return
-            if entry and entry[2] is None:
-                self._account.forget(known.seq)
-        self._account.refuse(piece, reasons, content)
+        if self._existing:
+            earlier = self._account.earlier(one) or self._account.moved_refusal(one, content)
+            if self._account.stands(one, earlier, lambda: content) or self._account.stood(one, earlier, content):
+                return True
+            if self._account.waits_unchanged(one, earlier, content):
+                return False
+        self._account.refuse(one, reasons, content)
+        return False
 
     def settle(self) -> list[Refusal]:
         """Find records whose references lead nowhere and move them to quarantine; say which.
@@ -399,6 +397,10 @@ class Builder:
                     sql = f"UPDATE {other.name} SET {column} = ? WHERE {column} = ?"
                     self._db.execute(sql, (arrival.key, known[0]))
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", known)
+
+    def _content(self, entry: Entry) -> Content:
+        record = rows.to_record(BY_NAME[entry.table], entry.row)
+        return self._document(self._account.origin.dialect, entry.collection, record), None
 
     def _document(self, dialect: str, collection: str, record: Record) -> str:
         return document_text(self._rebuild, dialect, collection, record)
