@@ -298,7 +298,7 @@ def test_one_database_or_collection_at_a_time_and_the_rest_later(tmp_path: Path)
     assert second.total.unchanged == first.total.migrated > 0
     assert pjais.verify(data).passed
     whole = pjais.migrate(data, [there])
-    assert whole.total.unchanged == second.total.migrated == whole.total.superseded
+    assert second.total.migrated == whole.total.superseded
     assert pjais.migrate(data, [there]).code == "already_migrated"
     assert pjais.verify(data).passed
 
