@@ -274,6 +274,9 @@ def _print_rules(rules: Any) -> None:
         table(("level", "rule", "field", "times"), lines, ("times",))
 
 
+_EDITS_SHOWN = 20
+
+
 @click.command("verify")
 @_target
 @click.option("--run", "run_id", help="Only the documents of this run.")
@@ -296,6 +299,10 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     since = [(proof.edited_since, "edited"), (proof.added_since, "added"), (proof.removed_since, "removed")]
     if any(count for count, _ in since):
         say("since the migration: " + ", ".join(f"{count:,} {what}" for count, what in since) + " (see the history)")
+        for what, kind, key in proof.edits[:_EDITS_SHOWN]:
+            say(f"  {what} {kind} {key}")
+        if (more := sum(count for count, _ in since) - min(len(proof.edits), _EDITS_SHOWN)) > 0:
+            say(f"  ... and {more:,} more")
     return 0
 
 

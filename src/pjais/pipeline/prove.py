@@ -113,8 +113,9 @@ def _folder(place: Place, run_id: str, links: Sequence[chain.Link]) -> Path:
 def _missing_runs(place: Place, links: Sequence[chain.Link], held: set[str]) -> list[compare.Check]:
     """Runs that ended in this store, as their journals tell, and that it does not hold: an older store was put back."""
     sealed = {one.digest.hex() for one in links}
+    told_of = {Path(one.backup["folder"]).parent.parent for one in links if one.backup and "folder" in one.backup}
     wrong = []
-    for one in state.runs(place.data_dir):
+    for one in (run for folder in {place.data_dir, place.target.parent, *told_of} for run in state.runs(folder)):
         if one.state != "done" or one.follow or Path(one.target or place.target) != place.target:
             continue
         told = [entry.details["link"] for entry in journal.entries(one.folder) if "link" in entry.details]
