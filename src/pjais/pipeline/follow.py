@@ -134,7 +134,7 @@ def _write(
 ) -> tuple[Increment, list[state.RunState]]:
     """Bring the snapshots into the store; return what came, and the runs whose backups no proof needs any more."""
     findings = Findings()
-    builder = Builder(place.target, run_id, normalise.rebuild, existing=True, live=True)
+    builder = Builder(place.target, run_id, normalise.rebuild, existing=True, live=True, followed=True)
     with closing(builder):
         ids = Ids(builder.known_ids(), new=options.ids == "new")
         choices = Choices(ids, options.expand_cold, options.password, options.only)

@@ -39,13 +39,14 @@ class Builder:
     """One target in the making.  Call `put`/`refuse` for every document, then `settle`, then `finish`.
 
     `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and all that
-    happens is one transaction, which others see at its end.  `searched`: a new file's search index is filled from
+    happens is one transaction, which others see at its end.  `followed`: each document counts as its source has it now,
+    whatever its dates say.  `searched`: a new file's search index is filled from
     the beginning, since it will be finished; otherwise `finish` makes it.
     """
 
     def __init__(
         self, path: Path, run_id: str, rebuild: Rebuild, *, existing: bool = False, live: bool = False,
-        searched: bool = False,
+        followed: bool = False, searched: bool = False,
     ) -> None:  # fmt: skip
         self.path = path
         self.overridden: list[tuple[str, str]] = []
@@ -53,7 +54,7 @@ class Builder:
         self._run_id = run_id
         self._rebuild = rebuild
         self._existing = existing
-        self._live = live
+        self._followed = followed
         self._arrivals: dict[str, list[Arrival]] = {}
         self._pending = 0
         self._indexed = existing
@@ -354,8 +355,8 @@ class Builder:
         edited = self._edited_at(table, arrival, present)
         if edited is not None:
             return age(arrival.record) > max(held, edited)
-        if self._live and rival is not None and rival[0] in arrival.before:
-            return True  # followed, a document counts as it is now: clocks may go backwards
+        if self._followed and rival is not None and rival[0] in arrival.before:
+            return True  # clocks may go backwards
         own = rank(arrival.origin.kind)
         if rival is None:
             return (age(arrival.record), own) >= (held, -2)
