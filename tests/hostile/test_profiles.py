@@ -595,18 +595,22 @@ def test_a_profile_below_a_user_data_dir(box: Box, tmp_path: Path, named: str) -
 
 
 def test_two_origins_in_one_profile(profile: Make) -> None:
-    """Both are read; the newer copy of a record wins, the other is superseded."""
+    """Both hold personas: nothing is merged, and the one that is chosen is read whole."""
     one = profile("v17-killed")
     other = one.box.folder.parent / "other"
     copied("v16-clean", other)
     for path in (other / "IndexedDB").iterdir():
         shutil.copytree(path, one.box.folder / "IndexedDB" / path.name.replace("http_localhost_", "https_example.org_"))
     before = one.tree()
-    done = one.box.quarantine(process=True)
-    assert (done.exit_code, done.total["read"]) == (1, 92), done.body
+    refused = one.box.quarantine(process=True)
+    assert refused.exit_code == 2 and not one.box.target.exists()
+    chosen = next(line for line in str(refused.body).split() if "example.org" in line)
+    assert "example.org" in chosen
+    done = one.box.quarantine("--origin", "http://localhost:8717", process=True)
+    assert (done.exit_code, done.total["read"]) == (1, 46), done.body
     assert one.saved() == one.live()
     assert one.box.verify().exit_code == 0
-    assert one.box.migrate().code == "already_migrated"
+    assert one.box.migrate("--origin", "http://localhost:8717").code == "already_migrated"
     assert one.tree() == before
 
 

@@ -88,8 +88,13 @@ def listing(path: str, parts: tuple[str, ...] = (), browser: bool = False) -> Li
         with os.scandir(path) as found:
             entries = [entry for entry in found if entry.name[0] != "."]
         links = [entry.name for entry in entries if entry.is_symlink()]
-        names = [entry.name for entry in entries if not entry.is_dir()]
-        folders = [entry.name for entry in entries if entry.is_dir()] if len(names) < len(entries) else []
+        # Links are not followed: to ask what one leads to fails for a link to itself.
+        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        names = (
+            [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+            if folders
+            else [entry.name for entry in entries]
+        )
     except OSError:
         return None
     if links:

@@ -116,7 +116,9 @@ def chosen(
 
 
 def _is_inside(here: Place, run: RunState) -> bool:
-    return run.target is not None and files.is_inside(Path(run.target), here.data_dir)
+    """Whether a run's target is in the data folder: by its name, whatever a link on the way leads to, or in fact."""
+    target = None if run.target is None else Path(run.target)
+    return target is not None and (target.is_relative_to(here.data_dir) or files.is_inside(target, here.data_dir))
 
 
 def runs(data_dir: Path) -> tuple[RunState, ...]:
