@@ -107,7 +107,7 @@ def test_backup_restore_and_its_refusal_to_overwrite(box: Box) -> None:
 def test_cleanup_and_after(box: Box) -> None:
     """After cleanup the sources are gone, the store is proved, and nothing is left to do."""
     begin(box)
-    assert box.cli("cleanup").exit_code == 2
+    assert box.cli("cleanup").exit_code == 3
     assert box.cli("cleanup", "--yes").exit_code == 0
     assert not (box.folder / "data.json").exists()
     box.settled()
@@ -159,7 +159,7 @@ def test_rollback_keeps_what_was_written_later(box: Box) -> None:
     box.sql("UPDATE memory_entities SET content = 'edited', updated_at = '2027-01-01T00:00:00.000Z' WHERE id = 'm2'")
     box.sql("INSERT INTO memory_entities (id, persona_id, type, content) VALUES ('n', 'p1', 't', 'new')")
     later = box.folder / "later.pjais.json"
-    assert box.cli("rollback").exit_code == 2
+    assert box.cli("rollback").exit_code == 3
     assert box.cli("rollback", "--keep-later", later).exit_code == 0
     assert set(box.contents()) == {"m1", "m2", "m3"}
     assert box.cli("import", later).exit_code == 0

@@ -14,7 +14,7 @@ from history_model import Key, Model, Row
 from history_world import as_row, foreign, migrated, read, replayed, seen, seq_of
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import pjais
 from pjais.errors import PjaisError
@@ -42,11 +42,6 @@ class Machine(RuleBasedStateMachine):
         self.model = Model(read(self.store))
         self.first = dict(self.model.state)
         self.views: list[Past] = []
-
-    @initialize(reopen=st.booleans())
-    def begin(self, reopen: bool) -> None:
-        if reopen:
-            foreign(self.store, "DROP TABLE store_operations")
 
     # What the store must hold after each of our calls
 
