@@ -54,6 +54,18 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
+def read_text(path: Path, limit: int) -> str:
+    """The whole text of a file of somebody else's, UTF-8.
+
+    Raises OSError where it holds more than `limit` bytes: a device may never end.  Raises UnicodeDecodeError.
+    """
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it holds more than {limit:,} bytes", str(path))
+    return data.decode("utf-8")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a whole file, so that its place holds the old content or the new one, never a part."""
     with writing(path) as file:

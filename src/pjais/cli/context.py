@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pjais import files
 from pjais.cli import boundary, following
 from pjais.cli.locations import DATA_FOLDER, PATH
 from pjais.cli.output import is_interactive
@@ -55,6 +56,10 @@ def password_option(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+_LONGEST_PASSWORD = 1 << 16
+"""Bytes of a password file: more is none."""
+
+
 def _password(file: Path | None) -> str | None:
     """The password out of a file, less the line end that an editor adds, the terminal, or the environment."""
     if file is None:
@@ -63,7 +68,7 @@ def _password(file: Path | None) -> str | None:
         if str(file) == "-":
             given = getpass.getpass("Password: ") if is_interactive() else sys.stdin.readline()
             return given.removesuffix("\n").removesuffix("\r")
-        text = file.read_text("utf-8")
+        text = files.read_text(file, _LONGEST_PASSWORD)
     except (OSError, UnicodeDecodeError, EOFError, AttributeError) as error:
         raise UsageError("the password cannot be read", where=[str(file)]) from error
     return text.removesuffix("\n").removesuffix("\r")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pjais import canonical
+from pjais import canonical, files
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
@@ -16,6 +16,9 @@ from pjais.cli.output import print_json, safe, say, table
 from pjais.errors import UsageError
 from pjais.pipeline import state, triage
 from pjais.words import counted
+
+_LONGEST_DOCUMENT = 1 << 30
+"""Bytes of a document that is given: as many as SQLite holds in one value."""
 
 _target = click.option("--target", type=OUTPUT_PLACE)
 
@@ -92,7 +95,7 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
     mended = None
     if document is not None:
         try:
-            mended = canonical.loads(document.read_text("utf-8"))
+            mended = canonical.loads(files.read_text(document, _LONGEST_DOCUMENT))
         except (OSError, ValueError) as error:
             raise UsageError(f"the mended document cannot be read: {error}", where=[str(document)]) from error
     results = triage.replay(state.chosen(context.data_dir, target), entries, mended)
