@@ -131,6 +131,7 @@ class Counts(Shape):
     quarantined: int
     unchanged: int
     repaired: int
+    discarded: int = 0
 
 
 class Source(Shape):
