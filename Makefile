@@ -32,6 +32,8 @@ reliability: $(BIN)/pytest
 
 bench: $(BIN)/pytest
 	$(BIN)/python bench/migrate.py
+	$(BIN)/python bench/increment.py
+	$(BIN)/python bench/looking.py
 	$(BIN)/python bench/rxdb.py
 	$(BIN)/python bench/livestore.py
 	$(BIN)/python bench/store.py

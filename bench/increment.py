@@ -65,9 +65,8 @@ def main() -> None:
             if step:
                 changed(source, step)
             took, now = cpu(folder), disk(folder)
-            print(
-                f"{name:>10} {took:7.2f} {took / first:9.0%} {(now - held) / 1e6:8.1f} {source.stat().st_size / 1e6:17.1f}"
-            )
+            size = source.stat().st_size / 1e6
+            print(f"{name:>10} {took:7.2f} {took / first:9.0%} {(now - held) / 1e6:8.1f} {size:17.1f}")
             held = now
 
 

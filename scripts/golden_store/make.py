@@ -74,7 +74,9 @@ def _seen(folder: Path) -> dict[str, object]:
     """The counts, a few records and the quarantine as this version shows them."""
     with pjais.open(folder) as store, store.pool.view() as db:
         counts = {one.name: next(iter(db.execute(f"SELECT count(*) FROM {one.name}")))[0] for one in TABLES}
-        rows = {one.name: [list(row) for row in db.execute(f"SELECT * FROM {one.name} ORDER BY 1, 2")] for one in TABLES}
+        rows = {
+            one.name: [list(row) for row in db.execute(f"SELECT * FROM {one.name} ORDER BY 1, 2")] for one in TABLES
+        }
         changes = next(iter(db.execute("SELECT count(*) FROM changes")))[0]
         runs = next(iter(db.execute("SELECT count(*) FROM migration_runs")))[0]
         hits = [found.memory.id for found in store.memories.search("tea ceremony")]
