@@ -16,7 +16,7 @@ from pjais.cli.output import print_json, progress, safe, say, size, table
 from pjais.errors import NoSourceFound, UsageError
 from pjais.model import Counts, Passed, Report, SourceRef
 from pjais.pipeline.place import none_found, place, told
-from pjais.words import counted
+from pjais.words import counted, one_line
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
 _sources = click.argument("sources", nargs=-1, type=PATH)
@@ -300,7 +300,7 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     if any(count for count, _ in since):
         say("since the migration: " + ", ".join(f"{count:,} {what}" for count, what in since) + " (see the history)")
         for what, kind, key in proof.edits[:_EDITS_SHOWN]:
-            say(f"  {what} {kind} {key}")
+            say(f"  {what} {kind} {one_line(key)}")
         if (more := sum(count for count, _ in since) - min(len(proof.edits), _EDITS_SHOWN)) > 0:
             say(f"  ... and {more:,} more")
     return 0

@@ -16,7 +16,7 @@ from pjais.cli.output import print_json, safe, say
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse
 from pjais.pipeline import cutover, follow, run, shadow, state
 from pjais.pipeline.place import Place, place
-from pjais.words import counted
+from pjais.words import counted, one_line
 
 _sources = click.argument("sources", nargs=-1, type=PATH)
 _target = click.option("--target", type=OUTPUT_PLACE, help="The new side's store.")
@@ -145,7 +145,7 @@ def _print_comparison(context: Context, here: Place, seen: shadow.Comparison) ->
     if seen.edit_count:
         say(f"{counted(seen.edit_count, 'edit')} in the new store since the migration, not on the old side:")
     for one in seen.edits:
-        say(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}")
+        say(f"  {one.record_type} {one_line(one.record_id)}{', ' + one.field if one.field else ''}: {one.problem}")
     if seen.refused:
         say(f"{counted(seen.refused, 'document')} of the old side cannot go in (quarantine)")
     if since is not None:

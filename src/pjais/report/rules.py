@@ -31,6 +31,7 @@ RULES = {
     "looks-like-seconds": "A number that is in the first weeks of 1970 as milliseconds, and a likely date as Unix "
     "seconds.  It is read as milliseconds, since nothing says that the source uses seconds; look at it.",
     "no-date": "A record without a date of creation: no filter by date finds it; lists say how many they leave out.",
+    "decided": "Its owner decided about this document in quarantine before; it is not asked about again.",
     "edit-superseded": "Edited in the target, later changed in a source: the later counts, the edit is in the history.",
     "embedding-mix": "Embeddings of different lengths carry one model name; all are kept.",
     "embedding-unreadable": "An embedding that is no list of numbers becomes null; the original is kept.",
