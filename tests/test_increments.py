@@ -246,6 +246,18 @@ def test_a_changeset_that_was_changed_is_named_and_not_used(tmp_path: Path) -> N
     assert content(tmp_path / "pjais.sqlite")["memory_entities"] == before["memory_entities"]
 
 
+def test_a_rollback_never_takes_away_a_store_that_held_something_before(tmp_path: Path) -> None:
+    """Where the link of a later run was removed, nothing leads back: the store stays, with all it holds."""
+    source(tmp_path, 3)
+    migrated(tmp_path)
+    source(tmp_path, 4)
+    migrated(tmp_path)
+    rows(tmp_path / "pjais.sqlite", "DELETE FROM migration_chain WHERE event = 'run' AND number > 1")
+    with pytest.raises(MigrationFailed, match="stays in its place"):
+        pjais.rollback(tmp_path)
+    assert len(rows(tmp_path / "pjais.sqlite", "SELECT 1 FROM memory_entities")) == 4
+
+
 def test_a_writer_waits_while_a_run_goes_in_and_loses_nothing(tmp_path: Path) -> None:
     source(tmp_path, 3)
     migrated(tmp_path)

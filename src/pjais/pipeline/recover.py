@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from pjais import backup, chain, files, journal, paths, report, sqlite, switch
-from pjais.errors import BackupFailed
+from pjais.errors import BackupFailed, MigrationFailed
 from pjais.model import Counts, Report, Snapshot, SourceRef
 from pjais.pipeline import mirror, revert, state
 from pjais.pipeline.findings import spooled
@@ -155,11 +155,32 @@ def put_back(place: Place, folder: Path, kept: Path, expected_change: int) -> bo
     previous = folder / "previous.sqlite"
     restored = previous.exists() or revert.is_kept(kept, folder.name)
     if not restored:
+        _refuse_to_empty(kept, folder.name)
         switch.remove_target(place.target, kept, expected_change=expected_change)
     else:
         _put_back(place, folder, kept, expected_change)
     journal.record(folder, "rolled-back", kept=kept.name)
     return restored
+
+
+def _refuse_to_empty(kept: Path, run_id: str) -> None:
+    """Raise MigrationFailed where a store held something before a run, and nothing is left that leads back to it.
+
+    Only the first run of a store leaves nothing behind when it is taken back.
+    """
+    with closing(sqlite.open_reader(kept)) as db:
+        earlier = sqlite.fetch(
+            db,
+            "SELECT id FROM migration_runs WHERE number < (SELECT number FROM migration_runs WHERE id = ?)",
+            (run_id,),
+        )
+    if earlier:
+        raise MigrationFailed(
+            "what takes this run back is gone; the store stays in its place",
+            where=[run_id, *(f"built on {one}" for (one,) in earlier)],
+            safe="The store stays as it is.",
+            next_command="pjais verify",
+        )
 
 
 def _put_back(place: Place, folder: Path, kept: Path, expected_change: int) -> None:
