@@ -184,6 +184,11 @@ def mend(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def weight(row: tuple[Any, ...]) -> int:
+    """What a row of any table counts in the sum over a set of rows: its digest as a number, bytes written in hex."""
+    return int.from_bytes(digest(tuple([one.hex() if type(one) is bytes else one for one in row])))
+
+
 def digest(row: tuple[Any, ...]) -> bytes:
     """The digest of a record in its stored form: SHA-256 over the JSON array of its columns, in schema order.
 

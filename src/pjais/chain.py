@@ -273,8 +273,7 @@ def _weight(table: str, columns: tuple[str, ...], row: tuple[Any, ...]) -> tuple
     """
     if table == "migration_records" and row[columns.index("outcome")] == "migrated":
         return _RECORDS, int.from_bytes(row[columns.index("digest")] or b"")
-    plain = tuple([one.hex() if type(one) is bytes else one for one in row])
-    return table, int.from_bytes(canonical.digest(plain))
+    return table, canonical.weight(row)
 
 
 def _hex(total: int) -> str:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from pjais import backup, canonical, chain, compare, files, journal, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed
 from pjais.pipeline.place import Place
+from pjais.schema import ddl
 from pjais.schema.tables import SCHEMA_VERSION
 from pjais.version import __version__
 
@@ -271,13 +272,9 @@ def _fingerprints(db: sqlite.Connection, wanted: Mapping[str, tuple[str, ...]]) 
             continue
         there = sqlite.column_names(db, name)
         names = tuple(one for one in wanted.get(name, there) if one in there)
-        total = 0
-        quoted = ", ".join('"' + one.replace('"', '""') + '"' for one in names)
-        table = '"' + name.replace('"', '""') + '"'
-        for row in sqlite.each(db, f"SELECT {quoted} FROM {table}"):
-            plain = tuple([one.hex() if type(one) is bytes else one for one in row])
-            total += int.from_bytes(canonical.digest(plain))
-        found[name] = (names, total)
+        columns = ", ".join(map(ddl.quoted, names))
+        rows = sqlite.each(db, f"SELECT {columns} FROM {ddl.quoted(name)}")
+        found[name] = (names, sum(map(canonical.weight, rows)))
     return found
 
 
