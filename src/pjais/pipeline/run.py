@@ -2,8 +2,9 @@
 
     detect -> back up -> read the snapshot -> validate and normalise -> write a new file -> verify -> cut over
 
-Up to the cut-over nothing that the owner sees has changed; after any failure before it, the new file is
-removed and the target is what it was.
+Into a store that is there, what is new goes in one transaction instead of a new file: verified before its commit,
+which is then the cut-over.  Up to it nothing that the owner sees has changed; after any failure before it, the new file
+is removed, or the transaction rolled back, and the target is what it was.
 """
 
 from __future__ import annotations

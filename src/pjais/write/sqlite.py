@@ -1,8 +1,8 @@
-"""Records into a new SQLite file (design §7), which nobody sees before the cut-over.
+"""Records into a SQLite store: a new file, which nobody sees before the cut-over, or one transaction in a live store.
 
-A fresh build fills bare tables and the search index in batches, then makes indexes and triggers.  A build on
-top of an earlier target starts from its copy, with everything in place, and goes record by record, so that the
-history shows what the run changed.
+A fresh build fills bare tables and the search index in batches, then makes indexes and triggers.  A build on an
+existing store finds everything in place and goes record by record, so that the history shows what the run changed;
+for a document that is as an earlier run saw it, it writes nothing.
 
 The same record found twice is settled here: the copy with the latest change is live, the others become
 `superseded` and are kept whole in `migration_records`.
