@@ -63,7 +63,7 @@ def open(
 
 
 def _known(here: Place) -> state.Known:
-    """What the store knows of its sources; one of an older version is upgraded first."""
+    """Return what the store knows of its sources; one of an older version is upgraded first."""
     known: state.Known = {}
     try:
         switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))
@@ -153,7 +153,7 @@ def plan(
     database: str | None = None,
     collection: str | None = None,
 ) -> Plan:
-    """What `migrate` would do, as data; writes nothing.  For `origin` and the like see `migrate`."""
+    """Return what `migrate` would do, as data; writes nothing.  For `origin` and the like see `migrate`."""
     from pjais.pipeline import origins, run
 
     only = origins.asked(origin, database, collection)

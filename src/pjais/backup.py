@@ -101,7 +101,7 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Ma
 
 
 def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Path:
-    """What a reader opens: the copied file, or the folder that a source of several files became."""
+    """Return what a reader opens: the copied file, or the folder that a source of several files became."""
     if dialect == "pjais-files":
         return folder
     if dialect.startswith(("rxdb-profile", "livestore")) and dialect != "livestore-db":
@@ -179,7 +179,7 @@ def _sides(ref: SourceRef) -> list[Path]:
 
 
 def _stamps(ref: SourceRef) -> list[tuple[Any, ...]]:
-    """What must not change while a source is copied.
+    """Return what must not change while a source is copied.
 
     A LevelDB only ever appends to its log and manifest and never changes a table, so there it is the names.  SQLite
     only appends to a WAL until it begins a new one, with another header; a frame that was cut is none.
@@ -212,7 +212,7 @@ def _relative(ref: SourceRef, path: Path) -> str:
 
 
 def _stored_name(folder: Path, ref: SourceRef, path: Path, number: int) -> str:
-    """Where a file lies in the backup: its relative path, unless another file already lies there."""
+    """Return where a file lies in the backup: its relative path, unless another file already lies there."""
     relative = _relative(ref, path)
     if relative.split("/", 1)[0] in _RESERVED or (folder / relative).exists():
         return f"outside/{number}/{relative}"
@@ -311,7 +311,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def link(folder: Path) -> dict[str, Any]:
-    """What the store's chain says of a run's backup: where it was made, its manifest, and its journal so far."""
+    """Return what the store's chain says of a run's backup: where it was made, its manifest, and its journal so far."""
     return {"folder": str(folder), "manifest": manifest(folder)["sha256"], "journal": journal.extent(folder)}
 
 

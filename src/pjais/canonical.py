@@ -92,7 +92,7 @@ DEPTH = 200
 
 
 def deeper_than(text: str, limit: int = DEPTH) -> bool:
-    """Whether a JSON text is nested deeper than `limit`; brackets inside of strings do not count."""
+    """Return whether a JSON text is nested deeper than `limit`; brackets inside of strings do not count."""
     if text.count("[") + text.count("{") <= limit:
         return False
     depth = 0
@@ -104,7 +104,7 @@ def deeper_than(text: str, limit: int = DEPTH) -> bool:
 
 
 def untag(value: Any) -> Any:
-    """What a value of our own JSON stands for, its tags read."""
+    """Return what a value of our own JSON stands for, its tags read."""
     return _untagged(value)
 
 
@@ -175,7 +175,7 @@ def top_keys(text: str) -> list[str]:
 
 
 def encodable(text: str) -> bool:
-    """Whether a text is well-formed Unicode, so that SQLite and UTF-8 can hold it (no lone surrogates)."""
+    """Return whether a text is well-formed Unicode, so that SQLite and UTF-8 can hold it (no lone surrogates)."""
     return text.isascii() or _SURROGATE.search(text) is None
 
 

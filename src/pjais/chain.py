@@ -129,7 +129,7 @@ def sealing(db: sqlite.Connection, event: str, run_id: str | None = None) -> Ite
 
 
 def changeset(db: sqlite.Connection, link: Link) -> bytes | None:
-    """What a link's step changed; None where that was not kept, or is not what was kept."""
+    """Return what a link's step changed; None where that was not kept, or is not what was kept."""
     packed = sqlite.value(db, "SELECT changeset FROM migration_changesets WHERE link = ?", (link.number,))
     told = (link.backup or {}).get("changeset")
     if packed is None or hashlib.sha256(packed).hexdigest() != told:
@@ -266,7 +266,7 @@ def _updated(db: sqlite.Connection, state: State, changeset: bytes) -> State:
 
 
 def _weight(table: str, columns: tuple[str, ...], row: tuple[Any, ...]) -> tuple[str, int]:
-    """Which sum a row counts in, and what for.
+    """Return which sum a row counts in, and what for.
 
     The account of a migrated document counts by its record's digest alone, which is at hand: what else it says is
     held against the backup by every proof.
@@ -294,7 +294,7 @@ def check(db: sqlite.Connection) -> list[str]:
 
 
 def _lost_changesets(db: sqlite.Connection, found: list[Link]) -> list[str]:
-    """What would be needed to take a step back, and is not what was kept."""
+    """Return what would be needed to take a step back, and is not what was kept."""
     wanted = [one for one in found if one.backup and "changeset" in one.backup]
     wrong = [f"what takes {one.event} {one.run_id or ''} back was changed" for one in wanted if not changeset(db, one)]
     held = {number for (number,) in sqlite.each(db, "SELECT link FROM migration_changesets")}

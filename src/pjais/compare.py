@@ -133,7 +133,7 @@ def _definitions() -> dict[str, str]:
 
 
 def _bent(db: sqlite.Connection) -> list[str]:
-    """What of the schema is missing or not as it was made; empty for a sound store.
+    """Return what of the schema is missing or not as it was made; empty for a sound store.
 
     A trigger that is gone or was changed would let the history and the search index go wrong in silence.  What others
     add is theirs: further tables, indexes and triggers, and columns of their own in a table of ours.  The table
@@ -147,7 +147,7 @@ def _bent(db: sqlite.Connection) -> list[str]:
 
 
 def _is_made(held: str, made: str) -> bool:
-    """Whether a definition is the one that was made, or that with columns added behind ours."""
+    """Return whether a definition is the one that was made, or that with columns added behind ours."""
     if held == made:
         return True
     more = len(held) - len(made)
@@ -201,7 +201,7 @@ def compare_run(db: sqlite.Connection, run_id: str) -> Rows:
 
 
 def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> bool:
-    """Whether a record ever was what the digest says."""
+    """Return whether a record ever was what the digest says."""
     return any(values is not None and canonical.digest(_row(table, values)) == digest for values in past)
 
 
@@ -245,7 +245,7 @@ def _past(
 
 
 def values_before(db: sqlite.Connection, table: Table, key: str, seq: int) -> dict[str, Any] | None:
-    """What a record was after change `seq`, by its columns; None where it was not there."""
+    """Return what a record was after change `seq`, by its columns; None where it was not there."""
     values = present(db, table, key)
     for op, before in sqlite.each(
         db,
@@ -297,7 +297,7 @@ def compare_history(db: sqlite.Connection) -> list[Difference]:
 
 
 def led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
-    """Whether a record was, after a change, what the change says."""
+    """Return whether a record was, after a change, what the change says."""
     if op == "delete" or after is None or values is None:
         return op == "delete" and after is None and values is None
     image = _stored(table, json.loads(after))

@@ -105,7 +105,7 @@ def compare_documents(
 
 
 def _is_of(entry: Account, wanted: Expected) -> bool:
-    """Whether an account is that of a document; before 0.2 it knew no origin, and no database by itself."""
+    """Return whether an account is that of a document; before 0.2 it knew no origin, and no database by itself."""
     named = full_name(entry.database, entry.collection) == full_name(wanted.database, wanted.collection)
     return named and entry.native_id == wanted.native_id and entry.origin in (None, wanted.origin)
 

@@ -37,7 +37,7 @@ def explained(path: Path, error: Exception) -> ForeignTarget | None:
 
 
 def _lost(there: dict[str, list[str]], wanted: dict[str, list[str]]) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """What is missing, in words, and what was renamed: (table, its name, the name it has now)."""
+    """Return what is missing, in words, and what was renamed: (table, its name, the name it has now)."""
     gone: list[str] = []
     renamed: list[tuple[str, str, str]] = []
     for table, columns in wanted.items():

@@ -221,7 +221,7 @@ def beside(leveldb: Path) -> list[Path]:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path, its links followed, stays in a folder."""
+    """Return whether a path, its links followed, stays in a folder."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a link to itself
@@ -229,7 +229,7 @@ def is_inside(path: Path, folder: Path) -> bool:
 
 
 def same(left: Path, right: Path) -> bool:
-    """Whether two paths, their links followed, are one file."""
+    """Return whether two paths, their links followed, are one file."""
     try:
         return left.resolve() == right.resolve()
     except (OSError, RuntimeError):  # a link to itself
@@ -237,7 +237,7 @@ def same(left: Path, right: Path) -> bool:
 
 
 def is_plain_file(path: Path) -> bool:
-    """Whether the path is an ordinary file (links followed): not a device, not a pipe."""
+    """Return whether the path is an ordinary file (links followed): not a device, not a pipe."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
@@ -369,7 +369,7 @@ def process_mark(pid: int) -> str | None:
 
 
 def is_alive(pid: int, mark: str | None) -> bool:
-    """Whether a process is running, and is the one that bore this mark.  Where nobody can tell: no."""
+    """Return whether a process is running, and is the one that bore this mark.  Where nobody can tell: no."""
     if mark is not None:
         return process_mark(pid) == mark
     if sys.platform == "win32" or pid <= 0:  # there, signal 0 would end the process

@@ -99,7 +99,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def entries(folder: Path) -> tuple[Entry, ...]:
-    """What the journal of a run says; empty where there is none."""
+    """Return what the journal of a run says; empty where there is none."""
     found = []
     for line in _lines(folder):
         try:
@@ -126,13 +126,13 @@ def problems(folder: Path) -> list[str]:
 
 
 def extent(folder: Path) -> tuple[int, str]:
-    """How much the journal of a run holds now: its size in bytes, and their SHA-256 in hex."""
+    """Return how much the journal of a run holds now: its size in bytes, and their SHA-256 in hex."""
     data = (folder / NAME).read_bytes()
     return len(data), hashlib.sha256(data).hexdigest()
 
 
 def begins_with(folder: Path, size: int, digest: str) -> bool:
-    """Whether the journal of a run still begins with what `extent` gave."""
+    """Return whether the journal of a run still begins with what `extent` gave."""
     path = folder / NAME
     data = path.read_bytes()[:size] if path.is_file() else b""
     return len(data) == size and hashlib.sha256(data).hexdigest() == digest

@@ -307,7 +307,7 @@ class Counts:
     waiting = property(lambda self: int(self.quarantined - self.discarded), doc="How many wait for a decision.")
 
     def balanced(self) -> bool:
-        """Whether every document read ended as exactly one of the four outcomes."""
+        """Return whether every document read ended as exactly one of the four outcomes."""
         return self.read == self.migrated + self.superseded + self.removed + self.quarantined
 
     def __add__(self, other: Counts) -> Counts:

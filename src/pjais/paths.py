@@ -49,7 +49,7 @@ def default_data_dir(environment: Mapping[str, str] = os.environ, platform: str 
 
 
 def search_places(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:
-    """Where data is looked for when neither a source nor a data folder is named."""
+    """Return where data is looked for when neither a source nor a data folder is named."""
     here = Path.cwd()
     places = [root for root in data_roots(environment, platform) if root.is_dir()]
     return (*places, here, here / "data")

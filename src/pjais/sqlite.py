@@ -50,7 +50,7 @@ _WRITING = {
 
 
 def is_fault_of_disk(error: Error) -> bool:
-    """Whether the disk was full or failed while a file of ours was written: no fault of what was read."""
+    """Return whether the disk was full or failed while a file of ours was written: no fault of what was read."""
     return isinstance(error, apsw.FullError | apsw.CantOpenError) or getattr(error, "extendedresult", 0) in _WRITING
 
 
@@ -165,7 +165,7 @@ def abandon(connection: Connection) -> None:
 
 
 def whereabouts(path: Path) -> tuple[int, int, int]:
-    """Which file lies there, and which WAL beside it (0: none).  Raises OSError where there is no file.
+    """Return which file lies there, and which WAL beside it (0: none).  Raises OSError where there is no file.
 
     While a connection is open its WAL stays.  A WAL that became another one shows that this process's locks were
     lost, which happens where another copy of SQLite in it (the module sqlite3) opened and closed the file.
@@ -199,13 +199,13 @@ def bulk(connection: Connection) -> None:
 
 
 def is_sqlite(path: Path) -> bool:
-    """Whether a file begins like a SQLite file."""
+    """Return whether a file begins like a SQLite file."""
     with path.open("rb") as file:
         return file.read(16) == MAGIC
 
 
 def needs_recovery(path: Path) -> bool:
-    """Whether the file is only whole together with its WAL or its rollback journal."""
+    """Return whether the file is only whole together with its WAL or its rollback journal."""
     return any(
         (side := Path(f"{path}{suffix}")).exists() and side.stat().st_size > 0 for suffix in ("-wal", "-journal")
     )
@@ -288,7 +288,7 @@ def copy_into(origin: Connection, copy: Connection) -> None:
 
 
 def problems(connection: Connection, limit: int = 20) -> list[str]:
-    """What `PRAGMA integrity_check` finds; empty for a sound file."""
+    """Return what `PRAGMA integrity_check` finds; empty for a sound file."""
     try:
         found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({limit})")]
     except (*Corrupt, apsw.IOError) as error:

@@ -194,7 +194,7 @@ class _Journal:
         return _Record(at, int.from_bytes(raw[:4], "big"), image, total == int.from_bytes(raw[-4:], "big"))
 
     def _fault(self, record: _Record) -> str:
-        """What is wrong with a record that SQLite should play back."""
+        """Return what is wrong with a record that SQLite should play back."""
         if not record.sound:
             return "its checksum does not hold"
         if not 0 < record.page <= self.first.pages or record.page == _LOCK_BYTE // self.first.page_size + 1:
@@ -210,13 +210,13 @@ class _Journal:
         return ""
 
     def _differs(self, record: _Record) -> bool:
-        """Whether the database file has the page otherwise."""
+        """Return whether the database file has the page otherwise."""
         if not 0 < record.page <= self.first.pages:
             return False
         return self._stored(record.page) != record.image
 
     def _is_left_over(self, at: int, segment: _Segment) -> bool:
-        """Whether everything from here on is of an earlier transaction, whose records had another nonce.
+        """Return whether everything from here on is of an earlier transaction, whose records had another nonce.
 
         Only with `synchronous = OFF` the header does not count, and SQLite itself runs into these.
         """
@@ -276,7 +276,7 @@ def super_journal(journal: Path) -> tuple[str, int] | None:
 
 
 def _keys(page: bytes, number: int) -> frozenset[_Key]:
-    """What the rows of a b-tree's page are known by, or the pages below it; none for any other page."""
+    """Return what the rows of a b-tree's page are known by, or the pages below it; none for any other page."""
     base = 100 if number == 1 else 0
     kind = page[base] if len(page) > base + 12 else 0
     if kind not in (2, 5, 10, 13):

@@ -70,7 +70,7 @@ def state(wal: Path, applied: int) -> State:
 
 
 def torn_tail(wal: Path) -> str | None:
-    """What a sound WAL holds behind its last commit, if anything."""
+    """Return what a sound WAL holds behind its last commit, if anything."""
     last = 0
     size = wal.stat().st_size if wal.is_file() else 0
     if size > HEADER:
@@ -114,7 +114,7 @@ def _frames(file: BinaryIO, header: _Header, size: int, first: int) -> Iterator[
 
 
 def _behind(file: BinaryIO, header: _Header, size: int, applied: int) -> State:
-    """What the frames are that SQLite does not apply."""
+    """Return what the frames are that SQLite does not apply."""
     sums = header.sums
     for frame in _frames(file, header, size, applied) if applied else ():
         sums = struct.unpack_from(">II", frame.head, 16)
@@ -149,7 +149,7 @@ def _behind(file: BinaryIO, header: _Header, size: int, applied: int) -> State:
 
 
 def _is_left_over(frame: _Frame, header: _Header) -> bool:
-    """Whether a frame belongs to an earlier generation of the WAL.
+    """Return whether a frame belongs to an earlier generation of the WAL.
 
     Each generation counts the first salt up by one and draws the second anew.  Only where nothing was ever committed
     are both drawn anew; so one salt alone that differs is damage.

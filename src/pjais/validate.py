@@ -52,7 +52,7 @@ def check(draft: Draft) -> tuple[Problem, ...]:
 
 
 def valid(problems: tuple[Problem, ...]) -> bool:
-    """Whether nothing keeps the record out."""
+    """Return whether nothing keeps the record out."""
     return not any(problem[0] == "error" for problem in problems)
 
 

@@ -49,7 +49,7 @@ def discover(
 
 
 def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[SourceRef | Passed | None]:
-    """What is at one place."""
+    """Yield what is at one place."""
     if place.is_dir():
         yield from _Search(place, target, named, seen).found()
     elif named and place.suffix in (".ldb", ".log", ".sst") and place.stem.isdigit():  # what a recovery tool saved
@@ -178,7 +178,7 @@ class _Search:
         return found
 
     def _beside_account(self, path: Path) -> bool:
-        """Whether a file belongs to the LiveStore store that is written to."""
+        """Return whether a file belongs to the LiveStore store that is written to."""
         return self.account is not None and files.same(path.parent, self.account)
 
     def _links(self, one: Listing) -> Iterator[SourceRef | Passed]:
@@ -210,7 +210,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _is_in_place(one: Listing) -> bool:
-    """Whether a folder lies where a browser keeps IndexedDB, counted from the place that is searched."""
+    """Return whether a folder lies where a browser keeps IndexedDB, counted from the place that is searched."""
     parents, suffix = one.parts[:-1], one.name.endswith(".indexeddb.leveldb")
     if one.name == "idb":
         return not parents or (parents[-3:-1] == ("storage", "default") and len(parents) < 5)
@@ -222,12 +222,12 @@ def _is_in_place(one: Listing) -> bool:
 
 
 def _is_hashed(one: Listing) -> bool:
-    """Whether a folder is one of Chromium's SQLite backend and has no other name than its origin's."""
+    """Return whether a folder is one of Chromium's SQLite backend and has no other name than its origin's."""
     return any(len(name) == 52 for name in one.files) and one.name.count("_") > 1
 
 
 def _is_opfs(one: Listing) -> bool:
-    """Whether a folder is a browser's "File System": by its name, or a copy by its books."""
+    """Return whether a folder is a browser's "File System": by its name, or a copy by its books."""
     if one.name == "File System" or (one.name == "FileSystem" and "WebStorage" in one.parts):
         return True
     if "Origins" not in one.folders:

@@ -41,19 +41,19 @@ _ZIP = b"PK\x03\x04"
 
 
 def is_familiar(name: str) -> bool:
-    """Whether a file has a name that the app, its guides or LiveStore give."""
+    """Return whether a file has a name that the app, its guides or LiveStore give."""
     return bool(_FAMILIAR.fullmatch(name)) and (
         name in _DB_NAMES or bool(_JSON_NAME.fullmatch(name) or _SHARD.fullmatch(name) or is_named_store(name))
     )
 
 
 def is_likely(name: str) -> bool:
-    """Whether a file's name promises a database, JSON or a copy of one."""
+    """Return whether a file's name promises a database, JSON or a copy of one."""
     return name.endswith(LIKELY)
 
 
 def identify(path: Path, root: Path, *, named: bool, seen: Seen) -> SourceRef | Passed | None:
-    """What a file is; None for what concerns nobody.  `named`: the owner named it, so it is never None."""
+    """Return what a file is; None for what concerns nobody.  `named`: the owner named it, so it is never None."""
     if not files.is_plain_file(path):
         if not (is_familiar(path.name) or named):
             return None
@@ -87,7 +87,7 @@ def _sqlite(kind: str, version: str | None = None, damage: str | None = None) ->
 
 
 def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
-    """What is said of a file, as JSON: a source of its kind, a reason, or nothing."""
+    """Return what is said of a file, as JSON: a source of its kind, a reason, or nothing."""
     expected = "livestore" if is_store_file(path) else _expected_kind(path, root)
     looks_json = bool(_JSON_NAME.fullmatch(path.name)) or (named and path.suffix == ".json")
     try:
@@ -111,7 +111,7 @@ def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
 
 
 def _json(path: Path, head: bytes, size: int, looks_json: bool, named: bool) -> list[Any] | None:
-    """What is said of a file that is no database."""
+    """Return what is said of a file that is no database."""
     begins = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
     if begins and (kind := jsonkind.kind_of(path, head, size, named=named, familiar=looks_json)):
         return _source("pjais" if kind == "pjais-export" else kind, dialect=kind)
@@ -214,7 +214,7 @@ def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tupl
 
 
 def _is_json(head: bytes) -> bool:
-    """Whether a text is one JSON value, or several one after the other."""
+    """Return whether a text is one JSON value, or several one after the other."""
     decode, end = json.JSONDecoder().raw_decode, 0
     try:
         text = head.decode("utf-8-sig").rstrip()

@@ -56,7 +56,7 @@ def kind_of(path: Path, head: bytes, size: int, *, named: bool, familiar: bool =
 
 
 def _telling_keys(path: Path) -> set[str]:
-    """Which of the keys that tell a kind stand at the top level of a file.
+    """Return which of the keys that tell a kind stand at the top level of a file.
 
     `"personas"` with both its quotes cannot occur inside a text, where quotes are escaped: it is a token.
     """
@@ -78,7 +78,7 @@ def _telling_keys(path: Path) -> set[str]:
 
 
 def _occurs(path: Path) -> bool:
-    """Whether any of the names is in the file at all: that is found out as fast as the disk reads."""
+    """Return whether any of the names is in the file at all: that is found out as fast as the disk reads."""
     words = [f'"{key}"'.encode() for key in _TELLING]
     overlap = b""
     with path.open("rb") as file:

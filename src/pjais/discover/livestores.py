@@ -27,7 +27,7 @@ _HEADER = 4096
 
 
 def is_store_file(path: Path) -> bool:
-    """Whether a file is named as LiveStore names its own."""
+    """Return whether a file is named as LiveStore names its own."""
     return is_named_store(path.name)
 
 
@@ -76,7 +76,7 @@ def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterat
 
 
 def _looked(place: Path) -> dict[str, Any]:
-    """What is said of an origin-private file system, as JSON; paths are relative to it."""
+    """Return what is said of an origin-private file system, as JSON; paths are relative to it."""
     from pjais.read import opfs  # only where there is one
 
     others = opfs.others(place)
@@ -100,7 +100,7 @@ def _looked(place: Path) -> dict[str, Any]:
 
 
 def _is_pooled(path: Path) -> bool:
-    """Whether a file may be of a pool, its header damaged or not; other programs' files are not copied."""
+    """Return whether a file may be of a pool, its header damaged or not; other programs' files are not copied."""
     own = _begins(path, 0, b"/", b"\0", sqlite.MAGIC) or _begins(path, _HEADER, sqlite.MAGIC)
     return own or not path.stat().st_size
 

@@ -36,14 +36,14 @@ _RXDB = ("rxdb-dexie-".encode("utf-16-le"), b"rxdb-dexie-")
 
 
 def is_leveldb(listing: Listing) -> bool:
-    """Whether a folder is a LevelDB, whole or not."""
+    """Return whether a folder is a LevelDB, whole or not."""
     if "CURRENT" in listing.files or listing.name.endswith(".indexeddb.leveldb"):
         return True
     return any(_TABLE.fullmatch(name) for name in listing.ending(*_TABLES))
 
 
 def is_indexeddb(listing: Listing, seen: Seen) -> bool:
-    """Whether a LevelDB folder holds an IndexedDB: by its name, by how it orders keys, or by what is in it."""
+    """Return whether a LevelDB folder holds an IndexedDB: by its name, by how it orders keys, or by what is in it."""
     if ".indexeddb.leveldb" in listing.name:
         return True
     from pjais.read import web_storage
@@ -158,7 +158,7 @@ def _origin(folder: Path, told: str = "") -> str | None:
 
 
 def _mentions_rxdb(path: Path) -> bool:
-    """Whether a SQLite file that cannot be read, or its WAL, names an RxDB database."""
+    """Return whether a SQLite file that cannot be read, or its WAL, names an RxDB database."""
     for one in (path, path.with_name(f"{path.name}-wal")):
         if one.is_file() and any(name in one.read_bytes() for name in _RXDB):
             return True

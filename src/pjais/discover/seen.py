@@ -45,7 +45,7 @@ class Seen:
         self._now: dict[str, list[Any]] = {}
 
     def verdict(self, name: str, of: Stamp | None, judge: Callable[[], Any]) -> Any:
-        """What `judge` says (any JSON value); asked only where the files' stamps are not those of last time."""
+        """Return what `judge` says (any JSON value); asked only where the files' stamps are not those of last time."""
         if of is not None:
             known = self._before.get(name)
             if known is not None and known[0] == of:

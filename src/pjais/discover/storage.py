@@ -16,7 +16,7 @@ _LOOKED_INTO = 8 << 20
 
 
 def other_leveldb(listing: Listing, seen: Seen) -> Iterator[Passed]:
-    """What a LevelDB holds that is not IndexedDB's; nothing for one that a browser keeps for itself."""
+    """Yield what a LevelDB holds that is not IndexedDB's; nothing for one that a browser keeps for itself."""
     from pjais.read import web_storage
 
     folder = Path(listing.path)

@@ -266,7 +266,7 @@ class Mapping:
     def _residue(
         self, plan: _Plan, document: Document, original: Document, dates: str | None, text: str | None
     ) -> Document:
-        """What the fields alone would not write again."""
+        """Return what the fields alone would not write again."""
         residue: Document = {}
         if self.own:
             if plan.unknown:
@@ -330,7 +330,7 @@ def _read_instants(
 
 
 def is_bare_number(raw: Any) -> bool:
-    """Whether a raw instant is a number without a unit, perhaps written as text."""
+    """Return whether a raw instant is a number without a unit, perhaps written as text."""
     return type(raw) in (int, float) or (type(raw) is str and _MILLISECONDS.fullmatch(raw) is not None)
 
 

@@ -277,7 +277,7 @@ class Object(Rule):
         self._json_text = json_text
 
     def read(self, raw: Any) -> Any:
-        """What is no object is carried as `{"$value": ...}`; what is no JSON likewise."""
+        """Return what is no object is carried as `{"$value": ...}`; what is no JSON likewise."""
         if raw is None:
             return None
         if not self._json_text:
@@ -355,7 +355,7 @@ class Vector(Rule):
         self._json_text = json_text
 
     def read(self, raw: Any) -> Any:
-        """What is no list of numbers becomes null, the original kept: it can be computed anew."""
+        """Return what is no list of numbers becomes null, the original kept: it can be computed anew."""
         if raw is None:
             return None
         value, depth = _unwrapped(raw)

@@ -33,7 +33,7 @@ class Live:
 
 
 def live(data_dir: Path) -> Live:
-    """Which side is live, as the data folder's record says; the old one where nothing was ever switched."""
+    """Return which side is live, as the data folder's record says; the old one where nothing was ever switched."""
     path = data_dir / LIVE
     if not path.exists():
         return Live("old", None, None, 0, (), None)

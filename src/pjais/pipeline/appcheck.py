@@ -92,7 +92,7 @@ def _performance(replay: Replay) -> AppCheck:
 
 
 def timed(call: Callable[[], object]) -> float:
-    """How long a call takes, in ms: the best of three, since other programs run too."""
+    """Return how long a call takes, in ms: the best of three, since other programs run too."""
     took = []
     for _ in range(3):
         began = time.perf_counter()

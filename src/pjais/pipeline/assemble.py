@@ -38,7 +38,7 @@ def origin_of(snapshot: Snapshot) -> Origin:
 
 
 def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any]:
-    """What a run's row keeps of the choices that change records, and the names of collections."""
+    """Return what a run's row keeps of the choices that change records, and the names of collections."""
     return {"expand_cold": expand_cold, "names": builder.names.as_list(), **({"only": only} if any(only) else {})}
 
 
@@ -70,7 +70,7 @@ def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only
 
 
 def by_absence(kind: str) -> bool:
-    """Whether a document that is no longer there was removed.
+    """Return whether a document that is no longer there was removed.
 
     RxDB leaves a tombstone for what its app removes; what merely is not there was purged by its clean-up.
     """
@@ -92,7 +92,7 @@ class Only(NamedTuple):
     collection: str | None = None
 
     def takes(self, piece: Piece) -> bool:
-        """Whether a piece of a source is asked for; what is wrong with a whole file always is."""
+        """Return whether a piece of a source is asked for; what is wrong with a whole file always is."""
         if isinstance(piece, Remark) or piece.collection == "$file":
             return True
         name = piece.collection
@@ -172,7 +172,7 @@ def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, s
 
 
 def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
-    """What each document of a snapshot must have become."""
+    """Yield what each document of a snapshot must have become."""
     for piece, record, _, _ in readings(snapshot, choices):
         if isinstance(piece, Remark):
             continue

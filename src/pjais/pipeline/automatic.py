@@ -79,13 +79,13 @@ def _run(here: Place, options: run.Options) -> None:
 
 
 def _ids(here: Place) -> Ids:
-    """How the store's first run made ids: a later one cannot choose."""
+    """Return how the store's first run made ids: a later one cannot choose."""
     with closing(sqlite.open_reader(here.target)) as db:
         return "new" if sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new" else "keep"
 
 
 def _stamp(refs: Sequence[SourceRef], on_invalid: str) -> str:
-    """What the sources look like, by sizes and times alone."""
+    """Return what the sources look like, by sizes and times alone."""
     seen = [
         (ref.kind, str(ref.path), sorted(_look(path) for path in ref.files if not path.name.endswith("-shm")))
         for ref in refs

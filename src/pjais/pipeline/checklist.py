@@ -63,7 +63,7 @@ def answered(line: Line, yes: bool) -> Line:
 
 
 def passed(lines: list[Line]) -> bool:
-    """Whether nothing that can be checked fails."""
+    """Return whether nothing that can be checked fails."""
     return all(line.state != "failed" for line in lines)
 
 
@@ -191,7 +191,7 @@ def _tried(facts: _Facts) -> Answer:
 
 
 def _way_back(facts: _Facts) -> Answer:
-    """Whether the old side can be had again."""
+    """Return whether the old side can be had again."""
     sound, _ = facts.sound
     old = facts.live.sources or tuple(str(ref.path) for ref in facts.sources)
     if old and all(Path(path).exists() for path in old):
@@ -254,7 +254,7 @@ def _proved(facts: _Facts) -> Answer:
 
 
 def _agree(facts: _Facts) -> Answer:
-    """What the discrepancy log says."""
+    """Return what the discrepancy log says."""
     seen = shadow.agreement(facts.place)
     if seen.last is None:
         return "skip", "never compared: pjais shadow does, and pjais switch before it cuts over"
@@ -332,7 +332,7 @@ def _new_backup(facts: _Facts) -> Answer:
 
 
 def _is_run(place: Place, backup_id: str) -> bool:
-    """Whether a backup is a run's own: that one holds the store of before."""
+    """Return whether a backup is a run's own: that one holds the store of before."""
     return "begun" in journal.events(place.backups / backup_id)
 
 

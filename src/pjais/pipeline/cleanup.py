@@ -80,7 +80,7 @@ class Judged:
 
 
 def judge(place: Place, names: Sequence[str] = (), *, password: str | None = None) -> Judged:
-    """What can go, proved just now; `names` limits it.  Reads, and writes nothing.
+    """Return what can go, proved just now; `names` limits it.  Reads, and writes nothing.
 
     Raises VerificationFailed if the proof fails, SourceInUse for what is open or has changed since, UsageError
     while the old side is live, and for a name that nothing has or that cannot go by itself.
@@ -193,7 +193,7 @@ def _sources(target: Path) -> list[dict[str, Any]]:
 
 
 def _name(place: Place, source: dict[str, Any]) -> str:
-    """What a source is called: relative to the data folder where it lies below it."""
+    """Return what a source is called: relative to the data folder where it lies below it."""
     path = Path(source["origin"])
     if path == place.data_dir:
         return str(source["kind"])
@@ -201,12 +201,12 @@ def _name(place: Place, source: dict[str, Any]) -> str:
 
 
 def _called(source: dict[str, Any], name: str) -> set[str]:
-    """What a source may be called as a whole."""
+    """Return what a source may be called as a whole."""
     return {name, source["kind"], Path(source["origin"]).name, source["origin"]}
 
 
 def _is_profile(source: dict[str, Any]) -> bool:
-    """Whether there are names inside of it."""
+    """Return whether there are names inside of it."""
     return source["kind"] in ("rxdb-profile", "livestore-opfs")
 
 
@@ -246,7 +246,7 @@ def _of_another(place: Place, source: dict[str, Any], elsewhere: set[Path]) -> s
 
 
 def _outside(place: Place, source: dict[str, Any]) -> str | None:
-    """Why a source stays that lies elsewhere, wholly or by a link: it was given to us to read."""
+    """Return why a source stays that lies elsewhere, wholly or by a link: it was given to us to read."""
     paths = [Path(source["origin"]), *(Path(one["path"]) for one in source["files"])]
     if all(files.is_inside(path, place.data_dir) for path in paths):
         return None
@@ -348,7 +348,7 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
 
 
 def _calls(one: Old) -> set[str]:
-    """What an item is called as a whole; a part goes by the names of its whole, too."""
+    """Return what an item is called as a whole; a part goes by the names of its whole, too."""
     return {one.name, one.name.split(": ", 1)[0], one.path.name, str(one.path), one.kind}
 
 
@@ -425,7 +425,7 @@ _OF_PROFILE = (
 
 
 def private(place: Place) -> list[Private]:
-    """What holds private text, or may, and is not removed by `remove`; the largest part are the backups."""
+    """Return what holds private text, or may, and is not removed by `remove`; the largest part are the backups."""
     found: list[tuple[Path, str]] = []
     if place.backups.is_dir():
         found.append((place.backups, "the backups: every source as it was; pjais backup prune removes some"))

@@ -49,7 +49,7 @@ class Held(NamedTuple):
 
 
 def of(ref: SourceRef) -> Held:
-    """What lies where a source was read from."""
+    """Return what lies where a source was read from."""
     if ref.kind not in ("rxdb-profile", "livestore-opfs"):
         return Held()
     with tempfile.TemporaryDirectory(prefix="pjais-cleanup-") as folder:
@@ -142,7 +142,7 @@ def _origin_files(ref: SourceRef, snapshot: Snapshot) -> Held:
 
 
 def _foreign(origin: Path, inside: tuple[Path, ...], pools: set[str]) -> Iterator[str]:
-    """What in an origin's folder is not known to be of a LiveStore pool: one reason for each file."""
+    """Yield what in an origin's folder is not known to be of a LiveStore pool: one reason for each file."""
     books = {folder: opfs_books.Paths(folder / "Paths") for folder in origin.iterdir() if folder.is_dir()}
     for path in inside:
         relative = path.relative_to(origin).parts

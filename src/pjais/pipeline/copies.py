@@ -39,7 +39,7 @@ class Copies:
         self._hashes: dict[Path, frozenset[str]] = {}
 
     def only_here(self, folder: Path, others: Sequence[Path]) -> str | None:
-        """What a folder holds that is nowhere else, in words; None where it may go.
+        """Return what a folder holds that is nowhere else, in words; None where it may go.
 
         `others` are the folders that stay.
         """
@@ -60,7 +60,7 @@ class Copies:
         return None
 
     def _not_in_place(self, folder: Path, others: Sequence[Path]) -> set[Unit]:
-        """What a folder holds, less the files that lie just so in their places or in another backup."""
+        """Return what a folder holds, less the files that lie just so in their places or in another backup."""
         found: set[Unit] = set()
         for path in _store_copies(folder):
             if not any(_goes_on(path, store) for store in self._stores):
@@ -72,7 +72,7 @@ class Copies:
         return found
 
     def _not_elsewhere(self, folder: Path, missing: set[Unit], others: Sequence[Path]) -> set[Unit]:
-        """What is left when the stores, the present sources, and the other backups have been looked through."""
+        """Return what is left when the stores, the present sources, and the other backups have been looked through."""
         for path in self._stores:
             missing = _less_store(missing, path)
         for snapshot in _snapshots(folder) if missing else ():
@@ -87,7 +87,7 @@ class Copies:
         return missing
 
     def _of_source_now(self, snapshot: Snapshot) -> set[Unit]:
-        """What the source of a snapshot holds today."""
+        """Return what the source of a snapshot holds today."""
         path = Path(snapshot.origin)
         if not path.exists():
             return set()
@@ -167,7 +167,7 @@ def _accounted(db: sqlite.Connection) -> set[Unit]:
 
 
 def _of_store(path: Path) -> set[Unit]:
-    """What a store accounts for, and every record that is not what a migration made of it."""
+    """Return what a store accounts for, and every record that is not what a migration made of it."""
     with closing(sqlite.open_frozen(path)) as db:
         found = _accounted(db)
         known = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ?"
@@ -188,7 +188,7 @@ def _less_store(missing: set[Unit], path: Path) -> set[Unit]:
 
 
 def _is_written_in(db: sqlite.Connection, unit: Unit) -> bool:
-    """Whether a store holds a record just so, or knows of one that was removed."""
+    """Return whether a store holds a record just so, or knows of one that was removed."""
     if unit[0] == _WRITTEN:
         return _digest(db, str(unit[1]), str(unit[2])) == unit[3]
     told = "SELECT 1 FROM changes WHERE table_name = ? AND record_id = ?"

@@ -41,7 +41,7 @@ _OPTIONS = run.Options()
 
 
 def live(place: Place) -> Live:
-    """Which side is live, as the data folder's record says; the old one where nothing was ever switched."""
+    """Return which side is live, as the data folder's record says; the old one where nothing was ever switched."""
     return active.live(place.data_dir)
 
 

@@ -177,7 +177,7 @@ class _Imports:
             self._records += 1
 
     def check(self) -> Check:
-        """What the log shows of imports."""
+        """Return what the log shows of imports."""
         line = f"{self._begun} begun, {self._ended} completed, {counted(self._records, 'record')}"
         if self._begun <= self._ended:
             return Check("", "imports", True, line)
@@ -190,7 +190,7 @@ class _Imports:
 
 
 def _parent_problem(event: Event, before: list[Number]) -> list[str]:
-    """What is wrong with an event's number or parent, if anything."""
+    """Return what is wrong with an event's number or parent, if anything."""
     number, parent = event.number, event.parent
     if number.global_ == 0 and parent is not None and parent.global_ >= 0:
         return ["event 0: LiveStore 0.3 and 0.4 skip it in silence"]

@@ -112,7 +112,7 @@ def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allo
     try:
         snapshots = backup.snapshot_all(folder, refs, at_ms=began, earlier=keep.latest_files(place, folder))
         journal.record(folder, "backed-up")
-        done, superfluous = _write(place, options, snapshots, run_id, began, allow_removals)
+        done, expired = _write(place, options, snapshots, run_id, began, allow_removals)
     except BaseException as error:
         with problems.finishing(place):
             if recover.is_in_place(run_id, place.target):
@@ -125,7 +125,7 @@ def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allo
         mirror.push(place, run_id)
         journal.record(folder, "pushed")
         recover.seal_journal(place.target, folder)
-        retention.let_go(superfluous)
+        retention.discard(expired)
     return done
 
 
@@ -151,14 +151,14 @@ def _write(
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
         new, changed = builder.arrived()
-        superfluous = retention.superfluous(place, builder)
+        expired = retention.expired(place, builder)
         builder.finish(_row(run_id, began, options, snapshots, counts, builder), backup.link(place.backups / run_id))
     newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
     done = Increment(
         run_id, new, changed, removed, tuple(kept), tuple(builder.overridden),
         sum(one.waiting for one in counts), max(0, journal.now_ms() - newest),
     )  # fmt: skip
-    return done, superfluous
+    return done, expired
 
 
 def _refuse(findings: Findings, options: run.Options) -> None:

@@ -94,7 +94,7 @@ def listed(place: Place) -> tuple[Kept, ...]:
 
 
 def check(folder: Path) -> list[str]:
-    """What is not as it was written in a run's folder: its backup, its journal, its report.
+    """Return what is not as it was written in a run's folder: its backup, its journal, its report.
 
     Raises BackupFailed where there is no sound manifest.
     """

@@ -264,7 +264,7 @@ def _counter(log_path: Path) -> bytes:
 
 
 def is_sealed(place: Place) -> bool:
-    """Whether the log is what we wrote, byte by byte, or others have written to it since."""
+    """Return whether the log is what we wrote, byte by byte, or others have written to it since."""
     if place.log is None or sqlite.needs_recovery(place.log):
         return True
     with closing(sqlite.open_reader(place.target)) as db:
@@ -299,7 +299,7 @@ def _pushed(db: sqlite.Connection) -> int:
 
 
 def is_ours(db: sqlite.Connection) -> bool:
-    """Whether an open log was written by us, so that its app knows all our events."""
+    """Return whether an open log was written by us, so that its app knows all our events."""
     sql = "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationStarted' AND argsJson ->> '$.schemaVersion' IS NOT NULL"
     try:
         return sqlite.first(db, sql) is not None
@@ -308,7 +308,7 @@ def is_ours(db: sqlite.Connection) -> bool:
 
 
 def new_log(place: Place, run_id: str) -> Path:
-    """Where a run writes its new log."""
+    """Return where a run writes its new log."""
     assert place.log is not None
     return place.log.with_name(f".{place.log.name}.{run_id}.new")
 
@@ -473,7 +473,7 @@ def put_back(place: Place, folder: Path, kept: Path) -> None:
 
 
 def holds(log_path: Path, run_id: str) -> bool:
-    """Whether a log tells of a run to its end."""
+    """Return whether a log tells of a run to its end."""
     if not log_path.exists():
         return False
     with _in_one_piece(log_path) as path, closing(sqlite.open_frozen(path)) as db:

@@ -110,7 +110,7 @@ def _moved(before: str | None, place: Place) -> Moved:
 
 
 def _now(path: str, moved: Moved) -> Path:
-    """Where a file lies now that lay in the data folder before the folder was moved or copied."""
+    """Return where a file lies now that lay in the data folder before the folder was moved or copied."""
     if moved is not None and Path(path).is_relative_to(moved[0]) and not Path(path).exists():
         return moved[1] / Path(path).relative_to(moved[0])
     return Path(path)
@@ -152,7 +152,7 @@ def _held(place: Place, run_id: str, source: dict[str, Any]) -> tuple[CopiedFile
 
 
 def _is_restored(place: Place, run_id: str, one: CopiedFile) -> bool:
-    """Whether `backup restore` wrote a file out again, to where it writes by itself or to where we advise."""
+    """Return whether `backup restore` wrote a file out again, to where it writes by itself or to where we advise."""
     return any(
         path.is_file() and files.sha256(path) == one.sha256
         for path in (place.data_dir / one.original, place.data_dir / RESTORED / run_id / one.original)

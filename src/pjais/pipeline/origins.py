@@ -56,7 +56,7 @@ def chosen(place: Place, found: Found, only: Only) -> tuple[Found, Only]:
 
 
 def _origin(ref: SourceRef) -> str | None:
-    """Whose a source is: as its place says, or what lies in it."""
+    """Return whose a source is: as its place says, or what lies in it."""
     return weborigin.of_place(ref.path) or min((origin for origin, _ in _collections(ref) if origin), default=None)
 
 
@@ -136,7 +136,7 @@ def _has_personas(target: Path, source: tuple[str, str]) -> bool:
 
 
 def _brings_personas(ref: SourceRef) -> bool:
-    """Whether a source holds a document of a collection of the `persona` model."""
+    """Return whether a source holds a document of a collection of the `persona` model."""
     return any(normalise.mapping_of(ref.dialect, name) is not None for _, name in _collections(ref))
 
 

@@ -113,7 +113,7 @@ def place(
 
 
 def told(passed: Sequence[Passed]) -> list[str]:
-    """What was found and not taken, one line each: what it is, how large, what made it, why."""
+    """Return what was found and not taken, one line each: what it is, how large, what made it, why."""
     return [
         f"not taken: {one.label} ({one.size:,} bytes{f', {one.made_by}' if one.made_by else ''}): {one.reason}"
         for one in passed

@@ -78,7 +78,7 @@ def switching(place: Place, *paths: Path) -> Iterator[None]:
 
 
 def _who_is_there(places: tuple[Path, ...]) -> list[tuple[int, int] | None]:
-    """Which files lie in these places."""
+    """Return which files lie in these places."""
     found: list[tuple[int, int] | None] = []
     for path in places:
         try:

@@ -104,7 +104,7 @@ def _prove(place: Place, path: Path, run: str | None, progress: Progress, passwo
 
 
 def _folder(place: Place, run_id: str, links: Sequence[chain.Link]) -> Path:
-    """Where a run's backup is: in this data folder, beside the store, or where the run was made."""
+    """Return where a run's backup is: in this data folder, beside the store, or where the run was made."""
     told = [Path(one.backup["folder"]) for one in links if one.backup and "folder" in one.backup]
     everywhere = (place.backups / run_id, place.target.parent / paths.BACKUPS / run_id, *told)
     return next((one for one in everywhere if one.is_dir()), everywhere[0])

@@ -118,7 +118,7 @@ def _report(run: state.RunState, place: Place) -> None:
 
 
 def is_in_place(run_id: str, target: Path) -> bool:
-    """Whether a store holds a run.  Raises what keeps it from being looked at: then nobody knows."""
+    """Return whether a store holds a run.  Raises what keeps it from being looked at: then nobody knows."""
     if not target.exists():
         return False
     try:

@@ -18,7 +18,7 @@ KEPT = 10
 """So many backups of automatic migrations are kept, whether a proof needs them or not."""
 
 
-def superfluous(place: Place, builder: Builder) -> list[state.RunState]:
+def expired(place: Place, builder: Builder) -> list[state.RunState]:
     """The runs whose backups no proof needs once the run that the builder is making is in place."""
     runs = state.runs(place.data_dir)
     done = [one for one in runs if one.state == "done" and Path(one.target or place.target) == place.target]
@@ -27,7 +27,7 @@ def superfluous(place: Place, builder: Builder) -> list[state.RunState]:
     return [one for one in (*followed, *automatic) if not builder.needs(one.id)]
 
 
-def let_go(runs: Sequence[state.RunState]) -> None:
+def discard(runs: Sequence[state.RunState]) -> None:
     """Remove the backups of these runs."""
     for one in runs:
         recover.discard(one.folder)

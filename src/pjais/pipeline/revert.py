@@ -20,7 +20,7 @@ from pjais.schema.tables import BY_NAME, MEMORIES, Table
 
 
 def is_kept(store: Path, run_id: str) -> bool:
-    """Whether a store holds what is needed to take a run back."""
+    """Return whether a store holds what is needed to take a run back."""
     with closing(sqlite.open_reader(store)) as db:
         return any(_is_step(one, run_id) and "changeset" in (one.backup or {}) for one in chain.links(db))
 

@@ -80,7 +80,7 @@ def _quiet(phase: str, done: int, total: int | None) -> None:
 
 
 def plan(place: Place, options: Options = Options(), progress: Progress = _quiet) -> Plan:
-    """What `migrate` would do.  Writes nothing but a scratch copy that is gone afterwards.
+    """Return what `migrate` would do.  Writes nothing but a scratch copy that is gone afterwards.
 
     Raises NoSourceFound, ForeignTarget, SourceInUse.
     """
@@ -421,11 +421,11 @@ class _Run:
                 self.proof = run_proof.of_change(builder.connection, self.id, self._facts())
             run_proof.demand(self.proof)
             journal.record(self.folder, "verified")
-            superfluous = retention.superfluous(self.place, builder)
+            expired = retention.expired(self.place, builder)
             with self._phase("cut over"):
                 self._commit(builder)
             with problems.finishing(self.place):
-                retention.let_go(superfluous)
+                retention.discard(expired)
 
     def _commit(self, builder: Builder) -> None:
         """The step that counts; a fault in it or behind it is told by whether the store holds the run."""

@@ -55,7 +55,7 @@ def demand(proof: Proof) -> None:
 
 
 def balance(total: Counts) -> compare.Check:
-    """Whether every document that was read ended as exactly one of the four outcomes."""
+    """Return whether every document that was read ended as exactly one of the four outcomes."""
     line = (
         f"{total.migrated} migrated + {total.superseded} superseded + {total.removed} removed + "
         f"{total.quarantined} quarantined = {total.read} read"
@@ -79,7 +79,7 @@ def changed_sources(sources: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def untouched(changed: Sequence[str]) -> compare.Check:
-    """What `changed_sources` found, as a check: it never fails a run."""
+    """Return what `changed_sources` found, as a check: it never fails a run."""
     if changed:
         return ("sources", True, f"written to by their app since the snapshot: {', '.join(changed)}")
     return ("sources unchanged", True, "their bytes hash the same before and after")

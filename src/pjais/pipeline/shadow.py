@@ -114,7 +114,7 @@ class _Judge:
         self._compared = {(one.kind, one.name) for one in compared}
 
     def is_edit(self, table: Table, key: str, old: tuple[Any, ...]) -> bool:
-        """Whether the old side has a record as it was last read: then what differs was written in the store.
+        """Return whether the old side has a record as it was last read: then what differs was written in the store.
 
         The store's history must say so, too; without it the record was changed in silence.
         """
@@ -206,7 +206,7 @@ class Agreement:
 
 
 def agreement(place: Place) -> Agreement:
-    """What the log says: the comparisons since the last one that found a difference."""
+    """Return what the log says: the comparisons since the last one that found a difference."""
     since: int | None = None
     last: int | None = None
     count = 0

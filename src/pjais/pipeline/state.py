@@ -163,7 +163,7 @@ Known = dict[tuple[str, str], list[dict[str, Any]]]
 
 
 def known_sources(db: sqlite.Connection, only: tuple[str | None, ...] = (None, None)) -> Known:
-    """What an open store knows of its sources; `only`: of which database and collection they are asked for."""
+    """Return what an open store knows of its sources; `only`: of which database and collection they are asked for."""
     known: Known = {}
     for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY rowid"):
         for source in json.loads(text):
@@ -175,7 +175,7 @@ def known_sources(db: sqlite.Connection, only: tuple[str | None, ...] = (None, N
 
 
 def is_new(ref: SourceRef, known: Known, *, exact: bool) -> bool:
-    """Whether a source differs from what was last migrated from it.
+    """Return whether a source differs from what was last migrated from it.
 
     By size and time of change; with `exact`, files whose times differ or not are compared by their SHA-256.
     """
@@ -199,7 +199,7 @@ def anything_new(
     here: Place, refs: Sequence[SourceRef], *, exact: bool, known: Known | None = None,
     only: tuple[str | None, ...] = (None, None),
 ) -> bool:  # fmt: skip
-    """Whether a migration would have anything to do.  `known`: what the target knows, from who has asked it."""
+    """Return whether a migration would have anything to do.  `known`: what the target knows, from who has asked it."""
     if not here.target.exists():
         return bool(refs)
     if known is None:
@@ -209,6 +209,6 @@ def anything_new(
 
 
 def record_counts(target: Path) -> dict[str, int]:
-    """How many records each table of the target holds."""
+    """Return how many records each table of the target holds."""
     with closing(sqlite.open_reader(target)) as db:
         return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}

@@ -12,7 +12,7 @@ from pjais.read import read
 
 
 def count_documents(ref: SourceRef) -> int | None:
-    """How many documents a source holds, counted on a private copy; None where it cannot be read."""
+    """Return how many documents a source holds, counted on a private copy; None where it cannot be read."""
     if ref.damage is not None:
         return None
     with tempfile.TemporaryDirectory(prefix="pjais-detect-") as scratch:

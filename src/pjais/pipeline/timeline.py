@@ -59,7 +59,7 @@ class Filter:
         self._last_time: int | None = None
 
     def takes(self, one: Found) -> bool:
-        """Whether an event is wanted; one without a time of its own has that of the one before it."""
+        """Return whether an event is wanted; one without a time of its own has that of the one before it."""
         if not isinstance(one, Event):
             return self._name is None and self._key is None and self._since is None and self._until is None
         self._last_time = one.at if one.at is not None else self._last_time
@@ -142,7 +142,7 @@ class Timeline:
                     yield logproof.record_of(table, row)
 
     def diff(self, before: Point, after: Point) -> list[Changed]:
-        """What differs between two moments, record by record and field by field."""
+        """Return what differs between two moments, record by record and field by field."""
         if before.steps > after.steps:
             turned = self.diff(after, before)
             return [one._replace(before=one.after, after=one.before) for one in turned]
@@ -199,7 +199,7 @@ def read_whole(path: Path) -> Iterator[Event]:
 
 
 def operations_of(event: Event) -> tuple[schema.Operation, ...]:
-    """What an event does; nothing, where pjais cannot read it."""
+    """Return what an event does; nothing, where pjais cannot read it."""
     try:
         return schema.decode(event.name, event.args)
     except (KeyError, ValueError, RecursionError):
@@ -314,7 +314,7 @@ def _instant(text: str) -> int:
 
 
 def is_ours(timeline: Timeline) -> bool:
-    """Whether the store's log was written by us, so that its app knows our events."""
+    """Return whether the store's log was written by us, so that its app knows our events."""
     assert timeline.found.log is not None
     with closing(sqlite.open_frozen(timeline.found.log.path)) as db:
         return mirror.is_ours(db)

@@ -79,7 +79,7 @@ def documents(db: sqlite.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def export_name(table: Table) -> str:
-    """What a table's records are called in our export."""
+    """Return what a table's records are called in our export."""
     return _NAMES.get(table.name, table.name)
 
 

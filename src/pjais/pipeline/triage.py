@@ -99,7 +99,7 @@ def listed(place: Place, ids: Sequence[int] = (), *, everything: bool = False) -
 
 
 def waiting(db: sqlite.Connection) -> int:
-    """How many documents wait for a decision: neither replayed nor discarded."""
+    """Return how many documents wait for a decision: neither replayed nor discarded."""
     return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {WAITING}"))
 
 

@@ -66,7 +66,7 @@ class Undone:
 
 
 def later_writes(target: Path, run_id: str) -> Later:
-    """What somebody else than a run wrote after the run ended.  Raises UsageError for an unknown run."""
+    """Return what somebody else than a run wrote after the run ended.  Raises UsageError for an unknown run."""
     with closing(sqlite.open_reader(target)) as db:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
         if mark is None:
@@ -75,7 +75,7 @@ def later_writes(target: Path, run_id: str) -> Later:
 
 
 def writes_since(target: Path, mark: int) -> Later:
-    """What was written after an entry of the store's history."""
+    """Return what was written after an entry of the store's history."""
     with closing(sqlite.open_reader(target)) as db:
         touched = _touched(db, mark)
     ops = [op for op, _, _ in touched]
@@ -210,7 +210,7 @@ def in_place(place: Place) -> list[state.RunState]:
 
 
 def _is_that(file: Path, store: Path, run_id: str) -> bool:
-    """Whether a file holds just what would be exported: a rollback that was cut off wrote it."""
+    """Return whether a file holds just what would be exported: a rollback that was cut off wrote it."""
     with tempfile.TemporaryDirectory(prefix="pjais-later-") as scratch:
         now = Path(scratch) / "later.json"
         _export_later(store, run_id, now)

@@ -52,7 +52,7 @@ def read_dump(snapshot: Snapshot) -> Iterator[Piece]:
 
 
 def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]]) -> Iterator[Piece]:
-    """What `body` finds in each value of a file, and what is left of the file where it breaks off."""
+    """Yield what `body` finds in each value of a file, and what is left of the file where it breaks off."""
     with JsonStream(path) as stream:
         reason = "text after the end of the JSON value"
         try:
@@ -77,7 +77,7 @@ def _export(stream: JsonStream) -> Iterator[Piece]:
 
 
 def _is_record(keys: frozenset[str]) -> bool:
-    """Whether an object is one record and no envelope of lists; a persona may have a list of its `memories`."""
+    """Return whether an object is one record and no envelope of lists; a persona may have a list of its `memories`."""
     kind = _kind_of(keys)
     if "id" in keys:
         return kind != "records" or not keys & KNOWN
@@ -149,7 +149,7 @@ _TOTALS: dict[str, tuple[str, ...]] = {
 
 
 def _contradictions(metadata: Value, counts: Counter[str]) -> Iterator[Remark]:
-    """What an export says about itself and does not hold."""
+    """Yield what an export says about itself and does not hold."""
     if not isinstance(metadata.value, dict):
         return
     for name, lists in _TOTALS.items():
@@ -217,7 +217,7 @@ def _dump_object(stream: JsonStream, depth: int = 0) -> Iterator[Document | Unre
 
 
 def collection_of(value: Any) -> str:
-    """What a record of an unnamed list is, by the keys that only one kind of record has."""
+    """Return what a record of an unnamed list is, by the keys that only one kind of record has."""
     return _kind_of(frozenset(value) if isinstance(value, dict) else frozenset())
 
 

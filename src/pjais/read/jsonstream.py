@@ -232,7 +232,7 @@ class JsonStream:
         return made
 
     def _might_be_cut(self, error: json.JSONDecodeError) -> bool:
-        """Whether reading on could turn this error into a value."""
+        """Return whether reading on could turn this error into a value."""
         return error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - 16
 
     def _skip(self, reason: str) -> Broken:
@@ -284,7 +284,7 @@ class JsonStream:
 
 
 def _unfinished(data: bytes) -> int:
-    """How many bytes at the end begin a UTF-8 character that the next chunk completes."""
+    """Return how many bytes at the end begin a UTF-8 character that the next chunk completes."""
     for back in range(1, min(4, len(data)) + 1):
         byte = data[-back]
         if byte & 0xC0 == 0x80:

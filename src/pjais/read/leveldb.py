@@ -167,7 +167,7 @@ class LevelDB:
         ]
 
     def _manifest(self) -> _Live | None:
-        """What the current MANIFEST says; None, and damage, if that cannot be known."""
+        """Return what the current MANIFEST says; None, and damage, if that cannot be known."""
         name, all_read = "CURRENT", "all tables and logs are read instead, deleted rows may show"
         raw = b""
         try:
@@ -333,7 +333,7 @@ def _edits(data: bytes) -> tuple[_Live, Lost | None]:
 
 
 def _skip(data: bytes, at: int) -> int:
-    """Where the text that begins here ends.  Raises Bad."""
+    """Return where the text that begins here ends.  Raises Bad."""
     length, at = varint(data, at)
     if at + length > len(data):
         raise Bad("it holds a text that does not end")

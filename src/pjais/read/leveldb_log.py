@@ -45,7 +45,7 @@ class Record(NamedTuple):
         return b"".join(data[part.start + 7 : part.start + 7 + part.length] for part in self.parts)
 
     def place(self, offset: int) -> int:
-        """Where in the file a byte of the payload lies."""
+        """Return where in the file a byte of the payload lies."""
         for part in self.parts:
             if offset < part.length:
                 return part.start + 7 + offset
@@ -147,7 +147,7 @@ def _fragments(data: bytes | mmap) -> Iterator[_Fragment | Lost]:
 
 
 def _sound(data: bytes | mmap, at: int) -> bool:
-    """Whether the checksum of the fragment at an offset holds; it covers the type and the payload."""
+    """Return whether the checksum of the fragment at an offset holds; it covers the type and the payload."""
     checksum, length, _ = _HEADER.unpack_from(data, at)
     return bool(masked(crc(data[at + 6 : at + 7 + length])) == checksum)
 
@@ -164,7 +164,7 @@ def _real_length(data: bytes | mmap, at: int) -> int | None:
 
 
 def _leads_on(data: bytes | mmap, at: int, block_end: int) -> bool:
-    """Whether something that can follow a fragment begins here."""
+    """Return whether something that can follow a fragment begins here."""
     if at == len(data) or block_end - at < 7:
         return True
     if len(data) - at < 7:
@@ -212,7 +212,7 @@ def batch(payload: bytes) -> tuple[list[Change], int, str]:
 
 
 def trusted(record: Record, changes: list[Change], fault: str, *, header: bool) -> list[Change]:
-    """Which changes of a damaged record can be believed.
+    """Return which changes of a damaged record can be believed.
 
     Where only some fragments are unsound and the batch still fits together to its last byte, the changes that lie
     outside them; else those before the first damage.  `header` says whether the batch's own header is known good.
@@ -229,5 +229,5 @@ def trusted(record: Record, changes: list[Change], fault: str, *, header: bool) 
 
 
 def _end(change: Change) -> int:
-    """Where a change ends, at least."""
+    """Return where a change ends, at least."""
     return max(change.end, change.begin + 2 + len(change.key))

@@ -96,7 +96,7 @@ def collect(
 
 
 def _limit(content: bytes) -> int:
-    """Where the entries of a block end and its restart points begin.  Raises Bad."""
+    """Return where the entries of a block end and its restart points begin.  Raises Bad."""
     limit = len(content) - 4 - 4 * _u32(content, len(content) - 4)[0] if len(content) >= 4 else -1
     if limit < 0:
         raise Bad("a block without its restart points")
@@ -139,7 +139,7 @@ def salvage(data: bytes | mmap) -> tuple[list[Handle], int]:
 
 
 def _block_end(data: bytes | mmap, start: int) -> int | None:
-    """Where the block that begins here ends."""
+    """Return where the block that begins here ends."""
     checksum, done = 0, start
     for match in _TYPES.finditer(data, start, min(len(data) - 4, start + _MAX_SALVAGE)):
         end = match.start()
@@ -150,7 +150,7 @@ def _block_end(data: bytes | mmap, start: int) -> int | None:
 
 
 def _holds_data(data: bytes | mmap, handle: Handle, known: set[Handle]) -> bool:
-    """Whether a block is one of rows: neither all pointers to known blocks, nor unreadable as a filter is."""
+    """Return whether a block is one of rows: neither all pointers to known blocks, nor unreadable as a filter is."""
     try:
         content = block(data, handle, check=False)
         entries = list(_entries(content))

@@ -144,7 +144,7 @@ class PoolStore(NamedTuple):
     spoiled: tuple[Spoiled, ...]
 
     def sides(self, name: str) -> dict[str, Carved]:
-        """What SQLite needs beside a database of this pool, by suffix: {"-journal": ...} after a kill."""
+        """Return what SQLite needs beside a database of this pool, by suffix: {"-journal": ...} after a kill."""
         return {side: self.files[name + side] for side in SIDES if name + side in self.files}
 
 
@@ -161,7 +161,7 @@ def carve(root: Path) -> list[Carved | Spoiled]:
 
 
 def others(root: Path) -> list[Other]:
-    """What a "File System" folder holds beside LiveStore's pools, unused slots of pools left out."""
+    """Return what a "File System" folder holds beside LiveStore's pools, unused slots of pools left out."""
     origins, _ = opfs_books.origins(root / "Origins")
     return [
         one
@@ -250,7 +250,7 @@ def _folders(folder: Path, problems: list[opfs_books.Problem]) -> list[Path]:
 
 
 def _listed(folder: Path, problems: list[opfs_books.Problem]) -> list[Path]:
-    """What is in a folder, in order."""
+    """Return what is in a folder, in order."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:
@@ -346,7 +346,7 @@ class _Storage:
         return f"{self.label}/{pool}"
 
     def _missing(self) -> Iterator[Spoiled]:
-        """What Paths names in a pool, but is not there."""
+        """Yield what Paths names in a pool, but is not there."""
         there = {one.file for one in self.data} | {one.file for one in self.unread}
         for data in self.paths.by_data:
             pool, directory, name, _ = self._place(data)
@@ -355,7 +355,7 @@ class _Storage:
                 yield _book(self.origin, directory, self._group(pool), self.folder / data, reason)
 
     def _judge(self, one: PoolFile, hot: bool) -> Carved | Spoiled | None:
-        """What a pool's file is; None for a slot that holds nothing."""
+        """Return what a pool's file is; None for a slot that holds nothing."""
         if one.archive:
             return self._archived(one)
         if one.is_empty() or one.is_scratch():
@@ -378,7 +378,7 @@ class _Storage:
         return Carved(self.origin, one.directory, group, one.opfs_name, one.file, 0, 0, one.size, True)
 
     def _removed(self, one: PoolFile) -> str:
-        """Why a sound file is not live: as far as the browser knows it was removed."""
+        """Return why a sound file is not live: as far as the browser knows it was removed."""
         if one.directory is not None or self.lost:
             return ""
         return "Paths does not name it any more: it was removed, or the browser's books were set back"
@@ -393,7 +393,7 @@ class _Storage:
 
 
 def _is_others(one: PoolFile) -> bool:
-    """Whether a sound header names a lasting file that LiveStore has no such name for."""
+    """Return whether a sound header names a lasting file that LiveStore has no such name for."""
     return one.sound and bool(one.path) and not one.is_dropped() and not one.of_livestore
 
 

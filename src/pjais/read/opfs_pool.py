@@ -113,37 +113,37 @@ class PoolFile(NamedTuple):
         return self.head[HEADER:]
 
     def is_empty(self) -> bool:
-        """Whether this is a slot that holds nothing: not begun, or given up with all its header says so."""
+        """Return whether this is a slot that holds nothing: not begun, or given up with all its header says so."""
         return self.size == 0 or (self.blank and self.size <= HEADER) or (self.sound and not self.path)
 
     def is_scratch(self) -> bool:
-        """Whether this is a temporary file of SQLite's, named by chance: it never holds what was committed."""
+        """Return whether this is a temporary file of SQLite's, named by chance: it never holds what was committed."""
         return self.sound and self.is_dropped() and not self.path.startswith(b"/")
 
     def is_dropped(self) -> bool:
-        """Whether LiveStore drops this file for its flags."""
+        """Return whether LiveStore drops this file for its flags."""
         return bool(self.flags & _DELETE_ON_CLOSE) or not self.flags & _LASTING
 
     def claimed_name(self) -> str | None:
-        """What the header says it holds, if that is a text at all."""
+        """Return what the header says it holds, if that is a text at all."""
         if self.head.startswith(MAGIC) or len(self.path) == len(self.head[:512]):
             return None
         name = self.path.decode("utf-8", "replace")
         return name if name and name.isprintable() else None
 
     def is_pools(self) -> bool:
-        """Whether the bytes alone show that this is a pool's."""
+        """Return whether the bytes alone show that this is a pool's."""
         return self.sound or self.payload.startswith(MAGIC)
 
 
 def is_hot(one: PoolFile) -> bool:
-    """Whether SQLite may have to roll back: its journal begins with a byte other than 0 once it is synced."""
+    """Return whether SQLite may have to roll back: its journal begins with a byte other than 0 once it is synced."""
     is_journal = one.sound and one.path.endswith(b"-journal")
     return is_journal and bool(one.payload) and one.payload[0] != 0
 
 
 def header_fault(one: PoolFile) -> str:
-    """What is wrong with a header; "" if LiveStore would take it."""
+    """Return what is wrong with a header; "" if LiveStore would take it."""
     if one.head.startswith(MAGIC):
         return "a plain SQLite file where a pool's file must be: an archived state, or another program's"
     if len(one.head) < _DIGEST_END:
@@ -168,7 +168,7 @@ def header_fault(one: PoolFile) -> str:
 
 
 def payload_fault(one: PoolFile, hot: bool) -> str:
-    """What is wrong with what follows a sound header; "" if SQLite can be asked.
+    """Return what is wrong with what follows a sound header; "" if SQLite can be asked.
 
     While there is a journal to roll back, a database may well be longer or shorter than it says, and page 1 may not
     be written yet.  A journal is never faulted: SQLite tells itself what it can use of it.

@@ -282,7 +282,7 @@ def _decode(payload: bytes, codec: str) -> list[Json]:
 
 
 def _table(sql: str, root: int) -> _Tree | None:
-    """What a CREATE TABLE text says, run where it can do no harm.  None if it does not run."""
+    """Return what a CREATE TABLE text says, run where it can do no harm.  None if it does not run."""
     with closing(Connection(":memory:")) as db:
         try:
             any_collation(db)

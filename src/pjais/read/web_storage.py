@@ -16,7 +16,7 @@ _RXDB = b"RxDB-ls-doc-"
 
 
 def area_of(folder: Path) -> str | None:
-    """Which storage a LevelDB folder is, by its place in a profile; None for another one."""
+    """Return which storage a LevelDB folder is, by its place in a profile; None for another one."""
     if folder.parent.name == "Local Storage":
         return LOCAL
     if folder.parent.name.endswith("Extension Settings"):

@@ -107,7 +107,7 @@ def _sources(report: Report) -> str:
 
 
 def _passed(report: Report) -> str:
-    """What was found beside the sources: nobody shall believe that it was migrated."""
+    """Return what was found beside the sources: nobody shall believe that it was migrated."""
     if not report.passed:
         return ""
     body = [

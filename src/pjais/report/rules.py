@@ -88,7 +88,7 @@ RULES = {
 
 
 def explain(code: str) -> str | None:
-    """What a code means and what to do; None for a code that does not exist."""
+    """Return what a code means and what to do; None for a code that does not exist."""
     for error in all_errors():
         if error.code.lower() == code.lower():
             first = (error.__doc__ or "").strip().split("\n")[0]

@@ -59,7 +59,7 @@ class Undecodable(ValueError):
 
 
 def decode(name: str, args: Any) -> tuple[Operation, ...]:
-    """What an event does to the state.  Raises KeyError for a name nobody knows, Undecodable for bad arguments.
+    """Return what an event does to the state.  Raises KeyError for a name nobody knows, Undecodable for bad arguments.
 
     `args` is the parsed `argsJson`, in any of the shapes that the app used under this name.
     """

@@ -107,7 +107,7 @@ class Store:
         return Past(self.pool, found)
 
     def diff(self, before: When, after: When = "now") -> list[Changed]:
-        """What differs between two moments: numbers of changes, times (ISO-8601), or `now`."""
+        """Return what differs between two moments: numbers of changes, times (ISO-8601), or `now`."""
         with self.pool.view() as db:
             return history.diff(db, before, after)
 

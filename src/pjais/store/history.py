@@ -97,7 +97,7 @@ def _nothing(table: Table) -> Values:
 
 
 def diff(db: sqlite.Connection, before: When, after: When = "now") -> list[Changed]:
-    """What differs between two moments, record by record and field by field.  Raises UsageError."""
+    """Return what differs between two moments, record by record and field by field.  Raises UsageError."""
     early, late = (_resolved(db, one) for one in (before, after))
     low, high = sorted((early, late))
     found: list[Changed] = []
@@ -120,7 +120,7 @@ def _resolved(db: sqlite.Connection, when: When) -> int:
 
 
 def differences(table: Table, key: str, before: Values | None, after: Values | None) -> Iterator[Changed]:
-    """What differs between two states of a row, field by field."""
+    """Yield what differs between two states of a row, field by field."""
     if before is None and after is None:
         return
     if before is None or after is None:
@@ -132,7 +132,7 @@ def differences(table: Table, key: str, before: Values | None, after: Values | N
 
 
 def _held(column: Column, row: Values) -> tuple[Any, ...]:
-    """What is stored of a field; content in two columns."""
+    """Return what is stored of a field; content in two columns."""
     return (row[column.name], row["content_format"] if column.form == "content" else None)
 
 

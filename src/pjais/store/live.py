@@ -290,7 +290,7 @@ def _loud(error: Exception) -> None:
 
 
 def _fingerprint(result: object) -> bytes:
-    """What tells results apart: 1, 1.0 and True differ, and what a consumer does to its list does not matter.
+    """Return what tells results apart: 1, 1.0 and True differ, and what a consumer does to its list does not matter.
 
     Without pickle's memo, equal values give equal bytes whether or not they share objects.
     Raises UsageError for a result that is not made of plain values and records.

@@ -76,7 +76,7 @@ class LiveStore:
             return state.query(sql, values)
 
     def diff(self, before: Point, after: Point) -> list[Changed]:
-        """What differs between two moments (`timeline.point`)."""
+        """Return what differs between two moments (`timeline.point`)."""
         return self.timeline.diff(before, after)
 
     def history(self, record_id: str) -> list[Moment]:

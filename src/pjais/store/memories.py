@@ -124,17 +124,17 @@ class Memories(Records[Memory]):
             return figures.analytics(db, wanted, journal.now_ms())
 
     def months(self, **wanted: Unpack[Filters]) -> dict[str, int]:
-        """How many memories were made in each month (UTC, `2025-03`; `unknown`), oldest first."""
+        """Return how many memories were made in each month (UTC, `2025-03`; `unknown`), oldest first."""
         with self._pool.view() as db:
             return figures.months(db, wanted)
 
     def importance(self, **wanted: Unpack[Filters]) -> dict[str, int]:
-        """How many memories there are in each tenth of the importance, and beyond the scale."""
+        """Return how many memories there are in each tenth of the importance, and beyond the scale."""
         with self._pool.view() as db:
             return figures.importance(db, wanted)
 
     def embedded(self) -> int:
-        """How many memories hold an embedding."""
+        """Return how many memories hold an embedding."""
         with self._pool.reader() as db:
             return int(sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE embedding IS NOT NULL"))
 
@@ -202,7 +202,7 @@ class Memories(Records[Memory]):
     def without_date(
         self, text: str | None = None, *, any: bool = False, prefix: bool = False, **wanted: Unpack[Filters]
     ) -> int:
-        """How many memories the ranges of dates in a search or list leave out, since they have no such date."""
+        """Return how many memories the ranges of dates in a search or list leave out, since they have no such date."""
         rest = filters.undated(wanted)
         if rest is None:
             return 0
@@ -247,7 +247,7 @@ class Memories(Records[Memory]):
             return semantic.hybrid(db, self._vectors, asked, target, threshold)
 
     def score(self, memory_id: str) -> float:
-        """How much a memory is used and needed, 0-100 (see `pjais.store.tiers`)."""
+        """Return how much a memory is used and needed, 0-100 (see `pjais.store.tiers`)."""
         with self._pool.view() as db:
             links = sqlite.value(db, f"SELECT {_LINKS} FROM memory_entities AS t WHERE t.id = ?", (memory_id,))
             return tiers.score(tiers.standing(self.need(memory_id), int(links or 0)), journal.now_ms())

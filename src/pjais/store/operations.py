@@ -102,7 +102,7 @@ def _listed(db: sqlite.Connection, where: str, limit: int) -> list[Operation]:
 
 
 def _described(db: sqlite.Connection, first: int, last: int) -> str:
-    """What an operation without a label did, by its first change."""
+    """Return what an operation without a label did, by its first change."""
     found = sqlite.first(
         db,
         "SELECT op || ' ' || table_name || ' ' || record_id FROM changes WHERE seq BETWEEN ? AND ? "

@@ -83,12 +83,12 @@ def innermost(pool: object) -> Held | None:
 
 
 def is_frozen(pool: object) -> bool:
-    """Whether the running task may not write now."""
+    """Return whether the running task may not write now."""
     me = current()
     return any(one.open and one.frozen and one.pool is pool and one.owner == me for one in _HELD.get())
 
 
 def inherited(pool: object) -> bool:
-    """Whether the running task or thread was started by one that is still inside of a transaction."""
+    """Return whether the running task or thread was started by one that is still inside of a transaction."""
     me = current()
     return any(one.open and one.writes and one.pool is pool and one.owner != me for one in _HELD.get())

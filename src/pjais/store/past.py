@@ -366,7 +366,7 @@ class Past:
         return None if values is None else record_of(table_named(table), values)
 
     def counts(self) -> dict[str, int]:
-        """How many records each table held."""
+        """Return how many records each table held."""
         with self._then.reader() as db:
             return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
 

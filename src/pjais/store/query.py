@@ -50,7 +50,7 @@ def terms(text: str, *, prefix: bool = False) -> list[Term]:
 
 
 def unstorable(text: str) -> bool:
-    """Whether a text holds what SQLite's text cannot: NUL, a lone surrogate."""
+    """Return whether a text holds what SQLite's text cannot: NUL, a lone surrogate."""
     return _UNSTORABLE.search(text) is not None
 
 

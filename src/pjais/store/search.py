@@ -91,7 +91,7 @@ def search(db: sqlite.Connection, asked: Query) -> list[Found]:
 
 
 def count(db: sqlite.Connection, asked: Query) -> int:
-    """How many memories a query finds in all."""
+    """Return how many memories a query finds in all."""
     plan = _Plan(db, asked)
     try:
         return plan.total()
@@ -158,7 +158,7 @@ class _Plan:
             yield from self._newest()
 
     def total(self) -> int:
-        """How many memories match and pass the filters."""
+        """Return how many memories match and pass the filters."""
         if not self.terms:
             return 0
         if not self.indexed:
@@ -184,7 +184,7 @@ class _Plan:
         return int(sqlite.value(self.db, sql, (self.match,))) if sqlite.first(self.db, held) else 0
 
     def _many(self) -> bool:
-        """Whether so many memories match, filters aside, that ranking them all would take long."""
+        """Return whether so many memories match, filters aside, that ranking them all would take long."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM memory_fts WHERE memory_fts MATCH ? LIMIT ?)"
         return int(sqlite.value(self.db, sql, (self.match, RANKED_ALL + 1))) > RANKED_ALL
 
@@ -267,7 +267,7 @@ class _Plan:
             yield self._found((*rows_of[number], rank))
 
     def _shown(self) -> str:
-        """What is selected for a result; `_shown_values` are bound to it."""
+        """Return what is selected for a result; `_shown_values` are bound to it."""
         shown = f"{_COLUMNS}, snippet(memory_fts, -1, ?, ?, '…', {_WORDS})"
         if self.asked.highlight:
             shown += "".join(f", highlight(memory_fts, {number}, ?, ?)" for number in range(len(SEARCHED)))

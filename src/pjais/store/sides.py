@@ -257,7 +257,7 @@ Stamps = tuple[tuple[Any, ...], ...]
 
 
 def stamps(paths: list[Path]) -> Stamps:
-    """What tells that files have changed: which they are, their size and time."""
+    """Return what tells that files have changed: which they are, their size and time."""
     found: list[tuple[Any, ...]] = []
     for path in paths:
         try:

@@ -73,7 +73,7 @@ def tier_for(points: float) -> str:
 
 
 def moves(all_of_one_persona: Iterable[Standing], now: int) -> list[Move]:
-    """Which memories of a persona belong elsewhere, the best first.
+    """Return which memories of a persona belong elsewhere, the best first.
 
     A memory in a tier of another name (`archived`) was put there by somebody, and stays.
     """

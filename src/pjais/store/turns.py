@@ -91,7 +91,7 @@ class Turns:
             raise
 
     def _taken_at_once(self, waiter: _Waiter) -> bool:
-        """Whether the turn is this one's already; else it is in the queue."""
+        """Return whether the turn is this one's already; else it is in the queue."""
         with self._guard:
             if self._owner is None:
                 self._owner = waiter.owner

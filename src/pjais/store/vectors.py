@@ -75,7 +75,7 @@ class Vectors:
             self._db = None
 
     def kinds(self, db: sqlite.Connection) -> dict[Kind, int]:
-        """How many embeddings there are of each kind, the commonest first."""
+        """Return how many embeddings there are of each kind, the commonest first."""
         with self._lock:
             found = sqlite.fetch(
                 self._ready(db),

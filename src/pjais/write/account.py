@@ -91,7 +91,7 @@ class Arrival(NamedTuple):
         return f"{source} (database {database})" if one_source else source
 
     def name_beside(self, source: str, database: str | None) -> str:
-        """How the account of another copy names this one, which counts."""
+        """Return how the account of another copy names this one, which counts."""
         one_source = source == self.origin.name and database != self.entry.database
         return f"{source} (database {self.entry.database})" if one_source else self.origin.name
 
@@ -140,7 +140,7 @@ class Known(NamedTuple):
     document: str | None
 
     def is_same(self, entry: Entry) -> bool:
-        """Whether a document is as this account has it.
+        """Return whether a document is as this account has it.
 
         One carried whole that a document of another file had superseded (before 0.2) is not: it goes in after all.
         """
@@ -221,7 +221,7 @@ class Account:
         self._keep(known, reasons, *content)
 
     def earlier(self, one: Identity) -> list[Known]:
-        """What earlier runs have on account for this document of this source."""
+        """Return what earlier runs have on account for this document of this source."""
         found = sqlite.fetch(
             self._db,
             f"SELECT {_COLUMNS} FROM migration_records WHERE source_path = ? AND source_kind = ? AND {_SAME}",
@@ -308,7 +308,7 @@ class Account:
         return False
 
     def waits_unchanged(self, one: Identity, earlier: Sequence[Known], content: Content) -> bool:
-        """Whether a document waits in quarantine as it is: it stays; an earlier version goes."""
+        """Return whether a document waits in quarantine as it is: it stays; an earlier version goes."""
         for known in earlier:
             if known.outcome == "quarantined" and self._is_kept(known, content):
                 self.meet(known, one)
@@ -368,7 +368,7 @@ class Account:
         return best
 
     def counts(self, source: Origin) -> Counts:
-        """What became of the documents of one source in this run."""
+        """Return what became of the documents of one source in this run."""
         outcomes = sqlite.pairs(
             self._db,
             "SELECT outcome, count(*) FROM migration_records "
@@ -388,7 +388,7 @@ class Account:
         )
 
     def _discarded(self, source: Origin) -> int:
-        """How many documents of a source wait in quarantine for nothing any more, of those that this run saw."""
+        """Return how many documents of a source wait in quarantine for nothing any more, of those that this run saw."""
         found = discarded(self._db, source.name, source.kind)
         return sum(run == self._run_id or seq in self.met for seq, run in found)
 
@@ -414,7 +414,7 @@ class Account:
                        record_type, record_id)  # fmt: skip
 
     def _goes_on_waiting(self, orphan: Known, document: str) -> bool:
-        """Whether earlier runs have this orphan in quarantine as it is; it stays there, once."""
+        """Return whether earlier runs have this orphan in quarantine as it is; it stays there, once."""
         of_last, self.origin = self.origin, Origin(orphan.source_kind, str(orphan.dialect), orphan.source_path)
         one, held = Identity._make(orphan[5:10]), False
         for known in self.earlier(one) or self.moved_refusal(one, (document, None)):
@@ -442,7 +442,7 @@ class Account:
 
 
 def identity(piece: Document | Unreadable) -> Identity:
-    """What names a document in the account."""
+    """Return what names a document in the account."""
     native_id = piece.native_id if isinstance(piece, Document) else None
     return Identity(
         _mended(piece.origin), _mended(piece.database), canonical.mend(piece.collection), _mended(native_id),

@@ -116,7 +116,7 @@ def imports(db: sqlite.Connection, source_ids: SourceIds) -> Iterator[NewEvent]:
 
 
 def later(db: sqlite.Connection, mark: int, source_ids: SourceIds) -> Iterator[NewEvent]:
-    """What changed in a store of ours since an entry of its history, as events: new, changed, removed."""
+    """Yield what changed in a store of ours since an entry of its history, as events: new, changed, removed."""
     for table in TABLES:
         encode = _encoder(table, source_ids)
         live = livestore.BY_RECORD[table.record]

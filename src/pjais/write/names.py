@@ -55,7 +55,7 @@ class Names:
         return entry.under((name, entry.row[1]) if given is None else given)
 
     def has(self, entry: Entry) -> bool:
-        """Whether a record is of a collection that is named here."""
+        """Return whether a record is of a collection that is named here."""
         return entry.table == OTHERS.name and entry[:3] in self._names
 
     def next(self, entry: Entry) -> tuple[str, str]:

@@ -77,7 +77,7 @@ def _is_referred_to(db: sqlite.Connection, table: Table, key: str) -> bool:
 
 
 def _is_edited(db: sqlite.Connection, table: Table, key: str, digest: bytes) -> bool:
-    """Whether a record is not what a run made of it."""
+    """Return whether a record is not what a run made of it."""
     columns = ", ".join(table.column_names)
     present = sqlite.first(db, f"SELECT {columns} FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
     return present is not None and canonical.digest(present) != digest

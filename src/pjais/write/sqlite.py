@@ -91,7 +91,7 @@ class Builder:
         self._db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.items())
 
     def observations(self) -> list[Observation]:
-        """What only all records together show; notes, never a reason to refuse."""
+        """Return what only all records together show; notes, never a reason to refuse."""
         self._flush()
         return observations(self._db)
 
@@ -174,7 +174,7 @@ class Builder:
             removal.remove(self._db, table_name, key, removed_at)
 
     def needs(self, run_id: str) -> bool:
-        """Whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
+        """Return whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
         accounts = sqlite.each(self._db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
         return any(seq not in self._account.met for (seq,) in accounts)
 
@@ -185,7 +185,7 @@ class Builder:
         return int(ops.get("insert", 0)), int(ops.get("update", 0))
 
     def accounted(self) -> int:
-        """How many records the store holds that came from a source."""
+        """Return how many records the store holds that came from a source."""
         return int(self._one("SELECT count(*) FROM migration_records WHERE outcome = 'migrated'"))
 
     def remove_gone(
@@ -350,7 +350,7 @@ class Builder:
             )
 
     def _precedence(self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
-        """Whether the arriving copy counts: later change, then later kind of the app's history, then path."""
+        """Return whether the arriving copy counts: later change, then later kind of the app's history, then path."""
         held = age(rows.to_record(table, present))
         edited = self._edited_at(table, arrival, present)
         if edited is not None:

@@ -80,7 +80,7 @@ def leveldb(folder: Path) -> Glance:
 
 
 def comparator(folder: Path) -> bytes | None:
-    """How a LevelDB orders its keys, by the beginning of its MANIFEST; None where that is not told."""
+    """Return how a LevelDB orders its keys, by the beginning of its MANIFEST; None where that is not told."""
     try:
         for path in sorted(folder.iterdir(), reverse=True):
             if _MANIFEST.fullmatch(path.name):
@@ -148,7 +148,7 @@ def _is_metadata(key: bytes) -> bool:
 
 
 def _exactly(folder: Path) -> Counter[int]:
-    """How many bytes of live entries each database has."""
+    """Return how many bytes of live entries each database has."""
     sizes: Counter[int] = Counter()
     with LevelDB(folder) as raw:
         for key, value, _ in raw.entries():
@@ -157,7 +157,7 @@ def _exactly(folder: Path) -> Counter[int]:
 
 
 def _in_logs(folder: Path) -> Counter[int]:
-    """How many bytes of each database lie in the logs."""
+    """Return how many bytes of each database lie in the logs."""
     sizes: Counter[int] = Counter()
     for path in folder.glob("*.log"):
         if path.stem.isdigit() and path.is_file():

@@ -48,7 +48,7 @@ def prefix(key: bytes) -> Prefix:
 
 
 def is_wanted(key: bytes) -> bool:
-    """Whether a key is of metadata, a record or its blobs: all but the indexes, which can be made again."""
+    """Return whether a key is of metadata, a record or its blobs: all but the indexes, which can be made again."""
     if key[:1] == b"\x00" and len(key) > 3:
         return key[3] in _KEEP
     try:
@@ -113,7 +113,7 @@ def externals(data: bytes) -> list[External]:
 
 
 def order(key: bytes) -> tuple[Any, ...]:
-    """What sorts keys as Chromium's comparator `idb_cmp1` does.  Raises Bad.
+    """Return what sorts keys as Chromium's comparator `idb_cmp1` does.  Raises Bad.
 
     Only for metadata, records and blobs; a bare prefix comes before everything in it.
     """
@@ -131,7 +131,7 @@ def order(key: bytes) -> tuple[Any, ...]:
 
 
 def _order(data: bytes, at: int, depth: int) -> tuple[tuple[int, Any], int]:
-    """What sorts the encoded key at an offset, and where it ends."""
+    """Return what sorts the encoded key at an offset, and where it ends."""
     if at >= len(data) or data[at] > 6 or depth > _MAX_DEPTH:
         raise Bad("a key of no known type")
     kind, rank = data[at], _RANKS[data[at]]

@@ -154,7 +154,7 @@ class _Reading:
             yield Remark("state-behind", LOG, self._found.state.part.name, f"{missed} not in the state")
 
     def _seen(self, event: Event | Broken) -> bool:
-        """Whether the state holds what an event did."""
+        """Return whether the state holds what an event did."""
         state, facts = self._found.state, self._found.facts
         if state is None or event.number is None:
             return False

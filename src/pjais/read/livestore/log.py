@@ -109,7 +109,7 @@ def log_table(db: sqlite.Connection) -> tuple[str, LogFormat] | None:
 
 
 def facts(db: sqlite.Connection) -> Facts | None:
-    """What an open log says of itself; None where the file holds no log."""
+    """Return what an open log says of itself; None where the file holds no log."""
     found = log_table(db)
     if found is None:
         return None
@@ -212,7 +212,7 @@ def _json_args(event: events.Event) -> frozenset[str]:
 
 
 def _parsed(value: Any) -> Any:
-    """What a text stands for, where it is the JSON of an object, a list or a text; else the value itself."""
+    """Return what a text stands for, where it is the JSON of an object, a list or a text; else the value itself."""
     if type(value) is str and value[:1] in ("{", "[", '"'):
         try:
             return _decode(value)
@@ -257,7 +257,7 @@ class Applied(NamedTuple):
     highest: tuple[int, int] | None
 
     def saw(self, number: Number, head: int | None) -> bool:
-        """Whether the state holds an event: it has a changeset, or had one that was trimmed behind the head."""
+        """Return whether the state holds an event: it has a changeset, or had one that was trimmed behind the head."""
         if (number.global_, number.client) in self.numbers:
             return True
         return head is not None and number.global_ < head and (self.lowest is None or number.global_ < self.lowest)
@@ -283,6 +283,6 @@ _CHANGESET_COLUMNS = (("seqNumGlobal", "seqNumClient"), ("idGlobal", "idClient")
 
 
 def is_log(path: Path) -> bool:
-    """Whether a closed SQLite file holds a LiveStore log."""
+    """Return whether a closed SQLite file holds a LiveStore log."""
     with closing(sqlite.open_frozen(path)) as db:
         return log_table(db) is not None

@@ -111,7 +111,7 @@ class Replay:
             yield key
 
     def counts(self) -> dict[str, int]:
-        """How many rows each table holds."""
+        """Return how many rows each table holds."""
         self._flush()
         return {table.name: int(sqlite.value(self._db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
 

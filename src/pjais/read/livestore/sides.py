@@ -69,7 +69,7 @@ def merge(
 
 
 def _says_something(column: Column, logged: Any) -> bool:
-    """Whether a value of the log is more than what an event that says nothing leaves."""
+    """Return whether a value of the log is more than what an event that says nothing leaves."""
     return logged is not None and logged not in (column.default, "[]", 0)
 
 
@@ -105,7 +105,7 @@ def from_log(
 
 
 def _counted(state: Row, log: Row) -> Row:
-    """Where the app counts accesses as connections (guide B), so does the row of the log."""
+    """Return where the app counts accesses as connections (guide B), so does the row of the log."""
     if "accessCount" in state or "connectionCount" not in state or "accessCount" not in log:
         return log
     return {**log, "connectionCount": (log["connectionCount"] or 0) + (log["accessCount"] or 0)}
@@ -140,5 +140,5 @@ _as_javascript = json.JSONDecoder(parse_int=float).decode
 
 
 def _lost(held: str, logged: str) -> bool:
-    """Whether a text of the state is what LiveStore makes of the log's: cut at NUL, surrogates replaced."""
+    """Return whether a text of the state is what LiveStore makes of the log's: cut at NUL, surrogates replaced."""
     return held in (logged.partition("\0")[0], canonical.mend(logged), canonical.mend(logged.partition("\0")[0]))

@@ -107,7 +107,7 @@ def open_store(databases: Sequence[tuple[str, Path]], scratch: Path, written: Se
 
 
 def _reach(state: State) -> tuple[tuple[int, int], int, str]:
-    """How far into the log a state reaches; of two equal ones the later written."""
+    """Return how far into the log a state reaches; of two equal ones the later written."""
     highest = state.seen.highest if state.seen and state.seen.highest else (-1, -1)
     return highest, state.written, state.part.name
 
@@ -158,7 +158,7 @@ def _saved(name: str, path: Path, reason: str) -> tuple[Part, Facts | None, Stat
 
 
 def _look(part: Part) -> tuple[Facts | None, State | None]:
-    """What the log says, or how far the state reaches; neither for a database that is none of the two."""
+    """Return what the log says, or how far the state reaches; neither for a database that is none of the two."""
     with closing(sqlite.open_frozen(part.path)) as db:
         found = log.log_table(db)
         if found is not None:

@@ -120,7 +120,7 @@ def _owner(idb: str, known: list[str]) -> str | None:
 
 
 def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unreadable]:
-    """What is wrong with a database as a whole: rows of its internal store, collections that are not there."""
+    """Yield what is wrong with a database as a whole: rows of its internal store, collections that are not there."""
     for row in database.unreadable:
         yield Unreadable(INTERNAL, row.place, row.raw, row.reason, database.name, origin)
     for name in sorted(set(database.missing)):
@@ -129,7 +129,7 @@ def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unread
 
 
 def _profiles(snapshot: Snapshot, scratch: Path, unsound: list[Unreadable]) -> list[indexeddb.Profile]:
-    """What can be opened in a snapshot: an origin's LevelDB, or its SQLite files, one for each database.
+    """Return what can be opened in a snapshot: an origin's LevelDB, or its SQLite files, one for each database.
 
     SQLite files are opened as copies, with their WAL applied: after a kill all of it may be in there.
     """
@@ -293,7 +293,7 @@ class _Decoder:
         return Document(collection, None if native_id is None else str(native_id), row.place, value)
 
     def _fits(self, value: dict[str, Any], names: dict[str, str]) -> bool:
-        """Whether a key table is the one: all keys have names, and what must be encrypted is."""
+        """Return whether a key table is the one: all keys have names, and what must be encrypted is."""
         if keys.unknown_keys(value, names):
             return False
         restored = keys.decompress(value, names)

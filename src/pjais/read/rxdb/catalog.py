@@ -116,7 +116,7 @@ def made_by_rxdb(inside: Mapping[str, Collection_[str]]) -> set[str]:
 
 
 def _is_shaped(idb: str, stores: Collection_[str]) -> bool:
-    """Whether a database has the form of name and the object stores that RxDB gives (formats/rxdb.md §2)."""
+    """Return whether a database has the form of name and the object stores that RxDB gives (formats/rxdb.md §2)."""
     return bool(_NAME.fullmatch(idb)) and {"docs", "changes"} <= set(stores)
 
 

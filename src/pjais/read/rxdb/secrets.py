@@ -22,7 +22,7 @@ class WrongPassword(ValueError):
 
 
 def matches(password: str, stored_hash: str) -> bool:
-    """Whether a password is the one that a database was made with: SHA-256 of its JSON text."""
+    """Return whether a password is the one that a database was made with: SHA-256 of its JSON text."""
     text = json.dumps(password, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == stored_hash
 

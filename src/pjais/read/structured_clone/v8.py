@@ -291,7 +291,7 @@ class _Reader(Leaves):
         return self.objects[oid], pos
 
     def _more(self, kind: int, box: Any, pos: int) -> tuple[int, bool]:
-        """Whether another value is due in a Map, Set or Error, or its end is at the place."""
+        """Return whether another value is due in a Map, Set or Error, or its end is at the place."""
         data = self.data
         if kind == _ERROR:
             return self.error_parts(box, pos)
