@@ -133,7 +133,7 @@ def test_a_backup_that_is_not_sound_is_named(looks: Looks, tmp_path: Path) -> No
 
 
 def test_old_and_new_live_side_by_side_until_the_switch_and_back(looks: Looks, tmp_path: Path) -> None:
-    """Bring over, follow, compare, switch, and go back; a difference is named with its field."""
+    """Bring over, follow, compare, switch, and go back; a difference and an edit are named with their fields."""
     write(tmp_path, memory("m1"))
     pjais.migrate(tmp_path)
     page = looks(tmp_path).window("/sides")
@@ -141,15 +141,22 @@ def test_old_and_new_live_side_by_side_until_the_switch_and_back(looks: Looks, t
     press(page, "Bring over what is new")
     page.get_by_text("1 new, 0 changed, 0 removed.").wait_for()
     assert set(held(tmp_path)) == {"m1", "m2"}
-    with pjais.open(tmp_path) as store:
-        store.memories.update("m2", importance=51, updated_at=store.memories.need("m2").updated_at)
+    write(tmp_path, memory("m1"), memory("m2") | {"importance": 52})
     press(page, "Compare old and new")
     difference = page.locator("#sides tbody tr")
     difference.wait_for()
     assert "m2" in difference.inner_text() and "importance" in difference.inner_text()
+    write(tmp_path, memory("m1"), memory("m2"))
+    with pjais.open(tmp_path) as store:
+        store.memories.update("m2", importance=51, updated_at=store.memories.need("m2").updated_at)
+    press(page, "Compare old and new")
+    page.get_by_text("1 edit in the new store since the migration").wait_for()
+    assert difference.count() == 0
+    assert "m2 importance" in page.locator("#sides").inner_text()
     press(page, "Switch to the new side")
     page.get_by_text("nothing was switched").wait_for()
     page.get_by_text("The old side is live.").first.wait_for()
+    page.get_by_role("button", name="Switch, and keep the edits").wait_for()
     with pjais.open(tmp_path) as store:
         store.memories.update("m2", importance=50, updated_at=store.memories.need("m2").updated_at)
     press(page, "Keep following")
@@ -160,7 +167,7 @@ def test_old_and_new_live_side_by_side_until_the_switch_and_back(looks: Looks, t
     press(page, "Stop following")
     page.get_by_role("button", name="Keep following").wait_for()
     press(page, "Switch to the new side")
-    page.get_by_text("The new side is live.").wait_for(timeout=240_000)
+    page.get_by_text("The new side is live.").wait_for()
     assert cutover.live(place(tmp_path)).side == "new"
     with pjais.open(tmp_path) as store:
         store.memories.remember("on the new side", persona="p1")

@@ -94,6 +94,8 @@ class Home:
         self._figures: dict[object, Any] = {}
         self._counted_at = 0
         """The change of the store at which `_figures` were counted."""
+        self._one_run = threading.Lock()
+        """Held by the work of this page that runs: what somebody begins waits for an increment on its way."""
         self._in_the_loop = False
         """Whether a thread follows: it may still go round once after it was told to stop."""
         self._named = (data_dir, target, tuple(sources))
@@ -180,7 +182,12 @@ class Home:
                 raise RunActive(f"this page is at work: {self.job.kind}", advice="wait for it to end")
             job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms())
             self.job = job
-        threading.Thread(target=self._run, args=(job, work, alone), name=f"pjais-{kind}", daemon=True).start()
+
+        def in_turn(progress: run.Progress) -> Any:
+            with self._one_run:
+                return work(progress)
+
+        threading.Thread(target=self._run, args=(job, in_turn, alone), name=f"pjais-{kind}", daemon=True).start()
         return job
 
     def planned(self, here: Place, refs: Sequence[SourceRef], shown: Callable[[Any], Any]) -> Job:
@@ -259,7 +266,7 @@ class Home:
         while self._goes_on() and not self._closed.wait(_FOLLOW_SECONDS):
             here, job = self.place(), Job(0, "follow", journal.now_ms())
             try:
-                with nullcontext() if here.target.exists() else self.alone():
+                with self._one_run, nullcontext() if here.target.exists() else self.alone():
                     done = follow.increment(here, self.options)
             except (NoSourceFound, SourceInUse, RunActive):
                 continue  # it is gone for a while, or somebody is at work: the next look may be luckier

@@ -14,6 +14,7 @@
       if (mine === turn && document.visibilityState === "visible") say("gone");
       return; // what is shown stays
     }
+    await released;
     if (mine !== turn) return;
     if (document.getElementById("problem")) {
       if (answer.ok) location.reload(); // what stood against it is over
@@ -37,6 +38,11 @@
       if (slider !== document.activeElement) slider.value = other.value;
     }
   }
+
+  // A button that is replaced while it is pressed would swallow the click: what is new waits until the press is over.
+  let released = Promise.resolve(), release = () => {};
+  window.addEventListener("pointerdown", () => { released = new Promise((over) => { release = over; }); });
+  for (const kind of ["pointerup", "pointercancel", "blur"]) window.addEventListener(kind, () => setTimeout(release));
 
   // What stands above the page where it cannot be shown as it is now.
   function say(what, why) {
