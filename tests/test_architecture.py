@@ -14,6 +14,7 @@ import pjais
 PACKAGE = Path(pjais.__file__).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("sources", "sqlite_files"),
     ("version", "errors", "model", "instants", "words", "numbers"),
     ("canonical", "paths", "choices", "sqlite_wal"),
     ("files", "sqlite_journal"),

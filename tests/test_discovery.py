@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -24,7 +25,7 @@ from pjais.discover import jsonkind
 from pjais.discover.found import Found
 from pjais.model import Passed
 from pjais.read import opfs
-from world import hashes, memory, migrated, persona, rows, write_json
+from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
 
 sys.path.append(str(Path(__file__).parent / "read"))
 
@@ -453,3 +454,26 @@ def test_only_the_blocks_of_metadata_are_read(tmp_path: Path, monkeypatch: pytes
     assert [(one.name, one.size > 50_000) for one in found.databases] == [("one", True), ("two", True)]
     assert found.doubt == ""
     assert len(read) < 10
+
+
+def test_a_search_that_finds_nothing_loads_no_sqlite_no_locks_and_no_metadata_of_packages(tmp_path: Path) -> None:
+    """Most of what a search costs would be that."""
+    for number in range(3):
+        (tmp_path / f"notes{number}.txt").write_text("nobody's")
+        (tmp_path / f"other{number}.json").write_text('{"a": 1}')
+    look = (
+        "import sys; from pjais.cli import run; run(['detect', sys.argv[1]]); "
+        "print('loaded', *sorted(sys.modules.keys() & set(sys.argv[2:])))"
+    )
+    heavy = ("apsw", "asyncio", "email", "filelock", "hashlib", "importlib.metadata", "pjais.model", "pydantic", "rich",
+             "socket", "tempfile", "traceback")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", look, tmp_path, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded\n"
+
+
+def test_a_file_beside_a_database_belongs_to_it_also_where_it_is_a_link(tmp_path: Path) -> None:
+    store = write_livestore(tmp_path / "livestore.db", [{"id": "p1", "name": "Ada"}], [])
+    (tmp_path / "apart").write_bytes(b"")
+    (tmp_path / "livestore.db-journal").symlink_to("apart")
+    (found,) = discover.discover([tmp_path]).sources
+    assert found.files == (store, tmp_path / "livestore.db-journal")

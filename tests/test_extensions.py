@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,14 @@ def test_unknown_names_are_refused(folder: Path, tmp_path: Path) -> None:
         done = pjais(tmp_path, "--data-dir", folder, *arguments)
         assert done.returncode in (2, 11)
         assert "Traceback" not in done.stderr
+
+
+def test_an_extension_in_an_archive_is_found_too(site: Path, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "site"), "zip", site)
+    ask = "from pjais import extensions; print(*extensions.names('sources'))"
+    for place, told in ((archive, "diary"), (site, "diary"), (tmp_path, "")):
+        done = subprocess.run(
+            [sys.executable, "-c", ask], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": str(place)},
+        )  # fmt: skip
+        assert done.stdout.strip() == told

@@ -12,11 +12,13 @@ Names are loaded when they are first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from pjais.version import __version__
 
+TYPE_CHECKING = False  # what type checkers take for true; to import `typing` costs more than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from pjais.api import migrate, open, open_livestore, plan, rollback, verify
     from pjais.errors import PjaisError
     from pjais.model import Conversation, Memory, Other, Persona, Plan, Plugin, Proof, Relationship, Report

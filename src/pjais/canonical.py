@@ -9,7 +9,6 @@ that looks like a tag gets one more `$`.  Python's 1, 1.0 and True stay apart; -
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
 import re
@@ -199,4 +198,6 @@ def digest(row: tuple[Any, ...]) -> bytes:
         data = orjson.dumps(row)
     except TypeError:
         data = dumps(list(row)).encode("utf-8")
+    import hashlib  # late, since a search has nothing to digest
+
     return hashlib.sha256(data).digest()

@@ -6,7 +6,6 @@ those that are allowed, and nothing is taken for the default.
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, Literal, TypeVar, get_args
 
 from pjais.errors import UsageError
@@ -25,6 +24,8 @@ def check(name: str, value: T, allowed: Any) -> T:
     known = get_args(allowed)
     if any(type(value) is type(one) and value == one for one in known):
         return value
+    import difflib
+
     near = difflib.get_close_matches(str(value), [str(one) for one in known], 1)
     listed = ", ".join(repr(one) for one in known)
     raise UsageError(

@@ -10,14 +10,18 @@ asked for; one that cannot be loaded is an error that names its package, never p
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pjais.errors import UsageError
-from pjais.model import Piece, Snapshot
+
+if TYPE_CHECKING:
+    from pjais.model import Piece, Snapshot
 
 Documents = Iterable[tuple[str, dict[str, Any]]]
 """(list of our export: personas, memories, ..., document in our export's form), list by list."""
@@ -58,7 +62,42 @@ class TargetKind(Protocol):
 
 @cache
 def _found(group: str) -> dict[str, Any]:
+    if not _is_any_installed():
+        return {}
+    from importlib.metadata import entry_points
+
     return {one.name: one for one in entry_points(group=f"pjais.{group}")}
+
+
+@cache
+def _is_any_installed() -> bool:
+    """Return whether any package here may add something, by a glance at the folders that packages lie in.
+
+    `importlib.metadata` reads all of them, and costs more to load than a search; it is asked where one mentions us,
+    or where packages come from elsewhere than folders.
+    """
+    if any(hasattr(one, "find_distributions") and one is not PathFinder for one in sys.meta_path):
+        return True
+    for place in sys.path:
+        try:
+            names = os.listdir(place or ".")  # noqa: PTH208 - for very many
+        except NotADirectoryError:  # an archive
+            return True
+        except OSError:
+            continue
+        for name in names:
+            if name.lower().endswith(("dist-info", "egg-info")) and _adds(f"{place or '.'}/{name}/entry_points.txt"):
+                return True
+    return False
+
+
+def _adds(entry_points: str) -> bool:
+    """Return whether a package's list of entry points has any of ours."""
+    try:
+        with open(entry_points, "rb") as file:  # noqa: PTH123 - for very many
+            return b"[pjais." in file.read()
+    except OSError:
+        return False
 
 
 @cache

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shlex
-import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import filelock
 
 from pjais.errors import FileFailed, RunActive
 
@@ -153,6 +149,8 @@ def remove(path: Path) -> None:
 def remove_folder(path: Path) -> None:
     """Remove a folder of ours with all it holds, if it is there."""
     if path.exists():
+        import shutil  # like hashlib and filelock below: a search does without them
+
         shutil.rmtree(path)
 
 
@@ -171,6 +169,8 @@ def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize) ->
     The destination must not exist.  The source is opened for reading only and no lock is taken.
     """
     private_folder(destination.parent)
+    import hashlib
+
     digest = hashlib.sha256()
     size = 0
     out = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -196,6 +196,8 @@ def link_or_copy(source: Path, destination: Path) -> None:
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
+    import hashlib
+
     with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -204,6 +206,8 @@ def free_space(path: Path) -> int:
     """Free bytes on the disk that holds `path` (or its nearest parent that exists)."""
     while not path.exists() and path != path.parent:
         path = path.parent
+    import shutil
+
     return shutil.disk_usage(path).free
 
 
@@ -236,10 +240,10 @@ def same(left: Path, right: Path) -> bool:
         return False
 
 
-def is_plain_file(path: Path) -> bool:
+def is_plain_file(path: str | os.PathLike[str]) -> bool:
     """Return whether the path is an ordinary file (links followed): not a device, not a pipe."""
     try:
-        return stat.S_ISREG(path.stat().st_mode)
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - for very many
     except OSError:
         return False
 
@@ -386,6 +390,8 @@ def is_alive(pid: int, mark: str | None) -> bool:
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
     """Hold a data folder for one run.  Raises RunActive while another process (or thread) holds it."""
+    import filelock
+
     path = folder / ".pjais.lock"
     lock = filelock.FileLock(path, mode=0o600)
     try:

@@ -20,14 +20,11 @@ from urllib.parse import quote
 
 import apsw
 
-from pjais import files, sqlite_journal, sqlite_wal
+from pjais import files, sqlite_files, sqlite_journal, sqlite_wal
 from pjais.errors import FileFailed, SourceDamaged
 
-MAGIC = b"SQLite format 3\x00"
-"""The first 16 bytes of every SQLite file (SQLite file format, §1.3.1)."""
-
-SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What may lie beside a SQLite file and belongs to it."""
+MAGIC = sqlite_files.MAGIC
+SIDE_FILES = sqlite_files.SIDE_FILES
 
 Connection = apsw.Connection
 Session = apsw.Session

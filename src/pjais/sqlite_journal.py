@@ -18,11 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from pjais.sqlite_files import MAGIC as _DATABASE
 from pjais.sqlite_wal import PAGE_SIZES, State
 
 _HEADER = struct.Struct(">8sIIIII")
 _MAGIC = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
-_DATABASE = b"SQLite format 3\x00"
 _SECTORS = frozenset(1 << power for power in range(5, 17))
 _ALL = 0xFFFFFFFF
 _LOCK_BYTE = 1 << 30  # the page that holds it is never used

@@ -7,7 +7,6 @@ object on stdout.  A traceback is shown only with `-vv`.
 
 from __future__ import annotations
 
-import traceback
 from importlib import import_module
 
 import click
@@ -93,6 +92,8 @@ def _ended(arguments: list[str], *, as_json: bool, verbose: int) -> int:
     else:
         return result if isinstance(result, int) else 0
     if verbose >= 2 and cause is not None:
+        import traceback
+
         warn(without_passwords("".join(traceback.format_exception(cause))))
     print_error(problem, as_json=as_json)
     return problem.exit_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,12 @@ from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, progress, safe, say, size, table
 from pjais.errors import NoSourceFound, UsageError
-from pjais.model import Counts, Passed, Report, SourceRef
 from pjais.pipeline.place import none_found, place, told
+from pjais.sources import Passed, SourceRef
 from pjais.words import counted, one_line
+
+if TYPE_CHECKING:
+    from pjais.model import Counts, Report
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
 _sources = click.argument("sources", nargs=-1, type=PATH)
@@ -244,6 +247,8 @@ def print_report(context: Context, report: Report) -> None:
         print_json({**report.as_dict(), "next": context.typed(report.next_command)})
         return
     if report.sources:
+        from pjais.model import Counts
+
         rows = [(one["kind"], one["name"], Counts(*(one[name] for name in Counts.__slots__))) for one in report.sources]
         _print_counts(rows, report.total)
         _print_rules(report.rules)

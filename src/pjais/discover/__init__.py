@@ -15,10 +15,10 @@ from pjais import extensions, files, paths
 from pjais.discover import livestores, profiles, storage
 from pjais.discover.found import Found
 from pjais.discover.gather import gathered
-from pjais.discover.identify import LEAVES, LIKELY, identify, is_familiar, is_likely
+from pjais.discover.identify import LEAVES, LIKELY, familiar, identify, is_familiar, is_likely
 from pjais.discover.seen import Seen
 from pjais.discover.walk import Listing, listing, walk
-from pjais.model import Passed, SourceRef
+from pjais.sources import Passed, SourceRef
 
 _FILES_DEPTH = 3
 """How deep files are looked at, whatever they are called; further down only those that are called like stores."""
@@ -142,34 +142,34 @@ class _Search:
 
     def _files(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
         """The files of an ordinary folder."""
-        likely = one.ending(*LIKELY)
-        familiar = [name for name in likely if is_familiar(name)]
         deep = len(one.parts) >= _FILES_DEPTH
-        chosen = set(familiar)
-        chosen.update(self._chosen(0, [name for name in likely if name not in chosen]))
-        left = len(likely) - len(chosen)
+        chosen = set(familiar(one))
+        if self.looks[0]:
+            chosen.update(self._chosen(0, [name for name in one.ending(LIKELY) if name not in chosen]))
+        left = one.count(LIKELY) - len(chosen)
         if not deep and self.looks[1]:
             chosen.update(self._chosen(1, [name for name in one.files if not name.endswith(LIKELY)]))
         for name in sorted(chosen):
             if not name.endswith(("-wal", "-shm", "-journal")) and not name.startswith(paths.SINCE_SWITCH):
-                yield self._file(one.at(name), deep)
+                yield self._file(name, one)
         if left:
             reason = f"{left:,} more files were not looked into; name one to take it"
             yield Passed(Path(one.path), reason, kind="folder")
 
     def _chosen(self, looks: int, names: list[str]) -> list[str]:
         """As many of the names as may still be looked at."""
-        taken = sorted(names)[: self.looks[looks]] if self.looks[looks] else []
+        taken = sorted(names)[: self.looks[looks]]
         self.looks[looks] -= len(taken)
         return taken
 
-    def _file(self, path: Path, deep: bool) -> SourceRef | Passed | None:
+    def _file(self, name: str, among: Listing) -> SourceRef | Passed | None:
+        path = among.at(name)
         if self.target_is is not None and (_identity(path) == self.target_is or self._beside_account(path)):
             return None
-        found = identify(path, self.folder, named=False, seen=self.seen)
+        found = identify(path, self.folder, named=False, seen=self.seen, among=among)
         if not isinstance(found, SourceRef):
             return found
-        if deep:
+        if len(among.parts) >= _FILES_DEPTH:
             size = sum(one.stat().st_size for one in found.files)
             return Passed(path, f"{found.kind}, more than three folders deep; name it to take it", size, found.kind)
         if found.kind == "livestore":
@@ -190,7 +190,7 @@ class _Search:
                 continue
             if not files.is_inside(path, self.folder):
                 yield Passed(path, LEAVES, kind="link")
-            elif not is_folder and (found := self._file(path, len(one.parts) >= _FILES_DEPTH)) is not None:
+            elif not is_folder and (found := self._file(name, one)) is not None:
                 yield found
 
     def _extensions(self) -> Iterator[SourceRef]:

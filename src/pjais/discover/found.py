@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pjais.model import Passed, SourceRef
+from pjais.sources import Passed, SourceRef
 
 __all__ = ["Found", "Passed"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pjais.model import Passed
+from pjais.sources import Passed
 
 _MANY = 10
 _GATHERED = ("json", "opfs", "file")

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pjais import files, paths, sqlite
+from pjais import files, paths
 from pjais.discover import jsonkind
 from pjais.discover.livestores import is_named_store, is_store_file
 from pjais.discover.seen import Seen, stamp
+from pjais.discover.walk import Listing
 from pjais.errors import SourceDamaged
-from pjais.model import CANNOT_BE_READ, Passed, SourceRef
-from pjais.schema.tables import APPLICATION_ID
+from pjais.sources import CANNOT_BE_READ, Passed, SourceRef
+from pjais.sqlite_files import MAGIC, SIDE_FILES
 
 LEAVES = "a link that leaves the folder; name it to follow it"
 
@@ -30,8 +29,9 @@ _DB_NAMES = {
 }  # fmt: skip
 _JSON_NAME = re.compile(r"data\.json|rxdb-backup-.*\.json|.*\.pjais\.json")
 _BETWEEN_VALUES = re.compile(r"[\s\ufeff\x1e]*")
-_FAMILIAR = re.compile(r"(?:data|database|pjais|livestore|rxdb-|shard_|eventlog|mutationlog|state|app|.*\.pjais\.).*")
-"""What such a name begins with at least: most names are told apart by that alone."""
+_BEGINNINGS = ("data", "pjais", "livestore", "rxdb-", "shard_", "eventlog", "mutationlog", "state", "app")
+"""What such a name begins with at least, or has within: most names are told apart by that alone."""
+_WITHIN = ".pjais."
 _SHARD = re.compile(r"shard_\d+\.db")
 _SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".sqlitedb", ".json", ".bak", ".old", ".backup", ".zip")
 LIKELY = (*_SUFFIXES, *(one.upper() for one in _SUFFIXES))
@@ -42,9 +42,15 @@ _ZIP = b"PK\x03\x04"
 
 def is_familiar(name: str) -> bool:
     """Return whether a file has a name that the app, its guides or LiveStore give."""
-    return bool(_FAMILIAR.fullmatch(name)) and (
+    return (name.startswith(_BEGINNINGS) or _WITHIN in name) and (
         name in _DB_NAMES or bool(_JSON_NAME.fullmatch(name) or _SHARD.fullmatch(name) or is_named_store(name))
     )
+
+
+def familiar(listing: Listing) -> list[str]:
+    """The files of a folder with such names."""
+    maybe = listing.ending(LIKELY) if listing.mentions(*_BEGINNINGS, _WITHIN) else []
+    return [name for name in maybe if is_familiar(name)]
 
 
 def is_likely(name: str) -> bool:
@@ -52,26 +58,37 @@ def is_likely(name: str) -> bool:
     return name.endswith(LIKELY)
 
 
-def identify(path: Path, root: Path, *, named: bool, seen: Seen) -> SourceRef | Passed | None:
-    """Return what a file is; None for what concerns nobody.  `named`: the owner named it, so it is never None."""
+def identify(
+    path: Path, root: Path, *, named: bool, seen: Seen, among: Listing | None = None
+) -> SourceRef | Passed | None:
+    """Return what a file is; None for what concerns nobody.
+
+    `named`: the owner named it, so it is never None.  `among`: the folder it lies in, where that was listed.
+    """
     if not files.is_plain_file(path):
         if not (is_familiar(path.name) or named):
             return None
         return Passed(path, "not a file that can be read" if path.exists() else "a link to nothing")
-    of = [path, *(one for one in _sides(path) if not one.name.endswith("-shm"))]
-    said = seen.verdict(f"{path} {root}", None if named else stamp(of), lambda: _judged(path, root, named=named))
+    sides = _sides(path, among)
+    of = stamp([path, *(one for one in sides if not one.name.endswith("-shm"))])
+    said = seen.verdict(f"{path} {root}", None if named else of, lambda: _judged(path, root, named=named))
     if said is None:
         return None
     if said[0] == "passed":
         _, reason, kind, made_by = said
-        return Passed(path, reason, sum(one.stat().st_size for one in of), kind, made_by)
+        return Passed(path, reason, sum(size for _, size, *_ in of or ()), kind, made_by)
     _, kind, dialect, version, damage = said
-    its = (path, *_sides(path)) if said[0] == "sqlite" else (path,)
+    its = (path, *sides) if said[0] == "sqlite" else (path,)
     return SourceRef(kind, dialect, path, root, its, version, damage)
 
 
-def _sides(path: Path) -> tuple[Path, ...]:
-    return tuple(one for suffix in sqlite.SIDE_FILES if files.is_plain_file(one := path.with_name(path.name + suffix)))
+def _sides(path: Path, among: Listing | None) -> tuple[Path, ...]:
+    maybe = (path.with_name(name) for suffix in SIDE_FILES if _may_be(name := path.name + suffix, among))
+    return tuple(one for one in maybe if files.is_plain_file(one))
+
+
+def _may_be(name: str, among: Listing | None) -> bool:
+    return among is None or among.has(name) or name in among.links
 
 
 def _passed(reason: str, kind: str, made_by: str | None = None) -> list[Any]:
@@ -101,7 +118,7 @@ def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
         return _passed(damage, "file") if is_likely(path.name) else None
     if size == 0:
         return _empty(expected) if expected or looks_json or named else None
-    if head.startswith(sqlite.MAGIC):
+    if head.startswith(MAGIC):
         return _database(path, expected, named)
     if expected or (named and path.suffix in _MAYBE_SQLITE):
         return _sqlite(expected or "livestore-db")
@@ -126,13 +143,12 @@ def _json(path: Path, head: bytes, size: int, looks_json: bool, named: bool) -> 
 
 def _expected_kind(path: Path, root: Path) -> str | None:
     """The kind that a file's name promises."""
-    try:
-        relative = path.relative_to(root).as_posix()
-    except ValueError:
-        relative = path.name
     if _SHARD.fullmatch(path.name):
         return "pjais-flat"
-    return _DB_NAMES.get(relative) or _DB_NAMES.get(path.name)
+    if path.name not in _DB_NAMES:
+        return None
+    relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    return _DB_NAMES.get(relative) or _DB_NAMES[path.name]
 
 
 def _empty(expected: str | None) -> list[Any]:
@@ -142,8 +158,11 @@ def _empty(expected: str | None) -> list[Any]:
 
 
 def _database(path: Path, expected: str | None, named: bool) -> list[Any] | None:
+    from pjais import sqlite  # these two are loaded where there is a SQLite file
+    from pjais.discover import sqlitekind
+
     try:
-        kind, version = _database_kind(path, expected)
+        kind, version = sqlitekind.kind_of(path, expected)
     except (sqlite.Error, OSError, UnicodeDecodeError, SourceDamaged) as error:
         damage = f"{CANNOT_BE_READ}: {error}" if isinstance(error, OSError | sqlite.CannotOpen) else None
         if expected or named:
@@ -154,63 +173,13 @@ def _database(path: Path, expected: str | None, named: bool) -> list[Any] | None
             return None
         about = "another store of pjais: what is only in there is in no other store; name it to take it"
         return _passed(f"{about} ({version})", "pjais", "pjais")
-    if kind == _BROWSERS and not named:
+    if kind == sqlitekind.BROWSERS and not named:
         return None
-    if kind in (None, _BROWSERS):
+    if kind in (None, sqlitekind.BROWSERS):
         if not (expected or named):
             return _passed("SQLite, but no table that pjais knows", "sqlite")
         kind = expected or "livestore-db"
     return _sqlite(kind or "livestore-db", version)
-
-
-def _database_kind(path: Path, expected: str | None) -> tuple[str | None, str | None]:
-    """(kind, version) of a SQLite file, by its tables and columns."""
-    if not sqlite.needs_recovery(path):
-        with closing(sqlite.open_frozen(path)) as connection:
-            return _kind_of_tables(connection, expected)
-    with tempfile.TemporaryDirectory(prefix="pjais-") as scratch:
-        copy = Path(scratch) / "copy.db"
-        for suffix in ("", "-wal", "-journal"):
-            if files.is_plain_file(Path(f"{path}{suffix}")):
-                files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{copy}{suffix}"))
-        sqlite.copy_source(copy, Path(scratch) / "whole.db")
-        with closing(sqlite.open_frozen(Path(scratch) / "whole.db")) as connection:
-            return _kind_of_tables(connection, expected)
-
-
-_BROWSERS = "browser"
-"""A database of a browser's own, which holds nothing of an app's: cookies, history, quotas."""
-
-
-def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tuple[str | None, str | None]:
-    if sqlite.pragma_int(connection, "application_id") == APPLICATION_ID:
-        return "pjais", f"schema {sqlite.pragma_int(connection, 'user_version')}"
-    columns: dict[str, set[str]] = {}
-    for table, column in sqlite.each(
-        connection,
-        "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c "
-        "WHERE t.schema = 'main' AND t.type = 'table'",
-    ):
-        columns.setdefault(str(table).lower(), set()).add(str(column).lower())  # names in SQL have no case
-    personas = columns.get("personas", set())
-    memories = columns.get("memory_entities", set())
-    if "eventlog" in columns or "mutation_log" in columns:
-        return "livestore", None
-    if "personality_profile" in personas or "importance_score" in memories:
-        return "pjais-drizzle", None
-    if "personality_traits" in personas or (expected == "pjais-flat" and "persona_id" in memories):
-        return "pjais-flat", None
-    if expected == "livestore" and "__livestore_schema" in columns:
-        return "livestore", None
-    version = "a LiveStore state file" if "__livestore_schema" in columns else None
-    known = columns.keys() & {"personas", "memoryentities", "memory_entities", "memories", "conversations"}
-    if known:
-        return "livestore-db", version
-    if {"key", "value"} <= columns.get("meta", set()) and sqlite.first(
-        connection, "SELECT 1 FROM meta WHERE key = 'last_compatible_version'"
-    ):
-        return _BROWSERS, None
-    return None, None
 
 
 def _is_json(head: bytes) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pjais import files, sqlite
+from pjais import files
 from pjais.discover.seen import Seen, stamp
-from pjais.model import Passed, SourceRef
+from pjais.sources import Passed, SourceRef
+from pjais.sqlite_files import MAGIC, SIDE_FILES
 
 _NAME = re.compile(
     r"(?:livestore-)?(?:eventlog|mutationlog)(?:@\d+)?\.db|(?:state|app|livestore-)-?(?:\d+|fixed)(?:@\d+)?\.db"
@@ -41,9 +42,7 @@ def stores(paths: Iterable[Path], root: Path) -> Iterator[SourceRef]:
     for folder in sorted({path.parent for path in paths}):
         there = [one for one in sorted(folder.iterdir()) if is_store_file(one) or one in paths]
         there = [one for one in there if files.is_plain_file(one)]
-        sides = [
-            one for main in there for suffix in sqlite.SIDE_FILES if files.is_plain_file(one := _side(main, suffix))
-        ]
+        sides = [one for main in there for suffix in SIDE_FILES if files.is_plain_file(one := _side(main, suffix))]
         formats = sorted({found[1] for one in there if (found := re.search(r"@(\d+)\.db$", one.name))}, key=int)
         version = f"format {', '.join(formats)}" if formats else None
         yield SourceRef("livestore", "livestore", folder, root, (*there, *sides), version)
@@ -89,7 +88,7 @@ def _looked(place: Path) -> dict[str, Any]:
             if reason := _unreadable(one):  # it may have been somebody's store: said, and not passed over in silence
                 said["unreadable"].append([one.relative_to(place).as_posix(), reason])
         pooled = [one for one in data if _is_pooled(one) and one not in foreign]
-        if any(_begins(one, _HEADER, sqlite.MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
+        if any(_begins(one, _HEADER, MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
             said["origins"][origin.name] = [one.relative_to(place).as_posix() for one in pooled]
             mine.update(pooled)
     for other in others:
@@ -101,7 +100,7 @@ def _looked(place: Path) -> dict[str, Any]:
 
 def _is_pooled(path: Path) -> bool:
     """Return whether a file may be of a pool, its header damaged or not; other programs' files are not copied."""
-    own = _begins(path, 0, b"/", b"\0", sqlite.MAGIC) or _begins(path, _HEADER, sqlite.MAGIC)
+    own = _begins(path, 0, b"/", b"\0", MAGIC) or _begins(path, _HEADER, MAGIC)
     return own or not path.stat().st_size
 
 

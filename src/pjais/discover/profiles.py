@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pjais import files, weborigin
+from pjais import files
 from pjais.discover.makers import maker
 from pjais.discover.seen import Seen, stamp
 from pjais.discover.walk import Listing
-from pjais.model import Passed, SourceRef
+from pjais.sources import Passed, SourceRef
 
 if TYPE_CHECKING:
     from pjais.read.indexeddb import glance
@@ -25,6 +25,7 @@ OTHER = "not RxDB's: pjais does not read it yet"
 
 _TABLES = (".ldb", ".sst", ".log")
 _TABLE = re.compile(r"\d{3,}\.(ldb|sst|log)")
+_SQLITE = (".sqlite",)
 _HASHED = 52
 _HEAD = 1 << 16
 _HASHED_NAME = re.compile(r"[A-Z2-7]{52}")
@@ -37,9 +38,9 @@ _RXDB = ("rxdb-dexie-".encode("utf-16-le"), b"rxdb-dexie-")
 
 def is_leveldb(listing: Listing) -> bool:
     """Return whether a folder is a LevelDB, whole or not."""
-    if "CURRENT" in listing.files or listing.name.endswith(".indexeddb.leveldb"):
+    if listing.has("CURRENT") or listing.name.endswith(".indexeddb.leveldb"):
         return True
-    return any(_TABLE.fullmatch(name) for name in listing.ending(*_TABLES))
+    return any(_TABLE.fullmatch(name) for name in listing.ending(_TABLES))
 
 
 def is_indexeddb(listing: Listing, seen: Seen) -> bool:
@@ -84,8 +85,9 @@ def leveldb(folder: Path, root: Path, seen: Seen) -> Iterator[SourceRef | Passed
 
 def in_files(listing: Listing, root: Path, seen: Seen, target: Path | None = None) -> Iterator[SourceRef | Passed]:
     """Browsers that keep each database in a SQLite file of its own: one source for the folder, if RxDB is in it."""
-    mains = sorted(listing.ending(".sqlite"))
-    mains += sorted(filter(_HASHED_NAME.fullmatch, [name for name in listing.files if len(name) == _HASHED]))
+    mains = sorted(listing.ending(_SQLITE))
+    if _HASHED in map(len, listing.files):
+        mains += sorted(filter(_HASHED_NAME.fullmatch, listing.files))
     if not mains or len(mains) > _MANY:
         return
     folder, firefox = Path(listing.path), mains[0].endswith(".sqlite")
@@ -153,6 +155,8 @@ def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], glance.Gla
 
 def _origin(folder: Path, told: str = "") -> str | None:
     """An origin as people write it: from what the database says, else from its folder's name."""
+    from pjais import weborigin
+
     name = told.split("@")[0] or folder.name.split(".indexeddb.")[0]
     return weborigin.named(name) or told or None
 

@@ -9,7 +9,7 @@ from typing import Any
 from pjais.discover.profiles import weight
 from pjais.discover.seen import Seen, stamp
 from pjais.discover.walk import Listing
-from pjais.model import Passed
+from pjais.sources import Passed
 
 _LOOKED_INTO = 8 << 20
 """A larger storage is named, and its items are not counted."""

@@ -34,7 +34,8 @@ _BROWSER = frozenset(
 class Listing:
     """One folder: its path, its place below the root, and the names in it.  What is cleared is not walked into.
 
-    `browser`: it is a browser's profile, or lies in one.
+    `browser`: it is a browser's profile, or lies in one.  `text` holds the names of all files, a NUL before and
+    behind each: what is sought in it is sought in all of them at one glance.
     """
 
     path: str
@@ -43,20 +44,29 @@ class Listing:
     folders: list[str]
     links: list[str]
     browser: bool
-    _text: str = ""
+    text: str
 
     @property
     def name(self) -> str:
         """The folder's own name."""
         return os.path.basename(self.path)  # noqa: PTH119
 
-    def ending(self, *endings: str) -> list[str]:
-        """The files whose names end so; where none does, that is seen at one glance at all of them."""
-        if not self._text:
-            self._text = "\0".join(self.files)
-        if not any(one in self._text for one in endings):
-            return []
-        return [name for name in self.files if name.endswith(endings)]
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name."""
+        return f"\0{name}\0" in self.text
+
+    def mentions(self, *words: str) -> bool:
+        """Return whether any of the words occurs in any name."""
+        return any(one in self.text for one in words)
+
+    def count(self, endings: tuple[str, ...]) -> int:
+        """Return how many names end so, where none of the endings is the end of another."""
+        return sum(self.text.count(f"{one}\0") for one in endings)
+
+    def ending(self, endings: tuple[str, ...]) -> list[str]:
+        """The files whose names end so."""
+        there = tuple(one for one in endings if f"{one}\0" in self.text)
+        return [name for name in self.files if name.endswith(there)] if there else []
 
     def at(self, name: str) -> Path:
         """An entry's path."""
@@ -80,27 +90,31 @@ def walk(root: Path) -> Iterator[Listing]:
 
 
 def listing(path: str, parts: tuple[str, ...] = (), browser: bool = False) -> Listing | None:
-    """One folder; None where it cannot be listed.  What is hidden is left out.
-
-    Several passes, since one that does all is the slower one for folders of very many files.
-    """
+    """One folder; None where it cannot be listed.  What is hidden is left out."""
+    names: list[str] = []
+    folders: list[str] = []
+    links: list[str] = []
     try:
         with os.scandir(path) as found:
-            entries = [entry for entry in found if entry.name[0] != "."]
-        links = [entry.name for entry in entries if entry.is_symlink()]
-        # Links are not followed: to ask what one leads to fails for a link to itself.
-        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        names = (
-            [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
-            if folders
-            else [entry.name for entry in entries]
-        )
+            for entry in found:
+                # Links are not followed: to ask what one leads to fails for a link to itself.
+                if entry.is_file(follow_symlinks=False):
+                    names.append(entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                else:
+                    (links if entry.is_symlink() else names).append(entry.name)
     except OSError:
         return None
-    if links:
-        apart = set(links)
-        names = [name for name in names if name not in apart]
-        folders = [name for name in folders if name not in apart]
-    folders = [name for name in folders if name not in _SKIPPED]
-    inside = browser or len(_BROWSER.intersection(folders)) + len(_BROWSER.intersection(names)) > 1
-    return Listing(path, parts, names, folders, links, inside)
+    text = _text(names)
+    if "\0." in text:
+        names = [name for name in names if name[0] != "."]
+        text = _text(names)
+    folders = [name for name in folders if name[0] != "." and name not in _SKIPPED]
+    links = [name for name in links if name[0] != "."]
+    inside = browser or sum(one in folders or f"\0{one}\0" in text for one in _BROWSER) > 1
+    return Listing(path, parts, names, folders, links, inside, text)
+
+
+def _text(names: list[str]) -> str:
+    return "\0".join(("", *names, ""))

@@ -13,8 +13,7 @@ from pjais import canonical, choices, discover, paths
 from pjais.discover.found import Found
 from pjais.discover.seen import Seen
 from pjais.errors import NoSourceFound, UsageError
-from pjais.model import HISTORY, Passed, SourceRef
-from pjais.schema import eventlog
+from pjais.sources import HISTORY, Passed, SourceRef
 from pjais.words import counted
 
 _KINDS = frozenset(HISTORY)
@@ -163,10 +162,14 @@ def _log(path: Path, format: int | None) -> Path:
     if folder.exists() and not folder.is_dir():
         raise UsageError("a LiveStore store is a folder, and this is none", where=[str(folder)])
     there = sorted(folder.glob("eventlog@*.db"), key=_format_of, reverse=True) if folder.is_dir() else []
+    from pjais.schema import eventlog
+
     return there[0] if there and format is None else folder / eventlog.log_name(format or eventlog.WRITABLE[0])
 
 
 def _format_of(log: Path) -> int:
+    from pjais.schema import eventlog
+
     found = _LOG_NAME.fullmatch(log.name)
     return int(found[1]) if found else eventlog.WRITABLE[0]
 
