@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais import journal
-from pjais.errors import VerificationFailed
-from pjais.pipeline import triage
+from pjais import backup, journal
+from pjais.errors import ConfirmationNeeded, VerificationFailed
+from pjais.pipeline import keep, triage
 from pjais.pipeline.place import place
 from world import memory, persona, rows, write_json
 
@@ -246,3 +246,55 @@ def test_a_store_that_is_named_finds_the_backups_beside_it(tmp_path: Path, monke
     shutil.rmtree(moved / "backups")
     with pytest.raises(VerificationFailed):
         pjais.verify(target=moved / "pjais.sqlite")
+
+
+def ids(folder: Path) -> set[str]:
+    """The memories of a store."""
+    return {str(key) for (key,) in rows(folder / "pjais.sqlite", "SELECT id FROM memory_entities")}
+
+
+def test_an_owner_may_go_on_with_an_older_store(tmp_path: Path) -> None:
+    """It is red until its owner says so; then what it lacks is read again, and no copy of it was given up."""
+    write_json(tmp_path, personas=[persona("p")], memories=[memory("m1", "p")])
+    pjais.migrate(tmp_path)
+    older = tmp_path.with_name("older.sqlite")
+    shutil.copy(tmp_path / "pjais.sqlite", older)
+    write_json(tmp_path, personas=[persona("p")], memories=[memory("m1", "p"), memory("m2", "p")])
+    lost = pjais.migrate(tmp_path).run_id
+    shutil.copy(older, tmp_path / "pjais.sqlite")
+    with pytest.raises(VerificationFailed) as red:
+        pjais.verify(tmp_path)
+    assert red.value.next_command == f"pjais rollback {lost}"
+    with pytest.raises(ConfirmationNeeded, match="an older store was put back") as asked:
+        pjais.rollback(tmp_path, lost)
+    assert asked.value.next_command == f"pjais rollback {lost} --discard-later"
+    pjais.rollback(tmp_path, lost, discard_later=True)
+    pjais.verify(tmp_path)
+    assert ids(tmp_path) == {"m1"}
+    (tmp_path / "data.json").unlink()
+    keep.prune(place(tmp_path), 0)
+    assert (tmp_path / "backups" / str(lost)).is_dir()
+    backup.restore(tmp_path / "backups" / str(lost), tmp_path)
+    pjais.migrate(tmp_path)
+    pjais.verify(tmp_path)
+    assert ids(tmp_path) == {"m1", "m2"}
+
+
+def test_an_older_store_that_was_migrated_again_is_accepted_all_the_same(tmp_path: Path) -> None:
+    write_json(tmp_path, personas=[persona("p")], memories=[memory("m1", "p")])
+    first = pjais.migrate(tmp_path).run_id
+    older = tmp_path.with_name("older.sqlite")
+    shutil.copy(tmp_path / "pjais.sqlite", older)
+    write_json(tmp_path, personas=[persona("p")], memories=[memory("m1", "p"), memory("m2", "p")])
+    lost = pjais.migrate(tmp_path).run_id
+    shutil.copy(older, tmp_path / "pjais.sqlite")
+    again = pjais.migrate(tmp_path).run_id
+    with pytest.raises(VerificationFailed) as red:
+        pjais.verify(tmp_path)
+    assert red.value.next_command == f"pjais rollback {lost}"
+    pjais.rollback(tmp_path, lost, discard_later=True)
+    pjais.verify(tmp_path)
+    assert ids(tmp_path) == {"m1", "m2"}
+    assert pjais.rollback(tmp_path).run_id == again
+    pjais.verify(tmp_path)
+    assert pjais.rollback(tmp_path).run_id == first

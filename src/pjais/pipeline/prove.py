@@ -19,6 +19,8 @@ from pjais.pipeline.place import Place
 from pjais.words import counted
 
 Progress = Callable[[str, int, int | None], None]
+_RUNS = "runs"
+"""The check that fails where an older store was put back; it names the runs, the last one first."""
 
 
 def prove(
@@ -47,8 +49,18 @@ def prove(
         if proof.difference_count > len(where):
             where.append(f"... and {proof.difference_count - len(where)} more")
         where += [f"{what}: {about}" for what, ok, about in proof.checks if not ok]
-        raise VerificationFailed("the proof failed", where=where, report=proof)
+        advice, command = _way_out(proof)
+        raise VerificationFailed("the proof failed", where=where, report=proof, advice=advice, next_command=command)
     return proof
+
+
+def _way_out(proof: Proof) -> tuple[str | None, str | None]:
+    """Return advice and next command where all that is wrong is an older store in the place of the newer one."""
+    wrong = [(what, about) for what, ok, about in proof.checks if not ok]
+    if proof.difference_count or [what for what, _ in wrong] != [_RUNS]:
+        return None, None
+    run = wrong[0][1].split()[1]
+    return "put the newer store back, or go on with this older one", f"pjais rollback {run}"
 
 
 def _line(difference: Difference) -> str:
@@ -115,13 +127,14 @@ def _missing_runs(place: Place, links: Sequence[chain.Link], held: set[str]) -> 
     sealed = {one.digest.hex() for one in links}
     told_of = {Path(one.backup["folder"]).parent.parent for one in links if one.backup and "folder" in one.backup}
     wrong = []
-    for one in (run for folder in {place.data_dir, place.target.parent, *told_of} for run in state.runs(folder)):
+    everywhere = sorted({place.data_dir, place.target.parent, *told_of})
+    for one in (run for folder in everywhere for run in reversed(state.runs(folder))):
         if one.state != "done" or one.follow or Path(one.target or place.target) != place.target:
             continue
         told = [entry.details["link"] for entry in journal.entries(one.folder) if "link" in entry.details]
         if one.id not in held or (told and told[-1] not in sealed):
             wrong.append(f"run {one.id} ended in this store, which does not hold it")
-    return [("runs", not wrong, "; ".join(wrong) or "every run that ended in this store is in it")]
+    return [(_RUNS, not wrong, "; ".join(wrong) or "every run that ended in this store is in it")]
 
 
 def _one_run(

@@ -114,6 +114,8 @@ def rollback(
         run = _run_to_undo(place, run_id)
         switch.inspect(place.target)
         _refuse_while_live(place)
+        if run.id not in _held(place):
+            return _accept_older(place, run, discard_later=discard_later)
         _catch_up(place, run.id, discard_later)
         later = later_writes(place.target, run.id)
         if later.total and keep_later is None and not discard_later:
@@ -141,6 +143,25 @@ def rollback(
         return Undone(run.id, restored, kept, later, file, run.folder, tuple(back))
 
 
+def _accept_older(place: Place, run: state.RunState, *, discard_later: bool) -> Undone:
+    """Note that a run is no longer in the store, since its owner put an older store back; the store stays as it is.
+
+    What was written after that run is not in this file, so it cannot be shown: the owner has to say that it may go.
+    """
+    if not discard_later:
+        raise ConfirmationNeeded(
+            "an older store was put back: it does not hold this run, nor what was written after it",
+            where=[run.id, f"its documents are in {run.folder}"],
+            safe="Nothing was changed.",
+            advice="put the newer store back; or go on with the older one, and `pjais migrate` reads the sources again",
+            next_command=f"pjais rollback {run.id} --discard-later",
+        )
+    kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
+    switch.copy_target(place.target, kept)
+    journal.record(run.folder, "rolled-back", kept=kept.name, older_store=True)
+    return Undone(run.id, True, kept, Later(0, 0, 0, ()), None, run.folder)
+
+
 def _refuse_while_live(place: Place) -> None:
     """Raise UsageError while the store is the live side: the switch comes first, or there would be no side at all."""
     was = active.live(place.data_dir)
@@ -156,6 +177,8 @@ def preview(place: Place) -> tuple[state.RunState, Later]:
     """Which run a rollback would undo, and what was written since.  Raises what `rollback` raises, changes nothing."""
     run = _run_to_undo(place, None)
     _refuse_while_live(place)
+    if run.id not in _held(place):
+        _accept_older(place, run, discard_later=False)
     return run, later_writes(place.target, run.id)
 
 
@@ -184,7 +207,7 @@ def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
     ids = [run.id for run in done]
     if run_id is not None and run_id not in ids:
         raise UsageError("there is no such migration in place", where=[run_id], next_command="pjais status")
-    if run_id is not None and run_id != ids[-1]:
+    if run_id is not None and run_id != ids[-1] and run_id in _held(place):
         raise UsageError(
             "later runs build on this one; roll them back first",
             where=ids[ids.index(run_id) + 1 :],
@@ -192,7 +215,7 @@ def _run_to_undo(place: Place, run_id: str | None) -> state.RunState:
         )
     if not place.target.exists():
         raise MigrationFailed("the target is gone; there is nothing to roll back", where=[str(place.target)])
-    return done[-1]
+    return done[-1] if run_id is None else done[ids.index(run_id)]
 
 
 def in_place(place: Place) -> list[state.RunState]:
@@ -202,11 +225,16 @@ def in_place(place: Place) -> list[state.RunState]:
         for run in state.runs(place.data_dir)
         if run.state == "done" and Path(run.target or place.target) == place.target and not run.follow
     ]
-    if switch.inspect(place.target) is None:
-        return done
-    with closing(sqlite.open_reader(place.target)) as db:
-        held = [str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs ORDER BY rowid")]
+    held = _held(place)
     return sorted(done, key=lambda run: held.index(run.id) if run.id in held else len(held))
+
+
+def _held(place: Place) -> list[str]:
+    """The runs that a store holds, in its order; none where there is no store."""
+    if switch.inspect(place.target) is None:
+        return []
+    with closing(sqlite.open_reader(place.target)) as db:
+        return [str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs ORDER BY rowid")]
 
 
 def _is_that(file: Path, store: Path, run_id: str) -> bool:
