@@ -19,10 +19,10 @@ demo: $(BIN)/pjais
 	$(BIN)/pjais demo
 
 test: $(BIN)/pytest
-	$(BIN)/pytest -n 2 -m "not soak and not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not soak and not slow"
 
 test-all: $(BIN)/pytest
-	PJAIS_ALL_EXAMPLES=1 $(BIN)/pytest -n 2 -m "not soak"
+	PJAIS_ALL_EXAMPLES=1 $(BIN)/pytest -n 2 --dist worksteal -m "not soak"
 
 soak: $(BIN)/pytest
 	$(BIN)/pytest -m soak -s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import pytest
 _PLACES = tempfile.TemporaryDirectory(prefix="pjais-tests-")
 os.environ["XDG_DATA_HOME"] = os.path.join(_PLACES.name, "data")  # noqa: PTH118 - before anything else
 os.environ["XDG_CONFIG_HOME"] = os.path.join(_PLACES.name, "config")  # noqa: PTH118
+
+if sys.dont_write_bytecode:  # the processes that tests start would each compile everything again
+    del os.environ["PYTHONDONTWRITEBYTECODE"]
+    os.environ["PYTHONPYCACHEPREFIX"] = os.path.join(_PLACES.name, "bytecode")  # noqa: PTH118
 
 TESTS = Path(__file__).parent / "tests"
 
@@ -21,6 +26,7 @@ SLOW = (
     "web/test_page.py",  # a real browser
     "web/test_page_for_everybody.py",
     "web/test_page_moving.py",
+    "web/test_entrance.py::test_a_real_browser_comes_from_the_file_to_the_page",
     "web/test_api.py::test_every_answer_is_as_the_document_says",  # hundreds of made-up requests
     "web/test_api.py::test_a_store_that_is_harmed_while_it_is_served_is_told_and_no_fault_of_the_server",
     "web/test_api.py::test_a_view_says_the_same_at_both_of_its_addresses",

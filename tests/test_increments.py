@@ -19,6 +19,7 @@ from pjais.errors import MigrationFailed, ValidationFailed
 from pjais.pipeline import retention
 from pjais.pipeline.place import place
 from pjais.write.sqlite import Builder
+from strategies import examples
 from world import memory, migrated, persona, rows, write_json
 
 EVERYTHING = (
@@ -118,7 +119,7 @@ def test_runs_are_taken_back_one_after_the_other_down_to_none(tmp_path: Path) ->
     assert not (tmp_path / "pjais.sqlite").exists()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.sampled_from(["add", "change", "edit", "delete", "foreign"]), st.integers(0, 9)),
                       min_size=1, max_size=8))  # fmt: skip
 def test_whatever_happened_around_a_run_it_can_be_taken_back(

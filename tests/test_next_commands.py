@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
+import io
 import re
 import shlex
 import subprocess
@@ -94,17 +94,18 @@ def test_a_next_command_exists_and_is_nothing_but_a_command(where: str, text: st
 # -- the next commands of frequent situations, as they are printed, in a shell
 
 
-def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A line as it is pasted into a shell."""
-    script = folder / "bin" / "pjais"
+def pasted(line: str, folder: Path) -> list[str]:
+    """The words with which a shell calls `pjais` when a line is pasted into it, nothing else being called."""
+    script, told = folder / "bin" / "pjais", folder / "told"
     script.parent.mkdir(exist_ok=True)
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m pjais "$@"\n')
+    script.write_text(f"#!/bin/sh\nfor word in \"$@\"; do printf '%s\\0' \"$word\"; done >>{shlex.quote(str(told))}\n")
     script.chmod(0o700)
-    path = f"{script.parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["sh", "-c", line], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-        env={**os.environ, "PATH": path, "HOME": str(folder)},
+    done = subprocess.run(
+        ["/bin/sh", "-c", line], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        env={"PATH": str(script.parent)},
     )  # fmt: skip
+    assert (done.returncode, done.stdout + done.stderr) == (0, ""), line
+    return told.read_text("utf-8").split("\0")[:-1]
 
 
 def empty(folder: Path) -> Path:
@@ -174,7 +175,7 @@ CASES = [(name, call) for name, (_, calls) in SITUATIONS.items() for call in cal
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
 @pytest.mark.parametrize(("situation", "call"), CASES)
 def test_what_is_printed_next_works_and_does_not_lead_in_a_circle(
-    tmp_path: Path, situation: str, call: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, situation: str, call: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = SITUATIONS[situation][0](tmp_path)
     capsys.readouterr()
@@ -188,8 +189,13 @@ def test_what_is_printed_next_works_and_does_not_lead_in_a_circle(
         return
     for line in dict.fromkeys(lines[:1]):
         assert shlex.split(line) != first, f"it leads to itself: {line}"
-        answer = shell(line, tmp_path)
-        assert answer.returncode not in (2, 70, 126, 127), (line, answer.stdout + answer.stderr)
-        following = COMMAND.findall(answer.stdout + answer.stderr)
-        if answer.returncode not in (0, 1):
+        words = pasted(line, tmp_path)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        code = run(words)
+        said = "".join(capsys.readouterr())
+        assert code not in (2, 70), (line, said)
+        following = COMMAND.findall(said)
+        if code not in (0, 1):
             assert following and shlex.split(following[0]) not in (first, shlex.split(line)), (line, following)

@@ -12,6 +12,7 @@ from leveldb_writer import Op, batch, content, flipped, folder, log, manifest, r
 
 from pjais.read import leveldb_bytes, leveldb_log, leveldb_table
 from pjais.read.leveldb import LevelDB
+from strategies import examples
 
 # -- byte by byte
 
@@ -189,7 +190,7 @@ def test_no_folder_and_an_empty_one(tmp_path: Path) -> None:
 OPS = st.lists(st.lists(st.tuples(st.binary(max_size=3), st.none() | st.binary(max_size=50)), max_size=5), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(OPS, st.integers(0, 12), st.booleans())
 def test_reads_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Op]], cut: int, snappy: bool

@@ -19,6 +19,7 @@ from leveldb_writer import Op, batch, flipped, folder, log, table
 from pjais.errors import SourceDamaged
 from pjais.read import opfs, opfs_books, opfs_pool
 from pjais.read.opfs import Carved, PoolStore, Spoiled
+from strategies import examples
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "livestore"
 PROFILES = sorted(one for one in GOLDEN.glob("*opfs-*") if one.name.startswith(("opfs-", "given-opfs-")))
@@ -640,7 +641,7 @@ def test_any_bytes_make_a_pickle_or_none(raw: bytes) -> None:
     opfs_books.file_info(struct.pack("<I", max(len(raw) - 4, 0)) + raw)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.binary(max_size=5000), st.binary(max_size=200))
 def test_any_bytes_in_a_pool(tmp_path_factory: pytest.TempPathFactory, head: bytes, payload: bytes) -> None:
     """Nothing raises, and nothing but an empty slot is left out."""

@@ -16,6 +16,7 @@ import world
 from pjais.errors import UsageError
 from pjais.model import Memory
 from pjais.store import Store, query, search
+from strategies import examples
 
 DAY = 86_400_000
 
@@ -202,7 +203,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts, any=st.booleans(), prefix=st.booleans(), marks=st.tuples(*[st.text(max_size=3)] * 2))
 def test_any_text_is_safe(filled: Store, text: str, any: bool, prefix: bool, marks: tuple[str, str]) -> None:
     """No text raises; what is found is the same each time, and as many as the total says."""
@@ -214,7 +215,7 @@ def test_any_text_is_safe(filled: Store, text: str, any: bool, prefix: bool, mar
     assert filled.memories.search(text, any=any, prefix=prefix, marks=marks, limit=3, offset=1) == page.found[1:4]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True), min_size=1, max_size=4), prefix=st.booleans())
 def test_words_find_what_a_plain_look_finds(filled: Store, words: list[str], prefix: bool) -> None:
     """For words of plain letters the index agrees with looking at every memory."""

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 import pjais
 from pjais.errors import StoreFailed, UsageError
 from pjais.store import Store, pool
+from strategies import examples
 
 OTHER = "another task of this thread is inside of a transaction"
 
@@ -601,7 +602,7 @@ class World:
             raise Refused
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(STEPS, min_size=1, max_size=4), min_size=2, max_size=4))
 def test_whatever_the_order_of_the_tasks_what_was_saved_is_there_and_nothing_else(
     store: Store, tasks: list[list[Any]]

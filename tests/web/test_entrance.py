@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ def opened(folder: Path, browser: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=20)  # the browser, which holds its stdout, may still be there
+        process.wait(timeout=120)  # the browser, which holds its stdout, may still be there
         assert process.stdout is not None
         process.stdout.close()
 
@@ -45,7 +46,7 @@ def looked(address: str) -> tuple[int, str]:
         urllib.request.HTTPCookieProcessor(CookieJar()), urllib.request.ProxyHandler({})
     )
     try:
-        with asked.open(address, timeout=20) as answer:
+        with asked.open(address, timeout=120) as answer:
             return int(answer.status), answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
@@ -58,6 +59,13 @@ def lines(process: subprocess.Popen[str], mark: str) -> str:
         if mark in line:
             return line
     raise AssertionError(f"no line with {mark}")
+
+
+def await_file(told: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until the browser has said what it was called with."""
+    while not told.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -76,8 +84,7 @@ def test_the_browser_gets_a_private_file_that_leads_on_and_is_gone_after_its_use
     with opened(data, f"{script} %s") as process:
         printed = re.search(r"http://\S+", lines(process, "token="))
         assert printed is not None
-        while not told.exists():
-            assert process.poll() is None
+        await_file(told, process)
         file = Path(told.read_text().strip().removeprefix("file://"))
         assert stat.S_IMODE(file.stat().st_mode) == 0o600 and stat.S_IMODE(file.parent.stat().st_mode) == 0o700
         commands = (
@@ -110,8 +117,7 @@ def test_a_real_browser_comes_from_the_file_to_the_page(data: Path, tmp_path: Pa
     script.chmod(0o700)
     with page_world.chromium() as browser, opened(data, f"{script} %s") as process:
         lines(process, "token=")
-        while not told.exists():
-            assert process.poll() is None
+        await_file(told, process)
         page = browser.new_page()
         page.goto(told.read_text().strip())
         page.wait_for_selector("main")
