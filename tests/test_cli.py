@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,6 +10,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,15 +27,25 @@ from pjais.words import counted
 from world import memory, persona, write_json
 
 
-def pjais(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the real command."""
+def started(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command, in a process of its own."""
     command = [sys.executable, "-m", "pjais", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
 
 
-def ask(*arguments: str | Path) -> tuple[int, Any]:
+def pjais(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, which costs no start."""
+    words, out, errors = list(map(str, arguments)), io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        code = run(words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), errors.getvalue())
+
+
+def ask(*arguments: str | Path, call: Callable[..., subprocess.CompletedProcess[str]] = pjais) -> tuple[int, Any]:
     """Run a command with --json; its exit code and its one JSON value."""
-    done = pjais(*arguments, "--json")
+    done = call(*arguments, "--json")
     assert "Traceback" not in done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -46,34 +60,35 @@ def sample(tmp_path: Path) -> Path:
 
 def test_the_whole_story_on_the_command_line(sample: Path) -> None:
     """detect, plan, migrate, verify, status, search, cleanup: each with JSON, each with its code."""
-    code, found = ask("detect", "--data-dir", sample)
+    asked = partial(ask, call=started)
+    code, found = asked("detect", "--data-dir", sample)
     assert code == 0
     assert {source["kind"] for source in found["sources"]} == {
         "json", "livestore-db", "pjais-drizzle", "pjais-files", "pjais-flat", "rxdb-dump", "rxdb-export",
         "rxdb-profile",
     }  # fmt: skip
-    code, plan = ask("plan", "--data-dir", sample)
+    code, plan = asked("plan", "--data-dir", sample)
     assert (code, plan["irreversible"]) == (0, [])
     assert not (sample / "pjais.sqlite").exists()
     assert not (sample / "backups").exists()
-    code, report = ask("migrate", "--data-dir", sample)
+    code, report = asked("migrate", "--data-dir", sample)
     assert (code, report["code"]) == (0, "done")
     assert report["total"]["read"] == plan["total"]["read"]
     assert (Path(report["backup"]) / "report.html").is_file()
-    code, proof = ask("verify", "--data-dir", sample)
+    code, proof = asked("verify", "--data-dir", sample)
     assert (code, proof["passed"]) == (0, True)
-    code, again = ask("migrate", "--data-dir", sample)
+    code, again = asked("migrate", "--data-dir", sample)
     assert (code, again["code"]) == (0, "already_migrated")
-    code, status = ask("status", "--data-dir", sample)
+    code, status = asked("status", "--data-dir", sample)
     assert (code, status["new_data"]) == (0, False)
-    code, results = ask("search", "tea", "--data-dir", sample)
+    code, results = asked("search", "tea", "--data-dir", sample)
     assert code == 0
     assert results["count"] > 0
-    code, gone = ask("cleanup", "--yes", "--data-dir", sample)
+    code, gone = asked("cleanup", "--yes", "--data-dir", sample)
     assert code == 0
     assert not (sample / "livestore.db").exists()
     assert gone["freed"] > 0
-    assert ask("verify", "--data-dir", sample)[0] == 0
+    assert asked("verify", "--data-dir", sample)[0] == 0
 
 
 def test_shared_options_work_before_and_after_the_command(sample: Path) -> None:
@@ -244,7 +259,7 @@ def test_every_rule_that_the_code_names_is_explained() -> None:
 
 def test_the_demo_runs(tmp_path: Path) -> None:
     """Migrates the packaged sample, verifies, searches, and leaves nothing behind."""
-    done = pjais("demo", "-q")
+    done = started("demo", "-q")
     assert done.returncode == 0
     assert "no difference" in done.stdout
     assert "[tea]" in done.stdout
@@ -273,9 +288,9 @@ def test_the_sizes_of_the_benchmark_are_the_guides() -> None:
 def test_skip_migration_opens_without_migrating(sample: Path) -> None:
     """SKIP_MIGRATION=true gives an empty store."""
     code = "import pjais, sys; print(len(pjais.open(sys.argv[1]).memories))"
-    run = [sys.executable, "-c", code, str(sample)]
+    command = [sys.executable, "-c", code, str(sample)]
     skipped = subprocess.run(
-        run, capture_output=True, text=True, check=True, env={**os.environ, "SKIP_MIGRATION": "true"}
+        command, capture_output=True, text=True, check=True, env={**os.environ, "SKIP_MIGRATION": "true"}
     )
     assert skipped.stdout.strip() == "0"
 
