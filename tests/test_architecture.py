@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pjais
@@ -39,6 +40,12 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """The source of a module, read once."""
+    return ast.parse(path.read_text("utf-8"))
+
+
 def part(path: Path) -> str:
     """The first-level name that a file belongs to."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
@@ -46,7 +53,7 @@ def part(path: Path) -> str:
 
 def imports(path: Path) -> Iterator[str]:
     """First-level names of ours that a file imports, also inside functions and under TYPE_CHECKING."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -88,7 +95,7 @@ def test_nothing_below_the_command_line_prints() -> None:
     """A library returns values."""
     for path in modules():
         if part(path) not in ("cli", "__main__"):
-            calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+            calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
             assert not [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "print"], path
 
 
@@ -98,7 +105,7 @@ def test_files_and_functions_stay_small() -> None:
     for path in modules():
         text = path.read_text("utf-8")
         assert text.count("\n") <= 500, f"{path} has {text.count(chr(10))} lines"
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 all_lines += length
@@ -108,7 +115,7 @@ def test_files_and_functions_stay_small() -> None:
 
 def test_every_module_opens_with_why_it_exists() -> None:
     """Module docstrings everywhere."""
-    assert [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+    assert [path for path in modules() if not ast.get_docstring(tree(path))] == []
 
 
 def test_the_public_names_are_exactly_these() -> None:
@@ -135,7 +142,7 @@ def test_nothing_is_imported_that_is_not_declared() -> None:
 
 def foreign(path: Path) -> Iterator[str]:
     """The packages of others that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree(path)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

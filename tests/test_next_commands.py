@@ -98,7 +98,7 @@ def pasted(line: str, folder: Path) -> list[str]:
     """The words with which a shell calls `pjais` when a line is pasted into it, nothing else being called."""
     script, told = folder / "bin" / "pjais", folder / "told"
     script.parent.mkdir(exist_ok=True)
-    script.write_text(f"#!/bin/sh\nfor word in \"$@\"; do printf '%s\\0' \"$word\"; done >>{shlex.quote(str(told))}\n")
+    script.write_text(f'#!/bin/sh\nfor word in "$@"; do printf \'%s\\0\' "$word"; done >>{shlex.quote(str(told))}\n')
     script.chmod(0o700)
     done = subprocess.run(
         ["/bin/sh", "-c", line], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,

@@ -264,7 +264,7 @@ def test_following_ends_at_the_switch(here: Place) -> None:
     """A follower that goes on would bring what a stray old app writes."""
     cutover.go(here)
     call = [sys.executable, "-m", "pjais", "--data-dir", str(here.data_dir), "follow", "--json"]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, json.loads(done.stdout)["code"]) == (0, "done")
 
 

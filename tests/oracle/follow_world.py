@@ -45,7 +45,7 @@ class App:
         self._process.stdin.close()
         self._process.stdout.close()
         try:
-            self._process.wait(30)
+            self._process.wait(120)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -60,7 +60,7 @@ class App:
     def end(self, how: str) -> JSON:
         """Have it `close` or `kill`; what it said of itself before."""
         self.do(how)
-        self._process.wait(30)
+        self._process.wait(120)
         return self.told()
 
     def die(self) -> None:

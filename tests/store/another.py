@@ -19,7 +19,7 @@ while True:
         path, sql, values = pickle.load(sys.stdin.buffer)
     except EOFError:
         break
-    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    db = sqlite3.connect(path, isolation_level=None, timeout=120)
     try:
         db.execute("PRAGMA foreign_keys = ON")
         answer = db.execute(sql, values).fetchall()
@@ -53,4 +53,4 @@ def sql(path: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 def _end() -> None:
     process = _running.pop()
-    process.communicate(timeout=10)
+    process.communicate(timeout=120)

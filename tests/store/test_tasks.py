@@ -132,7 +132,7 @@ def test_a_task_that_waits_for_its_turn_is_not_stopped_by_one_that_cannot(store:
         with store.transaction():
             add(store, "a")
             begun.set()
-            end.wait(10)
+            end.wait(120)
 
     async def waits() -> None:
         async with store.atransaction():
@@ -146,7 +146,7 @@ def test_a_task_that_waits_for_its_turn_is_not_stopped_by_one_that_cannot(store:
 
     other = threading.Thread(target=holds)
     other.start()
-    begun.wait(10)
+    begun.wait(120)
     waited, refused = run(waits(), writes())
     other.join()
     assert waited is None
@@ -279,7 +279,7 @@ def test_a_wait_for_another_thread_ends(store: Store, monkeypatch: pytest.Monkey
     def holds() -> None:
         with store.transaction():
             begun.set()
-            end.wait(10)
+            end.wait(120)
 
     async def waits() -> None:
         async with store.atransaction():
@@ -287,7 +287,7 @@ def test_a_wait_for_another_thread_ends(store: Store, monkeypatch: pytest.Monkey
 
     other = threading.Thread(target=holds)
     other.start()
-    begun.wait(10)
+    begun.wait(120)
     with pytest.raises(StoreFailed, match="another thread or task"):
         add(store, "never")
     with pytest.raises(StoreFailed, match="another thread or task"):

@@ -139,9 +139,9 @@ def test_an_increment_does_not_hide_work_that_is_running(page: Home, monkeypatch
 
     monkeypatch.setattr(follow, "increment", increment)
     pjais.migrate(page.place().data_dir)
-    work = page.start("verify", lambda _: end.wait(20), alone=False)
+    work = page.start("verify", lambda _: end.wait(120), alone=False)
     page.follow(on=True)
-    assert came.wait(20)
+    assert came.wait(120)
     _until(lambda: page.job is work)
     with pytest.raises(RunActive):
         page.start("verify", lambda _: None)
