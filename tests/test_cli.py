@@ -17,9 +17,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from pjais.cli import cli, following, run
+from pjais.cli.commands import COMMANDS
 from pjais.cli.output import safe
 from pjais.errors import all_errors
 from pjais.report.rules import RULES, all_codes, explain
@@ -304,3 +306,11 @@ def test_no_file_of_ours_is_readable_by_others(sample: Path) -> None:
     for name in ("logs/migration.log", "backups/*/report.json", "backups/*/report.html", "backups/*/journal.jsonl"):
         for path in sample.glob(name):
             assert b"kettle" not in path.read_bytes(), path
+
+
+def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
+    """It stands apart, so that `pjais --help` loads none of them."""
+    context = click.Context(cli)
+    for name, (_, about) in COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None and command.get_short_help_str(200) == about

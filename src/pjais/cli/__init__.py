@@ -12,24 +12,12 @@ from importlib import import_module
 import click
 
 from pjais.cli import boundary
+from pjais.cli.commands import COMMANDS
 from pjais.cli.context import Context, common
 from pjais.cli.output import ReaderGone, prepare_streams, print_error, warn
 from pjais.errors import ConfirmationNeeded, FileFailed, PjaisError
 from pjais.version import __version__
 from pjais.words import without_passwords
-
-_MODULES = {
-    "detect": "migrating", "plan": "migrating", "migrate": "migrating", "verify": "migrating",
-    "rollback": "migrating", "status": "migrating", "cleanup": "keeping", "backup": "keeping",
-    "quarantine": "triaging", "export": "moving", "import": "moving", "search": "living", "personas": "living",
-    "memories": "living", "conversations": "living", "plugins": "living", "activate": "living", "remember": "living",
-    "explain": "about",
-    "demo": "about", "livestore": "stores", "events": "travelling", "at": "travelling", "diff": "travelling",
-    "history": "travelling", "restore-record": "travelling", "undo": "looking_back", "redo": "looking_back",
-    "verify-app": "checking", "checklist": "checking",
-    "follow": "siding", "shadow": "siding", "switch": "siding", "ui": "showing",
-    "support-bundle": "helping",
-}  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -37,13 +25,22 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in the order in which one meets them."""
-        return list(_MODULES)
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands for the help, as click does; no module is loaded for it."""
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        lines = [
+            (name, click.Command(name, help=about).get_short_help_str(room)) for name, (_, about) in COMMANDS.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(lines)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name."""
-        module = _MODULES.get(cmd_name)
-        if module is None:
+        if cmd_name not in COMMANDS:
             return None
+        module, _ = COMMANDS[cmd_name]
         command = getattr(import_module(f"pjais.cli.{module}"), f"{cmd_name.replace('-', '_')}_command")
         return command if isinstance(command, click.Command) else None
 
