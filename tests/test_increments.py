@@ -206,6 +206,17 @@ def test_a_run_that_is_killed_before_its_commit_leaves_the_old_store(tmp_path: P
         assert len(rows(folder / "pjais.sqlite", "SELECT 1 FROM memory_entities")) == 3
 
 
+def test_of_two_versions_of_a_document_in_one_file_each_keeps_its_account(tmp_path: Path) -> None:
+    old, new = memory("m1"), memory("m1", content="newer", updatedAt="2026-01-01T00:00:00.000Z")
+    write_json(tmp_path, personas=[persona()], memories=[old])
+    migrated(tmp_path)
+    write_json(tmp_path, personas=[persona()], memories=[new, old])
+    report = migrated(tmp_path)
+    assert (report.total.migrated, report.total.superseded) == (2, 1)
+    held = rows(tmp_path / "pjais.sqlite", "SELECT outcome FROM migration_records ORDER BY seq")
+    assert held == [("migrated",), ("superseded",), ("migrated",)]
+
+
 def test_unchanged_files_of_a_source_are_linked_to_the_earlier_backup(tmp_path: Path) -> None:
     source(tmp_path, 3)
     write_json(tmp_path, "other.pjais.json", personas=[persona("p2")], memories=[])

@@ -319,6 +319,8 @@ class Builder:
 
     def _merge(self, table: Table, arrival: Arrival) -> None:
         """Take in one record where another copy of it may already be."""
+        # Of two documents of one id, one may have changed and the other be as it was: that one keeps its account.
+        arrival = arrival._replace(before=tuple([seq for seq in arrival.before if seq not in self._account.met]))
         key = list(arrival.entry.row[: len(table.key)])
         where = " AND ".join(f"{name} = ?" for name in table.key)
         columns = ", ".join(table.column_names)
