@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sqlite", "schema"),
     ("journal",),
     ("logbook", "extensions", "chain", "weborigin"),
-    ("read",),
+    ("read", "heads"),
     ("discover", "drift", "backup", "normalise", "validate", "write", "compare", "switch", "report"),
     ("documents",),
     ("pipeline",),

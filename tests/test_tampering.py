@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 import pjais
 from pjais import backup, journal
 from pjais.errors import ConfirmationNeeded, VerificationFailed
-from pjais.pipeline import keep, triage
+from pjais.pipeline import cutover, keep, triage
 from pjais.pipeline.place import place
 from world import memory, persona, rows, write_json
 
@@ -298,3 +300,151 @@ def test_an_older_store_that_was_migrated_again_is_accepted_all_the_same(tmp_pat
     assert pjais.rollback(tmp_path).run_id == again
     pjais.verify(tmp_path)
     assert pjais.rollback(tmp_path).run_id == first
+
+
+# -- an older copy put back, where only edits or decisions lie between
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Path:
+    """A migrated folder, with one edit, and a copy of its store beside it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_json(folder, personas=[persona()], memories=[memory("m1"), memory("m2"), orphan("o1")])
+    pjais.migrate(folder, on_invalid="quarantine")
+    edit_by_library(folder)
+    shutil.copy(folder / "pjais.sqlite", tmp_path / "older.sqlite")
+    return folder
+
+
+def edit_by_library(folder: Path) -> None:
+    with pjais.open(folder) as store:
+        store.memories.update("m1", summary="edited")
+
+
+def edit_by_command(folder: Path) -> None:
+    command = [sys.executable, "-m", "pjais", "--data-dir", str(folder), "remember", "a thought", "--persona", "p1"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def edit_by_another_program(folder: Path) -> None:
+    """What another program writes is seen by the next proof."""
+    rows(folder / "pjais.sqlite", "UPDATE memory_entities SET summary = 'by another program' WHERE id = 'm2'")
+    assert pjais.verify(folder).passed
+
+
+def decide(folder: Path) -> None:
+    triage.discard(place(folder), [1])
+
+
+def put_back(folder: Path, copy: str = "older.sqlite") -> None:
+    for suffix in ("-wal", "-shm"):
+        (folder / f"pjais.sqlite{suffix}").unlink(missing_ok=True)
+    shutil.copy(folder.with_name(copy), folder / "pjais.sqlite")
+
+
+LATER_WRITES = {
+    "an edit by the library": edit_by_library,
+    "an edit by the command line": edit_by_command,
+    "an edit by another program": edit_by_another_program,
+    "a decision": decide,
+}
+
+
+@pytest.mark.parametrize("write", LATER_WRITES.values(), ids=LATER_WRITES)
+def test_an_older_copy_is_red_and_named_though_only_edits_lie_between(
+    edited: Path, write: Callable[[Path], None]
+) -> None:
+    write(edited)
+    assert pjais.verify(edited).passed
+    put_back(edited)
+    for again in range(2):
+        if again:
+            edit_by_library(edited)  # who goes on with the older copy does not make it the right one
+        for folder, target in ((edited, None), (None, edited / "pjais.sqlite")):
+            with pytest.raises(VerificationFailed) as told:
+                pjais.verify(folder, target=target)
+            assert [line for line in told.value.where if "an older copy of the store was put back" in line]
+
+
+def test_an_older_copy_counts_as_the_store_when_its_owner_says_so(edited: Path) -> None:
+    edit_by_library(edited)
+    put_back(edited)
+    (edited / "backups" / ".pjais.sqlite.head").unlink()
+    assert pjais.verify(edited).passed
+
+
+def test_another_copy_with_as_many_edits_is_red(edited: Path) -> None:
+    edit_by_library(edited)
+    shutil.copy(edited / "pjais.sqlite", edited.with_name("other.sqlite"))
+    put_back(edited)
+    (edited / "backups" / ".pjais.sqlite.head").unlink()
+    edit_by_library(edited)
+    assert pjais.verify(edited).passed
+    put_back(edited, "other.sqlite")
+    with pytest.raises(VerificationFailed, match="proof"):
+        pjais.verify(edited)
+
+
+def test_a_rollback_a_second_run_and_a_new_store_are_no_older_copies(edited: Path) -> None:
+    edit_by_library(edited)
+    pjais.migrate(edited, on_invalid="quarantine")
+    write_json(edited, personas=[persona()], memories=[memory("m1"), memory("m2"), memory("m3")])
+    pjais.migrate(edited, on_invalid="quarantine")
+    edit_by_library(edited)
+    pjais.rollback(edited, discard_later=True)
+    assert pjais.verify(edited).passed
+    pjais.rollback(edited, discard_later=True)
+    assert not (edited / "backups" / ".pjais.sqlite.head").exists()
+    pjais.migrate(edited)
+    assert pjais.verify(edited).passed
+    edit_by_library(edited)
+    assert pjais.verify(edited).passed
+
+
+def test_a_switch_taken_back_is_no_older_copy(tmp_path: Path) -> None:
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
+    pjais.migrate(tmp_path)
+    cutover.go(place(tmp_path))
+    edit_by_library(tmp_path)
+    cutover.back(place(tmp_path))
+    assert pjais.verify(tmp_path).passed
+    edit_by_library(tmp_path)
+    assert pjais.verify(tmp_path).passed
+
+
+def test_processes_that_write_at_once_note_the_last_of_all(edited: Path) -> None:
+    script = (
+        "import sys, pjais\n"
+        "store = pjais.open(sys.argv[1])\n"
+        "for number in range(20):\n"
+        "    store.memories.remember(f'{sys.argv[2]} {number}', persona='p1')\n"
+        "store.close()\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(edited), name]) for name in ("a", "b", "c")]
+    with pjais.open(edited) as store:
+        for _ in range(20):
+            store.memories.update("m1", summary="meanwhile")
+    assert [one.wait() for one in writers] == [0, 0, 0]
+    last = rows(edited / "pjais.sqlite", "SELECT max(seq) FROM changes")[0][0]
+    assert json.loads((edited / "backups" / ".pjais.sqlite.head").read_text())["change"] == last
+    assert pjais.verify(edited).passed
+    put_back(edited)
+    with pytest.raises(VerificationFailed):
+        pjais.verify(edited)
+
+
+def test_a_store_that_is_only_read_notes_nothing(edited: Path) -> None:
+    before = (edited / "backups" / ".pjais.sqlite.head").stat()
+    with pjais.open(edited) as store:
+        assert store.memories.get("m1") is not None
+    after = (edited / "backups" / ".pjais.sqlite.head").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"link": 1}', '{"link":"1","digest":1,"change":1,"history":1,"at":1}']
+)
+def test_a_note_that_nobody_can_read_says_nothing(edited: Path, text: str) -> None:
+    (edited / "backups" / ".pjais.sqlite.head").write_text(text)
+    assert pjais.verify(edited).passed

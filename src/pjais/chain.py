@@ -40,6 +40,7 @@ _RECORDS = "records"
 """In a link's state: the sum of the digests of all migrated records."""
 _MODULUS = 1 << 256
 _START = bytes(32)
+_LAST = (1 << 63) - 1
 _CHANGE = "seq, at, table_name, record_id, op, before, after"
 _OPERATION = "id, at, kind, label, first_seq, last_seq"
 
@@ -75,6 +76,26 @@ def head(db: sqlite.Connection) -> Link | None:
     """The last link."""
     row = sqlite.first(db, f"SELECT {_COLUMNS} FROM migration_chain ORDER BY number DESC LIMIT 1")
     return None if row is None else _link(row)
+
+
+def lasting(db: sqlite.Connection) -> Link | None:
+    """The last link that stays as it is: that of edits grows with them."""
+    row = sqlite.first(
+        db, f"SELECT {_COLUMNS} FROM migration_chain WHERE event <> ? ORDER BY number DESC LIMIT 1", (EDITS,)
+    )
+    return None if row is None else _link(row)
+
+
+def history(db: sqlite.Connection, upto: int = _LAST) -> tuple[int, str]:
+    """Return the number of the last change up to one, and the running digest of the history up to it."""
+    near = sqlite.first(
+        db,
+        "SELECT changes_seq, state ->> '$.history' FROM migration_chain WHERE changes_seq <= ? "
+        "ORDER BY number DESC LIMIT 1",
+        (upto,),
+    )
+    number, digest = near or (0, _START.hex())
+    return _extended(digest, number, _changes(db, number, upto))
 
 
 def _link(row: tuple[Any, ...]) -> Link:
@@ -234,8 +255,9 @@ def _bytes(row: tuple[Any, ...]) -> bytes:
         return canonical.digest(row)
 
 
-def _changes(db: sqlite.Connection, after: int) -> Iterator[tuple[Any, ...]]:
-    return sqlite.each(db, f"SELECT {_CHANGE} FROM main.changes WHERE seq > ? ORDER BY seq", (after,))
+def _changes(db: sqlite.Connection, after: int, upto: int = _LAST) -> Iterator[tuple[Any, ...]]:
+    sql = f"SELECT {_CHANGE} FROM main.changes WHERE seq > ? AND seq <= ? ORDER BY seq"
+    return sqlite.each(db, sql, (after, upto))
 
 
 def _operations(db: sqlite.Connection, after: int) -> Iterator[tuple[Any, ...]]:

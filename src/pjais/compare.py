@@ -16,9 +16,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import canonical, chain, sqlite
+from pjais import canonical, chain, heads, sqlite
 from pjais.model import Difference, Proof
 from pjais.schema import ddl, rows
 from pjais.schema.tables import BY_NAME, SCHEMA_VERSION, TABLES, Table
@@ -101,6 +102,16 @@ def check_chain(db: sqlite.Connection) -> Check:
     """What only we write, and the history: against the chain of runs; and that the helper tables hold nothing else."""
     wrong = [*chain.check(db), *_stray(db)]
     return ("chain", not wrong, "; ".join(wrong) or "runs, accounts, quarantine and history are as they were written")
+
+
+HEAD = "head"
+"""The check that fails where the store ends before it was last seen."""
+
+
+def check_head(db: sqlite.Connection, store: Path) -> Check:
+    """How far the history reaches: at least as far as was noted beside the store, through the same changes."""
+    wrong = heads.problem(db, store)
+    return (HEAD, wrong is None, wrong or "the history goes on from where it was last seen")
 
 
 def _stray(db: sqlite.Connection) -> list[str]:

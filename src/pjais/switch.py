@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from pjais import files, sqlite
+from pjais import files, heads, sqlite
 from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
 from pjais.schema.tables import APPLICATION_ID, SCHEMA_VERSION
 
@@ -117,6 +117,7 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
             side = Path(f"{target}{suffix}")
             if side.exists():
                 files.replace(side, Path(f"{side}.left-{new.name.strip('.')}"))
+        heads.forget(target)  # a history begins
         files.replace(new, target)
     else:
         with _held(target, expected_change):
@@ -159,6 +160,7 @@ def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> N
     if not keep.is_file():
         raise MigrationFailed("the target's copy is missing; it stays in its place", where=[str(keep)])
     with _held(target, expected_change):
+        heads.forget(target)
         files.remove(target)
     for suffix in sqlite.SIDE_FILES:
         files.remove(Path(f"{target}{suffix}"))

@@ -200,7 +200,7 @@ def leftovers(folder: Path, *, deep: bool = False) -> list[str]:
         path
         for path in (folder.rglob("*") if deep else folder.iterdir())
         if (path.name.startswith(".") or path.suffix in (".part", ".new") or path.name.endswith("-journal"))
-        and path.name not in (".pjais.lock", ".seen.json", ".waiting.json")
+        and path.name not in (".pjais.lock", ".seen.json", ".waiting.json", ".pjais.sqlite.head")
     ]
     return sorted(str(path.relative_to(folder)) for path in wrong)
 

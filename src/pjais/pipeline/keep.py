@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import backup, files, journal, sqlite, switch
+from pjais import backup, files, heads, journal, sqlite, switch
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
 from pjais.pipeline import copies, guide_backup, mirror, problems, recover, runlog, state
 from pjais.pipeline.place import Place
@@ -72,6 +72,7 @@ def _keep_store(place: Place, folder: Path) -> dict[str, Any]:
     switch.inspect(place.target)
     copy = folder / "previous.sqlite"
     switch.copy_target(place.target, copy)
+    heads.note_closed(place.target)
     log = mirror.keep_log(place, folder)
     kept = {"previous": copy} | ({} if log is None else {"previous_log": log})
     return {name: backup.weighed(path) for name, path in kept.items()}

@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from pjais import backup, chain, compare, documents, journal, paths, sqlite, switch
+from pjais import backup, chain, compare, documents, heads, journal, paths, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.model import Difference, Proof
 from pjais.numbers import Numbers
@@ -56,10 +56,10 @@ def prove(
 
 def _way_out(proof: Proof) -> tuple[str | None, str | None]:
     """Return advice and next command where all that is wrong is an older store in the place of the newer one."""
-    wrong = [(what, about) for what, ok, about in proof.checks if not ok]
-    if proof.difference_count or [what for what, _ in wrong] != [_RUNS]:
+    wrong = {what: about for what, ok, about in proof.checks if not ok}
+    if proof.difference_count or _RUNS not in wrong or wrong.keys() - {_RUNS, compare.HEAD}:
         return None, None
-    run = wrong[0][1].split()[1]
+    run = wrong[_RUNS].split()[1]
     return "put the newer store back, or go on with this older one", f"pjais rollback {run}"
 
 
@@ -80,7 +80,7 @@ def _prove(place: Place, path: Path, run: str | None, progress: Progress, passwo
             return Proof(checks=tuple(checks))
         progress("compare records", 0, None)
         rows = compare.compare_rows(db)
-        checks.append(compare.check_chain(db))
+        checks += [compare.check_chain(db), compare.check_head(db, place.target)]
         compared = 0
         differences = [*compare.compare_history(db), *compare.compare_account(db)]
         links = chain.links(db)
@@ -112,6 +112,8 @@ def _prove(place: Place, path: Path, run: str | None, progress: Progress, passwo
             if not mirror.is_sealed(place):
                 checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
             checks.append(("event log", not found, f"{counted(count, 'record')} replayed from it: as in the account"))
+        if path == place.target:
+            heads.note(db, place.target)
         return compare.proof(rows, tuple(checks), compared, differences)
 
 

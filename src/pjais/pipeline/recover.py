@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pjais import backup, chain, files, journal, paths, report, sqlite, switch
+from pjais import backup, chain, files, heads, journal, paths, report, sqlite, switch
 from pjais.errors import BackupFailed, MigrationFailed
 from pjais.model import Counts, Report, Snapshot, SourceRef
 from pjais.pipeline import mirror, revert, state
@@ -22,7 +22,7 @@ from pjais.schema.tables import SCHEMA_VERSION
 
 _UNFINISHED = (
     ".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*",
-    f"{paths.BACKUPS}/*/.*.work*",
+    f"{paths.BACKUPS}/*/.*.work*", ".*.head.*.part", f"{paths.BACKUPS}/.*.head.*.part",
 )  # fmt: skip
 """What a call that was cut off may leave in the data folder: files that were to be put in their places whole."""
 
@@ -70,8 +70,10 @@ def recover(place: Place) -> Path | None:
 
 def seal_journal(target: Path, folder: Path) -> None:
     """Let the store's chain name the journal of a run that has ended, whole."""
-    with closing(sqlite.open_writer(target)) as db, sqlite.transaction(db):
-        chain.seal(db, "finished", folder.name, {"journal": journal.extent(folder)}, changeset=b"")
+    with closing(sqlite.open_writer(target)) as db:
+        with sqlite.transaction(db):
+            chain.seal(db, "finished", folder.name, {"journal": journal.extent(folder)}, changeset=b"")
+        heads.note(db, target)
 
 
 def _seal_journals(place: Place) -> None:
@@ -194,11 +196,14 @@ def _put_back(place: Place, folder: Path, kept: Path, expected_change: int) -> N
         else:
             files.copy_hashed(kept, new)
             revert.revert(new, folder.name)
+        heads.forget(place.target)  # the history is cut back
         switch.cut_over(new, place.target, expected_change=expected_change)
     except BaseException:
         with suppress(OSError):
             sqlite.remove(new)
         raise
+    finally:
+        heads.note_closed(place.target)
 
 
 def _copy_previous(previous: Path, new: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from pjais import canonical, chain, files, instants, journal, normalise, sqlite, switch, validate
+from pjais import canonical, chain, files, heads, instants, journal, normalise, sqlite, switch, validate
 from pjais.errors import NoSourceFound, UsageError, VerificationFailed
 from pjais.model import Document, Record
 from pjais.pipeline import mirror, problems, recover, state
@@ -120,6 +120,7 @@ def discard(place: Place, ids: Sequence[int]) -> list[Kept]:
                     reasons = canonical.dumps_plain([*one.reasons, reason])
                     db.execute("UPDATE migration_quarantine SET reasons = ? WHERE id = ?", (reasons, one.id))
                     decisions.write(db, one.id, "discarded", instants.to_text(journal.now_ms()), (None, None))
+        heads.note_closed(place.target)
         state.forget_failed(place)
     return listed(place, ids) if ids else []
 
@@ -150,6 +151,7 @@ def replay(place: Place, ids: Sequence[int] = (), document: Any = None) -> list[
                     done = _replay_all(db, entries, document)
             mirror.push(place, name)
             journal.record(copy, "pushed")
+        heads.note_closed(place.target)
         state.forget_failed(place)
         return done
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pjais import files, journal, sqlite, switch
+from pjais import files, heads, journal, sqlite, switch
 from pjais.errors import ConfirmationNeeded, MigrationFailed, NoSourceFound, UsageError
 from pjais.pipeline import active, mirror, originals, problems, recover, state, transfer
 from pjais.pipeline.place import Place
@@ -158,6 +158,8 @@ def _accept_older(place: Place, run: state.RunState, *, discard_later: bool) -> 
         )
     kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
     switch.copy_target(place.target, kept)
+    heads.forget(place.target)
+    heads.note_closed(place.target)
     journal.record(run.folder, "rolled-back", kept=kept.name, older_store=True)
     return Undone(run.id, True, kept, Later(0, 0, 0, ()), None, run.folder)
 

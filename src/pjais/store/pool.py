@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from pjais import chain, drift, sqlite, switch
+from pjais import chain, drift, heads, sqlite, switch
 from pjais.errors import StoreFailed, UsageError
 from pjais.schema.tables import SCHEMA_VERSION
 from pjais.store import operations, owners
@@ -53,6 +53,7 @@ class Pool:
         self._room = threading.BoundedSemaphore(readers)
         self._writing = Turns()
         self._writer: sqlite.Connection | None = None
+        self._head = heads.Follower(path)
         self._tidy_at = 0.0
         self._wal = 0
         """The inode of the WAL that our connections have open; 0 while there is none."""
@@ -71,6 +72,8 @@ class Pool:
         with self._writing.turn():
             with self._shelf:
                 self._closed = True
+            if self._writer is not None and self._in_place():
+                self._head.end(self._writer)
             self._drop_writer()
         self._drop_idle()
 
@@ -231,6 +234,7 @@ class Pool:
         held = Held(self, db, writes=True)
         try:
             self._refuse_newer(db)
+            self._head.begin(db)
             since = operations.last_change(db)
             yield
             if held.broken or held.levels:
@@ -337,6 +341,7 @@ class Pool:
                 return
             switch.inspect(self.path)
             self._drop_writer()
+            self._head = heads.Follower(self.path)
             self._identity, self._wal = now, 0
             self._drop_idle()
 
