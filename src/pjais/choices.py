@@ -1,11 +1,13 @@
-"""The values that a call may choose from, as types and checked where they come in.
+"""The values that a call may be given, checked where they come in.
 
 A type checker sees a wrong one before the program runs; whoever has none gets a UsageError that names the value and
-those that are allowed, and nothing is taken for the default.
+what is allowed.  Nothing is taken for the default, and nothing reaches SQLite that would give a wrong list in silence.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from typing import Any, Literal, TypeVar, get_args
 
 from pjais.errors import UsageError
@@ -14,7 +16,6 @@ OnInvalid = Literal["stop", "quarantine"]
 Ids = Literal["keep", "new"]
 Target = Literal["sqlite", "livestore"]
 LogFormat = Literal[6, 4]
-Side = Literal["old", "new"]
 
 T = TypeVar("T")
 
@@ -36,14 +37,65 @@ def check(name: str, value: T, allowed: Any) -> T:
 
 
 def count(name: str, value: Any, *, least: int = 0) -> int:
-    """Return a whole number of at least so much.  Raises UsageError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least or value >= 1 << 63:
+    """Return a whole number of at least so much that SQLite can hold.  Raises UsageError for anything else."""
+    try:
+        found = operator.index(value)
+    except TypeError:
+        found = least - 1
+    if isinstance(value, bool) or not least <= found < 1 << 63:
         raise UsageError(f"{name}={value!r}: a whole number of at least {least} is needed")
-    return value
+    return found
+
+
+def window(limit: Any, offset: Any = 0) -> tuple[int, int]:
+    """Return which part of a list is wanted, as SQL's LIMIT and OFFSET take it (no limit: -1).  Raises UsageError."""
+    return -1 if limit is None else count("limit", limit), count("offset", offset)
 
 
 def number(name: str, value: Any) -> float:
     """Return a number.  Raises UsageError for anything else, and for what is none (NaN)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    wanted = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if not wanted or (isinstance(value, int) and abs(value) >= 1 << 63):
         raise UsageError(f"{name}={value!r}: a number is needed")
+    return float(value) if isinstance(value, float) else int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a truth value.  Raises UsageError for anything else."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}={value!r}: True or False is needed")
+    return value
+
+
+def text(name: str, value: Any) -> str:
+    """Return a text that SQLite can hold.  Raises UsageError for anything else, and for lone surrogates."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name}={value!r}: a text is needed")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{name}={value!a}: this is no valid Unicode text") from error
+    return value
+
+
+def maybe(name: str, value: Any) -> str | None:
+    """Return a text or None.  Raises UsageError."""
+    return None if value is None else text(name, value)
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """Return one text or several as a list, None as an empty one.  Raises UsageError."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [text(name, value)]
+    if not isinstance(value, Iterable):
+        raise UsageError(f"{name}={value!r}: a text or several are needed")
+    return [text(name, one) for one in value]
+
+
+def function(name: str, value: T) -> T:
+    """Return what can be called.  Raises UsageError."""
+    if not callable(value):
+        raise UsageError(f"{name}={value!r}: something to call is needed")
     return value

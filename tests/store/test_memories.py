@@ -71,7 +71,8 @@ def test_filtered_pages_and_orders(store: Store) -> None:
     every = store.memories.filtered(limit=None)
     assert len(every) == 39
     assert store.memories.filtered(limit=10, offset=10) == every[10:20]
-    assert store.memories.filtered(limit=-5) == []
+    with pytest.raises(UsageError, match="limit=-5"):
+        store.memories.filtered(limit=-5)
     assert len(store.memories.filtered(include_deleted=True)) == 40
     assert [one.id for one in store.memories.filtered(order="id", limit=2)] == ["m00", "m01"]
 

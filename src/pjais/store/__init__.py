@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pjais import choices
 from pjais.model import Changed, Restored
 from pjais.store import history, operations, past, undo
 from pjais.store.conversations import Conversations
@@ -66,13 +67,13 @@ class Store:
         It belongs to the running task of this thread.  While it is open, no other task of the thread can write
         without `await` (UsageError), since waiting would stop both; see `atransaction`.
         """
-        with self.pool.writer(label):
+        with self.pool.writer(choices.maybe("label", label)):
             yield
 
     @asynccontextmanager
     async def atransaction(self, label: str | None = None) -> AsyncIterator[None]:
         """`transaction` for a task of asyncio: it waits for others without stopping the event loop."""
-        async with self.pool.async_writer(label):
+        async with self.pool.async_writer(choices.maybe("label", label)):
             yield
 
     def live(self, query: Callable[..., T], *given: Any, tables: Iterable[str] | None = None, **named: Any) -> Live[T]:
@@ -80,6 +81,7 @@ class Store:
 
         `tables`: the names of the tables that it reads; None: all.  Raises UsageError for an unknown table.
         """
+        choices.function("query", query)
         return Live(self.pool, lambda: query(*given, **named), tables)
 
     def last_change(self) -> int:
@@ -121,12 +123,12 @@ class Store:
     def undoable(self, limit: int = 100) -> list[Operation]:
         """The operations that `undo` would take back, the last one first."""
         with self.pool.view() as db:
-            return operations.undoable(db, limit)
+            return operations.undoable(db, choices.count("limit", limit))
 
     def redoable(self, limit: int = 100) -> list[Operation]:
         """The operations that `redo` would do again, the last undone one first."""
         with self.pool.view() as db:
-            return operations.redoable(db, limit)
+            return operations.redoable(db, choices.count("limit", limit))
 
     def undo(self, n: int = 1) -> list[Operation]:
         """Take back the last `n` operations made through pjais; see `pjais.store.undo` for what stands against it."""

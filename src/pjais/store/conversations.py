@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from pjais import journal
+from pjais import choices, journal
 from pjais.model import Conversation
 from pjais.schema.tables import CONVERSATIONS
 from pjais.store.records import List, Records
@@ -19,16 +19,17 @@ class Conversations(Records[Conversation]):
 
     def recent(self, persona_id: str, limit: int = 20) -> List[Conversation]:
         """A persona's conversations that are not archived, latest first (formats/pjais.md §3.2)."""
-        where = "WHERE t.persona_id = ? AND t.is_archived = 0 ORDER BY t.updated_at DESC, t.id LIMIT ?"
-        return self._select(where, (persona_id, limit))
+        where = "WHERE t.persona_id = ? AND t.is_archived = 0 ORDER BY t.updated_at DESC, t.id LIMIT ? OFFSET ?"
+        return self._select(where, (choices.text("persona_id", persona_id), *choices.window(limit)))
 
     def archived(self, persona_id: str | None = None) -> List[Conversation]:
         """Archived conversations, those archived last first."""
         where = "WHERE t.is_archived = 1 AND (? IS NULL OR t.persona_id = ?) ORDER BY t.archived_at DESC, t.id"
-        return self._select(where, (persona_id, persona_id))
+        return self._select(where, (choices.maybe("persona_id", persona_id), persona_id))
 
     def add_message(self, conversation_id: str, role: str, content: Any, **more: Any) -> Conversation:
         """Append a message; it gets an id and the time of now (ms) where they are not given."""
+        choices.text("role", role)
         now = journal.now_ms()
         message = {"id": str(uuid.uuid4()), "role": role, "content": content, "timestamp": now, **more}
         with self._pool.writer():

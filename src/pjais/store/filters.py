@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
-from pjais import instants
+from pjais import choices, instants
 from pjais.errors import UsageError
 
 Span = tuple[int | float | None, int | float | None]
@@ -52,60 +52,59 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
     if unknown:
         raise UsageError("there are no such filters", where=unknown)
     # `+`: nearly all are not deleted, so the index of those that are is no way to find them
-    parts: list[str] = [] if filters.get("include_deleted") else ["+t.deleted_at IS NULL"]
+    deleted = choices.flag("include_deleted", filters.get("include_deleted", False))
+    parts: list[str] = [] if deleted else ["+t.deleted_at IS NULL"]
     values: list[Any] = []
     if (persona := filters.get("persona")) is not None:
         parts.append("t.persona_id = ?")
-        values.append(_text(persona))
-    tiers = [one for tier in several(filters.get("tier")) for one in (HOT if tier == "hot" else (tier,))]
-    for column, wanted in (("memory_tier", tiers), ("type", several(filters.get("type")))):
+        values.append(choices.text("persona", persona))
+    tiers = [one for tier in several("tier", filters.get("tier")) for one in (HOT if tier == "hot" else (tier,))]
+    for column, wanted in (("memory_tier", tiers), ("type", several("type", filters.get("type")))):
         if wanted:
             parts.append(f"t.{column} IN ({', '.join('?' * len(wanted))})")
             values += wanted
-    for tag in several(filters.get("tags")):
+    for tag in several("tags", filters.get("tags")):
         parts.append("EXISTS (SELECT 1 FROM json_each(t.tags) WHERE json_each.value = ?)")
         values.append(tag)
     for column, span in (
         ("created_at", _instants(filters.get("created"))),
         ("updated_at", _instants(filters.get("updated"))),
         ("last_accessed", _instants(filters.get("accessed"))),
-        ("importance", filters.get("importance")),
+        ("importance", _numbers(filters.get("importance"))),
     ):
         for sign, bound in zip((">=", "<="), _span(span), strict=True):
             if bound is not None:
                 parts.append(f"t.{column} {sign} ?")
                 values.append(bound)
-    if lacking := [_DATES[name] for name in filters.get("undated", ())]:
+    if lacking := [_date(name) for name in several("undated", filters.get("undated"))]:
         parts.append(f"({' OR '.join(f't.{column} IS NULL' for column in lacking)})")
     return " AND ".join(parts) or "1", values
 
 
 def undated(filters: Filters) -> Filters | None:
-    """The filters for what ranges of dates leave out, since it has no such date; None where there is no such range."""
+    """The filters for what ranges of dates leave out, since it has no such date; None where there is no such range.
+
+    Raises UsageError for what is no filter.
+    """
+    where(filters)
     ranges = [name for name in _DATES if any(bound is not None for bound in _span(filters.get(name)))]  # type: ignore[arg-type]
     rest = {name: value for name, value in filters.items() if name not in ranges}
     return Filters(**rest, undated=ranges) if ranges else None  # type: ignore[typeddict-item]
 
 
-def several(wanted: str | Iterable[str] | None) -> list[str]:
+def several(name: str, wanted: str | Iterable[str] | None) -> list[str]:
     """One value or several as a list.  Raises UsageError for what is no text."""
-    if wanted is None:
-        return []
-    found = [_text(one) for one in ([wanted] if isinstance(wanted, str) else wanted)]
+    found = choices.texts(name, wanted)
     if len(found) > 500:
         raise UsageError("too many values in one filter; 500 are the most", where=[str(len(found))])
     return found
 
 
-def _text(value: Any) -> str:
-    """A text that SQLite can compare with.  Raises UsageError for anything else, and for lone surrogates."""
-    if not isinstance(value, str):
-        raise UsageError("a filter's value is no text", where=[repr(value)])
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UsageError("a filter's value is no valid Unicode text", where=[ascii(value)]) from error
-    return value
+def _date(name: str) -> str:
+    """The column of a date.  Raises UsageError for what is none."""
+    if name not in _DATES:
+        raise UsageError(f"undated={name!r}: there is no such date", where=[f"allowed: {', '.join(_DATES)}"])
+    return _DATES[name]
 
 
 def _span(span: tuple[Any, Any] | None) -> tuple[Any, Any]:
@@ -114,6 +113,11 @@ def _span(span: tuple[Any, Any] | None) -> tuple[Any, Any]:
     if not isinstance(span, tuple | list) or len(span) != 2:
         raise UsageError("a range is (from, to)", where=[repr(span)])
     return span[0], span[1]
+
+
+def _numbers(span: Span | None) -> tuple[float | None, float | None]:
+    low, high = (None if bound is None else choices.number("importance", bound) for bound in _span(span))
+    return low, high
 
 
 def _instants(span: Span | None) -> tuple[str | None, str | None]:

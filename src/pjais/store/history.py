@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pjais import canonical, instants, journal, sqlite, validate
+from pjais import canonical, choices, instants, journal, sqlite, validate
 from pjais.errors import UsageError, ValidationFailed
 from pjais.model import Changed, Draft, Record, Restored
 from pjais.schema.tables import OTHERS, PERSONAS, TABLES, Column, Table
@@ -57,6 +57,7 @@ def history(db: sqlite.Connection, record_id: str, table: str | None = None) -> 
 
 def find(db: sqlite.Connection, record_id: str, table: str | None = None) -> list[tuple[Table, str]]:
     """The records that have an id, or had it: (table, key).  A document without a model is found by either."""
+    choices.text("record_id", record_id)
     found = []
     for one in TABLES if table is None else (table_named(table),):
         for key in _keys_of_others(db, record_id) if one is OTHERS else (record_id,):
@@ -175,6 +176,8 @@ def restore_record(
     it was what its model does not allow.
     """
     held = table_named(table)
+    choices.text("record_id", key)
+    choices.maybe("field", field)
     if field is not None and field not in held.record._fields:
         raise UsageError("there is no such field", where=[field, f"one of: {', '.join(held.record._fields)}"])
     if field in held.key:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pjais import choices
 from pjais.model import Plugin, Relationship
 from pjais.schema.tables import PLUGINS, RELATIONSHIPS
 from pjais.store.records import List, Records
@@ -16,7 +17,7 @@ class Relationships(Records[Relationship]):
     def of(self, record_id: str, type: str | None = None) -> List[Relationship]:
         """The links from or to a record, strongest first."""
         where = "WHERE (t.from_id = ? OR t.to_id = ?) AND (? IS NULL OR t.type = ?) ORDER BY t.strength DESC, t.id"
-        return self._select(where, (record_id, record_id, type, type))
+        return self._select(where, (choices.text("record_id", record_id), record_id, choices.maybe("type", type), type))
 
 
 class Plugins(Records[Plugin]):

@@ -24,6 +24,7 @@ from io import BytesIO
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
+from pjais import choices
 from pjais.errors import StoreFailed, UsageError
 from pjais.schema.tables import TABLES
 from pjais.store import watch
@@ -42,7 +43,7 @@ class Live(Generic[T]):
 
     def __init__(self, pool: Pool, query: Callable[[], T], tables: Iterable[str] | None = None) -> None:
         """`tables`: those that the query reads; None: any.  Raises UsageError for one that keeps no history."""
-        asked = {watch.ANY} if tables is None else set(tables)
+        asked = {watch.ANY} if tables is None else set(choices.texts("tables", tables))
         if unknown := sorted(asked - _KNOWN - {watch.ANY}):
             raise UsageError("there are no such tables to follow", where=unknown)
         self.tables = frozenset(asked)
@@ -64,6 +65,8 @@ class Live(Generic[T]):
 
     def follow(self, *, timeout: float | None = None) -> Feed[T]:
         """An iteration; it ends when nothing new came for `timeout` seconds, and when the store is closed."""
+        if timeout is not None:
+            choices.number("timeout", timeout)
         return self._begun(Feed(self, self._pool, timeout))
 
     def subscribe(self, callback: Callable[[T], object], *, on_error: OnError | None = None) -> Callable[[], None]:
@@ -72,6 +75,8 @@ class Live(Generic[T]):
         Returns what ends the subscription; no call begins after that, one that has begun ends by itself.
         `on_error` gets what the query or the callback raised (an error that lasts, once); the subscription goes on.
         """
+        choices.function("callback", callback)
+        choices.function("on_error", on_error or _loud)
         feed = self.follow()
         threading.Thread(
             target=_deliver, args=(feed, callback, on_error or _loud), name="pjais-live", daemon=True

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
-from pjais import instants, journal, sqlite
+from pjais import choices, instants, journal, sqlite
 from pjais.errors import UsageError
 from pjais.model import Memory
 from pjais.schema.tables import MEMORIES
@@ -47,7 +47,7 @@ class Memories(Records[Memory]):
         """Memories that pass every filter (doc 13, filteredMemories).  Raises UsageError for what is no filter."""
         where, values = filters.where(wanted)
         rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
-        return self._select(rest, (*values, _most(limit), max(0, offset)))
+        return self._select(rest, (*values, *choices.window(limit, offset)))
 
     def hot(self, persona: str | None = None, limit: int = 50) -> List[Memory]:
         """The memories of the hot tier (doc 12, hotMemories; doc 13, activePersonaMemories; `active` is hot)."""
@@ -56,8 +56,8 @@ class Memories(Records[Memory]):
     def important(self, persona: str | None = None, above: float = 80, limit: int = 100) -> List[Memory]:
         """Memories whose importance is above a bound (0-100), most important first (doc 12, importantMemories)."""
         where, values = filters.where({"persona": persona})
-        rest = f"WHERE {where} AND t.importance > ? ORDER BY {self.order} LIMIT ?"
-        return self._select(rest, (*values, above, _most(limit)))
+        rest = f"WHERE {where} AND t.importance > ? ORDER BY {self.order} LIMIT ? OFFSET ?"
+        return self._select(rest, (*values, choices.number("above", above), *choices.window(limit)))
 
     def recent(self, persona: str | None = None, limit: int = 20) -> List[Memory]:
         """Memories made last, latest first."""
@@ -100,13 +100,14 @@ class Memories(Records[Memory]):
         """
         where, values = filters.where({"persona": persona})
         used = "(t.importance >= 80 OR t.access_count > 10 OR t.last_accessed >= ?)"
-        rest = f"WHERE {where} AND {used} ORDER BY t.access_count DESC, {self.order} LIMIT ?"
-        return self._select(rest, (*values, instants.to_text(journal.now_ms() - _DAY_MS), _most(limit)))
+        rest = f"WHERE {where} AND {used} ORDER BY t.access_count DESC, {self.order} LIMIT ? OFFSET ?"
+        day = instants.to_text(journal.now_ms() - _DAY_MS)
+        return self._select(rest, (*values, day, *choices.window(limit)))
 
     def deleted(self, persona: str | None = None) -> List[Memory]:
         """Memories that were deleted and can be restored, latest first."""
         where = "WHERE t.deleted_at IS NOT NULL AND (? IS NULL OR t.persona_id = ?) ORDER BY t.deleted_at DESC, t.id"
-        return self._select(where, (persona, persona))
+        return self._select(where, (choices.maybe("persona", persona), persona))
 
     def stats(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
         """`total`, `by_tier`, `by_type`, `average_importance` (doc 12, memoryStats; 26357af, MemoryStats)."""
@@ -140,6 +141,7 @@ class Memories(Records[Memory]):
 
     def atlas(self, persona: str | None = None) -> tuple[List[tuple[Memory, float, float]], int]:
         """The map of the commonest kind of embedding: memories with x and y (-1 to 1); of how many it is a sample."""
+        choices.maybe("persona", persona)
         with self._pool.view() as db:
             kind, count = next(iter(self._vectors.kinds(db).items()), (None, 0))
             if kind is None:
@@ -152,7 +154,7 @@ class Memories(Records[Memory]):
 
     def remember(self, content: Any, *, persona: str | None = None, **fields: Any) -> Memory:
         """A new memory; without a persona it belongs to the active one, if there is one."""
-        if persona is None:
+        if choices.maybe("persona", persona) is None:
             found = self._pool_value("SELECT id FROM personas WHERE is_active = 1 ORDER BY last_used DESC LIMIT 1")
             persona = found if isinstance(found, str) else None
         return self.create(content=content, persona_id=persona, **fields)
@@ -204,12 +206,12 @@ class Memories(Records[Memory]):
     ) -> int:
         """Return how many memories the ranges of dates in a search or list leave out, since they have no such date."""
         rest = filters.undated(wanted)
+        asked = Query("" if text is None else text, any, prefix, filters=wanted if rest is None else rest)
+        search.check(asked)
         if rest is None:
             return 0
         with self._pool.view() as db:
-            if text is None:
-                return int(figures.stats(db, rest)["total"])
-            return search.count(db, Query(text, any, prefix, filters=rest))
+            return int(figures.stats(db, rest)["total"]) if text is None else search.count(db, asked)
 
     def similar(
         self, text: str | None = None, *, vector: Sequence[float] | None = None, model: str | None = None,
@@ -249,8 +251,9 @@ class Memories(Records[Memory]):
     def score(self, memory_id: str) -> float:
         """Return how much a memory is used and needed, 0-100 (see `pjais.store.tiers`)."""
         with self._pool.view() as db:
+            held = self.need(memory_id)
             links = sqlite.value(db, f"SELECT {_LINKS} FROM memory_entities AS t WHERE t.id = ?", (memory_id,))
-            return tiers.score(tiers.standing(self.need(memory_id), int(links or 0)), journal.now_ms())
+            return tiers.score(tiers.standing(held, int(links or 0)), journal.now_ms())
 
     def promote(self, memory_id: str) -> Memory:
         """One tier hotter; a hot memory stays.  Raises UsageError for a tier that is none of the three."""
@@ -270,6 +273,7 @@ class Memories(Records[Memory]):
 
         With `dry_run` only tell.  Contents and `updated_at` stay: a tier is about a memory, not in it.
         """
+        choices.flag("dry_run", dry_run)
         with self._pool.view() if dry_run else self._pool.writer() as db:
             found = self._out_of_place(db, persona)
             if not dry_run:
@@ -314,10 +318,6 @@ _LINKS = (
     "WHERE to_id = t.id AND from_id <> t.id))"
 )
 """How many relationships a memory has."""
-
-
-def _most(limit: int | None) -> int:
-    return -1 if limit is None else max(0, limit)
 
 
 def _ms(text: str | None) -> int | None:

@@ -10,6 +10,7 @@ only those in addition, and no read transaction is held in between.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
-from pjais import instants, sqlite
+from pjais import choices, instants, sqlite
 from pjais.errors import StoreFailed, UsageError
 from pjais.model import Conversation, Memory, Other, Persona, Plugin, Record, Relationship
 from pjais.schema import ddl, rows
@@ -37,7 +38,7 @@ Values = dict[str, Any]
 
 def table_named(name: str) -> Table:
     """A table by its name in the file or on the store (`memories`, `others`).  Raises UsageError."""
-    table = {**BY_NAME, "memories": MEMORIES, "others": OTHERS}.get(name)
+    table = {**BY_NAME, "memories": MEMORIES, "others": OTHERS}.get(choices.text("table", name))
     if table is None:
         raise UsageError("there is no such table", where=[name, f"one of: {', '.join(BY_NAME)}"])
     return table
@@ -118,20 +119,21 @@ def moment(db: sqlite.Connection, seq: int | None = None, time: int | str | None
     if seq is None:
         assert time is not None
         seq = _at_time(db, instant(time), low, high)
-    if not low <= seq <= high:
+    if not low <= choices.count("seq", seq) <= high:
         raise UsageError(f"the history has no change {seq}", where=[f"it goes from {low} to {high}"])
     return seq
 
 
 def instant(time: int | str) -> int:
     """A time as milliseconds since 1970.  Raises UsageError."""
-    if isinstance(time, int):
+    if isinstance(time, int) and not isinstance(time, bool):
         return time
-    if time.lstrip("-").isdigit() and len(time) > 4:
-        return int(time)
-    at = instants.from_text(time)
+    text = choices.text("time", time)
+    if re.fullmatch(r"-?[0-9]{5,18}", text):
+        return int(text)
+    at = instants.from_text(text)
     if at is None:
-        raise UsageError("not a time: give ISO-8601, or milliseconds since 1970", where=[time])
+        raise UsageError("not a time: give ISO-8601, or milliseconds since 1970", where=[text])
     return at
 
 
@@ -292,6 +294,7 @@ class _Past(Records[R], Generic[R]):
 
     def get(self, key: str) -> R | None:
         """The record of this id as it was, or None."""
+        choices.text("key", key)
         then = cast(_Then, self._pool)
         with then.present() as db:
             values = row_at(db, self.table, key, then.seq)
@@ -361,6 +364,7 @@ class Past:
 
     def get(self, table: str, key: str) -> Record | None:
         """A record of any table by its key, as it was, or None."""
+        choices.text("key", key)
         with self._then.present() as db:
             values = row_at(db, table_named(table), key, self.seq)
         return None if values is None else record_of(table_named(table), values)

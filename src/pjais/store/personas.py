@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pjais import instants, journal, sqlite
+from pjais import choices, instants, journal, sqlite
 from pjais.model import Persona
 from pjais.schema.tables import PERSONAS
 from pjais.store.live import Live
@@ -26,7 +26,8 @@ class Personas(Records[Persona]):
 
     def recent(self, limit: int = 5) -> List[Persona]:
         """Those used last, latest first (formats/pjais.md §3.2, recentPersonas)."""
-        return self._select("WHERE t.last_used IS NOT NULL ORDER BY t.last_used DESC, t.id LIMIT ?", (limit,))
+        where = "WHERE t.last_used IS NOT NULL ORDER BY t.last_used DESC, t.id LIMIT ? OFFSET ?"
+        return self._select(where, choices.window(limit))
 
     def activate(self, persona_id: str) -> Persona:
         """Make one persona the active one, and no other; its use is counted.  Raises UsageError for an unknown one."""

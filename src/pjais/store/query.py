@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from pjais.errors import UsageError
+
 MAX_CHARACTERS = 1000
 MAX_WORDS = 32
 """More words than anyone types; FTS5 itself stops at a depth of 256."""
@@ -47,6 +49,12 @@ def terms(text: str, *, prefix: bool = False) -> list[Term]:
     if prefix and found and not clean[-1:].isspace():
         found[-1] = found[-1]._replace(begins=True)
     return found
+
+
+def check(text: str) -> None:
+    """Raise UsageError for what is no text; any text can be searched for."""
+    if not isinstance(text, str):
+        raise UsageError(f"text={text!r}: a text is needed")
 
 
 def unstorable(text: str) -> bool:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from pjais import canonical, journal, sqlite, validate
+from pjais import canonical, choices, instants, journal, sqlite, validate
 from pjais.errors import UsageError, ValidationFailed
 from pjais.model import Draft, Record
 from pjais.schema import rows
@@ -23,6 +23,8 @@ R = TypeVar("R", bound=Record)
 List = list
 """The builtin, since the records' own `list` hides it below."""
 
+_MOST = (1 << 63) - 1
+"""SQLite's largest whole number."""
 _DEFAULTS: dict[str, Any] = {
     "is_active": False, "usage_count": 0, "importance": 50, "memory_tier": "active", "access_count": 0,
     "connection_count": 0, "is_archived": False, "enabled": True, "type": "text", "content": "", "name": "",
@@ -59,7 +61,7 @@ class Records(Generic[R]):
 
     def get(self, key: str) -> R | None:
         """The record of this id, or None."""
-        found = self._select("WHERE t.id = ?", (key,))
+        found = self._select("WHERE t.id = ?", (choices.text("key", key),))
         return found[0] if found else None
 
     def need(self, key: str) -> R:
@@ -73,7 +75,7 @@ class Records(Generic[R]):
 
     def list(self, *, limit: int | None = None, offset: int = 0, order: str | None = None) -> List[R]:
         """Records in the table's usual order, or by one field (`-updated_at` for the latest first)."""
-        return self._select(f"ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?", (_limit(limit), offset))
+        return self._select(f"ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?", choices.window(limit, offset))
 
     def live(self, **how: Any) -> Live[List[R]]:
         """The list, followed: the same arguments as `list`."""
@@ -81,6 +83,7 @@ class Records(Generic[R]):
 
     def live_one(self, key: str) -> Live[R | None]:
         """One record, followed; None while there is none of this id."""
+        choices.text("key", key)
         return Live(self._pool, lambda: self.get(key), [self.table.name])
 
     def page(self, *, limit: int = 50, offset: int = 0, order: str | None = None) -> Page[R]:
@@ -167,6 +170,8 @@ class Records(Generic[R]):
             value = getattr(record, column.name, None)
             if isinstance(value, float) and not math.isfinite(value):
                 yield f"{column.name}: not a finite number"
+            elif isinstance(value, int) and abs(value) > (instants.LIMIT_MS if column.form == "instant" else _MOST):
+                yield f"{column.name}: too large"
             elif isinstance(value, str) and not canonical.encodable(value):
                 yield f"{column.name}: no valid Unicode text"
             elif isinstance(value, dict | list):
@@ -204,11 +209,7 @@ class Records(Generic[R]):
     def _ordering(self, order: str | None) -> str:
         if order is None:
             return self.order
-        name = order.removeprefix("-")
+        name = choices.text("order", order).removeprefix("-")
         if name not in self.table.column_names:
             raise UsageError("there is no such field to order by", where=[order])
         return f"t.{name} {'DESC' if order.startswith('-') else 'ASC'}, t.id"
-
-
-def _limit(limit: int | None) -> int:
-    return -1 if limit is None else max(0, limit)

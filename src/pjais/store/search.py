@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pjais import canonical, sqlite
+from pjais import canonical, choices, sqlite
 from pjais.errors import StoreFailed, UsageError
 from pjais.model import Memory
 from pjais.schema import rows
@@ -81,6 +81,20 @@ class Query(NamedTuple):
     filters: filters.Filters = filters.NONE
 
 
+def check(asked: Query) -> None:
+    """Raise UsageError for what cannot be asked, filters aside."""
+    query.check(asked.text)
+    for name, value in (("any", asked.any), ("prefix", asked.prefix), ("highlight", asked.highlight)):
+        choices.flag(name, value)
+    choices.window(asked.limit, asked.offset)
+    marks = asked.marks
+    if not isinstance(marks, tuple) or len(marks) != 2 or not all(isinstance(mark, str) for mark in marks):
+        raise UsageError(f"marks={marks!r}: two texts are needed, for before and after a hit")
+    for mark in marks:
+        if query.unstorable(mark):
+            raise UsageError("a mark is no valid Unicode text", where=[ascii(mark)])
+
+
 def search(db: sqlite.Connection, asked: Query) -> list[Found]:
     """The memories that a query finds, best first.  Raises UsageError for filters or marks that are none."""
     plan = _Plan(db, asked)
@@ -103,7 +117,7 @@ def page(db: sqlite.Connection, asked: Query) -> Results:
     """A part of the results and the total; `db` sees one moment."""
     found = search(db, asked)
     total = count(db, asked)
-    after = max(0, asked.offset) + len(found)
+    after = asked.offset + len(found)
     return Results(found, total, after if found and after < total else None)
 
 
@@ -122,23 +136,19 @@ class _Plan:
         self.db = db
         self.asked = asked
         self.where, self.values = filters.where(asked.filters)
-        self.limit = -1 if asked.limit is None else max(0, asked.limit)
-        self.offset = max(0, asked.offset)
+        check(asked)
+        self.limit, self.offset = choices.window(asked.limit, asked.offset)
         self.terms = query.terms(asked.text, prefix=asked.prefix)
         self.indexed = any(sqlite.words(db, term.text) for term in self.terms)
         self.match = query.match(self.terms, any=asked.any)
         self.narrow, self.narrowing = self._narrowed()
-        self._check_marks()
-
-    def _check_marks(self) -> None:
-        for mark in self.asked.marks:
-            if query.unstorable(mark):
-                raise UsageError("a mark is no valid Unicode text", where=[ascii(mark)])
 
     def _narrowed(self) -> tuple[str, tuple[str, ...]]:
         """SQL that looks only at hits whose tags may be those asked for; the filter itself decides."""
         found = [
-            f'tags : "{tag}"' for tag in filters.several(self.asked.filters.get("tags")) if _PLAIN_TAG.fullmatch(tag)
+            f'tags : "{tag}"'
+            for tag in filters.several("tags", self.asked.filters.get("tags"))
+            if _PLAIN_TAG.fullmatch(tag)
         ]
         if not found:
             return "1", ()

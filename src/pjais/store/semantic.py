@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pjais import canonical, sqlite
+from pjais import canonical, choices, sqlite
 from pjais.errors import UsageError
 from pjais.model import Memory
 from pjais.schema import rows
@@ -64,6 +64,7 @@ def similar(
     db: sqlite.Connection, vectors: Vectors, target: Target, threshold: float, limit: int | None, wanted: Filters
 ) -> list[Similar]:
     """The most similar memories.  Raises UsageError where nothing can be compared."""
+    _check(target, threshold, limit)
     held = vectors.kinds(db)
     if target.vector is None and target.text is None:
         raise UsageError("give a vector, or a text to make one of")
@@ -83,6 +84,7 @@ def similar_to(
     db: sqlite.Connection, vectors: Vectors, memory_id: str, threshold: float, limit: int | None, wanted: Filters
 ) -> list[Similar]:
     """The memories most similar to one of them, itself left out.  Raises UsageError where it has no embedding."""
+    _check(Target(), threshold, limit)
     found = vectors.vector_of(db, memory_id)
     if found is None:
         raise UsageError("this memory has no embedding that could be compared", where=[memory_id])
@@ -92,8 +94,8 @@ def similar_to(
 
 def hybrid(db: sqlite.Connection, vectors: Vectors, asked: Query, target: Target, threshold: float) -> list[Blended]:
     """Full text and vectors in one list, best first."""
-    limit = DEPTH if asked.limit is None else max(0, asked.limit)
-    depth = max(DEPTH, limit + asked.offset)
+    window = choices.window(DEPTH if asked.limit is None else asked.limit, asked.offset)
+    depth = max(DEPTH, sum(window))
     words = search.search(db, asked._replace(limit=depth, offset=0))
     near = similar(db, vectors, target, threshold, depth, asked.filters)
     blended: dict[str, Blended] = {}
@@ -105,7 +107,17 @@ def hybrid(db: sqlite.Connection, vectors: Vectors, asked: Query, target: Target
         other = blended.get(one.memory.id, Blended(one.memory, 0.0, None, None, None))
         blended[one.memory.id] = other._replace(score=other.score + share, similarity=one.similarity)
     best = sorted(blended.values(), key=lambda one: (-one.score, one.memory.id))
-    return best[max(0, asked.offset) :][:limit]
+    return best[window[1] :][: window[0]]
+
+
+def _check(target: Target, threshold: float, limit: int | None) -> None:
+    """Raise UsageError for what cannot be asked."""
+    choices.window(limit)
+    choices.number("threshold", threshold)
+    choices.maybe("text", target.text)
+    choices.maybe("model", target.model)
+    if target.embed is not None:
+        choices.function("embed", target.embed)
 
 
 def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
@@ -126,7 +138,7 @@ def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
 def _shown(db: sqlite.Connection, near: list[tuple[str, float]], limit: int | None, wanted: Filters) -> list[Similar]:
     """The first memories that pass the filters, looked up a few hundred at a time."""
     where, values = filters.where(wanted)
-    most = len(near) if limit is None else max(0, limit)
+    most = len(near) if limit is None else limit
     sql = f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?)) AND {where}"
     found: list[Similar] = []
     for start in range(0, len(near), _BATCH):

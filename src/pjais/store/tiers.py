@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from pjais import choices
 from pjais.errors import UsageError
 from pjais.model import Memory
 from pjais.store.filters import HOT
@@ -113,7 +114,7 @@ def _step(tier: str, by: int) -> str:
 
 def check(tier: str, names: Sequence[str] = (*HOT, "warm", "cold")) -> str:
     """The tier, if there is one of this name.  Raises UsageError."""
-    if tier not in names:
+    if choices.text("tier", tier) not in names:
         raise UsageError("there is no such tier", where=[tier, f"tiers: {', '.join(names)}"])
     return tier
 

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable
 from typing import NoReturn
 
-from pjais import instants, sqlite
+from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
 from pjais.schema.tables import BY_NAME, CONVERSATIONS, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
 from pjais.store import operations
@@ -44,8 +44,7 @@ def redo(pool: Pool, n: int = 1) -> list[Operation]:
 def _take_back(
     pool: Pool, n: int, listed: Callable[[sqlite.Connection, int], list[Operation]], kind: str
 ) -> list[Operation]:
-    if n < 1:
-        raise UsageError(f"{kind} at least one operation", where=[str(n)])
+    choices.count("n", n, least=1)
     if pool.writing:
         raise UsageError(f"{kind} stands alone, not inside of a transaction")
     with pool.writer() as db:

@@ -150,7 +150,7 @@ class Vectors:
 
 def packed(vector: Iterable[Any]) -> bytes:
     """A vector as float32.  Raises UsageError for what cannot be compared."""
-    found = _packed(list(vector))
+    found = _packed(list(vector)) if isinstance(vector, Iterable) and not isinstance(vector, str | bytes) else None
     if found is None:
         raise UsageError("a vector is a list of numbers, not all of them 0")
     return found
