@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -103,14 +103,24 @@ class Chain(RuleBasedStateMachine):
         held = self.sources.get(name, {})
         taken = sorted(set(held) & self.known)  # what nobody has seen yet is the app's alone
         if taken:
-            del held[data.draw(st.sampled_from(taken))]
+            key = data.draw(st.sampled_from(taken))
+            del held[key]
             self.write(name)
+            self.let_go({key})
 
     @rule(name=PLACES)
     def lose(self, name: str) -> None:
         if self.sources.get(name, {}).keys() <= self.known:
-            self.sources.pop(name, None)
+            gone = self.sources.pop(name, {}).keys()
             self.write(name)
+            self.let_go(gone)
+
+    def let_go(self, removed: Iterable[str]) -> None:
+        """Forget what the app removed where it alone still had it.
+
+        After a rollback the owner may prune the backups: what is still in its source is the app's alone again.
+        """
+        self.known -= set(removed) - everywhere(self.root)
 
     @rule(hours=st.integers(-30, 30))
     def clock(self, hours: int) -> None:

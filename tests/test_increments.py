@@ -243,6 +243,24 @@ def test_automatic_migrations_keep_ten_backups(tmp_path: Path) -> None:
     assert pjais.verify(tmp_path).passed
 
 
+@pytest.mark.parametrize(("nameless", "left"), [(False, 3), (True, 6)])
+def test_an_automatic_backup_that_is_the_only_copy_of_something_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool, left: int
+) -> None:
+    """A document without an id has no history: what it was before is in the backups alone."""
+    monkeypatch.setattr(retention, "KEPT", 1)
+    for number in range(6):
+        more = [{"content": f"nameless {number}"}] if nameless else []
+        changed = memory("m1", content=f"version {number}")
+        write_json(tmp_path, personas=[persona()], memories=[memory("m0"), changed, *more])
+        pjais.open(tmp_path, on_invalid="quarantine").close()
+    kept = [(folder / "data.json").read_text("utf-8") for folder in journal.run_folders(tmp_path)]
+    assert len(kept) == left
+    for number in range(6 if nameless else 0):
+        assert any(f"nameless {number}" in text for text in kept)
+    assert pjais.verify(tmp_path).passed
+
+
 def test_a_changeset_that_was_changed_is_named_and_not_used(tmp_path: Path) -> None:
     source(tmp_path, 3)
     migrated(tmp_path)

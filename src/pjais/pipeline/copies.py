@@ -33,8 +33,9 @@ _WRITTEN, _REMOVED = "written", "removed"
 class Copies:
     """Look for other copies of what backups hold; remembers what it has read."""
 
-    def __init__(self, place: Place, stores: Sequence[Path]) -> None:
+    def __init__(self, place: Place, stores: Sequence[Path], password: str | None = None) -> None:
         self._place = place
+        self._password = password
         self._stores = [path for path in stores if path.is_file()]
         self._hashes: dict[Path, frozenset[str]] = {}
 
@@ -67,8 +68,8 @@ class Copies:
                 found |= _of_store(path)
         for snapshot in _snapshots(folder):
             digests = {one.sha256 for one in snapshot.files if not one.source.endswith("-shm")}
-            if not _lies_there(snapshot) and not any(digests <= self._hashes_of(one) for one in others):
-                found |= _of_snapshot(snapshot)
+            if not _lies_there(snapshot) and not any(self._holds(one, digests) for one in reversed(others)):
+                found |= _of_snapshot(snapshot, self._password)
         return found
 
     def _not_elsewhere(self, folder: Path, missing: set[Unit], others: Sequence[Path]) -> set[Unit]:
@@ -81,7 +82,7 @@ class Copies:
             if missing and self._hashes_of(other):
                 for snapshot in _snapshots(other):
                     with suppress(PjaisError):
-                        missing = missing - _of_snapshot(snapshot)
+                        missing = missing - _of_snapshot(snapshot, self._password)
             for path in _store_copies(other) if missing else ():
                 missing = _less_store(missing, path)
         return missing
@@ -98,8 +99,17 @@ class Copies:
         ]
         with tempfile.TemporaryDirectory(prefix="pjais-prune-") as folder, suppress(PjaisError):
             present = backup.snapshot_all(Path(folder) / "copy", refs, at_ms=journal.now_ms())
-            return {(unit[0], snapshot.name, *unit[2:]) for one in present for unit in _of_snapshot(one)}
+            return {
+                (unit[0], snapshot.name, *unit[2:]) for one in present for unit in _of_snapshot(one, self._password)
+            }
         return set()
+
+    def _holds(self, folder: Path, digests: set[str]) -> bool:
+        """Return whether a sound backup holds files of these hashes; it is read only where it says so."""
+        with suppress(BackupFailed):
+            told = {one.sha256 for snapshot in _snapshots(folder) for one in snapshot.files}
+            return digests <= told and digests <= self._hashes_of(folder)
+        return False
 
     def _hashes_of(self, folder: Path) -> frozenset[str]:
         """The hashes of the raw files of a sound backup; none of one that is not sound."""
@@ -131,10 +141,10 @@ def _lies_there(snapshot: Snapshot) -> bool:
     )
 
 
-def _of_snapshot(snapshot: Snapshot) -> set[Unit]:
+def _of_snapshot(snapshot: Snapshot, password: str | None) -> set[Unit]:
     """Every document of a snapshot.  Raises what keeps it from being read."""
     found: set[Unit] = set()
-    for piece in read(snapshot):
+    for piece in read(snapshot, password):
         if isinstance(piece, Remark):
             continue
         _, database, collection, native_id, _ = account.identity(piece)

@@ -125,7 +125,7 @@ def _bring(place: Place, options: run.Options, refs: tuple[SourceRef, ...], allo
         mirror.push(place, run_id)
         journal.record(folder, "pushed")
         recover.seal_journal(place.target, folder)
-        retention.discard(expired)
+        retention.discard(place, expired, options.password)
     return done
 
 
@@ -151,7 +151,7 @@ def _write(
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
         new, changed = builder.arrived()
-        expired = retention.expired(place, builder)
+        expired = retention.expired(place, builder, follow=True)
         builder.finish(_row(run_id, began, options, snapshots, counts, builder), backup.link(place.backups / run_id))
     newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
     done = Increment(

@@ -2,7 +2,10 @@
 
 A backup may go once every document that its run brought in has come again, as it was, in the backup of a later run:
 then the proof reads it there.  What takes such a run back stays in the store itself.  Of automatic migrations the last
-ten are kept all the same.
+ten are kept all the same, and an older one that holds the only copy of anything stays.
+
+A rollback takes whole migrations back, and with them the backups that the proof of what was before would be read from.
+So the increment before a migration keeps its backup, until ten migrations have followed it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pjais.pipeline import recover, state
+from pjais import journal
+from pjais.pipeline import copies, recover, state
 from pjais.pipeline.place import Place
 from pjais.write.sqlite import Builder
 
@@ -18,16 +22,28 @@ KEPT = 10
 """So many backups of automatic migrations are kept, whether a proof needs them or not."""
 
 
-def expired(place: Place, builder: Builder) -> list[state.RunState]:
-    """The runs whose backups no proof needs once the run that the builder is making is in place."""
+def expired(place: Place, builder: Builder, *, follow: bool = False) -> list[state.RunState]:
+    """The runs whose backups no proof needs once the run that the builder is making is in place.
+
+    `follow`: that run is an increment, which no rollback takes back by itself.
+    """
     runs = state.runs(place.data_dir)
     done = [one for one in runs if one.state == "done" and Path(one.target or place.target) == place.target]
-    followed = [one for one in done if one.follow]
-    automatic = [one for one in done if one.automatic][:-KEPT]
-    return [one for one in (*followed, *automatic) if not builder.needs(one.id)]
+    return [one for at, one in enumerate(done) if _may_go(one, done[at + 1 :], follow) and not builder.needs(one.id)]
 
 
-def discard(runs: Sequence[state.RunState]) -> None:
-    """Remove the backups of these runs."""
+def _may_go(run: state.RunState, later: Sequence[state.RunState], follow: bool) -> bool:
+    """Return whether nobody asked for a run, and no likely rollback leads back to it."""
+    if run.follow:
+        whole = sum(not one.follow for one in later) + (not follow)
+        return whole == 0 or whole >= KEPT
+    return run.automatic and sum(one.automatic for one in later) >= KEPT
+
+
+def discard(place: Place, runs: Sequence[state.RunState], password: str | None = None) -> None:
+    """Remove the backups of these runs; of an automatic migration never the only copy of anything."""
+    held = copies.Copies(place, [place.target], password)
     for one in runs:
-        recover.discard(one.folder)
+        others = [folder for folder in journal.run_folders(place.data_dir) if folder != one.folder]
+        if not one.automatic or held.only_here(one.folder, others) is None:
+            recover.discard(one.folder)

@@ -425,7 +425,7 @@ class _Run:
             with self._phase("cut over"):
                 self._commit(builder)
             with problems.finishing(self.place):
-                retention.discard(expired)
+                retention.discard(self.place, expired, self.options.password)
 
     def _commit(self, builder: Builder) -> None:
         """The step that counts; a fault in it or behind it is told by whether the store holds the run."""
