@@ -105,3 +105,24 @@ def test_documents_come_out_exactly_as_stored(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert documents[0]["document"] == memory("m")
     assert lines[3].endswith('"n":1.0}}\n')
+    assert list(documents[0]) == ["source", "origin", "database", "collection", "key", "id", "document"]
+    assert [documents[0][name] for name in ("source", "origin", "key")] == ["data.json", None, "m"]
+
+
+def test_exported_documents_say_whose_they_are(tmp_path: Path) -> None:
+    """Two apps that call everything the same are told apart by each line; a moved profile gives the same lines."""
+    exports = []
+    for name in ("here", "there"):
+        shutil.copytree(Path(__file__).parent / "golden" / "origins" / "twoapps", tmp_path / name)
+        lines: list[str] = []
+        transfer.export_documents(place(tmp_path / name), tmp_path / name, lines.append)
+        exports.append(lines)
+    assert exports[0] == exports[1]
+    documents = [json.loads(line) for line in exports[0]]
+    names = ("source", "origin", "database", "collection", "key")
+    assert len({tuple(one[name] for name in names) for one in documents}) == len(documents)
+    assert {(one["source"], one["origin"]) for one in documents} == {
+        (f"IndexedDB/http_localhost_{port}.indexeddb.leveldb", f"http://localhost:{port}") for port in (8831, 8832)
+    }
+    without = {tuple(one[name] for name in names[2:]) for one in documents}
+    assert len(without) < len(documents)

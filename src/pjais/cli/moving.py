@@ -111,7 +111,7 @@ def _export_elsewhere(
     return 0
 
 
-_EXPORTS = (b'{"format":"pjais-export"', b'{"database":', b'{\n  "personas": [')
+_EXPORTS = (b'{"format":"pjais-export"', b'{"source":', b'{"database":', b'{\n  "personas": [')
 
 
 def _refuse_to_overwrite(output: Path) -> None:

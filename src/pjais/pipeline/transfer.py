@@ -202,9 +202,10 @@ def export_documents(
 ) -> int:
     """Every live document of a source exactly as it is stored, as NDJSON; returns how many.
 
-    Lines are `{"database", "collection", "id", "document"}`, ordered by the first three.  Raises SourceDamaged for
-    a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where it is.  `note` is
-    told what else was seen of the source, a torn log for one.
+    Lines are `{"source", "origin", "database", "collection", "key", "id", "document"}`, ordered by web origin,
+    database, collection and id.  `key` is the document's own (null: it has none), `id` a text to sort by.  Raises
+    SourceDamaged for a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where
+    it is.  `note` is told what else was seen of the source, a torn log for one.
     """
     path = place.target if store is None else store.expanduser().absolute()
     if not path.exists():
@@ -212,19 +213,29 @@ def export_documents(
     with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
         snapshots = _snapshots(place, path, Path(scratch))
         with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
-            db.execute("CREATE TABLE lines (database, collection, id, line)")
+            db.execute("CREATE TABLE lines (origin, database, collection, id, line)")
             for snapshot in snapshots:
-                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", _lines(snapshot, password, skip, note))
+                db.executemany(
+                    "INSERT INTO lines VALUES (?, ?, ?, ?, ?)",
+                    _lines(snapshot, _inside(snapshot, path), password, skip, note),
+                )
             count = 0
-            for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY database, collection, id, rowid"):
+            for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY origin, database, collection, id, rowid"):
                 write(line + "\n")
                 count += 1
             return count
 
 
+def _inside(snapshot: Snapshot, named: Path) -> str:
+    """The name of a source: its place in the folder that was named, which may lie elsewhere tomorrow."""
+    there = Path(snapshot.origin)
+    inside = there != named and there.is_relative_to(named)
+    return canonical.mend(there.relative_to(named).as_posix() if inside else there.name)
+
+
 def _lines(
-    snapshot: Snapshot, password: str | None, skip: Write | None, note: Write
-) -> Iterator[tuple[str, str, str, str]]:
+    snapshot: Snapshot, source: str, password: str | None, skip: Write | None, note: Write
+) -> Iterator[tuple[str, str, str, str, str]]:
     for piece in read(snapshot, password):
         if isinstance(piece, Unreadable):
             what = f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"
@@ -242,8 +253,12 @@ def _lines(
             if snapshot.kind in ("rxdb-profile", "rxdb-dump") and isinstance(value, dict):
                 value = {key: item for key, item in value.items() if key not in RXDB_FIELDS}
             name = canonical.mend(piece.native_id or piece.place)
-            line = {"database": database, "collection": collection, "id": name, "document": value}
-            yield database, collection, name, canonical.dumps(line)
+            origin = piece.origin or snapshot.web_origin
+            line = {
+                "source": source, "origin": origin, "database": database,
+                "collection": collection, "key": piece.native_id, "id": name, "document": value,
+            }  # fmt: skip
+            yield origin or "", database, collection, name, canonical.dumps(line)
 
 
 def _is_removed(piece: Document) -> bool:
