@@ -310,3 +310,42 @@ def test_the_command_line_filters_by_collection(tmp_path: Path) -> None:
     count = "SELECT count(*) FROM migration_records WHERE collection = 'todos' AND outcome = 'migrated' GROUP BY origin"
     assert rows(tmp_path / "data" / "pjais.sqlite", count) == [(44,), (44,)]
     assert pjais.verify(tmp_path / "data").passed
+
+
+def test_an_origin_that_was_passed_over_is_not_new(
+    two_personas: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`status` says that it is not chosen, a store that opens takes and leaves nothing, old and new do not differ."""
+    data = two_personas
+    pjais.migrate(data, origin=OTHER, on_invalid="quarantine")
+    folders = sorted(one.name for one in (data / "backups").iterdir())
+    assert run(["status", "--data-dir", str(data), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["new_data"] is False
+    assert [one["origin"] for one in told["not_chosen"]] == ["http://localhost:8717"]
+    assert len(told["sources"]) == 1
+    assert run(["status", "--data-dir", str(data)]) == 0
+    said = capsys.readouterr().out
+    assert "not chosen for this store: http://localhost:8717" in said
+    assert "there is data that has not been migrated" not in said
+    with pjais.open(data) as store:
+        assert store.notices == ()
+    assert sorted(one.name for one in (data / "backups").iterdir() if one.is_dir()) == [
+        name for name in folders if not name.startswith(".")
+    ]
+    assert run(["shadow", "--data-dir", str(data)]) == 0
+    assert run(["shadow", "--data-dir", str(data), "--origin", OTHER]) == 0
+    assert run(["shadow", "--data-dir", str(data), "--origin", "https://nowhere.example"]) == 2
+    assert run(["switch", "--data-dir", str(data)]) == 0
+    assert pjais.verify(data).passed
+
+
+def test_shadow_compares_the_part_that_was_migrated(tmp_path: Path) -> None:
+    """The same choice as that of `migrate`; what was not chosen is on the old side alone."""
+    data = profile(TWO_DATABASES, tmp_path)
+    call = ["--data-dir", str(data), "--database", "rxdb-dexie"]
+    assert run(["migrate", *call, "--on-invalid", "quarantine"]) in (0, 1)
+    assert run(["shadow", *call]) == 0
+    assert run(["shadow", *call, "--collection", "personas"]) == 0
+    assert run(["shadow", "--data-dir", str(data), "--database", "pjais-rxdb"]) == 1
+    assert pjais.verify(data).passed

@@ -12,8 +12,9 @@ import pytest
 import pjais
 from pjais.cli import run
 from pjais.errors import MigrationFailed, NoSourceFound, SourceInUse, UsageError, VerificationFailed
-from pjais.pipeline import cutover, follow, shadow, transfer
+from pjais.pipeline import cutover, follow, keep, shadow, transfer, triage
 from pjais.pipeline.place import Place, place
+from pjais.pipeline.run import Options
 from world import memory, persona, rows, write_json
 
 
@@ -57,6 +58,46 @@ def test_a_document_that_changed_counts_though_its_date_did_not(here: Place) -> 
         write(here, memory("m1", content=str(number), updatedAt=f"{date}T00:00:00.000Z"), memory("m2"))
         assert follow.increment(here).changed == 1
         assert held(here)["m1"] == str(number)
+    assert pjais.verify(here.data_dir).passed
+
+
+def test_an_increment_is_proved_after_the_migration_that_followed_it_was_rolled_back(here: Place) -> None:
+    """The migration's backup holds all that the increment's held, but it goes back with its run."""
+    write(here, memory("m1", content="by the increment"), memory("m2"))
+    assert follow.increment(here).changed == 1
+    write(here, memory("m1", content="by the increment"), memory("m2"), memory("m3"))
+    pjais.migrate(here.data_dir)
+    assert follow.increment(here).run_id is None
+    write(here, memory("m1", content="by the increment"), memory("m2"), memory("m3"), memory("m4"))
+    assert follow.increment(here).new == 1
+    assert pjais.verify(here.data_dir).passed
+    pjais.rollback(here.data_dir, discard_later=True)
+    assert held(here) == {"m1": "by the increment", "m2": "content of m2"}
+    assert pjais.verify(here.data_dir).passed
+    keep.prune(here, 0)
+    assert pjais.verify(here.data_dir).passed
+
+
+def test_a_document_that_was_decided_about_is_no_difference(here: Place) -> None:
+    """Discarded, replayed as it was changed, and valid by now: the store has each as its owner decided."""
+    orphans = [memory(name, "nobody") for name in ("o1", "o2", "o3")]
+    write(here, memory("m1"), memory("m2"), *orphans)
+    pjais.migrate(here.data_dir, on_invalid="quarantine")
+    assert shadow.compare(here).refused == 3
+    ids = {one.native_id: one.id for one in triage.listed(here)}
+    triage.discard(here, [ids["o1"]])
+    triage.replay(here, [ids["o2"]], {**orphans[1], "personaId": "p1"})
+    seen = shadow.compare(here)
+    assert (seen.count, seen.edit_count, seen.refused) == (0, 0, 1)
+    people = [persona("p1", name="Ada"), persona("nobody")]
+    write_json(here.data_dir, personas=people, memories=[memory("m1"), memory("m2"), *orphans])
+    assert follow.increment(here, Options(on_invalid="quarantine")).run_id is not None
+    seen = shadow.compare(here)
+    assert (seen.count, seen.edit_count, seen.refused) == (0, 0, 0)
+    with pjais.open(here.data_dir) as store:
+        store.memories.update("o2", content="edited since")
+    seen = shadow.compare(here)
+    assert (seen.count, seen.edit_count) == (0, 1)
     assert pjais.verify(here.data_dir).passed
 
 

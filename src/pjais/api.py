@@ -93,6 +93,12 @@ def _migrate_if_new(here: Place, on_invalid: OnInvalid, password: str | None, kn
             return None
         if state.rolled_back(here) is not None:
             return None  # what it brought is not brought again until somebody asks
+        from pjais.pipeline import origins
+
+        over = origins.passed_over(here, refs)
+        refs = tuple(ref for ref in refs if ref not in over)
+        if not refs or (over and not state.anything_new(here, refs, exact=False, known=known)):
+            return None  # what is new is of a web origin that the owner passed over
     except (PjaisError, OSError, sqlite.Error) as error:
         from pjais.pipeline import automatic
 

@@ -36,6 +36,11 @@ class Context:
         return following.typed(command, self.data_dir)
 
 
+origin_option = click.option("--origin", help="Of browser data, only what this web origin owns (https://app.example).")
+database_option = click.option("--database", help="Only documents of this database.")
+collection_option = click.option("--collection", help="Only documents of this collection.")
+
+
 def password_option(function: F) -> F:
     """Give a command `--password-file`; the password also comes from PJAIS_PASSWORD."""
 

@@ -10,7 +10,14 @@ import click
 
 from pjais import files
 from pjais.choices import Ids, OnInvalid
-from pjais.cli.context import Context, common, password_option
+from pjais.cli.context import (
+    Context,
+    collection_option,
+    common,
+    database_option,
+    origin_option,
+    password_option,
+)
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, progress, safe, say, size, table
 from pjais.errors import NoSourceFound, UsageError
@@ -35,9 +42,6 @@ _on_invalid = click.option(
     help="What to do about documents that cannot go in.",
 )  # fmt: skip
 _ids = click.option("--ids", type=click.Choice(["keep", "new"]), default="keep", show_default=True)
-_origin = click.option("--origin", help="Of browser data, only what this web origin owns (https://app.example).")
-_database = click.option("--database", help="Only documents of this database.")
-_collection = click.option("--collection", help="Only documents of this collection.")
 _expand_cold = click.option("--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form.")
 
 
@@ -111,9 +115,9 @@ def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
 @_format
 @_ids
 @_expand_cold
-@_origin
-@_database
-@_collection
+@origin_option
+@database_option
+@collection_option
 @password_option
 @common
 def plan_command(
@@ -185,9 +189,9 @@ def plan_command(
 @_on_invalid
 @_ids
 @_expand_cold
-@_origin
-@_database
-@_collection
+@origin_option
+@database_option
+@collection_option
 @password_option
 @common
 def migrate_command(
@@ -370,6 +374,8 @@ def status_command(context: Context, target: Path | None) -> int:
         look = context.typed("pjais quarantine list")
         say(f"\n{counted(status['quarantined'], 'document is', 'documents are')} in quarantine: {look}")
     say(f"\n{status['message']}")
+    for one in status["not_chosen"]:
+        say(f"not chosen for this store: {one['origin']}   {safe(one['path'])}")
     say(f"Next: {status['next']}")
     return 0
 

@@ -9,12 +9,19 @@ import click
 
 from pjais import canonical, instants
 from pjais.choices import OnInvalid
-from pjais.cli.context import Context, common, password_option
+from pjais.cli.context import (
+    Context,
+    collection_option,
+    common,
+    database_option,
+    origin_option,
+    password_option,
+)
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse
-from pjais.pipeline import cutover, follow, run, shadow, state
+from pjais.pipeline import cutover, follow, origins, run, shadow, state
 from pjais.pipeline.place import Place, place
 from pjais.words import counted, one_line
 
@@ -110,20 +117,25 @@ def _line(context: Context, error: PjaisError) -> None:
 @_target
 @click.option("--interval", type=click.FloatRange(min=0.1), help="Compare again and again, so many seconds apart.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@origin_option
+@database_option
+@collection_option
 @password_option
 @common
 def shadow_command(
     context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, interval: float | None,
-    seconds: float | None, password: str | None,
+    seconds: float | None, origin: str | None, database: str | None, collection: str | None, password: str | None,
 ) -> int:  # fmt: skip
     """Compare old and new, record by record; say for how long they have agreed.  Exit code 1 where they differ.
 
-    What was edited in the new store since the migration is listed apart and is no difference.
+    What was edited in the new store since the migration is listed apart and is no difference; nor is a document that
+    was discarded or replayed out of the quarantine.
     """
     here = _place(context, sources, to, target)
+    only = origins.asked(origin, database, collection)
     ends = None if seconds is None else time.monotonic() + seconds
     while True:
-        seen = shadow.compare(here, password=password)
+        seen = shadow.compare(here, password=password, only=only)
         _print_comparison(context, here, seen)
         if interval is None or (ends is not None and time.monotonic() >= ends):
             return 1 if seen.count else 0

@@ -95,10 +95,13 @@ class Only(NamedTuple):
         """Return whether a piece of a source is asked for; what is wrong with a whole file always is."""
         if isinstance(piece, Remark) or piece.collection == "$file":
             return True
-        name = piece.collection
+        return self.covers(piece.origin, piece.database, piece.collection)
+
+    def covers(self, origin: str | None, database: str | None, name: str) -> bool:
+        """Return whether documents of a web origin, database and collection are asked for."""
         return (
-            (self.origin is None or piece.origin in (None, self.origin))
-            and (self.database is None or piece.database == self.database)
+            (self.origin is None or origin in (None, self.origin))
+            and (self.database is None or database == self.database)
             and (self.collection is None or name == self.collection or name.startswith(f"{self.collection}/"))
         )
 

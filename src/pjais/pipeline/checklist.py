@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pjais import backup, files, instants, journal, sqlite, switch
 from pjais.errors import BackupFailed, PjaisError
 from pjais.model import SourceRef
-from pjais.pipeline import cutover, guide_export, keep, prove, run, shadow, state, triage
+from pjais.pipeline import cutover, guide_export, keep, origins, prove, run, shadow, state, triage
 from pjais.pipeline.appcheck import AppCheck
 from pjais.pipeline.place import Place
 from pjais.words import counted
@@ -87,8 +87,10 @@ class _Facts:
 
     @cached_property
     def sources(self) -> tuple[SourceRef, ...]:
-        """The old side as it is now; empty where it was removed."""
-        return self.place.find().sources
+        """The old side as it is now, less what was passed over; empty where it was removed."""
+        found = self.place.find().sources
+        over = origins.passed_over(self.place, found)
+        return tuple(ref for ref in found if ref not in over)
 
     @cached_property
     def live(self) -> cutover.Live:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pjais import files, instants, journal, switch
 from pjais.errors import NoSourceFound, SourceInUse, UsageError, VerificationFailed
-from pjais.model import Difference
+from pjais.model import Difference, SourceRef
 from pjais.pipeline import (
     active,
     follow,
@@ -22,6 +22,7 @@ from pjais.pipeline import (
     keep,
     mirror,
     originals,
+    origins,
     problems,
     prove,
     recover,
@@ -60,12 +61,12 @@ def _go(place: Place, options: run.Options, keep_edits: bool) -> Live:
         raise UsageError(
             "the new side is live already", where=[str(place.data_dir / LIVE)], next_command="pjais status"
         )
-    refs = place.find().sources
+    refs = _old_side(place, options)
     if not refs:
         raise NoSourceFound("the old side was not found", where=[str(path) for path in place.sources])
     _refuse_if_running(refs)
     follow.increment(place, options)
-    seen = shadow.compare(place, password=options.password)
+    seen = shadow.compare(place, password=options.password, only=options.only)
     if seen.count:
         raise VerificationFailed(
             f"old and new differ in {seen.count} places; nothing was switched",
@@ -85,13 +86,18 @@ def _go(place: Place, options: run.Options, keep_edits: bool) -> Live:
     final = keep.create(place)
     with files.only_run(place.data_dir):
         _refuse_if_running(refs)
-        if state.anything_new(place, place.find().sources, exact=False):
+        if state.anything_new(place, _old_side(place, options), exact=False):
             raise SourceInUse("the old side was written to during the switch; nothing was switched",
                               where=[str(ref.path) for ref in refs], next_command="pjais switch")  # fmt: skip
         done = Live("new", journal.now_ms(), str(place.live), switch.last_change(place.target),
                     tuple(str(ref.path) for ref in refs), final.name)  # fmt: skip
         _record(place, done)
     return done
+
+
+def _old_side(place: Place, options: run.Options) -> tuple[SourceRef, ...]:
+    """The sources of the old side, less those of a web origin that was passed over."""
+    return origins.chosen(place, place.find(), options.only)[0].sources
 
 
 def _line(one: Difference) -> str:

@@ -40,7 +40,7 @@ def chosen(place: Place, found: Found, only: Only) -> tuple[Found, Only]:
         return found, only
     before = _sources_before(place)
     if only.origin is None:
-        only = only._replace(origin=next((one["only"]["origin"] for one in reversed(before) if "only" in one), None))
+        only = only._replace(origin=_chosen_before(before))
     here = sorted({origin for origin in browsers.values() if origin is not None})
     if only.origin is not None:
         if only.origin not in here and None not in browsers.values():
@@ -53,6 +53,24 @@ def chosen(place: Place, found: Found, only: Only) -> tuple[Found, Only]:
         found = Found(taken, (*found.passed, *passed))
     _stop_where_mixed(place, found.sources, browsers, before, only)
     return found, only
+
+
+def passed_over(place: Place, refs: Sequence[SourceRef]) -> dict[SourceRef, str]:
+    """Return those of some sources that a store's owner passed over by choosing another web origin, and whose they are.
+
+    A run takes none of them unless it is asked for, so they wait for nothing.
+    """
+    browsers = [ref for ref in refs if ref.kind == "rxdb-profile"]
+    wanted = _chosen_before(_sources_before(place)) if browsers else None
+    if wanted is None:
+        return {}
+    owners = {ref: _origin(ref) for ref in browsers}
+    return {ref: origin for ref, origin in owners.items() if origin is not None and origin != wanted}
+
+
+def _chosen_before(before: Sequence[dict[str, Any]]) -> str | None:
+    """The web origin that was chosen for a store, which stays chosen."""
+    return next((one["only"]["origin"] for one in reversed(before) if "only" in one), None)
 
 
 def _origin(ref: SourceRef) -> str | None:

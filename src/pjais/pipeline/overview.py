@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from pjais import instants, journal, sqlite, switch
-from pjais.pipeline import active, ladder, state, triage
+from pjais.pipeline import active, ladder, origins, state, triage
 from pjais.pipeline.place import Place
 
 
@@ -15,7 +15,9 @@ def status(here: Place) -> dict[str, Any]:
     store, quarantined = _store(here)
     found = here.find()
     runs = state.runs(here.data_dir)
-    new = state.anything_new(here, found.sources, exact=False) if found.sources else False
+    over = origins.passed_over(here, found.sources)
+    taken = [ref for ref in found.sources if ref not in over]
+    new = state.anything_new(here, taken, exact=False) if taken else False
     begun = [run for run in runs if run.state != "backup"]
     working = [run for run in begun if run.pid is not None]
     if working:
@@ -36,7 +38,8 @@ def status(here: Place) -> dict[str, Any]:
         "store": store,
         "quarantined": quarantined,
         "active_side": active.live(here.data_dir).as_dict(),
-        "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in found.sources],
+        "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in taken],
+        "not_chosen": [{"path": str(ref.path), "origin": origin} for ref, origin in over.items()],
         "new_data": new,
         "runs": [run.as_dict() for run in runs],
         "at": instants.to_text(journal.now_ms()),

@@ -20,8 +20,8 @@ from pjais import backup, canonical, files, instants, journal, normalise, sqlite
 from pjais.compare import led_to, present
 from pjais.errors import NoSourceFound
 from pjais.model import Difference
-from pjais.pipeline import mirror
-from pjais.pipeline.assemble import Choices, assemble, by_absence, origin_of
+from pjais.pipeline import mirror, origins, triage
+from pjais.pipeline.assemble import EVERYTHING, Choices, Only, assemble, by_absence, origin_of
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -58,12 +58,13 @@ class Comparison:
         }  # fmt: skip
 
 
-def compare(place: Place, *, password: str | None = None) -> Comparison:
+def compare(place: Place, *, password: str | None = None, only: Only = EVERYTHING) -> Comparison:
     """Compare the sources as they are with the store as it is, and write the outcome to the log.
 
-    Raises NoSourceFound where one side is missing.
+    `only`: what of the old side is compared; without a word what was chosen for this store.  Raises NoSourceFound
+    where one side is missing, UsageError where an origin is asked for that is not here.
     """
-    found = place.find()
+    found, only = origins.chosen(place, place.find(), only)
     if not found.sources:
         raise NoSourceFound("the old side was not found", where=[str(path) for path in place.sources])
     if switch.inspect(place.target) is None:
@@ -79,17 +80,20 @@ def compare(place: Place, *, password: str | None = None) -> Comparison:
         ) as builder:  # fmt: skip
             ids = str(sqlite.value(new, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") or "keep")
             known = sqlite.pairs(new, "SELECT old_id, new_id FROM migration_ids")
-            assemble(builder, snapshots, findings, Choices(Ids(known, new=ids == "new"), password=password), _quiet)
+            builder.heed(new)
+            choices = Choices(Ids(known, new=ids == "new"), password=password, only=only)
+            assemble(builder, snapshots, findings, choices, _quiet)
             builder.finish({"id": "shadow", "started_at": "", "program_version": "", "sources": "[]"})
             with closing(sqlite.open_frozen(scratch / "old.sqlite")) as old:
                 records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
-                judge = _Judge(new, [origin_of(snapshot) for snapshot in snapshots])
+                judge = _Judge(new, [origin_of(snapshot) for snapshot in snapshots], only)
+                refused = triage.waiting(old)
                 for table in TABLES:
                     records += int(sqlite.value(old, f"SELECT count(*) FROM {table.name}"))
                     for one, edited in _differences(old, new, table, judge):
                         counts[edited] += 1
                         shown[edited] += [one] if len(shown[edited]) < _SHOWN else []
-    done = Comparison(at, records, findings.levels["error"], tuple(shown[False]), counts[False], tuple(shown[True]),
+    done = Comparison(at, records, refused, tuple(shown[False]), counts[False], tuple(shown[True]),
                       counts[True])  # fmt: skip
     _log(place, done)
     return done
@@ -109,8 +113,9 @@ def _is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
 class _Judge:
     """Tell what the store's own account explains from what really differs."""
 
-    def __init__(self, store: sqlite.Connection, compared: Sequence[Origin]) -> None:
+    def __init__(self, store: sqlite.Connection, compared: Sequence[Origin], only: Only) -> None:
         self._store = store
+        self._only = only
         self._compared = {(one.kind, one.name) for one in compared}
 
     def is_edit(self, table: Table, key: str, old: tuple[Any, ...]) -> bool:
@@ -125,17 +130,21 @@ class _Judge:
     def of_new(self, table: Table, key: str, row: tuple[Any, ...]) -> str | None:
         """What a record is that only the store has: `edit`, `difference`; None where no increment would touch it.
 
-        That is one of a source that is not compared, one that RxDB purged without a tombstone, and a persona that
-        other records refer to.
+        That is one of a source that is not compared, one that RxDB purged without a tombstone, one that its owner
+        replayed out of the quarantine, and a persona that other records refer to.
         """
         known = sqlite.fetch(
             self._store,
-            "SELECT r.source_kind, r.source_path, r.digest, q.replayed_at FROM migration_records AS r LEFT JOIN "
-            "migration_quarantine AS q ON q.record_seq = r.seq WHERE r.record_type = ? AND r.record_id = ?",
+            "SELECT r.source_kind, r.source_path, r.digest, q.replayed_at, r.origin, r.database, r.collection "
+            "FROM migration_records AS r LEFT JOIN migration_quarantine AS q ON q.record_seq = r.seq "
+            "WHERE r.record_type = ? AND r.record_id = ?",
             (table.name, key),
         )
-        here = [one for one in known if one[:2] in self._compared]
-        if not known or any(one[3] is not None for one in here):  # added by hand, or replayed out of the quarantine
+        here = [one for one in known if one[:2] in self._compared and self._only.covers(*one[4:])]
+        replayed = [one[2] for one in here if one[3] is not None]
+        if replayed and canonical.digest(row) in replayed:
+            return None
+        if not known or replayed:  # added by hand, or edited since it was replayed
             return "edit" if _is_told(self._store, table, key) else "difference"
         if not here or not any(by_absence(str(one[0])) for one in here):
             return None

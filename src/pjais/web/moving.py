@@ -7,7 +7,7 @@ from typing import Any
 
 from pjais import canonical
 from pjais.errors import PjaisError, UsageError
-from pjais.pipeline import cutover, keep, overview, shadow, state, triage, undo
+from pjais.pipeline import cutover, keep, origins, overview, shadow, state, triage, undo
 from pjais.pipeline.place import Place
 from pjais.pipeline.triage import Kept
 from pjais.web import reading, shapes
@@ -51,12 +51,15 @@ def migration(home: AtHome) -> shapes.Migration:
     """
     here = home.place()
     found = here.find()
-    new = bool(found.sources) and state.anything_new(here, found.sources, exact=False)
-    work = home.planned(here, found.sources, planned) if new else None
+    over = origins.passed_over(here, found.sources)
+    taken = tuple(ref for ref in found.sources if ref not in over)
+    new = bool(taken) and state.anything_new(here, taken, exact=False)
+    work = home.planned(here, taken, planned) if new else None
     made = work.result if work is not None and work.state == "done" else None
     return shapes.Migration(
-        code="done", data_dir=str(here.data_dir), sources=reading.sources(found.sources), new_data=new,
-        passed=[{"path": one.label, "reason": one.reason} for one in found.passed],
+        code="done", data_dir=str(here.data_dir), sources=reading.sources(taken), new_data=new,
+        passed=[{"path": one.label, "reason": one.reason} for one in found.passed]
+        + [{"path": str(ref.path), "reason": f"of another web origin: {origin}"} for ref, origin in over.items()],
         plan=made and shapes.Plan(**made),
         plan_error=shapes.Problem(**work.error) if work is not None and work.error else None,
         job=reading.job(home.job), runs=_runs(here),

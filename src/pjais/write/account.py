@@ -186,6 +186,10 @@ class Account:
         self._decisions = Decisions(db)
         self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
 
+    def reload_decisions(self) -> None:
+        """Look at the decisions of the store again: there are more."""
+        self._decisions = Decisions(self._db)
+
     def begin(self, origin: Origin) -> None:
         """What follows comes from this source."""
         self.origin = origin

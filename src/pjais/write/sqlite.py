@@ -55,6 +55,8 @@ class Builder:
         self._rebuild = rebuild
         self._existing = existing
         self._followed = followed
+        self._decided = existing
+        """Whether owners may have decided about documents before."""
         self._arrivals: dict[str, list[Arrival]] = {}
         self._pending = 0
         self._indexed = existing
@@ -90,6 +92,13 @@ class Builder:
         """Keep the id map beside the records."""
         self._db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.items())
 
+    def heed(self, store: sqlite.Connection) -> None:
+        """Let the decisions about quarantined documents count that were made in another store."""
+        rows_ = sqlite.fetch(store, "SELECT * FROM migration_decisions")
+        self._db.executemany(f"INSERT INTO migration_decisions VALUES ({', '.join('?' * 10)})", rows_)
+        self._account.reload_decisions()
+        self._decided = True
+
     def observations(self) -> list[Observation]:
         """Return what only all records together show; notes, never a reason to refuse."""
         self._flush()
@@ -113,7 +122,7 @@ class Builder:
             if known.is_same(entry):
                 self._account.meet(known, entry.identity)
                 return
-        if self._existing and self._account.stands(entry.identity, earlier, lambda: self._content(entry)):
+        if self._decided and self._account.stands(entry.identity, earlier, lambda: self._content(entry)):
             return
         seq = self._account.add(entry)
         if not entry.removed:
@@ -134,6 +143,8 @@ class Builder:
                 return True
             if self._account.waits_unchanged(one, earlier, content):
                 return False
+        elif self._decided and self._account.stands(one, [], lambda: content):
+            return True
         self._account.refuse(one, reasons, content)
         return False
 
