@@ -106,7 +106,7 @@ def test_backups_of_increments_that_prove_nothing_any_more_go(here: Place) -> No
     for number in range(6):
         write(here, memory("m1", content=str(number)), memory("m2"))
         follow.increment(here)
-    assert len(list(here.backups.iterdir())) <= 3
+    assert len([one for one in here.backups.iterdir() if one.is_dir()]) <= 2
     assert pjais.verify(here.data_dir).passed
 
 
