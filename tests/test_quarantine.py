@@ -76,3 +76,18 @@ def test_a_replay_reads_a_document_as_its_source_was_read(tmp_path: Path) -> Non
     assert done.record_id == "m1"
     assert rows(here.target, "SELECT extra ->> '$.kept' FROM memory_entities") == [(1,)]
     assert pjais.verify(tmp_path).passed
+
+
+def test_collections_of_the_same_name_are_told_apart_where_their_databases_or_origins_differ() -> None:
+    """The list names no more than it must."""
+
+    def kept(collection: str, database: str | None, origin: str | None = None) -> triage.Kept:
+        return triage.Kept(1, "r", "k", "s", collection, "id", "", [], None, None, None, None, origin, database)
+
+    assert triage.names([kept("memories", "a"), kept("memories", "b"), kept("personas", "a")]) == [
+        "a/memories", "b/memories", "personas",
+    ]  # fmt: skip
+    assert triage.names([kept("notes", "a", "https://x"), kept("notes", "a", "https://y")]) == [
+        "https://x notes", "https://y notes",
+    ]  # fmt: skip
+    assert triage.names([kept("notes", None), kept("notes", None)]) == ["notes", "notes"]

@@ -41,7 +41,10 @@ def list_kept(context: Context, target: Path | None, everything: bool) -> int:
     if not found:
         say("the quarantine is empty")
         return 0
-    rows = [(one.id, one.source, one.collection, one.native_id or one.place, _why(one.reasons)) for one in found]
+    rows = [
+        (one.id, one.source, name, one.native_id or one.place, _why(one.reasons))
+        for one, name in zip(found, triage.names(found), strict=True)
+    ]
     table(("id", "source", "collection", "record", "why"), rows, ("id",))
     say(f"\nNext: {context.typed(f'pjais quarantine show {found[0].id}')}")
     return 0

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, chain, files, heads, instants, journal, normalise, sqlite, switch, validate
 from pjais.errors import NoSourceFound, UsageError, VerificationFailed
-from pjais.model import Document, Record
+from pjais.model import Document, Record, full_name
 from pjais.pipeline import mirror, problems, recover, state
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -41,6 +41,8 @@ class Kept(NamedTuple):
     replayed_at: str | None
     dialect: str | None = None
     """How its source writes values, as it was read; None in a store of 0.1.0 whose backup is gone."""
+    origin: str | None = None
+    database: str | None = None
 
     @property
     def discarded(self) -> bool:
@@ -67,14 +69,28 @@ class Replayed(NamedTuple):
 
 
 _COLUMNS = (
-    "id, run_id, source_kind, source_path, collection, native_id, place, reasons, document, raw, replayed_at, dialect"
+    "id, run_id, source_kind, source_path, collection, native_id, place, reasons, document, raw, replayed_at, dialect, "
+    "origin, database"
 )
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:
     reasons = json.loads(row[7])
     document = None if row[8] is None else canonical.loads(row[8])
-    return Kept(row[0], row[1], row[2], row[3], row[4], row[5], row[6], reasons, document, row[9], row[10], row[11])
+    return Kept._make((*row[:7], reasons, document, *row[9:]))
+
+
+def names(found: Sequence[Kept]) -> list[str]:
+    """What the collection of each entry is called beside the others: with its database or origin where those differ."""
+    owners: dict[str, set[tuple[str | None, str | None]]] = {}
+    for one in found:
+        owners.setdefault(one.collection, set()).add((one.origin, one.database))
+    called = []
+    for one in found:
+        origins, databases = ({owner[at] for owner in owners[one.collection]} for at in (0, 1))
+        name = full_name(one.database, one.collection) if len(databases) > 1 else one.collection
+        called.append(f"{one.origin} {name}" if len(origins) > 1 and one.origin is not None else name)
+    return called
 
 
 def listed(place: Place, ids: Sequence[int] = (), *, everything: bool = False) -> list[Kept]:
