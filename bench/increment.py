@@ -55,6 +55,7 @@ def main() -> None:
         folder.mkdir()
         source = folder / "data.json"
         data_json(source, count)
+        source.write_text(json.dumps(json.loads(source.read_bytes())), "utf-8")  # as the changes are written
         first, start = cpu(folder), source.stat().st_size
         held = disk(folder)
         print(

@@ -161,7 +161,7 @@ class Document(NamedTuple):
 
     `place` tells where (`byte 1234`, `row 17`); `text` is the raw JSON where the value alone would not say
     everything (a key that occurs twice).  `database` and `origin` (the web origin) are those of a browser's store:
-    together with collection and key they are the document's identity.
+    together with collection and key they are its identity.  `raw` is its JSON as its file has it, where asked for.
     """
 
     collection: str
@@ -172,6 +172,7 @@ class Document(NamedTuple):
     notes: tuple[str, ...] = ()
     database: str | None = None
     origin: str | None = None
+    raw: str | None = None
 
 
 class Unreadable(NamedTuple):

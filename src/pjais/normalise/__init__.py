@@ -72,6 +72,10 @@ OWN_OTHERS = {
 }
 """Where our own files keep the documents of unknown collections."""
 
+READING = 1
+"""Kept with each run.  It goes up with every change after which a document makes another record or other notes: what a
+run with another number found unchanged is read again."""
+
 REMOVED = "removed"
 """The collection of our export that names records which were deleted (`rollback --keep-later`)."""
 

@@ -16,8 +16,9 @@ from pjais.model import Counts, Document, Finding, Memory, Piece, Record, Remark
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.read import read
-from pjais.write.account import Entry, Origin, Refusal, document_text, entry, identity, kept
+from pjais.write.account import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
 from pjais.write.sqlite import Builder
+from pjais.write.standing import Standing
 
 Progress = Callable[[str, int, int | None], None]
 Watch = Callable[[Snapshot, Entry], None]
@@ -38,8 +39,9 @@ def origin_of(snapshot: Snapshot) -> Origin:
 
 
 def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any]:
-    """Return what a run's row keeps of the choices that change records, and the names of collections."""
-    return {"expand_cold": expand_cold, "names": builder.names.as_list(), **({"only": only} if any(only) else {})}
+    """Return what a run's row keeps of all that changes records, and the names of collections."""
+    chosen = {"expand_cold": expand_cold, "reading": normalise.READING, **({"only": only} if any(only) else {})}
+    return {**chosen, "names": builder.names.as_list()}
 
 
 def source_entries(
@@ -77,8 +79,16 @@ def by_absence(kind: str) -> bool:
     return kind != "rxdb-profile"
 
 
-Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading
-"""A record ready to go in, with what was seen on the way; or a reading that needs more than its row."""
+class Same(NamedTuple):
+    """A document that is known to be as an earlier run saw it: its account, and what was seen of it then."""
+
+    account: Standing
+    at: Identity
+    problems: tuple[validate.Problem, ...]
+
+
+Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading | Same
+"""A record ready to go in, with what was seen on the way; a reading that needs more than its row; or nothing new."""
 
 
 class Only(NamedTuple):
@@ -118,11 +128,11 @@ class Choices(NamedTuple):
     only: Only = EVERYTHING
 
 
-def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
-    """All pieces of a snapshot, in reading order, normalised and checked."""
+def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Reading]:
+    """All pieces of a snapshot, or these ones of it, in reading order, normalised and checked."""
     returned: dict[str, str] = {}
     change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
-    for piece in filter(choices.only.takes, read(snapshot, choices.password)):
+    for piece in filter(choices.only.takes, read(snapshot, choices.password) if pieces is None else pieces):
         if isinstance(piece, Remark):
             yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
             continue
@@ -151,9 +161,9 @@ def readings(snapshot: Snapshot, choices: Choices) -> Iterator[Reading]:
         yield Reading(piece, record, problems, draft.removed)
 
 
-def items(snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
-    """All pieces of a snapshot as a builder takes them, in reading order."""
-    for reading in readings(snapshot, choices):
+def items(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
+    """All pieces of a snapshot, or these ones of it, as a builder takes them, in reading order."""
+    for reading in readings(snapshot, choices, pieces):
         piece, record, problems, removed = reading
         if record is None or (removed and snapshot.dialect == "pjais-export"):
             yield reading
@@ -249,6 +259,11 @@ def _read_and_write(
             done += 1
             if done % 2000 == 0:
                 progress("read and write", done, None)
+            if isinstance(item, Same):
+                builder.meet(item.account, item.at[:3])
+                if item.problems:
+                    _note(snapshot.name, item.at, item.problems, findings)
+                continue
             if isinstance(item, Reading):
                 _take(builder, snapshot, item, findings)
                 continue
@@ -278,11 +293,13 @@ def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
                 builder.reinstate(heir, record)
 
 
-def _note(source: str, at: Entry | Piece, problems: tuple[validate.Problem, ...], findings: Findings) -> None:
+def _note(
+    source: str, at: Entry | Identity | Piece, problems: tuple[validate.Problem, ...], findings: Findings
+) -> None:
     """Keep what was seen of one document; one that goes in and was changed by a rule counts as repaired."""
-    native_id = at.native_id if isinstance(at, Document | Entry) else None
+    native_id = None if isinstance(at, Remark | Unreadable) else at.native_id
     collection = at.collection if isinstance(at, Remark) else full_name(at.database, at.collection)
-    if isinstance(at, Entry) and any(problem[0] == "repair" for problem in problems):
+    if isinstance(at, Entry | Identity) and any(problem[0] == "repair" for problem in problems):
         findings.repaired[source] += 1
     for level, rule, field, message in problems:
         findings.add(Finding(level, rule, source, collection, native_id, at.place, field, message))

@@ -43,14 +43,20 @@ _Sent = Reading | tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
 class Reader:
-    """Gives the items of snapshots; `items` has the shape of `assemble.items`."""
+    """Gives the items of snapshots; `items` has the shape of `assemble.items`.
 
-    def __init__(self, process: subprocess.Popen[bytes] | None) -> None:
+    `late`: a process is worth its start, but only where anything is asked for.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes] | None, *, late: bool = False) -> None:
         self._process = process
+        self._late = late
 
     def items(self, snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
         """All pieces of a snapshot as a builder takes them.  Ids that a run maps are made here, where its map is."""
         given = 0
+        if self._late:
+            self._process, self._late = _start(), False
         if self._process is not None and not choices.ids.active:
             complete = False
             for batch in _asked(self._process, snapshot, choices):
@@ -75,10 +81,13 @@ class Reader:
 
 
 @contextmanager
-def reader(sources: Iterable[SourceRef]) -> Iterator[Reader]:
-    """A reader for these sources, whose process starts at once: it is ready when their copies are."""
+def reader(sources: Iterable[SourceRef], *, late: bool = False) -> Iterator[Reader]:
+    """A reader for these sources, whose process starts at once: it is ready when their copies are.
+
+    `late`: it starts when something is asked of it; a later run may find all documents as they were.
+    """
     worth = source_bytes(tuple(sources)) >= WORTH and (os.cpu_count() or 1) > 1
-    made = Reader(_start() if worth else None)
+    made = Reader(_start() if worth and not late else None, late=worth and late)
     try:
         yield made
     finally:

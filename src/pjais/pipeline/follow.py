@@ -17,8 +17,8 @@ from typing import Any
 from pjais import backup, files, instants, journal, normalise
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.model import Counts, Snapshot, SourceRef
-from pjais.pipeline import keep, ladder, mirror, origins, problems, recover, retention, run, state
-from pjais.pipeline.assemble import Choices, assemble, by_absence, options_of, origin_of, source_entries
+from pjais.pipeline import keep, ladder, mirror, origins, problems, recover, retention, run, state, unchanged
+from pjais.pipeline.assemble import Choices, assemble, by_absence, items, options_of, origin_of, source_entries
 from pjais.pipeline.findings import Findings
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place
@@ -138,7 +138,8 @@ def _write(
     with closing(builder):
         ids = Ids(builder.known_ids(), new=options.ids == "new")
         choices = Choices(ids, options.expand_cold, options.password, options.only)
-        assemble(builder, snapshots, findings, choices, lambda *_: None)
+        source = unchanged.passing_by(place.backups, builder, items, noting=False)
+        assemble(builder, snapshots, findings, choices, lambda *_: None, source=source)
         _refuse(findings, options)
         whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
         removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], by_absence)

@@ -21,7 +21,7 @@ from pjais import backup
 from pjais.errors import BackupFailed, PasswordNeeded
 from pjais.model import Remark, Snapshot
 from pjais.pipeline import guide_export
-from pjais.pipeline.assemble import Choices, Reading, items
+from pjais.pipeline.assemble import Choices, Reading, Same, items
 from pjais.words import counted
 
 CONTENT = "rxdb-backup"
@@ -72,7 +72,7 @@ def _fill(
             for item in items(snapshot, choices):
                 if isinstance(item, Reading):
                     refused += item.record is None and not isinstance(item.piece, Remark)
-                elif not item[0].removed:
+                elif not isinstance(item, Same) and not item[0].removed:
                     backups.put(snapshot, item[0])
         except PasswordNeeded:
             return [], snapshot

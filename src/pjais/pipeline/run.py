@@ -43,8 +43,9 @@ from pjais.pipeline import (
     run_proof,
     runlog,
     state,
+    unchanged,
 )  # fmt: skip
-from pjais.pipeline.assemble import EVERYTHING, Choices, Only, assemble, options_of, origin_of, source_entries
+from pjais.pipeline.assemble import EVERYTHING, Choices, Only, assemble, items, options_of, origin_of, source_entries
 from pjais.pipeline.findings import Findings, spooled
 from pjais.pipeline.ids import Ids
 from pjais.pipeline.place import Place, none_found, source_bytes
@@ -98,7 +99,8 @@ def plan(place: Place, options: Options = Options(), progress: Progress = _quiet
                 switch.copy_target(there, folder / "new.sqlite")
         builder = Builder(folder / "new.sqlite", "plan", normalise.rebuild, existing=place.target.exists())
         with closing(builder):
-            assemble(builder, snapshots, findings, _choices(builder, options), progress)
+            source = unchanged.passing_by(place.backups, builder, items)
+            assemble(builder, snapshots, findings, _choices(builder, options), progress, source=source)
             counts = _counts(builder, snapshots, findings)
     needed, free = _space(place, found.sources)
     return Plan(
@@ -139,7 +141,7 @@ def _migrate(place: Place, options: Options, progress: Progress) -> Report:
         needed, free = _space(place, found.sources)
         if needed > free:
             raise NoSpace(f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(place.data_dir)])
-        with beside.reader(found.sources) as reader:
+        with beside.reader(found.sources, late=place.target.exists()) as reader:
             return _Run(place, options, progress, started, reader).execute(found, resumable)
 
 
@@ -350,7 +352,8 @@ class _Run:
             for one in self.passed:
                 self.findings.add(Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason))
             with closing(guide_export.Backups(self.folder, self.started, choices)) as guide:
-                assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, self.reader.items)
+                source = unchanged.passing_by(self.place.backups, builder, self.reader.items)
+                assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, source)
                 self.reader.close()
                 made = guide_backup.named(guide.finish(), comparable=not any(choices.only))
                 self._name_in_manifest(snapshots, made)

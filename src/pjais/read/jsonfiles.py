@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,14 @@ _RAW_LIMIT = 8 << 20
 _NOT_UTF8 = ("invalid-utf8",)
 
 
-def read_export(snapshot: Snapshot) -> Iterator[Piece]:
+def read_export(snapshot: Snapshot, *, raw: bool = False) -> Iterator[Piece]:
     """Named arrays (`personas`, `memories`, ...), plain arrays of records, or records, one after the other.
 
     The export that guide A shows is two plain arrays in one file.  In our own export tagged values (NaN, bytes) are
-    what they stand for.
+    what they stand for.  `raw`: the documents in lists of the file's first value come with their text.
     """
     own = snapshot.dialect == "pjais-export"
-    for piece in _whole(snapshot.path, _export):
+    for piece in _whole(snapshot.path, _export, raw=raw):
         yield piece._replace(value=canonical.untag(piece.value)) if own and isinstance(piece, Document) else piece
 
 
@@ -51,12 +52,41 @@ def read_dump(snapshot: Snapshot) -> Iterator[Piece]:
     return _whole(snapshot.path, _dump_object)
 
 
-def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]]) -> Iterator[Piece]:
-    """Yield what `body` finds in each value of a file, and what is left of the file where it breaks off."""
+def form(path: Path) -> str:
+    """Return what the first value of an export is: a list, one record, or an envelope of lists."""
     with JsonStream(path) as stream:
+        if stream.peek() == "[":
+            return "list"
+        return "record" if _is_record(frozenset(stream.keys_ahead())) else "envelope"
+
+
+def read_first(path: Path) -> Iterator[Piece]:
+    """The documents of an export's first value with their texts, as far as it can be read."""
+    with JsonStream(path, raw=True) as stream, suppress(Malformed):
+        yield from _export(stream)
+
+
+def read_on(path: Path, at: int, collection: str | None) -> Iterator[Document | Unreadable]:
+    """The documents of an export's first value behind the one that ends at a byte, with their texts.
+
+    `collection`: the name of the list that it is in; None where the value itself is the list.
+    """
+    with JsonStream(path, at=at, raw=True) as stream, suppress(Malformed):
+        yield from _documents(stream, collection, further=True)
+        for key in stream.members(further=True) if collection is not None else ():
+            if stream.peek() == "[":
+                yield from _documents(stream, key)
+            else:
+                stream.value()
+
+
+def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]], *, raw: bool = False) -> Iterator[Piece]:
+    """Yield what `body` finds in each value of a file, and what is left of the file where it breaks off."""
+    with JsonStream(path, raw=raw) as stream:
         reason = "text after the end of the JSON value"
         try:
             yield from body(stream)
+            stream.raw = False
             while stream.another():
                 yield from body(stream)
         except Cut:
@@ -182,10 +212,12 @@ def _loose(stream: JsonStream, key: str, met: Counter[str], lists: frozenset[str
         yield Document(LOOSE, name, f"byte {item.place}", {"$value": item.value})
 
 
-def _documents(stream: JsonStream, key: str | None) -> Iterator[Document | Unreadable]:
-    for item in stream.items():
+def _documents(stream: JsonStream, key: str | None, *, further: bool = False) -> Iterator[Document | Unreadable]:
+    for item in stream.items(further=further):
         if isinstance(item, Broken):
             yield _unreadable(key or "$file", item)
+        elif key == "":  # what such a list's records are, only each of them tells
+            yield _document(collection_of(item.value), item._replace(raw=None))
         else:
             yield _document(key or collection_of(item.value), item)
 
@@ -232,12 +264,12 @@ def _kind_of(keys: frozenset[str]) -> str:
 
 
 def _document(collection: str, item: Value, native_id: str | None = None) -> Document:
-    value, place, text, bad_bytes = item
+    value, place, text, bad_bytes, raw = item
     found = value.get("id") if isinstance(value, dict) else None
     if isinstance(found, str) or type(found) is int:
         native_id = str(found)
     return Document._make(
-        (collection, native_id, f"byte {place}", value, text, _NOT_UTF8 if bad_bytes else (), None, None)
+        (collection, native_id, f"byte {place}", value, text, _NOT_UTF8 if bad_bytes else (), None, None, raw)
     )
 
 

@@ -45,13 +45,14 @@ class Value(NamedTuple):
     """One decoded value with the byte where it begins.
 
     `text` is its JSON text where a key occurs twice in one object; `bad_bytes` tells that it holds bytes
-    that are not UTF-8 (each kept as U+DC80-U+DCFF).
+    that are not UTF-8 (each kept as U+DC80-U+DCFF).  `raw` is its text as the file has it, where it was asked for.
     """
 
     value: Any
     place: int
     text: str | None = None
     bad_bytes: bool = False
+    raw: str | None = None
 
 
 _value = Value._make  # less work than calling the class
@@ -66,9 +67,12 @@ class Broken(NamedTuple):
 
 
 class JsonStream:
-    """A cursor over one JSON file.  Use as a context manager; every method moves forward only."""
+    """A cursor over one JSON file.  Use as a context manager; every method moves forward only.
 
-    def __init__(self, path: Path, window: int = _WINDOW) -> None:
+    `at`: the byte to begin at; `raw`: each value comes with its text as the file has it.
+    """
+
+    def __init__(self, path: Path, window: int = _WINDOW, *, at: int = 0, raw: bool = False) -> None:
         self._file: BinaryIO = path.open("rb")
         self._window = window
         self._text = ""
@@ -77,9 +81,11 @@ class JsonStream:
         self._pending = b""
         self._ended = False
         self._doubled = False
+        self.raw = raw
         self._decode = json.JSONDecoder(object_pairs_hook=self._object).raw_decode
-        if (head := self._file.read(3)) != b"\xef\xbb\xbf":
-            self._file.seek(0)
+        if at or (head := self._file.read(3)) != b"\xef\xbb\xbf":
+            self._file.seek(at)
+            self._mark = (0, at)
         else:
             self._mark = (0, len(head))
 
@@ -90,6 +96,7 @@ class JsonStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        self._text = ""  # the decoder holds the stream, and a run has no garbage collector
 
     def peek(self) -> str:
         """The next character that is not white space, or '' at the end; the cursor stays before it."""
@@ -133,12 +140,18 @@ class JsonStream:
             self._mark = (self._at, byte)
         return byte
 
-    def members(self) -> Iterator[str]:
-        """The keys of the object at the cursor; the caller consumes each value before the next key."""
-        self.expect("{")
+    def members(self, *, further: bool = False) -> Iterator[str]:
+        """The keys of the object at the cursor; the caller consumes each value before the next key.
+
+        `further`: the cursor is behind a member of it.
+        """
+        if not further:
+            self.expect("{")
         if self.peek() == "}":
             self._at += 1
             return
+        if further:
+            self.expect(",")
         while True:
             if self.peek() != '"':
                 raise Malformed(f"a key expected at byte {self.place}")
@@ -152,12 +165,18 @@ class JsonStream:
                 return
             self.expect(",")
 
-    def items(self) -> Iterator[Value | Broken]:
-        """The elements of the array at the cursor.  Stops after a Broken that reaches to the end."""
-        self.expect("[")
+    def items(self, *, further: bool = False) -> Iterator[Value | Broken]:
+        """The elements of the array at the cursor.  Stops after a Broken that reaches to the end.
+
+        `further`: the cursor is behind an element of it.
+        """
+        if not further:
+            self.expect("[")
         if self.peek() == "]":
             self._at += 1
             return
+        if further:
+            self.expect(",")
         while True:
             item = self.value()
             yield item
@@ -222,8 +241,8 @@ class JsonStream:
         place = self.place
         start, self._at = self._at, end
         bad_bytes = not self._text.isascii() and _BAD_BYTE.search(self._text, start, end) is not None
-        text = self._text[start:end] if self._doubled else None
-        return _value((value, place, text, bad_bytes))
+        raw = self._text[start:end] if self.raw or self._doubled else None
+        return _value((value, place, raw if self._doubled else None, bad_bytes, raw if self.raw else None))
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)

@@ -269,10 +269,14 @@ class Account:
     def meet(self, known: Known, one: Identity) -> None:
         """The document is as an earlier run saw it: its account stays; that of a file that was moved goes with it."""
         if known.source_path == self.origin.name:
-            self.met.add(known.seq)
-            self._unchanged[self.origin.name][known.outcome] += 1
+            self.note_met(known.seq, known.outcome)
         else:
             self._carry_over(known, one)
+
+    def note_met(self, seq: int, outcome: str) -> None:
+        """Note that this run found a document as an account of its source has it."""
+        self.met.add(seq)
+        self._unchanged[self.origin.name][outcome] += 1
 
     def _carry_over(self, known: Known, one: Identity) -> None:
         self._moved[self.origin.name] += known.outcome == "migrated"

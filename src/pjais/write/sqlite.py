@@ -18,12 +18,13 @@ from typing import Any
 from pjais import canonical, chain, instants, sqlite
 from pjais.model import Document, Record, Unreadable, age, rank
 from pjais.schema import ddl, rows
-from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, SCHEMA_VERSION, TABLES, Table
+from pjais.schema.tables import APPLICATION_ID, BY_NAME, MEMORIES, OTHERS, SCHEMA_VERSION, TABLES, Table
 from pjais.write import names, removal
 from pjais.write.account import Account, Arrival, Entry, Heir, Origin, Rebuild, Refusal, document_text, identity, kept
 from pjais.write.decisions import Content
 from pjais.write.observations import Observation, observations
 from pjais.write.search import SearchIndex
+from pjais.write.standing import Standing, standing
 
 _BATCH = 2000
 
@@ -131,6 +132,16 @@ class Builder:
         self._pending += 1
         if self._pending >= _BATCH:
             self._flush()
+
+    def standing(self, collection: str, ids: Sequence[str]) -> dict[str, Standing]:
+        """The accounts of documents of this source that can be met again without making their records."""
+        return standing(self._db, self._run_id, self._account.origin, collection, ids, self._account.met)
+
+    def meet(self, known: Standing, collection: names.Collection) -> None:
+        """Take note that a document is as its account has it: what `put` does with the record of such a one."""
+        if known.record_type == OTHERS.name:
+            self.names.of(collection)
+        self._account.note_met(known.seq, known.outcome)
 
     def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> bool:
         """Put a document that cannot go in into quarantine, whole; returns whether its owner has decided about it."""

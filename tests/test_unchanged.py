@@ -1,0 +1,300 @@
+"""A later run passes by what is unchanged, and the store is the one that reading everything again gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import pjais
+from pjais import normalise
+from pjais.errors import PjaisError
+from pjais.model import Document, Draft
+from pjais.pipeline import run, triage, unchanged
+from pjais.pipeline.follow import increment
+from pjais.pipeline.place import place
+from world import JSON, memory, migrated, persona, rows, write_json
+
+WHOLE = int(os.environ.get("PJAIS_EXAMPLES", "6"))
+
+STORED = {
+    "personas": "*", "memory_entities": "*", "conversations": "*", "relationships": "*", "plugins": "*",
+    "other_records": "*", "changes": "seq, table_name, record_id, op, before", "migration_ids": "*",
+    "migration_records": "*", "migration_quarantine": "*", "migration_runs": "number, ids, sources, counts, options",
+    "migration_decisions": "source_kind, origin, database, collection, native_id, decision, record_type, record_id",
+}  # fmt: skip
+
+
+def content(folder: Path) -> str:
+    """All that a store holds, runs by their number instead of by their id, without the times of the clock."""
+    store = folder / "pjais.sqlite"
+    text = repr({table: rows(store, f"SELECT {columns} FROM {table}") for table, columns in STORED.items()})
+    for number, run_id in rows(store, "SELECT number, id FROM migration_runs"):
+        text = text.replace(run_id, f"run {number}")
+    return text
+
+
+@contextmanager
+def reading_everything() -> Iterator[None]:
+    """Every later run in here goes the ordinary way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unchanged, "_before", lambda *_: None)
+        yield
+
+
+@contextmanager
+def counting() -> Iterator[list[str]]:
+    """The native ids of all documents that are normalised in here."""
+    met: list[str] = []
+    real = normalise.normalise
+
+    def counted(kind: str, one: Document) -> Draft:
+        met.append(str(one.native_id))
+        return real(kind, one)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(normalise, "normalise", counted)
+        yield met
+
+
+def test_only_what_changed_is_normalised(tmp_path: Path) -> None:
+    memories = [memory(f"m{n}") for n in range(60)]
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    migrated(tmp_path)
+    memories[7]["content"], memories[41]["content"] = "changed", "ändert sich"
+    del memories[50:53]
+    memories.insert(0, memory("first"))
+    memories.insert(30, memory("middle"))
+    memories.append(memory("last"))
+    for turn in (1, 2):
+        write_json(tmp_path, personas=[persona()], memories=memories)
+        with counting() as met:
+            report = pjais.migrate(tmp_path)
+        assert met == (["first", "m7", "middle", "m41", "last"] if turn == 1 else ["m3"])
+        assert report.total.read == len(memories) + 1 and report.total.balanced()
+        assert report.total.unchanged == report.total.read - len(met)
+        assert pjais.verify(tmp_path).passed
+        memories[4]["summary"] = "and again"
+
+
+def test_documents_without_an_id_and_twice_go_the_ordinary_way(tmp_path: Path) -> None:
+    nameless = [{"text": "one"}, {"text": "two"}, {"text": "two"}]
+    twice = [memory("m1"), memory("m1", content="newer", updatedAt="2026-01-01T00:00:00.000Z")]
+    for turn in range(3):
+        memories = [*twice, memory("m2"), memory("m3", content=f"turn {turn}")]
+        write_json(tmp_path, personas=[persona()], notes=nameless, memories=memories)
+        with counting() as met:
+            report = pjais.migrate(tmp_path)
+        assert pjais.verify(tmp_path).passed
+    assert met == ["None", "None", "None", "m1", "m1", "m3"]
+    assert (report.total.read, report.total.superseded) == (8, 2)
+
+
+def test_a_list_of_records_is_passed_by_too(tmp_path: Path) -> None:
+    memories = [memory(f"m{n}", persona_id=None) for n in range(5)]
+    source = tmp_path / "data.json"
+    source.write_text(json.dumps([{"id": "p1", "name": "One", "personality": {}}, *memories]), "utf-8")
+    migrated(tmp_path, on_invalid="quarantine")
+    memories[2]["content"] = "changed"
+    source.write_text(json.dumps([{"id": "p1", "name": "One", "personality": {}}, *memories]), "utf-8")
+    with counting() as met:
+        pjais.migrate(tmp_path, on_invalid="quarantine")
+    assert met == ["m2"]
+    assert pjais.verify(tmp_path).passed
+
+
+def test_what_was_noted_of_a_document_is_noted_again(tmp_path: Path) -> None:
+    odd = memory("odd", importance="70", createdAt="2025-03-01 00:00:00")
+    write_json(tmp_path, personas=[persona()], memories=[memory("m0"), odd, memory("m1")])
+    first = migrated(tmp_path)
+    assert first.total.repaired == 1
+    write_json(tmp_path, personas=[persona()], memories=[memory("m0", content="longer than before"), odd, memory("m1")])
+    with counting() as met:
+        second = pjais.migrate(tmp_path)
+    assert met == ["m0"]
+    assert second.total.repaired == 1 and second.rules == first.rules
+    told = [(one.rule, one.native_id, one.field, one.message) for one in second.findings]
+    assert told == [(one.rule, one.native_id, one.field, one.message) for one in first.findings]
+    assert [one.place for one in second.findings] != [one.place for one in first.findings]
+
+
+@pytest.mark.parametrize("how", ["options", "report", "backup", "snapshot", "version", "reading", "follow"])
+def test_in_doubt_everything_is_read_again(tmp_path: Path, how: str) -> None:
+    memories = [memory(f"m{n}") for n in range(4)]
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    first = migrated(tmp_path, expand_cold=how == "options")
+    assert first.backup is not None
+    if how == "report":
+        (first.backup / "report.json").write_text("{}", "utf-8")
+    elif how == "backup":
+        shutil.rmtree(first.backup)
+    elif how == "snapshot":
+        kept = first.backup / "data.json"
+        text = kept.read_text("utf-8").replace("content of m2", "CONTENT of m2")
+        kept.write_text(text, "utf-8")
+    elif how == "version":
+        rows(tmp_path / "pjais.sqlite", "UPDATE migration_runs SET program_version = '0.0.9'")
+    elif how == "reading":
+        rows(tmp_path / "pjais.sqlite", "UPDATE migration_runs SET options = json_remove(options, '$.reading')")
+    elif how == "follow":
+        memories.append(memory("m9"))
+        write_json(tmp_path, personas=[persona()], memories=memories)
+        increment(place(tmp_path))
+    memories[3]["content"] = "changed"
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    with counting() as met:
+        report = pjais.migrate(tmp_path)
+    assert len(met) == len(memories) + 1
+    assert report.total.unchanged == len(memories)
+
+
+def document(rng: random.Random, number: int, persons: int) -> JSON:
+    """A memory: mostly a good one; some need a repair, some have no persona or no id, some are none."""
+    owner = f"p{rng.randrange(persons + 1)}"  # the last one does not exist, at first
+    kind = rng.randrange(14)
+    made = memory(f"m{number}", owner, content=rng.choice(["tea", "grüße 🍵", 'a "quoted" \\ text', "x" * 300]))
+    if kind == 0:
+        made["createdAt"] = rng.choice(["2025-03-01 10:00:00", "soon", 1700000000, ""])
+    elif kind == 1:
+        made["importance"] = rng.choice(["70", 1e400, True, None, 3.0])
+    elif kind == 2:
+        del made["id"]
+    elif kind == 3:
+        made["unknownField"] = {"deep": [1, 2.50, {"$number": "NaN"}, "\ud83d"]}
+    elif kind == 4:
+        made["type"] = rng.choice([{}, 7, None])
+    elif kind == 5:
+        made["id"] = rng.choice([number, f"m{rng.randrange(number + 1)}", "", "m\udc00"])
+    return made
+
+
+def text_of(rng: random.Random, state: dict[str, list[Any]], style: int) -> str:
+    """The source as a file, written in one of three ways; now and then with a repeated key or a broken piece."""
+    text = json.dumps(state, indent=[None, None, 1][style], ensure_ascii=style == 0)
+    if rng.random() < 0.1:
+        text = text.replace('"tags": []', '"tags": [], "tags": []', 1)
+    if rng.random() < 0.1:
+        text = text.replace('"importance": 50', '"importance": 5x', 1)
+    return text
+
+
+def change(rng: random.Random, state: dict[str, list[Any]], how: str, turn: int) -> None:
+    """One change to a source."""
+    name = rng.choice(sorted(state))
+    held = state[name]
+    if how == "insert" or not held:
+        held.insert(rng.randrange(len(held) + 1), document(rng, 100 + turn, 3))
+        return
+    at = rng.randrange(len(held))
+    if how == "edit" and isinstance(held[at], dict):
+        held[at] = {**held[at], "summary": f"turn {turn}", "updatedAt": f"2026-0{1 + turn % 9}-01T00:00:00.000Z"}
+    elif how == "older" and isinstance(held[at], dict):
+        held[at] = {**held[at], "summary": f"turn {turn}", "updatedAt": "2020-01-01T00:00:00.000Z"}
+    elif how == "delete":
+        del held[at : at + rng.randrange(1, 4)]
+    elif how == "twice":
+        again = {**held[at], "summary": f"again {turn}"} if isinstance(held[at], dict) else held[at]
+        held.insert(rng.randrange(len(held) + 1), rng.choice([again, held[at]]))
+    elif how == "reorder":
+        rng.shuffle(held)
+    elif how == "front":
+        held[:0] = [document(rng, 200 + 10 * turn + n, 3) for n in range(rng.randrange(1, 20))]
+    elif how == "move":
+        state[rng.choice(sorted(state))].append(held.pop(at))
+    elif how == "rename":
+        state[f"{name}{turn}" if name == "notes" else "notes"] = state.pop(name)
+    elif how == "persona":
+        state.setdefault("personas", []).append(persona(f"p{rng.randrange(5)}"))
+
+
+def work(folder: Path, rng: random.Random) -> None:
+    """Somebody works with the store between two runs."""
+    what = rng.choice(["edit", "remove", "discard", "replay", "nothing", "nothing"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKIP_MIGRATION", "true")
+        with pjais.open(folder) as store:
+            ids = sorted(key for (key,) in rows(folder / "pjais.sqlite", "SELECT id FROM memory_entities"))
+            if what == "edit" and ids:
+                store.memories.update(rng.choice(ids), summary="by hand")
+            elif what == "remove" and ids:
+                store.memories.remove(rng.choice(ids))
+    waiting = [key for (key,) in rows(folder / "pjais.sqlite", "SELECT id FROM migration_quarantine")]
+    with suppress(PjaisError):  # some cannot be replayed, or were decided about before
+        if what == "discard" and waiting:
+            triage.discard(place(folder), [rng.choice(waiting)])
+        elif what == "replay":
+            triage.replay(place(folder))
+
+
+HOW = ["insert", "edit", "edit", "older", "delete", "twice", "reorder", "front", "move", "rename", "persona", "none"]
+
+
+def later_run(folder: Path, options: dict[str, Any], *, follow: bool) -> tuple[Any, ...]:
+    """What a later run says that it did, or why it did not."""
+    try:
+        if follow:
+            made = increment(place(folder), run.Options(on_invalid="quarantine"), allow_removals=True)
+            return made.new, made.changed, made.removed, made.kept, made.overridden, made.quarantined
+        report = pjais.migrate(folder, **options)
+    except PjaisError as error:
+        return error.code, error.what, error.where
+    findings = [(one.level, one.rule, one.source, one.collection, one.native_id, one.place, one.field, one.message)
+                for one in report.findings]  # fmt: skip
+    return report.code, report.total, report.rules, findings, report.finding_count
+
+
+@settings(max_examples=WHOLE, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10**9), steps=st.lists(st.sampled_from(HOW), min_size=1, max_size=5))
+def test_the_store_is_the_one_that_reading_everything_again_gives(seed: int, steps: list[str]) -> None:
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, saved = Path(scratch) / "data", Path(scratch) / "saved"
+        folder.mkdir()
+        state: dict[str, list[Any]] = {
+            "personas": [persona(f"p{n}") for n in range(3)],
+            "memories": [document(rng, n, 3) for n in range(rng.randrange(12))],
+            "notes": [{"id": f"n{n}", "text": "a note"} for n in range(rng.randrange(4))],
+        }
+        style = rng.randrange(3)
+        (folder / "data.json").write_text(text_of(rng, state, style), "utf-8", "surrogatepass")
+        if rng.random() < 0.4:
+            write_json(folder, "other.json", personas=[persona("p1")],
+                       memories=[memory("m1", content="elsewhere"), memory("m77", "p3")])  # fmt: skip
+        pjais.migrate(folder, on_invalid="quarantine")
+        for turn, how in enumerate(steps):
+            if rng.random() < 0.3:
+                work(folder, rng)
+            before = content(folder)
+            for _ in range(rng.choice([1, 1, 3])):
+                change(rng, state, how, turn)
+            style = rng.randrange(3) if rng.random() < 0.1 else style
+            (folder / "data.json").write_text(text_of(rng, state, style), "utf-8", "surrogatepass")
+            options: dict[str, Any] = {
+                "on_invalid": rng.choice(["quarantine"] * 5 + ["stop"]),
+                "expand_cold": rng.random() < 0.1,
+            }
+            follow = rng.random() < 0.15
+            shutil.copytree(folder, saved)
+            with reading_everything():
+                told = later_run(folder, options, follow=follow)
+                wanted = content(folder)
+            shutil.rmtree(folder)
+            saved.rename(folder)
+            assert later_run(folder, options, follow=follow) == told
+            assert content(folder) == wanted
+            assert pjais.verify(folder).passed
+            if rng.random() < 0.15 and wanted != before and told[0] in ("done", "quarantined"):
+                pjais.rollback(folder)
+                assert content(folder) == before
+                with suppress(PjaisError):
+                    pjais.migrate(folder, **options)
