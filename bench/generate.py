@@ -54,12 +54,12 @@ def data_json(path: Path, memories: int, personas: int = 20, words: int = 78) ->
 def livestore_log(records: Path, folder: Path) -> None:
     """A LiveStore event log with every record of a data.json, in a new folder."""
     from pjais import migrate, sqlite
-    from pjais.write import livestore
+    from pjais.targets.livestore import writer
 
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
         store = Path(scratch) / "store.sqlite"
         migrate(Path(scratch) / "data", [records], store)
-        livestore.create_log(folder / "eventlog@6.db", 6)
+        writer.create_log(folder / "eventlog@6.db", 6)
         with closing(sqlite.open_frozen(store)) as db:
-            livestore.append(folder / "eventlog@6.db", livestore.imports(db, {}), synced=False)
+            writer.append(folder / "eventlog@6.db", writer.imports(db, {}), synced=False)

@@ -22,7 +22,8 @@ from pathlib import Path
 import generate
 
 import pjais
-from pjais.store import Store, watch
+from pjais.persona.store import Store
+from pjais.store import watcher
 
 ORACLE = Path(__file__).parents[1] / "tests" / "oracle"
 WRITER = """
@@ -143,9 +144,7 @@ def main() -> None:
                 with other_process(*command) as run:
                     line(f"{name}, another process", latencies(store, lambda _: run(insert()), given.rounds, 0.03), 100)
                     line(f"{name}, after calm", latencies(store, lambda _: run(insert()), 10, 3), 100)
-            print(
-                f"watcher, idle: {idle(store, 10):.2%} of a processor (looks every {watch.IDLE_SECONDS * 1000:.0f} ms)"
-            )
+            print(f"watcher, idle: {idle(store, 10):.2%} of a processor (every {watcher.IDLE_SECONDS * 1000:.0f} ms)")
             for followed in (0, 1, 10):
                 rate = writes_per_second(store, 3, followed)
                 print(f"writes per second in a row, {followed} live queries: {rate:,.0f}")

@@ -35,21 +35,21 @@ def prepare(work: Path, count: int) -> None:
 def write(work: Path) -> Figures:
     """Every record of the store as an event in a new log."""
     from pjais import sqlite
-    from pjais.write import livestore
+    from pjais.targets.livestore import writer
 
     log = work / "eventlog@6.db"
     log.unlink(missing_ok=True)
     began = time.perf_counter()
-    livestore.create_log(log, 6)
+    writer.create_log(log, 6)
     with closing(sqlite.open_frozen(work / "data" / "pjais.sqlite")) as db:
-        count = livestore.append(log, livestore.imports(db, {}), synced=False)
+        count = writer.append(log, writer.imports(db, {}), synced=False)
     return {"events": count, "seconds": time.perf_counter() - began}
 
 
 def read(work: Path) -> Figures:
     """Every event, its arguments parsed."""
     from pjais import sqlite
-    from pjais.read.livestore import log
+    from pjais.sources.livestore import log
 
     began = time.perf_counter()
     with closing(sqlite.open_frozen(work / "eventlog@6.db")) as db:
@@ -60,9 +60,9 @@ def read(work: Path) -> Figures:
 def replay(work: Path) -> Figures:
     """Every event read and applied to a state in a scratch file."""
     from pjais import sqlite
-    from pjais.read.livestore import log
-    from pjais.read.livestore.replay import Replay
-    from pjais.schema import materializers
+    from pjais.models.persona import materializers
+    from pjais.sources.livestore import log
+    from pjais.sources.livestore.replay import Replay
 
     count = 0
     with tempfile.TemporaryDirectory() as folder, closing(Replay(Path(folder) / "state.db")) as state:
@@ -92,7 +92,7 @@ def migrate(work: Path) -> Figures:
 
 def real(work: Path, count: int = 300) -> Figures:
     """The real LiveStore 0.4.0: so many commits, each waited for until it is on the disk."""
-    from pjais.schema.typescript import schema_ts
+    from pjais.models.persona.typescript import schema_ts
 
     with tempfile.TemporaryDirectory(dir=work) as folder:
         (Path(folder) / "schema.ts").write_text(schema_ts(), "utf-8")

@@ -50,8 +50,8 @@ def floor(source: Source, target: Path) -> Figures:
     """Parse, insert, index, rebuild the search index; no proof, no backup, no conversion."""
     import apsw
 
-    from pjais.schema import ddl
-    from pjais.schema.tables import MEMORIES, PERSONAS
+    from pjais.models.persona.tables import MEMORIES, PERSONAS
+    from pjais.targets.sqlite import ddl
 
     began = time.perf_counter()
     data = json.loads(source.records.read_text("utf-8"))

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pjais.model import Document
+    from pjais.core.document import Document
 
 SCRIPTS = Path(__file__).parents[1] / "scripts" / "golden_rxdb"
 Figures = dict[str, float]
@@ -64,12 +64,12 @@ def prepare(work: Path, count: int) -> None:
 @contextmanager
 def _documents(work: Path) -> Iterator[Iterator[Document]]:
     """All documents of the profile's only source, read from a snapshot that is taken before."""
-    from pjais import backup, discover
-    from pjais.model import Document
-    from pjais.read import read
+    from pjais.core.document import Document
+    from pjais.sources import backup, detect
+    from pjais.sources.registry import read
 
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as folder:
-        sources = discover.discover([work / "profile"], named=True).sources
+        sources = detect.detect([work / "profile"], named=True).sources
         (snapshot,) = backup.snapshot_all(Path(folder), sources, at_ms=0)
         yield (piece for piece in read(snapshot) if isinstance(piece, Document))
 

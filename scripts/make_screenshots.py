@@ -28,10 +28,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import pjais
 from pjais import instants, journal
-from pjais.pipeline import triage
-from pjais.pipeline.place import place
-from pjais.web.home import Home
-from pjais.web.serving import serve
+from pjais.migration import quarantine
+from pjais.web.server import serve
+from pjais.web.session import Session
+from pjais.workspace import resolve_workspace
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "src" / "pjais" / "demo" / "sample"
@@ -60,8 +60,8 @@ def served(folder: Path) -> Iterator[str]:
     told: Queue[str] = Queue()
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    home = Home(folder)
-    threading.Thread(target=serve, args=(home, port, told.put), daemon=True).start()
+    session = Session(folder)
+    threading.Thread(target=serve, args=(session, port, told.put), daemon=True).start()
     yield told.get(timeout=20)
 
 
@@ -96,7 +96,7 @@ def main(folder: Path) -> None:
             shown.take("time", "/time?at=3")
             shown.take("conversation", f"/conversation?id={ids['conversation']}")
             shown.take("pictures", "/pictures")
-            shown.take("quarantine", f"/kept?id={triage.listed(place(data))[0].id}")
+            shown.take("quarantine", f"/kept?id={quarantine.listed(resolve_workspace(data))[0].id}")
             shown.take("old-and-new", "/sides")
             with window(browser, address, WINDOW, color_scheme="dark") as dark:
                 Pictures(folder, dark, temporary).take("personas-dark", "/personas")

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import cramjam
 
 from docs_pages import ROOT, Block, pages, sections
-from pjais.read import leveldb_log, opfs_books
-from pjais.read.indexeddb import scopes
-from pjais.read.indexeddb.keys import counted_text, externals, prefix
-from pjais.read.leveldb_bytes import varint
-from pjais.read.structured_clone import BlobRef, decode_chromium, decode_gecko, decode_v8
+from pjais.formats.indexeddb import scopes
+from pjais.formats.indexeddb.keys import counted_text, externals, prefix
+from pjais.formats.leveldb import log
+from pjais.formats.leveldb.codings import varint
+from pjais.formats.opfs import path_index
+from pjais.formats.structured_clone import BlobRef, decode_chromium, decode_gecko, decode_v8
 
 _BYTES = re.compile(r"<!-- bytes: (\S+) of (\S+) -->")
 _HEX = re.compile(r"(?:[0-9a-f]{2} ?)+")
@@ -76,10 +77,10 @@ def _unsnapped(file: bytes, wanted: bytes) -> bool:
 
 
 def _log(data: bytes) -> Any:
-    (record,) = leveldb_log.records(data)
-    assert isinstance(record, leveldb_log.Record)
+    (record,) = log.records(data)
+    assert isinstance(record, log.Record)
     payload = record.payload(data)
-    changes, sequence, fault = leveldb_log.batch(payload)
+    changes, sequence, fault = log.batch(payload)
     assert not fault
     return {"sequence": sequence, "changes": [[one.key.hex(), payload[one.start : one.end].hex()] for one in changes]}
 
@@ -117,7 +118,7 @@ def _gecko(data: bytes) -> Any:
 
 
 def _pickle(data: bytes) -> Any:
-    info = opfs_books.file_info(data)
+    info = path_index.file_info(data)
     return None if info is None else info._asdict()
 
 

@@ -136,7 +136,9 @@ class Runner:
                     getattr(self, f"_{block.language}")(block)
         finally:
             for value in list(self.names.values()):
-                if type(value).__module__.startswith("pjais.store") and hasattr(value, "close"):
+                if type(value).__module__.startswith(
+                    ("pjais.store", "pjais.persona", "pjais.livestore_tools")
+                ) and hasattr(value, "close"):
                     value.close()
 
     def _prepare(self) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pjais import instants
-from pjais.normalise import MAPPINGS
-from pjais.normalise.mapping import Mapping
+from pjais.models.persona.mappings import MAPPINGS
+from pjais.models.persona.mappings.mapping import Mapping
 
 
 def examples(count: int) -> int:

@@ -8,32 +8,18 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from keyword import iskeyword
 from pathlib import Path
 
+from click import Context
+
 import pjais
+from layers import EXCEPTIONS, FLOORS, RANKS
+from pjais.cli import cli
 
 PACKAGE = Path(pjais.__file__).parent
 
-LAYERS: tuple[tuple[str, ...], ...] = (
-    ("sources", "sqlite_files"),
-    ("version", "errors", "model", "instants", "words", "numbers"),
-    ("canonical", "paths", "choices", "sqlite_wal"),
-    ("files", "sqlite_journal"),
-    ("sqlite", "schema"),
-    ("journal",),
-    ("logbook", "extensions", "chain", "weborigin"),
-    ("read", "heads"),
-    ("discover", "drift", "backup", "normalise", "validate", "write", "compare", "switch", "report"),
-    ("documents",),
-    ("pipeline",),
-    ("store",),
-    ("api",),
-    ("web",),
-    ("demo",),
-    ("cli",),
-    ("__init__", "__main__"),
-)
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 
 
 def modules() -> list[Path]:
@@ -46,13 +32,25 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
-def part(path: Path) -> str:
-    """The first-level name that a file belongs to."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def name_of(path: Path) -> str:
+    """The name of a module below `pjais`; a package's is that of its folder."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+NAMES = {name_of(path): path for path in modules()}
+
+
+def part(name: str) -> str:
+    """The part of the package that a module belongs to: the longest name in the table of ranks that it begins with."""
+    while name not in RANK:
+        name, dot, _ = name.rpartition(".")
+        assert dot, f"{name} has no rank"
+    return name
 
 
 def imports(path: Path) -> Iterator[str]:
-    """First-level names of ours that a file imports, also inside functions and under TYPE_CHECKING."""
+    """Modules of ours that a file imports, also inside functions and under TYPE_CHECKING."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -62,24 +60,48 @@ def imports(path: Path) -> Iterator[str]:
         else:
             continue
         for name in names:
-            if name == "pjais" or name.startswith("pjais."):
-                yield [*name.split("."), "__init__"][1]
+            first, _, inner = name.partition(".")
+            if first == "pjais":
+                yield inner if inner in NAMES else inner.rpartition(".")[0] or "__init__"
+
+
+ARROWS = sorted({(name, there) for name, path in NAMES.items() for there in imports(path) if there != name})
 
 
 def test_every_module_has_its_place_in_the_layers() -> None:
-    """A new first-level module must be given a layer here."""
-    assert {part(path) for path in modules()} <= set(RANK)
+    """A new part of the package must be given a rank, and a new module of one its floor."""
+    assert {part(name) for name in NAMES} <= set(RANK)
+    for room, floors in FLOORS.items():
+        listed = [f"{room}.{one}" if one != "__init__" else room for floor in floors for one in floor.split()]
+        assert sorted(listed) == sorted(name for name in NAMES if part(name) == room)
+    assert set(FLOORS) == {room for room in RANK if sum(part(name) == room for name in NAMES) > 1}
 
 
 def test_imports_point_down() -> None:
-    """Ground, stages, pipeline, faces: nobody imports a module of its own layer or above."""
-    wrong = [
-        f"{path.relative_to(PACKAGE)} imports {there}"
-        for path in modules()
-        for there in imports(path)
-        if there != part(path) and RANK[there] >= RANK[part(path)]
-    ]
-    assert wrong == []
+    """Nobody imports a part of the same rank or above; what still does is listed, and nothing is listed in vain."""
+    wrong = {
+        (name, there) for name, there in ARROWS if part(there) != part(name) and RANK[part(there)] >= RANK[part(name)]
+    }
+    assert wrong == EXCEPTIONS
+
+
+def test_imports_point_down_inside_a_package() -> None:
+    """A module imports only those of its package that stand on a lower floor."""
+    floor = {
+        f"{room}.{one}" if one != "__init__" else room: number
+        for room, floors in FLOORS.items()
+        for number, row in enumerate(floors)
+        for one in row.split()
+    }
+    assert [(name, there) for name, there in ARROWS if part(name) == part(there) and floor[there] >= floor[name]] == []
+
+
+def test_a_command_has_one_name() -> None:
+    """The file in `cli/` that defines a command bears its name."""
+    for command in cli.list_commands(Context(cli)):
+        name = command.replace("-", "_")
+        module = f"cli.{name}_" if iskeyword(name) else f"cli.{name}"
+        assert f"def {name}_command(" in NAMES[module].read_text("utf-8"), command
 
 
 def test_only_one_module_opens_sqlite_and_only_one_renames() -> None:
@@ -94,7 +116,7 @@ def test_only_one_module_opens_sqlite_and_only_one_renames() -> None:
 def test_nothing_below_the_command_line_prints() -> None:
     """A library returns values."""
     for path in modules():
-        if part(path) not in ("cli", "__main__"):
+        if part(name_of(path)) not in ("cli", "__main__"):
             calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
             assert not [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "print"], path
 

@@ -13,10 +13,10 @@ import pytest
 
 import pjais
 from pjais import sqlite
-from pjais.model import Snapshot
-from pjais.pipeline import beside
-from pjais.pipeline.assemble import Choices, Item, items
-from pjais.pipeline.ids import Ids
+from pjais.assembly import reader_process
+from pjais.assembly.assemble import Choices, Item, items
+from pjais.assembly.ids import Ids
+from pjais.core.snapshot import Snapshot
 from world import write_json
 
 COUNT = 3000
@@ -40,19 +40,19 @@ def snapshot(tmp_path: Path) -> Snapshot:
 
 
 @pytest.fixture
-def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[beside.Reader]:
-    monkeypatch.setattr(beside, "WORTH", 0)
-    with beside.reader(()) as made:
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[reader_process.Reader]:
+    monkeypatch.setattr(reader_process, "WORTH", 0)
+    with reader_process.reader(()) as made:
         yield made
 
 
-def _process(reader: beside.Reader) -> int:
+def _process(reader: reader_process.Reader) -> int:
     process = reader._process
     assert process is not None
     return process.pid
 
 
-def test_it_gives_the_same_items_again_and_again(snapshot: Snapshot, reader: beside.Reader) -> None:
+def test_it_gives_the_same_items_again_and_again(snapshot: Snapshot, reader: reader_process.Reader) -> None:
     """One process serves several snapshots."""
     here = list(items(snapshot, Choices()))
     process = _process(reader)
@@ -63,7 +63,7 @@ def test_it_gives_the_same_items_again_and_again(snapshot: Snapshot, reader: bes
 
 @pytest.mark.parametrize("after", [0, 1, 250, COUNT])
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_comes_twice(
-    snapshot: Snapshot, reader: beside.Reader, after: int
+    snapshot: Snapshot, reader: reader_process.Reader, after: int
 ) -> None:
     """What is missing is read here, from where the process stopped."""
     found: list[Item] = []
@@ -77,7 +77,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_comes_twice(
     assert found == list(items(snapshot, Choices()))
 
 
-def test_who_stops_asking_is_not_kept_waiting(snapshot: Snapshot, reader: beside.Reader) -> None:
+def test_who_stops_asking_is_not_kept_waiting(snapshot: Snapshot, reader: reader_process.Reader) -> None:
     """An error while writing leaves the reading where it is."""
     asking = reader.items(snapshot, Choices())
     next(asking)
@@ -85,7 +85,7 @@ def test_who_stops_asking_is_not_kept_waiting(snapshot: Snapshot, reader: beside
     assert list(reader.items(snapshot, Choices())) == list(items(snapshot, Choices()))
 
 
-def test_new_ids_are_made_here(snapshot: Snapshot, reader: beside.Reader) -> None:
+def test_new_ids_are_made_here(snapshot: Snapshot, reader: reader_process.Reader) -> None:
     """The map of ids is this process's."""
     choices = Choices(Ids(new=True))
     assert list(reader.items(snapshot, choices)) == list(items(snapshot, Choices(Ids(new=True))))
@@ -94,10 +94,10 @@ def test_new_ids_are_made_here(snapshot: Snapshot, reader: beside.Reader) -> Non
 
 def test_where_no_process_can_be_started_it_is_read_here(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     """A frozen program, or an interpreter that is gone."""
-    monkeypatch.setattr(beside, "WORTH", 0)
+    monkeypatch.setattr(reader_process, "WORTH", 0)
     for executable in ("", "/nowhere/python"):
         monkeypatch.setattr(sys, "executable", executable)
-        with beside.reader(()) as reader:
+        with reader_process.reader(()) as reader:
             assert reader._process is None
             assert list(reader.items(snapshot, Choices())) == list(items(snapshot, Choices()))
 
@@ -116,13 +116,13 @@ def _content(store: Path) -> list[object]:
 
 def test_a_migration_comes_to_the_same(snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same records, the same account, the same search index."""
-    from pjais.pipeline import run
-    from pjais.pipeline.place import place
+    from pjais.migration import run
+    from pjais.workspace import resolve_workspace
 
     found = []
     for name, worth in (("here", 1 << 60), ("beside", 0)):
-        monkeypatch.setattr(beside, "WORTH", worth)
-        where = place(tmp_path / name, None, [snapshot.path])
+        monkeypatch.setattr(reader_process, "WORTH", worth)
+        where = resolve_workspace(tmp_path / name, None, [snapshot.path])
         report = run.migrate(where, run.Options(on_invalid="quarantine"))
         assert report.total.quarantined == COUNT / 50
         assert report.total.repaired > 0

@@ -19,12 +19,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 import pjais
-from pjais import backup, journal, sqlite
+from pjais import journal, sqlite
+from pjais.core.document import Document
 from pjais.errors import PjaisError
-from pjais.model import Document
-from pjais.pipeline import cleanup, cutover, follow, keep, run, state, triage
-from pjais.pipeline.place import Place, place
-from pjais.read import read
+from pjais.migration import backups, quarantine, run, state
+from pjais.side_by_side import cleanup, follow
+from pjais.side_by_side import switch as side_switch
+from pjais.sources import backup
+from pjais.sources.registry import read
+from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona
 
 _HOUR = 3_600_000
@@ -59,7 +62,7 @@ class Chain(RuleBasedStateMachine):
             journal.now_ms = self.real
             self.folder.cleanup()
 
-    def here(self, *sources: Path) -> Place:
+    def here(self, *sources: Path) -> Workspace:
         return state.chosen(self.data, None, sources=sources)
 
     def call(self, command: Callable[..., Any], *given: Any, **more: Any) -> Any:
@@ -160,11 +163,11 @@ class Chain(RuleBasedStateMachine):
 
     @rule(count=st.integers(0, 2))
     def prune(self, count: int) -> None:
-        self.call(keep.prune, self.here(), count)
+        self.call(backups.prune, self.here(), count)
 
     @rule()
     def back_up(self) -> None:
-        self.call(keep.create, self.here())
+        self.call(backups.create, self.here())
 
     @rule(data=st.data())
     def restore(self, data: st.DataObject) -> None:
@@ -175,20 +178,20 @@ class Chain(RuleBasedStateMachine):
 
     @rule(edits=st.booleans())
     def switch(self, edits: bool) -> None:
-        self.call(cutover.go, self.here(), run.Options(on_invalid="quarantine"), keep_edits=edits)
+        self.call(side_switch.go, self.here(), run.Options(on_invalid="quarantine"), keep_edits=edits)
 
     @rule()
     def switch_back(self) -> None:
-        self.call(cutover.back, self.here())
+        self.call(side_switch.back, self.here())
 
     @rule(fix=st.booleans())
     def decide(self, fix: bool) -> None:
-        waiting = self.call(triage.listed, self.here()) or []
+        waiting = self.call(quarantine.listed, self.here()) or []
         if waiting and waiting[0].native_id is not None:
             if fix:
-                self.call(triage.replay, self.here(), [waiting[0].id], memory(waiting[0].native_id))
+                self.call(quarantine.replay, self.here(), [waiting[0].id], memory(waiting[0].native_id))
             else:
-                self.call(triage.discard, self.here(), [waiting[0].id])
+                self.call(quarantine.discard, self.here(), [waiting[0].id])
 
     @rule(data=st.data())
     def edit(self, data: st.DataObject) -> None:
@@ -224,7 +227,7 @@ class Chain(RuleBasedStateMachine):
 
     @invariant()
     def the_live_side_is_there(self) -> None:
-        if cutover.live(place(self.data)).side == "new":
+        if side_switch.live(resolve_workspace(self.data)).side == "new":
             assert (self.data / "pjais.sqlite").exists()
 
 

@@ -10,34 +10,35 @@ from pathlib import Path
 import pytest
 
 import pjais
+from pjais.checks import checklist, live_queries, sqlite_app
 from pjais.cli import run
-from pjais.pipeline import checklist, cleanup, cutover, follow, keep, shadow
-from pjais.pipeline.place import Place, place
-from pjais.store import check, reactive
+from pjais.migration import backups
+from pjais.side_by_side import cleanup, follow, shadow, switch
+from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona, rows, write_json
 
-PROBES = checklist.Probes(check.of_sqlite, reactive.check)
+PROBES = checklist.Probes(sqlite_app.of_sqlite, live_queries.check)
 HOLD = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
 
-def states(here: Place, *phases: str) -> dict[str, str]:
+def states(here: Workspace, *phases: str) -> dict[str, str]:
     """The state of each line, by what must hold."""
     return {line.text: line.state for line in checklist.check(here, PROBES, phases or checklist.PHASES)}
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Place:
+def here(tmp_path: Path) -> Workspace:
     """A data folder with old data and nothing else."""
     write_json(tmp_path, personas=[persona("p1", name="Ada")], memories=[memory("m1"), memory("m2")])
-    return place(tmp_path)
+    return resolve_workspace(tmp_path)
 
 
-def test_a_migration_by_its_checklists(here: Place) -> None:
+def test_a_migration_by_its_checklists(here: Workspace) -> None:
     """Before: a backup is missing; then each list in its turn; at the end nothing is left to do but what is asked."""
     before = states(here, "pre")
     assert before["The old data is backed up"] == "failed"
     assert before["A dry run goes through"] == "ok", "a dry run"
-    keep.create(here)
+    backups.create(here)
     before = states(here, "pre")
     assert set(before.values()) == {"ok", "ask"}
     assert states(here, "during")["The new store holds it"] == "failed"
@@ -47,7 +48,7 @@ def test_a_migration_by_its_checklists(here: Place) -> None:
     assert set(during.values()) == {"ok"}
     shadow.compare(here)
     assert states(here, "during")["Old and new agree"] == "ok"
-    cutover.go(here)
+    switch.go(here)
     post = states(here, "post")
     assert post == {
         **dict.fromkeys(post, "ok"),
@@ -60,7 +61,7 @@ def test_a_migration_by_its_checklists(here: Place) -> None:
     assert (back["The old data can be restored"], back["The old side is live"]) == ("ok", "skip")
 
 
-def test_what_is_wrong_is_seen(here: Place) -> None:
+def test_what_is_wrong_is_seen(here: Workspace) -> None:
     """A changed backup, a difference, a lost record, an old app that runs or wrote, a document in quarantine."""
     follow.increment(here)
     write_json(here.data_dir, personas=[persona("p1", name="Ada")], memories=[memory("m1"), memory("m2"), memory("m3")])
@@ -88,7 +89,7 @@ def test_what_is_wrong_is_seen(here: Place) -> None:
     assert during["The proof is green"] == "failed"
 
 
-def test_a_quarantine_is_not_a_whole_export(here: Place) -> None:
+def test_a_quarantine_is_not_a_whole_export(here: Workspace) -> None:
     """One document waits."""
     write_json(here.data_dir, personas=[persona("p1")], memories=[memory("m1", importance="very")])
     assert states(here, "pre")["A dry run goes through"] == "failed"
@@ -96,7 +97,7 @@ def test_a_quarantine_is_not_a_whole_export(here: Place) -> None:
     assert states(here, "during")["Nothing was left out"] == "failed"
 
 
-def test_nothing_is_changed_by_looking(here: Place) -> None:
+def test_nothing_is_changed_by_looking(here: Workspace) -> None:
     """Neither the store's rows nor the log of discrepancies."""
     follow.increment(here)
     before = (rows(here.target, "SELECT * FROM personas"), sorted(path.name for path in here.data_dir.iterdir()))
@@ -111,8 +112,8 @@ def test_nothing_is_changed_by_looking(here: Place) -> None:
 def test_a_livestore_target_has_the_same_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On the command line; live queries are tried on a copy of its log."""
     write_json(tmp_path, personas=[persona("p1", name="Ada")], memories=[memory("m1", name="one")])
-    here = place(tmp_path, to="livestore")
-    cutover.go(here)
+    here = resolve_workspace(tmp_path, to="livestore")
+    switch.go(here)
     before = here.log.read_bytes() if here.log else b""
     capsys.readouterr()
     code = run(["checklist", "--data-dir", str(tmp_path), "--json"])
@@ -126,7 +127,7 @@ def test_a_livestore_target_has_the_same_lists(tmp_path: Path, capsys: pytest.Ca
     assert here.log.read_bytes() == before
 
 
-def test_the_command_prints_a_table_and_says_what_is_next(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table_and_says_what_is_next(here: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1 while something that can be checked fails; what is asked is asked only on a terminal."""
     assert run(["checklist", "pre", "--data-dir", str(here.data_dir)]) == 1
     shown = capsys.readouterr().out

@@ -16,8 +16,9 @@ import pjais
 from pjais import files
 from pjais.cli import run
 from pjais.errors import NoSourceFound, SourceInUse, UsageError, VerificationFailed
-from pjais.pipeline import cleanup, cutover, follow, keep
-from pjais.pipeline.place import Place, place
+from pjais.migration import backups
+from pjais.side_by_side import cleanup, follow, switch
+from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona, rows, write_json
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,10 +26,10 @@ FORGE = runpy.run_path(str(Path(__file__).parent / "hostile" / "leveldb_forge.py
 HOLD = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
 
-def profile(folder: Path, item: str = "rxdb/v17-clean") -> Place:
+def profile(folder: Path, item: str = "rxdb/v17-clean") -> Workspace:
     """A data folder with a golden profile or store in it, migrated."""
     shutil.copytree(GOLDEN / item, folder, ignore=shutil.ignore_patterns("expected*"), dirs_exist_ok=True)
-    here = place(folder)
+    here = resolve_workspace(folder)
     pjais.migrate(folder, on_invalid="quarantine")
     return here
 
@@ -40,7 +41,7 @@ def left(folder: Path) -> set[str]:
     return {path.as_posix() for path in found if path.parts[0] not in ours}
 
 
-def clean(here: Place, *names: str) -> int:
+def clean(here: Workspace, *names: str) -> int:
     """Judge and remove; the bytes freed."""
     return cleanup.remove(here, cleanup.judge(here, names).items)
 
@@ -86,10 +87,10 @@ def test_a_migrated_profile_or_store_goes_with_its_folders(tmp_path: Path, item:
     assert pjais.migrate(restored, [*_restore(here, restored)], on_invalid="quarantine").total.read > 0
 
 
-def _restore(here: Place, to: Path) -> list[Path]:
-    from pjais import backup
+def _restore(here: Workspace, to: Path) -> list[Path]:
+    from pjais.sources import backup
 
-    backup.restore(keep.folder_of(here, keep.listed(here)[0].id), to)
+    backup.restore(backups.folder_of(here, backups.listed(here)[0].id), to)
     return [to]
 
 
@@ -100,7 +101,7 @@ def test_a_leveldb_that_other_databases_share_stays_as_it_is(tmp_path: Path) -> 
     add_database(leveldb, "holiday-photos")
     write_json(tmp_path, personas=[persona("p1")], memories=[])
     pjais.migrate(tmp_path, on_invalid="quarantine")
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     before = {path: path.read_bytes() for path in leveldb.iterdir()}
     judged = cleanup.judge(here)
     assert [one.name for one in judged.items] == ["data.json"]
@@ -125,7 +126,7 @@ def test_an_origin_with_files_of_other_programs_stays(tmp_path: Path) -> None:
     other = tmp_path / "Default" / "File System" / "000" / "t" / "00" / "00000099"
     other.write_bytes(b"somebody else's file")
     pjais.migrate(tmp_path, on_invalid="quarantine")
-    judged = cleanup.judge(place(tmp_path))
+    judged = cleanup.judge(resolve_workspace(tmp_path))
     assert (judged.items, "not LiveStore's" in judged.stays[0].reason) == ((), True)
     assert other.exists()
 
@@ -135,7 +136,7 @@ def test_names_limit_what_goes(tmp_path: Path) -> None:
     shutil.copytree(GOLDEN / "rxdb" / "v17-clean" / "IndexedDB", tmp_path / "IndexedDB")
     write_json(tmp_path, personas=[persona("p1")], memories=[memory("m1")])
     pjais.migrate(tmp_path, on_invalid="quarantine")
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     for wrong in ("nothing", "rxdb-dexie-pjais-rxdb--0--personas"):
         with pytest.raises(UsageError):
             cleanup.judge(here, [wrong])
@@ -159,7 +160,7 @@ def test_one_of_two_databases_in_files_of_their_own(tmp_path: Path) -> None:
     if main.with_name(f"{main.name}-wal").exists():
         shutil.copyfile(main.with_name(f"{main.name}-wal"), idb / "1otherss.sqlite-wal")
     rows(other, "UPDATE database SET name = 'photos'")
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     pjais.migrate(tmp_path, on_invalid="quarantine")
     judged = cleanup.judge(here)
     assert [one.name.rpartition(": ")[2] for one in judged.items] == ["pjais-rxdb"]
@@ -191,7 +192,7 @@ def test_what_is_open_changed_or_not_proved_stays(tmp_path: Path) -> None:
     with pytest.raises(SourceInUse, match="has changed"):
         cleanup.judge(here)
     new.unlink()
-    shutil.rmtree(here.backups / keep.listed(here)[0].id)
+    shutil.rmtree(here.backups / backups.listed(here)[0].id)
     with pytest.raises(VerificationFailed):
         cleanup.judge(here)
     assert log.read_bytes() == whole
@@ -202,29 +203,29 @@ def test_only_what_a_sound_backup_holds_goes(tmp_path: Path, monkeypatch: pytest
     write_json(tmp_path, personas=[persona("p1")], memories=[])
     pjais.migrate(tmp_path)
     monkeypatch.setattr(cleanup, "_held", lambda *_: [])
-    judged = cleanup.judge(place(tmp_path))
+    judged = cleanup.judge(resolve_workspace(tmp_path))
     assert (judged.items, "no sound backup" in judged.stays[0].reason) == ((), True)
 
 
 def test_while_the_old_side_is_live_nothing_goes(tmp_path: Path) -> None:
     """During follow, and after a switch was taken back; after the switch it goes, and the way back says so."""
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     write_json(tmp_path, personas=[persona("p1")], memories=[memory("m1")])
     follow.increment(here)
     write_json(tmp_path, personas=[persona("p1")], memories=[memory("m1"), memory("m2")])
     follow.increment(here)
     with pytest.raises(UsageError, match="old side is live"):
         cleanup.judge(here)
-    cutover.go(here)
-    cutover.back(here)
+    switch.go(here)
+    switch.back(here)
     with pytest.raises(UsageError, match="old side is live"):
         cleanup.judge(here)
-    cutover.go(here)
+    switch.go(here)
     assert clean(here) > 0
     with pytest.raises(NoSourceFound) as caught:
-        cutover.back(here)
+        switch.back(here)
     assert "backup restore" in caught.value.next_command
-    assert cutover.live(here).side == "new"
+    assert switch.live(here).side == "new"
 
 
 def test_a_store_of_ours_is_never_removed(tmp_path: Path) -> None:
@@ -233,10 +234,10 @@ def test_a_store_of_ours_is_never_removed(tmp_path: Path) -> None:
     pjais.migrate(tmp_path, to="livestore")
     store = tmp_path / "livestore" / "pjais"
     pjais.migrate(tmp_path, [store], target=tmp_path / "pjais.sqlite")
-    judged = cleanup.judge(place(tmp_path))
+    judged = cleanup.judge(resolve_workspace(tmp_path))
     assert judged.items == ()
     assert [(one.path, "pjais wrote" in one.reason) for one in judged.stays] == [(store, True)]
-    here = place(tmp_path, to="livestore")
+    here = resolve_workspace(tmp_path, to="livestore")
     assert [one.name for one in cleanup.judge(here).items] == ["data.json"]
 
 
@@ -298,14 +299,14 @@ def test_a_copied_data_folder_does_not_remove_what_belongs_to_the_first(tmp_path
     write_json(first, personas=[persona("p1")], memories=[memory("m1")])
     pjais.migrate(first)
     shutil.copytree(first, second)
-    judged = cleanup.judge(place(second))
+    judged = cleanup.judge(resolve_workspace(second))
     assert judged.items == ()
     assert [(one.path, one.reason) for one in judged.stays] == [
         (first / "data.json", "it belongs to the data folder that this one was copied from")
     ]
-    assert [one.path for one in cleanup.judge(place(first)).items] == [first / "data.json"]
+    assert [one.path for one in cleanup.judge(resolve_workspace(first)).items] == [first / "data.json"]
     pjais.migrate(second)  # once it is migrated where it lies now, it may go
-    assert [one.path for one in cleanup.judge(place(second)).items] == [second / "data.json"]
+    assert [one.path for one in cleanup.judge(resolve_workspace(second)).items] == [second / "data.json"]
     pjais.verify(second)
 
 
@@ -347,11 +348,11 @@ def test_what_was_moved_outside_after_it_was_judged_stays(tmp_path: Path) -> Non
     (data / "old").mkdir(parents=True)
     write_json(data / "old", "export.json", personas=[persona("p1")], memories=[memory("m1")])
     pjais.migrate(data, [data / "old" / "export.json"])
-    items = cleanup.judge(place(data)).items
+    items = cleanup.judge(resolve_workspace(data)).items
     assert [one.path.name for one in items] == ["export.json"]
     (data / "old").rename(outside)
     (data / "old").symlink_to(outside)
     with pytest.raises(UsageError, match="outside of the data folder"):
-        cleanup.remove(place(data), items)
+        cleanup.remove(resolve_workspace(data), items)
     assert (outside / "export.json").exists()
     assert pjais.verify(data).passed

@@ -20,12 +20,12 @@ from typing import Any
 import click
 import pytest
 
-from pjais.cli import cli, following, run
+from pjais.cli import cli, next_command, run
 from pjais.cli.commands import COMMANDS
 from pjais.cli.output import safe
+from pjais.display import counted
 from pjais.errors import all_errors
 from pjais.report.rules import RULES, all_codes, explain
-from pjais.words import counted
 from world import memory, persona, write_json
 
 
@@ -160,7 +160,7 @@ def test_a_next_command_gets_what_it_takes_and_does_not_name() -> None:
             ("pjais detect --help",) * 2,
             ("pip install --upgrade pjais",) * 2,
         ):  # fmt: skip
-            assert following.typed(text, "d") == wanted
+            assert next_command.typed(text, "d") == wanted
 
 
 def test_a_missing_password_names_the_call_that_wants_it(tmp_path: Path) -> None:
@@ -245,14 +245,15 @@ def test_every_code_is_explained() -> None:
     assert len({error.exit_code for error in all_errors()}) == len(all_errors())
 
 
+PARTS = ("assembly", "core", "exchange", "migration", "models", "side_by_side", "targets")
+
+
 def test_every_rule_that_the_code_names_is_explained() -> None:
     """A rule's code in the source has its line in RULES."""
     import pjais as package
 
     root = Path(package.__file__).parent
-    text = "".join(
-        path.read_text("utf-8") for part in ("normalise", "pipeline", "write") for path in (root / part).rglob("*.py")
-    )
+    text = "".join(path.read_text("utf-8") for part in PARTS for path in (root / part).rglob("*.py"))
     named = set(re.findall(r'(?:Refused|Changed)\([^"()]*(?:\([^()]*\)[^"()]*)*"([a-z0-9-]+)"', text))
     named |= set(re.findall(r'"(?:error|repair|note)", "([a-z0-9-]+)"', text))
     assert named
@@ -311,6 +312,6 @@ def test_no_file_of_ours_is_readable_by_others(sample: Path) -> None:
 def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
     """It stands apart, so that `pjais --help` loads none of them."""
     context = click.Context(cli)
-    for name, (_, about) in COMMANDS.items():
+    for name, about in COMMANDS.items():
         command = cli.get_command(context, name)
         assert command is not None and command.get_short_help_str(200) == about

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais import normalise
 from pjais.cli import run
-from pjais.model import Document
-from pjais.normalise.mapping import read_instant
-from pjais.pipeline import follow
-from pjais.pipeline.place import place
-from pjais.pipeline.run import Options
+from pjais.core.document import Document
+from pjais.migration.run import Options
+from pjais.models.persona import mappings
+from pjais.models.persona.mappings.mapping import read_instant
 from pjais.report.rules import RULES
+from pjais.side_by_side import follow
+from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, rows, write_json
 
 SECONDS = 1_700_000_000
@@ -48,7 +48,7 @@ def test_a_number_that_may_be_seconds_is_noted(tmp_path: Path, raw: Any) -> None
 )
 def test_a_date_that_is_no_likely_number_of_seconds_is_not_noted(raw: Any) -> None:
     """Milliseconds, 0, dates before 1970, and a text that says 1970 itself."""
-    draft = normalise.normalise("json", Document("memories", "m1", "", memory(createdAt=raw)))
+    draft = mappings.normalise("json", Document("memories", "m1", "", memory(createdAt=raw)))
     assert "looks-like-seconds" not in {problem[1] for problem in draft.problems}
     assert read_instant(raw)[0] is not None
 
@@ -181,7 +181,7 @@ def test_what_a_range_of_dates_leaves_out_is_told(tmp_path: Path, capsys: pytest
 
 def test_a_piece_that_cannot_be_read_keeps_removals_off_in_its_own_source_alone(tmp_path: Path) -> None:
     """What is absent beside an unreadable piece may be in it; the other source is whole."""
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     write_json(tmp_path, personas=[persona(createdAt=WHEN)], memories=[memory("m1"), memory("m2")])
     other = tmp_path / "memory"
     other.mkdir()

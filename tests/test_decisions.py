@@ -13,8 +13,8 @@ import pytest
 import pjais
 import world
 from pjais.errors import ValidationFailed
-from pjais.pipeline import overview, triage
-from pjais.pipeline.place import place
+from pjais.migration import quarantine, status
+from pjais.workspace import resolve_workspace
 
 ORPHAN = world.memory("lost", "nobody")
 
@@ -24,16 +24,16 @@ def write(folder: Path, *memories: world.JSON, personas: tuple[str, ...] = ("p1"
 
 
 def waiting(folder: Path) -> list[str | None]:
-    return [one.native_id for one in triage.listed(place(folder))]
+    return [one.native_id for one in quarantine.listed(resolve_workspace(folder))]
 
 
 def decide(folder: Path, how: str, native_id: str, **fixed: Any) -> None:
-    here = place(folder)
-    (one,) = [one for one in triage.listed(here) if one.native_id == native_id]
+    here = resolve_workspace(folder)
+    (one,) = [one for one in quarantine.listed(here) if one.native_id == native_id]
     if how == "discarded":
-        triage.discard(here, [one.id])
+        quarantine.discard(here, [one.id])
     else:
-        (done,) = triage.replay(here, [one.id], {**one.document, **fixed})
+        (done,) = quarantine.replay(here, [one.id], {**one.document, **fixed})
         assert done.record_id is not None, done
     assert pjais.verify(folder).passed
 
@@ -53,12 +53,12 @@ def test_a_decided_orphan_stops_no_later_run(folder: Path, how: str) -> None:
         report = world.migrated(folder)  # on_invalid="stop"
         assert (report.code, report.exit_code, report.total.waiting) == ("done", 0, 0)
         assert waiting(folder) == []
-        assert overview.status(place(folder))["quarantined"] == 0
+        assert status.status(resolve_workspace(folder))["quarantined"] == 0
     with pjais.open(folder) as store:
         assert store.notices == ()
         held = store.memories.get("lost")
         assert (held is not None and held.content == "fixed") if how == "replayed" else held is None
-    assert len(triage.listed(place(folder), everything=True)) == 1
+    assert len(quarantine.listed(resolve_workspace(folder), everything=True)) == 1
 
 
 @pytest.mark.parametrize("how", ["replayed", "discarded"])
@@ -107,13 +107,13 @@ def test_a_changed_document_is_a_new_question_and_the_old_answer_is_kept(folder:
 
 
 def test_one_orphan_over_four_runs_is_one_and_keeps_its_number(folder: Path) -> None:
-    (first,) = triage.listed(place(folder))
+    (first,) = quarantine.listed(resolve_workspace(folder))
     for number in range(2, 5):
         write(folder, world.memory(), ORPHAN, world.memory(f"m{number}"))
         assert world.migrated(folder, on_invalid="quarantine").total.quarantined == 1
-    (still,) = triage.listed(place(folder), everything=True)
+    (still,) = quarantine.listed(resolve_workspace(folder), everything=True)
     assert still.id == first.id
-    assert overview.status(place(folder))["quarantined"] == 1
+    assert status.status(resolve_workspace(folder))["quarantined"] == 1
 
 
 def test_a_decision_outlives_a_document_that_vanishes_for_a_while(folder: Path) -> None:

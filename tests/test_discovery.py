@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import pytest
 
 import pjais
-from pjais import discover
 from pjais.cli import run as run_inside
-from pjais.discover import jsonkind
-from pjais.discover.found import Found
-from pjais.model import Passed
-from pjais.read import opfs
+from pjais.core.source import Passed
+from pjais.formats.opfs import extract
+from pjais.sources import detect
+from pjais.sources.detect import json_kind
+from pjais.sources.detect.found import Found
 from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
 
 sys.path.append(str(Path(__file__).parent / "read"))
@@ -53,7 +53,7 @@ def run(*words: str | Path) -> Said:
 
 def look(place: Path, *, named: bool = False) -> Found:
     """A search that remembers nothing."""
-    return discover.discover([place], named=named)
+    return detect.detect([place], named=named)
 
 
 def reasons(found: Found) -> dict[str, str]:
@@ -214,7 +214,7 @@ def test_a_pool_of_another_library_is_neither_livestore_nor_damaged(
         names = [(0, "", ".pool"), (1, "00/00000000", "a"), (1, "00/00000001", "b")]
         ops = [(b"%d" % (number + 1), _info(*one)) for number, one in enumerate(names)]
         folder(storage / "Paths", {"000003.log": log([batch(1, [(b"0", _info(0, "", "")), *ops])])})
-    assert opfs.carve(tmp_path / "File System") == []
+    assert extract.carve(tmp_path / "File System") == []
     found = look(tmp_path)
     assert found.sources == ()
     (one,) = [one for one in found.passed if one.kind == "opfs"]
@@ -336,8 +336,8 @@ def test_a_large_json_is_known_by_its_top_level_alone(tmp_path: Path, text: str,
     path = tmp_path / "large.json"
     path.write_text(text % ", ".join(f'"k{number}": "}}{{[\\\\\\"{number}"' for number in range(9000)))
     size = path.stat().st_size
-    assert size > 2 * jsonkind.HEAD
-    assert jsonkind.kind_of(path, path.read_bytes()[: jsonkind.HEAD], size, named=False) == kind
+    assert size > 2 * json_kind.HEAD
+    assert json_kind.kind_of(path, path.read_bytes()[: json_kind.HEAD], size, named=False) == kind
     assert [ref.kind for ref in look(tmp_path).sources] == ([kind] if kind else [])
 
 
@@ -377,9 +377,9 @@ def test_a_folder_of_leveldb_files_can_be_named_whatever_it_is_called(tmp_path: 
 
 def searched(place: Path) -> Found:
     """A search as every command makes it."""
-    from pjais.pipeline.place import place as place_of
+    from pjais.workspace import resolve_workspace
 
-    return place_of(place).find()
+    return resolve_workspace(place).find()
 
 
 def test_looking_again_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -435,8 +435,8 @@ def test_no_trace_is_left_where_there_is_no_store(tmp_path: Path) -> None:
 
 def test_only_the_blocks_of_metadata_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names of databases come out of a table without its rows; sizes out of its index."""
-    from pjais.read import leveldb_table
-    from pjais.read.indexeddb import glance
+    from pjais.formats.indexeddb import metadata
+    from pjais.formats.leveldb import table as leveldb_table
 
     ops = [op for number, name in ((1, "one"), (2, "two")) for op in described(number, name)]
     ops += [(key(f"{n:06}", database=d), b"\x01" + v8("x" * 300)) for d in (1, 2) for n in range(2000)]
@@ -450,7 +450,7 @@ def test_only_the_blocks_of_metadata_are_read(tmp_path: Path, monkeypatch: pytes
         return real(data, handle, check=check)
 
     monkeypatch.setattr(leveldb_table, "block", watched)
-    found = glance.leveldb(place)
+    found = metadata.leveldb(place)
     assert [(one.name, one.size > 50_000) for one in found.databases] == [("one", True), ("two", True)]
     assert found.doubt == ""
     assert len(read) < 10
@@ -475,5 +475,5 @@ def test_a_file_beside_a_database_belongs_to_it_also_where_it_is_a_link(tmp_path
     store = write_livestore(tmp_path / "livestore.db", [{"id": "p1", "name": "Ada"}], [])
     (tmp_path / "apart").write_bytes(b"")
     (tmp_path / "livestore.db-journal").symlink_to("apart")
-    (found,) = discover.discover([tmp_path]).sources
+    (found,) = detect.detect([tmp_path]).sources
     assert found.files == (store, tmp_path / "livestore.db-journal")

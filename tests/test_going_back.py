@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 import pjais
-from pjais import backup, journal
+from pjais import journal
+from pjais.core.snapshot import CopiedFile
 from pjais.errors import BackupFailed, ConfirmationNeeded, NoSourceFound, RunActive
 from pjais.files import only_run
-from pjais.model import CopiedFile
-from pjais.pipeline import cleanup, keep
-from pjais.pipeline.place import place
+from pjais.migration import backups
+from pjais.side_by_side import cleanup
+from pjais.sources import backup
+from pjais.workspace import resolve_workspace
 from world import hashes, memory, migrated, persona, rows, write_json
 
 
@@ -114,23 +116,23 @@ def test_every_byte_of_a_backup_that_carries_data_is_watched(folder: Path) -> No
 def test_prune_keeps_what_the_proof_needs(folder: Path) -> None:
     """The backup of the migration stays, however few are to be kept."""
     for _ in range(3):
-        keep.create(place(folder))
-    assert len(keep.prune(place(folder), 1).removed) == 2
+        backups.create(resolve_workspace(folder))
+    assert len(backups.prune(resolve_workspace(folder), 1).removed) == 2
     assert pjais.verify(folder).passed
 
 
 def test_cleanup_removes_old_sources_only_after_a_proof(folder: Path) -> None:
     """The sources go, the backup stays, verify still holds, and nothing is left to do."""
-    judged = cleanup.judge(place(folder))
+    judged = cleanup.judge(resolve_workspace(folder))
     assert [one.name for one in judged.items] == ["data.json"]
-    cleanup.remove(place(folder), judged.items)
+    cleanup.remove(resolve_workspace(folder), judged.items)
     assert pjais.verify(folder).passed
     assert pjais.migrate(folder).code == "already_migrated"
 
 
 def test_an_interrupted_run_goes_on_with_its_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run cut off while writing: the next one uses the same backup and leaves nothing behind."""
-    from pjais.pipeline import run
+    from pjais.migration import run
 
     write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
     monkeypatch.setattr(run, "assemble", _interrupt)
@@ -164,7 +166,7 @@ def test_a_planted_backup_does_not_write_or_read_outside_of_its_folders(
     folder: Path, tmp_path: Path, field: str, path: str
 ) -> None:
     """Its manifest's hash is right: anyone can make one."""
-    kept = place(folder).backups / keep.listed(place(folder))[0].id
+    kept = resolve_workspace(folder).backups / backups.listed(resolve_workspace(folder))[0].id
     (snapshot,) = backup.load(kept)
     planted = replace(snapshot, files=(_moved(snapshot.files[0], field, path),))
     more = {key: one for key, one in backup.manifest(kept).items() if key in ("previous", "exports")}

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais import backup, files
+from pjais import files
 from pjais.cli import run
+from pjais.sources import backup
 from world import persona, write_json
 
 GOLDEN = Path(__file__).parent / "golden" / "rxdb"

@@ -14,8 +14,8 @@ import pytest
 from guide_names import NAMES
 from pjais.cli import cli
 from pjais.errors import all_errors
-from pjais.schema.events import EVENTS
-from pjais.schema.tables import SCHEMA_VERSION
+from pjais.models.persona.events import EVENTS
+from pjais.models.persona.tables import SCHEMA_VERSION
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "guides.md"

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pjais
-from pjais import backup, journal
+from pjais import journal
 from pjais.errors import MigrationFailed, ValidationFailed
-from pjais.pipeline import retention
-from pjais.pipeline.place import place
-from pjais.write.sqlite import Builder
+from pjais.migration import retention
+from pjais.sources import backup
+from pjais.targets.sqlite.builder import Builder
+from pjais.workspace import resolve_workspace
 from strategies import examples
 from world import memory, migrated, persona, rows, write_json
 
@@ -320,6 +321,6 @@ def test_the_history_tells_what_a_run_changed(tmp_path: Path) -> None:
     told = rows(tmp_path / "pjais.sqlite", "SELECT op, record_id FROM changes ORDER BY seq")
     assert sorted(told) == [("insert", "m3"), ("update", "m1")]
     assert report.proof is not None and report.proof.records == 2
-    assert json.loads((place(tmp_path).backups / str(report.run_id) / "report.json").read_text("utf-8"))
+    assert json.loads((resolve_workspace(tmp_path).backups / str(report.run_id) / "report.json").read_text("utf-8"))
     with sqlite3.connect(tmp_path / "pjais.sqlite") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

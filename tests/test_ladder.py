@@ -14,9 +14,10 @@ import pytest
 import pjais
 from pjais import journal, sqlite
 from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
-from pjais.pipeline import ladder, triage
-from pjais.pipeline.place import place
-from pjais.schema.tables import SCHEMA_VERSION
+from pjais.migration import quarantine as migration_quarantine
+from pjais.models.persona.tables import SCHEMA_VERSION
+from pjais.store import upgrade
+from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, rows, write_json
 
 GOLDEN = Path(__file__).parent / "golden" / "store"
@@ -50,7 +51,7 @@ def test_an_older_store_opens_with_all_it_held(old: Path, monkeypatch: pytest.Mo
     assert rows(old / "pjais.sqlite", "SELECT count(*) FROM changes") == [(expected["changes"],)]
     quarantine = [
         [one.id, one.native_id, one.replayed_at is not None, one.discarded]
-        for one in triage.listed(place(old), everything=True)
+        for one in migration_quarantine.listed(resolve_workspace(old), everything=True)
     ]
     assert quarantine == expected["quarantine"]
     assert pjais.verify(old).passed
@@ -75,38 +76,38 @@ def test_a_migration_upgrades_first_and_goes_on(old: Path) -> None:
 
 def test_the_store_is_copied_before_its_upgrade(old: Path) -> None:
     before = rows(old / "pjais.sqlite", "SELECT * FROM migration_records ORDER BY seq")
-    done = ladder.upgrade_held(place(old))
+    done = upgrade.upgrade_held(resolve_workspace(old))
     assert done is not None
     assert rows(done.backup / "previous.sqlite", "SELECT * FROM migration_records ORDER BY seq") == before
     assert "upgraded" in journal.events(done.backup)
-    assert ladder.upgrade_held(place(old)) is None
+    assert upgrade.upgrade_held(resolve_workspace(old)) is None
 
 
 def test_status_says_what_an_older_store_needs(old: Path) -> None:
-    from pjais.pipeline import overview
+    from pjais.migration import status
 
-    told = overview.status(place(old))
-    assert told["store"]["upgrade"] == [step.does for step in ladder.STEPS]
+    told = status.status(resolve_workspace(old))
+    assert told["store"]["upgrade"] == [step.does for step in upgrade.STEPS]
 
 
 def test_a_step_that_cannot_be_done_says_why_and_leaves_the_store(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "STEPS", (ladder.STEPS[0]._replace(obstacle=lambda _: "the moon is full"),))
+    monkeypatch.setattr(upgrade, "STEPS", (upgrade.STEPS[0]._replace(obstacle=lambda _: "the moon is full"),))
     before = (old / "pjais.sqlite").read_bytes()
     with pytest.raises(MigrationFailed, match="the moon is full"):
-        ladder.upgrade_held(place(old))
+        upgrade.upgrade_held(resolve_workspace(old))
     assert (old / "pjais.sqlite").read_bytes() == before
 
 
 def test_a_step_that_loses_a_value_is_taken_back(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ladder.STEPS[0]
+    real = upgrade.STEPS[0]
 
-    def careless(db: sqlite.Connection, dialects: ladder.Dialects) -> None:
+    def careless(db: sqlite.Connection, dialects: upgrade.Dialects) -> None:
         real.apply(db, dialects)
         db.execute("UPDATE personas SET description = 'x' WHERE id = (SELECT min(id) FROM personas)")
 
-    monkeypatch.setattr(ladder, "STEPS", (real._replace(apply=careless),))
+    monkeypatch.setattr(upgrade, "STEPS", (real._replace(apply=careless),))
     with pytest.raises(MigrationFailed, match="taken back"):
-        ladder.upgrade_held(place(old))
+        upgrade.upgrade_held(resolve_workspace(old))
     assert rows(old / "pjais.sqlite", "PRAGMA user_version") == [(1,)]
 
 
@@ -114,14 +115,14 @@ def test_a_column_that_is_added_to_the_model_is_one_step(tmp_path: Path, monkeyp
     """What a next version does: the step writes its SQL out, and the store keeps every row."""
     write_json(tmp_path, personas=[persona()], memories=[memory()])
     migrated(tmp_path)
-    added = ladder.Step(
-        SCHEMA_VERSION + 1, "add a note to each plugin", ladder.STEPS[0].obstacle,
+    added = upgrade.Step(
+        SCHEMA_VERSION + 1, "add a note to each plugin", upgrade.STEPS[0].obstacle,
         lambda db, _: (db.execute("ALTER TABLE plugins ADD COLUMN note TEXT"), None)[1],
     )  # fmt: skip
     with closing(sqlite.open_writer(tmp_path / "pjais.sqlite")) as db:
-        monkeypatch.setattr(ladder, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-        monkeypatch.setattr("pjais.compare.check_pages", lambda _: ())
-        ladder.apply(db, (added,), {}, tmp_path / "pjais.sqlite")
+        monkeypatch.setattr(upgrade, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+        monkeypatch.setattr("pjais.targets.sqlite.compare.check_pages", lambda _: ())
+        upgrade.apply(db, (added,), {}, tmp_path / "pjais.sqlite")
     assert ("note",) in rows(tmp_path / "pjais.sqlite", "SELECT name FROM pragma_table_info('plugins')")
     with pytest.raises(ForeignTarget, match="newer") as told:
         pjais.verify(tmp_path)
@@ -138,22 +139,22 @@ def test_an_upgrade_that_was_cut_off_is_done_by_the_next_call(old: Path, monkeyp
     def cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ladder, "apply", cut)
+    monkeypatch.setattr(upgrade, "apply", cut)
     with pytest.raises(KeyboardInterrupt):
-        ladder.upgrade_held(place(old))
+        upgrade.upgrade_held(resolve_workspace(old))
     monkeypatch.undo()
     pjais.migrate(old, on_invalid="quarantine")
     assert pjais.verify(old).passed
 
 
 def test_an_export_of_an_older_store_is_that_of_the_upgraded_one(old: Path, tmp_path: Path) -> None:
-    from pjais.pipeline import transfer
+    from pjais.exchange import transfer
 
     def exported() -> str | None:
-        return transfer.export(place(old), old / "pjais.sqlite", None)
+        return transfer.export(resolve_workspace(old), old / "pjais.sqlite", None)
 
     before = exported()
-    ladder.upgrade_held(place(old))
+    upgrade.upgrade_held(resolve_workspace(old))
     assert exported() == before
 
 

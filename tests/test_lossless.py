@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pjais import canonical, normalise, sqlite, validate
-from pjais.model import Document
-from pjais.schema import ddl, rows
+from pjais import canonical, sqlite
+from pjais.core.document import Document
+from pjais.models.persona import mappings, rows, validate
+from pjais.targets.sqlite import ddl
 from strategies import COLLECTIONS, documents, examples, json_values, texts
 
 
@@ -31,25 +32,25 @@ def through_the_target(record: Any) -> Any:
 @given(data=st.data())
 def test_rebuild_gives_the_document_again(dialect: str, collection: str, data: st.DataObject) -> None:
     """rebuild(normalise(doc)) == doc, to the last bit and type, also after a trip through SQLite."""
-    mapping = normalise.MAPPINGS[dialect][collection]
+    mapping = mappings.MAPPINGS[dialect][collection]
     value = data.draw(documents(dialect, mapping))
     document = Document(collection, str(value["id"]), "here", value)
-    draft = normalise.normalise(dialect, document)
+    draft = mappings.normalise(dialect, document)
     if not validate.valid(validate.check(draft)):
         return
-    assert canonical.same(normalise.rebuild(dialect, collection, draft.record), value)
+    assert canonical.same(mappings.rebuild(dialect, collection, draft.record), value)
     stored = through_the_target(draft.record)
-    assert canonical.same(normalise.rebuild(dialect, collection, stored), value)
+    assert canonical.same(mappings.rebuild(dialect, collection, stored), value)
 
 
 @settings(max_examples=examples(200), deadline=None)
 @given(collection=texts.filter(bool), value=json_values)
 def test_a_document_of_an_unknown_collection_is_carried_whole(collection: str, value: Any) -> None:
     """Other records lose nothing either."""
-    draft = normalise.normalise("json", Document(collection, None, "byte 1", value))
-    if collection not in normalise.MAPPINGS["json"]:
-        assert canonical.same(normalise.rebuild("json", collection, draft.record), value)
-        assert canonical.same(normalise.rebuild("json", collection, through_the_target(draft.record)), value)
+    draft = mappings.normalise("json", Document(collection, None, "byte 1", value))
+    if collection not in mappings.MAPPINGS["json"]:
+        assert canonical.same(mappings.rebuild("json", collection, draft.record), value)
+        assert canonical.same(mappings.rebuild("json", collection, through_the_target(draft.record)), value)
 
 
 @settings(max_examples=examples(300), deadline=None)

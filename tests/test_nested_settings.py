@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais.schema.typescript import schema_ts
+from pjais.models.persona.typescript import schema_ts
 from world import JSON, migrated, persona, rows, write_json, write_livestore
 
 GOOD: JSON = {

@@ -15,9 +15,9 @@ import click
 import pytest
 
 import pjais
+from pjais.checks import checklist
 from pjais.cli import cli, run
 from pjais.errors import all_errors
-from pjais.pipeline import checklist
 from world import memory, persona, rows, write_json
 
 PACKAGE = Path(pjais.__file__).parent

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 import pjais
-from pjais import backup, journal
+from pjais import journal
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
-from pjais.pipeline import cleanup, keep, triage
-from pjais.pipeline.place import place
+from pjais.migration import backups, quarantine
+from pjais.side_by_side import cleanup
+from pjais.sources import backup
+from pjais.workspace import resolve_workspace
 from world import hashes, memory, migrated, persona, rows, write_json
 
 
@@ -26,9 +28,9 @@ def folder(tmp_path: Path) -> Path:
 
 def cleaned(folder: Path) -> None:
     """Remove the old sources."""
-    judged = cleanup.judge(place(folder))
+    judged = cleanup.judge(resolve_workspace(folder))
     assert judged.items
-    cleanup.remove(place(folder), judged.items)
+    cleanup.remove(resolve_workspace(folder), judged.items)
 
 
 def test_a_rollback_restores_the_sources_that_were_cleaned_up(folder: Path) -> None:
@@ -105,12 +107,12 @@ def test_opening_after_a_rollback_makes_no_empty_store_in_silence(folder: Path) 
 
 def pruned(folder: Path) -> list[str]:
     """Prune to nothing; what was removed."""
-    return keep.prune(place(folder), 0).removed
+    return backups.prune(resolve_workspace(folder), 0).removed
 
 
 def reason(folder: Path) -> str:
     """Why the one backup that stays does."""
-    ((_, why),) = keep.prune(place(folder), 0).stays
+    ((_, why),) = backups.prune(resolve_workspace(folder), 0).stays
     return why
 
 
@@ -156,7 +158,7 @@ def test_prune_keeps_one_of_several_backups_that_hold_the_same(folder: Path) -> 
     """The newest one; the others are superfluous."""
     pjais.rollback(folder)
     for _ in range(2):
-        keep.create(place(folder))
+        backups.create(resolve_workspace(folder))
     (folder / "data.json").unlink()
     run, *_, newest = journal.run_folders(folder)
     assert run.name in pruned(folder)
@@ -167,7 +169,7 @@ def test_prune_keeps_one_of_several_backups_that_hold_the_same(folder: Path) -> 
 def test_prune_keeps_documents_that_were_backed_up_and_never_migrated(tmp_path: Path) -> None:
     """Whoever backs up and loses the source finds it there."""
     write_json(tmp_path, personas=[persona()], memories=[memory("m0")])
-    keep.create(place(tmp_path))
+    backups.create(resolve_workspace(tmp_path))
     (tmp_path / "data.json").unlink()
     assert pruned(tmp_path) == []
     assert reason(tmp_path) == "the only copy of 2 documents"
@@ -177,7 +179,7 @@ def test_prune_keeps_quarantined_documents(tmp_path: Path) -> None:
     """Also one without an id, and one that is no document at all; a store that holds them is enough."""
     write_json(tmp_path, personas=[persona()], memories=[memory("o1", "nobody"), {"content": "without an id"}, 7])
     pjais.migrate(tmp_path, on_invalid="quarantine")
-    extra = keep.create(place(tmp_path))
+    extra = backups.create(resolve_workspace(tmp_path))
     write_json(tmp_path, personas=[], memories=[])
     assert pruned(tmp_path) == [extra.name]
     pjais.rollback(tmp_path)
@@ -190,7 +192,7 @@ def test_prune_removes_the_copy_that_was_made_before_a_replay(tmp_path: Path) ->
     pjais.migrate(tmp_path, on_invalid="quarantine")
     with pjais.open(tmp_path) as store:
         store.memories.update("m0", content="edited")
-    triage.replay(place(tmp_path), [1], {**memory("o1"), "personaId": "p1"})
+    quarantine.replay(resolve_workspace(tmp_path), [1], {**memory("o1"), "personaId": "p1"})
     with pjais.open(tmp_path) as store:
         store.memories.update("m0", content="edited again")
     assert len(pruned(tmp_path)) == 1

@@ -17,7 +17,7 @@ import pjais
 import world
 from pjais import cli
 from pjais.errors import PasswordNeeded, UsageError, ValidationFailed
-from pjais.pipeline import automatic, run
+from pjais.migration import automatic, run
 
 GOLDEN = Path(__file__).parent / "golden" / "rxdb"
 PASSWORD = json.loads((GOLDEN / "v17-encrypted" / "expected.json").read_text("utf-8"))["password"]

@@ -12,8 +12,9 @@ import pytest
 import pjais
 from pjais import journal
 from pjais.errors import NoSourceFound, UsageError
-from pjais.pipeline import cutover, keep, state, triage
-from pjais.pipeline.place import place
+from pjais.migration import backups, quarantine, state
+from pjais.side_by_side import switch
+from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, rows, write_json
 
 THREE_HOURS = 3 * 3_600_000
@@ -61,9 +62,9 @@ def test_every_kind_of_folder_takes_its_place_in_the_order(folder: Path, monkeyp
     write_json(folder, personas=[persona()], memories=[memory("m0"), memory("o1", "nobody")])
     pjais.migrate(folder, on_invalid="quarantine")
     clock(monkeypatch, -1)
-    keep.create(place(folder))
+    backups.create(resolve_workspace(folder))
     clock(monkeypatch, -2)
-    triage.replay(place(folder), [1], {**memory("o1"), "personaId": "p1"})
+    quarantine.replay(resolve_workspace(folder), [1], {**memory("o1"), "personaId": "p1"})
     folders = journal.run_folders(folder)
     assert [one.name for one in folders] != sorted(one.name for one in folders)
     told = [journal.entries(one)[0].details for one in folders]
@@ -75,7 +76,7 @@ def test_a_missing_link_loses_no_run(folder: Path, monkeypatch: pytest.MonkeyPat
     """A folder that was removed, or whose first line is lost, changes the order of the others in nothing."""
     for number in range(4):
         clock(monkeypatch, -number)
-        keep.create(place(folder))
+        backups.create(resolve_workspace(folder))
     first, second, third, fourth = journal.run_folders(folder)
     shutil.rmtree(second)
     assert journal.run_folders(folder) == (first, third, fourth)
@@ -114,11 +115,11 @@ def test_a_rollback_lasts_over_backups_imports_failures_and_an_earlier_clock(
     """Nothing but a migration that was asked for ends it."""
     migrated(folder)
     pjais.rollback(folder)
-    keep.create(place(folder))
+    backups.create(resolve_workspace(folder))
     with pytest.raises(NoSourceFound):
         pjais.open(folder)
     clock(monkeypatch, -30_000)
-    keep.create(place(folder))
+    backups.create(resolve_workspace(folder))
     with pytest.raises(NoSourceFound):
         pjais.open(folder)
     write_json(folder, personas=[persona()], memories=[memory("m0"), memory("o1", "nobody")])
@@ -167,12 +168,12 @@ def test_an_import_does_not_bring_back_what_was_rolled_back(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """It says nothing about the folder's own sources."""
-    from pjais.pipeline import run
+    from pjais.migration import run
 
     migrated(folder)
     pjais.rollback(folder)
     other = write_json(tmp_path_factory.mktemp("other"), "other.json", personas=[persona("p2")], memories=[])
-    run.migrate(place(folder, None, [other]), run.Options(imported=True))
+    run.migrate(resolve_workspace(folder, None, [other]), run.Options(imported=True))
     pjais.open(folder).close()
     assert ids(folder) == []
     assert pjais.verify(folder).passed
@@ -197,12 +198,12 @@ def test_a_rollback_of_one_target_says_nothing_of_another(
 def test_a_store_that_is_live_is_not_rolled_back_under_its_app(folder: Path) -> None:
     """First the switch is taken back; then the store can go, and nothing points to it."""
     migrated(folder)
-    cutover.go(place(folder))
+    switch.go(resolve_workspace(folder))
     with pytest.raises(UsageError) as caught:
         pjais.rollback(folder)
     assert caught.value.next_command == "pjais switch --undo"
     assert (folder / "pjais.sqlite").exists()
-    cutover.back(place(folder))
+    switch.back(resolve_workspace(folder))
     pjais.rollback(folder)
     assert json.loads((folder / "live.json").read_text("utf-8"))["live"] == "old"
     assert not (folder / "pjais.sqlite").exists()
@@ -211,8 +212,8 @@ def test_a_store_that_is_live_is_not_rolled_back_under_its_app(folder: Path) -> 
 def test_a_switch_to_a_store_that_is_gone_can_be_taken_back(folder: Path) -> None:
     """The first version rolled back under a switch; somebody may remove a store by hand."""
     migrated(folder)
-    cutover.go(place(folder))
+    switch.go(resolve_workspace(folder))
     (folder / "pjais.sqlite").unlink()
-    back = cutover.back(place(folder))
+    back = switch.back(resolve_workspace(folder))
     assert back.export is None
-    assert cutover.live(place(folder)).side == "old"
+    assert switch.live(resolve_workspace(folder)).side == "old"

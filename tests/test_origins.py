@@ -12,10 +12,10 @@ from typing import Any, Literal
 import pytest
 
 import pjais
-from pjais import weborigin
+from pjais import web_origin
 from pjais.cli import run
 from pjais.errors import UsageError
-from pjais.pipeline import guide_export
+from pjais.exchange import guide_export
 from world import rows, write_json
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -167,19 +167,19 @@ def test_a_number_and_its_text_are_two_keys(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_names_that_browsers_give_to_folders_tell_the_origin(name: str, origin: str | None) -> None:
     """Chromium's, Electron's and Firefox's."""
-    assert weborigin.named(name) == origin
+    assert web_origin.named(name) == origin
 
 
 def test_a_numbered_storage_bucket_belongs_to_whom_the_browsers_books_say(tmp_path: Path) -> None:
     """Partitioned frames and buckets lie in folders that name no origin."""
     shutil.copytree(TWO_APPS / "WebStorage", tmp_path / "WebStorage")
     place = tmp_path / "WebStorage" / "2" / "IndexedDB" / "indexeddb.leveldb"
-    assert weborigin.of_place(place) == SECOND
-    assert weborigin.of_place(tmp_path / "WebStorage" / "77" / "IndexedDB" / "indexeddb.leveldb") is None
+    assert web_origin.of_place(place) == SECOND
+    assert web_origin.of_place(tmp_path / "WebStorage" / "77" / "IndexedDB" / "indexeddb.leveldb") is None
     books = rows(tmp_path / "WebStorage" / "QuotaManager",
                  "UPDATE buckets SET storage_key = 'http://127.0.0.1:8845/^0http://localhost', name = 'drafts' "
                  "WHERE id = 2 RETURNING id")  # fmt: skip
-    assert books and weborigin.of_place(place) == "http://127.0.0.1:8845^0http://localhost#drafts"
+    assert books and web_origin.of_place(place) == "http://127.0.0.1:8845^0http://localhost#drafts"
 
 
 def test_a_profile_with_the_guides_own_two_databases_is_migrated(tmp_path: Path) -> None:

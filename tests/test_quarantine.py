@@ -9,53 +9,53 @@ import pytest
 
 import pjais
 from pjais.errors import UsageError
-from pjais.pipeline import overview, triage
-from pjais.pipeline.place import Place, place
+from pjais.migration import quarantine, status
+from pjais.workspace import Workspace, resolve_workspace
 from world import persona, rows, write_json
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Place:
+def here(tmp_path: Path) -> Workspace:
     """A store with one memory, and two in quarantine whose persona does not exist."""
     lost = [{"id": f"m{one}", "personaId": "nobody", "type": "fact", "content": "lost"} for one in (2, 3)]
     memory = {"id": "m1", "personaId": "p1", "type": "fact", "content": "tea"}
     source = {"personas": [{"id": "p1", "name": "Ada"}], "memories": [memory, *lost]}
     (tmp_path / "data.json").write_text(json.dumps(source), "utf-8")
     pjais.migrate(tmp_path, on_invalid="quarantine")
-    return place(tmp_path)
+    return resolve_workspace(tmp_path)
 
 
-def _ids(found: list[triage.Kept]) -> list[str | None]:
+def _ids(found: list[quarantine.Kept]) -> list[str | None]:
     return [one.native_id for one in found]
 
 
-def test_what_is_put_aside_is_listed_only_with_everything(here: Place) -> None:
-    first, _ = triage.listed(here)
-    (done,) = triage.discard(here, [first.id])
+def test_what_is_put_aside_is_listed_only_with_everything(here: Workspace) -> None:
+    first, _ = quarantine.listed(here)
+    (done,) = quarantine.discard(here, [first.id])
     assert done.discarded
-    assert _ids(triage.listed(here)) == ["m3"]
-    assert _ids(triage.listed(here, everything=True)) == ["m2", "m3"]
-    assert overview.status(here)["quarantined"] == 1
-    assert triage.discard(here, [first.id]) == [done]  # once is enough
+    assert _ids(quarantine.listed(here)) == ["m3"]
+    assert _ids(quarantine.listed(here, everything=True)) == ["m2", "m3"]
+    assert status.status(here)["quarantined"] == 1
+    assert quarantine.discard(here, [first.id]) == [done]  # once is enough
     pjais.verify(here.data_dir)
 
 
-def test_what_was_put_aside_can_still_be_brought_in(here: Place) -> None:
-    first, second = triage.listed(here)
-    triage.discard(here, [first.id])
+def test_what_was_put_aside_can_still_be_brought_in(here: Workspace) -> None:
+    first, second = quarantine.listed(here)
+    quarantine.discard(here, [first.id])
     mended = {**first.document, "personaId": "p1"}
-    assert triage.replay(here, [first.id], mended)[0].record_id == "m2"
-    assert [one.id for one in triage.replay(here)] == [second.id]  # all that wait, and no others
+    assert quarantine.replay(here, [first.id], mended)[0].record_id == "m2"
+    assert [one.id for one in quarantine.replay(here)] == [second.id]  # all that wait, and no others
     with pytest.raises(UsageError, match="in the store already"):
-        triage.discard(here, [first.id])
+        quarantine.discard(here, [first.id])
     pjais.verify(here.data_dir)
 
 
-def test_all_are_put_aside_or_none(here: Place) -> None:
-    first, _ = triage.listed(here)
+def test_all_are_put_aside_or_none(here: Workspace) -> None:
+    first, _ = quarantine.listed(here)
     with pytest.raises(UsageError, match="no such quarantined document"):
-        triage.discard(here, [first.id, 99])
-    assert len(triage.listed(here)) == 2
+        quarantine.discard(here, [first.id, 99])
+    assert len(quarantine.listed(here)) == 2
 
 
 def test_a_replay_reads_a_document_as_its_source_was_read(tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_a_replay_reads_a_document_as_its_source_was_read(tmp_path: Path) -> Non
     export = {"format": "pjais-export", "version": 1, "personas": [], "memories": [lost]}
     (tmp_path / "other.pjais.json").write_text(json.dumps(export), "utf-8")
     pjais.migrate(tmp_path, [tmp_path / "other.pjais.json"], on_invalid="quarantine")
-    here = place(tmp_path)
-    (waiting,) = triage.listed(here)
+    here = resolve_workspace(tmp_path)
+    (waiting,) = quarantine.listed(here)
     assert waiting.dialect == "pjais-export"
-    (done,) = triage.replay(here, [waiting.id], document={**lost, "personaId": "p1"})
+    (done,) = quarantine.replay(here, [waiting.id], document={**lost, "personaId": "p1"})
     assert done.record_id == "m1"
     assert rows(here.target, "SELECT extra ->> '$.kept' FROM memory_entities") == [(1,)]
     assert pjais.verify(tmp_path).passed
@@ -81,13 +81,13 @@ def test_a_replay_reads_a_document_as_its_source_was_read(tmp_path: Path) -> Non
 def test_collections_of_the_same_name_are_told_apart_where_their_databases_or_origins_differ() -> None:
     """The list names no more than it must."""
 
-    def kept(collection: str, database: str | None, origin: str | None = None) -> triage.Kept:
-        return triage.Kept(1, "r", "k", "s", collection, "id", "", [], None, None, None, None, origin, database)
+    def kept(collection: str, database: str | None, origin: str | None = None) -> quarantine.Kept:
+        return quarantine.Kept(1, "r", "k", "s", collection, "id", "", [], None, None, None, None, origin, database)
 
-    assert triage.names([kept("memories", "a"), kept("memories", "b"), kept("personas", "a")]) == [
+    assert quarantine.names([kept("memories", "a"), kept("memories", "b"), kept("personas", "a")]) == [
         "a/memories", "b/memories", "personas",
     ]  # fmt: skip
-    assert triage.names([kept("notes", "a", "https://x"), kept("notes", "a", "https://y")]) == [
+    assert quarantine.names([kept("notes", "a", "https://x"), kept("notes", "a", "https://y")]) == [
         "https://x notes", "https://y notes",
     ]  # fmt: skip
-    assert triage.names([kept("notes", None), kept("notes", None)]) == ["notes", "notes"]
+    assert quarantine.names([kept("notes", None), kept("notes", None)]) == ["notes", "notes"]

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pjais import canonical, normalise, sqlite, validate
-from pjais.model import Document, Record
-from pjais.pipeline import logproof
-from pjais.read.livestore.replay import Replay, Row
-from pjais.schema import ddl, events, livestore, materializers, rows
-from pjais.schema.livestore import Column
-from pjais.write import livestore as writer
+from pjais import canonical, sqlite
+from pjais.core.document import Document
+from pjais.models.persona import events, livestore, mappings, materializers, rows, validate
+from pjais.models.persona.livestore import Column
+from pjais.models.persona.records import Record
+from pjais.sources.livestore.replay import Replay, Row
+from pjais.targets.livestore import log_proof, writer
+from pjais.targets.sqlite import ddl
 from strategies import COLLECTIONS, documents, examples, json_values, texts
 
 ONE_EVENT = tuple[str, dict[str, Any]]
@@ -190,12 +191,12 @@ def replayed(made: Replay, written: Iterator[writer.NewEvent]) -> None:
 
 
 def records_of(made: Replay) -> list[Record]:
-    return [logproof.record_of(table, row) for table in livestore.TABLES for row in made.rows(table)]
+    return [log_proof.record_of(table, row) for table in livestore.TABLES for row in made.rows(table)]
 
 
 def drafts(data: st.DataObject, dialect: str, collection: str) -> Record | None:
-    value = data.draw(documents(dialect, normalise.MAPPINGS[dialect][collection]))
-    draft = normalise.normalise(dialect, Document(collection, str(value["id"]), "here", value))
+    value = data.draw(documents(dialect, mappings.MAPPINGS[dialect][collection]))
+    draft = mappings.normalise(dialect, Document(collection, str(value["id"]), "here", value))
     return draft.record if validate.valid(validate.check(draft)) else None
 
 
@@ -219,7 +220,7 @@ def test_a_document_of_an_unknown_collection_written_as_an_event_is_that_documen
     collection: str, value: Any
 ) -> None:
     """NaN, bytes and all."""
-    draft = normalise.normalise("json", Document(collection, None, "byte 1", value))
+    draft = mappings.normalise("json", Document(collection, None, "byte 1", value))
     with store_of(draft.record) as db, replay() as made:
         replayed(made, writer.imports(db, {}))
         (again,) = records_of(made)

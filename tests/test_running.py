@@ -15,9 +15,9 @@ import pytest
 import pjais
 from pjais import files, journal
 from pjais.cli import run
-from pjais.pipeline import run as migration
-from pjais.pipeline import state
-from pjais.web import home
+from pjais.migration import run as migration
+from pjais.migration import state
+from pjais.web import session
 from world import memory, persona, write_json
 
 _BEGIN = """
@@ -96,8 +96,8 @@ def test_a_run_that_a_living_process_gave_up_is_not_running(tmp_path: Path, monk
 def test_a_phase_on_the_page_is_closed_when_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that told nothing between its beginning and its end, and the last one when the work ends."""
     now = [100.0]
-    monkeypatch.setattr(home.time, "monotonic", lambda: now[0])  # type: ignore[attr-defined]
-    job = home.Job(1, "migrate", 0)
+    monkeypatch.setattr(session.time, "monotonic", lambda: now[0])  # type: ignore[attr-defined]
+    job = session.Job(1, "migrate", 0)
     for phase, seconds in (("back up", 3.0), ("read and write", 5.0), ("verify", 2.0)):
         job.enter(phase)
         now[0] += seconds

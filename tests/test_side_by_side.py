@@ -12,32 +12,34 @@ import pytest
 import pjais
 from pjais.cli import run
 from pjais.errors import MigrationFailed, NoSourceFound, SourceInUse, UsageError, VerificationFailed
-from pjais.pipeline import cutover, follow, keep, shadow, transfer, triage
-from pjais.pipeline.place import Place, place
-from pjais.pipeline.run import Options
+from pjais.exchange import transfer
+from pjais.migration import backups, quarantine
+from pjais.migration.run import Options
+from pjais.side_by_side import follow, shadow, switch
+from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona, rows, write_json
 
 
-def write(here: Place, *memories: dict[str, object]) -> None:
+def write(here: Workspace, *memories: dict[str, object]) -> None:
     """The old app writes its file anew."""
     write_json(here.data_dir, personas=[persona("p1", name="Ada")], memories=list(memories))
 
 
-def held(here: Place) -> dict[str, str]:
+def held(here: Workspace) -> dict[str, str]:
     """The memories of the new side."""
     return dict(rows(here.target, "SELECT id, content FROM memory_entities"))
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Place:
+def here(tmp_path: Path) -> Workspace:
     """A data folder whose first increment has been made."""
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     write(here, memory("m1"), memory("m2"))
     assert follow.increment(here).new == 3
     return here
 
 
-def test_increments_bring_what_is_new_changed_and_removed(here: Place) -> None:
+def test_increments_bring_what_is_new_changed_and_removed(here: Workspace) -> None:
     """And nothing else; each is proved; the history keeps what was removed."""
     assert follow.increment(here).run_id is None
     write(here, memory("m1", content="changed"), memory("m3"))
@@ -52,7 +54,7 @@ def test_increments_bring_what_is_new_changed_and_removed(here: Place) -> None:
     assert rows(here.target, "SELECT count(*) FROM changes WHERE op = 'delete'") == [(1,)]
 
 
-def test_a_document_that_changed_counts_though_its_date_did_not(here: Place) -> None:
+def test_a_document_that_changed_counts_though_its_date_did_not(here: Workspace) -> None:
     """The clock of the old app may stand still or go backwards."""
     for number, date in enumerate(("2025-03-01", "2025-03-01", "2024-01-01")):
         write(here, memory("m1", content=str(number), updatedAt=f"{date}T00:00:00.000Z"), memory("m2"))
@@ -61,7 +63,7 @@ def test_a_document_that_changed_counts_though_its_date_did_not(here: Place) -> 
     assert pjais.verify(here.data_dir).passed
 
 
-def test_an_increment_is_proved_after_the_migration_that_followed_it_was_rolled_back(here: Place) -> None:
+def test_an_increment_is_proved_after_the_migration_that_followed_it_was_rolled_back(here: Workspace) -> None:
     """The migration's backup holds all that the increment's held, but it goes back with its run."""
     write(here, memory("m1", content="by the increment"), memory("m2"))
     assert follow.increment(here).changed == 1
@@ -74,19 +76,19 @@ def test_an_increment_is_proved_after_the_migration_that_followed_it_was_rolled_
     pjais.rollback(here.data_dir, discard_later=True)
     assert held(here) == {"m1": "by the increment", "m2": "content of m2"}
     assert pjais.verify(here.data_dir).passed
-    keep.prune(here, 0)
+    backups.prune(here, 0)
     assert pjais.verify(here.data_dir).passed
 
 
-def test_a_document_that_was_decided_about_is_no_difference(here: Place) -> None:
+def test_a_document_that_was_decided_about_is_no_difference(here: Workspace) -> None:
     """Discarded, replayed as it was changed, and valid by now: the store has each as its owner decided."""
     orphans = [memory(name, "nobody") for name in ("o1", "o2", "o3")]
     write(here, memory("m1"), memory("m2"), *orphans)
     pjais.migrate(here.data_dir, on_invalid="quarantine")
     assert shadow.compare(here).refused == 3
-    ids = {one.native_id: one.id for one in triage.listed(here)}
-    triage.discard(here, [ids["o1"]])
-    triage.replay(here, [ids["o2"]], {**orphans[1], "personaId": "p1"})
+    ids = {one.native_id: one.id for one in quarantine.listed(here)}
+    quarantine.discard(here, [ids["o1"]])
+    quarantine.replay(here, [ids["o2"]], {**orphans[1], "personaId": "p1"})
     seen = shadow.compare(here)
     assert (seen.count, seen.edit_count, seen.refused) == (0, 0, 1)
     people = [persona("p1", name="Ada"), persona("nobody")]
@@ -101,7 +103,7 @@ def test_a_document_that_was_decided_about_is_no_difference(here: Place) -> None
     assert pjais.verify(here.data_dir).passed
 
 
-def test_backups_of_increments_that_prove_nothing_any_more_go(here: Place) -> None:
+def test_backups_of_increments_that_prove_nothing_any_more_go(here: Workspace) -> None:
     """Else a minute of following would leave sixty of them."""
     for number in range(6):
         write(here, memory("m1", content=str(number)), memory("m2"))
@@ -110,7 +112,7 @@ def test_backups_of_increments_that_prove_nothing_any_more_go(here: Place) -> No
     assert pjais.verify(here.data_dir).passed
 
 
-def test_a_source_that_suddenly_lacks_most_of_its_records_is_not_believed(here: Place) -> None:
+def test_a_source_that_suddenly_lacks_most_of_its_records_is_not_believed(here: Workspace) -> None:
     """Somebody must say that this is right."""
     write(here, *(memory(f"m{number}") for number in range(60)))
     follow.increment(here)
@@ -121,7 +123,7 @@ def test_a_source_that_suddenly_lacks_most_of_its_records_is_not_believed(here: 
     assert follow.increment(here, allow_removals=True).removed == 60
 
 
-def test_a_record_edited_on_both_sides_is_kept_in_both_versions(here: Place) -> None:
+def test_a_record_edited_on_both_sides_is_kept_in_both_versions(here: Workspace) -> None:
     """The later one is live, the other is listed and in the history."""
     with pjais.open(here.data_dir) as store:
         store.memories.update("m1", content="edited here")
@@ -135,7 +137,7 @@ def test_a_record_edited_on_both_sides_is_kept_in_both_versions(here: Place) -> 
     assert pjais.verify(here.data_dir).passed
 
 
-def test_an_edit_counts_after_any_number_of_increments(here: Place) -> None:
+def test_an_edit_counts_after_any_number_of_increments(here: Workspace) -> None:
     """What was edited or removed in the store stays so, until the source has something later."""
     write(here, memory("m1"), memory("m2"), memory("m3"))
     follow.increment(here)
@@ -160,7 +162,7 @@ def test_a_source_that_is_gone_for_a_while_is_waited_for(tmp_path: Path) -> None
     """Nothing is taken for removed; once it is back the next increment goes on."""
     (tmp_path / "old").mkdir()
     path = write_json(tmp_path / "old", personas=[persona()], memories=[memory("m1"), memory("m2")])
-    here = place(tmp_path, None, [path])
+    here = resolve_workspace(tmp_path, None, [path])
     follow.increment(here)
     path.rename(tmp_path / "away")
     with pytest.raises(NoSourceFound):
@@ -171,22 +173,22 @@ def test_a_source_that_is_gone_for_a_while_is_waited_for(tmp_path: Path) -> None
 
 
 def test_a_file_that_goes_while_it_is_looked_at_means_another_look(
-    here: Place, monkeypatch: pytest.MonkeyPatch
+    here: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A browser removes tables when it compacts."""
 
-    def compacted(place: Place) -> None:
+    def compacted(workspace: Workspace) -> None:
         raise FileNotFoundError(2, "No such file or directory", "000007.ldb")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Place, "find", compacted)
+        patched.setattr(Workspace, "find", compacted)
         with pytest.raises(SourceInUse):
             follow.increment(here)
     write(here, memory("m1"), memory("m2"), memory("m3"))
     assert follow.increment(here).new == 1
 
 
-def in_silence(here: Place, sql: str) -> None:
+def in_silence(here: Workspace, sql: str) -> None:
     """Change the store behind the back of its history."""
     triggers = [one for (one,) in rows(here.target, "SELECT sql FROM sqlite_schema WHERE type = 'trigger'")]
     names = [one for (one,) in rows(here.target, "SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
@@ -197,7 +199,7 @@ def in_silence(here: Place, sql: str) -> None:
         rows(here.target, one)
 
 
-def test_one_planted_difference_is_found_and_the_switch_waits_for_it(here: Place) -> None:
+def test_one_planted_difference_is_found_and_the_switch_waits_for_it(here: Workspace) -> None:
     """Among many records, with its field; once it is gone the switch goes through."""
     write(here, *(memory(f"m{number}") for number in range(2000)))
     follow.increment(here)
@@ -209,23 +211,23 @@ def test_one_planted_difference_is_found_and_the_switch_waits_for_it(here: Place
     assert [(one.record_id, one.field) for one in seen.differences] == [("m77", "importance")]
     assert shadow.agreement(here).since is None
     with pytest.raises(VerificationFailed):
-        cutover.go(here)
-    assert cutover.live(here).side == "old"
+        switch.go(here)
+    assert switch.live(here).side == "old"
     in_silence(here, "UPDATE memory_entities SET importance = 50 WHERE id = 'm77'")
-    assert cutover.go(here).side == "new"
-    assert cutover.live(here).side == "new"
+    assert switch.go(here).side == "new"
+    assert switch.live(here).side == "new"
     with pytest.raises(UsageError):
-        cutover.go(here)
+        switch.go(here)
 
 
-def test_the_switch_takes_the_last_writes_along(here: Place) -> None:
+def test_the_switch_takes_the_last_writes_along(here: Workspace) -> None:
     """A last increment is a part of it."""
     write(here, memory("m1"), memory("m2"), memory("m3"))
-    cutover.go(here)
+    switch.go(here)
     assert set(held(here)) == {"m1", "m2", "m3"}
 
 
-def test_the_switch_waits_until_the_old_app_is_closed(here: Place) -> None:
+def test_the_switch_waits_until_the_old_app_is_closed(here: Workspace) -> None:
     """A process holds its file open."""
     hold = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     app = subprocess.Popen(
@@ -234,23 +236,23 @@ def test_the_switch_waits_until_the_old_app_is_closed(here: Place) -> None:
     assert app.stdout is not None
     app.stdout.readline()
     with pytest.raises(SourceInUse):
-        cutover.go(here)
+        switch.go(here)
     app.communicate()
-    assert cutover.go(here).side == "new"
+    assert switch.go(here).side == "new"
 
 
-def test_going_back_exports_what_was_written_since(here: Place) -> None:
+def test_going_back_exports_what_was_written_since(here: Workspace) -> None:
     """The old side stands as it was; importing the export gives the new side's state."""
-    cutover.go(here)
+    switch.go(here)
     old = (here.data_dir / "data.json").read_bytes()
     with pjais.open(here.data_dir) as store:
         for number in range(50):
             store.memories.remember(f"later {number}", persona="p1")
         store.memories.update("m1", content="edited")
     after = transfer.export(here, None, None)
-    back = cutover.back(here)
+    back = switch.back(here)
     assert (back.later.added, back.later.edited) == (50, 1)
-    assert cutover.live(here).side == "old"
+    assert switch.live(here).side == "old"
     assert (here.data_dir / "data.json").read_bytes() == old
     assert back.export is not None and back.guide is not None
     assert len(json.loads(back.guide.read_text())["memoryEntities"]) == 51
@@ -259,9 +261,9 @@ def test_going_back_exports_what_was_written_since(here: Place) -> None:
     (other / "data.json").write_bytes(old)
     pjais.migrate(other)
     pjais.migrate(other, sources=[back.export])
-    assert transfer.export(place(other), None, None) == after
+    assert transfer.export(resolve_workspace(other), None, None) == after
     with pytest.raises(UsageError):
-        cutover.back(here)
+        switch.back(here)
     found = [ref.path.name for ref in here.find().sources]
     assert not [name for name in found if "since-switch" in name], "the exports are no part of the old side"
 
@@ -270,16 +272,16 @@ def test_an_increment_that_did_not_reach_the_log_is_brought_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut off between the account and the log: the next call finishes it, though nothing is new."""
-    here = place(tmp_path, to="livestore")
+    here = resolve_workspace(tmp_path, to="livestore")
     write(here, memory("m1"))
     follow.increment(here)
     write(here, memory("m2"))
 
-    def killed(place: Place, run_id: str) -> None:
+    def killed(workspace: Workspace, run_id: str) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("pjais.pipeline.follow.mirror.push", killed)
+        patched.setattr("pjais.side_by_side.follow.account_sync.push", killed)
         with pytest.raises(KeyboardInterrupt):
             follow._bring(here, follow._OPTIONS, here.find().sources, False)
     assert follow.increment(here).run_id is None
@@ -290,7 +292,7 @@ def test_an_increment_that_did_not_reach_the_log_is_brought_to_it(
 
 def test_an_increment_reaches_a_livestore_target(tmp_path: Path) -> None:
     """The account and the log together; verify replays the log."""
-    here = place(tmp_path, to="livestore")
+    here = resolve_workspace(tmp_path, to="livestore")
     write(here, memory("m1"))
     follow.increment(here)
     write(here, memory("m2"))
@@ -301,9 +303,9 @@ def test_an_increment_reaches_a_livestore_target(tmp_path: Path) -> None:
         assert store.query("SELECT id FROM memoryEntities") == [("m2",)]
 
 
-def test_following_ends_at_the_switch(here: Place) -> None:
+def test_following_ends_at_the_switch(here: Workspace) -> None:
     """A follower that goes on would bring what a stray old app writes."""
-    cutover.go(here)
+    switch.go(here)
     call = [sys.executable, "-m", "pjais", "--data-dir", str(here.data_dir), "follow", "--json"]
     done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, json.loads(done.stdout)["code"]) == (0, "done")
@@ -312,7 +314,7 @@ def test_following_ends_at_the_switch(here: Place) -> None:
 # -- trying the new store before the switch
 
 
-def tried(here: Place) -> None:
+def tried(here: Workspace) -> None:
     """A store in which its owner added, edited and deleted something before the switch."""
     write(here, memory("m1"), memory("m2"), memory("m3"))
     follow.increment(here)
@@ -322,7 +324,7 @@ def tried(here: Place) -> None:
         store.memories.delete("m3")
 
 
-def test_what_was_tried_in_the_new_store_is_no_difference(here: Place) -> None:
+def test_what_was_tried_in_the_new_store_is_no_difference(here: Workspace) -> None:
     """It is listed apart, by id; an increment has nothing to bring, and the comparison says nothing else."""
     tried(here)
     assert follow.increment(here).run_id is None
@@ -332,28 +334,28 @@ def test_what_was_tried_in_the_new_store_is_no_difference(here: Place) -> None:
     assert shadow.agreement(here).since is not None
 
 
-def test_edits_do_not_block_the_switch_for_whoever_keeps_them(here: Place) -> None:
+def test_edits_do_not_block_the_switch_for_whoever_keeps_them(here: Workspace) -> None:
     """Without a word the switch stops and says the next command; with it the edits are in the live store."""
     tried(here)
     with pytest.raises(VerificationFailed) as caught:
-        cutover.go(here)
+        switch.go(here)
     assert caught.value.next_command == "pjais switch --keep-edits"
-    assert cutover.live(here).side == "old"
-    cutover.go(here, keep_edits=True)
+    assert switch.live(here).side == "old"
+    switch.go(here, keep_edits=True)
     with pjais.open(here.data_dir) as store:
         assert store.memories.need("m1").content == "edited"
         assert store.memories.get("n1") is not None
     assert pjais.verify(here.data_dir).passed
 
 
-def test_a_later_change_on_the_old_side_is_still_a_difference(here: Place) -> None:
+def test_a_later_change_on_the_old_side_is_still_a_difference(here: Workspace) -> None:
     """Until an increment brings it, though the store was edited too."""
     tried(here)
     write(here, memory("m1", content="changed in the old app"), memory("m2"), memory("m3"))
     assert {one.record_id for one in shadow.compare(here).differences} == {"m1"}
 
 
-def test_records_of_other_sources_are_no_difference(here: Place) -> None:
+def test_records_of_other_sources_are_no_difference(here: Workspace) -> None:
     """What was imported from a file that is not the old side is none of its business."""
     write(here, memory("m1"))
     follow.increment(here)

@@ -15,8 +15,8 @@ from typing import Any
 import apsw
 import pytest
 
-from pjais.model import Document, Unreadable
-from pjais.read.sqlite_pages import salvage
+from pjais.core.document import Document, Unreadable
+from pjais.formats.sqlite_pages import salvage
 
 Row = tuple[str, tuple[Any, ...]]
 PAGE = 1024

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais import backup, journal
+from pjais import journal
 from pjais.errors import ConfirmationNeeded, VerificationFailed
-from pjais.pipeline import cutover, keep, triage
-from pjais.pipeline.place import place
+from pjais.migration import backups, quarantine
+from pjais.side_by_side import switch
+from pjais.sources import backup
+from pjais.workspace import resolve_workspace
 from world import memory, persona, rows, write_json
 
 
@@ -34,10 +36,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(folder, "other.pjais.json", personas=[], memories=[older])
     write_json(folder, personas=[persona()], memories=[memory("m1"), memory("m2"), *map(orphan, ("o1", "o2", "o3"))])
     pjais.migrate(folder, on_invalid="quarantine")
-    here = place(folder)
-    ids = {one.native_id: one.id for one in triage.listed(here)}
-    triage.replay(here, [ids["o1"]], {**orphan("o1"), "personaId": "p1"})
-    triage.discard(here, [ids["o2"]])
+    here = resolve_workspace(folder)
+    ids = {one.native_id: one.id for one in quarantine.listed(here)}
+    quarantine.replay(here, [ids["o1"]], {**orphan("o1"), "personaId": "p1"})
+    quarantine.discard(here, [ids["o2"]])
     with pjais.open(folder) as store:
         store.memories.remember("a later thought", persona="p1")
         store.memories.update("m2", summary="edited")
@@ -214,9 +216,9 @@ def test_a_forged_document_is_not_taken_out_of_quarantine(world: Path, tmp_path:
     folder = tmp_path / "copy"
     shutil.copytree(world, folder)
     EDITS["a quarantined document"](folder)
-    forged = next(one for one in triage.listed(place(folder)) if one.native_id == "o3")
+    forged = next(one for one in quarantine.listed(resolve_workspace(folder)) if one.native_id == "o3")
     with pytest.raises(VerificationFailed, match="quarantine"):
-        triage.replay(place(folder), [forged.id], {**forged.document, "personaId": "p1"})
+        quarantine.replay(resolve_workspace(folder), [forged.id], {**forged.document, "personaId": "p1"})
     assert rows(folder / "pjais.sqlite", "SELECT count(*) FROM memory_entities WHERE id = 'o3'") == [(0,)]
 
 
@@ -274,7 +276,7 @@ def test_an_owner_may_go_on_with_an_older_store(tmp_path: Path) -> None:
     pjais.verify(tmp_path)
     assert ids(tmp_path) == {"m1"}
     (tmp_path / "data.json").unlink()
-    keep.prune(place(tmp_path), 0)
+    backups.prune(resolve_workspace(tmp_path), 0)
     assert (tmp_path / "backups" / str(lost)).is_dir()
     backup.restore(tmp_path / "backups" / str(lost), tmp_path)
     pjais.migrate(tmp_path)
@@ -334,7 +336,7 @@ def edit_by_another_program(folder: Path) -> None:
 
 
 def decide(folder: Path) -> None:
-    triage.discard(place(folder), [1])
+    quarantine.discard(resolve_workspace(folder), [1])
 
 
 def put_back(folder: Path, copy: str = "older.sqlite") -> None:
@@ -405,9 +407,9 @@ def test_a_rollback_a_second_run_and_a_new_store_are_no_older_copies(edited: Pat
 def test_a_switch_taken_back_is_no_older_copy(tmp_path: Path) -> None:
     write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
     pjais.migrate(tmp_path)
-    cutover.go(place(tmp_path))
+    switch.go(resolve_workspace(tmp_path))
     edit_by_library(tmp_path)
-    cutover.back(place(tmp_path))
+    switch.back(resolve_workspace(tmp_path))
     assert pjais.verify(tmp_path).passed
     edit_by_library(tmp_path)
     assert pjais.verify(tmp_path).passed

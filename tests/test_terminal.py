@@ -13,7 +13,7 @@ import pytest
 
 import pjais
 from pjais.cli import run
-from pjais.words import one_line, visible, without_passwords
+from pjais.display import one_line, visible, without_passwords
 from world import memory, persona, write_json
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")

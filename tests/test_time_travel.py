@@ -13,9 +13,9 @@ import pytest
 
 import pjais
 from pjais.cli import run
-from pjais.pipeline import mirror
-from pjais.pipeline.place import Place, place
-from pjais.write.livestore import event
+from pjais.targets.livestore import account_sync
+from pjais.targets.livestore.writer import event
+from pjais.workspace import Workspace, resolve_workspace
 from world import hashes, memory, persona, write_json
 
 GOLDEN = Path(__file__).parent / "golden" / "livestore"
@@ -38,14 +38,14 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Place:
+def live(tmp_path: Path) -> Workspace:
     """A store of ours with one persona and two memories, in which an app then changed something."""
     folder = tmp_path / "data"
     folder.mkdir()
     write_json(folder, personas=[persona("p1", name="Ada")], memories=[memory("m1"), memory("m2")])
     pjais.migrate(folder, to="livestore")
-    here = place(folder, to="livestore")
-    mirror.append(
+    here = resolve_workspace(folder, to="livestore")
+    account_sync.append(
         here,
         [
             event("v1.PersonaActivated", id="p1", activatedAt=2_000_000_000_000),
@@ -58,7 +58,7 @@ def live(tmp_path: Path) -> Place:
     return here
 
 
-def test_events_are_listed_in_order_and_filtered(live: Place, ask: Any) -> None:
+def test_events_are_listed_in_order_and_filtered(live: Workspace, ask: Any) -> None:
     """Import events carry no time of their own; the app's do."""
     code, events = ask("events", live.live)
     assert code == 0
@@ -77,7 +77,7 @@ def test_events_are_listed_in_order_and_filtered(live: Place, ask: Any) -> None:
     assert [one["number"] for one in since] == [8, 9]
 
 
-def test_the_store_stands_as_it_did_after_an_event(live: Place, ask: Any) -> None:
+def test_the_store_stands_as_it_did_after_an_event(live: Workspace, ask: Any) -> None:
     """Before the first event there is nothing; then record by record."""
     assert ask("at", live.live, "--event", "0")[1]["counts"] == {}
     assert ask("at", live.live, "--event", "3")[1]["counts"] == {"personas": 1, "memories": 1}
@@ -87,7 +87,7 @@ def test_the_store_stands_as_it_did_after_an_event(live: Place, ask: Any) -> Non
     assert now["records"][0] | {"importance": 90, "tags": ["a"]} == now["records"][0]
 
 
-def test_the_store_stands_as_it_did_at_a_time(live: Place, ask: Any) -> None:
+def test_the_store_stands_as_it_did_at_a_time(live: Workspace, ask: Any) -> None:
     """What comes without a time belongs to what came before it."""
     _, then = ask("at", live.live, "--time", "2033-05-18T03:34:30Z")
     assert then["event"] is not None
@@ -95,7 +95,7 @@ def test_the_store_stands_as_it_did_at_a_time(live: Place, ask: Any) -> None:
     assert ask("at", live.live, "--time", "1999-01-01")[1]["counts"] == {}
 
 
-def test_a_past_state_can_be_kept_and_imported(live: Place, ask: Any, tmp_path: Path) -> None:
+def test_a_past_state_can_be_kept_and_imported(live: Workspace, ask: Any, tmp_path: Path) -> None:
     """`at -o` writes our own export."""
     code, told = ask("at", live.live, "--event", "5", "-o", tmp_path / "then.pjais.json")
     assert (code, told["records"]) == (0, 3)
@@ -103,7 +103,7 @@ def test_a_past_state_can_be_kept_and_imported(live: Place, ask: Any, tmp_path: 
     assert pjais.verify(tmp_path / "other").records == 3
 
 
-def test_two_moments_are_compared_field_by_field(live: Place, ask: Any) -> None:
+def test_two_moments_are_compared_field_by_field(live: Workspace, ask: Any) -> None:
     """Both ways round."""
     _, told = ask("diff", live.live, "5", "now")
     fields = {(one["id"], one["field"]): (one["before"], one["after"]) for one in told["changes"]}
@@ -116,7 +116,7 @@ def test_two_moments_are_compared_field_by_field(live: Place, ask: Any) -> None:
     assert ask("diff", live.live, "5", "5")[1]["count"] == 0
 
 
-def test_the_history_of_a_record_names_each_event_that_changed_it(live: Place, ask: Any) -> None:
+def test_the_history_of_a_record_names_each_event_that_changed_it(live: Workspace, ask: Any) -> None:
     """A removal is a part of it."""
     _, told = ask("history", live.live, "m2")
     assert [one["name"].removeprefix("v1.") for one in told["steps"]] == [
@@ -125,7 +125,7 @@ def test_the_history_of_a_record_names_each_event_that_changed_it(live: Place, a
     assert ask("history", live.live, "never-there")[0] == 2
 
 
-def test_a_record_and_one_field_of_it_come_back(live: Place, ask: Any) -> None:
+def test_a_record_and_one_field_of_it_come_back(live: Workspace, ask: Any) -> None:
     """The log grows by one event each; nothing else changes, and verify explains it."""
     code, whole = ask("restore-record", live.live, "m2", "--event", "5")
     assert (code, whole["event"]) == (0, 10)
@@ -232,7 +232,7 @@ def test_two_logs_with_events_are_not_mixed(ask: Any, tmp_path: Path) -> None:
     assert hashes(tmp_path / "both") == before
 
 
-def test_the_apps_verification_leaves_no_trace(live: Place, ask: Any, tmp_path: Path) -> None:
+def test_the_apps_verification_leaves_no_trace(live: Workspace, ask: Any, tmp_path: Path) -> None:
     """Health, integrity, performance, features; an empty store is healthy."""
     before = hashes(live.live)
     code, told = ask("verify-app", live.live)

@@ -11,8 +11,8 @@ import pytest
 
 import pjais
 from pjais.cli import run
-from pjais.pipeline import transfer
-from pjais.pipeline.place import place
+from pjais.exchange import transfer
+from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, write_json
 
 
@@ -26,7 +26,7 @@ def sample(tmp_path: Path) -> Path:
 
 
 def export(folder: Path, store: Path | None = None) -> str:
-    text = transfer.export(place(folder), store, None)
+    text = transfer.export(resolve_workspace(folder), store, None)
     assert text is not None
     return text
 
@@ -98,7 +98,7 @@ def test_documents_come_out_exactly_as_stored(tmp_path: Path) -> None:
     """NDJSON, ordered by database, collection and id; unknown collections too."""
     write_json(tmp_path, personas=[persona("b"), persona("a")], memories=[memory("m")], strange=[{"id": "x", "n": 1.0}])
     lines: list[str] = []
-    transfer.export_documents(place(tmp_path), tmp_path / "data.json", lines.append)
+    transfer.export_documents(resolve_workspace(tmp_path), tmp_path / "data.json", lines.append)
     documents = [json.loads(line) for line in lines]
     assert [(one["collection"], one["id"]) for one in documents] == [
         ("memories", "m"), ("personas", "a"), ("personas", "b"), ("strange", "x"),
@@ -115,7 +115,7 @@ def test_exported_documents_say_whose_they_are(tmp_path: Path) -> None:
     for name in ("here", "there"):
         shutil.copytree(Path(__file__).parent / "golden" / "origins" / "twoapps", tmp_path / name)
         lines: list[str] = []
-        transfer.export_documents(place(tmp_path / name), tmp_path / name, lines.append)
+        transfer.export_documents(resolve_workspace(tmp_path / name), tmp_path / name, lines.append)
         exports.append(lines)
     assert exports[0] == exports[1]
     documents = [json.loads(line) for line in exports[0]]

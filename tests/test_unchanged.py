@@ -17,12 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pjais
-from pjais import normalise
+from pjais.assembly import unchanged
+from pjais.core.document import Document
 from pjais.errors import PjaisError
-from pjais.model import Document, Draft
-from pjais.pipeline import run, triage, unchanged
-from pjais.pipeline.follow import increment
-from pjais.pipeline.place import place
+from pjais.migration import quarantine, run
+from pjais.models.persona import mappings
+from pjais.models.persona.records import Draft
+from pjais.side_by_side.follow import increment
+from pjais.workspace import resolve_workspace
 from world import JSON, memory, migrated, persona, rows, write_json
 
 WHOLE = int(os.environ.get("PJAIS_EXAMPLES", "6"))
@@ -56,14 +58,14 @@ def reading_everything() -> Iterator[None]:
 def counting() -> Iterator[list[str]]:
     """The native ids of all documents that are normalised in here."""
     met: list[str] = []
-    real = normalise.normalise
+    real = mappings.normalise
 
     def counted(kind: str, one: Document) -> Draft:
         met.append(str(one.native_id))
         return real(kind, one)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(normalise, "normalise", counted)
+        patch.setattr(mappings, "normalise", counted)
         yield met
 
 
@@ -149,7 +151,7 @@ def test_in_doubt_everything_is_read_again(tmp_path: Path, how: str) -> None:
     elif how == "follow":
         memories.append(memory("m9"))
         write_json(tmp_path, personas=[persona()], memories=memories)
-        increment(place(tmp_path))
+        increment(resolve_workspace(tmp_path))
     memories[3]["content"] = "changed"
     write_json(tmp_path, personas=[persona()], memories=memories)
     with counting() as met:
@@ -231,9 +233,9 @@ def work(folder: Path, rng: random.Random) -> None:
     waiting = [key for (key,) in rows(folder / "pjais.sqlite", "SELECT id FROM migration_quarantine")]
     with suppress(PjaisError):  # some cannot be replayed, or were decided about before
         if what == "discard" and waiting:
-            triage.discard(place(folder), [rng.choice(waiting)])
+            quarantine.discard(resolve_workspace(folder), [rng.choice(waiting)])
         elif what == "replay":
-            triage.replay(place(folder))
+            quarantine.replay(resolve_workspace(folder))
 
 
 HOW = ["insert", "edit", "edit", "older", "delete", "twice", "reorder", "front", "move", "rename", "persona", "none"]
@@ -243,7 +245,7 @@ def later_run(folder: Path, options: dict[str, Any], *, follow: bool) -> tuple[A
     """What a later run says that it did, or why it did not."""
     try:
         if follow:
-            made = increment(place(folder), run.Options(on_invalid="quarantine"), allow_removals=True)
+            made = increment(resolve_workspace(folder), run.Options(on_invalid="quarantine"), allow_removals=True)
             return made.new, made.changed, made.removed, made.kept, made.overridden, made.quarantined
         report = pjais.migrate(folder, **options)
     except PjaisError as error:

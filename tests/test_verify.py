@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import pjais
-from pjais import compare, sqlite
+from pjais import sqlite
 from pjais.errors import VerificationFailed
+from pjais.targets.sqlite import compare
 from world import memory, migrated, persona, rows, write_json
 
 

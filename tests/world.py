@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pjais
-from pjais.model import Report
+from pjais.core.results import Report
 
 JSON = dict[str, Any]
 

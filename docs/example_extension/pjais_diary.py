@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pjais.model import Document, Piece, Snapshot, Unreadable
+from pjais.core.document import Document, Piece, Unreadable
+from pjais.core.snapshot import Snapshot
 
 _HEAD = "# diary of "
 Documents = Iterable[tuple[str, dict[str, Any]]]

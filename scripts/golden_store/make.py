@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pjais
 import pjais.demo
-from pjais.pipeline import triage
-from pjais.pipeline.place import place
-from pjais.schema.tables import TABLES
+from pjais.migration import quarantine as migration_quarantine
+from pjais.models.persona.tables import TABLES
 from pjais.version import __version__
+from pjais.workspace import resolve_workspace
 
 
 def main(archive: Path) -> None:
@@ -54,10 +54,10 @@ def _write_orphans(folder: Path, count: int) -> None:
 
 def _decide(folder: Path) -> None:
     """One orphan is fixed and taken in, one is discarded, one waits."""
-    here = place(folder)
-    waiting = [one for one in triage.listed(here) if str(one.native_id).startswith("orphan")]
-    triage.replay(here, [waiting[0].id], {**waiting[0].document, "personaId": "second"})
-    triage.discard(here, [waiting[1].id])
+    here = resolve_workspace(folder)
+    waiting = [one for one in migration_quarantine.listed(here) if str(one.native_id).startswith("orphan")]
+    migration_quarantine.replay(here, [waiting[0].id], {**waiting[0].document, "personaId": "second"})
+    migration_quarantine.discard(here, [waiting[1].id])
 
 
 def _live(folder: Path) -> None:
@@ -81,7 +81,7 @@ def _seen(folder: Path) -> dict[str, object]:
         runs = next(iter(db.execute("SELECT count(*) FROM migration_runs")))[0]
         hits = [found.memory.id for found in store.memories.search("tea ceremony")]
     quarantine = [[one.id, one.native_id, one.replayed_at is not None, one.discarded]
-                  for one in triage.listed(place(folder), everything=True)]  # fmt: skip
+                  for one in migration_quarantine.listed(resolve_workspace(folder), everything=True)]  # fmt: skip
     return {"version": __version__, "counts": counts, "rows": rows, "changes": changes, "runs": runs, "hits": hits,
             "quarantine": quarantine}  # fmt: skip
 

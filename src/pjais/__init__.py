@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pjais.api import migrate, open, open_livestore, plan, rollback, verify
+    from pjais.core.results import Plan, Proof, Report
     from pjais.errors import PjaisError
-    from pjais.model import Conversation, Memory, Other, Persona, Plan, Plugin, Proof, Relationship, Report
-    from pjais.store import Store
+    from pjais.models.persona.records import Conversation, Memory, Other, Persona, Plugin, Relationship
+    from pjais.persona.store import Store
 
 __all__ = [
     "Conversation",
@@ -48,11 +49,10 @@ __all__ = [
 _HOMES = {
     "pjais.api": ("migrate", "open", "open_livestore", "plan", "rollback", "verify"),
     "pjais.errors": ("PjaisError",),
-    "pjais.model": (
-        "Conversation", "Memory", "Other", "Persona", "Plan", "Plugin", "Proof", "Relationship", "Report",
-    ),
-    "pjais.store": ("Store",),
-}  # fmt: skip
+    "pjais.core.results": ("Plan", "Proof", "Report"),
+    "pjais.models.persona.records": ("Conversation", "Memory", "Other", "Persona", "Plugin", "Relationship"),
+    "pjais.persona.store": ("Store",),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 

@@ -13,19 +13,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pjais import choices, sqlite, switch
+from pjais import choices, sqlite
 from pjais.choices import Ids, LogFormat, OnInvalid, Target
 from pjais.errors import NoSourceFound, OlderStore, PjaisError, UsageError
-from pjais.pipeline import state
-from pjais.pipeline.place import Place, place
-from pjais.store import Store
+from pjais.migration import state
+from pjais.persona.store import Store
+from pjais.targets.sqlite import cutover
+from pjais.workspace import Workspace, resolve_workspace
 
 if TYPE_CHECKING:
-    from pjais.model import Plan, Proof, Report
-    from pjais.pipeline.automatic import Notice
-    from pjais.pipeline.run import Progress
-    from pjais.pipeline.undo import Undone
-    from pjais.store.livestore import LiveStore
+    from pjais.core.results import Plan, Proof, Report
+    from pjais.livestore_tools.store import LiveStore
+    from pjais.migration.automatic import Notice
+    from pjais.migration.rollback import Undone
+    from pjais.migration.run import Progress
 
 PathLike = str | os.PathLike[str]
 
@@ -62,27 +63,27 @@ def open(
     return Store(here.target, () if notice is None else (notice,))
 
 
-def _known(here: Place) -> state.Known:
+def _known(here: Workspace) -> state.Known:
     """Return what the store knows of its sources; one of an older version is upgraded first."""
     known: state.Known = {}
     try:
-        switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))
+        cutover.inspect(here.target, lambda db: known.update(state.known_sources(db)))
     except OlderStore:
-        from pjais.pipeline import ladder
+        from pjais.store import upgrade
 
-        ladder.upgrade_held(here)
-        switch.inspect(here.target, lambda db: known.update(state.known_sources(db)))
+        upgrade.upgrade_held(here)
+        cutover.inspect(here.target, lambda db: known.update(state.known_sources(db)))
     return known
 
 
 def open_livestore(path: PathLike) -> LiveStore:
     """Open a LiveStore store: look at it as it is or was, query it, append events while no app has it open."""
-    from pjais.store.livestore import LiveStore
+    from pjais.livestore_tools.store import LiveStore
 
     return LiveStore(Path(path).expanduser())
 
 
-def _migrate_if_new(here: Place, on_invalid: OnInvalid, password: str | None, known: state.Known) -> Notice | None:
+def _migrate_if_new(here: Workspace, on_invalid: OnInvalid, password: str | None, known: state.Known) -> Notice | None:
     """Migrate what is new.  Returns a notice where that failed and a store is there: a bad source shuts none."""
     if not here.target.exists():
         _migrate_first(here, on_invalid, password)
@@ -93,20 +94,20 @@ def _migrate_if_new(here: Place, on_invalid: OnInvalid, password: str | None, kn
             return None
         if state.rolled_back(here) is not None:
             return None  # what it brought is not brought again until somebody asks
-        from pjais.pipeline import origins
+        from pjais.migration import origins
 
         over = origins.passed_over(here, refs)
         refs = tuple(ref for ref in refs if ref not in over)
         if not refs or (over and not state.anything_new(here, refs, exact=False, known=known)):
             return None  # what is new is of a web origin that the owner passed over
     except (PjaisError, OSError, sqlite.Error) as error:
-        from pjais.pipeline import automatic
+        from pjais.migration import automatic
 
         notice: Notice | None = automatic.explained(error, here)
     else:
-        from pjais.pipeline import automatic
+        from pjais.migration import automatic as automatic_migration
 
-        notice = automatic.migrate(here, refs, on_invalid, password)
+        notice = automatic_migration.migrate(here, refs, on_invalid, password)
     if notice is not None:
         _warn(notice)
     return notice
@@ -118,7 +119,7 @@ def _warn(notice: Notice) -> None:
     logging.getLogger("pjais").warning("%s; next: %s", notice.line, notice.next_command)
 
 
-def _migrate_first(here: Place, on_invalid: OnInvalid, password: str | None) -> None:
+def _migrate_first(here: Workspace, on_invalid: OnInvalid, password: str | None) -> None:
     found = here.find()
     if (held := state.rolled_back(here)) is not None:
         raise NoSourceFound(
@@ -127,21 +128,22 @@ def _migrate_first(here: Place, on_invalid: OnInvalid, password: str | None) -> 
             next_command="pjais migrate" if found.sources else f"pjais backup restore {held.id}",
         )
     if found.sources:
-        from pjais.pipeline import run
+        from pjais.migration import run
 
         run.migrate(here, run.Options(on_invalid=on_invalid, password=password))
 
 
-def _create_empty(here: Place) -> None:
-    from pjais import files, journal, normalise
+def _create_empty(here: Workspace) -> None:
+    from pjais import files, journal
+    from pjais.models.persona import mappings
+    from pjais.targets.sqlite.builder import Builder
     from pjais.version import __version__
-    from pjais.write.sqlite import Builder
 
     files.private_folder(here.target.parent)
     new = here.target.with_name(f".{here.target.name}.{journal.new_run_id()}.new")
-    with closing(Builder(new, "", normalise.rebuild)) as builder:
+    with closing(Builder(new, "", mappings.rebuild)) as builder:
         builder.finish({"id": "created", "started_at": "", "program_version": __version__, "sources": "[]"})
-    switch.cut_over(new, here.target, expected_change=None)
+    cutover.cut_over(new, here.target, expected_change=None)
 
 
 def plan(
@@ -160,11 +162,11 @@ def plan(
     collection: str | None = None,
 ) -> Plan:
     """Return what `migrate` would do, as data; writes nothing.  For `origin` and the like see `migrate`."""
-    from pjais.pipeline import origins, run
+    from pjais.migration import origins, run
 
     only = origins.asked(origin, database, collection)
     options = run.Options(ids=ids, expand_cold=expand_cold, password=password, only=only)
-    return run.plan(place(data_dir, target, sources, to=to, store_id=store_id, format=format), options)
+    return run.plan(resolve_workspace(data_dir, target, sources, to=to, store_id=store_id, format=format), options)
 
 
 def migrate(
@@ -184,19 +186,19 @@ def migrate(
     collection: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Bring all that is new into the target, proved; see `pjais.pipeline.run.migrate` for what it raises.
+    """Bring all that is new into the target, proved; see `pjais.migration.run.migrate` for what it raises.
 
     `to`: sqlite (the default) or livestore; a LiveStore target is `<data>/livestore/<store_id>` in storage
     format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.  `origin`: of browser data only what this
     web origin owns; `database`, `collection`: only documents of these.
     """
-    from pjais.pipeline import origins, run
+    from pjais.migration import origins, run
 
     options = run.Options(
         on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password,
         only=origins.asked(origin, database, collection),
     )  # fmt: skip
-    here = place(data_dir, target, sources, to=to, store_id=store_id, format=format)
+    here = resolve_workspace(data_dir, target, sources, to=to, store_id=store_id, format=format)
     return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
 
 
@@ -208,9 +210,9 @@ def verify(
     password: str | None = None,
 ) -> Proof:
     """The full proof against the backups.  Raises VerificationFailed where it does not hold."""
-    from pjais.pipeline import prove
+    from pjais.migration import verify
 
-    return prove.prove(state.chosen(data_dir, target, run), run, password=password)
+    return verify.verify(state.chosen(data_dir, target, run), run, password=password)
 
 
 def rollback(
@@ -222,7 +224,7 @@ def rollback(
     discard_later: bool = False,
 ) -> Undone:
     """Back to before a run.  Raises UsageError if later writes are there and nothing was said about them."""
-    from pjais.pipeline import undo
+    from pjais.migration import rollback
 
     later = None if keep_later is None else Path(keep_later).expanduser()
-    return undo.rollback(state.chosen(data_dir, target, run), run, keep_later=later, discard_later=discard_later)
+    return rollback.rollback(state.chosen(data_dir, target, run), run, keep_later=later, discard_later=discard_later)

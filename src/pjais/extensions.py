@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pjais.errors import UsageError
 
 if TYPE_CHECKING:
-    from pjais.model import Piece, Snapshot
+    from pjais.core.document import Piece
+    from pjais.core.snapshot import Snapshot
 
 Documents = Iterable[tuple[str, dict[str, Any]]]
 """(list of our export: personas, memories, ..., document in our export's form), list by list."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pjais import files, instants, journal
-from pjais.words import one_line, without_passwords
+from pjais.display import one_line, without_passwords
 
 NAME = "migration.log"
 

@@ -448,3 +448,25 @@ def transaction(connection: Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+SYSTEM_NAMES = frozenset(
+    {
+        "changes",
+        "changes_replaced",
+        "store_operations",
+        "migration_runs",
+        "migration_records",
+        "migration_quarantine",
+        "migration_ids",
+        "migration_decisions",
+        "migration_chain",
+        "migration_changesets",
+    }
+)
+"""Our own bookkeeping: never read as data."""
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier, safe for any name."""
+    return '"' + name.replace('"', '""') + '"'

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from pjais.words import counted
+from pjais.display import counted
 
 HEADER = 32
 _FRAME = 24

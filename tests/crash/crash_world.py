@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import apsw
 
 from pjais import journal
-from pjais.pipeline import transfer
-from pjais.pipeline.place import place
+from pjais.exchange import transfer
+from pjais.workspace import resolve_workspace
 
 PERSONAS = 8
 SOURCES = ("data.json", "livestore.db", "livestore.db-wal")
@@ -207,7 +207,7 @@ def leftovers(folder: Path, *, deep: bool = False) -> list[str]:
 
 def exported(folder: Path) -> str:
     """The canonical export of the target."""
-    text = transfer.export(place(folder), None, None)
+    text = transfer.export(resolve_workspace(folder), None, None)
     assert text is not None
     return text
 

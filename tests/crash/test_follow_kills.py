@@ -17,9 +17,9 @@ from crash_world import call, exported, hashes, leftovers, look, phase, shown, s
 from test_kill import kill, timed
 
 import pjais
-from pjais.pipeline import cutover
-from pjais.pipeline.place import place
-from pjais.pipeline.state import runs
+from pjais.migration.state import runs
+from pjais.side_by_side import switch
+from pjais.workspace import resolve_workspace
 
 Say = Callable[[str], None]
 FOLLOW = ("follow", "--once")
@@ -65,7 +65,7 @@ class World(NamedTuple):
 def side(folder: Path) -> Side:
     """Which side is live, and what the new one holds; fails where either is half."""
     assert look(folder) is not None
-    return Side(cutover.live(place(folder)).side, exported(folder))
+    return Side(switch.live(resolve_workspace(folder)).side, exported(folder))
 
 
 def write_on(folder: Path, count: int) -> None:

@@ -29,11 +29,14 @@ from injector import Fault, Injector
 
 import pjais
 import world
-from pjais import backup, files
+from pjais import files
 from pjais.cli import run as run_command
 from pjais.errors import PjaisError
-from pjais.pipeline import cutover, keep, prove, recover, state, transfer, triage
-from pjais.pipeline.place import Place, place
+from pjais.exchange import transfer
+from pjais.migration import backups, quarantine, recover, state, verify
+from pjais.side_by_side import switch
+from pjais.sources import backup
+from pjais.workspace import Workspace, resolve_workspace
 
 PROFILE = Path(__file__).parent.parent / "golden" / "rxdb" / "v13-clean" / "IndexedDB"
 SECONDS = 300
@@ -95,9 +98,9 @@ class World:
         """The data folder."""
         return self.root / "data"
 
-    def here(self) -> Place:
+    def here(self) -> Workspace:
         """The place that the command works on."""
-        return place(self.folder, self.target)
+        return resolve_workspace(self.folder, self.target)
 
     def fresh(self) -> None:
         """Put everything back to how it was before the call."""
@@ -221,13 +224,13 @@ def _look(seen: World) -> tuple[str, str | None, str]:
         with files.only_run(seen.folder):
             recover.recover(seen.here())
     here = seen.here()
-    side = cutover.live(here).side
+    side = switch.live(here).side
     if not here.target.exists():
         logs = sorted(seen.folder.glob("livestore/*/eventlog@*.db"))
         return side, None, "a log without its account" if logs and seen.target is not None else ""
     try:
         wrong = ""
-        prove.prove(here)
+        verify.verify(here)
     except PjaisError as error:
         wrong = f"{error.what}: {'; '.join(error.where)}"
     return side, transfer.export(here, None, None), wrong
@@ -356,7 +359,7 @@ def _backup(one: World) -> tuple[str, ...]:
 
 
 def _sound_backups(seen: World) -> Any:
-    listed = keep.listed(seen.here())
+    listed = backups.listed(seen.here())
     wrong = [line for one in listed if one.complete for line in backup.check(seen.here().backups / one.id)]
     made = [one for one in listed if one.complete and not one.needed]
     return [bool(made), wrong, [one.id for one in listed if not one.complete]]
@@ -408,7 +411,7 @@ def _replay_livestore(one: World) -> tuple[str, ...]:
 
 
 def _mended(one: World) -> tuple[str, ...]:
-    (kept,) = (kept for kept in triage.listed(one.here()) if kept.native_id == "bad")
+    (kept,) = (kept for kept in quarantine.listed(one.here()) if kept.native_id == "bad")
     mended = one.root / "given" / "mended.json"
     mended.write_text(json.dumps(world.memory("bad", "p1")), "utf-8")
     return ("quarantine", "replay", str(kept.id), "--document", str(mended))

@@ -30,8 +30,8 @@ import pjais
 import world
 from pjais import paths, sqlite
 from pjais.errors import PjaisError
-from pjais.pipeline import keep
-from pjais.pipeline.place import place
+from pjais.migration import backups
+from pjais.workspace import resolve_workspace
 
 _NO_DATA = ("sqlite_sequence", "sqlite_stat", "changes_replaced", "memory_fts_")
 _SHORT, _LONG = 100, 12_000
@@ -88,15 +88,15 @@ def is_red(folder: Path) -> bool:
     """Whether `verify` or `backup verify` says that something is wrong."""
     try:
         pjais.verify(folder)
-        return any(keep.check(one.folder) for one in _runs(folder))
+        return any(backups.check(one.folder) for one in _runs(folder))
     except PjaisError:
         return True
 
 
 def _runs(folder: Path) -> Iterable[Any]:
-    from pjais.pipeline import state
+    from pjais.migration import state
 
-    return state.runs(place(folder).data_dir)
+    return state.runs(resolve_workspace(folder).data_dir)
 
 
 def seen(path: Path, content: bytes, scratch: Path, words: Iterable[str]) -> Any:

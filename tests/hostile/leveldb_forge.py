@@ -9,9 +9,9 @@ from typing import Any
 import cramjam
 import google_crc32c
 
-from pjais.read.indexeddb.keys import RECORDS, prefix
-from pjais.read.leveldb import LevelDB
-from pjais.read.leveldb_log import Record, batch, records
+from pjais.formats.indexeddb.keys import RECORDS, prefix
+from pjais.formats.leveldb.folder import LevelDB
+from pjais.formats.leveldb.log import Record, batch, records
 
 BLINK = b"\xff\x15\xfe" + bytes(12)
 V8 = b"\xff\x0f"

@@ -16,10 +16,11 @@ from unittest import mock
 from live_forge import GOLDEN
 from mutations import TooSlow, limited
 
-from pjais import backup, canonical, discover
+from pjais import canonical
+from pjais.core.document import Document, Piece, Remark
 from pjais.errors import PjaisError
-from pjais.model import Document, Piece, Remark
-from pjais.read import read
+from pjais.sources import backup, detect
+from pjais.sources.registry import read
 
 NODE = ("node-0.4.0-app", "node-0.3.1-app", "given-node-0.4.0", "node-0.4.0-rebased", "node-both-formats",
         "node-0.4.0-twoschemas")  # fmt: skip
@@ -64,7 +65,7 @@ Account = tuple[dict[tuple[str, str], str], Counter[str]]
 
 def pieces_of(folder: Path, work: Path) -> list[Piece]:
     """Everything that a data folder gives."""
-    found = discover.discover([folder], named=True)
+    found = detect.detect([folder], named=True)
     snapshots = backup.snapshot_all(work, found.sources, at_ms=0)
     return [piece for snapshot in snapshots for piece in read(snapshot, None)]
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
-from pjais import backup, canonical, discover
+from pjais import canonical
+from pjais.core.document import RXDB_FIELDS, Document, Piece, Unreadable
 from pjais.errors import PjaisError
-from pjais.model import RXDB_FIELDS, Document, Piece, Unreadable
-from pjais.read import read
+from pjais.sources import backup, detect
+from pjais.sources.registry import read
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
 ITEMS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
@@ -148,7 +149,7 @@ def judge(item: str, work: Path, seed: int, harm: Callable[[Path, int], tuple[st
     refused, faults, begin = "", [], time.process_time()
     try:
         with limited(4 * LIMIT):
-            found = discover.discover([folder], named=True)
+            found = detect.detect([folder], named=True)
             for snapshot in backup.snapshot_all(work / "backup", found.sources, at_ms=0):
                 pieces.extend(read(snapshot, account(item).get("password")))
     except PjaisError as error:

@@ -26,13 +26,14 @@ from live_mutations import Seen, damage
 from mutations import TooSlow, limited
 
 import pjais
-from pjais import backup, canonical, discover
+from pjais import canonical
+from pjais.core.document import Document, Piece, Remark
 from pjais.errors import PjaisError
-from pjais.model import Document, Piece, Remark
-from pjais.pipeline import transfer
-from pjais.pipeline.place import place
-from pjais.read import read
-from pjais.schema.ddl import SYSTEM_NAMES
+from pjais.exchange import transfer
+from pjais.sources import backup, detect
+from pjais.sources.registry import read
+from pjais.sqlite import SYSTEM_NAMES
+from pjais.workspace import resolve_workspace
 
 SAMPLE = Path(str(files("pjais.demo") / "sample"))
 PARTS = {
@@ -53,7 +54,7 @@ def _own() -> tuple[bytes, bytes]:
         shutil.copy(SAMPLE / "data.json", folder)
         pjais.migrate(folder, on_invalid="quarantine")
         out = Path(name) / "whole.pjais.json"
-        transfer.export(place(folder), None, out)
+        transfer.export(resolve_workspace(folder), None, out)
         return (folder / "pjais.sqlite").read_bytes(), out.read_bytes()
 
 
@@ -159,7 +160,7 @@ def judge(item: str, work: Path, seed: int, seen: Seen) -> None:
     pieces: list[Piece] = []
     try:
         with limited(4 * LIMIT), mock.patch("os.fsync"):  # no power is cut here
-            found = discover.discover([folder / "pjais.sqlite" if item == "pjais" else folder], named=True)
+            found = detect.detect([folder / "pjais.sqlite" if item == "pjais" else folder], named=True)
             for snapshot in backup.snapshot_all(work / "backup", found.sources, at_ms=0):
                 pieces.extend(read(snapshot, None))
     except PjaisError:

@@ -15,9 +15,9 @@ from box import Box, Result, crash_writer
 from leveldb_forge import put
 from live_mutations import POOLS, fuzz
 
-from pjais.read import opfs
-from pjais.read.opfs import Carved
-from pjais.read.opfs_pool import digest
+from pjais.formats.opfs import extract
+from pjais.formats.opfs.extract import Carved
+from pjais.formats.opfs.pool import digest
 
 HEADER = 4096
 
@@ -33,13 +33,13 @@ class Profile(Box):
 
     def pool(self, name: str) -> Path:
         """The pool's file that holds a database; by the beginning of its name."""
-        found = [one for one in opfs.carve(self.files) if isinstance(one, Carved) and one.name.startswith(name)]
+        found = [one for one in extract.carve(self.files) if isinstance(one, Carved) and one.name.startswith(name)]
         assert len(found) == 1
         return found[0].file
 
     def pool_names(self) -> list[str | None]:
         """The directories of all pools."""
-        return [one.directory for one in opfs.sets(opfs.carve(self.files))]
+        return [one.directory for one in extract.sets(extract.carve(self.files))]
 
     def unused(self) -> Path:
         """A slot of the pool that holds nothing."""

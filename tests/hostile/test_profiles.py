@@ -21,7 +21,7 @@ from box import Box, Result
 from leveldb_forge import BLINK, V8, compact, fragments, masked_crc, put, row_key, v8, varint, wire
 from mutations import ITEMS, Verdict, account, copied, judge, primary, sha256_tree
 
-from pjais.read import leveldb_table
+from pjais.formats.leveldb import table
 
 soak = partial(pytest.param, marks=pytest.mark.soak)
 ORPHAN = "mem-orphan"
@@ -292,7 +292,7 @@ def test_a_table_block_that_claims_gigabytes(profile: Make) -> None:
     one = profile("v17-compacted")
     path = one.file("000015.ldb")
     data = path.read_bytes()
-    handle = leveldb_table.handles(data)[5]
+    handle = table.handles(data)[5]
     overwrite(path, handle.offset, varint(1 << 31))
     data = path.read_bytes()
     end = handle.offset + handle.size

@@ -13,12 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from pjais import normalise, sqlite
+from pjais import sqlite
 from pjais.errors import NoSourceFound, SourceInUse
-from pjais.pipeline import follow
-from pjais.pipeline.place import Place
-from pjais.schema import ddl, rows
-from pjais.schema.tables import TABLES
+from pjais.models.persona import mappings, rows
+from pjais.models.persona.tables import TABLES
+from pjais.side_by_side import follow
+from pjais.targets.sqlite import ddl
+from pjais.workspace import Workspace
 
 JSON = dict[str, Any]
 History = list[tuple[int, str, str]]
@@ -92,7 +93,7 @@ class Seen(NamedTuple):
 class Following:
     """`follow` in a loop of its own, as long as the block lasts; `numbered` is the column with a write's number."""
 
-    def __init__(self, here: Place, numbered: str, pause: float = 0.1) -> None:
+    def __init__(self, here: Workspace, numbered: str, pause: float = 0.1) -> None:
         self.here = here
         self.seen: list[Seen] = []
         self.again = 0
@@ -226,6 +227,6 @@ def documents(store: Path) -> dict[tuple[str, str], JSON]:
                 f"r.record_id = {ddl.key_sql(table, 't')}"
             )
             for kind, collection, key, *row in sqlite.each(db, sql):
-                document = normalise.rebuild(kind, collection, rows.to_record(table, tuple(row)))
+                document = mappings.rebuild(kind, collection, rows.to_record(table, tuple(row)))
                 found[collection.rpartition("/")[2], key] = document
     return found

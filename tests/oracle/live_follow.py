@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from pjais.store import Store
+from pjais.persona.store import Store
 
 with Store(Path(sys.argv[1])) as store:
     for memories in store.memories.live(order="id"):

@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from pjais.read.livestore.replay import Row
-from pjais.schema import events, livestore
-from pjais.schema.livestore import Column, LiveTable
+from pjais.models.persona import events, livestore
+from pjais.models.persona.livestore import Column, LiveTable
+from pjais.sources.livestore.replay import Row
 
 Args = dict[str, Any]
 

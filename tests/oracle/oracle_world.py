@@ -16,8 +16,8 @@ import apsw
 import pytest
 
 import pjais
-from pjais.pipeline import transfer
-from pjais.pipeline.place import place
+from pjais.exchange import transfer
+from pjais.workspace import resolve_workspace
 
 HERE = Path(__file__).parent
 SAMPLE = Path(pjais.__file__).parent / "demo" / "sample"
@@ -69,7 +69,7 @@ def migrate_sample(folder: Path) -> Migrated:
     shutil.copytree(SAMPLE, folder)
     report = pjais.migrate(folder)
     assert report.code == "done"
-    text = transfer.export(place(folder), None, None)
+    text = transfer.export(resolve_workspace(folder), None, None)
     assert text is not None
     return Migrated(folder, report.target, json.loads(text))
 

@@ -16,9 +16,9 @@ from follow_world import JSON, App, Following, history_of, moments
 
 import pjais
 from pjais import instants, sqlite
-from pjais.pipeline import cutover, follow, shadow
-from pjais.pipeline.place import place
-from pjais.schema.typescript import schema_ts
+from pjais.models.persona.typescript import schema_ts
+from pjais.side_by_side import follow, shadow, switch
+from pjais.workspace import resolve_workspace
 from world import hashes
 
 pytestmark = pytest.mark.oracle
@@ -94,7 +94,7 @@ def follow_a_busy_app(folder: Path, seconds: float, say: Say) -> None:
     """The app writes, dies, is gone for a while with its store, comes back in a newer version, and is closed."""
     (folder / "data").mkdir()
     store, away = folder / "live" / "old", folder / "away"
-    here = place(folder / "data", None, [store])
+    here = resolve_workspace(folder / "data", None, [store])
     with app(folder, schema_ts()) as first, Following(here, "importance") as following:
         first.do("begin")
         time.sleep(seconds / 2)
@@ -121,7 +121,7 @@ def follow_a_busy_app(folder: Path, seconds: float, say: Say) -> None:
     agrees(here.target, told)
     compared = shadow.compare(here)
     assert compared.count == 0, compared.differences
-    assert cutover.go(here).side == "new"
+    assert switch.go(here).side == "new"
     agrees(here.target, told)
     assert pjais.verify(folder / "data").passed
     assert hashes(store) == before, "the store was changed"

@@ -14,8 +14,8 @@ from oracle_world import require
 from test_rxdb_live import SQLITE, WRITER, missing, text_of, told_documents
 
 import pjais
-from pjais.pipeline import cutover, follow, shadow
-from pjais.pipeline.place import place
+from pjais.side_by_side import follow, shadow, switch
+from pjais.workspace import resolve_workspace
 from world import hashes
 
 pytestmark = pytest.mark.oracle
@@ -70,7 +70,7 @@ def agrees(folder: Path, told: JSON) -> None:
 def follow_a_busy_app(folder: Path, major: int, flags: str, seconds: float, say: Say) -> None:
     """The app writes, dies, is gone for a while with its profile, comes back, has its data compacted, and is closed."""
     (folder / "data").mkdir()
-    here = place(folder / "data", None, [folder / "profile"])
+    here = resolve_workspace(folder / "data", None, [folder / "profile"])
     profile, away, port = folder / "profile", folder / "away", free_port()
     with app(folder, port, major, flags) as first, Following(here, "access_count") as following:
         first.do("begin")
@@ -96,8 +96,8 @@ def follow_a_busy_app(folder: Path, major: int, flags: str, seconds: float, say:
     agrees(folder, told)
     compared = shadow.compare(here)
     assert compared.count == 0, compared.differences
-    assert cutover.go(here).side == "new"
-    assert cutover.live(here).side == "new"
+    assert switch.go(here).side == "new"
+    assert switch.live(here).side == "new"
     agrees(folder, told)
     assert pjais.verify(folder / "data").passed
     assert hashes(profile) == before, "the profile was changed"

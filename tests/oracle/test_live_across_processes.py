@@ -17,7 +17,7 @@ from oracle_world import HERE, require
 
 import pjais
 import world
-from pjais.store import Store
+from pjais.persona.store import Store
 
 SOON = 120.0
 

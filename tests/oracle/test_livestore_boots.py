@@ -19,15 +19,16 @@ from oracle_world import SAMPLE
 
 import pjais
 from pjais import instants, sqlite
-from pjais.model import Report
-from pjais.pipeline import transfer, triage
-from pjais.pipeline.place import place
-from pjais.read.livestore import log
-from pjais.read.livestore.log import Event
-from pjais.read.livestore.replay import Replay
-from pjais.schema import events, livestore, materializers
-from pjais.schema.typescript import schema_ts
-from pjais.write import livestore as writer
+from pjais.core.results import Report
+from pjais.exchange import transfer
+from pjais.migration import quarantine
+from pjais.models.persona import events, livestore, materializers
+from pjais.models.persona.typescript import schema_ts
+from pjais.sources.livestore import log
+from pjais.sources.livestore.log import Event
+from pjais.sources.livestore.replay import Replay
+from pjais.targets.livestore import writer
+from pjais.workspace import resolve_workspace
 from world import memory, persona, write_json
 
 pytestmark = pytest.mark.oracle
@@ -79,7 +80,7 @@ def keyed(tables: Tables, form: str = "raw") -> dict[str, dict[str, Row]]:
 
 
 def export(folder: Path, store: Path | None = None) -> str:
-    text = transfer.export(place(folder), store, None)
+    text = transfer.export(resolve_workspace(folder), store, None)
     assert text is not None
     return text
 
@@ -297,9 +298,9 @@ def test_a_mended_document_out_of_quarantine_appears_in_livestore(schema: Path, 
     """The orphan gets its persona, goes in as an event at the end of the log, and the app sees it."""
     to_livestore(tmp_path / "live", two_personas(tmp_path / "source"))
     boot(tmp_path / "live", "0.4.0", schema, COMMITS[:1])
-    here = place(tmp_path / "live", to="livestore")
-    (entry,) = triage.listed(here)
-    (done,) = triage.replay(here, [entry.id], {**entry.document, "personaId": "p2"})
+    here = resolve_workspace(tmp_path / "live", to="livestore")
+    (entry,) = quarantine.listed(here)
+    (done,) = quarantine.replay(here, [entry.id], {**entry.document, "personaId": "p2"})
     assert done.problems == []
     assert pjais.verify(tmp_path / "live").passed
     told = boot(tmp_path / "live", "0.4.0", schema)["tables"]

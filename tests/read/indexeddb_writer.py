@@ -8,7 +8,7 @@ from typing import Any
 
 from leveldb_writer import Op, batch, counted, folder, log, table, varint
 
-from pjais.read.indexeddb import BadRow, Profile, Store, open_chromium
+from pjais.formats.indexeddb import BadRow, Profile, Store, open_chromium
 
 UNDO = b"\0\0\0\0\x32"
 """What the keys of the undo log begin with."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cramjam
 
-from pjais.read.leveldb import LevelDB
+from pjais.formats.leveldb.folder import LevelDB
 
 Op = tuple[bytes, bytes | None]
 """A key and its value; None deletes."""

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pjais import sqlite
-from pjais.read.indexeddb import Profile, Row, open_chromium, open_chromium_sqlite, open_firefox
-from pjais.read.structured_clone import BlobRef
+from pjais.formats.indexeddb import Profile, Row, open_chromium, open_chromium_sqlite, open_firefox
+from pjais.formats.structured_clone import BlobRef
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "rxdb"
 

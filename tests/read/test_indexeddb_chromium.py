@@ -12,10 +12,10 @@ import pytest
 from indexeddb_writer import UNDO, chromium, described, key, message, text, v8, v8_blob, values
 from leveldb_writer import Op, varint
 
-from pjais.read.indexeddb import BadRow, Blob, Row, Store, open_chromium
-from pjais.read.indexeddb.keys import externals, order
-from pjais.read.leveldb_bytes import Bad
-from pjais.read.structured_clone import BlobRef
+from pjais.formats.indexeddb import BadRow, Blob, Row, Store, open_chromium
+from pjais.formats.indexeddb.keys import externals, order
+from pjais.formats.leveldb.codings import Bad
+from pjais.formats.structured_clone import BlobRef
 
 
 def test_names_versions_and_rows(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from indexeddb_writer import v8, v8_blob, values
 from leveldb_writer import checksum
 
-from pjais.read.indexeddb import BadRow, Blob, Profile, Row, Store, open_chromium_sqlite, open_firefox
+from pjais.formats.indexeddb import BadRow, Blob, Profile, Row, Store, open_chromium_sqlite, open_firefox
 
 SCHEMA = """
 CREATE TABLE indexed_db_metadata (name BLOB NOT NULL, version INTEGER NOT NULL);

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from leveldb_writer import Op, batch, content, flipped, folder, log, manifest, reasons, rows, table
 
-from pjais.read import leveldb_bytes, leveldb_log, leveldb_table
-from pjais.read.leveldb import LevelDB
+from pjais.formats.leveldb import codings
+from pjais.formats.leveldb import log as leveldb_log
+from pjais.formats.leveldb import table as leveldb_table
+from pjais.formats.leveldb.folder import LevelDB
 from strategies import examples
 
 # -- byte by byte
@@ -19,8 +21,8 @@ from strategies import examples
 
 def test_the_checksum_is_the_one_of_the_standard() -> None:
     """RFC 3720, B.4: 32 zero bytes; and the mask, both ways known from LevelDB's own description."""
-    assert leveldb_bytes.crc(bytes(32)) == 0x8A9136AA
-    assert leveldb_bytes.masked(0x8A9136AA) == ((0x8A9136AA >> 15 | 0x8A9136AA << 17 & 0xFFFFFFFF) + 0xA282EAD8) % 2**32
+    assert codings.crc(bytes(32)) == 0x8A9136AA
+    assert codings.masked(0x8A9136AA) == ((0x8A9136AA >> 15 | 0x8A9136AA << 17 & 0xFFFFFFFF) + 0xA282EAD8) % 2**32
 
 
 def test_a_log_byte_by_byte(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import cramjam
 import pytest
 from leveldb_writer import Op, batch, checksum, content, flipped, folder, log, reasons, rows, table
 
-from pjais.read import leveldb_bytes
-from pjais.read.leveldb import LevelDB
+from pjais.formats.leveldb import codings
+from pjais.formats.leveldb.folder import LevelDB
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "rxdb"
 
@@ -209,12 +209,12 @@ def test_a_table_that_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_promise_of_gigabytes_is_not_believed(tmp_path: Path) -> None:
-    with pytest.raises(leveldb_bytes.Bad, match="more than they can hold"):
-        leveldb_bytes.unsnappy(b"\xff\xff\xff\xff\x0f" + bytes(100))
-    with pytest.raises(leveldb_bytes.Bad):
-        leveldb_bytes.unsnappy(b"")
+    with pytest.raises(codings.Bad, match="more than they can hold"):
+        codings.unsnappy(b"\xff\xff\xff\xff\x0f" + bytes(100))
+    with pytest.raises(codings.Bad):
+        codings.unsnappy(b"")
     whole = bytes(cramjam.zstd.compress(b"x" * 9000))
-    assert leveldb_bytes.unzstd(whole) == b"x" * 9000
+    assert codings.unzstd(whole) == b"x" * 9000
     huge = whole[:4] + b"\xe0" + b"\xff" * 8 + whole[7:]
     for bad in (
         b"no zstd",
@@ -224,8 +224,8 @@ def test_a_promise_of_gigabytes_is_not_believed(tmp_path: Path) -> None:
         huge,
         whole[:5] + b"\xff" + whole[6:],
     ):
-        with pytest.raises(leveldb_bytes.Bad):
-            leveldb_bytes.unzstd(bad)
+        with pytest.raises(codings.Bad):
+            codings.unzstd(bad)
 
 
 def mutate(path: Path, source: Path, names: list[str], times: int) -> None:

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais import backup, discover, instants
-from pjais.model import Document, Piece, Remark, Report, Unreadable
-from pjais.pipeline import transfer
-from pjais.pipeline.place import place
-from pjais.read import read
-from pjais.read.livestore import places
+from pjais import instants
+from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.results import Report
+from pjais.exchange import transfer
+from pjais.sources import backup, detect
+from pjais.sources.livestore import locations
+from pjais.sources.registry import read
+from pjais.workspace import resolve_workspace
 from world import hashes
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "livestore"
@@ -60,7 +62,7 @@ def told(item: str, form: str) -> Rows:
 
 def pieces(folder: Path, scratch: Path) -> list[Piece]:
     """All that the reader finds in a store, read from a backup of it."""
-    found = discover.discover([folder], named=True)
+    found = detect.detect([folder], named=True)
     assert {source.kind for source in found.sources} <= {"livestore", "livestore-opfs"}
     snapshots = backup.snapshot_all(scratch, found.sources, at_ms=0)
     return [piece for snapshot in snapshots for piece in read(snapshot)]
@@ -95,7 +97,7 @@ def migrated(folder: Path, source: Path) -> Report:
 
 def exported(folder: Path) -> dict[tuple[str, str], Row]:
     """Every record, by the name of its list and its id."""
-    text = transfer.export(place(folder), None, None)
+    text = transfer.export(resolve_workspace(folder), None, None)
     assert text is not None
     body = json.loads(text)
     return {
@@ -124,11 +126,11 @@ def _logs(item: str, scratch: Path) -> Iterator[Path]:
     if item in NODE:
         yield from sorted((GOLDEN / item).glob("*/eventlog@*.db"))
         return
-    found = discover.discover([GOLDEN / item], named=True)
+    found = detect.detect([GOLDEN / item], named=True)
     (snapshot,) = backup.snapshot_all(scratch / "of-log", found.sources, at_ms=0)
     folder = scratch / "carved"
     folder.mkdir()
-    for group in places.groups(snapshot, folder):
+    for group in locations.groups(snapshot, folder):
         yield from (path for name, path in group.databases if "log" in name)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais.pipeline import transfer
-from pjais.pipeline.place import place
+from pjais.exchange import transfer
+from pjais.workspace import resolve_workspace
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "livestore" / "node-0.3.1-app" / "pjais"
 
@@ -62,7 +62,7 @@ def rewritten(folder: Path, table: str, columns: str, change: Any) -> Path:
 
 def records_of(data: Path) -> dict[str, Any]:
     """The export of a store, less the carried events, whose numbers and clients are the format's."""
-    text = transfer.export(place(data), None, None)
+    text = transfer.export(resolve_workspace(data), None, None)
     assert text is not None
     return {name: held for name, held in json.loads(text).items() if name != "others"}
 
@@ -80,9 +80,9 @@ def test_every_storage_format_gives_the_same_records(name: str, tmp_path: Path) 
         assert pjais.verify(data).passed
         exports.append(records_of(data))
     assert exports[0] == exports[1]
-    from pjais.pipeline import upgrade
+    from pjais.livestore_tools import upgrade
 
-    done = upgrade.upgrade(place(tmp_path), other, 6, tmp_path / "six")
+    done = upgrade.upgrade(resolve_workspace(tmp_path), other, 6, tmp_path / "six")
     assert done.events == 61
     pjais.migrate(tmp_path / "data6", sources=[tmp_path / "six"], on_invalid="quarantine")
     assert records_of(tmp_path / "data6") == exports[0]

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from leveldb_writer import Op, batch, flipped, folder, log, table
 
 from pjais.errors import SourceDamaged
-from pjais.read import opfs, opfs_books, opfs_pool
-from pjais.read.opfs import Carved, PoolStore, Spoiled
+from pjais.formats.opfs import extract, path_index, pool
+from pjais.formats.opfs.extract import Carved, PoolStore, Spoiled
 from strategies import examples
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "livestore"
@@ -132,16 +132,16 @@ def values(path: Path) -> set[str]:
 
 
 def taken(root: Path) -> dict[str, Carved]:
-    return {one.name: one for one in opfs.carve(root) if isinstance(one, Carved)}
+    return {one.name: one for one in extract.carve(root) if isinstance(one, Carved)}
 
 
 def spoiled(root: Path) -> list[Spoiled]:
-    return [one for one in opfs.carve(root) if isinstance(one, Spoiled)]
+    return [one for one in extract.carve(root) if isinstance(one, Spoiled)]
 
 
 def only(root: Path) -> Spoiled:
     """The one piece that is found, which is spoiled."""
-    (found,) = opfs.carve(root)
+    (found,) = extract.carve(root)
     assert isinstance(found, Spoiled), found
     return found
 
@@ -171,7 +171,7 @@ def rows(path: Path, name: str) -> list[dict[str, Any]]:
 
 def stores_of(golden: Path, expected: dict[str, Any]) -> list[PoolStore]:
     """The pools of LiveStore that belong to the store that was written."""
-    stores = opfs.sets(opfs.carve(system(golden)))
+    stores = extract.sets(extract.carve(system(golden)))
     return [one for one in stores if one.store_id == expected.get("storeId", one.store_id) and one.files]
 
 
@@ -188,7 +188,7 @@ def test_golden_profiles(golden: Path, tmp_path: Path) -> None:
         assert any(name in store.files for name in ("/eventlog.db", "/mutationlog.db"))
         for name in store.files:
             if name.endswith(".db"):
-                path = opfs.write_database(store, name, tmp_path / f"{len(states)}{name.replace('/', '-')}")
+                path = extract.write_database(store, name, tmp_path / f"{len(states)}{name.replace('/', '-')}")
                 with closing(sqlite3.connect(path)) as db:
                     assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
                 states += [path] if name.startswith(("/state", "/app")) else []
@@ -207,7 +207,7 @@ def test_golden_headers(golden: Path) -> None:
     pools = [head for head in heads if head[:1] in (b"/", b"\0")]
     assert pools
     for head in pools:
-        assert struct.pack("<II", *opfs.digest(head)) == head[516:524] == digest(head[:516])
+        assert struct.pack("<II", *extract.digest(head)) == head[516:524] == digest(head[:516])
 
 
 @pytest.mark.parametrize("golden", PROFILES, ids=lambda one: one.name)
@@ -215,12 +215,12 @@ def test_golden_profiles_without_books(golden: Path, tmp_path: Path) -> None:
     """The data alone do for the same bytes; what cannot be told is None, and said."""
     copy = tmp_path / "File System"
     shutil.copytree(system(golden), copy)
-    before = {one.file.relative_to(system(golden)): one for one in opfs.carve(system(golden)) if one.size}
+    before = {one.file.relative_to(system(golden)): one for one in extract.carve(system(golden)) if one.size}
     for books in [copy / "Origins", *copy.glob("*/*/Paths")]:
         shutil.rmtree(books)
-    after = {one.file.relative_to(copy): one for one in opfs.carve(copy)}
+    after = {one.file.relative_to(copy): one for one in extract.carve(copy)}
     lost = {one.file.name: one for one in after.values() if isinstance(one, Spoiled)}
-    assert lost["Paths"].raw() == lost["Origins"].raw() == b"" and lost["Origins"].group == opfs.BOOKS
+    assert lost["Paths"].raw() == lost["Origins"].raw() == b"" and lost["Origins"].group == extract.BOOKS
     for file, one in before.items():
         assert (after[file].origin, after[file].directory) == (None, None)
         assert after[file].group == f"{file.parent.parent.as_posix()}/?"
@@ -230,12 +230,12 @@ def test_golden_profiles_without_books(golden: Path, tmp_path: Path) -> None:
 def test_what_was_written_for_us(tmp_path: Path) -> None:
     """The given profile, to the letter."""
     root = system(GOLDEN / "given-opfs-0.4.0")
-    (store,) = opfs.sets(opfs.carve(root))
+    (store,) = extract.sets(extract.carve(root))
     assert store[:5] == ("http://localhost:41739", POOL, "000/t/1", "pjais", 6)
     assert store.spoiled == () and sorted(store.files) == ["/eventlog.db", "/state129391784031.db"]
     log_file = store.files["/eventlog.db"]
     assert log_file[4:] == (root / "000/t/00/00000001", 0x106, 4096, 106496, False)
-    out = opfs.write_out(log_file, tmp_path / "eventlog.db")
+    out = extract.write_out(log_file, tmp_path / "eventlog.db")
     assert out.read_bytes() == log_file.file.read_bytes()[4096:]
     assert out.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["eventlog.db"]
@@ -246,14 +246,19 @@ def test_what_was_written_for_us(tmp_path: Path) -> None:
 
 def test_the_digest_of_an_unused_slot() -> None:
     """The values of the facts; any path that begins with NUL is unused."""
-    assert opfs.digest(bytes(516)) == opfs.digest(b"\0eventlog.db") == opfs.digest(b"") == (0xFECC5F80, 0xACCEC037)
+    assert (
+        extract.digest(bytes(516))
+        == extract.digest(b"\0eventlog.db")
+        == extract.digest(b"")
+        == (0xFECC5F80, 0xACCEC037)
+    )
 
 
 @given(st.binary(max_size=600))
 def test_the_digest_is_that_of_the_javascript(corpus: bytes) -> None:
     """Signed arithmetic or unsigned; 516 bytes count, short ones as if zeros followed."""
     whole = corpus[:516].ljust(516, b"\0")
-    assert struct.pack("<II", *opfs.digest(corpus)) == digest(whole)
+    assert struct.pack("<II", *extract.digest(corpus)) == digest(whole)
 
 
 @settings(deadline=None)
@@ -261,10 +266,10 @@ def test_the_digest_is_that_of_the_javascript(corpus: bytes) -> None:
 def test_headers_there_and_back(tmp_path_factory: pytest.TempPathFactory, path: str, payload: bytes) -> None:
     """Any path that LiveStore could write, as a journal, whose payload may be anything."""
     root = injured(tmp_path_factory.mktemp("pool"), slot("/" + path, payload, 0x806))
-    (found,) = opfs.carve(root)
+    (found,) = extract.carve(root)
     assert isinstance(found, Carved)
     assert (found.name, found.flags, found.size) == ("/" + path, 0x806, len(payload))
-    assert opfs.write_out(found, root / "out").read_bytes() == payload
+    assert extract.write_out(found, root / "out").read_bytes() == payload
 
 
 def test_every_flipped_bit_of_a_header_shows(tmp_path: Path) -> None:
@@ -280,7 +285,7 @@ def test_every_flipped_bit_of_a_header_shows(tmp_path: Path) -> None:
             flipped(file, at, bit)
     assert taken(root)["/eventlog.db"].size == len(data)
     flipped(file, 600)  # nobody looks at what follows the digest
-    assert opfs.write_out(taken(root)["/eventlog.db"], tmp_path / "out").read_bytes() == data
+    assert extract.write_out(taken(root)["/eventlog.db"], tmp_path / "out").read_bytes() == data
 
 
 @pytest.mark.parametrize(
@@ -308,7 +313,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, data: bytes, reason: str, name: 
     found = only(injured(tmp_path, data))
     assert reason in found.reason and found.name == name
     assert found[:3] == ("http://localhost:41739", POOL, "000/t/1")
-    payload = opfs.write_out(found, tmp_path / "out").read_bytes()
+    payload = extract.write_out(found, tmp_path / "out").read_bytes()
     assert payload.startswith(b"SQLite format 3\0") == found.readable
     assert found.raw(100) == data[:100]
 
@@ -328,7 +333,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, data: bytes, reason: str, name: 
 )
 def test_what_holds_nothing_is_left_out(tmp_path: Path, data: bytes) -> None:
     """Unused slots in all states in which a crash may leave them, and SQLite's scratch files."""
-    assert opfs.carve(injured(tmp_path, data)) == []
+    assert extract.carve(injured(tmp_path, data)) == []
 
 
 def test_an_empty_database_is_one(tmp_path: Path) -> None:
@@ -366,9 +371,9 @@ def test_sqlite_rolls_back(tmp_path: Path) -> None:
     data, journal = interrupted(tmp_path)
     assert journal.startswith(HOTTEST) and b"after" in data
     files = {0: slot("/eventlog.db", data), 1: slot("/eventlog.db-journal", journal, 0x806), 2: UNUSED}
-    (store,) = opfs.sets(opfs.carve(profile(tmp_path / "File System", {POOL: files})))
+    (store,) = extract.sets(extract.carve(profile(tmp_path / "File System", {POOL: files})))
     assert list(store.sides("/eventlog.db")) == ["-journal"] and store.sides("/eventlog.db-journal") == {}
-    assert values(opfs.write_database(store, "/eventlog.db", tmp_path / "whole.db")) == {"before" * 50}
+    assert values(extract.write_database(store, "/eventlog.db", tmp_path / "whole.db")) == {"before" * 50}
     assert not (tmp_path / "whole.db-journal").exists()
 
 
@@ -399,7 +404,7 @@ def test_several_pools_and_origins(tmp_path: Path) -> None:
     known = {"http_localhost_41739": "000", "https_x.example_0": "001"}
     profile(root, {"livestore-a@4": {0: slot("/eventlog.db", data)}, POOL: {1: slot("/eventlog.db", data)}}, "000/t")
     profile(root, {"mine@6": {0: slot("/eventlog.db", data)}, "plain": {7: UNUSED}}, "001/p", known)
-    stores = opfs.sets(opfs.carve(root))
+    stores = extract.sets(extract.carve(root))
     assert [(one.origin, one.directory, one.store_id, one.format, one.group) for one in stores] == [
         ("http://localhost:41739", "livestore-a@4", "a", 4, "000/t/1"),
         ("http://localhost:41739", POOL, "pjais", 6, "000/t/2"),
@@ -422,26 +427,26 @@ def test_several_pools_and_origins(tmp_path: Path) -> None:
 )
 def test_store_ids(directory: str | None, store_id: str | None, number: int | None) -> None:
     one = Carved(None, directory, "g", "/x.db", Path("x"), 0x106, 4096, 0, False)
-    assert opfs.sets([one])[0][3:5] == (store_id, number)
+    assert extract.sets([one])[0][3:5] == (store_id, number)
 
 
 def test_other_programs_files_are_not_ours(tmp_path: Path) -> None:
     """Whatever they are; also beside a pool, and in a storage without any."""
     others = {5: b"text", 6: bytes(9000), 7: database(tmp_path), 8: b""}
-    assert opfs.carve(profile(tmp_path / "none", {"theirs": others, "archive": {9: b"x"}})) == []
+    assert extract.carve(profile(tmp_path / "none", {"theirs": others, "archive": {9: b"x"}})) == []
     root = profile(tmp_path / "beside", {"theirs": others, POOL: {0: slot("/eventlog.db")}})
-    assert [one.name for one in opfs.carve(root)] == ["/eventlog.db"]
+    assert [one.name for one in extract.carve(root)] == ["/eventlog.db"]
     shutil.rmtree(root / "000/t/Paths")  # now any of them may be a file that was torn
     assert sorted(one.file.name for one in spoiled(root)) == ["00000005", "00000006", "00000007", "Paths"]
     shutil.rmtree(tmp_path / "none/000/t/Paths")
-    assert opfs.carve(tmp_path / "none") == []
+    assert extract.carve(tmp_path / "none") == []
 
 
 def test_a_bucket_has_no_origins(tmp_path: Path) -> None:
     """WebStorage/<bucket>/FileSystem/t: the kind of storage lies at the top, and nothing is missing."""
     root = profile(tmp_path / "WebStorage/7/FileSystem", {POOL: {0: slot("/eventlog.db")}}, "t")
     shutil.rmtree(root / "Origins")
-    (found,) = opfs.carve(root)
+    (found,) = extract.carve(root)
     assert found[:4] == (None, POOL, "t/1", "/eventlog.db")
 
 
@@ -472,7 +477,7 @@ def test_damaged_books_cost_names_not_files(tmp_path: Path) -> None:
         "/state1.db": "000/t/1",
     }
     assert [one.group for one in spoiled(root)] == ["000/t"]
-    assert [(one.group, len(one.files), len(one.spoiled)) for one in opfs.sets(opfs.carve(root))] == [
+    assert [(one.group, len(one.files), len(one.spoiled)) for one in extract.sets(extract.carve(root))] == [
         ("000/t", 0, 1),
         ("000/t/1", 1, 0),
         ("000/t/?", 1, 0),
@@ -512,7 +517,7 @@ def test_paths_in_tables(tmp_path: Path) -> None:
     later = log([batch(5000, [(b"301", pickle(0, "", "livestore-renamed@6"))])])
     shutil.rmtree(root / "000/t/Paths")
     folder(root / "000/t/Paths", {"000005.ldb": table(rows), "000006.log": later}, tables=[5])
-    assert {one.directory for one in opfs.carve(root)} == {"livestore-renamed@6"}
+    assert {one.directory for one in extract.carve(root)} == {"livestore-renamed@6"}
 
 
 def test_paths_by_the_real_library(tmp_path: Path) -> None:
@@ -527,7 +532,7 @@ def test_paths_by_the_real_library(tmp_path: Path) -> None:
         written.put(key, value)
     written.close()
     assert list((root / "000/t/Paths").glob("*.ldb"))
-    (found,) = opfs.carve(root)
+    (found,) = extract.carve(root)
     assert isinstance(found, Carved) and found.directory == POOL
 
 
@@ -544,11 +549,11 @@ def test_one_path_twice(tmp_path: Path) -> None:
         }
     }
     root = profile(tmp_path / "File System", tree)
-    (store,) = opfs.sets(opfs.carve(root))
+    (store,) = extract.sets(extract.carve(root))
     assert list(store.files) == ["/state1.db"]
     assert [one.readable for one in store.spoiled] == [True, True, False]
     assert "change counter is 99" in store.spoiled[1].reason and "the path it belongs to" in store.spoiled[2].reason
-    assert values(opfs.write_out(store.spoiled[1], tmp_path / "out.db")) == {"new" * 50}
+    assert values(extract.write_out(store.spoiled[1], tmp_path / "out.db")) == {"new" * 50}
 
 
 def test_two_pools_without_books_are_not_mixed(tmp_path: Path) -> None:
@@ -559,7 +564,7 @@ def test_two_pools_without_books_are_not_mixed(tmp_path: Path) -> None:
         "livestore-a@6": {2: slot("/eventlog.db", data), 3: slot("/state6.db", data)},
     }
     root = profile(tmp_path / "File System", tree)
-    assert len(opfs.sets(opfs.carve(root))) == 2
+    assert len(extract.sets(extract.carve(root))) == 2
     shutil.rmtree(root / "000/t/Paths")
     assert sorted(taken(root)) == ["/state4.db", "/state6.db"]
     assert [one.name for one in spoiled(root) if one.readable] == ["/eventlog.db", "/eventlog.db"]
@@ -584,11 +589,11 @@ def test_the_archive(tmp_path: Path) -> None:
     ops = dict(entries(tree))
     ops[b"1008"] = pickle(2, number(8), "8-state.db.crswap")
     folder(root / "000/t/Paths", {"000003.log": log([batch(1, ops.items())])})
-    (store,) = opfs.sets(opfs.carve(root))
+    (store,) = extract.sets(extract.carve(root))
     assert list(store.files) == ["/eventlog.db", "archive/5-archived.db"]
     old = store.files["archive/5-archived.db"]
     assert (old.archived, old.flags, old.offset, old.directory, old.group) == (True, 0, 0, POOL, "000/t/1")
-    assert values(opfs.write_out(old, tmp_path / "old.db")) == {"x" * 50}
+    assert values(extract.write_out(old, tmp_path / "old.db")) == {"x" * 50}
     assert [(one.name, one.readable) for one in store.spoiled] == [
         ("archive/6-archived.db", True),
         ("archive/7-archived.db", False),
@@ -624,21 +629,21 @@ def test_the_archive(tmp_path: Path) -> None:
 )
 def test_origins(identifier: str, origin: str) -> None:
     """The cases of Chromium's own test (database_identifier_unittest.cc), and what an Electron app may use."""
-    assert opfs_books.origin_of(identifier) == origin
+    assert path_index.origin_of(identifier) == origin
 
 
 def test_a_pickle_byte_by_byte() -> None:
     """As Chromium 156 wrote it."""
     raw = bytes.fromhex("2c000000 0000000000000000 00000000 11000000") + POOL.encode() + b"\0\0\0@0b\xbae\xbf/\0"
-    assert opfs_books.file_info(raw) == ("0", "", POOL)
-    assert opfs_books.file_info(pickle(1, "00/00000001", "wl9orzdi8c")) == ("1", "00/00000001", "wl9orzdi8c")
+    assert path_index.file_info(raw) == ("0", "", POOL)
+    assert path_index.file_info(pickle(1, "00/00000001", "wl9orzdi8c")) == ("1", "00/00000001", "wl9orzdi8c")
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_make_a_pickle_or_none(raw: bytes) -> None:
     """Nothing raises."""
-    opfs_books.file_info(raw)
-    opfs_books.file_info(struct.pack("<I", max(len(raw) - 4, 0)) + raw)
+    path_index.file_info(raw)
+    path_index.file_info(struct.pack("<I", max(len(raw) - 4, 0)) + raw)
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -646,20 +651,20 @@ def test_any_bytes_make_a_pickle_or_none(raw: bytes) -> None:
 def test_any_bytes_in_a_pool(tmp_path_factory: pytest.TempPathFactory, head: bytes, payload: bytes) -> None:
     """Nothing raises, and nothing but an empty slot is left out."""
     root = injured(tmp_path_factory.mktemp("pool"), head)
-    assert bool(opfs.carve(root)) == bool(any(head))
+    assert bool(extract.carve(root)) == bool(any(head))
     (root / "000/t/00/00000000").write_bytes(slot("/x.db", payload))
-    (found,) = opfs.carve(root)
+    (found,) = extract.carve(root)
     assert isinstance(found, Carved) == (not payload)
 
 
 def test_folders_that_cannot_be_read(tmp_path: Path) -> None:
     """A folder that is not there, a file in its place, a link in place of a data file."""
     assert "cannot be read" in only(tmp_path / "nowhere").reason
-    assert only(tmp_path / "nowhere").group == opfs.BOOKS
+    assert only(tmp_path / "nowhere").group == extract.BOOKS
     (tmp_path / "file").write_bytes(b"")
     assert "cannot be read" in only(tmp_path / "file").reason
     (tmp_path / "empty").mkdir()
-    assert opfs.carve(tmp_path / "empty") == []
+    assert extract.carve(tmp_path / "empty") == []
     root = injured(tmp_path, slot("/eventlog.db"))
     (root / "000/t/00/00000000").unlink()
     (root / "000/t/00/00000000").symlink_to("00000001")
@@ -672,7 +677,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
     found = taken(injured(tmp_path, slot("/eventlog.db", database(tmp_path))))["/eventlog.db"]
     found.file.write_bytes(found.file.read_bytes()[:5000])
     with pytest.raises(SourceDamaged):
-        opfs.write_out(found, tmp_path / "out.db")
+        extract.write_out(found, tmp_path / "out.db")
     assert not list(tmp_path.glob("*out.db*"))
 
 
@@ -680,11 +685,11 @@ def test_a_large_payload_is_streamed(tmp_path: Path) -> None:
     """More than one chunk, to the byte."""
     payload = HOTTEST + b"".join(n.to_bytes(4, "big") for n in range(600_000))
     found = taken(injured(tmp_path, slot("/x.db-journal", payload, 0x806)))["/x.db-journal"]
-    assert opfs.write_out(found, tmp_path / "out").read_bytes() == payload
+    assert extract.write_out(found, tmp_path / "out").read_bytes() == payload
 
 
 def test_the_magic_is_sqlites() -> None:
     """The one that is kept apart from the module that opens SQLite."""
     from pjais import sqlite
 
-    assert opfs_pool.MAGIC == sqlite.MAGIC
+    assert pool.MAGIC == sqlite.MAGIC

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais import backup, canonical, discover
+from pjais import canonical
+from pjais.core.document import RXDB_FIELDS, Document, Piece, Remark, Unreadable
 from pjais.errors import PasswordNeeded
-from pjais.model import RXDB_FIELDS, Document, Piece, Remark, Unreadable
-from pjais.pipeline import transfer
-from pjais.pipeline.place import place
-from pjais.read import read
+from pjais.exchange import transfer
+from pjais.sources import backup, detect
+from pjais.sources.registry import read
+from pjais.workspace import resolve_workspace
 from world import hashes
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
@@ -34,7 +35,7 @@ def expected(item: str) -> dict[str, Any]:
 
 def pieces(item: str, folder: Path, password: str | None) -> list[Piece]:
     """All that the reader finds in a profile, read from a backup of it."""
-    found = discover.discover([GOLDEN / item], named=True)
+    found = detect.detect([GOLDEN / item], named=True)
     assert {source.kind for source in found.sources} == {"rxdb-profile"}
     snapshots = backup.snapshot_all(folder, found.sources, at_ms=0)
     return [piece for snapshot in snapshots for piece in read(snapshot, password)]
@@ -105,7 +106,7 @@ def test_documents_of_any_rxdb_app_come_out(tmp_path: Path) -> None:
     """The rescue tool: other databases, other collections, in order, without what RxDB adds."""
     shutil.copytree(GOLDEN / "v17-other-app" / "IndexedDB", tmp_path / "IndexedDB")
     lines: list[str] = []
-    transfer.export_documents(place(tmp_path), tmp_path, lines.append)
+    transfer.export_documents(resolve_workspace(tmp_path), tmp_path, lines.append)
     documents = [json.loads(line) for line in lines]
     order = [(one["database"], one["collection"], one["id"]) for one in documents]
     assert order == sorted(order)

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pjais.read.structured_clone import (
+from pjais.formats.structured_clone import (
     UNDEFINED,
     BlobRef,
     CloneError,

@@ -13,9 +13,9 @@ from history_model import Row, State
 
 import pjais
 from pjais import sqlite
-from pjais.schema import rows as stored
-from pjais.schema.tables import TABLES
-from pjais.store import Past, Store
+from pjais.models.persona import rows as stored
+from pjais.models.persona.tables import TABLES
+from pjais.persona.store import Past, Store
 from world import memory, persona, write_json
 
 _template: list[tuple[tempfile.TemporaryDirectory[str], Path]] = []

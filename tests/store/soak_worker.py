@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pjais.store import Store
+from pjais.persona.store import Store
 
 THREADS = 4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from array import array
 
-from pjais.store import atlas
+from pjais.persona import embedding_map
 
 
 def _vector(rng: random.Random, middle: int) -> bytes:
@@ -14,7 +14,7 @@ def _vector(rng: random.Random, middle: int) -> bytes:
 
 def test_three_kinds_of_vectors_are_three_clouds() -> None:
     rng = random.Random(7)
-    points = atlas.project([_vector(rng, kind) for kind in (0, 5, 11) for _ in range(20)])
+    points = embedding_map.project([_vector(rng, kind) for kind in (0, 5, 11) for _ in range(20)])
     clouds = [points[start : start + 20] for start in (0, 20, 40)]
     middles = [(sum(x for x, _ in cloud) / 20, sum(y for _, y in cloud) / 20) for cloud in clouds]
     for cloud, (mx, my) in zip(clouds, middles, strict=True):
@@ -26,13 +26,13 @@ def test_three_kinds_of_vectors_are_three_clouds() -> None:
 def test_points_lie_within_the_map_and_are_the_same_again() -> None:
     rng = random.Random(8)
     vectors = [_vector(rng, rng.randrange(24)) for _ in range(60)]
-    points = atlas.project(vectors)
+    points = embedding_map.project(vectors)
     assert all(-1 <= x <= 1 and -1 <= y <= 1 for x, y in points)
-    assert points == atlas.project(vectors)
+    assert points == embedding_map.project(vectors)
 
 
 def test_one_vector_or_none_or_equal_ones_make_a_map_too() -> None:
     one = _vector(random.Random(9), 3)
-    assert atlas.project([]) == []
-    assert atlas.project([one]) == [(0.0, 0.0)]
-    assert atlas.project([one] * 5) == [(0.0, 0.0)] * 5
+    assert embedding_map.project([]) == []
+    assert embedding_map.project([one]) == [(0.0, 0.0)]
+    assert embedding_map.project([one] * 5) == [(0.0, 0.0)] * 5

@@ -13,7 +13,7 @@ from history_world import foreign, migrated, read, seen
 
 import pjais
 from pjais.errors import StoreFailed, UsageError, ValidationFailed
-from pjais.store import Store
+from pjais.persona.store import Store
 from world import memory, persona, write_json
 
 

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import pjais
 from pjais.errors import PjaisError
-from pjais.schema.tables import BY_NAME, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
-from pjais.store import Past
+from pjais.models.persona.tables import BY_NAME, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
+from pjais.persona.store import Past
 
 PEOPLE = st.sampled_from(["p0", "p1", "p2"])
 MINDS = st.sampled_from(["m0", "m1", "m2", "m3"])

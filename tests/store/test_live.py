@@ -17,8 +17,9 @@ import pytest
 import pjais
 import world
 from pjais.errors import ForeignTarget, StoreFailed, UsageError
-from pjais.schema.tables import SCHEMA_VERSION
-from pjais.store import Live, Store, watch
+from pjais.models.persona.tables import SCHEMA_VERSION
+from pjais.persona.store import Live, Store
+from pjais.store import watcher
 
 SOON = 120.0
 """Seconds after which a test gives up; what comes, comes in milliseconds (bench/live.py measures them)."""
@@ -474,7 +475,7 @@ def test_a_newer_program_that_changes_the_open_store_in_place_is_noticed_before_
 
 def test_a_store_that_goes_and_comes_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A moment without a file is passed over; one that stays away is told, and its return is delivered."""
-    monkeypatch.setattr(watch, "_GRACE_SECONDS", SOON)
+    monkeypatch.setattr(watcher, "_GRACE_SECONDS", SOON)
     told = Told()
     store.memories.live().subscribe(told, on_error=told.error)
     told.until(lambda: len(told.results) == 1)
@@ -485,7 +486,7 @@ def test_a_store_that_goes_and_comes_back(store: Store, monkeypatch: pytest.Monk
     store.path.rename(aside)
     time.sleep(QUIET)
     assert told.errors == []
-    monkeypatch.setattr(watch, "_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(watcher, "_GRACE_SECONDS", 0.0)
     told.until(lambda: len(told.errors) == 1)
     assert isinstance(told.errors[0], StoreFailed)
     rows = world.rows(aside, "DELETE FROM memory_entities")

@@ -13,8 +13,8 @@ import pytest
 import pjais
 from pjais import instants, journal, sqlite
 from pjais.errors import UsageError, ValidationFailed
-from pjais.model import Memory
-from pjais.store import Store
+from pjais.models.persona.records import Memory
+from pjais.persona.store import Store
 
 DAY = 86_400_000
 

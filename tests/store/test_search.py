@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import pjais
 import world
 from pjais.errors import UsageError
-from pjais.model import Memory
-from pjais.store import Store, query, search
+from pjais.models.persona.records import Memory
+from pjais.persona import query, search
+from pjais.persona.store import Store
 from strategies import examples
 
 DAY = 86_400_000

@@ -19,7 +19,8 @@ import pytest
 import pjais
 from pjais import sqlite
 from pjais.errors import UsageError
-from pjais.store import Store, embedding, semantic
+from pjais.persona import embedding, semantic
+from pjais.persona.store import Store
 
 MODEL = "Xenova/all-MiniLM-L6-v2"
 

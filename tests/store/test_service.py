@@ -17,18 +17,18 @@ import pytest
 
 import pjais
 from pjais.errors import MigrationFailed, NoSourceFound, UsageError, ValidationFailed
-from pjais.model import Persona
-from pjais.pipeline import cutover, follow, shadow
-from pjais.pipeline.place import Place, place
-from pjais.store.service import Service
-from pjais.store.sides import LiveStoreSide, SourceSide, SqliteSide
+from pjais.models.persona.records import Persona
+from pjais.side_by_side import follow, shadow, switch
+from pjais.side_by_side.service import Service
+from pjais.side_by_side.sides import LiveStoreSide, SourceSide, SqliteSide
+from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona, rows, write_json
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PROFILE = GOLDEN / "rxdb" / "v17-clean" / "IndexedDB"
 
 
-def write(here: Place, *memories: dict[str, object]) -> None:
+def write(here: Workspace, *memories: dict[str, object]) -> None:
     """The old app writes its file anew: two personas, the second one active."""
     personas = [
         persona("p1", name="Ada", lastUsed="2025-03-01T00:00:00.000Z"),
@@ -39,9 +39,9 @@ def write(here: Place, *memories: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Place:
+def here(tmp_path: Path) -> Workspace:
     """A data folder whose first increment has been made; the old side is live."""
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     write(here, memory("m1", importance=10), memory("m2", importance=90), memory("m3", "p2"))
     follow.increment(here)
     return here
@@ -65,7 +65,7 @@ class Heard(list[list[str]]):
 @pytest.mark.parametrize("to", ["old", "sqlite", "livestore"])
 def test_the_same_questions_have_the_same_answers_on_all_three(tmp_path: Path, to: str) -> None:
     """Old data, a LiveStore store and one in SQLite, by the guide's names and in the guide's order."""
-    here = place(tmp_path, to="livestore" if to == "livestore" else None)
+    here = resolve_workspace(tmp_path, to="livestore" if to == "livestore" else None)
     gone = memory("m9", deletedAt="2025-05-01T00:00:00.000Z")
     write(here, memory("m1", importance=10), memory("m2", importance=90), memory("m3", "p2"), gone)
     follow.increment(here)
@@ -116,7 +116,7 @@ def test_an_apps_own_livestore_store_is_read_as_a_migration_reads_it(tmp_path: P
         assert {one.id: one for one in people} == {one.id: one for one in store.personas.list()}
 
 
-def test_old_data_that_changed_are_read_anew(here: Place) -> None:
+def test_old_data_that_changed_are_read_anew(here: Workspace) -> None:
     """A file that was written, one that came, one that is gone."""
     with Service(data_dir=here.data_dir) as service:
         assert service.get_memory("m4") is None
@@ -130,7 +130,7 @@ def test_old_data_that_changed_are_read_anew(here: Place) -> None:
         assert service.get_memory("m1") is not None
 
 
-def test_old_data_are_read_only_once_while_they_stay(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_data_are_read_only_once_while_they_stay(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred queries, one copy."""
     copies = 0
     read = SourceSide._read
@@ -147,7 +147,7 @@ def test_old_data_are_read_only_once_while_they_stay(here: Place, monkeypatch: p
     assert copies == 1
 
 
-def test_the_flag_says_which_side_answers(here: Place) -> None:
+def test_the_flag_says_which_side_answers(here: Workspace) -> None:
     """Before the switch the old one, then the new one, after the undo the old one."""
     with Service(data_dir=here.data_dir) as service:
 
@@ -155,21 +155,21 @@ def test_the_flag_says_which_side_answers(here: Place) -> None:
             return service.query(lambda _: "old", lambda _: "new")
 
         assert (service.live, asked()) == ("old", "old")
-        cutover.go(here)
+        switch.go(here)
         assert (service.live, asked()) == ("new", "new")
         made = service.create_persona(name="Made on the new side")
         assert made in service.get_personas()
         assert service.old.get_persona(made.id) is None
-        cutover.back(here)
+        switch.back(here)
         assert (service.live, asked()) == ("old", "old")
         assert made not in service.get_personas()
 
 
 def test_the_new_side_is_the_one_that_was_switched_to(tmp_path: Path) -> None:
     """Also where it is a LiveStore store in a place of its own."""
-    here = place(tmp_path, tmp_path / "elsewhere", to="livestore")
+    here = resolve_workspace(tmp_path, tmp_path / "elsewhere", to="livestore")
     write(here, memory("m1"))
-    cutover.go(here)
+    switch.go(here)
     with Service(data_dir=tmp_path) as service:
         assert isinstance(service.new, LiveStoreSide)
         assert service.new.path == tmp_path / "elsewhere"
@@ -178,9 +178,9 @@ def test_the_new_side_is_the_one_that_was_switched_to(tmp_path: Path) -> None:
 
 def test_a_persona_is_created_by_an_event_in_livestore(tmp_path: Path) -> None:
     """Checked first, refused while somebody has the store open, explained by verify."""
-    here = place(tmp_path, to="livestore")
+    here = resolve_workspace(tmp_path, to="livestore")
     write(here, memory("m1"))
-    cutover.go(here)
+    switch.go(here)
     assert here.log is not None
     with Service(data_dir=tmp_path) as service:
         made = service.create_persona(name="Dee", description="d", personality={"traits": ["calm"]}, settings={})
@@ -206,7 +206,7 @@ def test_a_persona_is_created_by_an_event_in_livestore(tmp_path: Path) -> None:
     assert (proof.passed, proof.added_since) == (True, 1)
 
 
-def test_subscriptions_hear_of_changes_on_all_three_and_follow_the_switch(here: Place) -> None:
+def test_subscriptions_hear_of_changes_on_all_three_and_follow_the_switch(here: Workspace) -> None:
     """Old data by their files, SQLite by its live queries; after the end nobody is called."""
     heard, wrong = Heard(), list[Exception]()
     with Service(data_dir=here.data_dir) as service:
@@ -214,7 +214,7 @@ def test_subscriptions_hear_of_changes_on_all_three_and_follow_the_switch(here: 
         wait(lambda: heard == [["Bo", "Ada", "Cy"]])
         write_json(here.data_dir, personas=[persona("p1", name="Ada B.")], memories=[memory("m1")])
         wait(lambda: heard[-1] == ["Ada B."])
-        cutover.go(here)
+        switch.go(here)
         with pjais.open(here.data_dir) as store:
             store.personas.create(id="p9", name="New")
         wait(lambda: heard[-1] == ["Ada B.", "New"])
@@ -229,9 +229,9 @@ def test_subscriptions_hear_of_changes_on_all_three_and_follow_the_switch(here: 
 
 def test_a_livestore_store_is_subscribed_to(tmp_path: Path) -> None:
     """Its log is looked at."""
-    here = place(tmp_path, to="livestore")
+    here = resolve_workspace(tmp_path, to="livestore")
     write(here)
-    cutover.go(here)
+    switch.go(here)
     heard = Heard()
     with Service(data_dir=tmp_path) as service:
         service.subscribe_to_personas(heard)
@@ -246,7 +246,7 @@ def test_a_livestore_store_is_subscribed_to(tmp_path: Path) -> None:
     assert len(heard) == quiet, "the service was closed"
 
 
-def test_a_callback_that_fails_and_a_side_that_goes_do_not_end_a_subscription(here: Place) -> None:
+def test_a_callback_that_fails_and_a_side_that_goes_do_not_end_a_subscription(here: Workspace) -> None:
     """Both are told once, and the next result comes."""
     heard, wrong = Heard(), list[Exception]()
 
@@ -264,13 +264,13 @@ def test_a_callback_that_fails_and_a_side_that_goes_do_not_end_a_subscription(he
         wait(lambda: heard[-1] == ["Back"])
 
 
-def lines(here: Place) -> list[dict[str, Any]]:
+def lines(here: Workspace) -> list[dict[str, Any]]:
     """The discrepancy log."""
     path = here.data_dir / shadow.LOG
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_shadow_reads_log_what_differs_and_answer_with_the_live_side(here: Place) -> None:
+def test_shadow_reads_log_what_differs_and_answer_with_the_live_side(here: Workspace) -> None:
     """Record and field, never the content; once; in the log of `pjais shadow`."""
     with Service(data_dir=here.data_dir, shadowed=True) as service:
         service.get_personas()
@@ -296,7 +296,7 @@ def test_shadow_reads_log_what_differs_and_answer_with_the_live_side(here: Place
         assert cutover_live.content == "content of m2"
 
 
-def test_another_active_persona_on_the_other_side_is_a_difference(here: Place) -> None:
+def test_another_active_persona_on_the_other_side_is_a_difference(here: Workspace) -> None:
     """Named by the field that says so."""
     with pjais.open(here.data_dir) as store:
         store.personas.activate("p1")
@@ -309,14 +309,14 @@ def test_another_active_persona_on_the_other_side_is_a_difference(here: Place) -
 
 def test_a_shadow_that_cannot_be_read_does_not_take_the_answer_away(tmp_path: Path) -> None:
     """There is no new side yet; the log says so."""
-    here = place(tmp_path)
+    here = resolve_workspace(tmp_path)
     write(here, memory("m1"))
     with Service(data_dir=tmp_path, shadowed=True) as service:
         assert len(service.get_personas()) == 3
         assert "MIGRATION_001" in lines(here)[1]["problem"]
 
 
-def test_many_threads_ask_while_the_old_app_writes(here: Place) -> None:
+def test_many_threads_ask_while_the_old_app_writes(here: Workspace) -> None:
     """Each answer is of one moment."""
     wrong: list[BaseException] = []
 
@@ -341,7 +341,7 @@ def test_many_threads_ask_while_the_old_app_writes(here: Place) -> None:
     assert wrong == []
 
 
-def test_a_closed_service_says_so(here: Place) -> None:
+def test_a_closed_service_says_so(here: Workspace) -> None:
     """And closing it twice does nothing."""
     service = Service(data_dir=here.data_dir)
     service.close()

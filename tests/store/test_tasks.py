@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 import pjais
 from pjais.errors import StoreFailed, UsageError
-from pjais.store import Store, pool
+from pjais.persona.store import Store
+from pjais.store import pool
 from strategies import examples
 
 OTHER = "another task of this thread is inside of a transaction"

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 import pjais
 from pjais import journal
 from pjais.errors import UsageError
-from pjais.store import Store, tiers
-from pjais.store.tiers import Standing
+from pjais.persona import tiers
+from pjais.persona.store import Store
+from pjais.persona.tiers import Standing
 
 DAY = 86_400_000
 NOW = 1_750_000_000_000

@@ -13,7 +13,7 @@ import pytest
 import pjais
 from pjais import Store
 from pjais.errors import PjaisError, UsageError, ValidationFailed
-from pjais.store.filters import Filters
+from pjais.persona.filters import Filters
 from pjais.store.records import Records
 from world import memory, persona, write_json
 

@@ -18,9 +18,9 @@ import pytest
 
 import pjais
 from pjais.cli import run
-from pjais.pipeline import state, triage
-from pjais.pipeline.place import place
+from pjais.migration import quarantine, state
 from pjais.web.app import VIEWS
+from pjais.workspace import resolve_workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
@@ -198,7 +198,7 @@ def known(folder: Path) -> Known:
             next(one.id for one in store.personas.list() if one.personality),
             next(one.memory.id for one in store.memories.search("tea", limit=20) if one.memory.tags),
             max(store.conversations.list(), key=lambda one: len(one.messages)).id,
-            triage.listed(place(folder))[0].id,
+            quarantine.listed(resolve_workspace(folder))[0].id,
         )
 
 

@@ -25,7 +25,7 @@ import pjais
 import world
 from pjais.web import app
 from pjais.web.guard import Keys
-from pjais.web.home import Home
+from pjais.web.session import Session
 
 KEYS = Keys("the-token", "the-session", "the-word")
 PORT = 8123
@@ -70,7 +70,7 @@ class Page(NamedTuple):
     """An app, its owner who asks it, and its home."""
 
     client: Client
-    home: Home
+    home: Session
     app: ASGIApp
 
     def json(self, path: str, **query: Any) -> Any:
@@ -96,7 +96,7 @@ class Page(NamedTuple):
 @contextmanager
 def page(folder: Path | None, *, sources: tuple[Path, ...] = (), password: str | None = None) -> Iterator[Page]:
     """The app for a data folder, asked by its owner."""
-    with closing(Home(folder, None, sources, password=password)) as home:
+    with closing(Session(folder, None, sources, password=password)) as home:
         made = app.make(home, KEYS, PORT)
         with closing(Client(made, authorization=f"Bearer {KEYS.token}")) as owner:
             yield Page(owner, home, made)

@@ -29,9 +29,9 @@ from served import JSON, KEYS, OWN, Page
 import pjais
 import world
 from pjais.errors import PjaisError
-from pjais.pipeline import run
-from pjais.pipeline.place import place
+from pjais.migration import run
 from pjais.web.app import VIEWS
+from pjais.workspace import resolve_workspace
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PATHS = [view.path for view in VIEWS]
@@ -217,7 +217,7 @@ def test_of_many_migrations_at_once_one_runs(page: Page, monkeypatch: pytest.Mon
         assert may_end.wait(120)
         return real(*given)
 
-    monkeypatch.setattr("pjais.pipeline.run.migrate", slow)
+    monkeypatch.setattr("pjais.migration.run.migrate", slow)
     form = {"csrf": KEYS.form, "quarantine": "yes", "run": page.json("/overview")["runs"][0]["id"], "later": "discard"}
     asked = [
         ("POST", f"/do/{name}", {"data": form, "headers": JSON})
@@ -400,7 +400,7 @@ def test_a_store_that_comes_back_is_shown_again(page: Page, tmp_path: Path) -> N
 def test_a_livestore_store_is_looked_at_in_time_and_every_other_look_says_so(tmp_path: Path) -> None:
     world.write_json(tmp_path, personas=[world.persona()], memories=[world.memory()])
     pjais.migrate(tmp_path, to="livestore")
-    assert place(tmp_path, to="livestore").log is not None
+    assert resolve_workspace(tmp_path, to="livestore").log is not None
     with served.page(tmp_path) as page:
         _all_answered(page)
         assert page.client.get("/time", params={"at": 1}).status_code == 200

@@ -24,7 +24,7 @@ from served import JSON, KEYS, OWN, PORT, Client, Page, Served
 
 import world
 from pjais.errors import PjaisError
-from pjais.web import acting, guard, rendering
+from pjais.web import actions, guard, rendering
 from pjais.web.app import VIEWS
 from pjais.web.guard import Guard, Keys
 
@@ -294,7 +294,7 @@ def test_without_the_word_of_the_form_nothing_is_changed(stranger: Client, kind:
 
 
 def test_nothing_is_changed_by_a_look(home: Page) -> None:
-    for name in acting.ACTIONS:
+    for name in actions.ACTIONS:
         for method in ("GET", "HEAD"):
             answer = home.client.ask(method, f"/do/{name}?{WORDED}&id=m1")
             assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

@@ -13,9 +13,10 @@ import pytest
 
 import pjais
 from pjais.errors import RunActive, SourceInUse
-from pjais.pipeline import follow, keep, run
-from pjais.web import acting, home, moving
-from pjais.web.home import Home, Job
+from pjais.migration import backups, run
+from pjais.side_by_side import follow
+from pjais.web import actions, migration_views, session
+from pjais.web.session import Job, Session
 from world import memory, persona, write_json
 
 
@@ -29,8 +30,8 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def page(data: Path) -> Iterator[Home]:
-    made = Home(data)
+def page(data: Path) -> Iterator[Session]:
+    made = Session(data)
     yield made
     made.close()
 
@@ -42,42 +43,42 @@ def _until(true: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
-def _ended(page: Home) -> Job:
+def _ended(page: Session) -> Job:
     _until(lambda: page.job is not None and page.job.state != "running")
     assert page.job is not None
     return page.job
 
 
-def test_a_backup_is_looked_at_as_on_the_command_line(page: Home, data: Path) -> None:
+def test_a_backup_is_looked_at_as_on_the_command_line(page: Session, data: Path) -> None:
     """Its report and its journal, too: the page must not call sound what the command does not."""
     pjais.migrate(data)
-    (kept,) = keep.listed(page.place())
-    acting.check_backup(page, {"id": kept.id})
+    (kept,) = backups.listed(page.workspace())
+    actions.check_backup(page, {"id": kept.id})
     assert _ended(page).result == {"sound": kept.id}
     (data / "backups" / kept.id / "report.json").write_text("{}")
-    acting.check_backup(page, {"id": kept.id})
+    actions.check_backup(page, {"id": kept.id})
     job = _ended(page)
     assert job.error is not None and "report.json: its content was changed" in job.error["where"]
 
 
-def test_a_source_that_is_written_in_place_is_planned_anew(page: Home, data: Path) -> None:
+def test_a_source_that_is_written_in_place_is_planned_anew(page: Session, data: Path) -> None:
     """The same file, the same size: only the time tells."""
     source = data / "data.json"
 
     def plan() -> Any:
-        _until(lambda: moving.migration(page).plan)
-        return moving.migration(page).plan
+        _until(lambda: migration_views.migration(page).plan)
+        return migration_views.migration(page).plan
 
     assert plan().total.quarantined == 0
     at = source.stat().st_mtime_ns
     with source.open("r+b") as file:
         file.write(source.read_bytes().replace(b'"personaId": "p1"', b'"personaId": "p9"'))
     os.utime(source, ns=(at + 10**9, at + 10**9))
-    moving.migration(page)
+    migration_views.migration(page)
     assert plan().total.quarantined == 1
 
 
-def test_a_plan_that_failed_is_tried_again_after_a_while(page: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_that_failed_is_tried_again_after_a_while(page: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     real, tries = run.plan, list[None]()
 
     def plan(*given: Any) -> Any:
@@ -87,11 +88,11 @@ def test_a_plan_that_failed_is_tried_again_after_a_while(page: Home, monkeypatch
         return real(*given)
 
     monkeypatch.setattr(run, "plan", plan)
-    _until(lambda: moving.migration(page).plan_error)
-    moving.migration(page)
+    _until(lambda: migration_views.migration(page).plan_error)
+    migration_views.migration(page)
     assert len(tries) == 1
-    monkeypatch.setattr(home, "_RETRY_SECONDS", 0.0)
-    _until(lambda: moving.migration(page).plan)
+    monkeypatch.setattr(session, "_RETRY_SECONDS", 0.0)
+    _until(lambda: migration_views.migration(page).plan)
     assert len(tries) == 2
 
 
@@ -103,13 +104,15 @@ def test_a_plan_that_failed_is_tried_again_after_a_while(page: Home, monkeypatch
         ("pjais status --data-dir X", "pjais status --data-dir X"),
     ],
 )
-def test_a_next_command_is_the_one_to_type(page: Home, data: Path, command: str, typed: str) -> None:
+def test_a_next_command_is_the_one_to_type(page: Session, data: Path, command: str, typed: str) -> None:
     assert page.typed(command) == typed.format(f"'{data}'")
     assert page.explained(RunActive("busy", next_command=command)).next_command == typed.format(f"'{data}'")
 
 
-def test_following_that_is_ended_and_begun_again_is_one_following(page: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "_FOLLOW_SECONDS", 0.01)
+def test_following_that_is_ended_and_begun_again_is_one_following(
+    page: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_FOLLOW_SECONDS", 0.01)
     within, most = list[int](), list[int]()
 
     def increment(*_: Any) -> follow.Increment:
@@ -129,8 +132,8 @@ def test_following_that_is_ended_and_begun_again_is_one_following(page: Home, mo
     assert max(most) == 1
 
 
-def test_an_increment_does_not_hide_work_that_is_running(page: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "_FOLLOW_SECONDS", 0.01)
+def test_an_increment_does_not_hide_work_that_is_running(page: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_FOLLOW_SECONDS", 0.01)
     came, end = threading.Event(), threading.Event()
 
     def increment(*_: Any) -> follow.Increment:
@@ -138,7 +141,7 @@ def test_an_increment_does_not_hide_work_that_is_running(page: Home, monkeypatch
         return follow.Increment("a run", new=1)
 
     monkeypatch.setattr(follow, "increment", increment)
-    pjais.migrate(page.place().data_dir)
+    pjais.migrate(page.workspace().data_dir)
     work = page.start("verify", lambda _: end.wait(120), alone=False)
     page.follow(on=True)
     assert came.wait(120)

@@ -12,9 +12,10 @@ import pytest
 from page_world import Looks, text_of
 
 import pjais
-from pjais.pipeline import cutover, mirror
-from pjais.pipeline.place import place
-from pjais.write.livestore import event
+from pjais.side_by_side import switch
+from pjais.targets.livestore import account_sync
+from pjais.targets.livestore.writer import event
+from pjais.workspace import resolve_workspace
 from world import memory, persona, rows, write_json
 
 if TYPE_CHECKING:
@@ -168,13 +169,13 @@ def test_old_and_new_live_side_by_side_until_the_switch_and_back(looks: Looks, t
     page.get_by_role("button", name="Keep following").wait_for()
     press(page, "Switch to the new side")
     page.get_by_text("The new side is live.").wait_for()
-    assert cutover.live(place(tmp_path)).side == "new"
+    assert switch.live(resolve_workspace(tmp_path)).side == "new"
     with pjais.open(tmp_path) as store:
         store.memories.remember("on the new side", persona="p1")
     page.get_by_text("Written on the new side since: 1 added, 0 edited, 0 removed.").wait_for()
     press(page, "Go back to the old side")
     page.get_by_role("button", name="Switch to the new side").wait_for(timeout=240_000)
-    assert cutover.live(place(tmp_path)).side == "old"
+    assert switch.live(resolve_workspace(tmp_path)).side == "old"
     assert [one for one in tmp_path.rglob("*.json") if "on the new side" in one.read_text("utf-8")]
 
 
@@ -184,8 +185,8 @@ def test_a_livestore_store_is_travelled_through_its_events(looks: Looks, tmp_pat
     folder.mkdir()
     write(folder, memory("m1"))
     pjais.migrate(folder, to="livestore")
-    mirror.append(
-        place(folder, to="livestore"),
+    account_sync.append(
+        resolve_workspace(folder, to="livestore"),
         [
             event("v1.MemoryEntityUpdated", id="m1", updates={"importance": 90}, updatedAt=2_000_000_060_000),
             event("v1.MemoryEntityUpdated", id="m1", updates={"content": "second"}, updatedAt=2_000_000_120_000),

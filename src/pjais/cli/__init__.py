@@ -1,6 +1,6 @@
 """The command line: parse, call, print, exit code; no logic of its own.
 
-One module for each group of commands, loaded when one of its commands is called.  Errors come out here and
+One module for each command, of the command's name, loaded when it is called.  Errors come out here and
 nowhere else: what happened, which record or file, what is safe now, the next command; with `--json` as an
 object on stdout.  A traceback is shown only with `-vv`.
 """
@@ -8,6 +8,7 @@ object on stdout.  A traceback is shown only with `-vv`.
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -15,9 +16,9 @@ from pjais.cli import boundary
 from pjais.cli.commands import COMMANDS
 from pjais.cli.context import Context, common
 from pjais.cli.output import ReaderGone, prepare_streams, print_error, warn
+from pjais.display import without_passwords
 from pjais.errors import ConfirmationNeeded, FileFailed, PjaisError
 from pjais.version import __version__
-from pjais.words import without_passwords
 
 
 class _Commands(click.Group):
@@ -30,9 +31,7 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands for the help, as click does; no module is loaded for it."""
         room = formatter.width - 6 - max(map(len, COMMANDS))
-        lines = [
-            (name, click.Command(name, help=about).get_short_help_str(room)) for name, (_, about) in COMMANDS.items()
-        ]
+        lines = [(name, click.Command(name, help=about).get_short_help_str(room)) for name, about in COMMANDS.items()]
         with formatter.section("Commands"):
             formatter.write_dl(lines)
 
@@ -40,8 +39,9 @@ class _Commands(click.Group):
         """The command of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module, _ = COMMANDS[cmd_name]
-        command = getattr(import_module(f"pjais.cli.{module}"), f"{cmd_name.replace('-', '_')}_command")
+        name = cmd_name.replace("-", "_")
+        module = f"{name}_" if iskeyword(name) else name
+        command = getattr(import_module(f"pjais.cli.{module}"), f"{name}_command")
         return command if isinstance(command, click.Command) else None
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import click
 
+from pjais.display import without_passwords
 from pjais.errors import FileFailed, NoSpace, PjaisError, SourceDamaged, StoreFailed, UsageError
-from pjais.words import without_passwords
 
 
 def explained(error: Exception, find_store: Callable[[], Path | None] = lambda: None) -> PjaisError | None:
     """Return the error as one of ours, None where it is a bug; `find_store` finds the store of the call."""
     if isinstance(error, PjaisError):
         return error
-    from pjais import drift, files, sqlite
+    from pjais import files, sqlite
+    from pjais.targets.sqlite import drift
 
     store = find_store()
     where = [] if store is None else [str(store)]

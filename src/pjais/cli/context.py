@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from pjais import files
-from pjais.cli import boundary, following
+from pjais.cli import boundary, next_command
 from pjais.cli.locations import DATA_FOLDER, PATH
 from pjais.cli.output import is_interactive
 from pjais.errors import PasswordNeeded, PjaisError, UsageError
@@ -33,7 +33,7 @@ class Context:
 
     def typed(self, command: str) -> str:
         """A next command as its owner must type it."""
-        return following.typed(command, self.data_dir)
+        return next_command.typed(command, self.data_dir)
 
 
 origin_option = click.option("--origin", help="Of browser data, only what this web origin owns (https://app.example).")
@@ -109,7 +109,7 @@ def common(function: F) -> F:
 
 def _store(ctx: click.Context) -> Path | None:
     """The store that a call works on, as far as that can be found out."""
-    from pjais.pipeline import state
+    from pjais.migration import state
 
     named = ctx.params.get("target")
     try:

@@ -18,11 +18,11 @@ from pjais import api, canonical, instants
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, safe, say, table, warn, write_raw
+from pjais.display import counted
 from pjais.errors import UsageError
-from pjais.model import Record
-from pjais.pipeline.transfer import as_document
-from pjais.store import Store
-from pjais.words import counted
+from pjais.exchange.transfer import as_document
+from pjais.models.persona.records import Record
+from pjais.persona.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -214,3 +214,6 @@ set_option = click.option(
     metavar="FIELD=VALUE",
     help="A field and its value (JSON, or text); may be repeated.",
 )
+
+
+id_argument = click.argument("record_id", metavar="ID")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pjais import files
-from pjais.words import is_url
+from pjais.display import is_url
 
 _NAME = 255
 """Bytes of one name in a path, on every file system in use."""

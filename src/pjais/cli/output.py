@@ -19,8 +19,8 @@ from typing import Any
 
 import click
 
+from pjais.display import one_line, visible, without_passwords
 from pjais.errors import FileFailed, PjaisError
-from pjais.words import one_line, visible, without_passwords
 
 Progress = Callable[[str, int, int | None], None]
 

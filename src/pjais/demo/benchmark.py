@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import api, sqlite
-from pjais.pipeline.place import place
-from pjais.store import Store
+from pjais.persona.store import Store
+from pjais.workspace import resolve_workspace
 
 SIZES = (100, 1_000, 10_000)
 LIMIT_MS = 100.0
@@ -85,7 +85,7 @@ def measure(sizes: Sequence[int] = SIZES) -> Iterator[Measured]:
 
 def _measure(folder: Path, size: int) -> Measured:
     began = time.perf_counter()
-    place(folder).find()
+    resolve_workspace(folder).find()
     detection = time.perf_counter() - began
     report = api.migrate(folder)
     seconds = time.perf_counter() - began

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files
-from pjais.model import Report
+from pjais.core.results import Report
 from pjais.report import page
 
 NAMES = ("report.json", "report.html")

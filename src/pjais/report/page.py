@@ -7,9 +7,9 @@ from string import Template
 from typing import Any
 
 from pjais import instants
-from pjais.model import Counts, Report
+from pjais.core.results import Counts, Report
+from pjais.display import counted
 from pjais.report.rules import RULES
-from pjais.words import counted
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2330;--soft:#5b6475;--line:#d9dee8;--paper:#fff;--card:#f6f8fb;

@@ -10,12 +10,14 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pjais import canonical, choices, instants, journal, sqlite, validate
+from pjais import canonical, choices, instants, journal, sqlite
+from pjais.core.results import Changed, Restored
 from pjais.errors import UsageError, ValidationFailed
-from pjais.model import Changed, Draft, Record, Restored
-from pjais.schema.tables import OTHERS, PERSONAS, TABLES, Column, Table
+from pjais.models.persona import validate
+from pjais.models.persona.records import Draft, Record
+from pjais.models.persona.tables import OTHERS, PERSONAS, TABLES, Column, Table
+from pjais.store.as_of import Values, match, moment, record_of, row_at, row_now, stored, table_named
 from pjais.store.operations import last_change
-from pjais.store.past import Values, match, moment, record_of, row_at, row_now, stored, table_named
 from pjais.store.pool import Pool
 
 When = int | str

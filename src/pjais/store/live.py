@@ -26,8 +26,8 @@ from weakref import WeakSet
 
 from pjais import choices
 from pjais.errors import StoreFailed, UsageError
-from pjais.schema.tables import TABLES
-from pjais.store import watch
+from pjais.models.persona.tables import TABLES
+from pjais.store import watcher
 from pjais.store.pool import Pool
 
 T = TypeVar("T")
@@ -43,8 +43,8 @@ class Live(Generic[T]):
 
     def __init__(self, pool: Pool, query: Callable[[], T], tables: Iterable[str] | None = None) -> None:
         """`tables`: those that the query reads; None: any.  Raises UsageError for one that keeps no history."""
-        asked = {watch.ANY} if tables is None else set(choices.texts("tables", tables))
-        if unknown := sorted(asked - _KNOWN - {watch.ANY}):
+        asked = {watcher.ANY} if tables is None else set(choices.texts("tables", tables))
+        if unknown := sorted(asked - _KNOWN - {watcher.ANY}):
             raise UsageError("there are no such tables to follow", where=unknown)
         self.tables = frozenset(asked)
         self._pool = pool

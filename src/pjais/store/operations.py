@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pjais import instants, journal, sqlite
-from pjais.schema import ddl
+from pjais.targets.sqlite import ddl
 
 
 class Operation(NamedTuple):

@@ -20,13 +20,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from pjais import chain, drift, heads, sqlite, switch
+from pjais import sqlite
 from pjais.errors import StoreFailed, UsageError
-from pjais.schema.tables import SCHEMA_VERSION
+from pjais.models.persona.tables import SCHEMA_VERSION
 from pjais.store import operations, owners
+from pjais.store.fair_lock import Turns
 from pjais.store.owners import Held
-from pjais.store.turns import Turns
-from pjais.store.watch import Watcher
+from pjais.store.watcher import Watcher
+from pjais.targets.sqlite import chain, cutover, drift, heads
 
 BUSY_MS = 30_000
 """How long a writer waits for another one, in this process or not."""
@@ -327,7 +328,7 @@ class Pool:
     def _refuse_newer(self, db: sqlite.Connection) -> None:
         """A newer pjais may have changed the schema in place, with no other file to notice it by."""
         if sqlite.pragma_int(db, "user_version") > SCHEMA_VERSION:
-            switch.inspect(self.path)
+            cutover.inspect(self.path)
 
     def _move(self, *, in_turn: bool) -> None:
         """Another file is in the store's place: work on that one from now on.
@@ -339,7 +340,7 @@ class Pool:
             now = self._look()
             if now == self._identity:
                 return
-            switch.inspect(self.path)
+            cutover.inspect(self.path)
             self._drop_writer()
             self._head = heads.Follower(self.path)
             self._identity, self._wal = now, 0

@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from pjais import canonical, choices, instants, journal, sqlite, validate
+from pjais import canonical, choices, instants, journal, sqlite
 from pjais.errors import UsageError, ValidationFailed
-from pjais.model import Draft, Record
-from pjais.schema import rows
-from pjais.schema.tables import Table
+from pjais.models.persona import rows, validate
+from pjais.models.persona.records import Draft, Record
+from pjais.models.persona.tables import Table
 from pjais.store.live import Live
 from pjais.store.pool import Pool
 

@@ -14,11 +14,11 @@ from typing import NoReturn
 
 from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
-from pjais.schema.tables import BY_NAME, CONVERSATIONS, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
+from pjais.models.persona.tables import BY_NAME, CONVERSATIONS, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
 from pjais.store import operations
+from pjais.store.as_of import Values, row_at, row_now
 from pjais.store.history import missing_references, put
 from pjais.store.operations import Operation
-from pjais.store.past import Values, row_at, row_now
 from pjais.store.pool import Pool
 
 Wanted = dict[tuple[Table, str], Values | None]

@@ -23,49 +23,49 @@ from starlette.types import ASGIApp
 from pjais import canonical, sqlite
 from pjais.errors import NoSourceFound, PjaisError, StoreFailed, UsageError
 from pjais.version import __version__
-from pjais.web import acting, looking, moving, rendering, shapes, travel
+from pjais.web import actions, history_views, migration_views, record_views, rendering, schemas
 from pjais.web.guard import Guard, Keys
-from pjais.web.home import Home
-from pjais.web.reading import Missing, home_of
+from pjais.web.session import Session
+from pjais.web.view_values import Missing, session_of
 
 
 class View(NamedTuple):
     """One thing to look at: its address, what gives it, and the template that shows it."""
 
     path: str
-    gives: Callable[..., shapes.Shape]
-    shape: type[shapes.Shape]
+    gives: Callable[..., schemas.Shape]
+    shape: type[schemas.Shape]
     template: str
 
 
 VIEWS = (
-    View("/overview", moving.front, shapes.Overview, "overview"),
-    View("/migrate", moving.migration, shapes.Migration, "migrate"),
-    View("/rollback", moving.rollback, shapes.Rollback, "rollback"),
-    View("/run", moving.report, shapes.Report, "run"),
-    View("/work", moving.work, shapes.Job, "work"),
-    View("/backups", moving.backups, shapes.Backups, "backups"),
-    View("/quarantine", moving.quarantine, shapes.Quarantine, "quarantine"),
-    View("/kept", moving.kept, shapes.Kept, "kept"),
-    View("/sides", moving.sides, shapes.Sides, "sides"),
-    View("/personas", looking.personas, shapes.Personas, "personas"),
-    View("/persona", looking.persona, shapes.PersonaView, "persona"),
-    View("/memories", looking.memories, shapes.Memories, "memories"),
-    View("/memory", looking.memory, shapes.MemoryView, "memory"),
-    View("/conversations", looking.conversations, shapes.Conversations, "conversations"),
-    View("/conversation", looking.conversation, shapes.ConversationView, "conversation"),
-    View("/pictures", looking.pictures, shapes.Pictures, "pictures"),
-    View("/time", travel.time, shapes.Time, "time"),
+    View("/overview", migration_views.front, schemas.Overview, "overview"),
+    View("/migrate", migration_views.migration, schemas.Migration, "migrate"),
+    View("/rollback", migration_views.rollback, schemas.Rollback, "rollback"),
+    View("/run", migration_views.report, schemas.Report, "run"),
+    View("/work", migration_views.work, schemas.Job, "work"),
+    View("/backups", migration_views.backups, schemas.Backups, "backups"),
+    View("/quarantine", migration_views.quarantine, schemas.Quarantine, "quarantine"),
+    View("/kept", migration_views.kept, schemas.Kept, "kept"),
+    View("/sides", migration_views.sides, schemas.Sides, "sides"),
+    View("/personas", record_views.personas, schemas.Personas, "personas"),
+    View("/persona", record_views.persona, schemas.PersonaView, "persona"),
+    View("/memories", record_views.memories, schemas.Memories, "memories"),
+    View("/memory", record_views.memory, schemas.MemoryView, "memory"),
+    View("/conversations", record_views.conversations, schemas.Conversations, "conversations"),
+    View("/conversation", record_views.conversation, schemas.ConversationView, "conversation"),
+    View("/pictures", record_views.pictures, schemas.Pictures, "pictures"),
+    View("/time", history_views.time, schemas.Time, "time"),
 )
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": shapes.Problem, "description": "The request means nothing here"},
-    403: {"model": shapes.Problem, "description": "Without the key nobody looks at anything"},
-    404: {"model": shapes.Problem, "description": "There is no such thing"},
-    409: {"model": shapes.Problem, "description": "Not now: what the code says stands against it"},
-    414: {"model": shapes.Problem, "description": "The address is too long"},
-    421: {"model": shapes.Problem, "description": "The page has one name, and this is another"},
-    422: {"model": shapes.Problem, "description": "A parameter is not what it should be"},
+    400: {"model": schemas.Problem, "description": "The request means nothing here"},
+    403: {"model": schemas.Problem, "description": "Without the key nobody looks at anything"},
+    404: {"model": schemas.Problem, "description": "There is no such thing"},
+    409: {"model": schemas.Problem, "description": "Not now: what the code says stands against it"},
+    414: {"model": schemas.Problem, "description": "The address is too long"},
+    421: {"model": schemas.Problem, "description": "The page has one name, and this is another"},
+    422: {"model": schemas.Problem, "description": "A parameter is not what it should be"},
 }
 _LOOKS = ["GET", "HEAD"]
 _OF_THE_DISK = (sqlite.Error, OSError)
@@ -73,10 +73,10 @@ _OF_THE_DATA = (ValidationError, RecursionError)
 """What comes of a store or a report that somebody else wrote into: a value that is not there, or not of its kind."""
 
 
-def make(home: Home, keys: Keys, port: int | None = None) -> ASGIApp:
+def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
     """The app for one data folder, behind its guard."""
     app = FastAPI(title="pjais", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.state.home = home
+    app.state.session = session
     app.state.keys = keys
     for view in VIEWS:
         told, shown = _as_json(view), _as_page(view)
@@ -135,7 +135,7 @@ def _wants_json(request: Request) -> bool:
 async def _do(request: Request, name: str) -> Response:
     """An action, if the form carries the page's own word.  Its answer is where to look next."""
     keys: Keys = request.app.state.keys
-    home = home_of(request)
+    session = session_of(request)
     try:
         form = dict(
             parse_qsl(
@@ -146,21 +146,21 @@ async def _do(request: Request, name: str) -> Response:
         raise UsageError("this is no form") from error
     if not hmac.compare_digest(form.get("csrf", "").encode(), keys.form.encode()):
         raise HTTPException(403, "only the page itself may change something; load it again")
-    action = acting.ACTIONS.get(name)
+    action = actions.ACTIONS.get(name)
     if action is None:
         raise Missing("there is no such action", where=[name])
-    following = await run_in_threadpool(action, home, form)
+    following = await run_in_threadpool(action, session, form)
     if _wants_json(request):
         return Canonical({"code": "done", "next": following})
     return RedirectResponse(following, 303)
 
 
 async def _events(request: Request) -> StreamingResponse:
-    home = home_of(request)
+    session = session_of(request)
 
     async def stream() -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
-        async for news in home.hub.listen():
+        async for news in session.broadcast.listen():
             yield b"".join(f"event: {one}\ndata: 1\n\n".encode() for one in sorted(news)) or b": still here\n\n"
 
     return StreamingResponse(stream(), media_type="text/event-stream")
@@ -181,7 +181,7 @@ def _explained(request: Request, error: Exception) -> Response:
     elif isinstance(error, _OF_THE_DATA):
         problem = StoreFailed(f"what is here cannot be shown: {type(error).__name__}", where=_places(error))
     else:
-        problem = home_of(request).explained(error)
+        problem = session_of(request).explained(error)
     return _answer(request, problem, status, headers)
 
 
@@ -201,7 +201,7 @@ def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, problem: PjaisError, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    problem.next_command = home_of(request).typed(problem.next_command)
+    problem.next_command = session_of(request).typed(problem.next_command)
     told = _wants_json(request) or request.url.path.startswith("/api")
     answer = Canonical(problem.as_dict(), status) if told else rendering.problem(request, problem, status)
     answer.headers.update(headers or {})

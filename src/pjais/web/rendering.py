@@ -19,8 +19,8 @@ from markupsafe import Markup, escape
 from pjais import canonical, instants
 from pjais.errors import PjaisError
 from pjais.version import __version__
-from pjais.web import drawing
-from pjais.web.looking import MARKS
+from pjais.web import charts
+from pjais.web.record_views import MARKS
 
 NAVIGATION = (
     ("/", "Overview"), ("/migrate", "Migrate"), ("/personas", "Personas"), ("/memories", "Memories"),
@@ -67,7 +67,7 @@ def _environment() -> Environment:
         "day": day, "moment": moment, "size": size, "number": number, "marked": marked, "value": value,
         "pretty": pretty, "spoken": spoken, "short": short, "content": content,
     }  # fmt: skip
-    made.globals |= {"columns": drawing.columns, "bars": drawing.bars, "dots": drawing.dots, "to": to, "record": record}
+    made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
     return made
 
 

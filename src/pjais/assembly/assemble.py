@@ -1,0 +1,335 @@
+"""Snapshots to records to a new file: the one place where reading, normalising, validating and writing meet.
+
+`readings` is also what a later verification goes through, so that both see exactly the same.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from pjais import instants
+from pjais.assembly.findings import Findings
+from pjais.assembly.ids import Ids
+from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
+from pjais.core.results import Counts, Finding
+from pjais.core.snapshot import Snapshot
+from pjais.models.persona import mappings, validate
+from pjais.models.persona.records import Memory, Record
+from pjais.sources.registry import read
+from pjais.targets.sqlite.builder import Builder
+from pjais.targets.sqlite.documents import Expected
+from pjais.targets.sqlite.ledger import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
+from pjais.targets.sqlite.standing import Standing
+
+Progress = Callable[[str, int, int | None], None]
+Watch = Callable[[Snapshot, Entry], None]
+
+
+class Reading(NamedTuple):
+    """One piece of a snapshot and what it came to; `record` is None where it cannot go in."""
+
+    piece: Piece
+    record: Record | None
+    problems: tuple[validate.Problem, ...]
+    removed: bool
+
+
+def origin_of(snapshot: Snapshot) -> Origin:
+    """The source as the account names it."""
+    return Origin(snapshot.kind, snapshot.dialect, snapshot.name)
+
+
+def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any]:
+    """Return what a run's row keeps of all that changes records, and the names of collections."""
+    chosen = {"expand_cold": expand_cold, "reading": mappings.READING, **({"only": only} if any(only) else {})}
+    return {**chosen, "names": builder.names.as_list()}
+
+
+def source_entries(
+    builder: Builder, snapshots: Iterable[Snapshot], counts: Iterable[Counts], only: Only
+) -> tuple[dict[str, Any], ...]:
+    """All sources of a run as `migration_runs` keeps them."""
+    return tuple(
+        _source_entry(snapshot, one, builder.was.get(snapshot.name, []), only)
+        for snapshot, one in zip(snapshots, counts, strict=True)
+    )
+
+
+def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only) -> dict[str, Any]:
+    """A source as `migration_runs` keeps it; `was`: the names that its documents were known under before."""
+    return {
+        "kind": snapshot.kind,
+        "name": snapshot.name,
+        "origin": snapshot.origin,
+        "web_origin": snapshot.web_origin,
+        **({"was": was} if was else {}),
+        **({"only": only._asdict()} if any(only) else {}),
+        "files": [
+            {"path": one.source, "size": one.size, "sha256": one.sha256, "mtime_ns": one.mtime_ns}
+            for one in snapshot.files
+        ],
+        **counts.as_dict(),
+    }
+
+
+def by_absence(kind: str) -> bool:
+    """Return whether a document that is no longer there was removed.
+
+    RxDB leaves a tombstone for what its app removes; what merely is not there was purged by its clean-up.
+    """
+    return kind != "rxdb-profile"
+
+
+class Same(NamedTuple):
+    """A document that is known to be as an earlier run saw it: its account, and what was seen of it then."""
+
+    account: Standing
+    at: Identity
+    problems: tuple[validate.Problem, ...]
+
+
+Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading | Same
+"""A record ready to go in, with what was seen on the way; a reading that needs more than its row; or nothing new."""
+
+
+class Only(NamedTuple):
+    """Of which web origin, database and collection a run takes documents; None: of all.
+
+    Documents that belong to no web origin (the app's own files) are taken with those of any one.
+    """
+
+    origin: str | None = None
+    database: str | None = None
+    collection: str | None = None
+
+    def takes(self, piece: Piece) -> bool:
+        """Return whether a piece of a source is asked for; what is wrong with a whole file always is."""
+        if isinstance(piece, Remark) or piece.collection == "$file":
+            return True
+        return self.covers(piece.origin, piece.database, piece.collection)
+
+    def covers(self, origin: str | None, database: str | None, name: str) -> bool:
+        """Return whether documents of a web origin, database and collection are asked for."""
+        return (
+            (self.origin is None or origin in (None, self.origin))
+            and (self.database is None or database == self.database)
+            and (self.collection is None or name == self.collection or name.startswith(f"{self.collection}/"))
+        )
+
+
+EVERYTHING = Only()
+
+
+class Choices(NamedTuple):
+    """What the owner chose for a run, as far as it changes records; kept in the run's row for verification."""
+
+    ids: Ids = Ids()
+    expand_cold: bool = False
+    password: str | None = None
+    only: Only = EVERYTHING
+
+
+def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Reading]:
+    """All pieces of a snapshot, or these ones of it, in reading order, normalised and checked."""
+    returned: dict[str, str] = {}
+    change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
+    for piece in filter(choices.only.takes, read(snapshot, choices.password) if pieces is None else pieces):
+        if isinstance(piece, Remark):
+            yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
+            continue
+        if isinstance(piece, Unreadable):
+            problem = ("error", "unreadable", None, piece.reason)
+            yield Reading(piece, None, (problem,), False)
+            continue
+        try:
+            draft = mappings.normalise(snapshot.dialect, piece)
+            problems = validate.check(draft)
+        except RecursionError:
+            yield Reading(piece, None, (("error", "too-deep", None, "nested too deeply"),), False)
+            continue
+        if problems and draft.removed and not validate.valid(problems):
+            problems = tuple(problem for problem in problems if problem[0] != "error" or problem[1] == "no-id")
+        if problems and not validate.valid(problems):
+            yield Reading(piece, None, problems, False)
+            continue
+        record = draft.record
+        if snapshot.dialect == "pjais-drizzle":
+            record = _follow(snapshot.dialect, piece, record, returned)
+        if choices.expand_cold:
+            record = mappings.expanded(snapshot.dialect, piece, record)
+        if change is not None:
+            record = mappings.with_ids(snapshot.dialect, piece, record, change)
+        yield Reading(piece, record, problems, draft.removed)
+
+
+def items(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
+    """All pieces of a snapshot, or these ones of it, as a builder takes them, in reading order."""
+    for reading in readings(snapshot, choices, pieces):
+        piece, record, problems, removed = reading
+        if record is None or (removed and snapshot.dialect == "pjais-export"):
+            yield reading
+        else:
+            yield entry(piece, record, removed=removed), problems  # type: ignore[arg-type]  # only documents have one
+
+
+def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, str]) -> Record:
+    """Links of the Drizzle schema name memories by number; they follow those whose first id came back."""
+    if isinstance(record, Memory):
+        if piece.native_id is not None and record.id != piece.native_id:
+            returned[piece.native_id] = record.id
+        return record
+    if piece.collection == "memory_relationships":
+        ends = {name: getattr(record, name) for name in ("from_id", "to_id")}
+        moved = {name: returned[end] for name, end in ends.items() if end in returned}
+        return mappings.changed(dialect, piece, record, moved)
+    return record
+
+
+def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
+    """Yield what each document of a snapshot must have become."""
+    for piece, record, _, _ in readings(snapshot, choices):
+        if isinstance(piece, Remark):
+            continue
+        refused = kept(piece) if record is None else None
+        yield Expected(*identity(piece), record, refused)
+
+
+def original(dialect: str, wanted: Expected) -> str | None:
+    """The text of the document that a record was made of, as a builder keeps it."""
+    return None if wanted.record is None else document_text(mappings.rebuild, dialect, wanted.collection, wanted.record)
+
+
+def assemble(
+    builder: Builder,
+    snapshots: Iterable[Snapshot],
+    findings: Findings,
+    choices: Choices,
+    progress: Progress,
+    watch: Watch = lambda *_: None,
+    source: Callable[[Snapshot, Choices], Iterator[Item]] = items,
+) -> None:
+    """Put every document of every snapshot into the builder, or into its quarantine.
+
+    `watch` is shown every live record on its way in; `source` gives what `items` gives, perhaps sooner.
+    """
+    snapshots = tuple(snapshots)
+    choices.ids.learn(snapshots)
+    builder.expect([origin_of(snapshot) for snapshot in snapshots])
+    with _without_collector():
+        _read_and_write(builder, snapshots, findings, choices, progress, watch, source)
+    builder.store_ids(choices.ids.map)
+    for refusal in _settled(builder, choices):
+        findings.add(
+            Finding("error", refusal.rule, refusal.source, refusal.collection, refusal.native_id, refusal.place,
+                    refusal.field, refusal.message)
+        )  # fmt: skip
+    for rule, where, message in builder.observations():
+        findings.add(Finding("note", rule, "all sources", "personas", where, "", None, message))
+    for table, key in builder.overridden:
+        message = "edited in the target, and later changed in a source; the edit is kept in the history"
+        findings.add(Finding("note", "edit-superseded", "the target", table, key, "", None, message))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No garbage collector for a while: documents and records have no cycles, and there are very many."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read_and_write(
+    builder: Builder,
+    snapshots: Iterable[Snapshot],
+    findings: Findings,
+    choices: Choices,
+    progress: Progress,
+    watch: Watch,
+    source: Callable[[Snapshot, Choices], Iterator[Item]],
+) -> None:
+    done = 0
+    for snapshot in snapshots:
+        builder.begin_source(origin_of(snapshot))
+        for item in source(snapshot, choices):
+            done += 1
+            if done % 2000 == 0:
+                progress("read and write", done, None)
+            if isinstance(item, Same):
+                builder.meet(item.account, item.at[:3])
+                if item.problems:
+                    _note(snapshot.name, item.at, item.problems, findings)
+                continue
+            if isinstance(item, Reading):
+                _take(builder, snapshot, item, findings)
+                continue
+            arriving, problems = item
+            if problems:
+                _note(snapshot.name, arriving, problems, findings)
+            builder.put(arriving)
+            if not arriving.removed:
+                watch(snapshot, arriving)
+        for line in snapshot.unsound:
+            findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
+
+
+def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
+    """The orphans that had to leave; where an older copy of one was superseded by it, that one is tried again."""
+    while refusals := builder.settle():
+        yield from refusals
+        for refusal in refusals:
+            heir = builder.heir(refusal)
+            if heir is None:
+                continue
+            draft = mappings.normalise(heir.dialect, heir.document)
+            record = draft.record
+            if choices.ids.active:
+                record = mappings.with_ids(heir.dialect, heir.document, record, choices.ids.of_kind(heir.dialect))
+            if validate.valid(validate.check(draft)):
+                builder.reinstate(heir, record)
+
+
+def _note(
+    source: str, at: Entry | Identity | Piece, problems: tuple[validate.Problem, ...], findings: Findings
+) -> None:
+    """Keep what was seen of one document; one that goes in and was changed by a rule counts as repaired."""
+    native_id = None if isinstance(at, Remark | Unreadable) else at.native_id
+    collection = at.collection if isinstance(at, Remark) else full_name(at.database, at.collection)
+    if isinstance(at, Entry | Identity) and any(problem[0] == "repair" for problem in problems):
+        findings.repaired[source] += 1
+    for level, rule, field, message in problems:
+        findings.add(Finding(level, rule, source, collection, native_id, at.place, field, message))
+
+
+def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Findings) -> None:
+    """A reading of which nothing goes in as a record, or the tombstone that our own export writes."""
+    piece, record, problems, _ = reading
+    if record is not None and isinstance(piece, Document):
+        tombstone = entry(piece, record, removed=True)
+        _note(snapshot.name, tombstone, problems, findings)
+        builder.put(tombstone)
+        named = piece.value if isinstance(piece.value, dict) else {}
+        at = instants.from_text(str(named.get("removedAt")))
+        builder.remove(str(named.get("collection")), str(named.get("id")), at)
+        return
+    if isinstance(piece, Remark):
+        _note(snapshot.name, piece, problems, findings)
+        return
+    if isinstance(piece, Unreadable):
+        findings.incomplete.add(snapshot.name)
+    if builder.refuse(piece, [_reason(problem) for problem in problems]):
+        problems = (("note", "decided", None, "its owner has decided about it before"),)
+    else:
+        findings.unreadable += isinstance(piece, Unreadable)
+    _note(snapshot.name, piece, problems, findings)
+
+
+def _reason(problem: validate.Problem) -> dict[str, Any]:
+    level, rule, field, message = problem
+    return {"level": level, "rule": rule, "field": field, "message": message}

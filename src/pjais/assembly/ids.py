@@ -1,0 +1,70 @@
+"""Under which id a record goes in: its own, a new one (`--ids new`), or the one that an earlier move gave it.
+
+LiveStore's imports may have given every record a new id and kept the old one as `sourceId` (guide B, and our
+own `--ids new`).  Then the record under its old id, in the store it came from, is the same record: the newest
+store's id stays, and every reference follows (design §6).  Nothing is merged without such a map.
+
+The map is kept in the target's `migration_ids`, so that a later run and every proof see the same ids.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+
+from pjais.core.snapshot import Snapshot
+from pjais.sources import livestore
+
+NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
+"""The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
+
+_MOVED = "$moved:"
+"""What the entries of ids that an earlier move changed begin with: `$moved:<table>:<old id>`."""
+
+Change = Callable[[str, tuple[str, ...]], str]
+"""(id, the tables that it may belong to) -> the id that counts."""
+
+
+class Ids:
+    """The ids of one target.  `known` is what its `migration_ids` holds; `new`: every record gets a new one."""
+
+    def __init__(self, known: dict[str, str] | None = None, *, new: bool = False) -> None:
+        self.map = known if known is not None else {}
+        self.new = new
+
+    @property
+    def active(self) -> bool:
+        """Whether any id changes at all."""
+        return self.new or bool(self.map)
+
+    def learn(self, snapshots: Iterable[Snapshot]) -> None:
+        """Take in which ids earlier moves gave, as the snapshots' LiveStore stores tell."""
+        for snapshot in snapshots:
+            if snapshot.kind in livestore.KINDS and snapshot.damage is None:
+                for table, old, new in livestore.moved_ids(snapshot):
+                    self.map.setdefault(f"{_MOVED}{table}:{old}", new)
+
+    def of_kind(self, kind: str) -> Change:
+        """The function that gives the id that counts for one met in a source of this kind."""
+
+        def change(old: str, tables: tuple[str, ...]) -> str:
+            name = self._moved(old, tables)
+            if not self.new:
+                return name
+            return self.map.get(name) or self.map.setdefault(name, str(uuid.uuid5(NAMESPACE, f"{kind}:{name}")))
+
+        return change
+
+    def _moved(self, old: str, tables: tuple[str, ...]) -> str:
+        """Follow an id through all moves; one that leads back to itself stays."""
+        name, met = old, {old}
+        while True:
+            following = next(
+                (self.map[key] for table in tables if (key := f"{_MOVED}{table}:{name}") in self.map), None
+            )
+            if following is None:
+                return name
+            if following in met:
+                return old
+            met.add(following)
+            name = following

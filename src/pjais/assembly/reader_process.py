@@ -1,0 +1,172 @@
+"""Reading and normalising in a second process, beside the writing, where a source is large enough to pay for it.
+
+The process is asked for one snapshot after the other and gives exactly what `assemble.items` gives.  The same bytes
+always give the same pieces in the same order; so where the process ends early, for whatever reason, the rest is
+read here, from where it stopped.  Errors need no way across: whatever it met is met again here.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import IO, Any
+
+from pjais.assembly.assemble import Choices, Item, Reading, items
+from pjais.core.snapshot import Snapshot
+from pjais.core.source import SourceRef
+from pjais.targets.sqlite.ledger import Entry
+from pjais.version import __version__
+from pjais.workspace import source_bytes
+
+WORTH = 16 << 20
+"""Bytes of sources below which reading takes less time than starting a process does."""
+
+_BATCH = 100
+"""Items in one message: so few that they still lie in the processor's cache when they are written."""
+_AHEAD = 64
+"""Messages that may wait here: about 7 MB of ordinary memories."""
+_LENGTH = 4
+_END = pickle.dumps(None)
+_SERVE = f"from pjais.assembly.reader_process import serve; serve({__version__!r})"
+
+
+_Sent = Reading | tuple[tuple[Any, ...], tuple[Any, ...]]
+"""An item on its way: an entry as a plain tuple, which is a quarter of the work."""
+
+
+class Reader:
+    """Gives the items of snapshots; `items` has the shape of `assemble.items`.
+
+    `late`: a process is worth its start, but only where anything is asked for.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes] | None, *, late: bool = False) -> None:
+        self._process = process
+        self._late = late
+
+    def items(self, snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
+        """All pieces of a snapshot as a builder takes them.  Ids that a run maps are made here, where its map is."""
+        given = 0
+        if self._late:
+            self._process, self._late = _start(), False
+        if self._process is not None and not choices.ids.active:
+            complete = False
+            for batch in _asked(self._process, snapshot, choices):
+                complete = batch is None
+                given += len(batch or ())
+                for item in batch or ():
+                    yield item if isinstance(item, Reading) else (Entry._make(item[0]), item[1])
+            if complete:
+                return
+            self.close()
+        yield from islice(items(snapshot, choices), given, None)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]  # both are pipes of ours
+            self._process = None
+
+
+@contextmanager
+def reader(sources: Iterable[SourceRef], *, late: bool = False) -> Iterator[Reader]:
+    """A reader for these sources, whose process starts at once: it is ready when their copies are.
+
+    `late`: it starts when something is asked of it; a later run may find all documents as they were.
+    """
+    worth = source_bytes(tuple(sources)) >= WORTH and (os.cpu_count() or 1) > 1
+    made = Reader(_start() if worth and not late else None, late=worth and late)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _start() -> subprocess.Popen[bytes] | None:
+    """The second process; None where this one is no ordinary Python that could be started again."""
+    if not sys.executable or getattr(sys, "frozen", False):
+        return None
+    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )  # fmt: skip
+    except OSError:
+        return None
+
+
+def _asked(process: subprocess.Popen[bytes], snapshot: Snapshot, choices: Choices) -> Iterator[list[_Sent] | None]:
+    """The batches of one snapshot, then None where it is complete.  A thread takes them in while we write."""
+    assert process.stdin is not None and process.stdout is not None
+    waiting: Queue[bytes] = Queue(_AHEAD)
+    try:
+        pickle.dump((snapshot, choices), process.stdin)
+        process.stdin.flush()
+    except OSError:
+        return
+    taking = Thread(target=_take, args=(process.stdout, waiting), daemon=True)
+    taking.start()
+    data = b""
+    try:
+        while data := waiting.get():
+            yield pickle.loads(data)
+    finally:
+        if data:  # nobody asks any more, and the thread would wait for ever
+            process.kill()
+            while waiting.get():
+                pass
+        taking.join()
+
+
+def _take(pipe: IO[bytes], waiting: Queue[bytes]) -> None:
+    """Take in the messages of one snapshot, and nothing at the end; an incomplete one counts as the end."""
+    data = b""
+    while data != _END:
+        length = int.from_bytes(pipe.read(_LENGTH))
+        data = pipe.read(length)
+        if not data or len(data) != length:
+            break
+        waiting.put(data)
+    waiting.put(b"")
+
+
+def serve(version: str) -> None:
+    """What the second process does, until nobody listens any more.
+
+    It ends at once where the package was replaced by another version since the first process loaded it.
+    """
+    if version != __version__:
+        return
+    gc.disable()  # documents and records have no cycles
+    with suppress(EOFError, OSError, KeyboardInterrupt):
+        while True:
+            snapshot, choices = pickle.load(sys.stdin.buffer)
+            batch: list[_Sent] = []
+            for item in items(snapshot, choices):
+                batch.append(item if isinstance(item, Reading) else (tuple(item[0]), item[1]))
+                if len(batch) == _BATCH:
+                    _send(pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
+                    batch.clear()
+            _send(pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
+            _send(_END)
+
+
+def _send(data: bytes) -> None:
+    out = sys.stdout.buffer
+    out.write(len(data).to_bytes(_LENGTH))
+    out.write(data)
+    out.flush()

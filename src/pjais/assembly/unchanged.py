@@ -1,0 +1,308 @@
+"""Documents that are as they were: a later run passes them by before they are normalised, checked and digested.
+
+A later run reads a JSON file that was copied before.  Whatever is in it letter for letter as the last run over this
+source had it, in the same list, is the same document, and makes the same record: the run would find its account,
+compare the digests, and write nothing.  So here the account is met at once, at the same place in the reading order.
+Everything else goes the ordinary way, and so does everything where this would not be certain:
+
+- the last run over the source made records otherwise: another version of pjais, other choices, other ids;
+- its backup is gone or is not what the store says of it; what it noted of its documents cannot be read;
+- a document has come by in another version, has no id, or has no account, or two, or one that was decided about.
+
+What was noted of a document then (a date in another form, ...) is noted of it again, from the report of that run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from pjais import canonical, files, journal, sqlite
+from pjais.assembly.assemble import Choices, Item, Same, items
+from pjais.core.document import Document, Piece
+from pjais.core.snapshot import Snapshot
+from pjais.errors import BackupFailed
+from pjais.models.persona import mappings, validate
+from pjais.sources import backup, json_files
+from pjais.targets.sqlite.builder import Builder
+from pjais.targets.sqlite.ledger import Identity
+from pjais.version import __version__
+
+_DIALECTS = frozenset({"json", "rxdb-export"})
+"""Those whose documents stand in lists of one file (`jsonfiles.read_export`)."""
+
+_BLOCK = 1 << 16
+"""Bytes of both files that are compared at once."""
+
+_TOGETHER = 500
+"""Documents whose accounts are asked for at once."""
+
+_AHEAD = 16
+"""Documents that are read ahead in the old file, at least, where the new one differs."""
+
+_NEAR = 1 << 20
+"""Bytes of the old file that are rather read than left out by opening it farther on."""
+
+_LOST = 100_000
+"""Documents read ahead after which it is given up to find where the files go on alike."""
+
+Source = Callable[[Snapshot, Choices], Iterator[Item]]
+_Noted = dict[tuple[str, str], tuple[validate.Problem, ...]]
+
+
+def passing_by(backups: Path, builder: Builder, otherwise: Source, *, noting: bool = True) -> Source:
+    """Return a source of items that passes by what is unchanged; `otherwise` gives those of any other snapshot.
+
+    `noting`: the run reports what was noted of documents, also of unchanged ones.
+    """
+
+    def source(snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
+        before = _before(backups, builder.connection, snapshot, choices, noting)
+        return otherwise(snapshot, choices) if before is None else _items(builder, snapshot, choices, before)
+
+    return source
+
+
+class _Before(NamedTuple):
+    """The copy of a source that the last run read, and what it noted of each document."""
+
+    path: Path
+    noted: _Noted
+
+
+def _items(builder: Builder, snapshot: Snapshot, choices: Choices, before: _Before) -> Iterator[Item]:
+    with ExitStack() as stack:
+        alike = _Alike(stack, before.path, snapshot.path)
+        waiting = _Waiting(builder, snapshot, choices, before.noted)
+        for piece in json_files.read_export(snapshot, raw=True):
+            if not isinstance(piece, Document) or not piece.native_id or not alike.has(piece):
+                yield from waiting.met()
+                yield from waiting.ordinary(piece)
+                continue
+            if not waiting.takes(piece):
+                yield from waiting.met()
+            waiting.add(piece)
+        yield from waiting.met()
+
+
+class _Waiting:
+    """Documents of one list that the old file has too, in reading order: their accounts are asked for together.
+
+    What goes the ordinary way may change accounts, so after it they are asked for again, first of one document.
+    """
+
+    def __init__(self, builder: Builder, snapshot: Snapshot, choices: Choices, noted: _Noted) -> None:
+        self._builder, self._snapshot, self._choices, self._noted = builder, snapshot, choices, noted
+        self._documents: dict[str, Document] = {}
+        self._collection = ""
+        self._together = _TOGETHER
+        self._others = set[tuple[str, str | None]]()
+        """Documents of which another version came by: their accounts are no longer what they were."""
+
+    def takes(self, piece: Document) -> bool:
+        """Return whether a document can be asked for together with those that wait."""
+        same_list = not self._documents or piece.collection == self._collection
+        return same_list and piece.native_id not in self._documents and len(self._documents) < _TOGETHER
+
+    def add(self, piece: Document) -> None:
+        """Let a document wait."""
+        self._collection = piece.collection
+        self._documents[str(piece.native_id)] = piece
+
+    def met(self) -> Iterator[Item]:
+        """Give all that wait."""
+        ids = list(self._documents)
+        while ids:
+            asked, ids = ids[: self._together], ids[self._together :]
+            accounts = self._builder.standing(self._collection, [one for one in asked if self._may_stand(one)])
+            self._together = min(2 * self._together, _TOGETHER)
+            for number, native_id in enumerate(asked, 1):
+                piece, account = self._documents[native_id], accounts.get(native_id)
+                if account is None:
+                    yield from self.ordinary(piece)
+                    ids, self._together = [*asked[number:], *ids], 1
+                    break
+                at = Identity(None, None, self._collection, native_id, piece.place)
+                yield Same(account, at, self._noted.get((self._collection, native_id), ()))
+        self._documents.clear()
+
+    def ordinary(self, piece: Piece) -> Iterator[Item]:
+        """Give a piece as every other run does."""
+        if isinstance(piece, Document):
+            self._others.add((piece.collection, piece.native_id))
+        yield from items(self._snapshot, self._choices, (piece,))
+
+    def _may_stand(self, native_id: str) -> bool:
+        name = (self._collection, native_id)
+        return name not in self._others and all(map(canonical.encodable, name))
+
+
+class _Alike:
+    """Two versions of one file, side by side: which documents of the new one are in the old one as they are.
+
+    Where both have the same bytes from the beginning, or from behind the same document in the same list, they mean the
+    same.  Where they differ, the old file is read on from behind the last document that both have, until one of its
+    documents comes in the new one too, in a list of the same name; from behind it the bytes are compared again.
+    """
+
+    def __init__(self, stack: ExitStack, old: Path, new: Path) -> None:
+        self._path = old
+        self._old: BinaryIO = stack.enter_context(old.open("rb"))
+        self._new: BinaryIO = stack.enter_context(new.open("rb"))
+        self._ends = False
+        self._behind = 0
+        """How much farther on in the new file the same bytes are."""
+        self._until = 0
+        """The byte of the new file up to which they are known to be the same."""
+        self._last: tuple[int, str] | None = None
+        """Where, in the old file, the last document ends that both have, and its collection."""
+        self._further: Iterator[Piece] | None = None
+        """The old file, read on from somewhere behind."""
+        self._read_to = 0
+        self._ahead: dict[bytes, int] = {}
+        """The texts of documents behind the last one that both have, and where in the old file each ends."""
+        self._missed = 0
+        """Documents of the new file since then."""
+        self._in_a_list = json_files.form(old) == "list"
+        self._comparable = json_files.form(old) == json_files.form(new) != "record"
+
+    def has(self, document: Document) -> bool:
+        """Return whether the old file has a document as it is.  Ask in reading order."""
+        if document.raw is None or not self._comparable:
+            return False
+        end = _end(document)
+        if not self._missed and self._is_alike(end):
+            self._last = (end - self._behind, document.collection)
+            return True
+        self._missed += 1
+        there = self._found_ahead(_digest(document))
+        if there is None:
+            return False
+        self._behind, self._until, self._ends = end - there, end, False
+        self._last, self._missed = (there, document.collection), 0
+        self._ahead = {text: at for text, at in self._ahead.items() if at > there}
+        return True
+
+    def _is_alike(self, end: int) -> bool:
+        """Compare on; one byte behind a document belongs to it, since nothing else says where a number ends."""
+        size = _BLOCK >> 5
+        while end >= self._until and not self._ends:
+            size = min(2 * size, _BLOCK)
+            self._new.seek(self._until)
+            self._old.seek(self._until - self._behind)
+            new, old = self._new.read(size), self._old.read(size)
+            same = len(new) if new == old else _common(new, old)
+            self._ends = same < size
+            self._until += same
+        return end < self._until
+
+    def _found_ahead(self, text: bytes) -> int | None:
+        """Where the old file has this text farther on, if so: it is looked for the farther, the more are new."""
+        at, collection = self._last or (0, None)
+        if self._further is None or at - self._read_to > _NEAR:
+            self._read_to, self._ahead = at, {}
+            self._further = (
+                json_files.read_first(self._path)
+                if self._last is None
+                else json_files.read_on(self._path, at, None if self._in_a_list else collection)
+            )
+        while len(self._ahead) < min(_AHEAD + 2 * self._missed, _LOST):
+            piece = next(self._further, None)
+            if piece is None:
+                break
+            if isinstance(piece, Document) and piece.raw is not None:
+                self._read_to = _end(piece)
+                if self._read_to > at:
+                    self._ahead.setdefault(_digest(piece), self._read_to)
+        return self._ahead.get(text)
+
+
+def _end(document: Document) -> int:
+    """Return the byte behind a document."""
+    return int(document.place.removeprefix("byte ")) + _length(str(document.raw))
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """Return how many bytes two texts have in common at their beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def _digest(piece: Document) -> bytes:
+    text = f"{piece.collection}\0{piece.raw}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _before(backups: Path, db: sqlite.Connection, snapshot: Snapshot, choices: Choices, noting: bool) -> _Before | None:
+    """The source as the last run over it had it; None where nothing can be said for certain."""
+    if snapshot.dialect not in _DIALECTS or snapshot.damage is not None or choices.ids.active or any(choices.only):
+        return None
+    found = _last_run(db, snapshot)
+    if found is None or found.made != (__version__, mappings.READING, choices.expand_cold):
+        return None
+    folder = backups / found.run_id
+    try:
+        held = [one for one in backup.load(folder) if (one.kind, one.name) == (snapshot.kind, snapshot.name)]
+        told = [
+            (one.dialect, one.origin, one.damage, [(each.source, each.sha256) for each in one.files]) for one in held
+        ]
+        if told != [(snapshot.dialect, snapshot.origin, None, found.files)] or len(found.files) != 1:
+            return None
+        if files.sha256(held[0].path) != found.files[0][1]:
+            return None
+        noted = _noted(folder, snapshot.name) if noting else {}
+    except (BackupFailed, OSError):
+        return None
+    return None if noted is None else _Before(held[0].path, noted)
+
+
+class _Run(NamedTuple):
+    """The last run over a source, as the store has it."""
+
+    run_id: str
+    made: tuple[str, int | None, bool]
+    """By which version records were made, and by which choice."""
+    files: list[tuple[str, str]]
+
+
+def _last_run(db: sqlite.Connection, snapshot: Snapshot) -> _Run | None:
+    runs = "SELECT id, ids, program_version, sources, options FROM migration_runs ORDER BY number DESC"
+    for run_id, ids, version, sources, options in sqlite.fetch(db, runs):
+        for source in json.loads(sources):
+            if snapshot.name in source.get("was", ()):
+                return None  # documents of it were taken over by another source since
+            if (source["kind"], source["name"]) != (snapshot.kind, snapshot.name):
+                continue
+            if ids != "keep" or source["origin"] != snapshot.origin or "only" in source:
+                return None
+            held = [(one["path"], one["sha256"]) for one in source["files"]]
+            chosen = json.loads(options or "{}")
+            return _Run(run_id, (version, chosen.get("reading"), bool(chosen.get("expand_cold"))), held)
+    return None
+
+
+def _noted(folder: Path, name: str) -> _Noted | None:
+    """What a run noted of each document of a source; None where its report is not there as it wrote it."""
+    told: dict[str, Any] = {}
+    for entry in journal.entries(folder):
+        told = entry.details.get("report", told) if entry.event == "done" else told
+    path = folder / "report.json"
+    if not path.is_file() or files.sha256(path) != told.get(path.name):
+        return None
+    noted: _Noted = {}
+    for one in json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))["findings"]:
+        if one["source"] == name and "native_id" in one and one["place"]:
+            at = (one["collection"], one["native_id"])
+            noted[at] = (*noted.get(at, ()), (one["level"], one["rule"], one.get("field"), one["message"]))
+    return noted

@@ -1,0 +1,414 @@
+"""The checklists of the RxDB to LiveStore guide (before, during, after, and the way back), checked where they can be.
+
+Each line is `ok`, `failed`, `skip` (it does not apply here, with the reason) or `ask` (only a person can say).  Nothing
+is changed: what must be tried out is tried on scratch copies.  Checks of an open store come from above, as `Probes`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pjais import files, instants, journal, sqlite
+from pjais.checks.livestore_app import AppCheck
+from pjais.core.source import SourceRef
+from pjais.display import counted
+from pjais.errors import BackupFailed, PjaisError
+from pjais.exchange import guide_export
+from pjais.migration import backups, origins, quarantine, run, state, verify
+from pjais.side_by_side import shadow, switch
+from pjais.sources import backup
+from pjais.targets.sqlite import cutover
+from pjais.workspace import Workspace
+
+PHASES = ("pre", "during", "post", "rollback")
+_SHOWN = 3
+Answer = tuple[str, str]
+"""(state, one line about it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a checklist: what must hold, its state, what was seen, and the next command if there is one."""
+
+    phase: str
+    text: str
+    state: str
+    about: str
+    command: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line as a JSON object."""
+        told = {"phase": self.phase, "text": self.text, "state": self.state, "about": self.about}
+        return told if self.command is None else {**told, "next": self.command}
+
+
+class Probes(NamedTuple):
+    """Checks that need an open store: the verification after a migration, and whether live queries work."""
+
+    verify_app: Callable[[Workspace], list[AppCheck]]
+    reactive: Callable[[Workspace], AppCheck]
+
+
+def check(
+    workspace: Workspace, probes: Probes, phases: tuple[str, ...] = PHASES, *, password: str | None = None
+) -> list[Line]:
+    """The lines of these checklists, in the guide's order."""
+    facts = _Facts(workspace, probes, password)
+    return [_checked(phase, text, look, facts, command) for phase, text, look, command in _LINES if phase in phases]
+
+
+def answered(line: Line, yes: bool) -> Line:
+    """A line that a person answered."""
+    return replace(line, state="yes" if yes else "no")
+
+
+def passed(lines: list[Line]) -> bool:
+    """Return whether nothing that can be checked fails."""
+    return all(line.state != "failed" for line in lines)
+
+
+def _checked(phase: str, text: str, look: Callable[[_Facts], Answer], facts: _Facts, command: str | None) -> Line:
+    try:
+        told, about = look(facts)
+    except PjaisError as error:
+        told, about = "failed", "; ".join((error.what, *error.where[:_SHOWN]))
+    except (OSError, sqlite.Error) as error:
+        told, about = "failed", str(error)
+    return Line(phase, text, told, about, command if told == "failed" else None)
+
+
+class _Facts:
+    """What the lines look at; each thing once."""
+
+    def __init__(self, workspace: Workspace, probes: Probes, password: str | None) -> None:
+        self.workspace = workspace
+        self.probes = probes
+        self.password = password
+
+    @cached_property
+    def sources(self) -> tuple[SourceRef, ...]:
+        """The old side as it is now, less what was passed over; empty where it was removed."""
+        found = self.workspace.find().sources
+        over = origins.passed_over(self.workspace, found)
+        return tuple(ref for ref in found if ref not in over)
+
+    @cached_property
+    def live(self) -> switch.Live:
+        """Which side is live."""
+        return switch.live(self.workspace)
+
+    @cached_property
+    def there(self) -> bool:
+        """Whether there is a new side."""
+        return cutover.inspect(self.workspace.target) is not None
+
+    @cached_property
+    def sound(self) -> tuple[list[Path], list[str]]:
+        """The backups that are sound, newest last, and what is wrong with the others."""
+        sound, wrong = [], []
+        for folder in journal.run_folders(self.workspace.data_dir):
+            try:
+                bad = backup.check(folder)
+            except BackupFailed as error:
+                if "done" in journal.events(folder) or "backup" in journal.events(folder):
+                    wrong.append(f"{folder.name}: {error.what}")
+                continue
+            wrong += [f"{folder.name}: {line}" for line in bad]
+            sound += [] if bad else [folder]
+        return sound, wrong
+
+    @cached_property
+    def app(self) -> dict[str, AppCheck]:
+        """The verification after a migration, by name."""
+        return {one.name: one for one in self.probes.verify_app(self.workspace)}
+
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        """(documents read, documents in quarantine) of all sources, as the account has them."""
+        with closing(sqlite.open_reader(self.workspace.target)) as db:
+            documents = int(sqlite.value(db, "SELECT count(*) FROM migration_records"))
+            return documents, quarantine.waiting(db)
+
+    def users(self) -> tuple[int, ...]:
+        """The processes that have the old side open."""
+        return files.users(path for ref in self.sources for path in ref.files)
+
+
+_NOTHING: Answer = ("failed", "there is no new side yet")
+
+
+def _backup_made(facts: _Facts) -> Answer:
+    sound, _ = facts.sound
+    if not facts.sources:
+        kept = counted(len(sound), "backup is", "backups are")
+        return ("ok", f"the old side is not there any more; {kept}") if sound else _no_source()
+    missing = [ref.name for ref in facts.sources if _kept_in(ref, sound) is None]
+    if not missing:
+        newest = max(str(_kept_in(ref, sound)) for ref in facts.sources)
+        return "ok", f"every file of {counted(len(facts.sources), 'source')}, as it is now; the newest is in {newest}"
+    if not sound:
+        return "failed", "there is no backup"
+    return "failed", f"written to since the last backup: {', '.join(missing[:_SHOWN])}"
+
+
+def _no_source() -> Answer:
+    return "failed", "neither the old side nor a backup was found"
+
+
+def _kept_in(ref: SourceRef, sound: list[Path]) -> str | None:
+    """The newest backup that holds every file of a source as it is now."""
+    wanted = {str(path): path for path in ref.files if path.exists() and not path.name.endswith("-shm")}
+    hashes: dict[str, str] = {}
+    for folder in reversed(sound):
+        for entry in backup.manifest(folder)["sources"]:
+            held = {one["source"]: one["sha256"] for one in entry["files"]}
+            if (entry["kind"], entry["origin"]) != (ref.kind, str(ref.path)) or not wanted.keys() <= held.keys():
+                continue
+            hashes = hashes or {name: files.sha256(path) for name, path in wanted.items()}
+            if all(held[name] == digest for name, digest in hashes.items()):
+                return folder.name
+    return None
+
+
+def _backup_sound(facts: _Facts) -> Answer:
+    sound, wrong = facts.sound
+    if wrong:
+        return "failed", "; ".join(wrong[:_SHOWN])
+    if not sound:
+        return "failed", "none to verify"
+    return "ok", f"{counted(len(sound), 'backup')}, every file has its size and hash"
+
+
+def _tried(facts: _Facts) -> Answer:
+    """A dry run of the new side, in a scratch store."""
+    if facts.there and not state.anything_new(facts.workspace, facts.sources, exact=False):
+        return "ok", f"the new side is there, and holds all that the old one does: {facts.workspace.live}"
+    if not facts.sources:
+        return _no_source()
+    plan = run.plan(facts.workspace, run.Options(password=facts.password))
+    total = plan.total
+    if total.waiting:
+        return "failed", f"a dry run: {total.waiting:,} of {counted(total.read, 'document')} cannot go in"
+    return "ok", f"a dry run took {counted(total.read, 'document')} and refused none"
+
+
+def _way_back(facts: _Facts) -> Answer:
+    """Return whether the old side can be had again."""
+    sound, _ = facts.sound
+    old = facts.live.sources or tuple(str(ref.path) for ref in facts.sources)
+    if old and all(Path(path).exists() for path in old):
+        return "ok", f"the old side stands in its place, and {counted(len(sound), 'backup is', 'backups are')} sound"
+    kept = [folder for folder in sound if backup.manifest(folder)["sources"]]
+    if not kept:
+        return "failed", "neither the old side nor a sound backup of it is there"
+    return "ok", f"pjais backup restore {kept[-1].name}"
+
+
+def _held(valid: guide_export.Validation) -> str:
+    return f"{counted(valid.personas, 'persona')}, {counted(valid.memories, 'memory', 'memories')}"
+
+
+def _only_a_person(about: str) -> Callable[[_Facts], Answer]:
+    return lambda _: ("ask", about)
+
+
+def _exported(facts: _Facts) -> Answer:
+    if not facts.there:
+        return _NOTHING
+    accounted = counted(facts.counts[0], "document is", "documents are")
+    if not facts.sources:
+        return "ok", f"{accounted} accounted for; the old side was removed since"
+    if facts.live.side == "new" and not facts.users():
+        return "ok", f"{accounted} accounted for; the old side ended with the switch"
+    if state.anything_new(facts.workspace, facts.sources, exact=False):
+        return "failed", "the old side holds what was not brought over yet"
+    return "ok", f"{accounted} accounted for, of {counted(len(facts.sources), 'source')}"
+
+
+def _export_valid(facts: _Facts) -> Answer:
+    """The guide's own validation of its export, and that nothing waits in quarantine."""
+    if not facts.there:
+        return _NOTHING
+    documents, held = facts.counts
+    if held:
+        return "failed", f"{held:,} of {counted(documents, 'document')} in quarantine"
+    exports = sorted(facts.workspace.backups.glob("*/rxdb-backup-*.json"))
+    latest = [(one.name, guide_export.verify(one)) for one in exports if one.parent == exports[-1].parent]
+    for name, valid in latest:
+        if valid.errors:
+            return "failed", f"{name}: {'; '.join(valid.errors[:_SHOWN])}"
+    told = "".join(f"; the guide's export {name} holds {_held(valid)}" for name, valid in latest)
+    return "ok", f"{counted(documents, 'document is', 'documents are')} accounted for, none is missing{told}"
+
+
+def _imported(facts: _Facts) -> Answer:
+    if not facts.there:
+        return _NOTHING
+    found = state.record_counts(facts.workspace.target)
+    return "ok", ", ".join(f"{count:,} {name}" for name, count in found.items() if count) or "empty, as its sources"
+
+
+def _proved(facts: _Facts) -> Answer:
+    proof = verify.verify(facts.workspace, password=facts.password)
+    since = proof.edited_since + proof.added_since + proof.removed_since
+    documents = counted(proof.documents, "document")
+    return "ok", f"{counted(proof.records, 'record')} proved against {documents}; {since:,} changed since"
+
+
+def _agree(facts: _Facts) -> Answer:
+    """Return what the discrepancy log says."""
+    seen = shadow.agreement(facts.workspace)
+    if seen.last is None:
+        return "skip", "never compared: pjais shadow does, and pjais switch before it cuts over"
+    if seen.since is None:
+        return "failed", f"they differed when they were last compared, {instants.to_text(seen.last)}"
+    return "ok", f"since {instants.to_text(seen.since)}, over {counted(seen.comparisons, 'comparison')}"
+
+
+def _no_errors(facts: _Facts) -> Answer:
+    runs = state.runs(facts.workspace.data_dir)
+    bad = [f"{one.id}: {one.state}" for one in runs[-1:] if one.state in ("failed", "interrupted") and not one.pid]
+    if bad:
+        return "failed", "the last run: " + "; ".join(bad)
+    return (
+        ("ok", f"{len(runs)} runs and backups, the last one ended well") if runs else ("skip", "there was no run yet")
+    )
+
+
+def _named(*names: str) -> Callable[[_Facts], Answer]:
+    """Checks of the verification after a migration; without names all of them."""
+
+    def look(facts: _Facts) -> Answer:
+        if not facts.there:
+            return _NOTHING
+        found = [one for name, one in facts.app.items() if not names or name in names]
+        bad = [f"{one.name}: {one.message}" for one in found if not one.passed]
+        return ("failed", "; ".join(bad)) if bad else ("ok", found[0].message if len(found) == 1 else _all(found))
+
+    return look
+
+
+def _all(found: list[AppCheck]) -> str:
+    return f"{', '.join(one.name for one in found)}: passed"
+
+
+def _reactive(facts: _Facts) -> Answer:
+    if not facts.there:
+        return _NOTHING
+    done = facts.probes.reactive(facts.workspace)
+    return "ok" if done.passed else "failed", done.message
+
+
+def _new_is_live(facts: _Facts) -> Answer:
+    live = facts.live
+    if live.side == "new":
+        same = live.target in (None, str(facts.workspace.live))
+        about = f"{live.target}, since {'' if live.at is None else instants.to_text(live.at)}"
+        return ("ok", about) if same else ("failed", f"another store is live: {live.target}")
+    follows = any(one.follow for one in state.runs(facts.workspace.data_dir))
+    if live.at is None and not follows and facts.there:
+        return "ask", "no switch is on record; does the app open the new store?"
+    return "failed", "the old side is live"
+
+
+def _old_is_closed(facts: _Facts) -> Answer:
+    users = facts.users()
+    if users:
+        return "failed", f"the old side is open in process {', '.join(map(str, users))}"
+    if facts.there and facts.sources and state.anything_new(facts.workspace, facts.sources, exact=False):
+        return "failed", "the old side was written to since it was last brought over"
+    return "ok", "no program has the old side open, and nothing is new there"
+
+
+def _new_backup(facts: _Facts) -> Answer:
+    if not facts.there:
+        return _NOTHING
+    done = {one.id for one in state.runs(facts.workspace.data_dir) if one.state == "done"}
+    for kept in reversed(backups.listed(facts.workspace)):
+        if kept.id in done:
+            break
+        body = backup.manifest(facts.workspace.backups / kept.id) if kept.complete else {}
+        if "previous" in body and not _is_run(facts.workspace, kept.id):
+            return "ok", f"{kept.id} holds the store as it was at {body['created_at']}"
+    return "failed", "the new store was not backed up since the last run"
+
+
+def _is_run(workspace: Workspace, backup_id: str) -> bool:
+    """Return whether a backup is a run's own: that one holds the store of before."""
+    return "begun" in journal.events(workspace.backups / backup_id)
+
+
+def _cleaned(facts: _Facts) -> Answer:
+    there = [ref for ref in facts.sources if ref.kind != "pjais"]
+    if not there:
+        return "ok", "no old data is left"
+    size = sum(path.stat().st_size for ref in there for path in ref.files if path.exists())
+    return "skip", f"optional: {counted(len(there), 'old source')} ({size:,} bytes) still there; pjais cleanup"
+
+
+def _new_is_closed(facts: _Facts) -> Answer:
+    mine = [facts.workspace.target] if facts.workspace.log is None else [facts.workspace.log, facts.workspace.target]
+    users = files.users(mine)
+    if users:
+        return "skip", f"open in process {', '.join(map(str, users))}; close it before going back"
+    return "ok", "no program has the new store open"
+
+
+def _switch_back(facts: _Facts) -> Answer:
+    if facts.live.side == "old":
+        return "ok", "the old side is live"
+    return "skip", "pjais switch --undo: exports what was written since, then makes the old side live"
+
+
+def _flags(facts: _Facts) -> Answer:
+    path = facts.workspace.data_dir / switch.LIVE
+    if not path.exists():
+        return "ok", "no flag is set: the old side is live, or nothing was ever switched"
+    told = json.loads(path.read_text("utf-8"))["live"]
+    return "ok", f"{path} says {told}; pjais switch and its --undo write it in one step"
+
+
+def _investigate(facts: _Facts) -> Answer:
+    reports = sorted(facts.workspace.backups.glob("*/report.html"))
+    return "skip", f"pjais verify-app, pjais verify, and {reports[-1] if reports else 'the report of a run'}"
+
+
+Look = Callable[[_Facts], Answer]
+
+
+def _lines() -> Iterator[tuple[str, str, Look, str | None]]:
+    """(phase, what must hold, what looks, the command where it fails)."""
+    yield "pre", "The old data is backed up", _backup_made, "pjais backup create"
+    yield "pre", "Every backup is sound", _backup_sound, "pjais backup verify"
+    yield "pre", "A dry run goes through", _tried, "pjais plan"
+    yield "pre", "There is a way back", _way_back, "pjais backup create"
+    yield "pre", "Those whom it concerns know", _only_a_person("have they been told?"), None
+    yield "during", "All of the old data came over", _exported, "pjais follow"
+    yield "during", "Nothing was left out", _export_valid, "pjais quarantine list"
+    yield "during", "The new store holds it", _imported, "pjais migrate"
+    yield "during", "The proof is green", _proved, "pjais verify"
+    yield "during", "Old and new agree", _agree, "pjais shadow"
+    yield "during", "What the app needs works", _named("features"), "pjais verify-app"
+    yield "during", "No run went wrong", _no_errors, "pjais status"
+    yield "post", "The new side is live", _new_is_live, "pjais switch"
+    yield "post", "The old app is closed", _old_is_closed, "pjais follow"
+    yield "post", "The whole verification passes", _named(), "pjais verify-app"
+    yield "post", "The app does all that it did", _only_a_person("does the app itself do all that it did?"), None
+    yield "post", "It is fast enough", _named("performance"), "pjais verify-app"
+    yield "post", "Live queries are told of changes", _reactive, "pjais verify-app"
+    yield "post", "The new store is backed up", _new_backup, "pjais backup create"
+    yield "post", "The old data is removed, if it should be", _cleaned, "pjais cleanup"
+    yield "rollback", "The new store is closed", _new_is_closed, None
+    yield "rollback", "The old data can be restored", _way_back, "pjais backup list"
+    yield "rollback", "The old side is live", _switch_back, "pjais switch --undo"
+    yield "rollback", "The record of the live side says so", _flags, None
+    yield "rollback", "What went wrong is known", _investigate, None
+
+
+_LINES = tuple(_lines())

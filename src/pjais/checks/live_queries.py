@@ -1,0 +1,55 @@
+"""Whether live queries work: on a scratch copy of the store a persona is made, and a subscription must hear of it."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+from pjais import files, sqlite
+from pjais.checks.livestore_app import AppCheck
+from pjais.models.persona.records import Persona
+from pjais.side_by_side.sides import LiveStoreSide, Side, SqliteSide
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite import cutover
+from pjais.workspace import Workspace
+
+_NAME = "a check, on a scratch copy"
+_SECONDS = 10.0
+"""How long a subscription may take; it takes milliseconds."""
+
+
+def check(workspace: Workspace) -> AppCheck:
+    """The check of a store's live queries, with the time (ms) that the news took."""
+    with tempfile.TemporaryDirectory(prefix="pjais-check-") as folder, closing(_copy(workspace, Path(folder))) as side:
+        news = threading.Event()
+        errors: list[Exception] = []
+
+        def hear(found: list[Persona]) -> None:
+            if any(one.name == _NAME for one in found):
+                news.set()
+
+        stop = side.subscribe_to_personas(hear, errors.append)
+        began = time.perf_counter()
+        side.create_persona(name=_NAME)
+        heard = news.wait(_SECONDS)
+        took = round((time.perf_counter() - began) * 1000, 1)
+        stop()
+    if errors or not heard:
+        return AppCheck("reactive", False, f"a subscription heard nothing: {errors[0] if errors else 'in time'}", {})
+    return AppCheck("reactive", True, f"a subscription heard of a new persona after {took} ms", {"news": took})
+
+
+def _copy(workspace: Workspace, folder: Path) -> Side:
+    """The store's copy in a folder of its own; of a LiveStore store its log alone, which has no reader but us."""
+    if workspace.log is None:
+        copy = folder / "copy.sqlite"
+        cutover.copy_target(workspace.target, copy)
+        with closing(sqlite.open_writer(copy)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+        return SqliteSide(copy)
+    with account_sync.readable_log(workspace) as log:
+        files.copy_hashed(log, folder / workspace.log.name)
+    return LiveStoreSide(folder)

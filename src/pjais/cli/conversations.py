@@ -1,0 +1,71 @@
+"""conversations: list, show, archive conversations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pjais.cli.context import Context, common
+from pjais.cli.lists import id_argument, list_options, opened, persona_option, print_record, print_records, target
+from pjais.cli.output import say
+from pjais.models.persona.records import Conversation
+
+_CONVERSATION_COLUMNS = ("id", "personaId", "title", "summary", "isArchived", "updatedAt")
+
+
+@click.group("conversations", invoke_without_command=True)
+@persona_option
+@click.option("--archived", is_flag=True, help="Only archived ones.")
+@target
+@list_options
+@common
+@click.pass_context
+def conversations_command(
+    click_context: click.Context, context: Context, persona: str | None, archived: bool, target: Path | None,
+    limit: int, offset: int, order: str | None, shape: str,
+) -> int:  # fmt: skip
+    """List conversations, latest first; or show, archive, restore one."""
+    if click_context.invoked_subcommand is not None:
+        return 0
+    with opened(context, target) as store:
+        found = store.conversations.archived(persona) if archived else store.conversations.list(order=order)
+        found = [one for one in found if persona in (None, one.persona_id)]
+    print_records(context, shape, _CONVERSATION_COLUMNS, found[offset : offset + limit], len(found))
+    return 0
+
+
+@conversations_command.command("show")
+@id_argument
+@target
+@common
+def show_conversation(context: Context, record_id: str, target: Path | None) -> int:
+    """Read a conversation."""
+    with opened(context, target) as store:
+        record = store.conversations.need(record_id)
+    if context.as_json:
+        print_record(context, record)
+        return 0
+    say(record.title or record.summary or record.id)
+    for message in record.messages:
+        one = message if isinstance(message, dict) else {"content": message}
+        say(f"\n{one.get('role') or '?'}  {one.get('timestamp') or ''}\n{one.get('content')}")
+    return 0
+
+
+def _conversation_action(name: str, about: str) -> None:
+    @conversations_command.command(name, help=about)
+    @id_argument
+    @target
+    @common
+    def action(context: Context, record_id: str, target: Path | None) -> int:
+        with opened(context, target) as store:
+            record: Conversation = getattr(store.conversations, name)(record_id)
+        print_record(context, record, f"{record.id}: {'archived' if record.is_archived else 'back'}")
+        return 0
+
+
+_conversation_action("archive", "Put a conversation away.")
+
+
+_conversation_action("restore", "Bring an archived conversation back.")

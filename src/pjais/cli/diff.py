@@ -1,0 +1,52 @@
+"""diff: what differs between two moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import click
+
+from pjais.cli import store_history
+from pjais.cli.context import Context, common
+from pjais.cli.output import print_json, say
+from pjais.cli.time_options import opened_timeline, print_change, store_and
+from pjais.core.results import Changed
+from pjais.livestore_tools import timeline
+from pjais.livestore_tools.timeline import Timeline
+from pjais.persona.store import Store
+
+
+@click.command("diff")
+@click.argument("moments", nargs=-1, required=True, metavar="[STORE] BEFORE AFTER")
+@common
+def diff_command(context: Context, moments: tuple[str, ...]) -> int:
+    """Show what differs between two moments: record by record, field by field.
+
+    BEFORE and AFTER are events (12), times (2025-03-01), or `now`.
+    STORE is a SQLite store or a LiveStore store; without it, the data folder's.
+    """
+    path, (before, after) = store_and(moments, "BEFORE", "AFTER")
+    found = store_history.opened(context, path)
+    changes: Sequence[Changed]
+    if isinstance(found, Store):
+        with closing(found):
+            changes = found.diff(store_history.when(before), store_history.when(after))
+    else:
+        with opened_timeline(context, found) as line:
+            changes = line.diff(_moment(line, before), _moment(line, after))
+    if context.as_json:
+        print_json({"code": "done", "count": len(changes), "changes": [one.as_dict() for one in changes]})
+        return 0
+    if not changes:
+        say("nothing differs")
+    for one in changes:
+        print_change(one, f"{one.table} {one.key}")
+    return 0
+
+
+def _moment(line: Timeline, text: str) -> timeline.Point:
+    if text == "now":
+        return line.point()
+    is_event = text.replace(".", "").isdigit() and len(text) < 12
+    return line.point(event=text) if is_event else line.point(time=text)

@@ -1,0 +1,76 @@
+"""events: the events of a LiveStore store."""
+
+from __future__ import annotations
+
+import time as clock
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from pjais import canonical, instants
+from pjais.cli.context import Context, common
+from pjais.cli.output import safe, say
+from pjais.cli.time_options import opened_timeline, short, store_argument
+from pjais.livestore_tools import timeline
+from pjais.livestore_tools.timeline import Found
+from pjais.sources.livestore.log import Event
+
+_POLL_SECONDS = 0.5
+
+
+@click.command("events")
+@store_argument
+@click.option("--name", help="Only events whose name holds this.")
+@click.option("--id", "key", help="Only events that touch this record.")
+@click.option("--since", metavar="T", help="Only events from this time on.")
+@click.option("--until", metavar="T", help="Only events up to this time.")
+@click.option("--after", metavar="N", help="Only events behind this one.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the last so many.")
+@click.option("--follow", is_flag=True, help="Wait for further events; end with Ctrl-C.")
+@common
+def events_command(
+    context: Context,
+    store: Path,
+    name: str | None,
+    key: str | None,
+    since: str | None,
+    until: str | None,
+    after: str | None,
+    limit: int | None,
+    follow: bool,
+) -> int:
+    """List the events of a LiveStore store.  With --json one object a line."""
+    wanted = timeline.Filter(name, key, since, until, after)
+    shown = 0
+    stamp: object = None
+    while True:
+        now = [(path, path.stat().st_mtime_ns, path.stat().st_size) for path in _watched(store)]
+        if now != stamp:
+            stamp = now
+            with opened_timeline(context, store) as line:
+                fresh = list(islice(line.events(), shown, None))
+            shown += len(fresh)
+            found = [one for one in fresh if wanted.takes(one)]
+            for one in found[-limit:] if limit else found:
+                _print_event(context, one)
+        if not follow:
+            return 0
+        clock.sleep(_POLL_SECONDS)
+
+
+def _watched(store: Path) -> list[Path]:
+    if not store.exists():
+        return []
+    return sorted(path for path in store.rglob("*") if path.is_file()) if store.is_dir() else [store]
+
+
+def _print_event(context: Context, one: Found) -> None:
+    if not isinstance(one, Event):
+        line = {"event": None, "place": one.place, "unreadable": one.reason}
+        say(canonical.dumps(line) if context.as_json else f"{one.place:>8}  UNREADABLE  {safe(one.reason)}")
+    elif context.as_json:
+        say(canonical.dumps(one.as_dict()))
+    else:
+        at = "" if one.at is None else instants.to_text(one.at)
+        say(f"{one.number!s:>8}  {at:24}  {safe(one.name):32}  {short(one.args)}")

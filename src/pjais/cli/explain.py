@@ -1,0 +1,32 @@
+"""explain: what a code means and what to do."""
+
+from __future__ import annotations
+
+import click
+
+from pjais.cli.context import Context, common
+from pjais.cli.output import print_json, say
+from pjais.errors import UsageError
+from pjais.report.rules import all_codes, explain
+
+
+@click.command("explain")
+@click.argument("code", required=False)
+@common
+def explain_command(context: Context, code: str | None) -> int:
+    """Say what a code means and what to do."""
+    if code is None:
+        codes = all_codes()
+        if context.as_json:
+            print_json({"code": "done", "codes": list(codes)})
+        else:
+            say("\n".join(codes))
+        return 0
+    text = explain(code)
+    if text is None:
+        raise UsageError("there is no such code", where=[code], next_command="pjais explain")
+    if context.as_json:
+        print_json({"code": "done", "explained": code, "text": text})
+    else:
+        say(text)
+    return 0

@@ -1,0 +1,89 @@
+"""livestore: the schema for an app, a look at a store's health, and the upgrade between storage formats."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from pjais import files
+from pjais.cli.context import Context, common
+from pjais.cli.locations import OUTPUT_FILE, OUTPUT_FOLDER, PATH
+from pjais.cli.output import print_json, safe, say, write_raw
+from pjais.display import counted
+from pjais.errors import UsageError
+from pjais.models.persona.typescript import schema_ts
+from pjais.workspace import resolve_workspace
+
+
+@click.group("livestore")
+def livestore_command() -> None:
+    """LiveStore stores: their schema, their health, their storage formats."""
+
+
+@livestore_command.command("schema")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="The file to write (default: stdout).")
+@common
+def schema(context: Context, output: Path | None) -> int:
+    """Print the `schema.ts` with which an app boots a log that pjais wrote."""
+    text = schema_ts()
+    if output is None:
+        write_raw(text)
+        return 0
+    if output.exists() and not output.read_text("utf-8", "replace").startswith(text[:60]):
+        raise UsageError("the file exists and is no schema of ours; it is not replaced", where=[str(output)])
+    files.write_atomically(output.absolute(), text.encode())
+    if context.as_json:
+        print_json({"code": "done", "file": str(output)})
+    else:
+        say(f"wrote {output}")
+    return 0
+
+
+@livestore_command.command("doctor")
+@click.argument("store", type=PATH)
+@common
+def doctor(context: Context, store: Path) -> int:
+    """Examine a store: its log, its states, whether they agree.  Exit code 1 where something needs a remedy."""
+    from pjais.livestore_tools import doctor as examination
+
+    checks = examination.examine(resolve_workspace(context.data_dir), store.expanduser().absolute())
+    bad = [check for check in checks if not check.ok]
+    if context.as_json:
+        print_json({"code": "unhealthy" if bad else "done", "checks": [check.as_dict() for check in checks]})
+        return 1 if bad else 0
+    name = ""
+    for check in checks:
+        if check.store != name:
+            name = check.store
+            say(f"{name}:")
+        say(f"  {'ok ' if check.ok else 'BAD'} {check.name}: {safe(check.found)}")
+        if check.meaning:
+            say(f"      {check.meaning}")
+        if check.remedy:
+            say(f"      Remedy: {check.remedy}")
+    say()
+    say("the store is healthy" if not bad else f"{counted(len(bad), 'check')} failed; nothing was changed")
+    return 1 if bad else 0
+
+
+@livestore_command.command("upgrade")
+@click.argument("store", type=PATH)
+@click.option("--to", "number", type=click.Choice(["6", "4"]), default="6", show_default=True, help="The format.")
+@click.option("-o", "--output", type=OUTPUT_FOLDER, help="A new folder for the new store.")
+@common
+def upgrade(context: Context, store: Path, number: str, output: Path | None) -> int:
+    """Write a store's log in another storage format; the files of the old one stay."""
+    from pjais.livestore_tools import upgrade as upgrading
+
+    done = upgrading.upgrade(resolve_workspace(context.data_dir), store.expanduser().absolute(), int(number), output)
+    if context.as_json:
+        print_json(done.as_dict())
+        return 0
+    events = counted(done.events, "event")
+    say(f"{done.log}: {events}, from format {done.before} to {done.after}, read back and replayed")
+    for note in done.notes:
+        say(f"  {note}")
+    say(f"Next: {context.typed(f'pjais livestore doctor {shlex.quote(str(done.log.parent))}')}")
+    return 0

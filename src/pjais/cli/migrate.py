@@ -1,0 +1,76 @@
+"""migrate: back up, migrate, verify, cut over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pjais.choices import Ids, OnInvalid
+from pjais.cli.context import Context, collection_option, common, database_option, origin_option, password_option
+from pjais.cli.migration_options import (
+    OWN_TARGETS,
+    expand_cold_option,
+    format_option,
+    ids_option,
+    known_target,
+    on_invalid_option,
+    sources_argument,
+    store_id_option,
+    target_option,
+    to_option,
+)
+from pjais.cli.output import progress, say
+from pjais.cli.run_report import print_report
+from pjais.display import counted
+from pjais.workspace import resolve_workspace
+
+
+@click.command("migrate")
+@sources_argument
+@to_option
+@target_option
+@store_id_option
+@format_option
+@on_invalid_option
+@ids_option
+@expand_cold_option
+@origin_option
+@database_option
+@collection_option
+@password_option
+@common
+def migrate_command(
+    context: Context,
+    sources: tuple[Path, ...],
+    to: str | None,
+    target: Path | None,
+    store_id: str | None,
+    form: int | None,
+    on_invalid: OnInvalid,
+    ids: Ids,
+    expand_cold: bool,
+    password: str | None,
+    origin: str | None,
+    database: str | None,
+    collection: str | None,
+) -> int:
+    """Back up, migrate, verify, and put the new store in place."""
+    from pjais.migration import origins, run
+
+    here = resolve_workspace(context.data_dir, target, sources, to=known_target(to), store_id=store_id, format=form)
+    options = run.Options(
+        on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password,
+        only=origins.asked(origin, database, collection),
+    )  # fmt: skip
+    with progress(quiet=context.quiet) as report_progress:
+        report = run.migrate(here, options, report_progress)
+    written = None
+    if to not in OWN_TARGETS:
+        from pjais.exchange import plugin_target
+
+        written = plugin_target.write(here, str(to))
+    print_report(context, report)
+    if written is not None and not context.as_json:
+        say(f"{to}: {counted(written.documents, 'document')}, read back and compared: {written.folder}")
+    return report.exit_code

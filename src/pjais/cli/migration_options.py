@@ -1,0 +1,54 @@
+"""The options that `plan` and `migrate` share, and the targets that they know."""
+
+from __future__ import annotations
+
+import click
+
+from pjais.cli.locations import OUTPUT_PLACE, PATH
+from pjais.errors import UsageError
+
+sources_argument = click.argument("sources", nargs=-1, type=PATH)
+
+
+target_option = click.option("--target", type=OUTPUT_PLACE, help="The store written to.")
+
+
+to_option = click.option("--to", help="What to write: sqlite (default), livestore, or an added target's name.")
+
+
+store_id_option = click.option("--store-id", help="The id of the LiveStore store (default: pjais).")
+
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["6", "4"]), callback=lambda _, __, value: value and int(value),
+    help="LiveStore's storage format: 6 (0.4, the default) or 4 (0.3).",
+)  # fmt: skip
+
+
+on_invalid_option = click.option(
+    "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
+    help="What to do about documents that cannot go in.",
+)  # fmt: skip
+
+
+ids_option = click.option("--ids", type=click.Choice(["keep", "new"]), default="keep", show_default=True)
+
+
+expand_cold_option = click.option(
+    "--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form."
+)
+
+
+OWN_TARGETS = (None, "sqlite", "livestore")
+
+
+def known_target(to: str | None) -> str | None:
+    """The target that the pipeline writes; one that another package adds is written from the SQLite store."""
+    if to in OWN_TARGETS:
+        return to
+    from pjais import extensions
+
+    if extensions.target_kind(str(to)) is None:
+        known = ", ".join(("sqlite", "livestore", *extensions.names("targets")))
+        raise UsageError(f"there is no target {to}", where=[f"known: {known}"])
+    return "sqlite"

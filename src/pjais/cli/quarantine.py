@@ -1,0 +1,116 @@
+"""quarantine: list, show, replay, discard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pjais import canonical, files
+from pjais.cli.context import Context, common
+from pjais.cli.lists import told
+from pjais.cli.locations import OUTPUT_PLACE, PATH
+from pjais.cli.output import print_json, safe, say, table
+from pjais.display import counted
+from pjais.errors import UsageError
+from pjais.migration import quarantine, state
+
+_LONGEST_DOCUMENT = 1 << 30
+"""Bytes of a document that is given: as many as SQLite holds in one value."""
+
+_target = click.option("--target", type=OUTPUT_PLACE)
+
+
+@click.group("quarantine")
+def quarantine_command() -> None:
+    """Look at documents that could not go in, mend them, bring them in."""
+
+
+@quarantine_command.command("list")
+@_target
+@click.option("--all", "everything", is_flag=True, help="Also those that were replayed or discarded.")
+@common
+def list_kept(context: Context, target: Path | None, everything: bool) -> int:
+    """List what is in quarantine, and why."""
+    found = quarantine.listed(state.chosen(context.data_dir, target), everything=everything)
+    if context.as_json:
+        print_json({"code": "done", "quarantine": [one.as_dict() for one in found]})
+        return 0
+    if not found:
+        say("the quarantine is empty")
+        return 0
+    rows = [
+        (one.id, one.source, name, one.native_id or one.place, _why(one.reasons))
+        for one, name in zip(found, quarantine.names(found), strict=True)
+    ]
+    table(("id", "source", "collection", "record", "why"), rows, ("id",))
+    say(f"\nNext: {context.typed(f'pjais quarantine show {found[0].id}')}")
+    return 0
+
+
+def _why(reasons: list[dict[str, Any]]) -> str:
+    errors = [one for one in reasons if one.get("level") == "error"] or reasons
+    return "; ".join(f"{one['field'] + ': ' if one.get('field') else ''}{one['message']}" for one in errors)
+
+
+@quarantine_command.command("show")
+@click.argument("entry", type=int)
+@_target
+@common
+def show(context: Context, entry: int, target: Path | None) -> int:
+    """Show one document whole, with its reasons."""
+    (kept,) = quarantine.listed(state.chosen(context.data_dir, target), [entry])
+    if context.as_json:
+        print_json({"code": "done", **json.loads(canonical.dumps(kept.as_dict(whole=True)))})
+        return 0
+    say(safe(f"{kept.source}: {kept.collection}/{kept.native_id or kept.place} ({kept.place})"))
+    say(safe(_why(kept.reasons)))
+    if kept.document is None:
+        say(counted(len(kept.raw or b""), "raw byte"))
+    else:
+        say(json.dumps(json.loads(canonical.dumps(kept.document)), indent=2, ensure_ascii=False))
+    say("\nto correct it, give the corrected document by --document FILE")
+    say(f"Next: {context.typed(f'pjais quarantine replay {kept.id}')}")
+    return 0
+
+
+@quarantine_command.command("discard")
+@click.argument("entries", type=int, nargs=-1, required=True)
+@_target
+@common
+def discard(context: Context, entries: tuple[int, ...], target: Path | None) -> int:
+    """Put documents aside: they stay in the store, are no longer listed, and can still be replayed by their id."""
+    done = quarantine.discard(state.chosen(context.data_dir, target), entries)
+    line = f"put aside: {len(done)}; pjais quarantine list --all still shows them"
+    told(context, {"code": "done", "discarded": [one.id for one in done]}, line)
+    return 0
+
+
+@quarantine_command.command("replay")
+@click.argument("entries", type=int, nargs=-1)
+@click.option("--document", type=PATH, help="The mended document, as JSON.")
+@_target
+@common
+def replay(context: Context, entries: tuple[int, ...], document: Path | None, target: Path | None) -> int:
+    """Try documents again, all or those named; one may be given in a mended form."""
+    mended = None
+    if document is not None:
+        try:
+            mended = canonical.loads(files.read_text(document, _LONGEST_DOCUMENT))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the mended document cannot be read: {error}", where=[str(document)]) from error
+    results = quarantine.replay(state.chosen(context.data_dir, target), entries, mended)
+    still = [one for one in results if one.record_id is None]
+    if context.as_json:
+        print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})
+    else:
+        for one in results:
+            say(safe(
+                f"{one.id}: in, as {one.record_type} {one.record_id}"
+                if one.record_id
+                else f"{one.id}: still out: {'; '.join(one.problems)}"
+            ))  # fmt: skip
+        say(f"{len(results) - len(still)} in, {len(still)} still in quarantine")
+    return 1 if still else 0

@@ -1,0 +1,70 @@
+"""shadow: compare old and new."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from pjais import instants
+from pjais.cli.context import Context, collection_option, common, database_option, origin_option, password_option
+from pjais.cli.output import print_json, safe, say
+from pjais.cli.sides_options import resolved, sources_argument, target_option, to_option
+from pjais.display import counted, one_line
+from pjais.migration import origins
+from pjais.side_by_side import shadow
+from pjais.workspace import Workspace
+
+
+@click.command("shadow")
+@sources_argument
+@to_option
+@target_option
+@click.option("--interval", type=click.FloatRange(min=0.1), help="Compare again and again, so many seconds apart.")
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@origin_option
+@database_option
+@collection_option
+@password_option
+@common
+def shadow_command(
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, interval: float | None,
+    seconds: float | None, origin: str | None, database: str | None, collection: str | None, password: str | None,
+) -> int:  # fmt: skip
+    """Compare old and new, record by record; say for how long they have agreed.  Exit code 1 where they differ.
+
+    What was edited in the new store since the migration is listed apart and is no difference; nor is a document that
+    was discarded or replayed out of the quarantine.
+    """
+    here = resolved(context, sources, to, target)
+    only = origins.asked(origin, database, collection)
+    ends = None if seconds is None else time.monotonic() + seconds
+    while True:
+        seen = shadow.compare(here, password=password, only=only)
+        _print_comparison(context, here, seen)
+        if interval is None or (ends is not None and time.monotonic() >= ends):
+            return 1 if seen.count else 0
+        time.sleep(interval)
+
+
+def _print_comparison(context: Context, here: Workspace, seen: shadow.Comparison) -> None:
+    agreed = shadow.agreement(here)
+    since = None if agreed.since is None else instants.to_text(agreed.since)
+    if context.as_json:
+        code = "differs" if seen.count else "done"
+        print_json({"code": code, **seen.as_dict(), "agreed_since": since, "comparisons": agreed.comparisons})
+        return
+    say(f"{counted(seen.records, 'record')} compared, {counted(seen.count, 'difference')}")
+    for one in seen.differences:
+        say(safe(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}"))
+    if seen.count > len(seen.differences):
+        say(f"  ... and {seen.count - len(seen.differences)} more")
+    if seen.edit_count:
+        say(f"{counted(seen.edit_count, 'edit')} in the new store since the migration, not on the old side:")
+    for one in seen.edits:
+        say(f"  {one.record_type} {one_line(one.record_id)}{', ' + one.field if one.field else ''}: {one.problem}")
+    if seen.refused:
+        say(f"{counted(seen.refused, 'document')} of the old side cannot go in (quarantine)")
+    if since is not None:
+        say(f"the two have agreed since {since}, over {counted(agreed.comparisons, 'comparison')}")

@@ -1,0 +1,54 @@
+"""status: the store, the runs, the backups, what is new in the sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pjais.cli.context import Context, common
+from pjais.cli.migration_options import target_option
+from pjais.cli.output import print_json, safe, say, size, table
+from pjais.display import counted
+
+
+@click.command("status")
+@target_option
+@common
+def status_command(context: Context, target: Path | None) -> int:
+    """Say what is where: the store, the runs, the backups, and what is new in the sources."""
+    from pjais.migration import state
+    from pjais.migration import status as migration_status
+
+    status = migration_status.status(state.chosen(context.data_dir, target))
+    status["next"] = context.typed(status["next"])
+    if context.as_json:
+        print_json(status)
+        return 0
+    say(f"data folder: {status['data_dir']}")
+    if status["active_side"]["at"] is not None:
+        side = status["active_side"]
+        say(f"live side: {side['live']}, since {side['at']}" + (f": {side['target']}" if side["live"] == "new" else ""))
+    if status["store"] is None:
+        say("store: none yet")
+    else:
+        say(f"store: {status['store']['path']} (schema {status['store']['schema']}, {size(status['store']['size'])})")
+        table(("table", "records"), list(status["store"]["records"].items()), ("records",))
+    if status["runs"]:
+        say()
+        rows = [(one["id"], _state(one), one["code"] or "", one["finished_at"] or "") for one in status["runs"]]
+        table(("run", "state", "result", "finished"), rows)
+    if status["quarantined"]:
+        look = context.typed("pjais quarantine list")
+        say(f"\n{counted(status['quarantined'], 'document is', 'documents are')} in quarantine: {look}")
+    say(f"\n{status['message']}")
+    for one in status["not_chosen"]:
+        say(f"not chosen for this store: {one['origin']}   {safe(one['path'])}")
+    say(f"Next: {status['next']}")
+    return 0
+
+
+def _state(run: dict[str, Any]) -> str:
+    """The state of a run; of one that goes on, who is at work on it and since when."""
+    return str(run["state"]) if run["pid"] is None else f"running ({run['pid']}, since {run['started_at']})"

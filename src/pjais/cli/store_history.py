@@ -1,0 +1,128 @@
+"""The history of a SQLite store on the terminal: what `at`, `diff`, `history` and
+`restore-record` show of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pjais import files, instants, paths, sqlite
+from pjais.cli.context import Context
+from pjais.cli.output import say, table
+from pjais.errors import NoSourceFound, UsageError
+from pjais.exchange import transfer
+from pjais.migration import state
+from pjais.models.persona import rows
+from pjais.models.persona.records import Persona, Record
+from pjais.models.persona.tables import APPLICATION_ID
+from pjais.persona.store import Past, Store
+from pjais.store.history import When
+from pjais.targets.sqlite import cutover
+
+Documents = Iterator[tuple[str, dict[str, Any]]]
+
+
+def opened(context: Context, path: Path | None) -> Store | Path:
+    """The SQLite store that a call means, opened; or the path of the LiveStore store that it means instead.
+
+    Without a path it is the store of the data folder.  Raises NoSourceFound, ForeignTarget.
+    """
+    if path is not None:
+        path = path.expanduser().absolute()
+        return Store(path) if _is_ours(path) else path
+    here = state.chosen(context.data_dir, None)
+    if here.log is not None:
+        return here.live
+    return existing_store(here.target)
+
+
+def existing_store(target: Path) -> Store:
+    """Open the store at this path.  Raises NoSourceFound where there is none."""
+    if cutover.inspect(target) is None:
+        raise NoSourceFound("there is no store here", where=[str(target)], next_command="pjais migrate")
+    return Store(target)
+
+
+def _is_ours(path: Path) -> bool:
+    if not path.is_file() or path.name == paths.ACCOUNT_NAME or path.name.startswith("eventlog@"):
+        return False
+    try:
+        with closing(sqlite.open_reader(path)) as db:
+            ours = sqlite.pragma_int(db, "application_id") == APPLICATION_ID
+    except sqlite.Error:
+        return False
+    return ours and cutover.inspect(path) is not None
+
+
+def at(store: Store, event: str | None, time: str | None) -> Past:
+    """The moment that `--event` or `--time` names."""
+    return store.at(None if event is None else number(event), time=time)
+
+
+def number(event: str) -> int:
+    """A change's number.  Raises UsageError."""
+    if not event.isdecimal():
+        raise UsageError("a change of a SQLite store is a whole number, such as 12", where=[event])
+    return int(event)
+
+
+def when(text: str) -> When:
+    """A moment of `diff`: a number of a change where it can be one, else a time or `now`."""
+    return int(text) if text.isdecimal() and len(text) < 12 else text
+
+
+def documents(store: Store, past: Past, record_id: str | None) -> Documents:
+    """The records of a moment as our export shows them, all or those of one id."""
+    for record in past.records() if record_id is None else _of_id(store, past, record_id):
+        yield transfer.export_name(rows.table_of(record)), transfer.as_document(record)
+
+
+def _of_id(store: Store, past: Past, record_id: str) -> Iterator[Record]:
+    for name, key in store.find(record_id):
+        found = past.get(name, key)
+        if found is not None:
+            yield found
+
+
+def print_state(store: Store, past: Past) -> None:
+    """The counts and the personas of a moment, for people."""
+    moment = past.at
+    where = "right after the migration" if past.seq == 0 else f"after change {past.seq:,}"
+    where += "" if moment is None else f" ({instants.to_text(moment)})"
+    say(f"{store.path}, {where}:\n")
+    table(("table", "records"), [one for one in past.counts().items() if one[1]] or [("(nothing)", 0)], ("records",))
+    personas = [_line(one) for one in past.personas.list()]
+    if personas:
+        say()
+        table(("persona", "name", "", "changed"), personas)
+
+
+def _line(one: Persona) -> tuple[str, str, str, str]:
+    changed = "" if one.updated_at is None else instants.to_text(one.updated_at)
+    return one.id, one.name, "active" if one.is_active else "", changed
+
+
+def snake(field: str) -> str:
+    """A field's name as the store has it; camelCase, as LiveStore and our export have it, is understood."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in field)
+
+
+def table_of(store: Store, record_id: str, name: str | None) -> tuple[str, str]:
+    """The table and key that an id means.  Raises UsageError where it is none, or records of several tables."""
+    found = store.find(record_id, name)
+    if not found:
+        raise UsageError("there is no such record, and never was since the migration", where=[record_id])
+    if len(found) > 1:
+        raise UsageError("several records have this id; say which", where=[f"--table {one}" for one, _ in found])
+    return found[0]
+
+
+def write_export(output: Path, records: Documents) -> int:
+    """Write documents as an export; returns how many.  Raises UsageError for a file that is there."""
+    if output.exists():
+        raise UsageError("the file exists already", where=[str(output)])
+    with files.writing(output.absolute()) as file:
+        return transfer.write_documents(records, file.text)

@@ -1,0 +1,35 @@
+"""support-bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pjais.checks import support_bundle
+from pjais.cli.context import Context, common
+from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE
+from pjais.cli.output import print_json, say, size
+from pjais.migration import state
+
+
+@click.command("support-bundle")
+@click.option("--target", type=OUTPUT_PLACE)
+@click.option("-o", "--output", type=OUTPUT_FOLDER, help="The folder to write to (default: this one).")
+@common
+def support_bundle_command(context: Context, target: Path | None, output: Path | None) -> int:
+    """Write two small files for whoever helps you: versions, layout, states, codes and counts.
+
+    No content, names, ids or tags of your data are in them, and nothing is sent anywhere: read them, then send them
+    yourself.
+    """
+    folder = (output or Path.cwd()).expanduser().absolute()
+    found, made = support_bundle.write(state.chosen(context.data_dir, target), folder)
+    if context.as_json:
+        print_json({"code": "done", "files": [str(path) for path in made], "bundle": found})
+        return 0
+    for path in made:
+        say(f"{path}  ({size(path.stat().st_size)})")
+    say("versions, layout, states, codes and counts; no content, names, ids or tags of your data")
+    say("nothing was sent anywhere: read the .txt, then send both files to whoever helps you")
+    return 0

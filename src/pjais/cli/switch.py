@@ -1,0 +1,52 @@
+"""switch: make the new side live, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pjais.choices import OnInvalid
+from pjais.cli.context import Context, common, password_option
+from pjais.cli.output import print_json, say
+from pjais.cli.sides_options import on_invalid_option, resolved, sources_argument, target_option, to_option
+from pjais.display import counted
+from pjais.migration import run
+from pjais.side_by_side import switch
+
+
+@click.command("switch")
+@sources_argument
+@to_option
+@target_option
+@on_invalid_option
+@click.option("--keep-edits", is_flag=True, help="Also when the new store was edited since the migration; keeps that.")
+@click.option("--undo", is_flag=True, help="Make the old side live again; what was written since is exported.")
+@password_option
+@common
+def switch_command(
+    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: OnInvalid,
+    undo: bool, keep_edits: bool, password: str | None,
+) -> int:  # fmt: skip
+    """Make the new side live: a last increment, the comparison, the proof, the final backup, one recorded step."""
+    here = resolved(context, sources, to, target)
+    if undo:
+        back = switch.back(here)
+        if context.as_json:
+            print_json(back.as_dict())
+            return 0
+        written = counted(back.later.total, "record was", "records were")
+        say(f"the old side is live again; {written} written on the new side since")
+        if back.export is not None:
+            say(f"they are in {back.export}   (pjais import brings them back)")
+            say(f"and for the old side in {back.guide}")
+        return 0
+    done = switch.go(here, run.Options(on_invalid=on_invalid, password=password), keep_edits=keep_edits)
+    if context.as_json:
+        print_json({"code": "done", **done.as_dict()})
+        return 0
+    say(f"the new side is live: {done.target}")
+    say(f"the final backup: {done.backup}")
+    say(f"to go back: {context.typed('pjais switch --undo')}")
+    say(f"Next: {context.typed('pjais verify-app')}")
+    return 0

@@ -1,0 +1,53 @@
+"""The arguments that `events`, `at`, `diff`, `history` and `restore-record` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pjais import canonical
+from pjais.cli.context import Context
+from pjais.cli.locations import PATH
+from pjais.cli.output import safe, say
+from pjais.core.results import Changed
+from pjais.errors import UsageError
+from pjais.livestore_tools import timeline
+from pjais.workspace import resolve_workspace
+
+store_argument = click.argument("store", type=PATH)
+
+
+event_option = click.option(
+    "--event", metavar="N", help="After this event (12, or 12.1 for a client-only one); in SQLite, this change."
+)
+
+
+time_option = click.option("--time", metavar="T", help="At this time (ISO-8601, or milliseconds since 1970).")
+
+
+def opened_timeline(context: Context, store: Path) -> Any:
+    """Open the timeline of a LiveStore store."""
+    return timeline.opened(resolve_workspace(context.data_dir), store.expanduser().absolute())
+
+
+def short(args: Any, width: int = 70) -> str:
+    """Return a value as one line of at most so many characters."""
+    text = safe(canonical.dumps(args))
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def store_and(given: tuple[str, ...], *names: str) -> tuple[Path | None, tuple[str, ...]]:
+    """The store, if it was given, and what follows it.  Raises UsageError."""
+    if len(given) not in (len(names), len(names) + 1):
+        raise UsageError(f"give [STORE] {' '.join(names)}", where=list(given))
+    return (Path(given[0]) if len(given) > len(names) else None), given[-len(names) :]
+
+
+def print_change(one: Changed, what: str) -> None:
+    """Print one line of a difference: a record that one side lacks, or a field with both values."""
+    if one.field is None:
+        say(f"{'+' if one.before is None else '-'} {safe(what)}")
+    else:
+        say(f"  {safe(what)}, {one.field}: {short(one.before, 50)} -> {short(one.after, 50)}")

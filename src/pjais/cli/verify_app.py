@@ -1,0 +1,41 @@
+"""verify-app: check that an app can live with the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pjais.checks import livestore_app, sqlite_app
+from pjais.cli.context import Context, common
+from pjais.cli.locations import PATH
+from pjais.cli.output import print_json, safe, say, table
+from pjais.migration import state
+from pjais.workspace import resolve_workspace
+
+
+@click.command("verify-app")
+@click.argument("store", required=False, type=PATH)
+@common
+def verify_app_command(context: Context, store: Path | None) -> int:
+    """Check that an app can live with the store: health, integrity, performance, features; on a scratch copy."""
+    path = None if store is None else store.expanduser().absolute()
+    here = state.chosen(context.data_dir, None) if path is None else resolve_workspace(context.data_dir)
+    if path is None and here.log is None:
+        checks = sqlite_app.of_sqlite(here)
+    elif path is not None and path.is_file() and path.suffix == ".sqlite":
+        checks = sqlite_app.of_sqlite(state.chosen(context.data_dir, path))
+    else:
+        checks = livestore_app.of_livestore(here, here.live if path is None else path)
+    passed = all(one.passed for one in checks)
+    if context.as_json:
+        print_json(
+            {"code": "done" if passed else "failed", "passed": passed, "checks": [one.as_dict() for one in checks]}
+        )
+        return 0 if passed else 1
+    for one in checks:
+        say(f"{'passed' if one.passed else 'FAILED'}  {one.name}: {safe(one.message)}")
+        if one.figures:
+            table(("query", "ms"), [(name, f"{took:.2f}") for name, took in one.figures.items()], ("ms",))
+    say("\nall verifications passed" if passed else "\nsome verifications failed; nothing was changed")
+    return 0 if passed else 1

@@ -1,0 +1,1 @@
+"""Values and rules of moving documents; knows no app and no format."""

@@ -1,0 +1,283 @@
+"""The export of the RxDB to LiveStore guide: `rxdb-backup-<time>.json`, its validation, and its verification.
+
+The shape is the guide's (formats/pjais.md §1.3), completed with what its own exporter forgets: embedding,
+tier, counts and deletedAt.  The migration ids are made from kind and id, so the same data gives the same file
+but for the time of export.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pjais import canonical, files, instants, journal, sqlite
+from pjais.assembly.assemble import Choices
+from pjais.assembly.ids import NAMESPACE
+from pjais.core.document import Document
+from pjais.core.snapshot import Snapshot
+from pjais.errors import BackupFailed
+from pjais.exchange import transfer
+from pjais.formats.json_stream import Broken, JsonStream, Malformed, Value
+from pjais.models.persona import mappings, rows
+from pjais.models.persona.records import Memory, Persona, Record
+from pjais.models.persona.tables import BY_NAME, MEMORIES, PERSONAS, Table
+from pjais.targets.sqlite.ledger import Entry
+from pjais.workspace import Workspace
+
+
+@dataclass
+class Validation:
+    """The guide's validation of an export: what is wrong, what is worth a look, and the figures."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    personas: int = 0
+    memories: int = 0
+    active: int = 0
+    size: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The validation as a JSON object, with the guide's names."""
+        return {
+            "isValid": not self.errors,
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "stats": {"personaCount": self.personas, "memoryCount": self.memories, "totalSize": self.size},
+        }
+
+
+def export(workspace: Workspace, store: Path | None, destination: Path, *, password: str | None = None) -> Validation:
+    """Write the guide's export of a store or a source, read it back, and return its validation."""
+    with transfer.opened(workspace, store, password) as db:
+        with closing(GuideWriter()) as writer:
+            for table in (PERSONAS, MEMORIES):
+                for record in _records(db, table):
+                    writer.put(record)
+            result = writer.finish(destination)
+    verify(destination)
+    return result
+
+
+class GuideWriter:
+    """Takes records in any order and writes the guide's file at the end; memories wait on disk, not in memory."""
+
+    def __init__(self) -> None:
+        self._result = Validation()
+        self._personas: dict[str, str] = {}
+        self._references: list[tuple[str, str | None]] = []
+        """Of memories that came before their persona, or that have none."""
+        self._memories = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by finish
+
+    def put(self, record: Record) -> None:
+        """Take one record; what is neither a persona nor a memory has no place in this format."""
+        if isinstance(record, Persona):
+            if record.id not in self._personas:
+                _check_persona(record, self._result)
+            self._personas[record.id] = canonical.dumps(_persona(record))
+        elif isinstance(record, Memory):
+            self._result.memories += 1
+            if not record.name:
+                self._result.errors.append(f"Invalid memory: {record.id}")
+            if record.persona_id not in self._personas:
+                self._references.append((record.id, record.persona_id))
+            separator = "," if self._result.memories > 1 else ""
+            self._memories.write(f"{separator}\n    {canonical.dumps(_memory(record))}")
+
+    def close(self) -> None:
+        """Let go of what waits, finished or not."""
+        self._memories.close()
+
+    def finish(self, destination: Path) -> Validation:
+        """Write the file in one step; return what its validation found."""
+        result = self._result
+        result.errors += [
+            f"Memory {memory} references non-existent persona {persona}"
+            for memory, persona in self._references
+            if persona not in self._personas
+        ]
+        metadata = {
+            "totalPersonas": result.personas,
+            "totalMemories": result.memories,
+            "activePersonas": result.active,
+            "databaseVersion": "1",
+            "exportMethod": "full",
+            "integrityCheck": not result.errors,
+        }
+        with files.writing(destination.absolute()) as file:
+            file.text('{\n  "personas": [\n    ' + ",\n    ".join(self._personas.values()))
+            file.text('\n  ],\n  "memoryEntities": [')
+            self._memories.seek(0)
+            while chunk := self._memories.read(1 << 20):
+                file.text(chunk)
+            file.text(f'\n  ],\n  "metadata": {json.dumps(metadata)},\n')
+            file.text(f'  "exportedAt": {journal.now_ms()},\n  "version": "1.0"\n}}\n')
+        result.size = destination.stat().st_size
+        return result
+
+
+def verify(path: Path) -> Validation:
+    """Read an export back, one record at a time, and validate it again.
+
+    Raises BackupFailed if it is not what it says it is.
+    """
+    result = Validation(size=path.stat().st_size)
+    known: set[Any] = set()
+    before: list[tuple[Any, Any]] = []  # memories that come before their persona, or have none
+    metadata: Any = None
+    try:
+        with JsonStream(path) as stream:
+            for key in stream.members():
+                if key == "personas":
+                    known.update(persona.get("id") for persona in _each(stream, result, "personas"))
+                elif key == "memoryEntities":
+                    for memory in _each(stream, result, "memories"):
+                        if memory.get("personaId") not in known:
+                            before.append((memory.get("id"), memory.get("personaId")))
+                else:
+                    value = _sound(stream.value())
+                    metadata = value if key == "metadata" else metadata
+            if stream.rest("") is not None:
+                raise Malformed("text after the end")
+        counts = (metadata["totalPersonas"], metadata["totalMemories"])
+    except (OSError, Malformed, KeyError, TypeError, AttributeError) as error:
+        raise BackupFailed("the export cannot be read back", where=[str(path)]) from error
+    if counts != (result.personas, result.memories):
+        raise BackupFailed("the export does not hold as many records as it says", where=[str(path)])
+    result.errors = [
+        f"Memory {memory} references non-existent persona {persona}"
+        for memory, persona in before
+        if persona not in known
+    ]
+    return result
+
+
+def _each(stream: JsonStream, result: Validation, count: str) -> Iterator[Any]:
+    for item in stream.items():
+        setattr(result, count, getattr(result, count) + 1)
+        yield _sound(item)
+
+
+def _sound(item: Value | Broken) -> Any:
+    if isinstance(item, Broken):
+        raise Malformed(item.reason)
+    if item.bad_bytes:
+        raise Malformed("text that is not UTF-8")
+    return item.value
+
+
+def _records(db: sqlite.Connection, table: Table) -> Iterator[Record]:
+    for row in sqlite.each(db, f"SELECT {', '.join(table.column_names)} FROM {table.name} ORDER BY id"):
+        yield rows.to_record(table, row)
+
+
+def _marks(record: Persona | Memory) -> dict[str, Any]:
+    kind = "persona" if isinstance(record, Persona) else "memory"
+    return {"_migrationId": str(uuid.uuid5(NAMESPACE, f"{kind}:{record.id}")), "_sourceSystem": "rxdb"}
+
+
+def _persona(persona: Persona) -> dict[str, Any]:
+    return {
+        "id": persona.id,
+        "name": persona.name,
+        "description": persona.description,
+        "avatar": persona.avatar,
+        "personality": persona.personality,
+        "settings": persona.settings,
+        "isActive": persona.is_active,
+        "createdAt": persona.created_at,
+        "updatedAt": persona.updated_at,
+        "lastUsed": persona.last_used,
+        "usageCount": persona.usage_count,
+        **_marks(persona),
+    }
+
+
+def _memory(memory: Memory) -> dict[str, Any]:
+    return {
+        "id": memory.id,
+        "personaId": memory.persona_id,
+        "type": memory.type,
+        "name": memory.name,
+        "content": memory.content,
+        "summary": memory.summary,
+        "tags": memory.tags,
+        "importance": memory.importance,
+        "lastAccessed": memory.last_accessed,
+        "createdAt": memory.created_at,
+        "updatedAt": memory.updated_at,
+        "embedding": memory.embedding,
+        "embeddingModel": memory.embedding_model,
+        "memoryTier": memory.memory_tier,
+        "accessCount": memory.access_count,
+        "connectionCount": memory.connection_count,
+        "deletedAt": memory.deleted_at,
+        **_marks(memory),
+    }
+
+
+def _check_persona(persona: Persona, result: Validation) -> None:
+    result.personas += 1
+    result.active += persona.is_active
+    if not persona.name:
+        result.errors.append(f"Invalid persona: {persona.id}")
+    if persona.personality is None or persona.settings is None:
+        result.warnings.append(f"Persona {persona.id} missing personality or settings")
+
+
+class Made(NamedTuple):
+    """One backup file of the guide's, and whose documents it holds."""
+
+    path: Path
+    origin: str | None
+    database: str | None
+
+
+class Backups:
+    """The RxDB guide's own backup of each RxDB database, `rxdb-backup-<date>T<time>.json`, made while it is read.
+
+    It holds what the database holds, under the ids that its documents have there, whatever the run makes of them.
+    """
+
+    def __init__(self, folder: Path, at_ms: int, choices: Choices) -> None:
+        stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
+        self._path = folder / f"rxdb-backup-{stamp}.json"
+        self._choices = choices
+        self._writers: dict[tuple[str, str | None, str | None], GuideWriter] = {}
+
+    def put(self, snapshot: Snapshot, entry: Entry) -> None:
+        """Take a record on its way in."""
+        if snapshot.kind != "rxdb-profile":
+            return
+        name = (snapshot.name, entry.origin, entry.database)
+        writer = self._writers.get(name) or self._writers.setdefault(name, GuideWriter())
+        if entry.table in (PERSONAS.name, MEMORIES.name):
+            record = rows.to_record(BY_NAME[entry.table], entry.row)
+            changed = self._choices.ids.active or self._choices.expand_cold
+            writer.put(_original(snapshot.dialect, entry, record) if changed else record)
+
+    def close(self) -> None:
+        """Let go of what waits, finished or not."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def finish(self) -> list[Made]:
+        """Write and read back each file; return them."""
+        made = []
+        for number, ((_, origin, database), writer) in enumerate(self._writers.items(), 1):
+            path = self._path.with_stem(f"{self._path.stem}-{number}") if number > 1 else self._path
+            writer.finish(path)
+            verify(path)
+            made.append(Made(path, origin, database))
+        return made
+
+
+def _original(dialect: str, entry: Entry, record: Record) -> Record:
+    """The record as its document alone would make it: under its own ids, its content as it is."""
+    value = mappings.rebuild(dialect, entry.collection, record)
+    return mappings.normalise(dialect, Document(entry.collection, entry.native_id, entry.place, value)).record

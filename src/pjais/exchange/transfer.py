@@ -1,0 +1,271 @@
+"""`export` and `import`: our own JSON, byte-equal for equal data, and any source's documents as they are.
+
+The export is one JSON object whose members stand in a fixed order, each list sorted by id, each object by
+key.  A source that is no store of ours is first brought into a scratch store by the same steps as a
+migration, so an export holds exactly what a migration would bring.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical, files, journal, sqlite
+from pjais.assembly.assemble import Choices, assemble
+from pjais.assembly.findings import Findings
+from pjais.assembly.ids import Ids
+from pjais.core.document import RXDB_FIELDS, Document, Remark, Unreadable
+from pjais.core.snapshot import Snapshot
+from pjais.display import counted
+from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
+from pjais.models.persona import mappings, rows
+from pjais.models.persona.mappings import REMOVED
+from pjais.models.persona.records import Other, Record
+from pjais.models.persona.tables import APPLICATION_ID, TABLES, Table
+from pjais.sources import backup
+from pjais.sources.registry import read
+from pjais.store import upgrade
+from pjais.targets.sqlite import cutover
+from pjais.targets.sqlite.builder import Builder
+from pjais.workspace import Workspace
+
+FORMAT = "pjais-export"
+_NAMES = {"memory_entities": "memories", "other_records": "others"}
+Write = Callable[[str], None]
+
+
+def export(
+    workspace: Workspace, store: Path | None, destination: Path | None, *, password: str | None = None
+) -> str | None:
+    """Export a store or any source; return the text where no destination is given.
+
+    Raises NoSourceFound, SourceDamaged (a source with unreadable pieces cannot be exported as if whole).
+    """
+    with opened(workspace, store, password) as db:
+        if destination is None:
+            parts: list[str] = []
+            write_export(db, parts.append)
+            return "".join(parts)
+        with files.writing(destination.absolute()) as file:
+            write_export(db, file.text)
+    return None
+
+
+def write_export(
+    db: sqlite.Connection,
+    write: Write,
+    *,
+    only: Mapping[str, Sequence[str]] | None = None,
+    removed: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write the canonical export of an open store; `only` limits it to some keys of some tables."""
+    write(f'{{"format":"{FORMAT}","version":1')
+    for table in TABLES:
+        write(f',\n"{export_name(table)}":[')
+        separator = "\n"
+        for record in _records(db, table, None if only is None else only.get(table.name, ())):
+            write(separator + canonical.dumps(as_document(record), sort=True))
+            separator = ",\n"
+        write("]")
+    if removed:
+        lines = ",\n".join(canonical.dumps(dict(one), sort=True) for one in removed)
+        write(f',\n"{REMOVED}":[\n{lines}]')
+    write("}\n")
+
+
+def documents(db: sqlite.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every record of an open store as a document of our export, with the name of its list; sorted by id."""
+    for table in TABLES:
+        for record in _records(db, table, None):
+            yield export_name(table), as_document(record)
+
+
+def export_name(table: Table) -> str:
+    """Return what a table's records are called in our export."""
+    return _NAMES.get(table.name, table.name)
+
+
+def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Write) -> int:
+    """Write documents of our export, each with the name of its list, as one export; returns how many.
+
+    They must come list by list, in the order of the tables.
+    """
+    write(f'{{"format":"{FORMAT}","version":1')
+    count, current = 0, None
+    for name, document in documents:
+        write(("\n]" if current is not None else "") + f',\n"{name}":[\n' if name != current else ",\n")
+        write(canonical.dumps(document, sort=True))
+        count, current = count + 1, name
+    write(("\n]" if current is not None else "") + "}\n")
+    return count
+
+
+def _records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) -> Iterator[Record]:
+    columns = ", ".join(table.column_names)
+    order = ", ".join(table.key)
+    if keys is None:
+        for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY {order}"):
+            yield _record(table, row)
+        return
+    key = table.key[0] if len(table.key) == 1 else f"json_array({order})"
+    for one in sorted(keys):
+        for row in sqlite.fetch(db, f"SELECT {columns} FROM {table.name} WHERE {key} = ?", (one,)):
+            yield _record(table, row)
+
+
+def _record(table: Table, row: tuple[Any, ...]) -> Record:
+    try:
+        return rows.to_record(table, row)
+    except (ValueError, TypeError) as error:
+        raise SourceDamaged(
+            "a row of the store holds what no record can be",
+            where=[f"{table.name} {row[0]}"],
+            next_command="pjais verify",
+        ) from error
+
+
+def as_document(record: Record) -> dict[str, Any]:
+    """A record as our export and `--json` show it: camelCase, instants as ISO-8601."""
+    if isinstance(record, Other):
+        return dict(record._asdict())
+    mapping = mappings.MAPPINGS["pjais-export"][rows.table_of(record).name]
+    document = mapping.rebuild(record)
+    document["extra"] = record.extra
+    return document
+
+
+@contextmanager
+def opened(workspace: Workspace, store: Path | None, password: str | None) -> Iterator[sqlite.Connection]:
+    """A store of ours, opened; anything else brought into a scratch store first."""
+    path = workspace.target if store is None else store.expanduser().absolute()
+    if not path.exists():
+        raise NoSourceFound("there is nothing to export", where=[str(path)])
+    if path.is_file() and _is_ours(path):
+        with upgrade.readable(replace(workspace, target=path)) as there:
+            with closing(sqlite.open_reader(there)) as db, _read_transaction(db):
+                yield db
+        return
+    with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
+        folder = Path(scratch)
+        snapshots = _snapshots(workspace, path, folder)
+        findings = Findings()
+        builder = Builder(folder / "store.sqlite", "export", mappings.rebuild)
+        with closing(builder):
+            assemble(builder, snapshots, findings, Choices(Ids(), password=password), lambda *_: None)
+            if findings.levels["error"]:
+                where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
+                         for one in findings.first_errors[:20]]  # fmt: skip
+                raise SourceDamaged(
+                    f"{counted(findings.levels['error'], 'document')} cannot be exported", where=where,
+                    advice="migrate what is readable, then export the store",
+                    next_command="pjais migrate --on-invalid quarantine",
+                )  # fmt: skip
+            builder.finish({"id": "export", "started_at": "", "program_version": "", "sources": "[]"})
+        with closing(sqlite.open_frozen(folder / "store.sqlite")) as db:
+            yield db
+
+
+@contextmanager
+def _read_transaction(db: sqlite.Connection) -> Iterator[None]:
+    """One consistent view for the whole export, whoever writes meanwhile."""
+    db.execute("BEGIN")
+    yield
+    db.execute("ROLLBACK")
+
+
+def _is_ours(path: Path) -> bool:
+    if (refused := files.refusal(path)) is not None:
+        raise refused
+    try:
+        if not sqlite.is_sqlite(path):
+            return False
+        with closing(sqlite.open_reader(path)) as db:
+            ours = sqlite.pragma_int(db, "application_id") == APPLICATION_ID
+        return ours and cutover.inspect(path, older=True) is not None
+    except (sqlite.Error, OSError) as error:
+        raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
+
+
+def _snapshots(workspace: Workspace, path: Path, folder: Path) -> tuple[Snapshot, ...]:
+    found = Workspace(workspace.data_dir, workspace.target, (path,)).find()
+    if not found.sources:
+        raise NoSourceFound("no earlier data was found", where=[str(path)])
+    return backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
+
+
+def export_documents(
+    workspace: Workspace,
+    store: Path | None,
+    write: Write,
+    *,
+    password: str | None = None,
+    skip: Write | None = None,
+    note: Write = lambda _: None,
+) -> int:
+    """Every live document of a source exactly as it is stored, as NDJSON; returns how many.
+
+    Lines are `{"source", "origin", "database", "collection", "key", "id", "document"}`, ordered by web origin,
+    database, collection and id.  `key` is the document's own (null: it has none), `id` a text to sort by.  Raises
+    SourceDamaged for a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where
+    it is.  `note` is told what else was seen of the source, a torn log for one.
+    """
+    path = workspace.target if store is None else store.expanduser().absolute()
+    if not path.exists():
+        raise NoSourceFound("there is nothing to export", where=[str(path)])
+    with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
+        snapshots = _snapshots(workspace, path, Path(scratch))
+        with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
+            db.execute("CREATE TABLE lines (origin, database, collection, id, line)")
+            for snapshot in snapshots:
+                db.executemany(
+                    "INSERT INTO lines VALUES (?, ?, ?, ?, ?)",
+                    _lines(snapshot, _inside(snapshot, path), password, skip, note),
+                )
+            count = 0
+            for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY origin, database, collection, id, rowid"):
+                write(line + "\n")
+                count += 1
+            return count
+
+
+def _inside(snapshot: Snapshot, named: Path) -> str:
+    """The name of a source: its place in the folder that was named, which may lie elsewhere tomorrow."""
+    there = Path(snapshot.origin)
+    inside = there != named and there.is_relative_to(named)
+    return canonical.mend(there.relative_to(named).as_posix() if inside else there.name)
+
+
+def _lines(
+    snapshot: Snapshot, source: str, password: str | None, skip: Write | None, note: Write
+) -> Iterator[tuple[str, str, str, str, str]]:
+    for piece in read(snapshot, password):
+        if isinstance(piece, Unreadable):
+            what = f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"
+            if skip is None:
+                raise SourceDamaged(
+                    "a piece of the source cannot be read, so its documents cannot be given as whole",
+                    where=[what], next_command="pjais export --documents --skip-unreadable",
+                )  # fmt: skip
+            skip(what)
+        elif isinstance(piece, Remark):
+            note(f"{snapshot.name}: {piece.collection} {piece.place}: {piece.message}")
+        elif not _is_removed(piece):
+            database = canonical.mend(snapshot.name if piece.database is None else piece.database)
+            collection, value = canonical.mend(piece.collection), piece.value
+            if snapshot.kind in ("rxdb-profile", "rxdb-dump") and isinstance(value, dict):
+                value = {key: item for key, item in value.items() if key not in RXDB_FIELDS}
+            name = canonical.mend(piece.native_id or piece.place)
+            origin = piece.origin or snapshot.web_origin
+            line = {
+                "source": source, "origin": origin, "database": database,
+                "collection": collection, "key": piece.native_id, "id": name, "document": value,
+            }  # fmt: skip
+            yield origin or "", database, collection, name, canonical.dumps(line)
+
+
+def _is_removed(piece: Document) -> bool:
+    return isinstance(piece.value, dict) and piece.value.get("_deleted") is True

@@ -1,0 +1,192 @@
+"""IndexedDB in Chromium's LevelDB backend: the default of every Chromium and Electron that was tried (108 to 156).
+
+Facts: Chromium's `content/browser/indexed_db/docs/leveldb_coding_scheme.md`; formats/rxdb.md §6.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pjais.formats.indexeddb.keys import RECORDS, blob_key, counted_text, externals, is_wanted, prefix, text
+from pjais.formats.indexeddb.scopes import Undone
+from pjais.formats.indexeddb.values import BadRow, Blob, Damage, Row, Store
+from pjais.formats.indexeddb.wire import unwrapped
+from pjais.formats.leveldb.codings import Bad, varint
+from pjais.formats.leveldb.folder import LevelDB
+from pjais.formats.structured_clone import CloneError, decode_chromium
+
+_DATABASE_NAME = b"\x00\x00\x00\x00\xc9"
+_DATA_VERSION = b"\x00\x00\x00\x00\x02"
+_NAME, _VERSION, _STORE = 1, 4, 50  # what the first byte of a database's metadata says
+
+
+class _Database(NamedTuple):
+    """What a folder says of one database; `origin` is None if it is not among the named ones."""
+
+    origin: str | None
+    name: str
+    version: int
+    stores: dict[int, str]
+
+
+class Named(NamedTuple):
+    """A database by its metadata alone."""
+
+    origin: str
+    name: str
+    version: int
+    stores: tuple[str, ...]
+
+
+class ChromiumLevelDB:
+    """The databases of one origin."""
+
+    def __init__(self, folder: Path, blobs: Path | None, raw: LevelDB | None = None) -> None:
+        self._blobs = blobs
+        self._raw = raw if raw is not None else LevelDB(folder, is_wanted)
+        self._live = Undone(self._raw)
+        self._own: list[Damage] = []
+        self._keys: dict[tuple[int, int], list[bytes]] = {}
+        self._databases: dict[int, _Database] = {}
+        self._ids: dict[Store, list[tuple[int, int]]] = {}
+        self._read_keys()
+        self._name_stores()
+
+    @property
+    def problems(self) -> list[Damage]:
+        """What could not be read apart from rows."""
+        return [*self._raw.damage, *self._live.problems, *self._own]
+
+    @property
+    def torn(self) -> list[Damage]:
+        """Where a log ends in what was being written when the browser was stopped; the browser reads what is before."""
+        return self._raw.torn
+
+    @property
+    def data_version(self) -> tuple[int, int] | None:
+        """The versions of V8's and Blink's serialization that the folder was last written with."""
+        found = self._live.get(_DATA_VERSION)
+        if found is None:
+            return None
+        number = int.from_bytes(found[0], "little")
+        return number >> 32, number & 0xFFFFFFFF
+
+    def stores(self) -> list[Store]:
+        """Every object store, empty ones too, in order."""
+        return sorted(self._ids)
+
+    def databases(self) -> dict[int, Named]:
+        """Every database that has a name, also one without object stores, by its number in the folder."""
+        return {
+            number: Named(one.origin, one.name, one.version, tuple(sorted(one.stores.values())))
+            for number, one in self._databases.items()
+            if one.origin is not None
+        }
+
+    def rows(self, store: Store) -> Iterator[Row | BadRow]:
+        """The live records of a store in the byte order of their keys."""
+        for ids in self._ids.get(store, ()):
+            for key in self._keys.get(ids, ()):
+                yield self._row(ids[0], key)
+
+    def _read_keys(self) -> None:
+        """Sort the live keys into metadata and records."""
+        names: dict[int, tuple[str, str]] = {}
+        for key in self._live.live_keys():
+            try:
+                ids = prefix(key)
+                if key.startswith(_DATABASE_NAME):
+                    origin, at = counted_text(key, len(_DATABASE_NAME))
+                    name, _ = counted_text(key, at)
+                    names[int.from_bytes(self._value(key), "little")] = (origin, name)
+                elif ids.database and not ids.store and not ids.part:
+                    self._metadata(ids.database, key, key[ids.end :])
+                elif ids.part == RECORDS:
+                    self._keys.setdefault(ids[:2], []).append(key)
+            except Bad as error:
+                self._problem(key, f"metadata that make no sense: {error}")
+        for number, (origin, name) in names.items():
+            known = self._databases.get(number, _Database(None, "", 0, {}))
+            self._databases[number] = known._replace(origin=origin, name=name)
+
+    def _metadata(self, number: int, key: bytes, tail: bytes) -> None:
+        """Note what one entry says of its database.  Raises Bad."""
+        known = self._databases.setdefault(number, _Database(None, "", 0, {}))
+        if tail[:1] == bytes((_NAME,)):
+            self._databases[number] = known._replace(name=text(self._value(key)))
+        elif tail[:1] == bytes((_VERSION,)):
+            self._databases[number] = known._replace(version=varint(self._value(key), 0)[0])
+        elif tail[:1] == bytes((_STORE,)):
+            store, at = varint(tail, 1)
+            if tail[at:] == b"\x00":
+                known.stores[store] = text(self._value(key))
+
+    def _name_stores(self) -> None:
+        """Name the stores.  Rows of a store without a name are leftovers, unless the folder is damaged."""
+        damaged = bool(self._raw.damage)
+        for number, database in self._databases.items():
+            if database.origin is not None or damaged:
+                for store, name in database.stores.items():
+                    label = Store(database.origin or "", database.name or f"#{number}", database.version, name)
+                    self._ids.setdefault(label, []).append((number, store))
+        named = {ids for many in self._ids.values() for ids in many}
+        for ids in sorted(self._keys.keys() - named):
+            if damaged:
+                database = self._databases.get(ids[0], _Database(None, "", 0, {}))
+                name = database.name or f"#{ids[0]}"
+                label = Store(database.origin or "", name, database.version, f"#{ids[1]}")
+                self._ids.setdefault(label, []).append(ids)
+            else:
+                del self._keys[ids]
+
+    def _row(self, database: int, key: bytes) -> Row | BadRow:
+        """One record."""
+        found = self._live.get(key)
+        if found is None:
+            return BadRow(f"key {key.hex()}", b"", "its file has changed while it was read")
+        raw, place = found
+        try:
+            blobs = self._externals(database, key)
+            _, at = varint(raw, 0)
+            value = decode_chromium(unwrapped(raw[at:], blobs)).value
+        except (Bad, CloneError) as error:
+            return BadRow(f"{place}{_named(key)}", raw, str(error))
+        return Row(key[prefix(key).end :], value, place, blobs)
+
+    def _externals(self, database: int, key: bytes) -> tuple[Blob | None, ...]:
+        """The blobs that a record refers to.  Raises Bad if their list makes no sense."""
+        listed = blob_key(key)
+        if listed not in self._live:
+            return ()
+        blobs: list[Blob | None] = []
+        for one in externals(self._value(listed)):
+            if one.kind > 1:
+                blobs.append(None)
+                continue
+            name = f"{database:x}/{one.number >> 8 & 0xFF:02x}/{one.number:x}"
+            path = self._blobs / name if self._blobs is not None else None
+            blobs.append(Blob(one.type, one.size, one.name, path))
+        return tuple(blobs)
+
+    def _value(self, key: bytes) -> bytes:
+        """The value of a live key.  Raises Bad if it cannot be had."""
+        found = self._live.get(key)
+        if found is None:
+            raise Bad("an entry that has changed while it was read")
+        return found[0]
+
+    def _problem(self, key: bytes, reason: str) -> None:
+        raw, place = self._live.get(key) or (b"", "? byte 0")
+        name, _, at = place.partition(" byte ")
+        self._own.append(Damage(name, int(at.split()[0]), key + raw, reason))
+
+
+def _named(key: bytes) -> str:
+    """The key of a record for people, where it is a text."""
+    tail = key[prefix(key).end :]
+    try:
+        return f", key {counted_text(tail, 1)[0]}" if tail[:1] == b"\x01" else ""
+    except (Bad, UnicodeError):
+        return ""

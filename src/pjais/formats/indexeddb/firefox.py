@@ -1,0 +1,109 @@
+"""IndexedDB of Firefox: one SQLite file per database, and a folder of files beside it for what is large.
+
+`object_data.data` is raw Snappy around a structured clone, or a number whose lower half is an index into `file_ids`:
+then that file holds the clone as a Snappy stream.  In `file_ids` a plain number is a blob, one after `.` such a
+clone; BlobRef(n) stands for its n-th entry.
+
+Facts: Gecko's `dom/indexedDB/ActorsParentCommon.cpp` and `DBSchema.cpp`; formats/rxdb.md §6.3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pjais.formats.indexeddb.queries import Tables
+from pjais.formats.indexeddb.values import BadRow, Blob, Row, Store
+from pjais.formats.leveldb.codings import Bad, crc, masked, unsnappy
+from pjais.formats.structured_clone import CloneError, decode_gecko
+
+_STREAM = b"\xff\x06\x00\x00sNaPpY"
+_FILE = re.compile(r"[-./\\]?(\d{1,18})")
+_ROWS = "SELECT key, file_ids, data FROM object_data WHERE object_store_id = ? ORDER BY key"
+
+
+class Firefox(Tables):
+    """One database."""
+
+    def __init__(self, file: Path, files: Path | None) -> None:
+        super().__init__(file)
+        self._files = files
+        self._ids: dict[Store, list[int]] = {}
+        described = self.query("SELECT name, origin, version FROM database LIMIT 1")
+        name, origin, version = described[0] if described else ("", "", 0)
+        base = Store(str(origin), str(name), version if isinstance(version, int) else 0, "")
+        stores = dict(self.query("SELECT id, name FROM object_store ORDER BY id"))
+        for (number,) in self.query("SELECT DISTINCT object_store_id FROM object_data"):
+            stores.setdefault(number, f"#{number}")
+        for number, label in stores.items():
+            self._ids.setdefault(base._replace(name=str(label)), []).append(number)
+
+    def stores(self) -> list[Store]:
+        """Every object store, empty ones too, in order."""
+        return sorted(self._ids)
+
+    def rows(self, store: Store) -> Iterator[Row | BadRow]:
+        """The records of a store in the order of their keys."""
+        for number in self._ids.get(store, ()):
+            for found in self.each(f"object_data of store {number}", _ROWS, (number,)):
+                yield found if isinstance(found, BadRow) else self._row(number, *found)
+
+    def _row(self, store: int, key: Any, file_ids: Any, data: Any) -> Row | BadRow:
+        """One record."""
+        key = key if isinstance(key, bytes) else str(key).encode()
+        place = f"object_data store {store} key {key.hex()}"
+        raw = data if isinstance(data, bytes) else str(data).encode()
+        try:
+            blobs = self._blobs(str(file_ids or ""))
+            if isinstance(data, int):
+                data = self._external(blobs, data & 0xFFFFFFFF)
+            elif isinstance(data, bytes):
+                data = unsnappy(data)
+            else:
+                raise Bad("a record of unknown form")
+            return Row(key, decode_gecko(data).value, place, blobs)
+        except (Bad, CloneError) as error:
+            return BadRow(place, raw, str(error))
+
+    def _blobs(self, file_ids: str) -> tuple[Blob | None, ...]:
+        """The files that a record refers to.  Their types stand in the clone, not here.  Raises Bad."""
+        blobs = []
+        for one in file_ids.split():
+            if not (match := _FILE.fullmatch(one)):
+                raise Bad("a list of files that makes no sense")
+            path = self._files / match[1] if self._files is not None else None
+            size = path.stat().st_size if path is not None and path.is_file() else -1
+            blobs.append(Blob("", size, None, path))
+        return tuple(blobs)
+
+    @staticmethod
+    def _external(blobs: tuple[Blob | None, ...], index: int) -> bytes:
+        """The clone that lies in a file of its own.  Raises Bad."""
+        blob = blobs[index] if index < len(blobs) else None
+        if blob is None:
+            raise Bad("it lies in a file that the record does not list")
+        content = blob.load()
+        return _unframed(content) if content.startswith(_STREAM) else unsnappy(content)
+
+
+def _unframed(data: bytes) -> bytes:
+    """The content of a Snappy stream (Snappy's `framing_format.txt`).  Raises Bad.
+
+    Firefox leaves out the last step of CRC-32C, the complement; both ways are accepted.
+    """
+    parts, at = [], 0
+    while at < len(data):
+        kind, end = data[at], at + 4 + int.from_bytes(data[at + 1 : at + 4], "little")
+        chunk, at = data[at + 4 : end], end
+        if end > len(data) or (kind < 2 and len(chunk) < 4):
+            raise Bad("its Snappy stream ends too early")
+        if kind < 2:
+            parts.append(unsnappy(chunk[4:]) if kind == 0 else chunk[4:])
+            right = crc(parts[-1])
+            if int.from_bytes(chunk[:4], "little") not in (masked(right), masked(right ^ 0xFFFFFFFF)):
+                raise Bad("a checksum of its Snappy stream does not hold")
+        elif kind < 0x80:
+            raise Bad(f"its Snappy stream has a chunk of unknown kind {kind}")
+    return b"".join(parts)

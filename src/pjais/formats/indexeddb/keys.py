@@ -1,0 +1,155 @@
+"""How Chromium codes keys and metadata into LevelDB.
+
+Source: Chromium's `content/browser/indexed_db/docs/leveldb_coding_scheme.md`, and the comparison of keys in
+`indexed_db_leveldb_coding.cc`.  A key begins with the ids of database, object store and index; the lengths of the
+three are packed into the first byte.  Id 0 is metadata; index 1 holds the records, 2 their versions, 3 the list of
+their blobs, 30 and up are the indexes.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+from pjais.formats.leveldb.codings import Bad, varint
+
+RECORDS, BLOBS = 1, 3
+_KEEP = (0, RECORDS, BLOBS)
+_MAX_DEPTH = 100  # of arrays within a key; Chromium allows 2,000, nobody has more than a few
+_RANKS = (1, 4, 3, 2, 6, 0, 5)  # by type byte: null, string, date, number, array, below all, binary
+_double = struct.Struct("<d")
+
+
+class Prefix(NamedTuple):
+    """The ids that a key begins with (`part` is that of the index), and where they end."""
+
+    database: int
+    store: int
+    part: int
+    end: int
+
+
+def prefix(key: bytes) -> Prefix:
+    """Take a key's prefix apart.  Raises Bad."""
+    if not key:
+        raise Bad("an empty key")
+    store_at = 2 + (key[0] >> 5)
+    index_at = store_at + 1 + (key[0] >> 2 & 7)
+    end = index_at + 1 + (key[0] & 3)
+    if end > len(key):
+        raise Bad("a key shorter than its prefix")
+    little = int.from_bytes
+    return Prefix(
+        little(key[1:store_at], "little"),
+        little(key[store_at:index_at], "little"),
+        little(key[index_at:end], "little"),
+        end,
+    )
+
+
+def is_wanted(key: bytes) -> bool:
+    """Return whether a key is of metadata, a record or its blobs: all but the indexes, which can be made again."""
+    if key[:1] == b"\x00" and len(key) > 3:
+        return key[3] in _KEEP
+    try:
+        return prefix(key).part in _KEEP
+    except Bad:
+        return False
+
+
+def blob_key(key: bytes) -> bytes:
+    """The key of a record's list of blobs: the record's own, in index 3."""
+    at = 3 + (key[0] >> 5) + (key[0] >> 2 & 7)
+    return key[:at] + bytes((BLOBS,)) + key[at + 1 :]
+
+
+def text(data: bytes) -> str:
+    """A string of metadata: UTF-16, big-endian, of any code units.  Raises Bad."""
+    if len(data) % 2:
+        raise Bad("a text of half a character")
+    return data.decode("utf-16-be", "surrogatepass")
+
+
+def counted_text(data: bytes, at: int) -> tuple[str, int]:
+    """A string with its length before it, and where it ends.  Raises Bad."""
+    length, at = varint(data, at)
+    end = at + 2 * length
+    if end > len(data):
+        raise Bad("a text that does not end")
+    return text(data[at:end]), end
+
+
+class External(NamedTuple):
+    """A blob (kind 0), a file (1) or a file system handle (2) that a record refers to."""
+
+    kind: int
+    number: int = 0
+    type: str = ""
+    size: int = -1
+    name: str | None = None
+
+
+def externals(data: bytes) -> list[External]:
+    """A record's list of blobs.  Raises Bad."""
+    found, at = [], 0
+    while at < len(data):
+        kind = data[at]
+        if kind > 2:
+            raise Bad(f"a blob of unknown kind {kind}")
+        if kind == 2:
+            length, at = varint(data, at + 1)
+            at += length
+            found.append(External(kind))
+            continue
+        number, at = varint(data, at + 1)
+        mime, at = counted_text(data, at)
+        size, at = varint(data, at)
+        name = None
+        if kind == 1:
+            name, at = counted_text(data, at)
+            _, at = varint(data, at)  # microseconds since 1601
+        found.append(External(kind, number, mime, size if size < 1 << 63 else -1, name))
+    return found
+
+
+def order(key: bytes) -> tuple[Any, ...]:
+    """Return what sorts keys as Chromium's comparator `idb_cmp1` does.  Raises Bad.
+
+    Only for metadata, records and blobs; a bare prefix comes before everything in it.
+    """
+    ids = prefix(key)
+    tail = key[ids.end :]
+    if not tail:
+        return ids[:3]
+    if ids.part in (1, 2, 3):
+        return (*ids[:3], 0, _order(tail, 0, 0)[0])
+    numbers, at = [], 1
+    for _ in range({50: 1, 100: 2, 150: 1, 151: 2}.get(tail[0], 0) if ids.database else 0):
+        number, at = varint(tail, at)
+        numbers.append(number)
+    return (*ids[:3], tail[0], *numbers, tail[at:])
+
+
+def _order(data: bytes, at: int, depth: int) -> tuple[tuple[int, Any], int]:
+    """Return what sorts the encoded key at an offset, and where it ends."""
+    if at >= len(data) or data[at] > 6 or depth > _MAX_DEPTH:
+        raise Bad("a key of no known type")
+    kind, rank = data[at], _RANKS[data[at]]
+    at += 1
+    if kind in (2, 3):
+        if at + 8 > len(data):
+            raise Bad("a number that does not end")
+        return (rank, _double.unpack_from(data, at)[0]), at + 8
+    if kind in (0, 5):
+        return (rank, 0), at
+    length, at = varint(data, at)
+    if kind == 4:
+        items = []
+        for _ in range(length):
+            item, at = _order(data, at, depth + 1)
+            items.append(item)
+        return (rank, tuple(items)), at
+    end = at + length * (2 if kind == 1 else 1)
+    if end > len(data):
+        raise Bad("a key that does not end")
+    return (rank, data[at:end]), end

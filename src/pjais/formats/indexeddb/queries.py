@@ -1,0 +1,50 @@
+"""What the two SQLite backends share: queries on a copy that nobody writes, and what to do when SQLite gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pjais import sqlite
+from pjais.formats.indexeddb.values import BadRow, Damage
+
+
+class Tables:
+    """Queries on one file.  Every query opens and closes it, so that nothing stays open."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._problems: dict[Damage, None] = {}
+
+    @property
+    def problems(self) -> list[Damage]:
+        """What could not be read apart from rows, each piece once."""
+        return list(self._problems)
+
+    @property
+    def torn(self) -> list[Damage]:
+        """Nothing: SQLite itself leaves out what was not committed."""
+        return []
+
+    def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query; none, and a problem, if the file cannot be read."""
+        try:
+            with closing(sqlite.open_frozen(self.file)) as db:
+                return sqlite.fetch(db, sql, values)
+        except (sqlite.Error, OSError, UnicodeError) as error:
+            self.problem(f"SQLite cannot read its metadata: {error}")
+            return []
+
+    def each(self, what: str, sql: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...] | BadRow]:
+        """The rows of a query one by one; where SQLite gives up, a last piece says so."""
+        try:
+            with closing(sqlite.open_frozen(self.file)) as db:
+                yield from sqlite.each(db, sql, values)
+        except (sqlite.Error, OSError, UnicodeError) as error:
+            yield BadRow(what, b"", f"SQLite cannot read on: {error}; all rows from here on are missing")
+
+    def problem(self, reason: str, raw: bytes = b"") -> None:
+        """Note what could not be read."""
+        self._problems[Damage(self.file.name, 0, raw, reason)] = None

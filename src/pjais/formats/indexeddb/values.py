@@ -1,0 +1,103 @@
+"""What IndexedDB holds, told the same way for every browser: stores, rows, rows that cannot be read, blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from pjais.formats.leveldb.codings import Bad
+from pjais.formats.leveldb.folder import Damage
+
+__all__ = ["BadRow", "Blob", "Damage", "Profile", "Row", "Store"]
+
+
+class Store(NamedTuple):
+    """An object store: the site it belongs to, its database and that one's version, its name."""
+
+    origin: str
+    database: str
+    version: int
+    name: str
+
+
+class Blob(NamedTuple):
+    """What a BlobRef stands for: a Blob or a File, by its bytes or by the file that holds them.
+
+    `size` is what the database says, -1 where it says nothing.
+    """
+
+    type: str
+    size: int
+    name: str | None = None
+    path: Path | None = None
+    data: bytes | None = None
+
+    def load(self) -> bytes:
+        """Its bytes.  Raises Bad if they are not there, or not as many as they should be."""
+        content = self.data
+        try:
+            if content is None and self.path is not None:
+                content = self.path.read_bytes()
+        except OSError as error:
+            if self.size != 0:  # Chromium makes no file for a blob of no bytes
+                raise Bad(f"the file of a blob is missing ({error.strerror})") from error
+        if content is None and self.size != 0:
+            raise Bad("the bytes of a blob are missing")
+        content = content or b""
+        if self.size not in (-1, len(content)):
+            raise Bad(f"a blob has {len(content)} bytes instead of {self.size}")
+        return content
+
+
+class Row(NamedTuple):
+    """One record: its encoded key, its value, where it lies; BlobRef(n) in the value stands for `blobs[n]`.
+
+    A handle of the File System Access API is None: it has no bytes.
+    """
+
+    key: bytes
+    value: Any
+    place: str
+    blobs: tuple[Blob | None, ...] = ()
+
+    def blob(self, index: int) -> bytes | None:
+        """The bytes that a BlobRef stands for; None if they are not there, or not as many as they should be."""
+        found = self.blobs[index] if 0 <= index < len(self.blobs) else None
+        try:
+            return found.load() if found is not None else None
+        except Bad:
+            return None
+
+
+class BadRow(NamedTuple):
+    """A record that is there but cannot be read: where, its bytes as far as they go, and why."""
+
+    place: str
+    raw: bytes
+    reason: str
+
+
+class Profile(Protocol):
+    """The object stores of one origin (or of one database) in a closed browser profile.
+
+    `problems` tells what could not be read apart from rows; it grows while stores and rows are read.
+    """
+
+    @property
+    def problems(self) -> list[Damage]:
+        """What could not be read apart from rows."""
+        ...
+
+    @property
+    def torn(self) -> list[Damage]:
+        """Where a log ends in what was being written when the browser was stopped."""
+        ...
+
+    def stores(self) -> list[Store]:
+        """Every object store, empty ones too, in order."""
+        ...
+
+    def rows(self, store: Store) -> Iterator[Row | BadRow]:
+        """The live records of a store, in an order that the same bytes always give."""
+        ...

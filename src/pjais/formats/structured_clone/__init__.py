@@ -1,0 +1,47 @@
+"""Structured clones: the bytes in which browsers keep JavaScript values, read as Python values.
+
+`decode_chromium` and `decode_gecko` read what lies in the IndexedDB of Chromium and of Firefox, `decode_v8` what
+node's `v8.serialize` writes.  Each gives the whole value or raises CloneError, whatever the bytes: a value is
+never half read.  JSON-like values come as plain Python ones, the others as the types of `values`.
+"""
+
+from pjais.formats.structured_clone.gecko import decode_gecko
+from pjais.formats.structured_clone.v8 import decode_chromium, decode_v8
+from pjais.formats.structured_clone.values import (
+    UNDEFINED,
+    BlobRef,
+    CloneError,
+    Decoded,
+    JSArray,
+    JSBigInt,
+    JSBuffer,
+    JSDate,
+    JSError,
+    JSMap,
+    JSObjectOf,
+    JSRegExp,
+    JSSet,
+    JSView,
+    Undefined,
+)
+
+__all__ = [
+    "UNDEFINED",
+    "BlobRef",
+    "CloneError",
+    "Decoded",
+    "JSArray",
+    "JSBigInt",
+    "JSBuffer",
+    "JSDate",
+    "JSError",
+    "JSMap",
+    "JSObjectOf",
+    "JSRegExp",
+    "JSSet",
+    "JSView",
+    "Undefined",
+    "decode_chromium",
+    "decode_gecko",
+    "decode_v8",
+]

@@ -1,0 +1,1 @@
+"""Tools for LiveStore stores: timeline, doctor, upgrade, restoring a record."""

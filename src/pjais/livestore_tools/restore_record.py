@@ -1,0 +1,114 @@
+"""`restore-record`: one record, or one field of it, as it was after some event, brought back by a new event.
+
+Nothing is taken back: the log grows by one event, and the history shows it.  Only stores that we wrote are
+written to, since other apps may not know the event.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from pjais import files, journal
+from pjais.core.results import Restored
+from pjais.errors import UsageError
+from pjais.livestore_tools import timeline
+from pjais.livestore_tools.timeline import Timeline
+from pjais.models.persona import livestore
+from pjais.models.persona.livestore import LiveTable
+from pjais.sources.livestore.replay import Row
+from pjais.targets.livestore import account_sync, writer
+from pjais.workspace import Workspace, resolve_workspace
+
+
+def restore(
+    here: Workspace,
+    path: Path,
+    key: str,
+    *,
+    event: str | None = None,
+    time: str | None = None,
+    field: str | None = None,
+) -> Restored:
+    """Bring a record back as it was.  Raises UsageError where it was not there then, or the store is not ours.
+
+    Raises MigrationFailed while an app has the store open.
+    """
+    with timeline.opened(here, path) as line:
+        if not timeline.is_ours(line):
+            raise UsageError(
+                "the app of this store may not know what would be written; pjais writes only to stores it made",
+                where=[str(path)],
+                advice="its history shows the record as it was",
+                next_command=f"pjais history {shlex.quote(str(path))} {shlex.quote(key)}",
+            )
+        table, wanted = _row(line, key, line.point(event=event, time=time))
+        _, present = _row(line, key, line.point(), table)
+    if wanted is None or table is None:
+        raise UsageError(
+            "the record was not there at that moment",
+            where=[key],
+            next_command=f"pjais history {shlex.quote(str(path))} {shlex.quote(key)}",
+        )
+    new, fields = _event(table, key, wanted, present, field)
+    if new is None:
+        return Restored(table.name, key, (), None)
+    target = resolve_workspace(here.data_dir, path)
+    assert target.log is not None
+    with files.only_run(target.log.parent):
+        account_sync.refuse_if_open(target)
+        number = account_sync.append(target, [new])
+    return Restored(table.name, key, fields, number)
+
+
+def _row(
+    line: Timeline, key: str, point: timeline.Point, table: LiveTable | None = None
+) -> tuple[LiveTable | None, Row | None]:
+    """The record of a key at a moment, in whichever table it is."""
+    with line.state(point) as replay:
+        for one in (table,) if table is not None else livestore.TABLES:
+            row = replay.row(one, key)
+            if row is not None:
+                return one, row
+    return table, None
+
+
+def _event(
+    table: LiveTable, key: str, wanted: Row, present: Row | None, field: str | None
+) -> tuple[writer.NewEvent | None, tuple[str, ...]]:
+    subject = writer.SUBJECTS[table.name]
+    columns = table.by_name
+    if field is not None and field not in columns:
+        raise UsageError("there is no such field", where=[field, f"one of: {', '.join(columns)}"])
+    if present is None:
+        if field is not None:
+            raise UsageError("the record is gone; bring it back whole", where=[key])
+        args = {name: _value(columns[name], held) for name, held in wanted.items() if held is not None}
+        return _named(f"v1.{subject}Imported", args), tuple(args)
+    names = [name for name in columns if wanted[name] != present[name] and field in (None, name)]
+    if not names:
+        return None, ()
+    if table is livestore.OTHERS:
+        args = {"key": key, "document": _value(columns["document"], wanted["document"])}
+        return _named("v1.OtherRecordUpdated", args), ("document",)
+    updates = {name: _value(columns[name], wanted[name]) for name in names}
+    args = {"id": key, "updates": updates}
+    if "updatedAt" in columns and field != "updatedAt":
+        args["updatedAt"] = journal.now_ms()  # it is a change of today, and so it must count
+        updates.pop("updatedAt", None)
+    return _named(f"v1.{subject}Updated", args), tuple(names)
+
+
+def _named(name: str, args: dict[str, Any]) -> writer.NewEvent:
+    return writer.NewEvent(name, json.dumps(args, ensure_ascii=True, separators=(",", ":")).encode())
+
+
+def _value(column: livestore.Column, held: Any) -> Any:
+    """A stored value as an argument."""
+    if held is None:
+        return None
+    if column.form == "json":
+        return json.loads(held)
+    return bool(held) if column.form == "boolean" else held

@@ -1,0 +1,110 @@
+"""A LiveStore store opened from Python: its records now or at any event, queries over its state, and new events.
+
+LiveStore takes no locks, so `commit` looks whether any program has the store open and refuses then; it also
+removes the state files, since LiveStore would not look at the log again.  Reading never disturbs an app: it
+works on a private copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+from pjais import files
+from pjais.core.results import Changed
+from pjais.errors import UsageError
+from pjais.livestore_tools import timeline
+from pjais.livestore_tools.timeline import Found, Moment, Point, Timeline
+from pjais.models.persona import materializers
+from pjais.models.persona.records import Record
+from pjais.targets.livestore import account_sync
+from pjais.targets.livestore.writer import NewEvent
+from pjais.workspace import resolve_workspace
+
+
+class LiveStore:
+    """One LiveStore store.  Use as a context manager, or call `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._stack = ExitStack()
+        self._line: Timeline | None = None
+
+    def __enter__(self) -> LiveStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the private copy."""
+        self._stack.close()
+        self._line = None
+
+    def refresh(self) -> None:
+        """Take a new copy: what an app committed meanwhile is seen from now on."""
+        self._stack.close()
+        self._stack = ExitStack()
+        self._line = None
+
+    @property
+    def timeline(self) -> Timeline:
+        """The store through time."""
+        if self._line is None:
+            here = resolve_workspace(self.path.parent)
+            self._line = self._stack.enter_context(timeline.opened(here, self.path))
+        return self._line
+
+    def events(self) -> Iterator[Found]:
+        """Every event, in order."""
+        return self.timeline.events()
+
+    def records(self, *, event: str | None = None, time: str | None = None) -> list[Record]:
+        """Every record, now, after an event (`"12"`) or at a time (ISO-8601)."""
+        return list(self.timeline.records(self.timeline.point(event=event, time=time)))
+
+    def query(
+        self, sql: str, values: tuple[Any, ...] = (), *, event: str | None = None, time: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """A query over the tables of the schema (`personas`, `memoryEntities`, ...), now or then."""
+        with self.timeline.state(self.timeline.point(event=event, time=time)) as state:
+            return state.query(sql, values)
+
+    def diff(self, before: Point, after: Point) -> list[Changed]:
+        """Return what differs between two moments (`timeline.point`)."""
+        return self.timeline.diff(before, after)
+
+    def history(self, record_id: str) -> list[Moment]:
+        """Every event that changed a record."""
+        return self.timeline.history(record_id)
+
+    def commit(self, *new: tuple[str, dict[str, Any]]) -> int:
+        """Append events, all or none; returns the number of the last one.
+
+        Each is a name and its arguments as the log holds them (times in ms).  Raises UsageError for an event that
+        does not decode or a store that pjais did not write, MigrationFailed while a program has it open.
+        """
+        for name, args in new:
+            try:
+                materializers.decode(name, args)
+            except KeyError:
+                raise UsageError("there is no such event in the schema", where=[name]) from None
+            except materializers.Undecodable as error:
+                raise UsageError("the event's arguments are not what its name promises", where=[f"{name}: {error}"]) \
+                    from error  # fmt: skip
+        if not timeline.is_ours(self.timeline):
+            raise UsageError("pjais writes only to stores that it made", where=[str(self.path)])
+        here = resolve_workspace(self.path.parent, self.path)
+        assert here.log is not None
+        with files.only_run(here.log.parent):
+            account_sync.refuse_if_open(here)
+            last = account_sync.append(here, [NewEvent(name, orjson.dumps(args)) for name, args in new])
+        self.refresh()
+        return last

@@ -1,0 +1,122 @@
+"""The migration that opening a store begins by itself, and what is remembered where it failed.
+
+A store that is there opens whatever a source is like: a failed run leaves no backup behind, and a notice says what
+waits.  As long as the sources are the same, the run is not tried again: what it said is kept in a small file beside the
+backups, which may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from pjais import files, sqlite
+from pjais.choices import Ids, OnInvalid
+from pjais.core.source import SourceRef
+from pjais.errors import PasswordNeeded, PjaisError, SourceDamaged, ValidationFailed, VerificationFailed
+from pjais.migration import fault_messages, recover, run, state
+from pjais.sources import registry
+from pjais.version import __version__
+from pjais.workspace import Workspace
+
+_LASTING = (ValidationFailed, SourceDamaged, PasswordNeeded, VerificationFailed)
+"""What comes out the same as long as the sources are the same; anything else is tried again each time."""
+
+
+class Notice(NamedTuple):
+    """What waits: why a migration that began by itself did not take place, and what to do about it."""
+
+    code: str
+    what: str
+    where: tuple[str, ...]
+    next_command: str
+
+    @property
+    def line(self) -> str:
+        """The notice in one line, the next command aside."""
+        named = f" ({self.where[0]}{', ...' if len(self.where) > 1 else ''})" if self.where else ""
+        return f"new data waits, and the store is opened as it is: {self.code}: {self.what}{named}"
+
+
+def migrate(here: Workspace, refs: Sequence[SourceRef], on_invalid: OnInvalid, password: str | None) -> Notice | None:
+    """Migrate what is new in these sources into a store that is there; return a notice where that failed."""
+    stamp = _stamp(refs, on_invalid)
+    told = _remembered(here, stamp, has_password=registry.password(password) is not None)
+    if told is not None:
+        return told
+    try:
+        _run(here, run.Options(on_invalid=on_invalid, ids=_ids(here), password=password, automatic=True))
+    except PjaisError as error:
+        notice = explained(error, here)
+        if isinstance(error, _LASTING):
+            _remember(here, stamp, notice)
+        return notice
+    state.forget_failed(here)
+    return None
+
+
+def explained(error: Exception, here: Workspace) -> Notice:
+    """Return what an error says as a notice; raise it where it is none of ours, or the store is gone with it."""
+    ours = fault_messages.explain(error, here)
+    if ours is None or not here.target.exists():
+        raise error
+    return Notice(ours.code, ours.what, ours.where, ours.next_command)
+
+
+def _run(here: Workspace, options: run.Options) -> None:
+    before = {one.id for one in state.runs(here.data_dir)}
+    try:
+        run.migrate(here, options)
+    except PjaisError:
+        for one in state.runs(here.data_dir):
+            if one.id not in before and one.state == "failed":
+                with suppress(OSError):  # nothing was switched, so nothing needs its backup
+                    recover.discard(one.folder)
+        raise
+
+
+def _ids(here: Workspace) -> Ids:
+    """Return how the store's first run made ids: a later one cannot choose."""
+    with closing(sqlite.open_reader(here.target)) as db:
+        return "new" if sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new" else "keep"
+
+
+def _stamp(refs: Sequence[SourceRef], on_invalid: str) -> str:
+    """Return what the sources look like, by sizes and times alone."""
+    seen = [
+        (ref.kind, str(ref.path), sorted(_look(path) for path in ref.files if not path.name.endswith("-shm")))
+        for ref in refs
+    ]
+    return hashlib.sha256(json.dumps([__version__, on_invalid, seen]).encode("utf-8", "replace")).hexdigest()
+
+
+def _look(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ascii(str(path)), -1, -1
+    return ascii(str(path)), status.st_size, status.st_mtime_ns
+
+
+def _remembered(here: Workspace, stamp: str, *, has_password: bool) -> Notice | None:
+    try:
+        told = json.loads((here.backups / state.FAILED).read_bytes())
+        notice = Notice(told["code"], told["what"], tuple(told["where"]), told["next"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if told.get("stamp") != stamp or told.get("target") != str(here.target):
+        return None
+    return None if has_password and notice.code == PasswordNeeded.code else notice
+
+
+def _remember(here: Workspace, stamp: str, notice: Notice) -> None:
+    told = {
+        "stamp": stamp, "target": str(here.target), "code": notice.code, "what": notice.what,
+        "where": list(notice.where[:3]), "next": notice.next_command,
+    }  # fmt: skip
+    with suppress(OSError):  # a medium that cannot be written: it is looked at again next time
+        files.write_atomically(here.backups / state.FAILED, json.dumps(told).encode("utf-8", "surrogateescape"))

@@ -1,0 +1,177 @@
+"""Backups as their owner handles them: create, list, verify, restore, prune."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pjais import files, journal, sqlite
+from pjais.errors import BackupFailed, NoSourceFound, UsageError
+from pjais.exchange import guide_backup
+from pjais.migration import copies, fault_messages, recover, run_log, state
+from pjais.sources import backup
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite import cutover, heads
+from pjais.version import __version__
+from pjais.workspace import Workspace
+
+
+class Kept(NamedTuple):
+    """One backup: what it holds and how large it is (bytes)."""
+
+    id: str
+    created_at: str | None
+    sources: tuple[str, ...]
+    size: int
+    complete: bool
+    needed: bool
+    """Whether the target's records are proved by it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The backup as a JSON object."""
+        return {**self._asdict(), "sources": list(self.sources)}
+
+
+def latest_files(workspace: Workspace, but: Path) -> dict[str, Path]:
+    """The files of sources that the latest sound backups hold, by SHA-256; `but`: the one that is being made."""
+    folders = [
+        one for one in journal.run_folders(workspace.data_dir) if one != but and (one / backup.MANIFEST).exists()
+    ]
+    return backup.stored_files(folders[-2:])
+
+
+def create(workspace: Workspace, *, password: str | None = None) -> Path:
+    """Back up all sources, and the store itself, without migrating; returns the backup's folder.
+
+    For RxDB sources the guide's backup JSON is made too; the manifest says what is not in it.
+    """
+    with run_log.failures(workspace), fault_messages.explained(workspace):
+        found = workspace.find()
+        if not found.sources and not workspace.target.exists():
+            raise NoSourceFound("no data to back up was found", where=[str(workspace.data_dir)])
+        files.private_folder(workspace.data_dir)
+        with files.only_run(workspace.data_dir):
+            recover.recover(workspace)
+            folder = files.private_folder(workspace.backups / journal.new_run_id(workspace.backups))
+            try:
+                journal.begin(folder, "backup", version=__version__)
+                more = _keep_store(workspace, folder)
+                at_ms = journal.now_ms()
+                earlier = latest_files(workspace, folder)
+                snapshots = backup.snapshot_all(folder, found.sources, at_ms=at_ms, earlier=earlier, **more)
+                made = guide_backup.write(folder, snapshots, at_ms, password)
+                if made.exports or made.left_out:
+                    more |= {"exports": guide_backup.named(made.exports), "left_out": list(made.left_out)}
+                    backup.write_manifest(folder, snapshots, at_ms, **more)
+            except BaseException:
+                with suppress(OSError):  # the next call discards it
+                    recover.discard(folder)
+                raise
+            return folder
+
+
+def _keep_store(workspace: Workspace, folder: Path) -> dict[str, Any]:
+    """Copy the store and its log, if they are there; as the manifest, which comes last, names them."""
+    if not workspace.target.exists():
+        return {}
+    cutover.inspect(workspace.target)
+    copy = folder / "previous.sqlite"
+    cutover.copy_target(workspace.target, copy)
+    heads.note_closed(workspace.target)
+    log = account_sync.keep_log(workspace, folder)
+    kept = {"previous": copy} | ({} if log is None else {"previous_log": log})
+    return {name: backup.weighed(path) for name, path in kept.items()}
+
+
+def listed(workspace: Workspace) -> tuple[Kept, ...]:
+    """All backups, oldest first."""
+    needed = _needed(workspace)
+    found = []
+    for folder in journal.run_folders(workspace.data_dir):
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        try:
+            body = backup.manifest(folder)
+        except BackupFailed:
+            found.append(Kept(folder.name, None, (), size, False, folder.name in needed))
+            continue
+        names = tuple(f"{one['kind']} {one['name']}" for one in body["sources"])
+        found.append(Kept(folder.name, body["created_at"], names, size, True, folder.name in needed))
+    return tuple(found)
+
+
+def check(folder: Path) -> list[str]:
+    """Return what is not as it was written in a run's folder: its backup, its journal, its report.
+
+    Raises BackupFailed where there is no sound manifest.
+    """
+    wrong = [*backup.check(folder), *journal.problems(folder)]
+    written = [entry.details.get("report") for entry in journal.entries(folder)]
+    for name, digest in next((one for one in reversed(written) if one), {}).items():
+        path = folder / name
+        if not path.is_file() or files.sha256(path) != digest:
+            wrong.append(f"{name}: its content was changed")
+    return wrong
+
+
+def folder_of(workspace: Workspace, backup_id: str) -> Path:
+    """The folder of a backup.  Raises UsageError if there is none of that name."""
+    folder = workspace.backups / backup_id
+    if "/" in backup_id or "\\" in backup_id or backup_id in ("", ".", "..") or not folder.is_dir():
+        raise UsageError("there is no such backup", where=[backup_id], next_command="pjais backup list")
+    return folder
+
+
+class Pruned(NamedTuple):
+    """The backups that were removed, and those that stay though `--keep` did not ask for them, with the reason."""
+
+    removed: list[str]
+    stays: list[tuple[str, str]]
+
+
+def prune(workspace: Workspace, keep: int) -> Pruned:
+    """Remove all but the newest `keep` backups; never one that a store's proof needs, nor the only copy of anything."""
+    pruned = Pruned([], [])
+    if not workspace.data_dir.is_dir():
+        return pruned
+    with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
+        kept = listed(workspace)
+        free = [one for one in kept if not one.needed]
+        left = [workspace.backups / one.id for one in kept]
+        held = copies.Copies(workspace, sorted(_targets(workspace)))
+        for one in free[: max(0, len(free) - keep)]:
+            folder = workspace.backups / one.id
+            others = [path for path in left if path != folder]
+            if (reason := held.only_here(folder, others)) is not None:
+                pruned.stays.append((one.id, reason))
+                continue
+            files.remove_folder(folder)
+            left = others
+            pruned.removed.append(one.id)
+    return pruned
+
+
+def _targets(workspace: Workspace) -> set[Path]:
+    """Every store that was ever written to from this data folder, there or not."""
+    return {workspace.target, *(Path(run.target) for run in state.runs(workspace.data_dir) if run.target)}
+
+
+def _needed(workspace: Workspace) -> set[str]:
+    """The runs that a store of this data folder was made by: its proof needs their backups.
+
+    A store outside of the data folder that is not there may be on a disk that is not mounted now.
+    """
+    needed = {
+        run.id
+        for run in state.runs(workspace.data_dir)
+        if run.state in ("done", "interrupted") and run.target and _is_away(workspace, Path(run.target))
+    }
+    for target in _targets(workspace):
+        if target.exists() and cutover.inspect(target) is not None:
+            with closing(sqlite.open_reader(target)) as db:
+                needed |= {str(run) for (run,) in sqlite.each(db, "SELECT id FROM migration_runs")}
+    return needed
+
+
+def _is_away(workspace: Workspace, target: Path) -> bool:
+    return not target.exists() and not files.is_inside(target, workspace.data_dir)

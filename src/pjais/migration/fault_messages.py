@@ -1,0 +1,90 @@
+"""What a fault of the disk or of SQLite means to the owner of the data."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pjais import files, sqlite
+from pjais.errors import MigrationFailed, NoSpace, PjaisError
+from pjais.workspace import Workspace
+
+
+def explain(error: BaseException, workspace: Workspace) -> PjaisError | None:
+    """The error as one of ours; None for one that is not ours to explain (an interrupt, a bug)."""
+    if isinstance(error, PjaisError):
+        return error
+    full = isinstance(error, sqlite.Full) or (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    )
+    if full:
+        return NoSpace(
+            "the disk became full; nothing was switched",
+            where=[str(workspace.data_dir)],
+            safe=MigrationFailed.safe_default,
+        )
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return files.explained(error)
+    if isinstance(error, sqlite.Error | OSError):
+        return MigrationFailed(f"a file could not be read or written: {error}", where=[str(workspace.target)])
+    return None
+
+
+class Unfinished(MigrationFailed):
+    """A fault at the step that counts or behind it: the store is the one of before or that of afterwards, but whole."""
+
+    safe_default = "Nothing is lost, and your source data is unchanged; the next call finishes what was begun."
+    advice_default = "make the same call again"
+
+
+@contextmanager
+def explained(workspace: Workspace) -> Iterator[None]:
+    """Turn faults of the disk and of SQLite inside the block into errors of ours."""
+    try:
+        yield
+    except (sqlite.Error, OSError) as error:
+        problem = explain(error, workspace)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+@contextmanager
+def finishing(workspace: Workspace) -> Iterator[None]:
+    """What comes after the step that counts: a fault there does not undo it, and must not be told as if it did."""
+    try:
+        yield
+    except (sqlite.Error, OSError) as error:
+        raise Unfinished(f"what was begun is not finished: {error}", where=[str(workspace.live)]) from error
+
+
+@contextmanager
+def switching(workspace: Workspace, *paths: Path) -> Iterator[None]:
+    """The step that counts: a fault before it left all as it was; one behind it is told as such.
+
+    `paths` are what changes by it; without them the store and its log.
+    """
+    places = paths or tuple(path for path in (workspace.target, workspace.log) if path is not None)
+    before = _who_is_there(places)
+    try:
+        with finishing(workspace):
+            yield
+    except Unfinished as error:
+        if _who_is_there(places) != before:
+            raise
+        raise error.__cause__ or error from None
+
+
+def _who_is_there(places: tuple[Path, ...]) -> list[tuple[int, int] | None]:
+    """Return which files lie in these places."""
+    found: list[tuple[int, int] | None] = []
+    for path in places:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((status.st_dev, status.st_ino))
+    return found

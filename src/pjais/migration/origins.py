@@ -1,0 +1,172 @@
+"""Which of several web origins a run takes (promise 10): personas of two origins never meet in one store unasked.
+
+Each origin's documents are those of another app, or of another copy of it; that two personas have the same id says
+nothing.  So where two origins hold collections of the `persona` model, a run stops and names them, and the owner
+chooses with `--origin`.  What was chosen for a store stays chosen.  Other collections are kept apart by their names.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pjais import journal, sqlite, web_origin
+from pjais.assembly.assemble import Only
+from pjais.core.source import SourceRef
+from pjais.errors import PjaisError, UsageError
+from pjais.models.persona import mappings
+from pjais.models.persona.tables import OTHERS
+from pjais.sources import backup, rxdb
+from pjais.sources.detect.found import Found, Passed
+from pjais.workspace import Workspace
+
+
+def asked(origin: str | None, database: str | None, collection: str | None) -> Only:
+    """The choice that somebody writes; an origin as a URL, or as a browser's folder is called."""
+    return Only(None if origin is None else web_origin.asked(origin), database, collection)
+
+
+def chosen(workspace: Workspace, found: Found, only: Only) -> tuple[Found, Only]:
+    """The sources that a run takes, and the choice that holds for it: what was asked for, or chosen for this store.
+
+    Raises UsageError where an origin is asked for that is not here, or where the owner must choose one.
+    """
+    browsers = {ref: _origin(ref) for ref in found.sources if ref.kind == "rxdb-profile"}
+    if not browsers and only.origin is None:
+        return found, only
+    before = _sources_before(workspace)
+    if only.origin is None:
+        only = only._replace(origin=_chosen_before(before))
+    here = sorted({origin for origin in browsers.values() if origin is not None})
+    if only.origin is not None:
+        if only.origin not in here and None not in browsers.values():
+            raise UsageError(
+                f"no source here is of the web origin {only.origin}", where=here, next_command="pjais detect"
+            )
+        taken = tuple(ref for ref in found.sources if browsers.get(ref, only.origin) in (None, only.origin))
+        passed = [Passed(ref.path, f"of another web origin: {browsers[ref]}")
+                  for ref in found.sources if ref not in taken]  # fmt: skip
+        found = Found(taken, (*found.passed, *passed))
+    _stop_where_mixed(workspace, found.sources, browsers, before, only)
+    return found, only
+
+
+def passed_over(workspace: Workspace, refs: Sequence[SourceRef]) -> dict[SourceRef, str]:
+    """Return those of some sources that a store's owner passed over by choosing another web origin, and whose they are.
+
+    A run takes none of them unless it is asked for, so they wait for nothing.
+    """
+    browsers = [ref for ref in refs if ref.kind == "rxdb-profile"]
+    wanted = _chosen_before(_sources_before(workspace)) if browsers else None
+    if wanted is None:
+        return {}
+    owners = {ref: _origin(ref) for ref in browsers}
+    return {ref: origin for ref, origin in owners.items() if origin is not None and origin != wanted}
+
+
+def _chosen_before(before: Sequence[dict[str, Any]]) -> str | None:
+    """The web origin that was chosen for a store, which stays chosen."""
+    return next((one["only"]["origin"] for one in reversed(before) if "only" in one), None)
+
+
+def _origin(ref: SourceRef) -> str | None:
+    """Return whose a source is: as its place says, or what lies in it."""
+    return web_origin.of_place(ref.path) or min((origin for origin, _ in _collections(ref) if origin), default=None)
+
+
+def _sources_before(workspace: Workspace) -> list[dict[str, Any]]:
+    """The sources of all earlier runs, oldest first."""
+    if not workspace.target.exists():
+        return []
+    try:
+        with closing(sqlite.open_reader(workspace.target)) as db:
+            texts = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY rowid")
+    except sqlite.Error:
+        return []  # it is not ours; who writes to it says so
+    return [one for (text,) in texts for one in json.loads(text)]
+
+
+def _stop_where_mixed(
+    workspace: Workspace,
+    refs: Sequence[SourceRef],
+    browsers: dict[SourceRef, str | None],
+    before: list[dict[str, Any]],
+    only: Only,
+) -> None:
+    """Raise UsageError where this run and the store together would hold personas of two origins."""
+    there = {
+        (one["kind"], one["name"]): one.get("web_origin") or web_origin.of_place(Path(one["origin"]))
+        for one in before
+        if one["kind"] == "rxdb-profile"
+    }
+    coming = {origin for ref in refs if (origin := browsers.get(ref)) is not None}
+    if len(coming | {origin for origin in there.values() if origin is not None}) < 2:
+        return
+    stored = {origin for name, origin in there.items() if origin is not None and _has_personas(workspace.target, name)}
+    arriving = {
+        origin
+        for ref in refs
+        if (origin := browsers.get(ref)) is not None and (origin in stored or _brings_personas(ref))
+    }
+    if len(stored | arriving) < 2 or not arriving - stored:
+        return
+    if only.origin is not None or stored:
+        wanted = only.origin or min(arriving - stored)
+        raise UsageError(
+            "the store holds personas of another web origin, and those of two origins are never merged",
+            where=[*(f"in the store: {one}" for one in sorted(stored)),
+                   *(f"in the sources: {one}" for one in sorted(arriving - stored))],
+            next_command=f"pjais migrate --origin {shlex.quote(wanted)}{_target(workspace, wanted)}",
+        )  # fmt: skip
+    first, *rest = sorted(arriving)
+    raise UsageError(
+        "several web origins hold personas, and those of two origins are never merged: choose one; each may have a "
+        "store of its own",
+        where=[_command(workspace, first), *(_command(workspace, one, _target(workspace, one)) for one in rest)],
+        next_command=f"pjais migrate --origin {shlex.quote(first)}",
+    )
+
+
+def _command(workspace: Workspace, origin: str, target: str = "") -> str:
+    """The whole command that migrates one origin."""
+    sources = "".join(f" {shlex.quote(str(one))}" for one in workspace.sources)
+    folder = f" --data-dir {shlex.quote(str(workspace.data_dir))}" if workspace.named else ""
+    return f"{origin}: pjais migrate{sources} --origin {shlex.quote(origin)}{target}{folder}"
+
+
+def _target(workspace: Workspace, origin: str) -> str:
+    name = f"pjais-{_slug(origin)}{'.sqlite' if workspace.log is None else ''}"
+    return f" --target {shlex.quote(str(workspace.data_dir / name))}"
+
+
+def _slug(origin: str) -> str:
+    return "".join(one if one.isalnum() else "-" for one in origin.partition("://")[2]).strip("-") or "file"
+
+
+def _has_personas(target: Path, source: tuple[str, str]) -> bool:
+    with closing(sqlite.open_reader(target)) as db:
+        sql = (
+            "SELECT 1 FROM migration_records WHERE source_kind = ? AND source_path = ? AND outcome = 'migrated' "
+            f"AND record_type <> '{OTHERS.name}' LIMIT 1"
+        )
+        return sqlite.first(db, sql, source) is not None
+
+
+def _brings_personas(ref: SourceRef) -> bool:
+    """Return whether a source holds a document of a collection of the `persona` model."""
+    return any(mappings.mapping_of(ref.dialect, name) is not None for _, name in _collections(ref))
+
+
+def _collections(ref: SourceRef) -> frozenset[tuple[str | None, str]]:
+    """The collections of a source and whose they are, looked at in a private copy."""
+    with tempfile.TemporaryDirectory(prefix="pjais-origin-") as folder:
+        try:
+            (snapshot,) = backup.snapshot_all(Path(folder) / "copy", [ref], at_ms=journal.now_ms())
+            return rxdb.collections(snapshot)
+        except PjaisError:
+            return frozenset()  # the run itself says what is wrong with it

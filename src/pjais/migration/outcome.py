@@ -1,0 +1,18 @@
+"""The outcome of a run in one sentence: what its report, the command line and the page say first."""
+
+from __future__ import annotations
+
+from pjais.core.results import Counts
+from pjais.display import counted
+
+
+def verdict(code: str, total: Counts) -> str:
+    """Say what became of the documents, as a sentence."""
+    if code == "empty":
+        return "the sources were read and hold no documents; an empty target is in place"
+    documents = "the one document is" if total.read == 1 else f"all {total.read:,} documents are"
+    line = f"{documents} accounted for, and every record in the target was verified by digest"
+    if code == "quarantined":
+        kept = counted(total.waiting, "could not go in and is", "could not go in and are")
+        return f"{line}; {kept} kept in quarantine"
+    return line

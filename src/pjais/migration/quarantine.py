@@ -1,0 +1,267 @@
+"""`quarantine`: look at what could not go in, mend it, and bring it in after all.
+
+A replay normalises and checks a quarantined document again, as it is or as it was mended, and puts it into
+the target in one transaction, with a copy of the target made first.  A document may also be discarded: it stays in the
+store whole, with a reason more, is no longer listed, and can still be replayed by its id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from pjais import canonical, files, instants, journal, sqlite
+from pjais.assembly.ids import Ids
+from pjais.core.document import Document, full_name
+from pjais.errors import NoSourceFound, UsageError, VerificationFailed
+from pjais.migration import fault_messages, recover, state
+from pjais.models.persona import mappings, rows, validate
+from pjais.models.persona.records import Record
+from pjais.models.persona.tables import MEMORIES
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite import chain, cutover, decisions, heads
+from pjais.targets.sqlite.builder import insert_sql
+from pjais.targets.sqlite.decisions import DISCARDED, WAITING
+from pjais.workspace import Workspace
+
+
+class Kept(NamedTuple):
+    """One quarantined document."""
+
+    id: int
+    run_id: str
+    source_kind: str
+    source: str
+    collection: str
+    native_id: str | None
+    place: str
+    reasons: list[dict[str, Any]]
+    document: Any
+    raw: bytes | None
+    replayed_at: str | None
+    dialect: str | None = None
+    """How its source writes values, as it was read; None in a store of 0.1.0 whose backup is gone."""
+    origin: str | None = None
+    database: str | None = None
+
+    @property
+    def discarded(self) -> bool:
+        """Whether its owner put it aside."""
+        return any(one.get("rule") == DISCARDED for one in self.reasons)
+
+    def as_dict(self, *, whole: bool = False) -> dict[str, Any]:
+        """The entry as a JSON object; its content only when the whole is asked for."""
+        shown: dict[str, Any] = self._asdict()
+        del shown["document"], shown["raw"]
+        if whole:
+            shown["document"] = self.document
+            shown["raw"] = None if self.raw is None else canonical.tag_bytes(self.raw)
+        return shown
+
+
+class Replayed(NamedTuple):
+    """What a replay did with one entry: in, or still out and why."""
+
+    id: int
+    record_type: str | None
+    record_id: str | None
+    problems: list[str]
+
+
+_COLUMNS = (
+    "id, run_id, source_kind, source_path, collection, native_id, place, reasons, document, raw, replayed_at, dialect, "
+    "origin, database"
+)
+
+
+def _kept(row: tuple[Any, ...]) -> Kept:
+    reasons = json.loads(row[7])
+    document = None if row[8] is None else canonical.loads(row[8])
+    return Kept._make((*row[:7], reasons, document, *row[9:]))
+
+
+def names(found: Sequence[Kept]) -> list[str]:
+    """What the collection of each entry is called beside the others: with its database or origin where those differ."""
+    owners: dict[str, set[tuple[str | None, str | None]]] = {}
+    for one in found:
+        owners.setdefault(one.collection, set()).add((one.origin, one.database))
+    called = []
+    for one in found:
+        origins, databases = ({owner[at] for owner in owners[one.collection]} for at in (0, 1))
+        name = full_name(one.database, one.collection) if len(databases) > 1 else one.collection
+        called.append(f"{one.origin} {name}" if len(origins) > 1 and one.origin is not None else name)
+    return called
+
+
+def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = False) -> list[Kept]:
+    """The quarantined documents; those that were replayed or discarded only when everything is asked for.
+
+    Raises NoSourceFound where there is no target, UsageError for an id that does not exist.
+    """
+    if cutover.inspect(workspace.target) is None:
+        raise NoSourceFound(
+            "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
+        )
+    with closing(sqlite.open_reader(workspace.target)) as db:
+        found = [_kept(row) for row in sqlite.each(db, f"SELECT {_COLUMNS} FROM migration_quarantine ORDER BY id")]
+    if ids:
+        missing = set(ids) - {one.id for one in found}
+        if missing:
+            raise UsageError(
+                "no such quarantined document",
+                where=[str(one) for one in sorted(missing)],
+                next_command="pjais quarantine list",
+            )
+        return [one for one in found if one.id in ids]
+    return [one for one in found if everything or (one.replayed_at is None and not one.discarded)]
+
+
+def waiting(db: sqlite.Connection) -> int:
+    """Return how many documents wait for a decision: neither replayed nor discarded."""
+    return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {WAITING}"))
+
+
+def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
+    """Put documents aside, all or none: they stay in the store, and are listed only with everything.
+
+    Raises UsageError for one that was replayed, or does not exist.
+    """
+    entries = listed(workspace, ids) if ids else []
+    if gone := [str(one.id) for one in entries if one.replayed_at is not None]:
+        raise UsageError("this document is in the store already", where=gone, next_command="pjais quarantine list")
+    reason = {"level": "note", "rule": DISCARDED, "message": "put aside by the owner"}
+    with files.only_run(workspace.data_dir), fault_messages.explained(workspace):
+        account_sync.refuse_if_open(workspace)
+        with closing(sqlite.open_writer(workspace.target)) as db, sqlite.transaction(db), chain.sealing(db, "discard"):
+            for one in entries:
+                if not one.discarded:
+                    reasons = canonical.dumps_plain([*one.reasons, reason])
+                    db.execute("UPDATE migration_quarantine SET reasons = ? WHERE id = ?", (reasons, one.id))
+                    decisions.write(db, one.id, "discarded", instants.to_text(journal.now_ms()), (None, None))
+        heads.note_closed(workspace.target)
+        state.forget_failed(workspace)
+    return listed(workspace, ids) if ids else []
+
+
+def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) -> list[Replayed]:
+    """Try quarantined documents again; `document` is the mended form of the one that is named.
+
+    Records that others refer to go first.  All that go in do so in one transaction.
+    """
+    listed(workspace, ids)  # raises what there is to raise before anything is held
+    with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
+        recover.recover(workspace)
+        entries = [one for one in listed(workspace, ids) if one.replayed_at is None]
+        if document is not None and len(entries) != 1:
+            raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
+        account_sync.refuse_if_open(workspace)
+        account_sync.catch_up(workspace)
+        name = journal.new_run_id(workspace.backups)
+        if not entries:
+            return []
+        copy = files.private_folder(workspace.backups / f"{name}-before-replay")
+        cutover.copy_target(workspace.target, copy / "previous.sqlite")
+        journal.begin(copy, "replay", target=state.relative_target(workspace))
+        with fault_messages.finishing(workspace):
+            with closing(sqlite.open_writer(workspace.target)) as db, sqlite.transaction(db):
+                _refuse_changed(workspace, db)
+                with chain.sealing(db, "replay", copy.name):
+                    done = _replay_all(db, entries, document)
+            account_sync.push(workspace, name)
+            journal.record(copy, "pushed")
+        heads.note_closed(workspace.target)
+        state.forget_failed(workspace)
+        return done
+
+
+def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
+    """What somebody else wrote into the quarantine is not taken for what a source held."""
+    wrong = chain.check(db)
+    if wrong:
+        raise VerificationFailed(
+            "the store is not as pjais left it; nothing is taken out of its quarantine",
+            where=[str(workspace.target), *wrong],
+            safe="Nothing was changed.",
+            next_command="pjais verify",
+        )
+
+
+def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> list[Replayed]:
+    """Round after round, until one brings nothing more in."""
+    new_ids = _ids(db)
+    waiting, done = entries, list[Replayed]()
+    while waiting:
+        tried = [_replay_one(db, entry, document, new_ids) for entry in waiting]
+        went_in = [one for one in tried if one.record_id is not None]
+        done += went_in
+        waiting = [one for one, result in zip(waiting, tried, strict=True) if result.record_id is None]
+        if not went_in:
+            return done + tried
+    return done
+
+
+def _ids(db: sqlite.Connection) -> Ids:
+    """The ids of a store, as its runs made them."""
+    new = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new"
+    return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"), new=new)
+
+
+def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids) -> Replayed:
+    value = entry.document if mended is None else mended
+    if value is None:
+        return Replayed(entry.id, None, None, ["raw bytes; give the mended document"])
+    native_id = entry.native_id
+    if isinstance(value, dict) and isinstance(value.get("id"), str):
+        native_id = value["id"]
+    notes = tuple(f"seconds:{one['field']}" for one in entry.reasons if one.get("rule") == "date-seconds")
+    piece = Document(entry.collection, native_id, entry.place, value, None, notes)
+    dialect = entry.dialect or entry.source_kind
+    draft = mappings.normalise(dialect, piece)
+    problems = validate.check(draft)
+    if not validate.valid(problems):
+        return Replayed(entry.id, None, None, [_line(problem) for problem in problems if problem[0] == "error"])
+    record = draft.record
+    if ids.active:
+        record = mappings.with_ids(dialect, piece, record, ids.of_kind(entry.source_kind))
+        db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.map.items())
+    reason = _obstacle(db, record)
+    if reason:
+        return Replayed(entry.id, None, None, [reason])
+    _bring_in(db, entry, record)
+    return Replayed(entry.id, rows.table_of(record).name, rows.record_key(record), [])
+
+
+def _line(problem: validate.Problem) -> str:
+    _, rule, field, message = problem
+    return f"{field + ': ' if field else ''}{message} [{rule}]"
+
+
+def _obstacle(db: sqlite.Connection, record: Record) -> str | None:
+    table = rows.table_of(record)
+    where = " AND ".join(f"{name} = ?" for name in table.key)
+    keys = [getattr(record, name) for name in table.key]
+    if sqlite.first(db, f"SELECT 1 FROM {table.name} WHERE {where}", keys):
+        return "a record with this id is in the target already"
+    for column, targets in table.references:
+        value = getattr(record, column)
+        there = any(sqlite.first(db, f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets)
+        if value is not None and not there:
+            return f"{column}: refers to a record that does not exist [orphan]"
+    return None
+
+
+def _bring_in(db: sqlite.Connection, entry: Kept, record: Record) -> None:
+    table = rows.table_of(record)
+    row = rows.to_row(record)
+    bound = (*row, None) if table is MEMORIES else row
+    db.execute(insert_sql(table), bound)
+    now = instants.to_text(journal.now_ms())
+    db.execute("UPDATE migration_quarantine SET replayed_at = ? WHERE id = ?", (now, entry.id))
+    decisions.write(db, entry.id, "replayed", now, (table.name, rows.record_key(record)))
+    db.execute(
+        "UPDATE migration_records SET outcome = 'migrated', record_type = ?, record_id = ?, digest = ? "
+        "WHERE seq = (SELECT record_seq FROM migration_quarantine WHERE id = ?)",
+        (table.name, rows.record_key(record), canonical.digest(row), entry.id),
+    )

@@ -1,0 +1,254 @@
+"""After an interruption: see from the journals what was going on, clean up, and let the next run go on.
+
+A run that was cut off before its cut-over left at most a hidden file, which is removed; its backup, if
+complete and still equal to the sources, is used by the next run.  One that was cut off after the cut-over is
+finished on record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+from pjais import files, journal, paths, report, sqlite
+from pjais.assembly.findings import spooled
+from pjais.core.results import Counts, Report
+from pjais.core.snapshot import Snapshot
+from pjais.core.source import SourceRef
+from pjais.errors import BackupFailed, MigrationFailed
+from pjais.migration import revert, state
+from pjais.models.persona.tables import SCHEMA_VERSION
+from pjais.sources import backup
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite import chain, cutover, heads
+from pjais.workspace import Workspace, of_target
+
+_UNFINISHED = (
+    ".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*",
+    f"{paths.BACKUPS}/*/.*.work*", ".*.head.*.part", f"{paths.BACKUPS}/.*.head.*.part",
+)  # fmt: skip
+"""What a call that was cut off may leave in the data folder: files that were to be put in their places whole."""
+
+
+def recover(workspace: Workspace) -> Path | None:
+    """Bring interrupted runs to an end; return the folder of the latest one whose backup is complete.
+
+    Called with the data folder held, so no other run is at work.
+    """
+    resumable: Path | None = None
+    for name in _UNFINISHED:
+        for part in workspace.data_dir.glob(name):
+            files.remove(part)
+    for run in state.runs(workspace.data_dir):
+        events = journal.events(run.folder)
+        if run.state == "backup" and "backup" in events and not (run.folder / backup.MANIFEST).exists():
+            discard(run.folder)
+            continue
+        if not events and all(one.name == journal.NAME for one in run.folder.iterdir()):
+            discard(run.folder)  # cut off before its first word
+            continue
+        if run.state == "done" and "rolling-back" in events:
+            _finish_rollback(workspace, run)
+        if ("replay" in events or (run.follow and run.state == "done")) and "pushed" not in events:
+            _push(workspace, run)
+        if run.state != "interrupted" or "abandoned" in events:
+            continue
+        account_sync.complete(Path(run.target or workspace.target), run.id)
+        for leftover in Path(run.target or workspace.target).parent.glob(f".*.{run.id}.new*"):
+            files.remove(leftover)
+        if is_in_place(run.id, Path(run.target or workspace.target)):
+            _report(run, workspace)
+            journal.record(run.folder, "done", code="done", recovered=True)
+            if run.follow:
+                _push(workspace, run)
+        elif "backed-up" in events and not run.follow and Path(run.target or workspace.target) == workspace.target:
+            resumable = run.folder
+        elif "backed-up" in events and not run.follow:
+            journal.record(run.folder, "abandoned")
+        else:
+            discard(run.folder)
+    _seal_journals(workspace)
+    return resumable
+
+
+def seal_journal(target: Path, folder: Path) -> None:
+    """Let the store's chain name the journal of a run that has ended, whole."""
+    with closing(sqlite.open_writer(target)) as db:
+        with sqlite.transaction(db):
+            chain.seal(db, "finished", folder.name, {"journal": journal.extent(folder)}, changeset=b"")
+        heads.note(db, target)
+
+
+def _seal_journals(workspace: Workspace) -> None:
+    """The same for runs that were cut off between their end and that."""
+    ended = [run for run in state.runs(workspace.data_dir) if run.state == "done" and run.target]
+    for target in {Path(str(run.target)) for run in ended}:
+        if cutover.inspect(target, older=True) != SCHEMA_VERSION:
+            continue
+        with closing(sqlite.open_reader(target)) as db:
+            events = [(one.event, one.run_id) for one in chain.links(db)]
+        for run in ended:
+            if Path(str(run.target)) == target and ("run", run.id) in events and ("finished", run.id) not in events:
+                seal_journal(target, run.folder)
+
+
+def discard(folder: Path) -> None:
+    """Remove the folder of a run; its journal last, so that one which is cut off here is removed another time."""
+    for one in folder.iterdir():
+        if one.is_dir():
+            files.remove_folder(one)
+        elif one.name != journal.NAME:
+            files.remove(one)
+    files.remove_folder(folder)
+
+
+def _report(run: state.RunState, workspace: Workspace) -> None:
+    """The report of a run that was cut off between its cut-over and its end, out of the store it made."""
+    if (run.folder / "report.json").exists():
+        return
+    target = Path(run.target or workspace.target)
+    with closing(sqlite.open_reader(target)) as db:
+        row = sqlite.first(db, "SELECT sources, counts, started_at FROM migration_runs WHERE id = ?", (run.id,))
+    if row is None:
+        return
+    total = Counts(**json.loads(row[1]))
+    code = "quarantined" if total.waiting else "done"
+    message = "finished after an interruption; pjais verify proves it"
+    made = Report(
+        code, 1 if total.waiting else 0, run.id, workspace.data_dir, target, run.started_at or 0, journal.now_ms(),
+        tuple(json.loads(row[0])), total, backup=run.folder, next_command="pjais verify", message=message,
+    )  # fmt: skip
+    report.write(run.folder, made, spooled(run.folder))
+    files.remove(run.folder / "findings.jsonl")
+
+
+def is_in_place(run_id: str, target: Path) -> bool:
+    """Return whether a store holds a run.  Raises what keeps it from being looked at: then nobody knows."""
+    if not target.exists():
+        return False
+    try:
+        with closing(sqlite.open_reader(target)) as db:
+            return sqlite.first(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run_id,)) is not None
+    except (*sqlite.Corrupt, sqlite.SqlError):
+        return False  # no store of ours
+
+
+def _push(workspace: Workspace, run: state.RunState) -> None:
+    """What a replay or an increment put into a LiveStore store's account and not yet into its log."""
+    there = of_target(workspace, Path(run.target or workspace.target))
+    if there.log is not None and there.target.exists():
+        account_sync.catch_up(there)
+        account_sync.push(there, run.id)
+        journal.record(run.folder, "pushed")
+
+
+def _finish_rollback(workspace: Workspace, run: state.RunState) -> None:
+    """A rollback that was cut off: on record if the store is gone, finished if only its log was put back."""
+    there = of_target(workspace, Path(run.target or workspace.target))
+    kept = run.folder / next(one.details["kept"] for one in journal.entries(run.folder)[::-1] if "kept" in one.details)
+    if not is_in_place(run.id, there.target):
+        journal.record(run.folder, "rolled-back", kept=kept.name)
+    elif there.log is not None and not account_sync.holds(there.log, run.id):
+        put_back(there, run.folder, kept, cutover.last_change(there.target))
+
+
+def put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: int) -> bool:
+    """Put the store of before a run in its place again, or none where there was none; return which, and record it.
+
+    `kept` is a copy of the store as it is now.
+    """
+    previous = folder / "previous.sqlite"
+    restored = previous.exists() or revert.is_kept(kept, folder.name)
+    if not restored:
+        _refuse_to_empty(kept, folder.name)
+        cutover.remove_target(workspace.target, kept, expected_change=expected_change)
+    else:
+        _put_back(workspace, folder, kept, expected_change)
+    journal.record(folder, "rolled-back", kept=kept.name)
+    return restored
+
+
+def _refuse_to_empty(kept: Path, run_id: str) -> None:
+    """Raise MigrationFailed where a store held something before a run, and nothing is left that leads back to it.
+
+    Only the first run of a store leaves nothing behind when it is taken back.
+    """
+    with closing(sqlite.open_reader(kept)) as db:
+        earlier = sqlite.fetch(
+            db,
+            "SELECT id FROM migration_runs WHERE number < (SELECT number FROM migration_runs WHERE id = ?)",
+            (run_id,),
+        )
+    if earlier:
+        raise MigrationFailed(
+            "what takes this run back is gone; the store stays in its place",
+            where=[run_id, *(f"built on {one}" for (one,) in earlier)],
+            safe="The store stays as it is.",
+            next_command="pjais verify",
+        )
+
+
+def _put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: int) -> None:
+    """The store of before, made beside its place and switched in."""
+    new = workspace.target.with_name(f".{workspace.target.name}.{folder.name}.new")
+    try:
+        sqlite.remove(new)
+        previous = folder / "previous.sqlite"
+        if previous.exists():
+            _copy_previous(previous, new)
+        else:
+            files.copy_hashed(kept, new)
+            revert.revert(new, folder.name)
+        heads.forget(workspace.target)  # the history is cut back
+        cutover.cut_over(new, workspace.target, expected_change=expected_change)
+    except BaseException:
+        with suppress(OSError):
+            sqlite.remove(new)
+        raise
+    finally:
+        heads.note_closed(workspace.target)
+
+
+def _copy_previous(previous: Path, new: Path) -> None:
+    """Copy the store of before out of a backup, hashed against its manifest."""
+    _, digest = files.copy_hashed(previous, new)
+    if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
+        raise BackupFailed(
+            "the store of before was changed in the backup; it is not put back",
+            where=[str(previous)],
+            safe="The store stays as it is.",
+            next_command="pjais verify",
+        )
+
+
+def reusable(folder: Path, refs: Sequence[SourceRef]) -> tuple[Snapshot, ...] | None:
+    """The snapshots of an interrupted run, if they are sound and are what the sources are now."""
+    try:
+        if backup.check(folder):
+            raise BackupFailed("not sound")
+        snapshots = backup.load(folder)
+    except BackupFailed:
+        journal.record(folder, "abandoned")
+        return None
+    same = [snapshot.origin for snapshot in snapshots] == [str(ref.path) for ref in refs] and all(
+        _is_same(snapshot, ref) for snapshot, ref in zip(snapshots, refs, strict=False)
+    )
+    if not same:
+        journal.record(folder, "abandoned")
+        return None
+    return snapshots
+
+
+def _is_same(snapshot: Snapshot, ref: SourceRef) -> bool:
+    copied = {one.original: one for one in snapshot.files if not one.original.endswith("-shm")}
+    there = [path for path in ref.files if path.exists() and not path.name.endswith("-shm")]
+    if len(copied) != len(there):
+        return False
+    for path in there:
+        relative = path.relative_to(ref.root).as_posix() if path.is_relative_to(ref.root) else path.name
+        one = copied.get(relative)
+        if one is None or path.stat().st_size != one.size or files.sha256(path) != one.sha256:
+            return False
+    return True

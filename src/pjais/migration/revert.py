@@ -1,0 +1,115 @@
+"""Take back what a run did to a store: the way back of a run that went into the store as it was.
+
+Every step that changed the store by less than a whole new file left a changeset beside its link in the chain.  From
+the last link to the run's own, each step is undone in turn: a changeset is applied in reverse, and what was edited in
+between is walked back through the history.  At the end the chain itself is the proof: every sum and every digest must
+be what the link before the run says.
+
+Works on a copy, which takes the store's place only then.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pjais import sqlite
+from pjais.errors import MigrationFailed
+from pjais.models.persona.tables import BY_NAME, MEMORIES, Table
+from pjais.targets.sqlite import chain, compare
+
+
+def is_kept(store: Path, run_id: str) -> bool:
+    """Return whether a store holds what is needed to take a run back."""
+    with closing(sqlite.open_reader(store)) as db:
+        return any(_is_step(one, run_id) and "changeset" in (one.backup or {}) for one in chain.links(db))
+
+
+def _is_step(link: chain.Link, run_id: str) -> bool:
+    return link.run_id == run_id and link.event != "finished"
+
+
+def revert(copy: Path, run_id: str) -> None:
+    """Bring a copy of a store back to before a run.
+
+    Raises MigrationFailed where what happened since cannot be taken back exactly; the copy is then of no use.
+    """
+    with closing(sqlite.open_writer(copy)) as db:
+        sqlite.without_triggers(db)
+        with sqlite.transaction(db):
+            links = chain.links(db)
+            first = next(at for at, one in enumerate(links) if _is_step(one, run_id))
+            _undo_edits(db, links[-1])
+            for at in range(len(links) - 1, first - 1, -1):
+                _undo(db, links[at], links[at - 1], copy)
+            _forget_numbers(db)
+            db.execute("INSERT INTO memory_fts (memory_fts) VALUES ('rebuild')")
+            wrong = chain.check(db)
+            if wrong:
+                raise _refusal(copy, *wrong)
+
+
+def _undo(db: sqlite.Connection, link: chain.Link, before: chain.Link, copy: Path) -> None:
+    if link.event == chain.EDITS:
+        _undo_edits(db, before)
+    elif link.event != "finished":
+        changeset = chain.changeset(db, link)
+        if changeset is None:
+            raise _refusal(copy, f"what {link.event} {link.run_id or ''} changed is not kept")
+        try:
+            # A memory that was removed and came back has another number in the search index.
+            sqlite.apply_inverse(db, changeset, lenient=MEMORIES.name)
+        except sqlite.Error as error:
+            raise _refusal(copy, f"what {link.event} {link.run_id or ''} changed was changed since: {error}") from error
+    db.execute("DELETE FROM migration_changesets WHERE link = ?", (link.number,))
+    db.execute("DELETE FROM migration_chain WHERE number = ?", (link.number,))
+
+
+def _undo_edits(db: sqlite.Connection, before: chain.Link) -> None:
+    """Walk every record back to what it was when a link was made, and forget what the history says since."""
+    touched = sqlite.fetch(
+        db, "SELECT DISTINCT table_name, record_id FROM changes WHERE seq > ?", (before.changes_seq,)
+    )
+    for name, key in touched:
+        table = BY_NAME[name]
+        _put(db, table, key, compare.values_before(db, table, key, before.changes_seq))
+    db.execute("DELETE FROM changes WHERE seq > ?", (before.changes_seq,))
+    db.execute("DELETE FROM store_operations WHERE id > ?", (before.operation_id,))
+    db.execute("UPDATE store_operations SET undone_by = NULL WHERE undone_by > ?", (before.operation_id,))
+
+
+def _put(db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None) -> None:
+    """Let a record be what it was; None: it was not there."""
+    where = " AND ".join(f"{name} IS ?" for name in table.key)
+    parts = compare.key_parts(table, key)
+    if values is None:
+        db.execute(f"DELETE FROM {table.name} WHERE {where}", parts)
+        return
+    row = [values.get(name) for name in table.column_names]
+    sets = ", ".join(f"{name} = ?" for name in table.column_names)
+    before = db.total_changes()
+    db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*row, *parts))
+    if db.total_changes() == before:
+        names, marks = ", ".join(table.column_names), ", ".join("?" * len(row))
+        number = "(SELECT coalesce(max(search_id), 0) + 1 FROM memory_entities)"
+        more, last = (", search_id", f", {number}") if table is MEMORIES else ("", "")
+        db.execute(f"INSERT INTO {table.name} ({names}{more}) VALUES ({marks}{last})", row)
+
+
+def _forget_numbers(db: sqlite.Connection) -> None:
+    """Let numbering go on where it was: what was taken back must not look like rows that somebody removed."""
+    for table, key in (("changes", "seq"), ("store_operations", "id"), ("migration_chain", "number")):
+        last = sqlite.value(db, f"SELECT coalesce(max({key}), 0) FROM {table}")
+        db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table))
+        if not last:
+            db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+
+
+def _refusal(copy: Path, *why: str) -> MigrationFailed:
+    return MigrationFailed(
+        "the run cannot be taken back exactly; the store stays as it is",
+        where=[str(copy.parent), *why],
+        safe="The store stays as it is.",
+        next_command="pjais verify",
+    )

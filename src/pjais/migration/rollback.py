@@ -1,0 +1,290 @@
+"""`rollback`: back to before a run, after showing what was written since.
+
+The target as it is now is kept in the run's folder, whatever happens; what was written since the run can be
+exported first (`keep_later`) in our own format, so that `import` brings it back.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import files, journal, sqlite
+from pjais.display import counted
+from pjais.errors import ConfirmationNeeded, MigrationFailed, NoSourceFound, UsageError
+from pjais.exchange import transfer
+from pjais.migration import active, fault_messages, originals, recover, state
+from pjais.models.persona.tables import BY_NAME
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite import cutover, heads
+from pjais.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What was written to the target since a run: how many records were added, edited, removed."""
+
+    added: int
+    edited: int
+    removed: int
+    examples: tuple[tuple[str, str, str], ...]
+    """(operation, table, record id) of the first ones."""
+
+    @property
+    def total(self) -> int:
+        """How many records were touched."""
+        return self.added + self.edited + self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What a rollback did: the run, what became of the target, and where its last state is kept."""
+
+    run_id: str
+    restored: bool
+    """Whether an earlier target is back; if not, there was none before the run."""
+    kept: Path
+    later: Later
+    later_file: Path | None
+    backup: Path
+    """The folder of the run's backup: what was migrated is there, whatever becomes of its sources."""
+    sources: tuple[Path, ...] = ()
+    """The source files that were gone and are restored."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as a JSON object."""
+        return {
+            "code": "rolled_back",
+            "run": self.run_id,
+            "restored_previous": self.restored,
+            "kept": str(self.kept),
+            "later": {"added": self.later.added, "edited": self.later.edited, "removed": self.later.removed},
+            "later_file": None if self.later_file is None else str(self.later_file),
+            "backup": str(self.backup),
+            "restored_sources": [str(path) for path in self.sources],
+        }
+
+
+def later_writes(target: Path, run_id: str) -> Later:
+    """Return what somebody else than a run wrote after the run ended.  Raises UsageError for an unknown run."""
+    with closing(sqlite.open_reader(target)) as db:
+        mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
+        if mark is None:
+            raise UsageError("the target does not hold this run", where=[run_id], next_command="pjais status")
+    return writes_since(target, int(mark))
+
+
+def writes_since(target: Path, mark: int) -> Later:
+    """Return what was written after an entry of the store's history."""
+    with closing(sqlite.open_reader(target)) as db:
+        touched = _touched(db, mark)
+    ops = [op for op, _, _ in touched]
+    return Later(ops.count("insert"), ops.count("update"), ops.count("delete"), tuple(touched[:20]))
+
+
+def _touched(db: sqlite.Connection, mark: int) -> list[tuple[str, str, str]]:
+    """(what happened in all, table, record id) of every record written to since `mark`."""
+    found = []
+    for table, key, first, last in sqlite.each(
+        db,
+        "SELECT first.table_name, first.record_id, first.op, last.op FROM "
+        "(SELECT min(seq) AS low, max(seq) AS high FROM changes WHERE seq > ? GROUP BY table_name, record_id) AS span "
+        "JOIN changes AS first ON first.seq = span.low JOIN changes AS last ON last.seq = span.high ORDER BY span.low",
+        (mark,),
+    ):
+        if first == "insert" and last == "delete":
+            continue
+        found.append(("delete" if last == "delete" else "insert" if first == "insert" else "update", table, key))
+    return found
+
+
+def rollback(
+    workspace: Workspace, run_id: str | None = None, *, keep_later: Path | None = None, discard_later: bool = False
+) -> Undone:
+    """Undo the latest run, or the one named (which must be the latest that is in place).
+
+    Raises ConfirmationNeeded if something was written since and it was not said what to do with it; UsageError while
+    the store is the live side, and where a source of the run is gone that cannot be restored to its place;
+    NoSourceFound if there is no run to undo; MigrationFailed if the target is open elsewhere.
+    """
+    if not workspace.data_dir.is_dir():
+        raise NoSourceFound("there is no data folder here", where=[str(workspace.data_dir)])
+    with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
+        recover.recover(workspace)
+        run = _run_to_undo(workspace, run_id)
+        cutover.inspect(workspace.target)
+        _refuse_while_live(workspace)
+        if run.id not in _held(workspace):
+            return _accept_older(workspace, run, discard_later=discard_later)
+        _catch_up(workspace, run.id, discard_later)
+        later = later_writes(workspace.target, run.id)
+        if later.total and keep_later is None and not discard_later:
+            raise ConfirmationNeeded(
+                f"since this run {counted(later.added, 'record was', 'records were')} added, {later.edited:,} edited, "
+                f"{later.removed:,} removed",
+                where=[f"{op} {table} {key}" for op, table, key in later.examples],
+                safe="Nothing was changed.",
+                advice="keep them in a file, or say --discard-later",
+                next_command=f"pjais rollback {run.id} --keep-later later-{run.id}.pjais.json",
+            )
+        if keep_later is not None and keep_later.exists() and not _is_that(keep_later, workspace.target, run.id):
+            raise UsageError("the file for later writes exists already", where=[str(keep_later)])
+        back = originals.restore(workspace, originals.gone(workspace, run.id))
+        kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
+        expected_change = cutover.last_change(workspace.target)
+        cutover.copy_target(workspace.target, kept)
+        if keep_later is not None and later.total:
+            _export_later(kept, run.id, keep_later)
+        journal.record(run.folder, "rolling-back", kept=kept.name)
+        with fault_messages.switching(workspace):
+            account_sync.put_back(workspace, run.folder, kept)
+            restored = recover.put_back(workspace, run.folder, kept, expected_change)
+        file = keep_later if later.total else None
+        return Undone(run.id, restored, kept, later, file, run.folder, tuple(back))
+
+
+def _accept_older(workspace: Workspace, run: state.RunState, *, discard_later: bool) -> Undone:
+    """Note that a run is no longer in the store, since its owner put an older store back; the store stays as it is.
+
+    What was written after that run is not in this file, so it cannot be shown: the owner has to say that it may go.
+    """
+    if not discard_later:
+        raise ConfirmationNeeded(
+            "an older store was put back: it does not hold this run, nor what was written after it",
+            where=[run.id, f"its documents are in {run.folder}"],
+            safe="Nothing was changed.",
+            advice="put the newer store back; or go on with the older one, and `pjais migrate` reads the sources again",
+            next_command=f"pjais rollback {run.id} --discard-later",
+        )
+    kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
+    cutover.copy_target(workspace.target, kept)
+    heads.forget(workspace.target)
+    heads.note_closed(workspace.target)
+    journal.record(run.folder, "rolled-back", kept=kept.name, older_store=True)
+    return Undone(run.id, True, kept, Later(0, 0, 0, ()), None, run.folder)
+
+
+def _refuse_while_live(workspace: Workspace) -> None:
+    """Raise UsageError while the store is the live side: the switch comes first, or there would be no side at all."""
+    was = active.live(workspace.data_dir)
+    named = None if was.target is None else Path(was.target)
+    if was.side == "new" and (named is None or files.same(named, workspace.live) or not named.exists()):
+        raise UsageError(
+            "the new side is live; switch back before its store is rolled back", where=[str(workspace.live)],
+            safe="Nothing was changed.", next_command="pjais switch --undo",
+        )  # fmt: skip
+
+
+def preview(workspace: Workspace) -> tuple[state.RunState, Later]:
+    """Which run a rollback would undo, and what was written since.  Raises what `rollback` raises, changes nothing."""
+    run = _run_to_undo(workspace, None)
+    _refuse_while_live(workspace)
+    if run.id not in _held(workspace):
+        _accept_older(workspace, run, discard_later=False)
+    return run, later_writes(workspace.target, run.id)
+
+
+def _catch_up(workspace: Workspace, run_id: str, discard_later: bool) -> None:
+    """Bring in what an app committed; a log that cannot be followed is kept as it is, if its owner lets go of it."""
+    try:
+        account_sync.catch_up(workspace)
+    except MigrationFailed as error:
+        if not discard_later:
+            raise MigrationFailed(
+                error.what, where=error.where, safe=error.safe,
+                advice="the log as it is now is kept beside the backup",
+                next_command=f"pjais rollback {run_id} --discard-later",
+            ) from error  # fmt: skip
+
+
+def _run_to_undo(workspace: Workspace, run_id: str | None) -> state.RunState:
+    done = in_place(workspace)
+    if not done:
+        raise NoSourceFound(
+            "there is no migration to roll back",
+            where=[str(workspace.data_dir)],
+            safe="Nothing was changed.",
+            next_command="pjais status",
+        )
+    ids = [run.id for run in done]
+    if run_id is not None and run_id not in ids:
+        raise UsageError("there is no such migration in place", where=[run_id], next_command="pjais status")
+    if run_id is not None and run_id != ids[-1] and run_id in _held(workspace):
+        raise UsageError(
+            "later runs build on this one; roll them back first",
+            where=ids[ids.index(run_id) + 1 :],
+            next_command=f"pjais rollback {ids[-1]}",
+        )
+    if not workspace.target.exists():
+        raise MigrationFailed("the target is gone; there is nothing to roll back", where=[str(workspace.target)])
+    return done[-1] if run_id is None else done[ids.index(run_id)]
+
+
+def in_place(workspace: Workspace) -> list[state.RunState]:
+    """The whole migrations of a store in their order, which is the order in which the store took them in."""
+    done = [
+        run
+        for run in state.runs(workspace.data_dir)
+        if run.state == "done" and Path(run.target or workspace.target) == workspace.target and not run.follow
+    ]
+    held = _held(workspace)
+    return sorted(done, key=lambda run: held.index(run.id) if run.id in held else len(held))
+
+
+def _held(workspace: Workspace) -> list[str]:
+    """The runs that a store holds, in its order; none where there is no store."""
+    if cutover.inspect(workspace.target) is None:
+        return []
+    with closing(sqlite.open_reader(workspace.target)) as db:
+        return [str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs ORDER BY rowid")]
+
+
+def _is_that(file: Path, store: Path, run_id: str) -> bool:
+    """Return whether a file holds just what would be exported: a rollback that was cut off wrote it."""
+    with tempfile.TemporaryDirectory(prefix="pjais-later-") as scratch:
+        now = Path(scratch) / "later.json"
+        _export_later(store, run_id, now)
+        return file.is_file() and files.sha256(file) == files.sha256(now)
+
+
+def _export_later(store: Path, run_id: str, destination: Path) -> None:
+    """Export the records written since a run, and name those that were removed."""
+    with closing(sqlite.open_reader(store)) as db:
+        mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
+    export_since(store, int(mark), destination)
+
+
+def export_since(store: Path, mark: int, destination: Path) -> None:
+    """Export the records written since an entry of the history, and name those that were removed."""
+    with closing(sqlite.open_reader(store)) as db:
+        touched = _touched(db, mark)
+        alive: dict[str, list[str]] = {}
+        removed: list[dict[str, Any]] = []
+        for op, table, key in touched:
+            if op == "delete":
+                last = sqlite.value(
+                    db,
+                    "SELECT at FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC LIMIT 1",
+                    (table, key),
+                )
+                removed.append({"collection": table, "id": key, "removedAt": last})
+            else:
+                alive.setdefault(table, []).append(key)
+        _add_personas(db, alive)
+        files.private_folder(destination.absolute().parent)
+        with files.writing(destination) as file:
+            transfer.write_export(db, file.text, only=alive, removed=removed)
+
+
+def _add_personas(db: sqlite.Connection, alive: dict[str, list[str]]) -> None:
+    """The personas that the records belong to go along, so that the export stands on its own."""
+    wanted = set(alive.get("personas", ()))
+    for name in ("memory_entities", "conversations"):
+        for key in alive.get(name, ()):
+            persona = sqlite.value(db, f"SELECT persona_id FROM {BY_NAME[name].name} WHERE id = ?", (key,))
+            wanted |= {persona} if persona is not None else set()
+    if wanted:
+        alive["personas"] = sorted(wanted)

@@ -1,0 +1,100 @@
+"""The proof that a run makes of its own work, before anybody sees it.
+
+A new file is read back whole.  What went into an existing store is still inside of its transaction: there every record
+that the run touched is read back, and nothing else, so that a small change costs little.  `pjais verify` compares
+everything, at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pjais import files, sqlite
+from pjais.core.results import Counts, Difference, Proof
+from pjais.errors import MigrationFailed, VerificationFailed
+from pjais.targets.sqlite import compare
+
+Facts = Sequence[compare.Check]
+"""What was checked besides the records."""
+
+
+def of_new_file(new: Path, previous: Path, facts: Facts, differences: Sequence[Difference] = ()) -> Proof:
+    """Compare every record of a new file with its digest, and check pages, schema, references and search index.
+
+    `previous`: a copy of the store that the file was built on, if there is one.  Syncs the file meanwhile.
+    """
+    with ThreadPoolExecutor(3) as pool, closing(sqlite.open_reader(new)) as db:
+        # In C, so they run beside the comparison; the disk begins with what the cut-over would wait for.
+        pages = pool.submit(_check_pages, new, previous)
+        search = pool.submit(_check_search, new)
+        synced = pool.submit(files.sync_file, new)
+        rows = compare.compare_rows(db)
+        checks = (*pages.result(), search.result(), *facts)
+        synced.result()
+    return compare.proof(rows, checks, 0, differences)
+
+
+def of_change(db: sqlite.Connection, run_id: str, facts: Facts) -> Proof:
+    """Compare every record that a run put into an existing store with its digest, inside of the run's transaction."""
+    return compare.proof(compare.compare_run(db, run_id), tuple(facts))
+
+
+def demand(proof: Proof) -> None:
+    """Raise VerificationFailed for a proof that did not pass."""
+    if not proof.passed:
+        wrong = [f"{what}: {about}" for what, ok, about in proof.checks if not ok]
+        raise VerificationFailed(
+            "the new store does not hold what was read; it was not put in place",
+            where=[f"{one.record_type} {one.record_id}: {one.problem}" for one in proof.differences[:20]] + wrong,
+            safe=MigrationFailed.safe_default,
+            next_command="pjais migrate",
+        )
+
+
+def balance(total: Counts) -> compare.Check:
+    """Return whether every document that was read ended as exactly one of the four outcomes."""
+    line = (
+        f"{total.migrated} migrated + {total.superseded} superseded + {total.removed} removed + "
+        f"{total.quarantined} quarantined = {total.read} read"
+    )
+    return ("balance", total.balanced(), line)
+
+
+def changed_sources(sources: Sequence[dict[str, Any]]) -> list[str]:
+    """The files whose bytes are not those of which the copies were made (promise 1).
+
+    We never write there, so a difference is the app's doing: no fault of the run, but what came after the snapshot is
+    not in the store yet.
+    """
+    return [
+        one["path"]
+        for source in sources
+        for one in source["files"]
+        if not one["path"].endswith("-shm")
+        and not (Path(one["path"]).exists() and files.sha256(Path(one["path"])) == one["sha256"])
+    ]
+
+
+def untouched(changed: Sequence[str]) -> compare.Check:
+    """Return what `changed_sources` found, as a check: it never fails a run."""
+    if changed:
+        return ("sources", True, f"written to by their app since the snapshot: {', '.join(changed)}")
+    return ("sources unchanged", True, "their bytes hash the same before and after")
+
+
+def _check_pages(path: Path, previous: Path) -> tuple[compare.Check, ...]:
+    broken_before = 0
+    if previous.exists():
+        with closing(sqlite.open_frozen(previous)) as db:
+            broken_before = len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
+    with closing(sqlite.without_modules(sqlite.open_reader(path))) as db:
+        return compare.check_pages(db, broken_before)
+
+
+def _check_search(path: Path) -> compare.Check:
+    with closing(sqlite.open_writer(path)) as db:
+        return compare.check_search(db)

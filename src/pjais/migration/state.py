@@ -1,0 +1,214 @@
+"""What is known of a data folder without changing it: its runs, its target, and whether anything is new."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import files, instants, journal, sqlite
+from pjais.core.source import SourceRef
+from pjais.models.persona.tables import TABLES
+from pjais.workspace import Workspace, of_target, resolve_workspace
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run or backup, as its journal tells it.
+
+    `state`: done, failed, interrupted, rolled-back, or backup (made by `backup create`).
+    """
+
+    id: str
+    folder: Path
+    state: str
+    code: str | None
+    started_at: int | None
+    finished_at: int | None
+    target: str | None
+    follow: bool = False
+    """Whether it is an increment of `follow`."""
+    data_dir: str | None = None
+    """Where the data folder lay when the run was made: it may have been moved or copied since."""
+    imported: bool = False
+    """Whether it took in files that were given to `import`, which says nothing about the folder's own sources."""
+    automatic: bool = False
+    """Whether nobody asked for it: a store was opened, and there was something new."""
+    pid: int | None = None
+    """The process that is at work on it now."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as a JSON object."""
+        return {
+            "id": self.id,
+            "state": self.state if self.pid is None else "running",
+            "pid": self.pid,
+            "code": self.code,
+            "started_at": None if self.started_at is None else instants.to_text(self.started_at),
+            "finished_at": None if self.finished_at is None else instants.to_text(self.finished_at),
+            "target": self.target,
+            "folder": str(self.folder),
+        }
+
+
+def run_state(folder: Path) -> RunState:
+    """The state of the run in a folder."""
+    entries = journal.entries(folder)
+    by_event = {entry.event: entry for entry in entries}
+    begun = by_event.get("begun")
+    state = "interrupted" if begun else "backup"
+    named = begun or by_event.get("replay")
+    ended = None
+    for event in ("done", "failed", "abandoned", "rolled-back"):
+        if event in by_event:
+            ended = by_event[event]
+            state = {"abandoned": "interrupted"}.get(event, event)
+    code = ended.details.get("code") if ended else None
+    target = named.details.get("target") if named else None
+    if target is not None:
+        target = str(folder.parent.parent / target)  # an absolute path stays what it is
+    of_run = begun.details if begun else {}
+    return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
+                    bool(of_run.get("follow")), of_run.get("data_dir"), bool(of_run.get("imported")),
+                    bool(of_run.get("automatic")),
+                    _at_work(entries) if state == "interrupted" else None)  # fmt: skip
+
+
+def _at_work(entries: Sequence[journal.Entry]) -> int | None:
+    """The process that is at work on a run that has not ended, if it is alive."""
+    for entry in reversed(entries):
+        if "pid" in entry.details:
+            pid, mark = entry.details["pid"], entry.details.get("process")
+            told = type(pid) is int and (mark is None or isinstance(mark, str))
+            return pid if told and files.is_alive(pid, mark) else None
+    return None
+
+
+def relative_target(here: Workspace) -> str:
+    """The target as a journal names it: relative to the data folder if it lies there, which may be moved."""
+    inside = here.target.is_relative_to(here.data_dir)
+    return str(here.target.relative_to(here.data_dir) if inside else here.target)
+
+
+def chosen(
+    data_dir: PathLike | None, target: PathLike | None, run_id: str | None = None, sources: Sequence[PathLike] = ()
+) -> Workspace:
+    """The workspace with the target that was named; else that of the run that was named; else the current store.
+
+    The current store is the one in the data folder that the last run wrote to; a target outside of the folder never
+    becomes it, and is named by whoever means it.
+    """
+    here = resolve_workspace(data_dir, target, sources)
+    if target is not None:
+        return here
+    done = [one for one in runs(here.data_dir) if one.state == "done" and one.target]
+    named = [one for one in done if one.id == run_id]
+    for one in reversed(named or [one for one in done if _is_inside(here, one)]):
+        if one.target and Path(one.target).exists():
+            return of_target(here, Path(one.target))
+    return here
+
+
+def _is_inside(here: Workspace, run: RunState) -> bool:
+    """Whether a run's target is in the data folder: by its name, whatever a link on the way leads to, or in fact."""
+    target = None if run.target is None else Path(run.target)
+    return target is not None and (target.is_relative_to(here.data_dir) or files.is_inside(target, here.data_dir))
+
+
+def runs(data_dir: Path) -> tuple[RunState, ...]:
+    """All runs of a data folder, oldest first."""
+    return tuple(run_state(folder) for folder in journal.run_folders(data_dir))
+
+
+def rolled_back(here: Workspace) -> RunState | None:
+    """The rollback after which nobody asked for a migration again; None where one may begin by itself.
+
+    What counts is the last decision about migrating, not the last folder: a backup, a replay, an import or a run that
+    failed decides nothing.
+    """
+    for run in reversed(runs(here.data_dir)):
+        if Path(run.target or here.target) != here.target:
+            continue
+        if run.state == "rolled-back":
+            return None if "asked" in journal.events(run.folder) else run
+        if run.state == "done" and not run.imported:
+            return None
+    return None
+
+
+def end_rollback(here: Workspace) -> None:
+    """Note in a rolled-back run that a migration was asked for since, though it had nothing to do."""
+    if (held := rolled_back(here)) is not None:
+        journal.record(held.folder, "asked")
+
+
+FAILED = ".waiting.json"
+"""In the folder of the backups: the last migration that began by itself and failed (`pipeline.automatic`)."""
+
+
+def forget_failed(here: Workspace) -> None:
+    """Forget a failed migration: something was decided, and the next call tries again."""
+    with suppress(OSError):
+        files.remove(here.backups / FAILED)
+
+
+Known = dict[tuple[str, str], list[dict[str, Any]]]
+"""The files of every migrated source when it was last read: (kind, origin) -> files."""
+
+
+def known_sources(db: sqlite.Connection, only: tuple[str | None, ...] = (None, None)) -> Known:
+    """Return what an open store knows of its sources; `only`: of which database and collection they are asked for."""
+    known: Known = {}
+    for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY rowid"):
+        for source in json.loads(text):
+            taken = source.get("only", {})
+            if (taken.get("database"), taken.get("collection")) not in ((None, None), only):
+                continue  # the rest of it was never looked at
+            known[source["kind"], source["origin"]] = source["files"]
+    return known
+
+
+def is_new(ref: SourceRef, known: Known, *, exact: bool) -> bool:
+    """Return whether a source differs from what was last migrated from it.
+
+    By size and time of change; with `exact`, files whose times differ or not are compared by their SHA-256.
+    """
+    recorded = known.get((ref.kind, str(ref.path)))
+    if recorded is None:
+        return True
+    before = {entry["path"]: entry for entry in recorded if not entry["path"].endswith("-shm")}
+    now = {str(path) for path in ref.files if not path.name.endswith("-shm") and path.exists()}
+    if before.keys() != now:
+        return True
+    for path, entry in before.items():
+        status = Path(path).stat()
+        if status.st_size != entry["size"]:
+            return True
+        if (exact or status.st_mtime_ns != entry["mtime_ns"]) and files.sha256(Path(path)) != entry["sha256"]:
+            return True
+    return False
+
+
+def anything_new(
+    here: Workspace, refs: Sequence[SourceRef], *, exact: bool, known: Known | None = None,
+    only: tuple[str | None, ...] = (None, None),
+) -> bool:  # fmt: skip
+    """Return whether a migration would have anything to do.  `known`: what the target knows, from who has asked it."""
+    if not here.target.exists():
+        return bool(refs)
+    if known is None:
+        with closing(sqlite.open_reader(here.target)) as db:
+            known = known_sources(db, only)
+    return any(is_new(ref, known, exact=exact) for ref in refs)
+
+
+def record_counts(target: Path) -> dict[str, int]:
+    """Return how many records each table of the target holds."""
+    with closing(sqlite.open_reader(target)) as db:
+        return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}

@@ -1,0 +1,66 @@
+"""What is where: the store, the runs, the quarantine, what is new in the sources, and what to do next."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from pjais import instants, journal, sqlite
+from pjais.migration import active, origins, quarantine, state
+from pjais.store import upgrade
+from pjais.targets.sqlite import cutover
+from pjais.workspace import Workspace
+
+
+def status(here: Workspace) -> dict[str, Any]:
+    """The state of a data folder, as `pjais status --json` prints it.  Raises ForeignTarget."""
+    store, quarantined = _store(here)
+    found = here.find()
+    runs = state.runs(here.data_dir)
+    over = origins.passed_over(here, found.sources)
+    taken = [ref for ref in found.sources if ref not in over]
+    new = state.anything_new(here, taken, exact=False) if taken else False
+    begun = [run for run in runs if run.state != "backup"]
+    working = [run for run in begun if run.pid is not None]
+    if working:
+        since = "" if working[-1].started_at is None else f", since {instants.to_text(working[-1].started_at)}"
+        message, following = f"a migration is running (process {working[-1].pid}{since})", "pjais status"
+    elif any(run.state == "interrupted" for run in begun[-1:]):
+        message, following = "the last run was interrupted; the next one goes on", "pjais migrate"
+    elif new:
+        message, following = "there is data that has not been migrated", "pjais plan"
+    elif store is not None:
+        message, following = "everything that was found is migrated", "pjais verify"
+    else:
+        message, following = "nothing was found", "pjais detect --help"
+    return {
+        "code": "done",
+        "data_dir": str(here.data_dir),
+        "live": None if store is None else "sqlite" if here.log is None else "livestore",
+        "store": store,
+        "quarantined": quarantined,
+        "active_side": active.live(here.data_dir).as_dict(),
+        "sources": [{"kind": ref.kind, "name": ref.name, "path": str(ref.path)} for ref in taken],
+        "not_chosen": [{"path": str(ref.path), "origin": origin} for ref, origin in over.items()],
+        "new_data": new,
+        "runs": [run.as_dict() for run in runs],
+        "at": instants.to_text(journal.now_ms()),
+        "message": message,
+        "next": following,
+    }
+
+
+def _store(here: Workspace) -> tuple[dict[str, Any] | None, int]:
+    """The store, and how many documents wait in its quarantine."""
+    version = cutover.inspect(here.target, older=True)
+    if version is None:
+        return None, 0
+    with closing(sqlite.open_reader(here.target)) as db:
+        quarantined = quarantine.waiting(db)
+    return {
+        "path": str(here.live),
+        "schema": version,
+        "upgrade": [step.does for step in upgrade.pending(version)],
+        "size": here.target.stat().st_size,
+        "records": state.record_counts(here.target),
+    }, quarantined

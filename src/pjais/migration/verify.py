@@ -1,0 +1,202 @@
+"""`verify`: the full proof, at any later time: target against account, account against snapshot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from pjais import journal, paths, sqlite
+from pjais.assembly import assemble
+from pjais.assembly.assemble import Choices, Only, expected
+from pjais.assembly.ids import Ids
+from pjais.bitset import Bitset
+from pjais.core.results import Difference, Proof
+from pjais.display import counted
+from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
+from pjais.migration import backups, state
+from pjais.sources import backup
+from pjais.store import upgrade
+from pjais.targets.livestore import account_sync, log_proof
+from pjais.targets.sqlite import chain, compare, cutover, documents, heads
+from pjais.workspace import Workspace
+
+Progress = Callable[[str, int, int | None], None]
+_RUNS = "runs"
+"""The check that fails where an older store was put back; it names the runs, the last one first."""
+
+
+def verify(
+    workspace: Workspace, run: str | None = None, progress: Progress = lambda *_: None, *, password: str | None = None
+) -> Proof:
+    """Compare every record on both sides; `run` limits the documents to those of one run.
+
+    Raises VerificationFailed (its report is the Proof) where something differs that no history explains,
+    NoSourceFound where there is no target, ForeignTarget where it is not ours.
+    """
+    if cutover.inspect(workspace.target, older=workspace.log is None) is None:
+        raise NoSourceFound(
+            "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
+        )
+    try:
+        account_sync.inspect(workspace)
+        account_sync.catch_up(workspace)
+        with upgrade.readable(workspace) as path:
+            proof = _prove(workspace, path, run, progress, password)
+    except MigrationFailed as error:
+        proof = Proof(checks=(("event log", False, error.what),))
+    except (sqlite.Error, OverflowError) as error:
+        proof = Proof(checks=(("integrity", False, str(error)),))
+    except SourceDamaged as error:
+        proof = Proof(checks=(("text", False, error.what),))
+    if not proof.passed:
+        where = [_line(difference) for difference in proof.differences[:20]]
+        if proof.difference_count > len(where):
+            where.append(f"... and {proof.difference_count - len(where)} more")
+        where += [f"{what}: {about}" for what, ok, about in proof.checks if not ok]
+        advice, command = _way_out(proof)
+        raise VerificationFailed("the proof failed", where=where, report=proof, advice=advice, next_command=command)
+    return proof
+
+
+def _way_out(proof: Proof) -> tuple[str | None, str | None]:
+    """Return advice and next command where all that is wrong is an older store in the place of the newer one."""
+    wrong = {what: about for what, ok, about in proof.checks if not ok}
+    if proof.difference_count or _RUNS not in wrong or wrong.keys() - {_RUNS, compare.HEAD}:
+        return None, None
+    run = wrong[_RUNS].split()[1]
+    return "put the newer store back, or go on with this older one", f"pjais rollback {run}"
+
+
+def _line(difference: Difference) -> str:
+    field = f", {difference.field}" if difference.field else ""
+    return f"{difference.record_type} {difference.record_id}{field}: {difference.problem}"
+
+
+def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress, password: str | None) -> Proof:
+    with closing(sqlite.open_checked(path)) as db:
+        if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
+            raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
+        progress("check the file", 0, None)
+        # An app may remove what records refer to: then its log says so, and the comparison with it is the proof.
+        apps = len(sqlite.fetch(db, "PRAGMA foreign_key_check")) if workspace.log is not None else 0
+        checks = list(compare.check_file(db, apps))
+        if not checks[0][1]:
+            return Proof(checks=tuple(checks))
+        progress("compare records", 0, None)
+        rows = compare.compare_rows(db)
+        checks += [compare.check_chain(db), compare.check_head(db, workspace.target)]
+        compared = 0
+        differences = [*compare.compare_history(db), *compare.compare_account(db)]
+        links = chain.links(db)
+        checks += _missing_runs(
+            workspace, links, {str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs")}
+        )
+        settled = Bitset()
+        for run_id, ids, options in sqlite.fetch(
+            db, "SELECT id, ids, options FROM migration_runs ORDER BY number DESC"
+        ):
+            if run is not None and run_id != run:
+                continue
+            progress("compare documents", compared, None)
+            known = sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
+            chosen = json.loads(options or "{}")
+            only = Only(*chosen.get("only", ()))
+            choices = Choices(Ids(known, new=ids == "new"), bool(chosen.get("expand_cold")), password, only)
+            of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
+            count, found, check = _one_run(
+                db,
+                _folder(workspace, run_id, of_run),
+                run_id,
+                choices,
+                rows,
+                settled,
+                of_run,
+                may_go=bool(not of_run or chosen.get("follow") or chosen.get("automatic")),
+            )
+            compared += count
+            differences += found
+            checks += check
+        if workspace.log is not None:
+            progress("compare the event log", compared, None)
+            with account_sync.readable_log(workspace) as path:
+                count, found = log_proof.compare(path, workspace.target)
+            differences += found
+            if not account_sync.is_sealed(workspace):
+                checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
+            checks.append(("event log", not found, f"{counted(count, 'record')} replayed from it: as in the account"))
+        if path == workspace.target:
+            heads.note(db, workspace.target)
+        return compare.proof(rows, tuple(checks), compared, differences)
+
+
+def _folder(workspace: Workspace, run_id: str, links: Sequence[chain.Link]) -> Path:
+    """Return where a run's backup is: in this data folder, beside the store, or where the run was made."""
+    told = [Path(one.backup["folder"]) for one in links if one.backup and "folder" in one.backup]
+    everywhere = (workspace.backups / run_id, workspace.target.parent / paths.BACKUPS / run_id, *told)
+    return next((one for one in everywhere if one.is_dir()), everywhere[0])
+
+
+def _missing_runs(workspace: Workspace, links: Sequence[chain.Link], held: set[str]) -> list[compare.Check]:
+    """Runs that ended in this store, as their journals tell, and that it does not hold: an older store was put back."""
+    sealed = {one.digest.hex() for one in links}
+    told_of = {Path(one.backup["folder"]).parent.parent for one in links if one.backup and "folder" in one.backup}
+    wrong = []
+    everywhere = sorted({workspace.data_dir, workspace.target.parent, *told_of})
+    for one in (run for folder in everywhere for run in reversed(state.runs(folder))):
+        if one.state != "done" or one.follow or Path(one.target or workspace.target) != workspace.target:
+            continue
+        told = [entry.details["link"] for entry in journal.entries(one.folder) if "link" in entry.details]
+        if one.id not in held or (told and told[-1] not in sealed):
+            wrong.append(f"run {one.id} ended in this store, which does not hold it")
+    return [(_RUNS, not wrong, "; ".join(wrong) or "every run that ended in this store is in it")]
+
+
+def _one_run(
+    db: sqlite.Connection,
+    folder: Path,
+    run_id: str,
+    choices: Choices,
+    rows: compare.Rows,
+    settled: Bitset,
+    links: Sequence[chain.Link],
+    *,
+    may_go: bool,
+) -> tuple[int, list[Difference], list[compare.Check]]:
+    """The documents of one run's snapshots against the account, and whether the backup itself is sound."""
+    name = f"backup {run_id}"
+    own = sqlite.each(db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
+    if not folder.is_dir() and may_go and all(seq in settled for (seq,) in own):
+        return 0, [], []  # its documents all came again in the backups of later runs
+    try:
+        wrong = [*backups.check(folder), *_swapped(folder, links)]
+        snapshots = backup.load(folder)
+    except BackupFailed as error:
+        return 0, [], [(name, False, "; ".join([error.what, *error.where]))]
+    compared = 0
+    differences: list[Difference] = []
+    for snapshot in snapshots:
+        source = documents.Source(run_id, snapshot.kind, snapshot.name)
+        original = partial(assemble.original, snapshot.dialect)
+        try:
+            count, found = documents.compare_documents(db, source, expected(snapshot, choices), rows, settled, original)
+        except OSError as error:  # a file of the backup is gone or cannot be read; `wrong` names it
+            wrong = wrong or [f"{snapshot.name}: {error}"]
+            continue
+        compared += count
+        differences += found
+    return compared, differences, [(name, not wrong, "; ".join(wrong) or "every file has its size and hash")]
+
+
+def _swapped(folder: Path, links: Sequence[chain.Link]) -> list[str]:
+    """What of a backup is not what the run's links in the chain say: another manifest, or a journal that was cut."""
+    wrong = []
+    for link in links:
+        told = link.backup or {}
+        if "manifest" in told and backup.manifest(folder)["sha256"] != told["manifest"]:
+            wrong.append(f"{backup.MANIFEST}: not the one that the run wrote")
+        if "journal" in told and not journal.begins_with(folder, *told["journal"]):
+            wrong.append(f"{journal.NAME}: not what the run wrote")
+    return list(dict.fromkeys(wrong))

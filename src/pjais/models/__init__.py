@@ -1,0 +1,1 @@
+"""The meaning of an app's data: records, tables, mappings, LiveStore events."""

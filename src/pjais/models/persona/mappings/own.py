@@ -1,0 +1,233 @@
+"""Our own files: rows of `pjais.sqlite`, rows of our LiveStore schema, and documents of our export.
+
+Their `extra` already is the record's.  Rows have the columns of `schema.tables`; exports have the same names
+in camelCase, with JSON values in place of JSON text; LiveStore's rows have them in camelCase too, with JSON
+as text and instants in milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pjais import canonical
+from pjais.core.rules import (
+    NO_JSON,
+    Changed,
+    Content,
+    Id,
+    Items,
+    Number,
+    Object,
+    Reference,
+    Refused,
+    RequiredText,
+    Rule,
+    Text,
+    Texts,
+    Tier,
+    Truth,
+    Vector,
+)
+from pjais.models.persona import livestore, rows
+from pjais.models.persona.mappings.mapping import Document, Field, Instant, Mapping
+from pjais.models.persona.records import Draft, Memory, Other, Record
+from pjais.models.persona.tables import OTHERS, TABLES, Column, Table, camel
+
+
+class Extra(Rule):
+    """A record's `extra`; in rows an empty one is NULL."""
+
+    default: dict[str, Any] = {}  # noqa: RUF012 - a default, never changed
+
+    def __init__(self, *, json_text: bool) -> None:
+        self._object = Object(json_text=json_text)
+        self._json_text = json_text
+
+    def read(self, raw: Any) -> Any:
+        """`$pjais` is ours to write, so an `extra` that brings one is kept as original."""
+        if raw is None and self._json_text:
+            return {}
+        value = self._read(raw)
+        bare = value.value if isinstance(value, Changed) else value
+        if bare is None:
+            return Changed({})
+        if "$pjais" in bare or (not bare and self._json_text):
+            return Changed({key: item for key, item in bare.items() if key != "$pjais"})
+        return value
+
+    def _read(self, raw: Any) -> Any:
+        """Tagged values (NaN, bytes) in our own text are what they stand for."""
+        if self._json_text and type(raw) is str:
+            try:
+                value = canonical.loads(raw)
+            except (ValueError, RecursionError):
+                value = NO_JSON
+            if type(value) is dict:
+                return value if canonical.dumps(value) == raw else Changed(value)
+        return self._object.read(raw)
+
+    def emit(self, value: Any) -> Any:
+        """The object, or its JSON text, or NULL."""
+        if not self._json_text:
+            return value
+        return canonical.dumps(value) if value else None
+
+
+def whole_extra(text: Any) -> dict[str, Any] | None:
+    """An `extra` that a run wrote with its record's residue: it goes back whole, and not into a residue again."""
+    if type(text) is not str or '"$pjais"' not in text:
+        return None
+    try:
+        extra = canonical.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return extra if type(extra) is dict and canonical.dumps(extra) == text else None
+
+
+class _OwnJson(Rule):
+    """A rule for JSON text that we wrote: tagged values (NaN, bytes) in it are what they stand for."""
+
+    def __init__(self, make: type[Object] | type[Texts] | type[Vector] | type[Content]) -> None:
+        self._text = make(json_text=True)
+        self._value = make(json_text=False)
+        self.default = self._text.default
+
+    def read(self, raw: Any) -> Any:
+        """Text that holds no tag of ours is read as anybody's."""
+        if type(raw) is str and '"$' in raw:
+            value = _own_json(raw)
+            if value is not NO_JSON and type(value) is not str:
+                found = self._value.read(value)
+                if type(found) not in (Changed, Refused):
+                    return found
+        return self._text.read(raw)
+
+    def emit(self, value: Any) -> Any:
+        """The JSON text."""
+        return self._text.emit(value)
+
+
+class _MemoryRows(Mapping):
+    """Rows of memories: `content` and `content_format` together are the value."""
+
+    def normalise(
+        self,
+        document: Document,
+        native_id: str | None = None,
+        text: str | None = None,
+        seconds: frozenset[str] = frozenset(),
+    ) -> Draft:
+        """JSON content becomes its value first; a row whose two columns do not fit is marked `$unfolded`."""
+        content, form = document.get("content"), document.get("content_format")
+        value: Any = NO_JSON
+        if type(content) is str:
+            value = content if form == "text" else _own_json(content) if form == "json" else NO_JSON
+        if value is not NO_JSON and (form == "text" or type(value) is not str):
+            folded = {key: item for key, item in document.items() if key != "content_format"}
+            return super().normalise({**folded, "content": value}, native_id, text, seconds)
+        draft = super().normalise(document, native_id, text, seconds)
+        record = draft.record
+        if isinstance(record, Memory):
+            residue = {**record.extra.get("$pjais", {}), "$unfolded": True}
+            record = record._replace(extra={**record.extra, "$pjais": residue})
+        return draft._replace(record=record)
+
+    def rebuild(self, record: Record) -> Document:
+        """The row with its two columns."""
+        document = super().rebuild(record)
+        if isinstance(record, Memory) and not record.extra.get("$pjais", {}).get("$unfolded"):
+            is_text = type(document["content"]) is str
+            document["content"] = document["content"] if is_text else canonical.dumps(document["content"])
+            document["content_format"] = "text" if is_text else "json"
+        return document
+
+
+def _own_json(text: str) -> Any:
+    try:
+        value = canonical.loads(text)
+    except (ValueError, RecursionError):
+        return NO_JSON
+    return value if canonical.dumps(value) == text else NO_JSON
+
+
+def _plain(make: type[Object] | type[Texts] | type[Vector]) -> Rule:
+    return make(json_text=False)
+
+
+def _rule(column: Column, json_text: bool) -> Rule:
+    name = column.name
+    json = _OwnJson if json_text else _plain
+    by_name: dict[str, Rule] = {
+        "tags": json(Texts),
+        "topics": json(Texts),
+        "messages": json(Items),
+        "embedding": json(Vector),
+        "extra": Extra(json_text=json_text),
+        "id": Id(),
+        "from_id": Id(),
+        "to_id": Id(),
+        "persona_id": Reference(),
+        "memory_tier": Tier("active"),
+        "importance": Number(50, limits=(0, 100)),
+        "strength": Number(None),
+        "content": Content(json_text=False),
+        "enabled": Truth(numeric=json_text, default=True),
+    }
+    by_form: dict[str, Rule] = {
+        "text": RequiredText() if "NOT NULL" in column.declaration else Text(),
+        "number": Number(0, whole=True),
+        "bool": Truth(numeric=json_text),
+        "json": json(Object),
+        "instant": Instant(),
+    }
+    return by_name.get(name) or by_form[column.form]
+
+
+def _mapping(table: Table, *, rows: bool) -> Mapping:
+    fields = tuple(
+        Field(column.name, (column.name if rows else camel(column.name),), _rule(column, rows))
+        for column in table.columns
+        if column.form != "content_format"
+    )
+    make = _MemoryRows if rows and table.record is Memory else Mapping
+    return make(table.record, fields, own=True)
+
+
+ROWS = {table.name: _mapping(table, rows=True) for table in TABLES if table is not OTHERS}
+"""The mappings of our tables, by table name."""
+
+EXPORTS = {table.name: _mapping(table, rows=False) for table in TABLES if table is not OTHERS}
+"""The mappings of our export, by table name."""
+
+
+def _live_rule(name: str, column: Column) -> Rule:
+    if name == "content":
+        return _OwnJson(Content)
+    return _rule(column, json_text=True)
+
+
+def _live_mapping(table: Table) -> Mapping:
+    fields = tuple(
+        Field(column.name, (camel(column.name),), _live_rule(column.name, column))
+        for column in table.columns
+        if column.form != "content_format"
+    )
+    return Mapping(table.record, fields, own=True, dates="ms")
+
+
+LIVE_ROWS = {
+    livestore.OWN + livestore.BY_RECORD[table.record].name: _live_mapping(table)
+    for table in TABLES
+    if table is not OTHERS
+}
+"""The mappings of the rows of our LiveStore schema, by collection."""
+
+LIVE_OTHERS = livestore.OWN + livestore.OTHERS.name
+"""The table of our LiveStore schema for documents of unknown collections."""
+
+
+def live_other(record: Other) -> Document:
+    """The row of our LiveStore schema for a document of an unknown collection."""
+    document = canonical.dumps(record.document)
+    key = rows.record_key(record)
+    return {"key": key, "collection": record.collection, "recordId": record.id, "document": document}

@@ -1,0 +1,281 @@
+"""From one event to what it does to the state: its arguments decoded, its effects as operations on rows.
+
+Pure: the same event always gives the same operations.  Older shapes of arguments are brought to the present one
+first; arguments that are not what the event's name promises are refused, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from pjais import canonical
+from pjais.models.persona.events import BY_NAME, EVENTS, Add, Append, Effect, Event, Insert, Merge, Set, Take
+from pjais.models.persona.livestore import Column, LiveTable
+
+Args = Mapping[str, Any]
+
+
+class NewRow(NamedTuple):
+    """Operation: a row, its values in the order of the table's columns, as the state stores them."""
+
+    table: LiveTable
+    key: str
+    values: tuple[Any, ...]
+
+
+class Change(NamedTuple):
+    """Operation: values for some columns, and what others grow by; `key` None means every row."""
+
+    table: LiveTable
+    key: str | None
+    values: dict[str, Any]
+    grown: dict[str, int]
+
+
+class Appended(NamedTuple):
+    """Operation: one more item (JSON text) in the list of a column."""
+
+    table: LiveTable
+    key: str
+    column: str
+    item: str
+
+
+class Gone(NamedTuple):
+    """Operation: the row is no longer there."""
+
+    table: LiveTable
+    key: str
+
+
+Operation = NewRow | Change | Appended | Gone
+
+
+class Undecodable(ValueError):
+    """The arguments of an event are not what its name promises; the text says which and why."""
+
+
+def decode(name: str, args: Any) -> tuple[Operation, ...]:
+    """Return what an event does to the state.  Raises KeyError for a name nobody knows, Undecodable for bad arguments.
+
+    `args` is the parsed `argsJson`, in any of the shapes that the app used under this name.
+    """
+    operations = _DECODERS[name]
+    if type(args) is not dict:
+        raise Undecodable("the arguments are no object")
+    return operations(args)
+
+
+def upcast(name: str, args: Args) -> Args:
+    """The arguments in their present shape: a message in parts becomes one message."""
+    if name == "v1.MessageAdded" and args.get("message") is None:
+        parts = {"id": "messageId", "role": "role", "content": "content"}
+        return {**args, "message": {name: args[arg] for name, arg in parts.items() if arg in args}}
+    return args
+
+
+def unfolded(name: str, args: Any) -> Any:
+    """Arguments that format 2 wrote as JSON inside of JSON, as values again (formats/livestore.md §2)."""
+    event = BY_NAME.get(name)
+    if event is None or type(args) is not dict:
+        return args
+    as_json = {one.name for one in event.args if one.form == "json"}
+    return {key: _unfolded(held) if key in as_json else held for key, held in args.items()}
+
+
+def _unfolded(held: Any) -> Any:
+    if type(held) is not str or held[:1] not in ("[", "{"):
+        return held
+    try:
+        return json.loads(held)
+    except (ValueError, RecursionError):
+        return held
+
+
+def stored(column: Column, value: Any, what: str = "") -> Any:
+    """A value as the state stores it.  Raises Undecodable where the column cannot hold it."""
+    if value is None:
+        if column.null:
+            return None
+        raise Undecodable(f"{what or column.name}: null")
+    return _STORED[column.form](value, what or column.name)
+
+
+def _as_text(value: Any, what: str) -> str:
+    if type(value) is not str:
+        raise Undecodable(f"{what}: no text")
+    return value
+
+
+def _as_json(value: Any, _: str) -> str:
+    return canonical.dumps_plain(value)
+
+
+def _as_truth(value: Any, what: str) -> int:
+    if type(value) is not bool:
+        raise Undecodable(f"{what}: neither true nor false")
+    return int(value)
+
+
+def _as_whole(value: Any, what: str) -> int:
+    if type(value) is int and -(1 << 63) <= value < 1 << 63:
+        return value
+    if type(value) is float and value.is_integer() and abs(value) < 1 << 63:
+        return int(value)
+    raise Undecodable(f"{what}: no whole number that SQLite holds")
+
+
+def _as_number(value: Any, what: str) -> int | float:
+    if type(value) is int and -(1 << 63) <= value < 1 << 63:
+        return value
+    if type(value) is int and abs(value) <= sys.float_info.max:
+        return float(value)
+    if type(value) is float:
+        return value
+    raise Undecodable(f"{what}: no number")
+
+
+_STORED: dict[str, Callable[[Any, str], Any]] = {
+    "text": _as_text,
+    "json": _as_json,
+    "boolean": _as_truth,
+    "integer": _as_whole,
+    "real": _as_number,
+    "date": _as_whole,
+}
+
+_SAFE = 1 << 53
+"""Beyond this JavaScript's numbers are no exact integers."""
+
+_Decoder = Callable[[dict[str, Any]], tuple[Operation, ...]]
+
+
+def _key(args: Args, name: str) -> str:
+    key = args.get(name)
+    if type(key) is not str:
+        raise Undecodable(f"{name}: no text")
+    return key
+
+
+def _decoder(event: Event) -> _Decoder:
+    """The function from an event's arguments to its operations, with everything looked up beforehand."""
+    required = tuple(one.name for one in event.args if not one.null)
+    parts = tuple(_part(effect) for effect in event.effects)
+    if len(parts) == 1 and isinstance(event.effects[0], Insert):
+        return parts[0]
+
+    def operations(args: dict[str, Any]) -> tuple[Operation, ...]:
+        for name in required:
+            if args.get(name) is None:
+                raise Undecodable(f"{name} is missing")
+        given = upcast(event.name, args)
+        return tuple(operation for part in parts for operation in part(given))  # type: ignore[arg-type]
+
+    return operations
+
+
+def _part(effect: Effect) -> _Decoder:
+    if isinstance(effect, Insert):
+        return _inserting(effect)
+    if isinstance(effect, Merge):
+        return _merging(effect)
+    if isinstance(effect, Set):
+        return _setting(effect)
+    if isinstance(effect, Append):
+        return _appending(effect)
+    return lambda args: (Gone(effect.table, _key(args, effect.key_arg)),)
+
+
+def _inserting(effect: Insert) -> _Decoder:
+    table = effect.table
+    plan = [
+        (
+            effect.renamed.get(one.name, one.name),
+            _STORED[one.form],
+            None if one.default is None else _STORED[one.form](one.default, one.name),
+            one.name,
+        )
+        for one in table.columns
+    ]
+
+    def insert(args: dict[str, Any]) -> tuple[Operation, ...]:
+        key = _key(args, table.key)
+        find = args.get
+        values = tuple(
+            [
+                default if (value := find(arg)) is None else encode(value, column)
+                for arg, encode, default, column in plan
+            ]
+        )
+        return (NewRow(table, key, values),)
+
+    return insert
+
+
+def _merging(effect: Merge) -> _Decoder:
+    table = effect.table
+    columns = table.by_name
+
+    def merge(args: dict[str, Any]) -> tuple[Operation, ...]:
+        updates = args.get("updates")
+        if type(updates) is not dict:
+            raise Undecodable("updates: no object")
+        values = {
+            name: stored(columns[name], value, f"updates.{name}")
+            for name, value in updates.items()
+            if name in columns and name != table.key
+        }
+        return (Change(table, _key(args, "id"), values, {}),)
+
+    return merge
+
+
+def _setting(effect: Set) -> _Decoder:
+    table = effect.table
+    columns = table.by_name
+    fixed = {
+        name: None if value is None else _STORED[columns[name].form](value, name)
+        for name, value in effect.values.items()
+        if not isinstance(value, Take | Add)
+    }
+    taken = [(name, value.arg) for name, value in effect.values.items() if isinstance(value, Take)]
+    added = [(name, value) for name, value in effect.values.items() if isinstance(value, Add)]
+
+    def change(args: dict[str, Any]) -> tuple[Operation, ...]:
+        values = dict(fixed)
+        for name, arg in taken:
+            if arg in args and (args[arg] is not None or columns[name].form != "date"):
+                values[name] = stored(columns[name], args[arg], arg)
+        grown = {name: one.amount for name, one in added if one.when is None or args.get(one.when) is not None}
+        key = None if effect.key_arg is None else _key(args, effect.key_arg)
+        return (Change(table, key, values, grown),) if values or grown else ()
+
+    return change
+
+
+def _appending(effect: Append) -> _Decoder:
+    def append(args: dict[str, Any]) -> tuple[Operation, ...]:
+        item = args.get(effect.arg)
+        key = _key(args, effect.key_arg)
+        done: tuple[Operation, ...] = (Appended(effect.table, key, effect.column, canonical.dumps_plain(item)),)
+        at = item.get("timestamp") if isinstance(item, dict) else None
+        if isinstance(at, int | float) and type(at) is not bool and at == at // 1 and abs(at) < _SAFE:
+            done = (*done, Change(effect.table, key, {effect.stamp: int(at)}, {}))
+        return done
+
+    return append
+
+
+_DECODERS = {event.name: _decoder(event) for event in EVENTS}
+
+
+def time_of(name: str, args: Any) -> int | None:
+    """When an event happened (ms), where its arguments say so."""
+    event = BY_NAME.get(name)
+    at = args.get(event.time) if event and event.time and isinstance(args, dict) else None
+    if at is None and name == "v1.MessageAdded" and isinstance(args, dict) and isinstance(args.get("message"), dict):
+        at = args["message"].get("timestamp")
+    return at if type(at) is int else None

@@ -1,0 +1,61 @@
+"""Drafts to records: what a record must be before it may go in, checked by Pydantic, all errors at once.
+
+The types of `model.py` are the schema.  Rules have already brought values into shape, so an error here is
+either a refused value or a fault of a rule; both keep the record out, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from pjais.models.persona.records import Draft, Record
+
+Problem = tuple[str, str, str | None, str]
+
+
+_adapters: dict[type[Record], TypeAdapter[Any]] = {}
+_checks: dict[type[Record], Callable[..., Any]] = {}
+"""The check of each record type, without what `TypeAdapter` asks before every call."""
+
+
+def _adapter(record: type[Record]) -> TypeAdapter[Any]:
+    if record not in _adapters:
+        _adapters[record] = TypeAdapter(record)
+    return _adapters[record]
+
+
+def _check(record: type[Record]) -> Callable[..., Any]:
+    if record not in _checks:
+        _checks[record] = _adapter(record).validator.validate_python
+    return _checks[record]
+
+
+def check(draft: Draft) -> tuple[Problem, ...]:
+    """All problems of a draft: those of its rules, and what its record's types do not allow."""
+    record = draft.record
+    problems = draft.problems
+    try:
+        _check(type(record))(record, strict=True)
+    except ValidationError as error:
+        found = {
+            ("error", "wrong-type", str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)
+        }
+        return problems + tuple(sorted(found, key=str))
+    except RecursionError:
+        return (*problems, ("error", "too-deep", None, "nested too deeply"))
+    if not record.id:
+        return (*problems, ("error", "no-id", "id", "no usable id"))
+    return problems
+
+
+def valid(problems: tuple[Problem, ...]) -> bool:
+    """Return whether nothing keeps the record out."""
+    return not any(problem[0] == "error" for problem in problems)
+
+
+def json_schema(record: type[Record]) -> dict[str, Any]:
+    """The JSON Schema of a record type, for the documentation."""
+    return _adapter(record).json_schema()

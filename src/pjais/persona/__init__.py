@@ -1,0 +1,1 @@
+"""The library of the persona model: personas, memories, conversations, search, tiers, vectors."""

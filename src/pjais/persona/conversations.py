@@ -1,0 +1,45 @@
+"""Conversations: started, added to, archived."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from pjais import choices, journal
+from pjais.models.persona.records import Conversation
+from pjais.models.persona.tables import CONVERSATIONS
+from pjais.store.records import List, Records
+
+
+class Conversations(Records[Conversation]):
+    """The conversations of a store."""
+
+    table = CONVERSATIONS
+    order = "t.updated_at DESC, t.id"
+
+    def recent(self, persona_id: str, limit: int = 20) -> List[Conversation]:
+        """A persona's conversations that are not archived, latest first (formats/pjais.md §3.2)."""
+        where = "WHERE t.persona_id = ? AND t.is_archived = 0 ORDER BY t.updated_at DESC, t.id LIMIT ? OFFSET ?"
+        return self._select(where, (choices.text("persona_id", persona_id), *choices.window(limit)))
+
+    def archived(self, persona_id: str | None = None) -> List[Conversation]:
+        """Archived conversations, those archived last first."""
+        where = "WHERE t.is_archived = 1 AND (? IS NULL OR t.persona_id = ?) ORDER BY t.archived_at DESC, t.id"
+        return self._select(where, (choices.maybe("persona_id", persona_id), persona_id))
+
+    def add_message(self, conversation_id: str, role: str, content: Any, **more: Any) -> Conversation:
+        """Append a message; it gets an id and the time of now (ms) where they are not given."""
+        choices.text("role", role)
+        now = journal.now_ms()
+        message = {"id": str(uuid.uuid4()), "role": role, "content": content, "timestamp": now, **more}
+        with self._pool.writer():
+            held = self.need(conversation_id)
+            return self.update(conversation_id, messages=[*held.messages, message], updated_at=now)
+
+    def archive(self, conversation_id: str) -> Conversation:
+        """Put a conversation away; `restore` brings it back."""
+        return self.update(conversation_id, is_archived=True, archived_at=journal.now_ms())
+
+    def restore(self, conversation_id: str) -> Conversation:
+        """Bring an archived conversation back."""
+        return self.update(conversation_id, is_archived=False, archived_at=None)

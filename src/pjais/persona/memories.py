@@ -1,0 +1,324 @@
+"""Memories: searched, remembered, counted, moved between tiers, deleted so that they can come back.
+
+Every list of the app's guides is here under its name (formats/pjais.md §3.2).  Filters are those of `Filters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Unpack
+
+from pjais import choices, instants, journal, sqlite
+from pjais.errors import UsageError
+from pjais.models.persona.records import Memory
+from pjais.models.persona.tables import MEMORIES
+from pjais.persona import embedding_map, filters, search, semantic, statistics, tiers
+from pjais.persona.embedding import Embed
+from pjais.persona.filters import Filters
+from pjais.persona.search import Found, Query, Results
+from pjais.persona.semantic import THRESHOLD, Blended, Similar, Target
+from pjais.persona.tiers import Move
+from pjais.persona.vectors import Vectors
+from pjais.store.pool import Pool
+from pjais.store.records import List, Records
+
+_DAY_MS = 86_400_000
+
+
+class Memories(Records[Memory]):
+    """The memories of a store.  Lists leave out deleted ones; `get` finds those too."""
+
+    table = MEMORIES
+    order = "t.importance DESC, t.last_accessed DESC, t.id"
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        self._vectors = Vectors(pool)
+
+    def list(
+        self, *, persona: str | None = None, limit: int | None = None, offset: int = 0, order: str | None = None
+    ) -> List[Memory]:
+        """Live memories, by importance and last access, or by one field (`-updated_at`)."""
+        return self.filtered(limit=limit, offset=offset, order=order, persona=persona)
+
+    def filtered(
+        self, *, limit: int | None = 100, offset: int = 0, order: str | None = None, **wanted: Unpack[Filters]
+    ) -> List[Memory]:
+        """Memories that pass every filter (doc 13, filteredMemories).  Raises UsageError for what is no filter."""
+        where, values = filters.where(wanted)
+        rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
+        return self._select(rest, (*values, *choices.window(limit, offset)))
+
+    def hot(self, persona: str | None = None, limit: int = 50) -> List[Memory]:
+        """The memories of the hot tier (doc 12, hotMemories; doc 13, activePersonaMemories; `active` is hot)."""
+        return self.filtered(persona=persona, tier="hot", limit=limit)
+
+    def important(self, persona: str | None = None, above: float = 80, limit: int = 100) -> List[Memory]:
+        """Memories whose importance is above a bound (0-100), most important first (doc 12, importantMemories)."""
+        where, values = filters.where({"persona": persona})
+        rest = f"WHERE {where} AND t.importance > ? ORDER BY {self.order} LIMIT ? OFFSET ?"
+        return self._select(rest, (*values, choices.number("above", above), *choices.window(limit)))
+
+    def recent(self, persona: str | None = None, limit: int = 20) -> List[Memory]:
+        """Memories made last, latest first."""
+        return self.filtered(persona=persona, order="-created_at", limit=limit)
+
+    def by_tier(self, tier: str | Iterable[str], persona: str | None = None, limit: int | None = None) -> List[Memory]:
+        """The memories of a tier, or of several (26357af, MemoriesByTier; `hot` finds `active`, too)."""
+        return self.filtered(persona=persona, tier=tier, limit=limit)
+
+    def by_type(self, type: str | Iterable[str], persona: str | None = None, limit: int | None = None) -> List[Memory]:
+        """The memories of a type, or of several (893de14 memoriesByType, 26357af MemoriesByType)."""
+        return self.filtered(persona=persona, type=type, limit=limit)
+
+    def by_importance(
+        self, low: float = 0, high: float = 100, persona: str | None = None, limit: int | None = None
+    ) -> List[Memory]:
+        """Memories whose importance (0-100) lies between two bounds, both included (26357af, ByImportance)."""
+        return self.filtered(persona=persona, importance=(low, high), limit=limit)
+
+    def by_date_range(
+        self, since: int | None, until: int | None, persona: str | None = None, limit: int | None = None
+    ) -> List[Memory]:
+        """Memories made between two instants (ms, both included), latest first (26357af, ByDateRange)."""
+        return self.filtered(persona=persona, created=(since, until), order="-created_at", limit=limit)
+
+    def by_tags(self, *tags: str, persona: str | None = None, limit: int | None = None) -> List[Memory]:
+        """Memories that have all of these tags (26357af, ByTags)."""
+        if not tags:
+            raise UsageError("name at least one tag")
+        return self.filtered(persona=persona, tags=tags, limit=limit)
+
+    def archived(self, persona: str | None = None, limit: int | None = None) -> List[Memory]:
+        """Memories put away: those of the tiers `cold` and, as the wireframes call it, `archived` (§2.1)."""
+        return self.filtered(persona=persona, tier=("cold", "archived"), limit=limit)
+
+    def performing(self, persona: str | None = None, limit: int | None = 100) -> List[Memory]:
+        """Memories in heavy use: importance of 80 or more, or over 10 accesses, or accessed within the last 24 hours.
+
+        The source (26357af, MemoryPerformance) names the three and not how they combine.
+        """
+        where, values = filters.where({"persona": persona})
+        used = "(t.importance >= 80 OR t.access_count > 10 OR t.last_accessed >= ?)"
+        rest = f"WHERE {where} AND {used} ORDER BY t.access_count DESC, {self.order} LIMIT ? OFFSET ?"
+        day = instants.to_text(journal.now_ms() - _DAY_MS)
+        return self._select(rest, (*values, day, *choices.window(limit)))
+
+    def deleted(self, persona: str | None = None) -> List[Memory]:
+        """Memories that were deleted and can be restored, latest first."""
+        where = "WHERE t.deleted_at IS NOT NULL AND (? IS NULL OR t.persona_id = ?) ORDER BY t.deleted_at DESC, t.id"
+        return self._select(where, (choices.maybe("persona", persona), persona))
+
+    def stats(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
+        """`total`, `by_tier`, `by_type`, `average_importance` (doc 12, memoryStats; 26357af, MemoryStats)."""
+        with self._pool.view() as db:
+            return statistics.stats(db, wanted)
+
+    def insights(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
+        """Stats, what was made in the last 24 hours, and the links among them (doc 13, memoryInsights)."""
+        with self._pool.view() as db:
+            return statistics.insights(db, wanted, journal.now_ms())
+
+    def analytics(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
+        """Sizes, importance, tiers, types, the activity of 7 days (26357af, MemoryAnalytics)."""
+        with self._pool.view() as db:
+            return statistics.analytics(db, wanted, journal.now_ms())
+
+    def months(self, **wanted: Unpack[Filters]) -> dict[str, int]:
+        """Return how many memories were made in each month (UTC, `2025-03`; `unknown`), oldest first."""
+        with self._pool.view() as db:
+            return statistics.months(db, wanted)
+
+    def importance(self, **wanted: Unpack[Filters]) -> dict[str, int]:
+        """Return how many memories there are in each tenth of the importance, and beyond the scale."""
+        with self._pool.view() as db:
+            return statistics.importance(db, wanted)
+
+    def embedded(self) -> int:
+        """Return how many memories hold an embedding."""
+        with self._pool.reader() as db:
+            return int(sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE embedding IS NOT NULL"))
+
+    def atlas(self, persona: str | None = None) -> tuple[List[tuple[Memory, float, float]], int]:
+        """The map of the commonest kind of embedding: memories with x and y (-1 to 1); of how many it is a sample."""
+        choices.maybe("persona", persona)
+        with self._pool.view() as db:
+            kind, count = next(iter(self._vectors.kinds(db).items()), (None, 0))
+            if kind is None:
+                return [], 0
+            found = self._vectors.some(db, kind, embedding_map.MOST)
+            keys = [key for key in found if (held := self.get(key)) and not held.deleted_at
+                    and persona in (None, held.persona_id)]  # fmt: skip
+            points = embedding_map.project([found[key] for key in keys])
+            return [(self.need(key), x, y) for key, (x, y) in zip(keys, points, strict=True)], count
+
+    def remember(self, content: Any, *, persona: str | None = None, **fields: Any) -> Memory:
+        """A new memory; without a persona it belongs to the active one, if there is one."""
+        if choices.maybe("persona", persona) is None:
+            found = self._pool_value("SELECT id FROM personas WHERE is_active = 1 ORDER BY last_used DESC LIMIT 1")
+            persona = found if isinstance(found, str) else None
+        return self.create(content=content, persona_id=persona, **fields)
+
+    def access(self, memory_id: str) -> Memory:
+        """A memory, its access counted."""
+        now = journal.now_ms()
+        with self._pool.writer() as db:
+            held = self.need(memory_id)
+            record = held._replace(access_count=held.access_count + 1, last_accessed=now)
+            db.execute(
+                "UPDATE memory_entities SET access_count = ?, last_accessed = ? WHERE id = ?",
+                (record.access_count, instants.to_text(now), memory_id),
+            )
+        return record
+
+    def delete(self, memory_id: str) -> Memory:
+        """Mark a memory as deleted; `restore` brings it back."""
+        return self.update(memory_id, deleted_at=journal.now_ms())
+
+    def restore(self, memory_id: str) -> Memory:
+        """Bring a deleted memory back."""
+        return self.update(memory_id, deleted_at=None)
+
+    def search(
+        self, text: str, *, any: bool = False, prefix: bool = False, marks: tuple[str, str] = ("[", "]"),
+        highlight: bool = False, limit: int | None = 50, offset: int = 0, **wanted: Unpack[Filters],
+    ) -> List[Found]:  # fmt: skip
+        """Memories that hold all words of `text` (or any), best first.  Any text is safe; see `pjais.persona.query`.
+
+        `"quoted words"` are a phrase, `tea*` is the beginning of a word; with `prefix` the last word is one, too.
+        `marks` stand around each hit in the snippet; `highlight` also gives the whole columns, marked.
+        """
+        asked = Query(text, any, prefix, marks, highlight, limit, offset, wanted)
+        with self._pool.view() as db:
+            return search.search(db, asked)
+
+    def search_page(
+        self, text: str, *, any: bool = False, prefix: bool = False, marks: tuple[str, str] = ("[", "]"),
+        highlight: bool = False, limit: int | None = 50, offset: int = 0, **wanted: Unpack[Filters],
+    ) -> Results:  # fmt: skip
+        """One page of `search`, how many memories are found in all, and where the next page begins."""
+        asked = Query(text, any, prefix, marks, highlight, limit, offset, wanted)
+        with self._pool.view() as db:
+            return search.page(db, asked)
+
+    def without_date(
+        self, text: str | None = None, *, any: bool = False, prefix: bool = False, **wanted: Unpack[Filters]
+    ) -> int:
+        """Return how many memories the ranges of dates in a search or list leave out, since they have no such date."""
+        rest = filters.undated(wanted)
+        asked = Query("" if text is None else text, any, prefix, filters=wanted if rest is None else rest)
+        search.check(asked)
+        if rest is None:
+            return 0
+        with self._pool.view() as db:
+            return int(statistics.stats(db, rest)["total"]) if text is None else search.count(db, asked)
+
+    def similar(
+        self, text: str | None = None, *, vector: Sequence[float] | None = None, model: str | None = None,
+        embed: Embed | None = None, threshold: float = THRESHOLD, limit: int | None = 20, **wanted: Unpack[Filters],
+    ) -> List[Similar]:  # fmt: skip
+        """Memories whose embedding is like a vector, the most similar first; cosine of at least `threshold`.
+
+        A text is embedded by `embed`, else by a local model (the one of `model`, else that of most embeddings).
+        Raises UsageError where the vector fits no stored embedding or those of several models, or no local model
+        is installed.
+        """
+        if text is not None and vector is not None:
+            raise UsageError("give a text or a vector, not both")
+        with self._pool.view() as db:
+            target = Target(vector, text, model, embed)
+            return semantic.similar(db, self._vectors, target, threshold, limit, wanted)
+
+    def similar_to(
+        self, memory_id: str, *, threshold: float = THRESHOLD, limit: int | None = 20, **wanted: Unpack[Filters]
+    ) -> List[Similar]:
+        """Memories like another one, itself left out.  Raises UsageError where that one has no embedding."""
+        with self._pool.view() as db:
+            self.need(memory_id)
+            return semantic.similar_to(db, self._vectors, memory_id, threshold, limit, wanted)
+
+    def hybrid(
+        self, text: str, *, vector: Sequence[float] | None = None, model: str | None = None,
+        embed: Embed | None = None, any: bool = False, threshold: float = THRESHOLD, limit: int | None = 20,
+        offset: int = 0, **wanted: Unpack[Filters],
+    ) -> List[Blended]:  # fmt: skip
+        """`search` and `similar` in one list, by reciprocal rank fusion.  Raises UsageError as `similar` does."""
+        asked = Query(text, any=any, limit=limit, offset=offset, filters=wanted)
+        target = Target(vector, None if vector is not None else text, model, embed)
+        with self._pool.view() as db:
+            return semantic.hybrid(db, self._vectors, asked, target, threshold)
+
+    def score(self, memory_id: str) -> float:
+        """Return how much a memory is used and needed, 0-100 (see `pjais.persona.tiers`)."""
+        with self._pool.view() as db:
+            held = self.need(memory_id)
+            links = sqlite.value(db, f"SELECT {_LINKS} FROM memory_entities AS t WHERE t.id = ?", (memory_id,))
+            return tiers.score(tiers.standing(held, int(links or 0)), journal.now_ms())
+
+    def promote(self, memory_id: str) -> Memory:
+        """One tier hotter; a hot memory stays.  Raises UsageError for a tier that is none of the three."""
+        return self._moved(memory_id, tiers.above)
+
+    def demote(self, memory_id: str) -> Memory:
+        """One tier colder; a cold memory stays.  Raises UsageError for a tier that is none of the three."""
+        return self._moved(memory_id, tiers.below)
+
+    def set_tier(self, memory_id: str, tier: str) -> Memory:
+        """Put a memory into a tier: hot, active, warm or cold.  Raises UsageError for any other."""
+        checked = tiers.check(tier)
+        return self._moved(memory_id, lambda _: checked)
+
+    def optimise(self, persona: str | None = None, *, dry_run: bool = False) -> List[Move]:
+        """Put the memories of a persona (None: of each) where their scores say, and tell what was moved.
+
+        With `dry_run` only tell.  Contents and `updated_at` stay: a tier is about a memory, not in it.
+        """
+        choices.flag("dry_run", dry_run)
+        with self._pool.view() if dry_run else self._pool.writer() as db:
+            found = self._out_of_place(db, persona)
+            if not dry_run:
+                sql = "UPDATE memory_entities SET memory_tier = ? WHERE id = ?"
+                db.executemany(sql, [(move.after, move.id) for move in found])
+        return found
+
+    def close(self) -> None:
+        """Forget what was held in memory."""
+        self._vectors.close()
+
+    def _out_of_place(self, db: sqlite.Connection, persona: str | None) -> List[Move]:
+        where, values = filters.where({"persona": persona})
+        sql = (
+            "SELECT t.persona_id, t.id, t.memory_tier, t.importance, t.access_count, t.last_accessed, t.created_at, "
+            f"{_LINKS} FROM memory_entities AS t WHERE {where} ORDER BY t.persona_id, t.id"
+        )
+        groups: dict[str | None, List[tiers.Standing]] = {}
+        for owner, key, tier, importance, accesses, accessed, made, links in sqlite.each(db, sql, values):
+            groups.setdefault(owner, []).append(
+                tiers.Standing(key, tier, importance, accesses, _ms(accessed), _ms(made), links)
+            )
+        now = journal.now_ms()
+        return [move for group in groups.values() for move in tiers.moves(group, now)]
+
+    def _moved(self, memory_id: str, step: Any) -> Memory:
+        with self._pool.writer() as db:
+            held = self.need(memory_id)
+            record = held._replace(memory_tier=step(held.memory_tier))
+            if record != held:
+                db.execute("UPDATE memory_entities SET memory_tier = ? WHERE id = ?", (record.memory_tier, memory_id))
+        return record
+
+    def _pool_value(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        with self._pool.reader() as db:
+            found = db.execute(sql, tuple(values)).fetchone()
+        return None if found is None else found[0]
+
+
+_LINKS = (
+    "((SELECT count(*) FROM relationships WHERE from_id = t.id) + (SELECT count(*) FROM relationships "
+    "WHERE to_id = t.id AND from_id <> t.id))"
+)
+"""How many relationships a memory has."""
+
+
+def _ms(text: str | None) -> int | None:
+    return None if text is None else instants.from_text(text)

@@ -1,0 +1,342 @@
+"""Search over memories: full text, ranked, with snippets; any text that somebody types is safe.
+
+Ranking is bm25 over name, summary, tags and content, a hit in the name counting most; equally good ones come in
+the order in which they were stored.  A query that more than `RANKED_ALL` memories match says little by its
+words, and ranking all of them would take long: then the newest `RANKED` that pass the filters are ranked, and
+the others follow, newest first.  (For a persona with few memories all of them are ranked even then.)  The order
+is the same on every page.
+
+A text without a single letter or digit (an emoji, an arrow) is not in the index; memories that hold it as it is
+are looked for one by one, most important first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pjais import canonical, choices, sqlite
+from pjais.errors import StoreFailed, UsageError
+from pjais.models.persona import rows
+from pjais.models.persona.records import Memory
+from pjais.models.persona.tables import MEMORIES, SEARCHED
+from pjais.persona import filters, query
+
+RANKED_ALL = 6000
+"""Up to so many hits all are ranked: 5 ms (0.7 µs a hit)."""
+RANKED = 500
+"""Of more hits, so many are ranked."""
+_FEW = 4000
+"""A persona with at most so many memories: they are looked up first, and all of its hits are ranked."""
+
+WEIGHTS = {"name": 8.0, "content": 1.0, "summary": 4.0, "tags": 3.0}
+"""How much a hit in each column counts."""
+_WORDS = 16
+"""Words of a snippet (FTS5 allows 64)."""
+
+_PLAIN_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
+"""Tags that stand in the JSON of `tags` as they are, whoever wrote it: the index can narrow the search to them."""
+
+_BM25 = ", ".join(str(WEIGHTS[name]) for name in SEARCHED)
+_COLUMNS = ", ".join(f"t.{name}" for name in MEMORIES.column_names)
+_WIDTH = len(MEMORIES.columns)
+_JOINED = "memory_fts CROSS JOIN memory_entities AS t ON t.search_id = memory_fts.rowid WHERE memory_fts MATCH ?"
+"""CROSS: the index is asked first, so that it gives its hits in the order of their ranks, and only those that
+are shown are looked up."""
+
+
+class Found(NamedTuple):
+    """One result: the memory, a piece of its text with the hits marked, and its rank (smaller is better).
+
+    `marked` holds the whole searched columns with the hits marked, where that was asked for.  Neither is
+    escaped: whoever shows them as HTML takes marks that no text has (`"\\x02"`, `"\\x03"`), escapes, then puts
+    tags for the marks.
+    """
+
+    memory: Memory
+    snippet: str
+    rank: float
+    marked: dict[str, str] | None = None
+
+
+class Results(NamedTuple):
+    """A part of the results, how many there are in all, and where the next part begins (None: the end)."""
+
+    found: list[Found]
+    total: int
+    next_offset: int | None
+
+
+class Query(NamedTuple):
+    """A search to be made.  `text` and what else is typed: see `query`; `marks` stand before and after a hit."""
+
+    text: str
+    any: bool = False
+    prefix: bool = False
+    marks: tuple[str, str] = ("[", "]")
+    highlight: bool = False
+    limit: int | None = 50
+    offset: int = 0
+    filters: filters.Filters = filters.NONE
+
+
+def check(asked: Query) -> None:
+    """Raise UsageError for what cannot be asked, filters aside."""
+    query.check(asked.text)
+    for name, value in (("any", asked.any), ("prefix", asked.prefix), ("highlight", asked.highlight)):
+        choices.flag(name, value)
+    choices.window(asked.limit, asked.offset)
+    marks = asked.marks
+    if not isinstance(marks, tuple) or len(marks) != 2 or not all(isinstance(mark, str) for mark in marks):
+        raise UsageError(f"marks={marks!r}: two texts are needed, for before and after a hit")
+    for mark in marks:
+        if query.unstorable(mark):
+            raise UsageError("a mark is no valid Unicode text", where=[ascii(mark)])
+
+
+def search(db: sqlite.Connection, asked: Query) -> list[Found]:
+    """The memories that a query finds, best first.  Raises UsageError for filters or marks that are none."""
+    plan = _Plan(db, asked)
+    try:
+        return list(plan.results())
+    except sqlite.Corrupt as error:
+        raise _disagrees(db) from error
+
+
+def count(db: sqlite.Connection, asked: Query) -> int:
+    """Return how many memories a query finds in all."""
+    plan = _Plan(db, asked)
+    try:
+        return plan.total()
+    except sqlite.Corrupt as error:
+        raise _disagrees(db) from error
+
+
+def page(db: sqlite.Connection, asked: Query) -> Results:
+    """A part of the results and the total; `db` sees one moment."""
+    found = search(db, asked)
+    total = count(db, asked)
+    after = asked.offset + len(found)
+    return Results(found, total, after if found and after < total else None)
+
+
+def _disagrees(db: sqlite.Connection) -> StoreFailed:
+    return StoreFailed(
+        "the search index does not agree with the memories; some program wrote past the triggers",
+        where=[str(db.filename)],
+        next_command="pjais verify",
+    )
+
+
+class _Plan:
+    """How one query is answered."""
+
+    def __init__(self, db: sqlite.Connection, asked: Query) -> None:
+        self.db = db
+        self.asked = asked
+        self.where, self.values = filters.where(asked.filters)
+        check(asked)
+        self.limit, self.offset = choices.window(asked.limit, asked.offset)
+        self.terms = query.terms(asked.text, prefix=asked.prefix)
+        self.indexed = any(sqlite.words(db, term.text) for term in self.terms)
+        self.match = query.match(self.terms, any=asked.any)
+        self.narrow, self.narrowing = self._narrowed()
+
+    def _narrowed(self) -> tuple[str, tuple[str, ...]]:
+        """SQL that looks only at hits whose tags may be those asked for; the filter itself decides."""
+        found = [
+            f'tags : "{tag}"'
+            for tag in filters.several("tags", self.asked.filters.get("tags"))
+            if _PLAIN_TAG.fullmatch(tag)
+        ]
+        if not found:
+            return "1", ()
+        return "+memory_fts.rowid IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)", (" AND ".join(found),)
+
+    def results(self) -> Iterator[Found]:
+        """The asked part of the results."""
+        if not self.terms or self.limit == 0:
+            return
+        if not self.indexed:
+            yield from self._literal()
+        elif not self._many():
+            yield from self._ranked()
+        elif self._few():
+            yield from self._ranked_few()
+        else:
+            yield from self._newest()
+
+    def total(self) -> int:
+        """Return how many memories match and pass the filters."""
+        if not self.terms:
+            return 0
+        if not self.indexed:
+            where, values = self._holding()
+            return int(sqlite.value(self.db, f"SELECT count(*) FROM memory_entities AS t WHERE {where}", values))
+        plain = not self.asked.filters.get("include_deleted") and not self.asked.filters.get("undated")
+        if not self.values and not self.narrowing and plain:
+            return self._hits() - self._deleted_hits()
+        if self._many() and self._few():
+            return int(sqlite.value(self.db, f"SELECT count(*) {self._within()}", self._asked_values()))
+        return int(sqlite.value(self.db, f"SELECT count(*) FROM {self._passing()}", self._asked_values()))
+
+    def _hits(self) -> int:
+        return int(sqlite.value(self.db, "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ?", (self.match,)))
+
+    def _deleted_hits(self) -> int:
+        """Of the few that are deleted, those that match: so that without filters no hit is looked up to be counted."""
+        sql = (
+            "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ? AND "
+            "+rowid IN (SELECT search_id FROM memory_entities WHERE deleted_at IS NOT NULL)"
+        )
+        held = "SELECT 1 FROM memory_entities WHERE deleted_at IS NOT NULL LIMIT 1"
+        return int(sqlite.value(self.db, sql, (self.match,))) if sqlite.first(self.db, held) else 0
+
+    def _many(self) -> bool:
+        """Return whether so many memories match, filters aside, that ranking them all would take long."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM memory_fts WHERE memory_fts MATCH ? LIMIT ?)"
+        return int(sqlite.value(self.db, sql, (self.match, RANKED_ALL + 1))) > RANKED_ALL
+
+    def _passing(self) -> str:
+        """The hits that pass the filters; `_asked_values` are bound to it."""
+        return f"{_JOINED} AND {self.narrow} AND {self.where}"
+
+    def _asked_values(self) -> tuple[Any, ...]:
+        return self.match, *self.narrowing, *self.values
+
+    def _few(self) -> bool:
+        persona = self.asked.filters.get("persona")
+        if persona is None:
+            return False
+        sql = "SELECT count(*) FROM (SELECT 1 FROM memory_entities WHERE persona_id = ? LIMIT ?)"
+        return int(sqlite.value(self.db, sql, (persona, _FEW + 1))) <= _FEW
+
+    def _ranked(self) -> Iterator[Found]:
+        """All hits in the order of their ranks, which FTS5 sorts itself; filters are asked hit by hit."""
+        sql = (
+            f"SELECT {self._shown()}, memory_fts.rank FROM {self._passing()} AND rank MATCH 'bm25({_BM25})' "
+            "ORDER BY memory_fts.rank LIMIT ? OFFSET ?"
+        )
+        values = (*self._shown_values(), *self._asked_values(), self.limit, self.offset)
+        yield from self._each(sql, values)
+
+    def _ranked_few(self) -> Iterator[Found]:
+        """The hits among a persona's memories, all of them ranked."""
+        sql = f"SELECT rowid, bm25(memory_fts, {_BM25}) AS r {self._within()} ORDER BY r, rowid LIMIT ? OFFSET ?"
+        ranks = sqlite.fetch(self.db, sql, (*self._asked_values(), self.limit, self.offset))
+        yield from self._look_up(ranks)
+
+    def _newest(self) -> Iterator[Found]:
+        """The newest hits ranked, then the others, newest first."""
+        wanted = self.limit if self.limit >= 0 else 1 << 62
+        ranks: list[tuple[Any, ...]] = []
+        if self.offset < RANKED:
+            sql = (
+                f"SELECT number, r FROM (SELECT memory_fts.rowid AS number, bm25(memory_fts, {_BM25}) AS r "
+                f"FROM {self._passing()} ORDER BY memory_fts.rowid DESC LIMIT {RANKED}) "
+                "ORDER BY r, number LIMIT ? OFFSET ?"
+            )
+            ranks = sqlite.fetch(self.db, sql, (*self._asked_values(), wanted, self.offset))
+        if len(ranks) < wanted:
+            # bm25 of its own for each: the ranks go on as they are, the order does not follow them
+            sql = (
+                f"SELECT memory_fts.rowid, bm25(memory_fts, {_BM25}) FROM {self._passing()} "
+                "ORDER BY memory_fts.rowid DESC LIMIT ? OFFSET ?"
+            )
+            rest = (wanted - len(ranks), max(RANKED, self.offset))
+            ranks += sqlite.fetch(self.db, sql, (*self._asked_values(), *rest))
+        yield from self._look_up(ranks)
+
+    def _within(self) -> str:
+        """The hits among the memories that pass the filters, which are looked up before."""
+        ids = f"SELECT t.search_id FROM memory_entities AS t WHERE {self.where}"
+        return f"FROM memory_fts WHERE memory_fts MATCH ? AND {self.narrow} AND +rowid IN ({ids})"
+
+    def _look_up(self, ranks: list[tuple[Any, ...]]) -> Iterator[Found]:
+        """The results of these hits, in this order.
+
+        One by one where that is cheap; a phrase or the beginning of a word is worked out anew each time that it
+        is asked for, so then in one go over all hits between the first and the last.
+        """
+        if all(not term.begins and len(sqlite.words(self.db, term.text)) < 2 for term in self.terms):
+            sql = f"SELECT {self._shown()} FROM {_JOINED} AND memory_fts.rowid = ?"
+            for number, rank in ranks:
+                for row in sqlite.fetch(self.db, sql, (*self._shown_values(), self.match, number)):
+                    yield self._found((*row, rank))
+            return
+        sql = (
+            f"SELECT memory_fts.rowid, {self._shown()} FROM {_JOINED} AND memory_fts.rowid BETWEEN ? AND ? "
+            "AND +memory_fts.rowid IN (SELECT value FROM json_each(?))"
+        )
+        numbers = [number for number, _ in ranks]
+        bounds = (min(numbers, default=0), max(numbers, default=0), canonical.dumps(numbers))
+        found = sqlite.fetch(self.db, sql, (*self._shown_values(), self.match, *bounds))
+        rows_of = {row[0]: row[1:] for row in found}
+        for number, rank in ranks:
+            yield self._found((*rows_of[number], rank))
+
+    def _shown(self) -> str:
+        """Return what is selected for a result; `_shown_values` are bound to it."""
+        shown = f"{_COLUMNS}, snippet(memory_fts, -1, ?, ?, '…', {_WORDS})"
+        if self.asked.highlight:
+            shown += "".join(f", highlight(memory_fts, {number}, ?, ?)" for number in range(len(SEARCHED)))
+        return shown
+
+    def _shown_values(self) -> tuple[str, ...]:
+        return self.asked.marks * (1 + len(SEARCHED) if self.asked.highlight else 1)
+
+    def _each(self, sql: str, values: tuple[Any, ...]) -> Iterator[Found]:
+        for row in sqlite.each(self.db, sql, values):
+            yield self._found(row)
+
+    def _found(self, row: tuple[Any, ...]) -> Found:
+        marked = None
+        if self.asked.highlight:
+            marked = {name: text for name, text in zip(SEARCHED, row[_WIDTH + 1 : -1], strict=True) if text is not None}
+        return Found(_memory(row), row[_WIDTH] or "", row[-1], marked)
+
+    def _holding(self) -> tuple[str, list[Any]]:
+        """SQL for memories that hold every term as it stands in any searched column."""
+        holds = " OR ".join(f"instr(t.{name}, ?) > 0" for name in SEARCHED)
+        each = (" OR " if self.asked.any else " AND ").join([f"({holds})"] * len(self.terms))
+        values = [term.text.strip() for term in self.terms for _ in SEARCHED]
+        return f"({each}) AND {self.where}", [*values, *self.values]
+
+    def _literal(self) -> Iterator[Found]:
+        where, values = self._holding()
+        sql = (
+            f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE {where} "
+            "ORDER BY t.importance DESC, t.search_id LIMIT ? OFFSET ?"
+        )
+        for row in sqlite.each(self.db, sql, (*values, self.limit, self.offset)):
+            yield self._literal_found(row)
+
+    def _literal_found(self, row: tuple[Any, ...]) -> Found:
+        texts = {name: str(row[MEMORIES.column_names.index(name)] or "") for name in SEARCHED}
+        wanted = [term.text.strip() for term in self.terms]
+        before, after = self.asked.marks
+        marked = {}
+        for name, text in texts.items():
+            for one in dict.fromkeys(wanted):
+                text = text.replace(one, f"{before}{one}{after}")
+            marked[name] = text
+        snippet = next(
+            (_around(text, one, self.asked.marks) for text in texts.values() for one in wanted if one in text), ""
+        )
+        return Found(_memory(row), snippet, 0.0, marked if self.asked.highlight else None)
+
+
+def _around(text: str, hit: str, marks: tuple[str, str], width: int = 60) -> str:
+    """A piece of a text around its first hit."""
+    at = text.index(hit)
+    end = at + len(hit)
+    head = ("…" if at > width else "") + text[max(0, at - width) : at]
+    tail = text[end : end + width] + ("…" if len(text) > end + width else "")
+    return f"{head}{marks[0]}{hit}{marks[1]}{tail}"
+
+
+def _memory(row: tuple[Any, ...]) -> Memory:
+    record = rows.to_record(MEMORIES, row[:_WIDTH])
+    assert isinstance(record, Memory)
+    return record

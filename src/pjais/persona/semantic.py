@@ -1,0 +1,155 @@
+"""Search by meaning: memories whose stored embedding points where the query's does, and both searches in one.
+
+Only embeddings of one model and one dimension are compared, since others mean something else.  The similarity is
+the cosine, -1 to 1; from .3 on a memory counts as similar, as in the app (formats/pjais.md §5).  The hybrid
+search takes the best of the full text and of the vectors and adds 1 / (60 + place) of each: reciprocal rank
+fusion (Cormack, Clarke, Büttcher, SIGIR 2009), which needs no common scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pjais import canonical, choices, sqlite
+from pjais.errors import UsageError
+from pjais.models.persona import rows
+from pjais.models.persona.records import Memory
+from pjais.models.persona.tables import MEMORIES
+from pjais.persona import embedding, filters, search
+from pjais.persona.filters import Filters
+from pjais.persona.search import Query
+from pjais.persona.vectors import Kind, Vectors, packed
+
+THRESHOLD = 0.3
+FUSION = 60
+"""The constant of reciprocal rank fusion, as its authors chose it."""
+DEPTH = 200
+"""How far down each of the two lists of a hybrid search goes at least."""
+
+_COLUMNS = ", ".join(f"t.{name}" for name in MEMORIES.column_names)
+_BATCH = 200
+
+
+class Similar(NamedTuple):
+    """One result: the memory, and its cosine similarity to the query."""
+
+    memory: Memory
+    similarity: float
+
+
+class Blended(NamedTuple):
+    """One result of the hybrid search: the memory, the sum of its shares, and what each search said of it.
+
+    `snippet` and `rank` are those of the full text, `similarity` that of the vectors; None: not found by it.
+    """
+
+    memory: Memory
+    score: float
+    snippet: str | None
+    rank: float | None
+    similarity: float | None
+
+
+class Target(NamedTuple):
+    """What is compared with the stored embeddings.  Exactly one of `vector` and `text` is given."""
+
+    vector: Sequence[float] | None = None
+    text: str | None = None
+    model: str | None = None
+    embed: embedding.Embed | None = None
+
+
+def similar(
+    db: sqlite.Connection, vectors: Vectors, target: Target, threshold: float, limit: int | None, wanted: Filters
+) -> list[Similar]:
+    """The most similar memories.  Raises UsageError where nothing can be compared."""
+    _check(target, threshold, limit)
+    held = vectors.kinds(db)
+    if target.vector is None and target.text is None:
+        raise UsageError("give a vector, or a text to make one of")
+    if not held:
+        filters.where(wanted)
+        return []
+    model = target.model or next(iter(held)).model
+    vector = target.vector
+    if vector is None:
+        vector = (target.embed or embedding.local(model))(str(target.text))
+    ready = packed(vector)
+    kind = _kind(held, len(ready) // 4, target.model)
+    return _shown(db, vectors.nearest(db, kind, ready, threshold), limit, wanted)
+
+
+def similar_to(
+    db: sqlite.Connection, vectors: Vectors, memory_id: str, threshold: float, limit: int | None, wanted: Filters
+) -> list[Similar]:
+    """The memories most similar to one of them, itself left out.  Raises UsageError where it has no embedding."""
+    _check(Target(), threshold, limit)
+    found = vectors.vector_of(db, memory_id)
+    if found is None:
+        raise UsageError("this memory has no embedding that could be compared", where=[memory_id])
+    near = [one for one in vectors.nearest(db, *found, threshold) if one[0] != memory_id]
+    return _shown(db, near, limit, wanted)
+
+
+def hybrid(db: sqlite.Connection, vectors: Vectors, asked: Query, target: Target, threshold: float) -> list[Blended]:
+    """Full text and vectors in one list, best first."""
+    window = choices.window(DEPTH if asked.limit is None else asked.limit, asked.offset)
+    depth = max(DEPTH, sum(window))
+    words = search.search(db, asked._replace(limit=depth, offset=0))
+    near = similar(db, vectors, target, threshold, depth, asked.filters)
+    blended: dict[str, Blended] = {}
+    for place, found in enumerate(words, 1):
+        share = 1 / (FUSION + place)
+        blended[found.memory.id] = Blended(found.memory, share, found.snippet, found.rank, None)
+    for place, one in enumerate(near, 1):
+        share = 1 / (FUSION + place)
+        other = blended.get(one.memory.id, Blended(one.memory, 0.0, None, None, None))
+        blended[one.memory.id] = other._replace(score=other.score + share, similarity=one.similarity)
+    best = sorted(blended.values(), key=lambda one: (-one.score, one.memory.id))
+    return best[window[1] :][: window[0]]
+
+
+def _check(target: Target, threshold: float, limit: int | None) -> None:
+    """Raise UsageError for what cannot be asked."""
+    choices.window(limit)
+    choices.number("threshold", threshold)
+    choices.maybe("text", target.text)
+    choices.maybe("model", target.model)
+    if target.embed is not None:
+        choices.function("embed", target.embed)
+
+
+def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
+    """The kind of embeddings that a query is compared with.  Raises UsageError where there is not exactly one."""
+    known = [str(kind) for kind in held]
+    fitting = [kind for kind in held if kind.dimension == dimension and model in (None, kind.model)]
+    if not fitting:
+        named = "" if model is None else f" of the model {model}"
+        raise UsageError(
+            f"no stored embedding{named} has {dimension} numbers; a query of another dimension cannot be compared",
+            where=known,
+        )
+    if len(fitting) > 1:
+        raise UsageError(f"several models gave embeddings of {dimension} numbers; say which one", where=known)
+    return fitting[0]
+
+
+def _shown(db: sqlite.Connection, near: list[tuple[str, float]], limit: int | None, wanted: Filters) -> list[Similar]:
+    """The first memories that pass the filters, looked up a few hundred at a time."""
+    where, values = filters.where(wanted)
+    most = len(near) if limit is None else limit
+    sql = f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?)) AND {where}"
+    found: list[Similar] = []
+    for start in range(0, len(near), _BATCH):
+        if len(found) >= most:
+            break
+        batch = near[start : start + _BATCH]
+        ids: Any = canonical.dumps([key for key, _ in batch])
+        held = {row[0]: row for row in sqlite.each(db, sql, (ids, *values))}
+        for key, similarity in batch:
+            if key in held:
+                record = rows.to_record(MEMORIES, held[key])
+                assert isinstance(record, Memory)
+                found.append(Similar(record, similarity))
+    return found[:most]

@@ -1,0 +1,121 @@
+"""The numbers of a set of memories: the guides' stats, insights and analytics, each by one or a few queries.
+
+All take a connection that sees one moment, and filters; deleted memories count only where the filters say so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pjais import instants, sqlite
+from pjais.persona import filters
+from pjais.persona.filters import Filters
+
+_DAY_MS = 86_400_000
+
+
+def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
+    """`total`, `by_tier`, `by_type`, `average_importance` (doc 12 memoryStats; None where there are none)."""
+    where, values = filters.where(wanted)
+    sql = (
+        "SELECT t.memory_tier, t.type, count(*), total(t.importance) FROM memory_entities AS t "
+        f"WHERE {where} GROUP BY 1, 2"
+    )
+    tiers: Counter[str] = Counter()
+    types: Counter[str] = Counter()
+    importance = 0.0
+    for tier, kind, number, sum_ in sqlite.each(db, sql, values):
+        tiers[tier] += number
+        types[kind] += number
+        importance += sum_
+    total = tiers.total()
+    return {
+        "total": total, "by_tier": dict(sorted(tiers.items(), key=str)), "by_type": dict(sorted(types.items())),
+        "average_importance": importance / total if total else None,
+    }  # fmt: skip
+
+
+def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
+    """Stats, how many were made in the last 24 hours, and the links among the memories (doc 13 memoryInsights)."""
+    day: Filters = {**wanted, "created": (now - _DAY_MS, now)}
+    where, values = filters.where(wanted)
+    links = sqlite.fetch(
+        db,
+        "SELECT r.type, count(*), avg(r.strength) FROM relationships AS r WHERE "
+        f"r.from_id IN (SELECT t.id FROM memory_entities AS t WHERE {where}) AND "
+        f"r.to_id IN (SELECT t.id FROM memory_entities AS t WHERE {where}) GROUP BY 1 ORDER BY 1",
+        (*values, *values),
+    )
+    return {
+        **stats(db, wanted), "last_24_hours": _count(db, day),
+        "links": sum(row[1] for row in links),
+        "links_by_type": {row[0]: {"count": row[1], "average_strength": row[2]} for row in links},
+    }  # fmt: skip
+
+
+def months(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
+    """How many memories were made in each month (UTC, `2025-03`), oldest first; `unknown` for those without a date."""
+    where, values = filters.where(wanted)
+    sql = f"SELECT coalesce(substr(t.created_at, 1, 7), 'unknown'), count(*) FROM memory_entities AS t WHERE {where} "
+    return dict(sorted(sqlite.pairs(db, f"{sql} GROUP BY 1", values).items()))
+
+
+def importance(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
+    """How many memories there are in each tenth of the importance (`0-9` ... `90-100`); beyond the scale apart."""
+    where, values = filters.where(wanted)
+    sql = (
+        "SELECT CASE WHEN t.importance < 0 THEN -1 WHEN t.importance > 100 THEN 10 "
+        "ELSE min(9, cast(t.importance / 10 AS INTEGER)) END, count(*) "
+        f"FROM memory_entities AS t WHERE {where} GROUP BY 1"
+    )
+    counts = sqlite.pairs(db, sql, values)
+    names = {-1: "below 0", **{ten: f"{ten * 10}-{ten * 10 + 9}" for ten in range(9)}, 9: "90-100", 10: "above 100"}
+    return {name: counts.get(ten, 0) for ten, name in names.items() if 0 <= ten <= 9 or ten in counts}
+
+
+def analytics(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
+    """Sizes in characters, importance, tiers, types, what happened on each of the last 7 days (26357af).
+
+    Days are those of UTC, oldest first.
+    """
+    where, values = filters.where(wanted)
+    size, largest, low, high, accesses, embedded = sqlite.fetch(
+        db,
+        "SELECT coalesce(sum(length(t.content)), 0), max(length(t.content)), min(t.importance), "
+        "max(t.importance), coalesce(sum(t.access_count), 0), count(t.embedding) "
+        f"FROM memory_entities AS t WHERE {where}",
+        values,
+    )[0]
+    held = stats(db, wanted)
+    total = held["total"]
+    return {
+        "total": total,
+        "size": {"total": size, "average": size / total if total else None, "largest": largest},
+        "importance": {"min": low, "max": high, "average": held["average_importance"]},
+        "by_tier": held["by_tier"], "by_type": held["by_type"], "accesses": accesses,
+        "with_embedding": embedded, "activity": _activity(db, wanted, now),
+    }  # fmt: skip
+
+
+def _activity(db: sqlite.Connection, wanted: Filters, now: int) -> list[dict[str, Any]]:
+    where, values = filters.where(wanted)
+    first = (now // _DAY_MS - 6) * _DAY_MS
+    days = [instants.to_text(first + number * _DAY_MS)[:10] for number in range(7)]
+    counts = {}
+    for column in ("created_at", "last_accessed"):
+        counts[column] = sqlite.pairs(
+            db,
+            f"SELECT substr(t.{column}, 1, 10), count(*) FROM memory_entities AS t "
+            f"WHERE t.{column} >= ? AND {where} GROUP BY 1",
+            (days[0], *values),
+        )
+    return [
+        {"day": day, "made": counts["created_at"].get(day, 0), "accessed": counts["last_accessed"].get(day, 0)}
+        for day in days
+    ]
+
+
+def _count(db: sqlite.Connection, wanted: Filters) -> int:
+    where, values = filters.where(wanted)
+    return int(sqlite.value(db, f"SELECT count(*) FROM memory_entities AS t WHERE {where}", values))

@@ -1,0 +1,147 @@
+"""The store people live in: personas, memories, conversations, relationships and plugins of an open target.
+
+store = pjais.open(folder)
+store.personas.active()
+store.memories.search("tea ceremony")
+with store.transaction():
+    ...
+
+Safe from threads and tasks, beside other processes; every write is validated by the models of the migration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pjais import choices
+from pjais.core.results import Changed, Restored
+from pjais.persona.conversations import Conversations
+from pjais.persona.memories import Memories
+from pjais.persona.personas import Personas
+from pjais.persona.relationships import Plugins, Relationships
+from pjais.persona.search import Found
+from pjais.store import as_of, history, operations, undo
+from pjais.store.as_of import Past
+from pjais.store.history import Moment, When
+from pjais.store.live import Live
+from pjais.store.operations import Operation
+from pjais.store.pool import Pool
+from pjais.store.records import Page, Records
+
+if TYPE_CHECKING:
+    from pjais.migration.automatic import Notice
+
+T = TypeVar("T")
+
+
+class Store:
+    """An open target.  Use as a context manager, or call `close`."""
+
+    def __init__(self, path: Path, notices: tuple[Notice, ...] = ()) -> None:
+        self.path = path
+        self.notices = notices
+        """What waits: a source whose new data could not be migrated when the store was opened, and why."""
+        self.pool = Pool(path)
+        self.personas = Personas(self.pool)
+        self.memories = Memories(self.pool)
+        self.conversations = Conversations(self.pool)
+        self.relationships = Relationships(self.pool)
+        self.plugins = Plugins(self.pool)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self, label: str | None = None) -> Iterator[None]:
+        """All writes inside happen, or none; transactions may be nested.  `undo` takes them back as one.
+
+        It belongs to the running task of this thread.  While it is open, no other task of the thread can write
+        without `await` (UsageError), since waiting would stop both; see `atransaction`.
+        """
+        with self.pool.writer(choices.maybe("label", label)):
+            yield
+
+    @asynccontextmanager
+    async def atransaction(self, label: str | None = None) -> AsyncIterator[None]:
+        """`transaction` for a task of asyncio: it waits for others without stopping the event loop."""
+        async with self.pool.async_writer(choices.maybe("label", label)):
+            yield
+
+    def live(self, query: Callable[..., T], *given: Any, tables: Iterable[str] | None = None, **named: Any) -> Live[T]:
+        """Any query of the store, followed: `store.live(store.memories.hot, persona.id)`.
+
+        `tables`: the names of the tables that it reads; None: all.  Raises UsageError for an unknown table.
+        """
+        choices.function("query", query)
+        return Live(self.pool, lambda: query(*given, **named), tables)
+
+    def last_change(self) -> int:
+        """The number of the last change that anybody made; 0 where nothing was written since the migration."""
+        with self.pool.reader() as db:
+            return operations.last_change(db)
+
+    def history(self, record_id: str, table: str | None = None) -> list[Moment]:
+        """Every change of a record since the migration, whoever made it.  Raises UsageError for an unknown id."""
+        with self.pool.view() as db:
+            return history.history(db, record_id, table)
+
+    def find(self, record_id: str, table: str | None = None) -> list[tuple[str, str]]:
+        """The records that have this id, or had it: (table, key); several tables may know one id."""
+        with self.pool.view() as db:
+            return [(one.name, key) for one, key in history.find(db, record_id, table)]
+
+    def at(self, seq: int | None = None, *, time: int | str | None = None) -> Past:
+        """The store as it was after change `seq` (0: right after the migration), or at a time (ms or ISO-8601).
+
+        Raises UsageError for what is no moment of the history.
+        """
+        with self.pool.view() as db:
+            found = as_of.moment(db, seq, time)
+        return Past(self.pool, found)
+
+    def diff(self, before: When, after: When = "now") -> list[Changed]:
+        """Return what differs between two moments: numbers of changes, times (ISO-8601), or `now`."""
+        with self.pool.view() as db:
+            return history.diff(db, before, after)
+
+    def restore_record(
+        self, table: str, record_id: str, seq: int | None = None, *, time: int | str | None = None,
+        field: str | None = None,
+    ) -> Restored:  # fmt: skip
+        """Bring a record, or one field of it, back as it was then; a write of today, validated like any other."""
+        return history.restore_record(self.pool, table, record_id, seq=seq, time=time, field=field)
+
+    def undoable(self, limit: int = 100) -> list[Operation]:
+        """The operations that `undo` would take back, the last one first."""
+        with self.pool.view() as db:
+            return operations.undoable(db, choices.count("limit", limit))
+
+    def redoable(self, limit: int = 100) -> list[Operation]:
+        """The operations that `redo` would do again, the last undone one first."""
+        with self.pool.view() as db:
+            return operations.redoable(db, choices.count("limit", limit))
+
+    def undo(self, n: int = 1) -> list[Operation]:
+        """Take back the last `n` operations made through pjais; see `pjais.store.undo` for what stands against it."""
+        return undo.undo(self.pool, n)
+
+    def redo(self, n: int = 1) -> list[Operation]:
+        """Do the last `n` undone operations again; a new operation ends what can be redone."""
+        return undo.redo(self.pool, n)
+
+    def close(self) -> None:
+        """Let go of the file; live queries end.  Closing again does nothing."""
+        self.memories.close()
+        self.pool.close()
+
+
+__all__ = ["Changed", "Found", "Live", "Moment", "Operation", "Page", "Past", "Records", "Restored", "Store"]

@@ -1,0 +1,128 @@
+"""Hot, warm and cold: where a memory belongs by the app's scoring (formats/pjais.md §2.5), as pure functions.
+
+score = .35 access + .30 importance + .20 age + .15 links, each 0-100, where access is .6 recency (100 less 2 a
+day since the last access) and .4 frequency (5 for each access), age is 100 less 1 a day, links are 10 for each
+relationship.  From 75 on a memory is hot, from 40 on warm, else cold; a persona has at most 100 hot and 500 warm
+ones, the best of them.
+
+What the app does beside it is left out: the content of a cold memory is never compressed or encrypted here.
+Where a source says nothing we decide: a memory that was never accessed counts as accessed when it was made, and
+`connection_count` is no number of links, since later stores counted accesses in it (§2.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pjais import choices
+from pjais.errors import UsageError
+from pjais.models.persona.records import Memory
+from pjais.persona.filters import HOT
+
+TIERS = ("hot", "warm", "cold")
+HOT_FROM = 75.0
+WARM_FROM = 40.0
+HOT_MOST = 100
+WARM_MOST = 500
+_DAY_MS = 86_400_000
+
+
+class Standing(NamedTuple):
+    """What the score of a memory is made of.  Instants in ms since 1970, `importance` 0-100."""
+
+    id: str
+    tier: str
+    importance: float
+    access_count: int
+    last_accessed: int | None
+    created_at: int | None
+    links: int
+
+
+class Move(NamedTuple):
+    """A memory that belongs into another tier, and its score (0-100)."""
+
+    id: str
+    before: str
+    after: str
+    score: float
+
+
+def standing(memory: Memory, links: int) -> Standing:
+    """A memory's standing, given how many relationships it has."""
+    return Standing(
+        memory.id, memory.memory_tier, memory.importance, memory.access_count, memory.last_accessed,
+        memory.created_at, links,
+    )  # fmt: skip
+
+
+def score(one: Standing, now: int) -> float:
+    """0 to 100 at an instant (ms)."""
+    seen = one.last_accessed if one.last_accessed is not None else one.created_at
+    recency = _bounded(100 - 2 * _days(seen, now))
+    frequency = _bounded(5 * one.access_count)
+    access = 0.6 * recency + 0.4 * frequency
+    age = _bounded(100 - _days(one.created_at, now))
+    links = _bounded(10 * one.links)
+    return 0.35 * access + 0.30 * _bounded(one.importance) + 0.20 * age + 0.15 * links
+
+
+def tier_for(points: float) -> str:
+    """The tier of a score, the limits aside."""
+    return "hot" if points >= HOT_FROM else "warm" if points >= WARM_FROM else "cold"
+
+
+def moves(all_of_one_persona: Iterable[Standing], now: int) -> list[Move]:
+    """Return which memories of a persona belong elsewhere, the best first.
+
+    A memory in a tier of another name (`archived`) was put there by somebody, and stays.
+    """
+    scored = [(score(one, now), one) for one in all_of_one_persona if one.tier in (*HOT, *TIERS)]
+    scored.sort(key=lambda pair: (-pair[0], pair[1].id))
+    room = {"hot": HOT_MOST, "warm": WARM_MOST, "cold": len(scored)}
+    found = []
+    for points, one in scored:
+        tier = next(name for name in TIERS[TIERS.index(tier_for(points)) :] if room[name])
+        room[tier] -= 1
+        if tier != named(one.tier):
+            found.append(Move(one.id, one.tier, tier, points))
+    return found
+
+
+def named(tier: str) -> str:
+    """A tier's name among the three; `active` is hot."""
+    return "hot" if tier in HOT else tier
+
+
+def above(tier: str) -> str:
+    """The next hotter tier; the hottest stays.  Raises UsageError for a tier that is none of the three."""
+    return _step(tier, -1)
+
+
+def below(tier: str) -> str:
+    """The next colder tier; the coldest stays.  Raises UsageError for a tier that is none of the three."""
+    return _step(tier, 1)
+
+
+def _step(tier: str, by: int) -> str:
+    if named(tier) not in TIERS:
+        raise UsageError("this memory is in a tier that is neither hot, warm nor cold", where=[tier])
+    place = TIERS.index(named(tier)) + by
+    return tier if not 0 <= place < len(TIERS) else TIERS[place]
+
+
+def check(tier: str, names: Sequence[str] = (*HOT, "warm", "cold")) -> str:
+    """The tier, if there is one of this name.  Raises UsageError."""
+    if choices.text("tier", tier) not in names:
+        raise UsageError("there is no such tier", where=[tier, f"tiers: {', '.join(names)}"])
+    return tier
+
+
+def _days(since: int | None, now: int) -> float:
+    """Days since an instant; an unknown one is as old as can be."""
+    return float("inf") if since is None else (now - since) / _DAY_MS
+
+
+def _bounded(points: float) -> float:
+    return min(100.0, max(0.0, float(points)))

@@ -1,0 +1,466 @@
+"""`cleanup`: old data that a proved migration has made superfluous, by name, and what else still holds private text.
+
+Nothing is offered whose content is not in a sound backup, that has changed since it was migrated, that a program has
+open, that lies outside of the data folder, or that is a store of pjais's own; where a switch is on record, only while
+the new side is live.  What holds more than was migrated (another IndexedDB database in an origin's LevelDB, other files
+of an origin) is left whole, with the reason.  A removal that was cut off goes on with the next call: what was begun is
+on record.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pjais import files, journal, paths, sqlite
+from pjais.core.source import SourceRef
+from pjais.errors import BackupFailed, SourceInUse, UsageError
+from pjais.migration import state, verify
+from pjais.side_by_side import removable, shadow, switch
+from pjais.sources import backup, detect
+from pjais.workspace import Workspace
+
+BEGUN = "cleanup.json"
+"""In the data folder while a removal is under way: which sources it has begun to remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """Old data that can go: one source, or of a profile that keeps each database in a file of its own, one database.
+
+    `names`: what else it goes by (databases, stores, its files' names).  `folders` go when they are empty.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    origin: tuple[str, str]
+    """(kind, path) of the source as the store's account names it."""
+    names: frozenset[str]
+    files: tuple[Path, ...]
+    folders: tuple[Path, ...]
+    hashes: dict[Path, str]
+    size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The item as a JSON object."""
+        return {"name": self.name, "kind": self.kind, "path": str(self.path), "size": self.size,
+                "databases": sorted(self.names), "files": [str(path) for path in self.files]}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """Old data that stays, and why."""
+
+    name: str
+    path: Path
+    size: int
+    reason: str
+    names: frozenset[str] = frozenset()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The item as a JSON object."""
+        return {"name": self.name, "path": str(self.path), "size": self.size, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What can go, and what stays."""
+
+    items: tuple[Old, ...]
+    stays: tuple[Stays, ...]
+
+    @property
+    def size(self) -> int:
+        """How many bytes can go."""
+        return sum(one.size for one in self.items)
+
+
+def judge(workspace: Workspace, names: Sequence[str] = (), *, password: str | None = None) -> Judged:
+    """Return what can go, proved just now; `names` limits it.  Reads, and writes nothing.
+
+    Raises VerificationFailed if the proof fails, SourceInUse for what is open or has changed since, UsageError
+    while the old side is live, and for a name that nothing has or that cannot go by itself.
+    """
+    _refuse_unless_new_is_live(workspace)
+    verify.verify(workspace, password=password)
+    begun = _begun(workspace)
+    protected, elsewhere = _protected(workspace), _elsewhere(workspace)
+    items: list[Old] = []
+    stays: list[Stays] = []
+    wanted = [one.rstrip("/") for one in names]
+    called = [(source, _name(workspace, source)) for source in _sources(workspace.target)]
+    unknown = set(wanted) - {one for source, name in called for one in _called(source, name)}
+    for source, name in called:
+        there = [entry for entry in source["files"] if Path(entry["path"]).is_file()]
+        if not there or (wanted and not _called(source, name) & set(wanted) and not (unknown and _is_profile(source))):
+            continue
+        if (
+            reason := _ours(source, protected)
+            or _of_another(workspace, source, elsewhere)
+            or _outside(workspace, source)
+        ):
+            stays.append(Stays(name, Path(source["origin"]), _bytes(there), reason))
+            continue
+        found, left = _of_source(workspace, source, name, there, begun=(source["kind"], source["origin"]) in begun)
+        items += found
+        stays += left
+    if wanted:
+        items, stays = _named(items, stays, wanted, [name for _, name in called]), []
+    items, unsafe = _backed_up(workspace, items)
+    _refuse_if_open(items)
+    return Judged(tuple(items), (*stays, *unsafe))
+
+
+def remove(workspace: Workspace, items: Sequence[Old]) -> int:
+    """Remove old data; the backups keep a copy of each file.  Returns how many bytes were freed.
+
+    Raises SourceInUse for what somebody has opened or changed since it was judged; then nothing is removed.
+    """
+    if not items:
+        return 0
+    with files.only_run(workspace.data_dir):
+        _refuse_unless_new_is_live(workspace)
+        for one in items:
+            if outside := [str(path) for path in one.files if not files.is_inside(path, workspace.data_dir)]:
+                raise UsageError("old data lies outside of the data folder; nothing was removed", where=outside,
+                                 safe="Nothing was removed.", next_command="pjais cleanup")  # fmt: skip
+            for path, digest in one.hashes.items():
+                if path.exists() and files.sha256(path) != digest:
+                    raise _changed(path)
+        _refuse_if_open(items)
+        origins = sorted({one.origin for one in items} | _begun(workspace))
+        files.write_atomically(workspace.data_dir / BEGUN, (json.dumps(origins) + "\n").encode())
+        freed = 0
+        for one in items:
+            freed += _remove(workspace, one)
+        files.remove(workspace.data_dir / BEGUN)
+        return freed
+
+
+def _remove(workspace: Workspace, one: Old) -> int:
+    freed = 0
+    for path in one.files:
+        freed += path.stat().st_size if path.exists() else 0
+        files.remove(path)
+    for folder in _emptied(workspace, one):
+        files.remove_if_empty(folder)
+    return freed
+
+
+def _emptied(workspace: Workspace, one: Old) -> list[Path]:
+    """The folders that may be empty now, innermost first: those of the source, and those around it in the data folder.
+
+    The data folder itself stays, and so does whatever lies outside of it.
+    """
+    found: set[Path] = set(one.folders)
+    for path in one.files:
+        found |= {parent for parent in path.parents if parent.is_relative_to(workspace.data_dir)}
+    for folder in one.folders:
+        found |= {inner for inner in folder.rglob("*") if inner.is_dir() and not inner.is_symlink()}
+    found = {
+        one for one in found if files.is_inside(one, workspace.data_dir) and not files.same(one, workspace.data_dir)
+    }
+    return sorted(found, key=lambda folder: len(folder.parts), reverse=True)
+
+
+def _refuse_unless_new_is_live(workspace: Workspace) -> None:
+    was = switch.live(workspace)
+    if was.side == "new" and was.target not in (None, str(workspace.live)):
+        raise UsageError("another store is the live one; nothing was removed", where=[str(was.target)],
+                         next_command=f"pjais cleanup --target {shlex.quote(str(was.target))}")  # fmt: skip
+    follows = any(run.follow and run.state == "done" for run in state.runs(workspace.data_dir))
+    if was.side == "old" and (was.at is not None or follows):
+        raise UsageError("the old side is live; nothing was removed", where=[str(workspace.data_dir / switch.LIVE)],
+                         safe="Nothing was removed.", next_command="pjais switch")  # fmt: skip
+
+
+def _begun(workspace: Workspace) -> set[tuple[str, str]]:
+    """The sources whose removal was begun and not ended."""
+    try:
+        told = json.loads((workspace.data_dir / BEGUN).read_text("utf-8"))
+        return {(str(kind), str(origin)) for kind, origin in told}
+    except (OSError, ValueError, TypeError):
+        return set()
+
+
+def _sources(target: Path) -> list[dict[str, Any]]:
+    """The sources as the store's account names them: each as it was when it was last read."""
+    with closing(sqlite.open_reader(target)) as db:
+        runs = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY number")
+    known = {}
+    for (text,) in runs:
+        for source in json.loads(text):
+            known[source["kind"], source["origin"]] = source
+    return list(known.values())
+
+
+def _name(workspace: Workspace, source: dict[str, Any]) -> str:
+    """Return what a source is called: relative to the data folder where it lies below it."""
+    path = Path(source["origin"])
+    if path == workspace.data_dir:
+        return str(source["kind"])
+    return path.relative_to(workspace.data_dir).as_posix() if path.is_relative_to(workspace.data_dir) else str(path)
+
+
+def _called(source: dict[str, Any], name: str) -> set[str]:
+    """Return what a source may be called as a whole."""
+    return {name, source["kind"], Path(source["origin"]).name, source["origin"]}
+
+
+def _is_profile(source: dict[str, Any]) -> bool:
+    """Return whether there are names inside of it."""
+    return source["kind"] in ("rxdb-profile", "livestore-opfs")
+
+
+def _protected(workspace: Workspace) -> set[Path]:
+    """Stores of ours: what was ever written to from this data folder."""
+    targets = {workspace.target, workspace.live}
+    for run in state.runs(workspace.data_dir):
+        if run.target:
+            target = Path(run.target)
+            targets |= {target, target.parent} if target.name == paths.ACCOUNT_NAME else {target}
+    live = switch.live(workspace)
+    return targets | ({Path(live.target)} if live.target else set())
+
+
+def _ours(source: dict[str, Any], protected: set[Path]) -> str | None:
+    path = Path(source["origin"])
+    account = (path if path.is_dir() else path.parent) / paths.ACCOUNT_NAME
+    own_log = source["kind"] == "livestore" and account.exists()
+    if own_log or any(files.same(path, one) for one in protected):
+        return "a store that pjais wrote; it is never removed"
+    return None
+
+
+def _elsewhere(workspace: Workspace) -> set[Path]:
+    """Other data folders in which runs of this one were made: it is a copy, or was moved."""
+    told = {Path(run.data_dir) for run in state.runs(workspace.data_dir) if run.data_dir}
+    return {one for one in told if not files.same(one, workspace.data_dir)}
+
+
+def _of_another(workspace: Workspace, source: dict[str, Any], elsewhere: set[Path]) -> str | None:
+    origin = Path(source["origin"])
+    if origin.is_relative_to(workspace.data_dir):
+        return None
+    if any(origin.is_relative_to(one) for one in elsewhere):
+        return "it belongs to the data folder that this one was copied from"
+    return None
+
+
+def _outside(workspace: Workspace, source: dict[str, Any]) -> str | None:
+    """Return why a source stays that lies elsewhere, wholly or by a link: it was given to us to read."""
+    paths = [Path(source["origin"]), *(Path(one["path"]) for one in source["files"])]
+    if all(files.is_inside(path, workspace.data_dir) for path in paths):
+        return None
+    return "it lies outside of the data folder; pjais removes nothing there"
+
+
+def _bytes(entries: Iterable[dict[str, Any]]) -> int:
+    return sum(Path(entry["path"]).stat().st_size for entry in entries)
+
+
+def _changed(path: Path) -> SourceInUse:
+    return SourceInUse("a source has changed since it was migrated; nothing was removed", where=[str(path)],
+                       next_command="pjais migrate")  # fmt: skip
+
+
+def _of_source(
+    workspace: Workspace, source: dict[str, Any], name: str, there: list[dict[str, Any]], *, begun: bool
+) -> tuple[list[Old], list[Stays]]:
+    """One source, unchanged since it was migrated, as what can go and what stays."""
+    path = Path(source["origin"])
+    hashes = {Path(entry["path"]): entry["sha256"] for entry in there if not entry["path"].endswith("-shm")}
+    for one, digest in hashes.items():
+        if files.sha256(one) != digest:
+            raise _changed(one)
+    _refuse_new_side_files(source["files"])
+    whole = Old(name, source["kind"], path, (source["kind"], source["origin"]), frozenset(),
+                tuple(Path(entry["path"]) for entry in there), removable.folders(source["kind"], path), hashes,
+                _bytes(there))  # fmt: skip
+    if begun:  # it was judged when it was whole
+        left = tuple(sorted(one for one in path.rglob("*") if one.is_file())) if path.is_dir() else ()
+        return [replace(whole, files=left) if source["kind"] == "livestore-opfs" else whole], []
+    ref = _ref(workspace, source)
+    if ref is None:
+        reason = "only a part of it is there, so it is not known what else it holds"
+        return ([], [Stays(name, path, whole.size, reason)]) if _is_profile(source) else ([whole], [])
+    known = {(source["kind"], source["origin"]): source["files"]}
+    if source["kind"] != "pjais-files" and state.is_new(ref, known, exact=False):
+        raise _changed(path)
+    held = removable.of(ref)
+    stays = [Stays(name, one.path, one.size, one.reason, frozenset(one.names)) for one in held.stays]
+    if held.parts is None:
+        going = held.files or whole.files
+        total = sum(one.stat().st_size for one in going)
+        return ([] if stays else [replace(whole, names=held.names, files=going, size=total)]), stays
+    parts = [_part(whole, part) for part in held.parts]
+    return parts, stays
+
+
+def _part(whole: Old, part: removable.Part) -> Old:
+    hashes = {path: digest for path, digest in whole.hashes.items() if path in part.files}
+    size = sum(path.stat().st_size for path in part.files if path.exists())
+    return replace(whole, name=f"{whole.name}: {part.name}", names=frozenset(part.names), files=part.files,
+                   hashes=hashes, size=size)  # fmt: skip
+
+
+def _ref(workspace: Workspace, source: dict[str, Any]) -> SourceRef | None:
+    """The source as it is found now; None where too little of it is left.
+
+    An origin is found in the folder of all origins, anything else by itself.
+    """
+    path = Path(source["origin"])
+    for one in (path, path.parent) if _is_profile(source) else (path,):
+        for found in detect.detect([one], target=workspace.target, named=True).sources:
+            if (found.kind, str(found.path)) == (source["kind"], source["origin"]):
+                return found
+    return None
+
+
+def _refuse_new_side_files(entries: Sequence[dict[str, Any]]) -> None:
+    """A WAL or journal that was not there when its database was migrated holds what nobody has read."""
+    known = {entry["path"] for entry in entries}
+    for path in known:
+        for suffix in ("-wal", "-journal"):
+            side = Path(f"{path}{suffix}")
+            if str(side) not in known and side.exists() and side.stat().st_size:
+                raise _changed(side)
+
+
+def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Sequence[str]) -> list[Old]:
+    """Those that are named.  Raises UsageError for a name that nothing has, or that stands for a part only."""
+    chosen: list[Old] = []
+    for wanted in names:
+        found = [one for one in items if wanted in _calls(one) or wanted in one.names]
+        for one in found:
+            others = set() if wanted in _calls(one) else one.names - {wanted} - removable.belonging(wanted, one.names)
+            if others:
+                raise UsageError(
+                    f"{wanted} lies in one place with others and cannot be removed alone; name the whole",
+                    where=sorted(others), safe="Nothing was removed.",
+                    next_command=f"pjais cleanup {shlex.quote(one.name)}",
+                )  # fmt: skip
+        blocked = [one for one in stays if wanted in one.names or wanted in (one.name, one.path.name, str(one.path))]
+        if not found:
+            where = [f"{one.path}: {one.reason}" for one in blocked] or [wanted, *(f"known: {one}" for one in known)]
+            raise UsageError("this cannot be removed" if blocked else "there is no such old data", where=where,
+                             safe="Nothing was removed.", next_command="pjais cleanup")  # fmt: skip
+        chosen += [one for one in found if one not in chosen]
+    return chosen
+
+
+def _calls(one: Old) -> set[str]:
+    """Return what an item is called as a whole; a part goes by the names of its whole, too."""
+    return {one.name, one.name.split(": ", 1)[0], one.path.name, str(one.path), one.kind}
+
+
+def _backed_up(workspace: Workspace, items: Sequence[Old]) -> tuple[list[Old], list[Stays]]:
+    """Those whose every file is, as it is now, in a sound backup; the others stay."""
+    wanted = {digest for one in items for digest in one.hashes.values()}
+    held = set(_held(workspace, wanted))
+    kept, stays = [], []
+    for one in items:
+        if all(digest in held for digest in one.hashes.values()):
+            kept.append(one)
+        else:
+            reason = "its present content is in no sound backup; make one: pjais backup create"
+            stays.append(Stays(one.name, one.path, one.size, reason))
+    return kept, stays
+
+
+def _held(workspace: Workspace, wanted: set[str]) -> Iterator[str]:
+    """The hashes, of those wanted, that sound backups hold."""
+    for folder in journal.run_folders(workspace.data_dir):
+        try:
+            body = backup.manifest(folder)
+        except BackupFailed:
+            continue
+        here = {one["sha256"] for entry in body["sources"] for one in entry["files"]} & wanted
+        if here and not backup.check(folder):
+            yield from here
+
+
+def _refuse_if_open(items: Sequence[Old]) -> None:
+    users = files.users(path for one in items for path in one.files)
+    if users:
+        raise SourceInUse(
+            "old data is open in another program; nothing was removed",
+            where=[f"process {user}" for user in users],
+            advice="close the app first",
+            next_command="pjais cleanup",
+        )
+
+
+# -- what still holds private text and is not removed
+
+
+class Private(NamedTuple):
+    """Something that holds private text, or may, and stays: where, how large, and what it is."""
+
+    path: Path
+    size: int
+    about: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as a JSON object."""
+        return {"path": str(self.path), "size": self.size, "about": self.about}
+
+
+_IN_DATA_DIR = (
+    (shadow.LOG, "the discrepancy log: ids and fields, no content"),
+    ("since-switch-*.pjais.json", "what was written on the new side before a switch was taken back"),
+    ("rxdb-since-switch-*.json", "the same as the guide's export"),
+    ("**/*.before-upgrade", "a store as it was before its upgrade"),
+    ("*.before-*", "what an export was written over"),
+    ("**/*.sqlite-*.left-*", "side files of a store that was removed"),
+)
+_IN_BACKUPS = (
+    ("*/previous.sqlite", "the store as it was before a run"),
+    ("*/previous.eventlog.db", "the event log as it was before a run"),
+    ("*/rolled-back-*", "a store that was rolled back"),
+    ("*/rxdb-backup-*.json", "the guide's export of an RxDB source"),
+)
+_OF_PROFILE = (
+    ("Local Storage", "what the app kept in localStorage"), ("Session Storage", "what it kept in sessionStorage"),
+    ("ls", "what the app kept in localStorage"), ("webappsstore.sqlite", "what it kept in localStorage"),
+)  # fmt: skip
+
+
+def private(workspace: Workspace) -> list[Private]:
+    """Return what holds private text, or may, and is not removed by `remove`; the largest part are the backups."""
+    found: list[tuple[Path, str]] = []
+    if workspace.backups.is_dir():
+        found.append((workspace.backups, "the backups: every source as it was; pjais backup prune removes some"))
+        found += [(path, about) for pattern, about in _IN_BACKUPS for path in sorted(workspace.backups.glob(pattern))]
+    found += [
+        (path, about) for pattern, about in _IN_DATA_DIR for path in sorted(workspace.data_dir.glob(pattern))
+        if not path.is_relative_to(workspace.backups)
+    ]  # fmt: skip
+    for folder in _profiles(workspace):
+        found += [(folder / name, about) for name, about in _OF_PROFILE if (folder / name).exists()]
+    return [Private(path, _whole_size(path), about) for path, about in dict(found).items()]
+
+
+def _profiles(workspace: Workspace) -> list[Path]:
+    """The folders of browser profiles that were sources, and those of Firefox's origins."""
+    found: dict[Path, None] = {}
+    for source in _sources(workspace.target) if workspace.target.exists() else ():
+        path = Path(source["origin"])
+        if _is_profile(source):
+            found |= dict.fromkeys(path.parents[:4])
+    return [
+        one
+        for one in found
+        if one.is_dir() and one not in (workspace.data_dir.parent, *workspace.data_dir.parent.parents)
+    ]
+
+
+def _whole_size(path: Path) -> int:
+    every = path.rglob("*") if path.is_dir() else [path]
+    return sum(one.stat().st_size for one in every if files.is_plain_file(one))

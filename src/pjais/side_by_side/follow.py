@@ -1,0 +1,205 @@
+"""`follow`: what the still-running old app writes comes over in increments, until the cut-over.
+
+Each increment is a backup of the sources as they are, and one transaction in the store: whoever reads the store
+sees the one before or this one.  What is new or changed is known by the digest of every document, never by a
+clock.  What was removed in the source is removed in the store, and stays in its history; it is kept where
+somebody edited it in the store since.  An interrupted increment left nothing; the next one does its work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pjais import files, instants, journal
+from pjais.assembly import unchanged
+from pjais.assembly.assemble import Choices, assemble, by_absence, items, options_of, origin_of, source_entries
+from pjais.assembly.findings import Findings
+from pjais.assembly.ids import Ids
+from pjais.core.results import Counts
+from pjais.core.snapshot import Snapshot
+from pjais.core.source import SourceRef
+from pjais.display import counted
+from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
+from pjais.migration import backups, fault_messages, origins, recover, retention, run, state
+from pjais.models.persona import mappings
+from pjais.sources import backup
+from pjais.store import upgrade
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite.builder import Builder
+from pjais.version import __version__
+from pjais.workspace import Workspace
+
+_OPTIONS = run.Options()
+_MANY = 20
+"""Up to so many removals at once need no word; more than half of a source's records do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """One increment: its run (None: there was nothing new), what came over, and how far behind the store was (ms)."""
+
+    run_id: str | None
+    new: int = 0
+    changed: int = 0
+    removed: int = 0
+    kept: tuple[tuple[str, str], ...] = ()
+    """(record type, id) of records removed in the source and kept, since they were edited in the store."""
+    overridden: tuple[tuple[str, str], ...] = ()
+    """(record type, id) of records edited in the store and later in the source: the later one is live."""
+    quarantined: int = 0
+    lag_ms: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The increment as a JSON object."""
+        return {
+            "run": self.run_id, "new": self.new, "changed": self.changed, "removed": self.removed,
+            "kept": [list(one) for one in self.kept], "overridden": [list(one) for one in self.overridden],
+            "quarantined": self.quarantined, "lag_ms": self.lag_ms,
+        }  # fmt: skip
+
+
+def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_removals: bool = False) -> Increment:
+    """Bring over what the sources hold now.  The first one is a whole migration.
+
+    Raises what a migration raises; MigrationFailed where a source suddenly lacks most of its records and
+    `allow_removals` is not said.
+    """
+    if not workspace.target.exists():
+        began = journal.now_ms()
+        report = run.migrate(workspace, options)
+        return Increment(report.run_id, new=report.total.migrated, quarantined=report.total.waiting,
+                         lag_ms=journal.now_ms() - began)  # fmt: skip
+    with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
+        recover.recover(workspace)
+        account_sync.inspect(workspace)
+        upgrade.upgrade(workspace)
+        account_sync.catch_up(workspace)
+        account_sync.push(
+            workspace, journal.new_run_id()
+        )  # where an increment was cut off between the account and the log
+        with _steady(workspace):
+            found, only = origins.chosen(workspace, workspace.find(), options.only)
+            options = replace(options, only=only)
+            if not found.sources:
+                raise NoSourceFound("the sources are gone", where=[str(path) for path in workspace.sources])
+            if not state.anything_new(workspace, found.sources, exact=False):
+                return Increment(None)
+        account_sync.refuse_if_open(workspace)
+        return _bring(workspace, options, found.sources, allow_removals)
+
+
+@contextmanager
+def _steady(workspace: Workspace) -> Iterator[None]:
+    """A look at sources whose app makes and removes files meanwhile, or that are not there for a while.
+
+    Raises NoSourceFound where one is gone, SourceInUse where only a file of it went.
+    """
+    try:
+        _refuse_gone(workspace)
+        yield
+    except FileNotFoundError as error:
+        _refuse_gone(workspace)
+        raise SourceInUse("a source changed while it was looked at", where=[str(error.filename)]) from error
+
+
+def _refuse_gone(workspace: Workspace) -> None:
+    gone = [str(path) for path in workspace.sources if not path.exists()]
+    if gone:
+        raise NoSourceFound("a source is gone", where=gone)
+
+
+def _bring(workspace: Workspace, options: run.Options, refs: tuple[SourceRef, ...], allow_removals: bool) -> Increment:
+    run_id = journal.new_run_id(workspace.backups)
+    folder = files.private_folder(workspace.backups / run_id)
+    began = journal.now_ms()
+    journal.begin(folder, "begun", target=state.relative_target(workspace), version=__version__,
+                  data_dir=str(workspace.data_dir), follow=True)  # fmt: skip
+    try:
+        snapshots = backup.snapshot_all(folder, refs, at_ms=began, earlier=backups.latest_files(workspace, folder))
+        journal.record(folder, "backed-up")
+        done, expired = _write(workspace, options, snapshots, run_id, began, allow_removals)
+    except BaseException as error:
+        with fault_messages.finishing(workspace):
+            if recover.is_in_place(run_id, workspace.target):
+                raise error
+        with suppress(OSError):  # the next call discards it
+            recover.discard(folder)  # nothing was written, so nothing needs its backup
+        raise
+    with fault_messages.finishing(workspace):
+        journal.record(folder, "done", code="done", follow=True)
+        account_sync.push(workspace, run_id)
+        journal.record(folder, "pushed")
+        recover.seal_journal(workspace.target, folder)
+        retention.discard(workspace, expired, options.password)
+    return done
+
+
+def _write(
+    workspace: Workspace,
+    options: run.Options,
+    snapshots: tuple[Snapshot, ...],
+    run_id: str,
+    began: int,
+    allow_removals: bool,
+) -> tuple[Increment, list[state.RunState]]:
+    """Bring the snapshots into the store; return what came, and the runs whose backups no proof needs any more."""
+    findings = Findings()
+    builder = Builder(workspace.target, run_id, mappings.rebuild, existing=True, live=True, followed=True)
+    with closing(builder):
+        ids = Ids(builder.known_ids(), new=options.ids == "new")
+        choices = Choices(ids, options.expand_cold, options.password, options.only)
+        source = unchanged.passing_by(workspace.backups, builder, items, noting=False)
+        assemble(builder, snapshots, findings, choices, lambda *_: None, source=source)
+        _refuse(findings, options)
+        whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
+        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], by_absence)
+        if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
+            raise MigrationFailed(
+                f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",
+                where=[snapshot.origin for snapshot in snapshots],
+                advice="look at the source first; this takes the removals over",
+                next_command="pjais follow --allow-removals",
+            )
+        counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
+        new, changed = builder.arrived()
+        expired = retention.expired(workspace, builder, follow=True)
+        builder.finish(
+            _row(run_id, began, options, snapshots, counts, builder), backup.link(workspace.backups / run_id)
+        )
+    newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
+    done = Increment(
+        run_id, new, changed, removed, tuple(kept), tuple(builder.overridden),
+        sum(one.waiting for one in counts), max(0, journal.now_ms() - newest),
+    )  # fmt: skip
+    return done, expired
+
+
+def _refuse(findings: Findings, options: run.Options) -> None:
+    if not findings.levels["error"] or options.on_invalid == "quarantine":
+        return
+    where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
+             for one in findings.first_errors[:20]]  # fmt: skip
+    kind = SourceDamaged if findings.unreadable else ValidationFailed
+    raise kind(f"{counted(findings.levels['error'], 'document')} cannot go in", where=where,
+               next_command="pjais follow --on-invalid quarantine")  # fmt: skip
+
+
+def _row(
+    run_id: str, began: int, options: run.Options, snapshots: tuple[Snapshot, ...], counts: tuple[Counts, ...],
+    builder: Builder,
+) -> dict[str, Any]:  # fmt: skip
+    sources = source_entries(builder, snapshots, counts, options.only)
+    return {
+        "id": run_id,
+        "started_at": instants.to_text(began),
+        "finished_at": instants.to_text(journal.now_ms()),
+        "program_version": __version__,
+        "ids": options.ids,
+        "sources": json.dumps(sources),
+        "counts": json.dumps(sum(counts, Counts()).as_dict()),
+        "options": json.dumps({**options_of(options.expand_cold, options.only, builder), "follow": True}),
+    }

@@ -1,0 +1,239 @@
+"""`shadow`: old and new compared record by record, and for how long the two have agreed.
+
+The old side is read anew and goes through the same steps as a migration, into a scratch store; every row of it is
+compared with the store's, both ways.  Differences go to `shadow.jsonl` in the data folder: where and what, never
+the content.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical, files, instants, journal, sqlite
+from pjais.assembly.assemble import EVERYTHING, Choices, Only, assemble, by_absence, origin_of
+from pjais.assembly.findings import Findings
+from pjais.assembly.ids import Ids
+from pjais.core.results import Difference
+from pjais.errors import NoSourceFound
+from pjais.migration import origins, quarantine
+from pjais.models.persona import mappings
+from pjais.models.persona.tables import PERSONAS, TABLES, Table
+from pjais.sources import backup
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite import cutover
+from pjais.targets.sqlite.builder import Builder
+from pjais.targets.sqlite.compare import led_to, present
+from pjais.targets.sqlite.ledger import Origin
+from pjais.workspace import Workspace
+
+LOG = "shadow.jsonl"
+_ONLY_OLD, _ONLY_NEW = "only on the old side", "only on the new side"
+_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One comparison of the two sides: when (ms), how many records, how many documents cannot go in, what differs.
+
+    `edits` are no differences: what was written in the store itself, while the old side is as it was migrated.
+    """
+
+    at: int
+    records: int
+    refused: int
+    differences: tuple[Difference, ...]
+    count: int
+    edits: tuple[Difference, ...] = ()
+    edit_count: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as a JSON object."""
+        return {
+            "at": instants.to_text(self.at), "records": self.records, "refused": self.refused,
+            "difference_count": self.count, "differences": [one.as_dict() for one in self.differences],
+            "edit_count": self.edit_count, "edits": [one.as_dict() for one in self.edits],
+        }  # fmt: skip
+
+
+def compare(workspace: Workspace, *, password: str | None = None, only: Only = EVERYTHING) -> Comparison:
+    """Compare the sources as they are with the store as it is, and write the outcome to the log.
+
+    `only`: what of the old side is compared; without a word what was chosen for this store.  Raises NoSourceFound
+    where one side is missing, UsageError where an origin is asked for that is not here.
+    """
+    found, only = origins.chosen(workspace, workspace.find(), only)
+    if not found.sources:
+        raise NoSourceFound("the old side was not found", where=[str(path) for path in workspace.sources])
+    if cutover.inspect(workspace.target) is None:
+        raise NoSourceFound(
+            "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais follow"
+        )
+    account_sync.catch_up(workspace)
+    at = journal.now_ms()
+    with tempfile.TemporaryDirectory(prefix="pjais-shadow-") as folder:
+        scratch = Path(folder)
+        snapshots = backup.snapshot_all(scratch / "copy", found.sources, at_ms=at)
+        findings = Findings()
+        with closing(sqlite.open_reader(workspace.target)) as new, closing(
+            Builder(scratch / "old.sqlite", "shadow", mappings.rebuild)
+        ) as builder:  # fmt: skip
+            ids = str(sqlite.value(new, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") or "keep")
+            known = sqlite.pairs(new, "SELECT old_id, new_id FROM migration_ids")
+            builder.heed(new)
+            choices = Choices(Ids(known, new=ids == "new"), password=password, only=only)
+            assemble(builder, snapshots, findings, choices, _quiet)
+            builder.finish({"id": "shadow", "started_at": "", "program_version": "", "sources": "[]"})
+            with closing(sqlite.open_frozen(scratch / "old.sqlite")) as old:
+                records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
+                judge = _Judge(new, [origin_of(snapshot) for snapshot in snapshots], only)
+                refused = quarantine.waiting(old)
+                for table in TABLES:
+                    records += int(sqlite.value(old, f"SELECT count(*) FROM {table.name}"))
+                    for one, edited in _differences(old, new, table, judge):
+                        counts[edited] += 1
+                        shown[edited] += [one] if len(shown[edited]) < _SHOWN else []
+    done = Comparison(at, records, refused, tuple(shown[False]), counts[False], tuple(shown[True]),
+                      counts[True])  # fmt: skip
+    _log(workspace, done)
+    return done
+
+
+def _quiet(phase: str, done: int, total: int | None) -> None:
+    """No progress."""
+
+
+def _is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
+    """Whether a record's history leads to what it is: somebody wrote to it, and the store was there to see it."""
+    sql = "SELECT op, after FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC LIMIT 1"
+    last = sqlite.first(db, sql, (table.name, key))
+    return last is not None and led_to(table, last[0], last[1], present(db, table, key))
+
+
+class _Judge:
+    """Tell what the store's own account explains from what really differs."""
+
+    def __init__(self, store: sqlite.Connection, compared: Sequence[Origin], only: Only) -> None:
+        self._store = store
+        self._only = only
+        self._compared = {(one.kind, one.name) for one in compared}
+
+    def is_edit(self, table: Table, key: str, old: tuple[Any, ...]) -> bool:
+        """Return whether the old side has a record as it was last read: then what differs was written in the store.
+
+        The store's history must say so, too; without it the record was changed in silence.
+        """
+        made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
+        known = sqlite.first(self._store, made, (table.name, key, canonical.digest(old))) is not None
+        return known and _is_told(self._store, table, key)
+
+    def of_new(self, table: Table, key: str, row: tuple[Any, ...]) -> str | None:
+        """What a record is that only the store has: `edit`, `difference`; None where no increment would touch it.
+
+        That is one of a source that is not compared, one that RxDB purged without a tombstone, one that its owner
+        replayed out of the quarantine, and a persona that other records refer to.
+        """
+        known = sqlite.fetch(
+            self._store,
+            "SELECT r.source_kind, r.source_path, r.digest, q.replayed_at, r.origin, r.database, r.collection "
+            "FROM migration_records AS r LEFT JOIN migration_quarantine AS q ON q.record_seq = r.seq "
+            "WHERE r.record_type = ? AND r.record_id = ?",
+            (table.name, key),
+        )
+        here = [one for one in known if one[:2] in self._compared and self._only.covers(*one[4:])]
+        replayed = [one[2] for one in here if one[3] is not None]
+        if replayed and canonical.digest(row) in replayed:
+            return None
+        if not known or replayed:  # added by hand, or edited since it was replayed
+            return "edit" if _is_told(self._store, table, key) else "difference"
+        if not here or not any(by_absence(str(one[0])) for one in here):
+            return None
+        if canonical.digest(row) not in {one[2] for one in here} and _is_told(self._store, table, key):
+            return "edit"  # removed in the source, and kept since it was edited
+        referred = "SELECT 1 FROM memory_entities WHERE persona_id = ?"
+        return None if table is PERSONAS and sqlite.first(self._store, referred, (key,)) else "difference"
+
+
+def _differences(
+    old: sqlite.Connection, new: sqlite.Connection, table: Table, judge: _Judge
+) -> Iterator[tuple[Difference, bool]]:
+    """Every record that is not the same on both sides, and whether it is an edit: a merge of the two by key."""
+    names = table.column_names
+    sql = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(table.key)}"
+    width = [names.index(name) for name in table.key]
+    left, right = sqlite.each(old, sql), sqlite.each(new, sql)
+    one, other = next(left, None), next(right, None)
+    while one is not None or other is not None:
+        key = None if one is None else tuple(one[place] for place in width)
+        match = None if other is None else tuple(other[place] for place in width)
+        if other is None or (one is not None and match is not None and key is not None and key < match):
+            edited = judge.is_edit(table, _account_key(key), one or ())
+            yield Difference(table.name, _name(key), None, "deleted in the store" if edited else _ONLY_OLD), edited
+            one = next(left, None)
+        elif one is None or (key is not None and match is not None and match < key):
+            if (kind := judge.of_new(table, _account_key(match), other)) is not None:
+                added = kind == "edit"
+                yield Difference(table.name, _name(match), None, "written in the store" if added else _ONLY_NEW), added
+            other = next(right, None)
+        else:
+            if one != other and canonical.digest(one) != canonical.digest(other):
+                edited = judge.is_edit(table, _account_key(key), one)
+                for name, before, after in zip(names, one, other, strict=True):
+                    if not canonical.same(before, after):
+                        yield (
+                            Difference(table.name, _name(key), name, "edited in the store" if edited else "differs"),
+                            edited,
+                        )
+            one, other = next(left, None), next(right, None)
+
+
+def _account_key(key: tuple[Any, ...] | None) -> str:
+    """A record's key as the account writes it."""
+    parts = key or ()
+    return str(parts[0]) if len(parts) == 1 else json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+
+def _name(key: tuple[Any, ...] | None) -> str:
+    return "" if key is None else str(key[-1])
+
+
+def _log(workspace: Workspace, done: Comparison) -> None:
+    """Append to the discrepancy log: one line for the comparison, one for each difference."""
+    at = instants.to_text(done.at)
+    lines = [{"at": at, "records": done.records, "differences": done.count, "edits": done.edit_count}]
+    lines += [{"at": at, **one.as_dict()} for one in done.differences]
+    files.append(workspace.data_dir / LOG, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """For how long the two sides have agreed: since when (ms; None: they do not), over how many comparisons."""
+
+    since: int | None
+    comparisons: int
+    last: int | None
+
+
+def agreement(workspace: Workspace) -> Agreement:
+    """Return what the log says: the comparisons since the last one that found a difference."""
+    since: int | None = None
+    last: int | None = None
+    count = 0
+    path = workspace.data_dir / LOG
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            entry = json.loads(line)
+            at, differing = instants.from_text(entry["at"]), entry.get("differences")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # a line that was cut off by a crash
+        if differing is None:
+            continue
+        last = at
+        since, count = (None, 0) if differing else (since if since is not None else at, count + 1)
+    return Agreement(since, count, last)

@@ -1,0 +1,168 @@
+"""`switch`: from the old side to the new one, in one step that is on record; and `switch --undo`, at once or later.
+
+Which side is live is written in `live.json` in the data folder, never in the profile that is being replaced, and
+changes by one rename.  The switch is refused while the two sides differ, while the old app runs, or while the
+last increment is old.  The old side is not touched: going back needs nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pjais import files, instants, journal
+from pjais.core.results import Difference
+from pjais.core.source import SourceRef
+from pjais.display import counted
+from pjais.errors import NoSourceFound, SourceInUse, UsageError, VerificationFailed
+from pjais.exchange import guide_export
+from pjais.migration import active, backups, fault_messages, originals, origins, recover, rollback, run, state, verify
+from pjais.migration.active import LIVE, Live
+from pjais.side_by_side import follow, shadow
+from pjais.targets.livestore import account_sync
+from pjais.targets.sqlite import cutover
+from pjais.workspace import Workspace, resolve_workspace
+
+__all__ = ["LIVE", "Live", "Returned", "back", "go", "live"]
+
+_OPTIONS = run.Options()
+
+
+def live(workspace: Workspace) -> Live:
+    """Return which side is live, as the data folder's record says; the old one where nothing was ever switched."""
+    return active.live(workspace.data_dir)
+
+
+def go(workspace: Workspace, options: run.Options = _OPTIONS, *, keep_edits: bool = False) -> Live:
+    """Switch to the new side: a last increment, the comparison, the proof, the final backup, the record.
+
+    Raises SourceInUse while the old app runs, VerificationFailed while the two sides differ, and where the store was
+    edited, which the old side does not have, unless `keep_edits` is said.
+    """
+    with fault_messages.explained(workspace):
+        return _go(workspace, options, keep_edits)
+
+
+def _go(workspace: Workspace, options: run.Options, keep_edits: bool) -> Live:
+    if live(workspace).side == "new":
+        raise UsageError(
+            "the new side is live already", where=[str(workspace.data_dir / LIVE)], next_command="pjais status"
+        )
+    refs = _old_side(workspace, options)
+    if not refs:
+        raise NoSourceFound("the old side was not found", where=[str(path) for path in workspace.sources])
+    _refuse_if_running(refs)
+    follow.increment(workspace, options)
+    seen = shadow.compare(workspace, password=options.password, only=options.only)
+    if seen.count:
+        raise VerificationFailed(
+            f"old and new differ in {seen.count} places; nothing was switched",
+            where=[_line(one) for one in seen.differences[:20]],
+            safe="The old side is live, as it was.",
+            advice="bring over what the old side has, or edit the record",
+            next_command="pjais shadow",
+        )
+    if seen.edit_count and not keep_edits:
+        raise VerificationFailed(
+            f"the new store was edited since the migration ({counted(seen.edit_count, 'place')}); nothing was switched",
+            where=[_line(one) for one in seen.edits[:20]],
+            safe="The old side is live, as it was; the edits are in the new store.",
+            next_command="pjais switch --keep-edits",
+        )
+    verify.verify(workspace, password=options.password)
+    final = backups.create(workspace)
+    with files.only_run(workspace.data_dir):
+        _refuse_if_running(refs)
+        if state.anything_new(workspace, _old_side(workspace, options), exact=False):
+            raise SourceInUse("the old side was written to during the switch; nothing was switched",
+                              where=[str(ref.path) for ref in refs], next_command="pjais switch")  # fmt: skip
+        done = Live("new", journal.now_ms(), str(workspace.live), cutover.last_change(workspace.target),
+                    tuple(str(ref.path) for ref in refs), final.name)  # fmt: skip
+        _record(workspace, done)
+    return done
+
+
+def _old_side(workspace: Workspace, options: run.Options) -> tuple[SourceRef, ...]:
+    """The sources of the old side, less those of a web origin that was passed over."""
+    return origins.chosen(workspace, workspace.find(), options.only)[0].sources
+
+
+def _line(one: Difference) -> str:
+    return f"{one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}"
+
+
+def _refuse_if_running(refs: Any) -> None:
+    users = files.users([path for ref in refs for path in ref.files])
+    if users:
+        raise SourceInUse(
+            "the old app is running; nothing was switched", where=[f"process {user}" for user in users],
+            advice="close it first", next_command="pjais switch",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A switch taken back: how many records were written on the new side since, and the files that hold them."""
+
+    later: rollback.Later
+    export: Path | None
+    guide: Path | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as a JSON object."""
+        return {
+            "code": "done", "live": "old", "added": self.later.added, "edited": self.later.edited,
+            "removed": self.later.removed, "export": None if self.export is None else str(self.export),
+            "rxdb_export": None if self.guide is None else str(self.guide),
+        }  # fmt: skip
+
+
+def back(workspace: Workspace) -> Returned:
+    """Make the old side live again.  What was written on the new side since is exported first, in two forms.
+
+    `since-switch-<time>.pjais.json` brings it back by `pjais import`; `rxdb-since-switch-<time>.json` is the guide's
+    export, which the old side can read.  The store stays as it is.
+    """
+    with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
+        recover.recover(workspace)
+        was = live(workspace)
+        return _back(workspace if was.target is None else _with_target(workspace, was.target), was)
+
+
+def _with_target(workspace: Workspace, target: str) -> Workspace:
+    """The workspace with the store that was switched to, whatever the call would take."""
+    there = resolve_workspace(workspace.data_dir, target)
+    return replace(workspace, target=there.target, log=there.log, format=there.format)
+
+
+def _back(workspace: Workspace, was: Live) -> Returned:
+    if was.side != "new":
+        raise UsageError("the old side is live; there is no switch to take back", next_command="pjais status")
+    gone = [path for path in was.sources if not Path(path).exists()]
+    if gone:
+        raise NoSourceFound(
+            "the old side is not there any more; restore it first", where=gone, safe="The new side stays live.",
+            advice="restore it, then: pjais switch --undo",
+            next_command=originals.restoring(workspace, str(was.backup)),
+        )  # fmt: skip
+    account_sync.catch_up(workspace)
+    there = workspace.target.exists()  # somebody may have removed the store by hand
+    later = rollback.writes_since(workspace.target, was.changes) if there else rollback.Later(0, 0, 0, ())
+    export = guide = None
+    if later.total:
+        stamp = instants.to_text(journal.now_ms()).replace(":", "-").replace(".", "-")
+        export = workspace.data_dir / f"since-switch-{stamp}.pjais.json"
+        guide = workspace.data_dir / f"rxdb-since-switch-{stamp}.json"
+        rollback.export_since(workspace.target, was.changes, export)
+        guide_export.export(workspace, export, guide)
+    _record(workspace, Live("old", journal.now_ms(), was.target, was.changes, was.sources, was.backup))
+    return Returned(later, export, guide)
+
+
+def _record(workspace: Workspace, what: Live) -> None:
+    """The one step: old or new, never half."""
+    path = workspace.data_dir / LIVE
+    with fault_messages.switching(workspace, path):
+        files.write_atomically(path, (json.dumps(what.as_dict(), indent=2) + "\n").encode())

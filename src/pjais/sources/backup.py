@@ -1,0 +1,410 @@
+"""Back up first: a source's raw bytes, a consistent copy of each SQLite file, and a manifest that proves them.
+
+A backup is a folder.  Its raw files lie under their relative paths; SQLite files are copied with their WAL
+and journal, and once more through SQLite's backup API.  Every file has a size and a SHA-256, and the backup
+is test-restored when it is made: read back, hashed, opened.  A source that changes while it is copied is
+copied again; if it will not hold still, that is MIGRATION_005.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical, files, instants, journal, sqlite, web_origin
+from pjais.core.snapshot import CopiedFile, Snapshot
+from pjais.core.source import CANNOT_BE_READ, SourceRef
+from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
+
+MANIFEST = "manifest.json"
+_FORMAT = "pjais-backup"
+_TRIES = 6
+_RESERVED = frozenset(
+    {MANIFEST, "journal.jsonl", "report.json", "report.html", "previous.sqlite", "previous.eventlog.db", "outside"}
+)
+_SQLITE = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "pjais"})
+_SQLITE_SETS = frozenset({"livestore", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
+"""Dialects whose sources are several SQLite files."""
+_WAL_HEADER = 32
+
+Progress = Callable[[str, int, int], None]
+
+
+def snapshot_all(
+    folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None,
+    earlier: Mapping[str, Path] | None = None, **more: Any,
+) -> tuple[Snapshot, ...]:  # fmt: skip
+    """Copy every source into `folder`, test the copies, and write the manifest, in which `more` is named too.
+
+    `earlier`: files of earlier backups by SHA-256 (`stored_files`); what is there already is linked to, not copied.
+
+    Raises BackupFailed, SourceInUse, or SourceDamaged for a file that cannot be opened at all.
+    """
+    try:
+        files.private_folder(folder)
+        snapshots = []
+        for number, ref in enumerate(refs):
+            if progress:
+                progress("back up", number, len(refs))
+            snapshots.append(_snapshot(folder, ref, number, at_ms, earlier or {}))
+        write_manifest(folder, snapshots, at_ms, **more)
+    except OSError as error:
+        raise BackupFailed(
+            f"the backup could not be written: {error.strerror or error}",
+            where=[str(error.filename or folder)],
+        ) from error
+    broken = check(folder)
+    if broken:
+        raise BackupFailed("the backup does not restore", where=broken)
+    return tuple(snapshots)
+
+
+def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Mapping[str, Path]) -> Snapshot:
+    copied = _copy_still(folder, ref, number, earlier)
+    if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # what it is was not seen, and now it could be
+        raise SourceInUse("a source could not be read, and then it could", where=[str(ref.path)],
+                          advice="make the same call again")  # fmt: skip
+    consistent: str | None = None
+    unsound: tuple[str, ...] = ()
+    path = _opened_path(folder, ref.dialect, copied)
+    if ref.dialect in _SQLITE and ref.damage is None:
+        stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
+        prefix = "livestore" if ref.kind == "livestore-db" else ref.kind
+        consistent = _free_name(folder, f"{prefix}-backup-{stamp}.db")
+        try:
+            unsound = _consistent_copy(folder, copied, folder / consistent)
+            path = folder / consistent
+        except sqlite.Error as error:
+            sqlite.remove(folder / consistent)
+            if sqlite.is_fault_of_disk(error):
+                raise BackupFailed(f"the backup could not be written: {error}", where=[str(folder)]) from error
+            consistent, unsound = None, (str(error),)
+    return Snapshot(
+        ref.kind,
+        ref.dialect,
+        canonical.mend(ref.name),
+        str(ref.path),
+        path,
+        copied,
+        folder,
+        consistent,
+        ref.damage,
+        unsound,
+        web_origin.of_place(ref.path),
+    )
+
+
+def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Path:
+    """Return what a reader opens: the copied file, or the folder that a source of several files became."""
+    if dialect == "pjais-files":
+        return folder
+    if dialect.startswith(("rxdb-profile", "livestore")) and dialect != "livestore-db":
+        return (folder / copied[0].stored).parent
+    return folder / copied[0].stored
+
+
+def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str, Path]) -> tuple[CopiedFile, ...]:
+    """Copy the files of a source so that none changed meanwhile; SQLite's set counts as one."""
+    for attempt in range(_TRIES):
+        copied: list[CopiedFile] = []
+        try:
+            before = _stamps(ref)
+            wanted = _files(ref)
+            ends = {path: path.stat().st_size for path in wanted if path.name.endswith("-wal")}  # of all, at one time
+            for path in wanted:
+                if not path.exists() and path != ref.path:
+                    continue
+                stored = _stored_name(folder, ref, path, number)
+                size, digest = _copy(path, folder / stored, ends.get(path, sys.maxsize), earlier)
+                relative = _relative(ref, path)
+                copied.append(CopiedFile(str(path), relative, stored, size, digest, path.stat().st_mtime_ns))
+        except FileNotFoundError as error:
+            _discard(folder, copied)
+            if attempt == _TRIES - 1 or not ref.path.exists():
+                raise SourceInUse("a source vanished while it was copied", where=[str(error.filename)]) from error
+            continue
+        except PermissionError as error:
+            if str(error.filename or "").startswith(str(folder)):
+                raise
+            raise SourceDamaged("a source cannot be read: permission denied", where=[str(error.filename)]) from error
+        if copied and before == _stamps(ref):
+            return tuple(copied)
+        _discard(folder, copied)
+        time.sleep(0.05 * 2**attempt)
+    raise SourceInUse("a source kept changing while it was copied", where=[str(ref.path)])
+
+
+def _copy(path: Path, stored: Path, limit: int, earlier: Mapping[str, Path]) -> tuple[int, str]:
+    """Copy one file, or link to the copy of the same bytes in an earlier backup; return its size and SHA-256."""
+    if earlier and limit == sys.maxsize:
+        digest = files.sha256(path)
+        there = earlier.get(digest)
+        if there is not None and there.is_file():
+            files.link_or_copy(there, stored)
+            return stored.stat().st_size, digest
+    return files.copy_hashed(path, stored, limit=limit)
+
+
+def stored_files(folders: Iterable[Path]) -> dict[str, Path]:
+    """The files that backups hold of their sources, by SHA-256; a backup that is not sound gives none."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        try:
+            sources = manifest(folder)["sources"]
+        except BackupFailed:
+            continue
+        found.update((one["sha256"], folder / one["stored"]) for source in sources for one in source["files"])
+    return found
+
+
+def _files(ref: SourceRef) -> list[Path]:
+    """The files of a source as they are now: a browser makes and removes some while it runs."""
+    if ref.dialect == "rxdb-profile":
+        return files.beside(ref.path)
+    return [*ref.files, *(side for side in _sides(ref) if side not in ref.files and files.is_plain_file(side))]
+
+
+def _sides(ref: SourceRef) -> list[Path]:
+    """The WAL and the journal of each SQLite file: they may have come since the source was found."""
+    if ref.dialect not in _SQLITE and ref.dialect not in _SQLITE_SETS:
+        return []
+    mains = [path for path in ref.files if not path.name.endswith(sqlite.SIDE_FILES)]
+    return [Path(f"{path}{suffix}") for path in mains for suffix in ("-wal", "-journal")]
+
+
+def _stamps(ref: SourceRef) -> list[tuple[Any, ...]]:
+    """Return what must not change while a source is copied.
+
+    A LevelDB only ever appends to its log and manifest and never changes a table, so there it is the names.  SQLite
+    only appends to a WAL until it begins a new one, with another header; a frame that was cut is none.
+    """
+    if ref.dialect == "rxdb-profile":
+        return [(str(path),) for path in files.beside(ref.path)]
+    stamps: list[tuple[Any, ...]] = []
+    for path in dict.fromkeys([*ref.files, *_sides(ref)]):
+        if path.name.endswith("-shm"):
+            continue
+        try:
+            status = path.stat()
+            if path.name.endswith("-wal"):
+                with path.open("rb") as file:
+                    stamps.append((str(path), status.st_ino, file.read(_WAL_HEADER)))
+                continue
+            stamps.append((str(path), status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError:
+            stamps.append((str(path), None))
+    return stamps
+
+
+def _discard(folder: Path, copied: Sequence[CopiedFile]) -> None:
+    for one in copied:
+        files.remove(folder / one.stored)
+
+
+def _relative(ref: SourceRef, path: Path) -> str:
+    return path.relative_to(ref.root).as_posix() if path.is_relative_to(ref.root) else path.name
+
+
+def _stored_name(folder: Path, ref: SourceRef, path: Path, number: int) -> str:
+    """Return where a file lies in the backup: its relative path, unless another file already lies there."""
+    relative = _relative(ref, path)
+    if relative.split("/", 1)[0] in _RESERVED or (folder / relative).exists():
+        return f"outside/{number}/{relative}"
+    return relative
+
+
+def _free_name(folder: Path, name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    number = 1
+    while (folder / name).exists():
+        number += 1
+        name = f"{stem}-{number}{dot}{suffix}"
+    return name
+
+
+def _consistent_copy(folder: Path, copied: Sequence[CopiedFile], destination: Path) -> tuple[str, ...]:
+    """One plain SQLite file with the WAL or journal applied; returns what its integrity check finds."""
+    scratch = destination.with_name(f".{destination.name}.work")
+    main = folder / copied[0].stored
+    try:
+        files.copy_hashed(main, scratch)
+        for suffix in ("-wal", "-journal"):
+            side = main.with_name(main.name + suffix)
+            if side.exists():
+                files.copy_hashed(side, Path(f"{scratch}{suffix}"))
+        lost = sqlite.copy_source(scratch, destination).lost
+    finally:
+        for suffix in ("", *sqlite.SIDE_FILES):
+            files.remove(Path(f"{scratch}{suffix}"))
+    files.sync_file(destination)
+    with closing(sqlite.open_frozen(destination)) as connection:
+        return (*([lost] if lost else []), *sqlite.problems(connection))
+
+
+def write_manifest(folder: Path, snapshots: Sequence[Snapshot], at_ms: int, **more: Any) -> None:
+    """Write `manifest.json`; it carries a hash over itself."""
+    body = {
+        "format": _FORMAT,
+        "version": 1,
+        "run": folder.name,
+        "created_at": instants.to_text(at_ms),
+        "sources": [_source_entry(snapshot) for snapshot in snapshots],
+        **more,
+    }
+    body["sha256"] = _self_hash(body)
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    files.write_atomically(folder / MANIFEST, text.encode("utf-8", "surrogateescape"))
+
+
+def _source_entry(snapshot: Snapshot) -> dict[str, Any]:
+    consistent = snapshot.consistent and snapshot.folder / snapshot.consistent
+    return {
+        "kind": snapshot.kind,
+        "dialect": snapshot.dialect,
+        "name": snapshot.name,
+        "origin": snapshot.origin,
+        "web_origin": snapshot.web_origin,
+        "damage": snapshot.damage,
+        "unsound": list(snapshot.unsound),
+        "files": [
+            {"source": one.source,
+                "original": one.original, "stored": one.stored, "size": one.size, "sha256": one.sha256,
+             "mtime_ns": one.mtime_ns}
+            for one in snapshot.files
+        ],
+        "consistent": None
+        if consistent is None or not snapshot.consistent
+        else {
+            "stored": snapshot.consistent,
+            "size": consistent.stat().st_size,  # type: ignore[union-attr]
+            "sha256": files.sha256(consistent),  # type: ignore[arg-type]
+        },
+    }  # fmt: skip
+
+
+def _self_hash(body: dict[str, Any]) -> str:
+    rest = {key: value for key, value in body.items() if key != "sha256"}
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a backup.  Raises BackupFailed where it is missing or was changed."""
+    try:
+        body = json.loads((folder / MANIFEST).read_bytes().decode("utf-8", "surrogateescape"))
+        sound = body.get("format") == _FORMAT and body.get("sha256") == _self_hash(body)
+    except (OSError, ValueError, AttributeError) as error:
+        raise BackupFailed("a backup's manifest cannot be read", where=[str(folder / MANIFEST)]) from error
+    if body.get("run") != folder.name:
+        raise BackupFailed(
+            "a backup is not the one that its folder is named for", where=[f"{folder / MANIFEST}: of {body.get('run')}"]
+        )
+    if not sound:
+        raise BackupFailed("a backup's manifest was changed", where=[str(folder / MANIFEST)])
+    return dict(body)
+
+
+def link(folder: Path) -> dict[str, Any]:
+    """Return what the store's chain says of a run's backup: where it was made, its manifest, and its journal so far."""
+    return {"folder": str(folder), "manifest": manifest(folder)["sha256"], "journal": journal.extent(folder)}
+
+
+def weighed(path: Path) -> dict[str, Any]:
+    """A further file of a backup as the manifest names it: its name, its size in bytes, its SHA-256."""
+    return {"stored": path.name, "size": path.stat().st_size, "sha256": files.sha256(path)}
+
+
+def load(folder: Path) -> tuple[Snapshot, ...]:
+    """The snapshots of a backup, for reading them again."""
+    found = []
+    for entry in manifest(folder)["sources"]:
+        copied = tuple(CopiedFile(**one) for one in entry["files"])
+        consistent = entry["consistent"] and entry["consistent"]["stored"]
+        path = folder / consistent if consistent else _opened_path(folder, entry["dialect"], copied)
+        found.append(
+            Snapshot(
+                entry["kind"], entry["dialect"], entry["name"], entry["origin"],
+                path,
+                copied, folder, consistent, entry["damage"], tuple(entry["unsound"]), entry.get("web_origin"),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def check(folder: Path) -> list[str]:
+    """Read every file of a backup back; return what does not match, empty for a sound backup."""
+    wrong = []
+    body = manifest(folder)
+    for entry in body["sources"]:
+        consistent = [entry["consistent"]] if entry["consistent"] else []
+        for one in (*entry["files"], *consistent):
+            wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
+        if consistent and not wrong and not entry["unsound"]:
+            with closing(sqlite.open_frozen(folder / consistent[0]["stored"])) as connection:
+                wrong += [f"{consistent[0]['stored']}: {line}" for line in _opens(connection)]
+    previous = [body[name] for name in ("previous", "previous_log") if body.get(name)]
+    for one in (*body.get("exports", ()), *previous):
+        wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
+    return wrong
+
+
+def _opens(connection: sqlite.Connection) -> list[str]:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except sqlite.Error as error:
+        return [str(error)]
+    return []
+
+
+def _check_file(path: Path, size: int, digest: str) -> list[str]:
+    if not path.is_file():
+        return [f"{path.name}: missing"]
+    if path.stat().st_size != size:
+        return [f"{path.name}: {path.stat().st_size} bytes, {size} expected"]
+    return [] if files.sha256(path) == digest else [f"{path.name}: its content was changed"]
+
+
+def _refuse_outside(wanted: Sequence[CopiedFile]) -> None:
+    """A manifest's hash can be made by anyone: a backup that somebody else planted must not write where it likes."""
+    told = [path for one in wanted for path in (one.original, one.stored)]
+    outside = [path for path in told if Path(path).anchor or ".." in Path(path).parts]
+    if outside:
+        raise BackupFailed("the backup names files outside of itself; nothing was restored", where=outside)
+
+
+def restore(folder: Path, destination: Path) -> list[Path]:
+    """Write the raw files of a backup below `destination`, which must not hold any of them; return them.
+
+    Raises BackupFailed if the backup is not sound or a file is in the way.
+    """
+    wrong = check(folder)
+    if wrong:
+        raise BackupFailed("the backup is not sound; nothing was restored", where=wrong)
+    wanted = [one for snapshot in load(folder) for one in snapshot.files]
+    _refuse_outside(wanted)
+    in_the_way = [str(destination / one.original) for one in wanted if (destination / one.original).exists()]
+    if in_the_way:
+        raise BackupFailed(
+            "files are in the way; nothing was restored",
+            where=in_the_way,
+            advice="restore into an empty folder",
+            next_command=f"pjais backup restore {shlex.quote(folder.name)} --to restored-{shlex.quote(folder.name)}",
+        )
+    for one in wanted:
+        restore_file(folder, one, destination / one.original)
+    return [destination / one.original for one in wanted]
+
+
+def restore_file(folder: Path, one: CopiedFile, destination: Path) -> None:
+    """Write one raw file of a backup to a place where nothing is.  Raises BackupFailed where its content differs."""
+    _, digest = files.copy_hashed(folder / one.stored, destination)
+    if digest != one.sha256:
+        files.remove(destination)
+        raise BackupFailed("a file changed while it was restored", where=[one.original])

@@ -1,0 +1,122 @@
+"""LiveStore stores: folders of a log and its states, and the pools in a browser profile (formats/livestore.md §1, §4).
+
+A folder is one source, whatever formats lie in it: LiveStore leaves the files of an earlier format beside those
+of the next and shows them no more, and all of them are somebody's data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pjais import files
+from pjais.core.source import Passed, SourceRef
+from pjais.sources.detect.cache import Seen, stamp
+from pjais.sqlite_files import MAGIC, SIDE_FILES
+
+_NAME = re.compile(
+    r"(?:livestore-)?(?:eventlog|mutationlog)(?:@\d+)?\.db|(?:state|app|livestore-)-?(?:\d+|fixed)(?:@\d+)?\.db"
+)
+"""What LiveStore's versions and adapters call their files."""
+_DATA = "[a-z]/[0-9][0-9]/[0-9]*"
+_POOLED = (b"/eventlog.db", b"/mutationlog.db", b"/state", b"/app")
+_HEAD = 16
+_HEADER = 4096
+"""Bytes of a pool's own header before SQLite's (formats/livestore.md §4)."""
+
+
+def is_store_file(path: Path) -> bool:
+    """Return whether a file is named as LiveStore names its own."""
+    return is_named_store(path.name)
+
+
+def is_named_store(name: str) -> bool:
+    """The same of a name alone."""
+    return bool(_NAME.fullmatch(name))
+
+
+def stores(paths: Iterable[Path], root: Path) -> Iterator[SourceRef]:
+    """One source for each folder in which some of these files lie: logs, states, and what is named like them."""
+    for folder in sorted({path.parent for path in paths}):
+        there = [one for one in sorted(folder.iterdir()) if is_store_file(one) or one in paths]
+        there = [one for one in there if files.is_plain_file(one)]
+        sides = [one for main in there for suffix in SIDE_FILES if files.is_plain_file(one := _side(main, suffix))]
+        formats = sorted({found[1] for one in there if (found := re.search(r"@(\d+)\.db$", one.name))}, key=int)
+        version = f"format {', '.join(formats)}" if formats else None
+        yield SourceRef("livestore", "livestore", folder, root, (*there, *sides), version)
+
+
+def _side(main: Path, suffix: str) -> Path:
+    return main.with_name(main.name + suffix)
+
+
+def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterator[SourceRef | Passed]:
+    """An origin-private file system: LiveStore in it as one source for each origin, other files by their names.
+
+    `taken` None takes LiveStore as sources; else it is the reason why not.
+    """
+    its = sorted(one for one in place.rglob("*") if one.is_file() and not one.is_symlink())
+    said = seen.verdict(str(place), stamp(its), lambda: _looked(place))
+    for path, reason in said["unreadable"]:
+        yield Passed(place / path, f"it cannot be read: {reason}", kind="opfs")
+    for name, pooled in sorted(said["origins"].items()):
+        origin = place / name
+        there = [place / one for one in pooled]
+        if taken is not None:
+            yield Passed(origin, f"LiveStore: {taken}", sum(one.stat().st_size for one in there), "livestore-opfs")
+            continue
+        books = [one for one in (*origin.glob("*/Paths/*"), *place.glob("Origins/*")) if one.is_file()]
+        yield SourceRef("livestore-opfs", "livestore-opfs", origin, root, (*sorted(books), *there))
+    for path, origin_of, name, size, made_by in said["others"]:
+        reason = f"a file of the origin's own file system ({name}): pjais does not read it yet"
+        yield Passed(place / path, reason, size, "opfs", made_by, origin_of)
+
+
+def _looked(place: Path) -> dict[str, Any]:
+    """Return what is said of an origin-private file system, as JSON; paths are relative to it."""
+    from pjais.formats.opfs import extract  # only where there is one
+
+    others = extract.others(place)
+    foreign = {one.file for one in others if one.made_by is not None}
+    said: dict[str, Any] = {"unreadable": [], "origins": {}, "others": []}
+    mine: set[Path] = set()
+    for origin in sorted(one for one in place.iterdir() if one.is_dir() and one.name != "Origins"):
+        data = sorted(one for one in origin.glob(_DATA) if one.is_file())
+        for one in data:
+            if reason := _unreadable(one):  # it may have been somebody's store: said, and not passed over in silence
+                said["unreadable"].append([one.relative_to(place).as_posix(), reason])
+        pooled = [one for one in data if _is_pooled(one) and one not in foreign]
+        if any(_begins(one, _HEADER, MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
+            said["origins"][origin.name] = [one.relative_to(place).as_posix() for one in pooled]
+            mine.update(pooled)
+    for other in others:
+        if other.file not in mine:
+            path = other.file.relative_to(place).as_posix()
+            said["others"].append([path, other.origin, other.name, other.size, other.made_by])
+    return said
+
+
+def _is_pooled(path: Path) -> bool:
+    """Return whether a file may be of a pool, its header damaged or not; other programs' files are not copied."""
+    own = _begins(path, 0, b"/", b"\0", MAGIC) or _begins(path, _HEADER, MAGIC)
+    return own or not path.stat().st_size
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _begins(path: Path, offset: int, *marks: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(_HEAD).startswith(marks)
+    except OSError:
+        return False

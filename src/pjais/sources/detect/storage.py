@@ -1,0 +1,42 @@
+"""The LevelDBs of a profile that are no IndexedDB: web storage, which is somebody's data, and a browser's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pjais.core.source import Passed
+from pjais.sources.detect.cache import Seen, stamp
+from pjais.sources.detect.profiles import weight
+from pjais.sources.detect.walk import Listing
+
+_LOOKED_INTO = 8 << 20
+"""A larger storage is named, and its items are not counted."""
+
+
+def other_leveldb(listing: Listing, seen: Seen) -> Iterator[Passed]:
+    """Yield what a LevelDB holds that is not IndexedDB's; nothing for one that a browser keeps for itself."""
+    from pjais.formats import web_storage
+
+    folder = Path(listing.path)
+    its = [listing.at(name) for name in sorted(listing.files)]
+    size = weight(its)
+    area = web_storage.area_of(folder)
+    if area is None:
+        if not listing.browser and "MANIFEST" in "".join(listing.files):
+            yield Passed(folder, "a LevelDB of another program", size, "leveldb")
+        return
+    reason = f"{area}: pjais does not read it yet"
+    if size > _LOOKED_INTO:
+        yield Passed(folder, reason, size, "web-storage")
+        return
+
+    def judge() -> list[Any]:
+        return list(web_storage.items(folder, area))
+
+    found, rxdb = seen.verdict(str(folder), stamp(its), judge)
+    for origin, count in found.items():
+        made_by = "RxDB (localstorage storage)" if rxdb and area == web_storage.LOCAL else None
+        told = f"{count} item{'' if count == 1 else 's'} of {reason}"
+        yield Passed(folder, told, size, "web-storage", made_by, origin or None)

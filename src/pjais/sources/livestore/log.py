@@ -1,0 +1,288 @@
+"""LiveStore's event log, in every storage format: the events in order, each exactly as it lies there.
+
+Opened is always a copy or a closed file; nothing is recovered in place.  A row that is no event (a value of
+another type, text that is not UTF-8) comes out as `Broken` with its place; the rest is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pjais import canonical, instants, sqlite
+from pjais.formats.eventlog import CHANGESETS, LOG_TABLES, STATUS, LogFormat, format_of
+from pjais.models.persona import events, materializers
+from pjais.sqlite import quoted
+
+
+class Number(NamedTuple):
+    """Where an event stands: its global number, its client-only number, and how often it was rebased."""
+
+    global_: int
+    client: int = 0
+    generation: int = 0
+
+    def __str__(self) -> str:
+        parts = [str(self.global_)]
+        if self.client or self.generation:
+            parts.append(str(self.client))
+        if self.generation:
+            parts.append(f"r{self.generation}")
+        return ".".join(parts)
+
+
+class Event(NamedTuple):
+    """One event of a log.  `args` is the parsed `args_json`; `at` is in ms where the event carries a time."""
+
+    number: Number
+    parent: Number | None
+    name: str
+    args_json: str
+    args: Any
+    at: int | None
+    client_id: str = ""
+    session_id: str = ""
+    schema_hash: int = 0
+    metadata: str | None = None
+    created: int | None = None
+    """When the event was committed (ms); only format 2 says so."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as a JSON object."""
+        return {
+            "event": str(self.number),
+            "number": self.number.global_,
+            "client": self.number.client,
+            "generation": self.number.generation,
+            "parent": None if self.parent is None else str(self.parent),
+            "name": self.name,
+            "at": None if self.at is None else instants.to_text(self.at),
+            "clientId": self.client_id,
+            "sessionId": self.session_id,
+            "args": self.args,
+        }
+
+
+class Broken(NamedTuple):
+    """A row of a log that is no event that can be read."""
+
+    number: Number | None
+    place: str
+    raw: bytes
+    reason: str
+    name: str | None = None
+
+
+class Facts(NamedTuple):
+    """What a log says of itself."""
+
+    format: LogFormat
+    head: int | None
+    """The last event that a sync backend has confirmed; None where the status table or its row is missing."""
+    last: Number | None
+    events: int
+
+
+_NOT_JSON = object()
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+
+
+def log_table(db: sqlite.Connection) -> tuple[str, LogFormat] | None:
+    """The log's table and its format; None where the file holds no log."""
+    for table in LOG_TABLES:
+        columns = frozenset(
+            str(name) for (name,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (table,))
+        )
+        found = format_of(columns) if columns else None
+        if found is not None:
+            return table, found
+    return None
+
+
+def facts(db: sqlite.Connection) -> Facts | None:
+    """Return what an open log says of itself; None where the file holds no log."""
+    found = log_table(db)
+    if found is None:
+        return None
+    table, form = found
+    count = int(sqlite.value(db, f"SELECT count(*) FROM {table}"))
+    row = sqlite.first(db, f"SELECT {', '.join(_numbers(form))} FROM {table} ORDER BY {_order(form, ' DESC')} LIMIT 1")
+    known = sqlite.value(db, "SELECT count(*) FROM sqlite_schema WHERE name = ?", (STATUS,))
+    head = sqlite.value(db, f"SELECT max(head) FROM {STATUS}") if known else None
+    return Facts(form, head if isinstance(head, int) else None, None if row is None else _number(row, count), count)
+
+
+def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[Event | Broken]:
+    """All events of an open log, in the order in which LiveStore applies them; `after` skips up to that one."""
+    found = log_table(db)
+    if found is None:
+        return
+    table, form = found
+    more = [form.created] if form.created else ["clientId", "sessionId"]
+    more += ["schemaHash", *([form.sync] if form.sync else [])]
+    there = {str(one) for (one,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (table,))}
+    more = [quoted(one) if one in there else "NULL" for one in more]  # SQLite takes a "name" it lacks for a text
+    parents = [one if one.strip('"') in there else "NULL" for one in _parents(form)]
+    columns = ["NULL", *_numbers(form), *parents, quoted(form.name), '"argsJson"', *more]
+    columns += [] if form.sync else ["NULL"]
+    cursor = db.execute(f"SELECT {', '.join(columns)} FROM {quoted(table)} ORDER BY {_order(form)}")
+    position = 0
+    while True:
+        position += 1
+        try:
+            row = cursor.fetchone()
+        except UnicodeDecodeError:
+            yield from _bad_text(db, table, form, position)
+            continue
+        if row is None:
+            return
+        event = _event(form, (position, *row[1:]), position)
+        if after is None or event.number is None or event.number > after:
+            yield event
+
+
+def _order(form: LogFormat, direction: str = "") -> str:
+    named = (form.global_, form.client, form.generation)
+    if form.client is None:  # 0.1.0: the ids are texts that say nothing of the order
+        return f"rowid{direction}"
+    return ", ".join(f"{quoted(name)}{direction}" for name in named if name is not None)
+
+
+def _numbers(form: LogFormat) -> list[str]:
+    return [quoted(name) if name else "NULL" for name in (form.global_, form.client, form.generation)]
+
+
+def _parents(form: LogFormat) -> list[str]:
+    names = (form.parent_global, form.parent_client, form.parent_generation)
+    return [quoted(name) if name else "NULL" for name in names]
+
+
+def _number(values: tuple[Any, ...], position: int) -> Number | None:
+    """The number out of its three columns; where it is a text (0.1.0), the position in the log, from 0."""
+    first, client, generation = values
+    if type(first) is str:
+        first = position - 1
+    if type(first) is not int or type(client) not in (int, type(None)) or type(generation) not in (int, type(None)):
+        return None
+    return Number(first, client or 0, generation or 0)
+
+
+def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Broken:
+    name, args_json = row[7], row[8]
+    number = _number(row[1:4], position)
+    place = f"event {number}" if number is not None else f"row {row[0]}"
+    if number is None or type(name) is not str or type(args_json) is not str:
+        raw = args_json if isinstance(args_json, bytes) else str(args_json).encode("utf-8", "replace")
+        return Broken(number, place, raw, "not an event: a value of another type", name if type(name) is str else None)
+    try:
+        args = _decode(args_json)
+    except (ValueError, RecursionError):
+        raw = args_json.encode("utf-8", "surrogateescape")
+        return Broken(number, place, raw, f"{name}: its arguments are no JSON", name)
+    created = row[9] if form.created else None
+    args = materializers.unfolded(name, args) if form.created else args
+    committed = _created(created)
+    at = committed if committed is not None else materializers.time_of(name, args)
+    client_id, session_id = ("", "") if form.created else (str(row[9] or ""), str(row[10] or ""))
+    parent = _number(row[4:7], 0) if row[4] is not None else None
+    schema_hash = row[-2] if type(row[-2]) is int else 0
+    metadata = row[-1] if type(row[-1]) is str else None
+    return Event(number, parent, name, args_json, args, at, client_id, session_id, schema_hash, metadata, committed)
+
+
+def _unwrapped(name: str, args: Any) -> Any:
+    """The arguments of 0.2 with JSON that is JSON's text inside them, as its `Schema.parseJson` wrote it."""
+    known = events.BY_NAME.get(name)
+    if known is None or type(args) is not dict:
+        return args
+    return {key: _parsed(value) if key in _json_args(known) else value for key, value in args.items()}
+
+
+def _json_args(event: events.Event) -> frozenset[str]:
+    return frozenset(one.name for one in event.args if one.form == "json")
+
+
+def _parsed(value: Any) -> Any:
+    """Return what a text stands for, where it is the JSON of an object, a list or a text; else the value itself."""
+    if type(value) is str and value[:1] in ("{", "[", '"'):
+        try:
+            return _decode(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def event_of_row(row: dict[str, Any], place: str) -> Event | Broken:
+    """The event in a row that was saved out of a damaged file."""
+    form = format_of(frozenset(row))
+    if form is None:
+        return Broken(None, place, canonical.dumps(row).encode(), "not an event: columns are missing")
+    names = (form.global_, form.client, form.generation, form.parent_global, form.parent_client, form.parent_generation)
+    more = (form.created,) if form.created else ("clientId", "sessionId")
+    values = [row.get(name) if name else None for name in names]
+    values += [row.get(form.name), row.get("argsJson"), *(row.get(one) for one in more), row.get("schemaHash")]
+    return _event(form, (place, *values, row.get(form.sync) if form.sync else None), 0)
+
+
+def _created(value: Any) -> int | None:
+    if type(value) is int and abs(value) <= instants.LIMIT_MS:
+        return value
+    return instants.from_text(value) if type(value) is str else None
+
+
+def _bad_text(db: sqlite.Connection, table: str, form: LogFormat, position: int) -> Iterator[Broken]:
+    """The row at a position whose text is not UTF-8: named, its arguments as bytes."""
+    columns = ", ".join(_numbers(form))
+    sql = f"SELECT {columns}, CAST(argsJson AS BLOB) FROM {quoted(table)} ORDER BY {_order(form)} LIMIT 1 OFFSET ?"
+    row = sqlite.first(db, sql, (position - 1,))
+    if row is not None:
+        number = _number(row[:3], position)
+        yield Broken(number, f"event {number}", row[3] or b"", "its text is not UTF-8")
+
+
+class Applied(NamedTuple):
+    """Which events a state file has seen, by its changesets."""
+
+    numbers: frozenset[tuple[int, int]]
+    lowest: int | None
+    highest: tuple[int, int] | None
+
+    def saw(self, number: Number, head: int | None) -> bool:
+        """Return whether the state holds an event: it has a changeset, or had one that was trimmed behind the head."""
+        if (number.global_, number.client) in self.numbers:
+            return True
+        return head is not None and number.global_ < head and (self.lowest is None or number.global_ < self.lowest)
+
+
+def applied(db: sqlite.Connection) -> Applied | None:
+    """The changesets of an open state file; None where it keeps none (0.2 has the table and leaves it empty)."""
+    columns = [str(name) for (name,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (CHANGESETS,))]
+    pair = next(
+        ((first, second) for first, second in _CHANGESET_COLUMNS if first in columns and second in columns), None
+    )
+    if pair is None:
+        return None
+    rows = sqlite.fetch(db, f"SELECT {pair[0]}, {pair[1]} FROM {CHANGESETS}")
+    if pair == _FORMAT_2 and not rows:
+        return None  # format 2 has the table and leaves it empty
+    numbers = frozenset((first, second) for first, second in rows if type(first) is int and type(second) is int)
+    return Applied(numbers, min((one[0] for one in numbers), default=None), max(numbers, default=None))
+
+
+_FORMAT_2 = ("idGlobal", "idLocal")
+_CHANGESET_COLUMNS = (("seqNumGlobal", "seqNumClient"), ("idGlobal", "idClient"), _FORMAT_2)
+
+
+def is_log(path: Path) -> bool:
+    """Return whether a closed SQLite file holds a LiveStore log."""
+    with closing(sqlite.open_frozen(path)) as db:
+        return log_table(db) is not None

@@ -1,0 +1,144 @@
+"""Two sides of one row: what the state holds and what the log makes of it; which value is taken, and why.
+
+Both are rows as SQLite stores them.  The comparison is LiveStore's: numbers by value, JSON by meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pjais import canonical
+from pjais.models.persona.livestore import Column, LiveTable
+
+Row = dict[str, Any]
+
+_LATER = frozenset({"memoryConfiguration", "privacySettings", "accessCount", "title", "extra"})
+"""Columns that not every version of the app has; a row from the log shows them where they say something."""
+
+
+_REFERENCES = frozenset({"personaId", "fromId", "toId"})
+
+
+def merge(
+    table: LiveTable, collection: str, state: Row, log: Row, *, behind: bool, own: bool = False
+) -> tuple[Row, tuple[str, ...]]:
+    """The row to take, and notes on where it is not the state's: `rule` or `rule:column`.
+
+    `behind`: an event that the state has not seen touched the row.  `own`: the schema is ours, so that JSON which
+    JavaScript wrote again (1.0 as 1, -0 as 0, digits beyond 2^53 lost) is taken as the log has it.
+    """
+    as_text = collection != table.name
+    columns = table.by_name
+    value = dict(state)
+    notes: list[str] = []
+    log = _counted(state, log)
+    for name, held in state.items():
+        column = columns.get(name)
+        if column is None or name == table.key:
+            continue
+        form = "text" if name == "content" and as_text else column.form
+        logged = _content_text(log[name]) if name == "content" and as_text else log[name]
+        if type(held) is type(logged) and held == logged:
+            continue
+        if _same(form, held, logged):
+            value[name] = logged if form == "real" or held == "null" or (own and form == "json") else held
+        elif logged is None and form == "date":
+            notes.append("state-dates")
+        elif name in _REFERENCES and type(held) is str and type(logged) is str and _lost(held, logged):
+            continue  # the row that it refers to has lost the same part of its id
+        elif behind:
+            value[name] = logged
+            notes.append("state-behind")
+        elif (form == "text" and type(held) is str and type(logged) is str and _lost(held, logged)) or (
+            type(held) is str and type(logged) is str and not canonical.encodable(held)
+        ):
+            value[name] = logged
+            notes.append(f"state-lossy:{name}")
+        else:
+            notes.append(f"state-differs:{name}")
+    for name, column in columns.items():
+        if name not in state and name not in _LATER and name != "sourceId" and _says_something(column, log[name]):
+            value[name] = _content_text(log[name]) if name == "content" and as_text else log[name]
+            notes.append(f"state-lacks:{name}")
+    if "sourceId" in value:
+        value = from_state(table, value)
+    elif log["sourceId"] is not None and log["sourceId"] != log[table.key]:
+        value["sourceId"] = log["sourceId"]
+    return value, tuple(dict.fromkeys(notes))
+
+
+def _says_something(column: Column, logged: Any) -> bool:
+    """Return whether a value of the log is more than what an event that says nothing leaves."""
+    return logged is not None and logged not in (column.default, "[]", 0)
+
+
+def from_state(table: LiveTable, state: Row) -> Row:
+    """A row of the state; a `sourceId` that says nothing is left out."""
+    if "sourceId" in state and state["sourceId"] in (None, state.get(table.key)):
+        return {name: value for name, value in state.items() if name != "sourceId"}
+    return state
+
+
+def own_state(table: LiveTable, state: Row) -> Row:
+    """A row of our own schema's state as our log would have it: whole numbers are whole, null is null."""
+    forms = {column.name: column.form for column in table.columns}
+    row = {
+        name: int(held) if forms.get(name) == "real" and type(held) is float and held.is_integer() else held
+        for name, held in state.items()
+    }
+    return {name: None if forms.get(name) == "json" and held == "null" else held for name, held in row.items()}
+
+
+def from_log(
+    table: LiveTable, row: Row, *, own: bool, columns: tuple[str, ...] | None = None, text_content: bool = False
+) -> Row:
+    """A row that only the log has, in the shape of the app's rows; `columns` are those of its state."""
+    value: Row = {}
+    for name, held in row.items():
+        if name == "sourceId":
+            if held is not None and held != row[table.key]:
+                value[name] = held
+        elif own or (name in columns if columns else name not in _LATER) or held not in (None, 0):
+            value[name] = _content_text(held) if name == "content" and text_content else held
+    return value
+
+
+def _counted(state: Row, log: Row) -> Row:
+    """Return where the app counts accesses as connections (guide B), so does the row of the log."""
+    if "accessCount" in state or "connectionCount" not in state or "accessCount" not in log:
+        return log
+    return {**log, "connectionCount": (log["connectionCount"] or 0) + (log["accessCount"] or 0)}
+
+
+def _content_text(stored: Any) -> Any:
+    """Content as a text column has it: the text itself, not its JSON."""
+    if type(stored) is not str:
+        return stored
+    try:
+        content = json.loads(stored)
+    except ValueError:
+        return stored
+    return content if type(content) is str else stored
+
+
+def _same(form: str, left: Any, right: Any) -> bool:
+    if form in ("real", "integer", "date", "boolean"):
+        return type(left) in (int, float) and type(right) in (int, float) and float(left) == float(right)
+    if form == "json" and left == "null" and right is None:
+        return True  # how LiveStore stores a null that an event brings
+    if form == "json" and type(left) is str and type(right) is str:
+        try:
+            return bool(_as_javascript(left) == _as_javascript(right))
+        except (ValueError, RecursionError):
+            return False
+    return False
+
+
+_as_javascript = json.JSONDecoder(parse_int=float).decode
+"""JSON as JavaScript reads it: integers beyond 2^53 are not exact, and -0 is 0."""
+
+
+def _lost(held: str, logged: str) -> bool:
+    """Return whether a text of the state is what LiveStore makes of the log's: cut at NUL, surrogates replaced."""
+    return held in (logged.partition("\0")[0], canonical.mend(logged), canonical.mend(logged.partition("\0")[0]))

@@ -1,0 +1,241 @@
+"""Replay: the state that a log's events make, in a scratch file, up to any event and back again.
+
+The materializers are `schema.events`: pure, so the same log always gives the same state.  Rows lie in a SQLite
+file and not in memory, so a log of any length is replayed in a few MB.  The columns have no types: a value
+is kept as the log wrote it.
+
+What SQLite cannot hold (a lone surrogate) lies beside the rows in `exact`; everything else in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical, sqlite
+from pjais.models.persona.livestore import BY_NAME, TABLES, LiveTable
+from pjais.models.persona.materializers import Appended, Change, Gone, NewRow, Operation
+
+Row = dict[str, Any]
+_BATCH = 1000
+
+
+class Replay:
+    """A state in the making.  `apply` takes the operations of one event after the other.
+
+    With `undoable` every event can be taken back (`undo`), for which the rows as they were are kept.
+    """
+
+    def __init__(self, path: Path, *, undoable: bool = False) -> None:
+        self._db = sqlite.create(path)
+        self.exact: dict[tuple[str, str, str], str] = {}
+        """(table, key, column) -> a text that SQLite cannot hold."""
+        self.missed: list[tuple[str, str]] = []
+        """(table, key) of rows that an event changes and that never were there, so far; for the caller to clear."""
+        self._gone: set[tuple[str, str]] = set()
+        self._twice: list[tuple[str, str, tuple[Any, ...]]] = []
+        self._waiting: list[tuple[Any, ...]] = []
+        self._waiting_for: LiveTable | None = None
+        self._undoable = undoable
+        self._step = 0
+        for table in TABLES:
+            others = ", ".join(f'"{name}"' for name in table.column_names if name != table.key)
+            self._db.execute(f'CREATE TABLE {table.name} ("{table.key}" PRIMARY KEY, {others})')
+        if undoable:
+            self._db.execute("CREATE TABLE undo (step, table_name, key, before)")
+            self._db.execute("CREATE INDEX undo_step ON undo (step)")
+        self._db.execute("BEGIN")
+
+    def close(self) -> None:
+        """Let go of the scratch file."""
+        self._db.close()
+
+    @property
+    def step(self) -> int:
+        """How many events have been applied."""
+        return self._step
+
+    def apply(self, operations: tuple[Operation, ...]) -> None:
+        """What one event does."""
+        self._step += 1
+        for one in operations:
+            if type(one) is NewRow and not self._undoable:
+                if self._waiting_for is not one.table:
+                    self._flush()
+                    self._waiting_for = one.table
+                self._waiting.append(one.values)
+                if len(self._waiting) >= _BATCH:
+                    self._flush()
+            else:
+                self._flush()
+                self._apply(one)
+
+    def settle(self) -> list[tuple[str, str, tuple[Any, ...]]]:
+        """(table, key, values) of rows that an event would have inserted although they were there, so far."""
+        self._flush()
+        found, self._twice = self._twice, []
+        return found
+
+    def undo(self) -> None:
+        """Take the last event back; nothing of it remains.  Only where the replay is undoable."""
+        rows = sqlite.fetch(
+            self._db, "SELECT table_name, key, before FROM undo WHERE step = ? ORDER BY rowid DESC", (self._step,)
+        )
+        for name, key, before in rows:
+            table = BY_NAME[name]
+            self._db.execute(f"DELETE FROM {name} WHERE {table.key} = ?", (key,))
+            self._forget(table, key)
+            if before is not None:
+                self._insert(table, tuple(json.loads(before)))
+        self._db.execute("DELETE FROM undo WHERE step = ?", (self._step,))
+        self._step -= 1
+
+    def row(self, table: LiveTable, key: str) -> Row | None:
+        """One row as it stands, its texts exact; None where there is none."""
+        self._flush()
+        found = sqlite.first(self._db, f"SELECT * FROM {table.name} WHERE {table.key} = ?", (canonical.mend(key),))
+        return None if found is None else self._exactly(table, found)
+
+    def rows(self, table: LiveTable) -> Iterator[Row]:
+        """All rows of a table as they stand, in the order in which they came."""
+        self._flush()
+        for found in sqlite.each(self._db, f"SELECT * FROM {table.name} ORDER BY rowid"):
+            yield self._exactly(table, found)
+
+    def keys(self, table: LiveTable) -> Iterator[str]:
+        """The keys of a table, in the order in which the rows came."""
+        self._flush()
+        for (key,) in sqlite.each(self._db, f"SELECT {table.key} FROM {table.name} ORDER BY rowid"):
+            yield key
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows each table holds."""
+        self._flush()
+        return {table.name: int(sqlite.value(self._db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
+
+    def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """A query over the state as it stands."""
+        self._flush()
+        return sqlite.fetch(self._db, sql, values)
+
+    def dump(self) -> dict[str, list[Row]]:
+        """The whole state, by key: for comparing two of them."""
+        return {table.name: sorted(self.rows(table), key=lambda row: str(row[table.key])) for table in TABLES}
+
+    def _exactly(self, table: LiveTable, values: tuple[Any, ...]) -> Row:
+        row = dict(zip(table.column_names, values, strict=True))
+        if self.exact:
+            key = row[table.key]
+            for column in table.column_names:
+                text = self.exact.get((table.name, key, column))
+                if text is not None:
+                    row[column] = text
+        return row
+
+    def _flush(self) -> None:
+        if not self._waiting or self._waiting_for is None:
+            return
+        table, waiting = self._waiting_for, self._waiting
+        self._waiting = []
+        marks = ", ".join("?" * len(table.columns))
+        self._db.execute("SAVEPOINT batch")
+        try:
+            self._db.executemany(f"INSERT INTO {table.name} VALUES ({marks})", waiting)
+        except (sqlite.Error, UnicodeEncodeError):  # a key that is there, or a text that SQLite cannot hold
+            self._db.execute("ROLLBACK TO batch")
+            for values in waiting:
+                self._insert(table, values)
+        self._db.execute("RELEASE batch")
+
+    def _insert(self, table: LiveTable, values: tuple[Any, ...]) -> None:
+        key = canonical.mend(values[table.column_names.index(table.key)])
+        if sqlite.value(self._db, f"SELECT 1 FROM {table.name} WHERE {table.key} = ?", (key,)):
+            self._twice.append((table.name, key, values))
+            return
+        bound = tuple(
+            self._holdable(table, key, name, one) for name, one in zip(table.column_names, values, strict=True)
+        )
+        marks = ", ".join("?" * len(bound))
+        self._db.execute(f"INSERT INTO {table.name} VALUES ({marks})", bound)
+
+    def _holdable(self, table: LiveTable, key: str, column: str, value: Any) -> Any:
+        """A value that SQLite can hold; a text that it cannot is kept beside."""
+        if self.exact:
+            self.exact.pop((table.name, key, column), None)
+        if type(value) is str and not canonical.encodable(value):
+            self.exact[table.name, key, column] = value
+            return canonical.mend(value)
+        return value
+
+    def _forget(self, table: LiveTable, key: str) -> None:
+        """The texts that lay beside a row go with it."""
+        if self.exact:
+            for column in table.column_names:
+                self.exact.pop((table.name, key, column), None)
+
+    def _apply(self, operation: Operation) -> None:
+        table = operation.table
+        if isinstance(operation, NewRow):
+            key = canonical.mend(operation.key)
+            self._remember(table, key)
+            self._insert(table, operation.values)
+            return
+        if isinstance(operation, Change) and operation.key is None:
+            if self._undoable:
+                for (key,) in sqlite.fetch(self._db, f"SELECT {table.key} FROM {table.name}"):
+                    self._remember(table, key)
+            self._update(table, None, operation)
+            return
+        key = canonical.mend(operation.key or "")
+        self._remember(table, key)
+        if isinstance(operation, Change):
+            self._update(table, key, operation)
+        elif isinstance(operation, Appended):
+            self._append(table, key, operation)
+        elif isinstance(operation, Gone):
+            self._gone.add((table.name, key))
+            self._forget(table, key)
+            self._db.execute(f"DELETE FROM {table.name} WHERE {table.key} = ?", (key,))
+
+    def _miss(self, table: LiveTable, key: str) -> None:
+        if (table.name, key) not in self._gone:
+            self.missed.append((table.name, key))
+
+    def _update(self, table: LiveTable, key: str | None, change: Change) -> None:
+        sets = [f'"{name}" = ?' for name in change.values]
+        sets += [f'"{name}" = "{name}" + {amount}' for name, amount in change.grown.items()]
+        if not sets:
+            return
+        values = [self._holdable(table, key or "", name, value) for name, value in change.values.items()]
+        where = "" if key is None else f" WHERE {table.key} = ?"
+        self._db.execute(
+            f"UPDATE {table.name} SET {', '.join(sets)}{where}", (*values, *([] if key is None else [key]))
+        )
+        if key is not None and not self._db.changes():
+            self._miss(table, key)
+            self._forget(table, key)
+
+    def _append(self, table: LiveTable, key: str, operation: Appended) -> None:
+        held = sqlite.first(self._db, f'SELECT "{operation.column}" FROM {table.name} WHERE {table.key} = ?', (key,))
+        if held is None:
+            self._miss(table, key)
+            return
+        text = str(held[0] or "[]")
+        if not text.startswith("["):
+            return  # as `json_insert` has it
+        longer = f"[{operation.item}]" if text == "[]" else f"{text[:-1]},{operation.item}]"
+        self._db.execute(f'UPDATE {table.name} SET "{operation.column}" = ? WHERE {table.key} = ?', (longer, key))
+
+    def _remember(self, table: LiveTable, key: str) -> None:
+        """Keep a row as it was before this event, once for each event."""
+        if not self._undoable:
+            return
+        known = sqlite.first(
+            self._db, "SELECT 1 FROM undo WHERE step = ? AND table_name = ? AND key = ?", (self._step, table.name, key)
+        )
+        if known is None:
+            before = self.row(table, key)
+            text = None if before is None else json.dumps(list(before.values()))
+            self._db.execute("INSERT INTO undo VALUES (?, ?, ?, ?)", (self._step, table.name, key, text))

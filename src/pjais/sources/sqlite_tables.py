@@ -1,0 +1,180 @@
+"""SQLite sources: every row of every table, as a dict of its columns, exactly as SQLite gives it.
+
+Reads the consistent copy of the snapshot.  LiveStore's own tables, SQLite's, and the shadow tables of virtual
+tables are not data (formats/livestore.md §2).  A file that fails SQLite's integrity check is read page by
+page, so that what is sound is saved and what is not is named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from pjais import canonical, sqlite, sqlite_wal
+from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.snapshot import Snapshot
+from pjais.errors import SourceDamaged
+from pjais.formats import sqlite_pages
+from pjais.sqlite import SYSTEM_NAMES, quoted
+
+SIDE_FILES = sqlite.SIDE_FILES
+"""What SQLite keeps beside a file and is no database itself."""
+
+_FIRST = ("personas", "memoryentities", "memory_entities", "memories", "conversations")
+_SECONDS = re.compile(
+    r"\(*\s*(?:unixepoch\s*\([^)]*\)|(?:cast\s*\(\s*)?strftime\s*\(\s*['\"]%s['\"][^)]*\)[^*]*?)\s*\)*", re.I
+)
+"""A column's default that gives Unix seconds; times a thousand it gives milliseconds."""
+
+
+def read(snapshot: Snapshot) -> Iterator[Piece]:
+    """The rows of a SQLite snapshot, personas first, so that references mostly point backwards."""
+    own = snapshot.dialect == "pjais"
+    lost = [line for line in snapshot.unsound if line.startswith(sqlite.NOT_APPLIED)]
+    for line in lost:
+        yield Unreadable("$file", f"{snapshot.name}, WAL or journal", b"", line)
+    torn = sqlite_wal.torn_tail(snapshot.folder / f"{snapshot.files[0].stored}-wal") if snapshot.consistent else None
+    if torn and not lost:
+        yield Remark("torn-tail", "$file", f"{snapshot.name}-wal", torn)
+    if len(snapshot.unsound) > len(lost):
+        for piece in sqlite_pages.salvage(snapshot.path):
+            if own and piece.collection in SYSTEM_NAMES:
+                continue
+            if own and isinstance(piece, Document):
+                piece.value.pop("search_id", None)
+            yield piece
+        return
+    with closing(sqlite.open_frozen(snapshot.path)) as connection:
+        try:
+            tables = [table for table in data_tables(connection) if not own or table not in SYSTEM_NAMES]
+        except SourceDamaged:  # a table's name that is no text
+            yield from sqlite_pages.salvage(snapshot.path)
+            return
+        for table in tables:
+            yield from _rows_or_pages(connection, table, snapshot, own)
+
+
+def _rows_or_pages(
+    connection: sqlite.Connection, table: str, snapshot: Snapshot, own: bool
+) -> Iterator[Document | Unreadable]:
+    """A table's rows as SQLite gives them; where it cannot (a collation of the app's), out of its pages."""
+    began = False
+    try:
+        for document in _rows(connection, table, own):
+            began = True
+            yield document
+    except (SourceDamaged, sqlite.Error) as error:
+        pieces = [] if began else [one for one in sqlite_pages.salvage(snapshot.path) if one.collection == table]
+        yield from pieces or [Unreadable(table, f"table {table}", b"", f"cannot be read: {error}")]
+
+
+def data_tables(connection: sqlite.Connection) -> list[str]:
+    """The tables that hold somebody's data, in reading order; of virtual ones those with rows of their own."""
+    found = sqlite.fetch(
+        connection,
+        "SELECT t.name, t.type, s.sql FROM pragma_table_list AS t LEFT JOIN sqlite_schema AS s ON s.name = t.name "
+        "WHERE t.schema = 'main' AND t.type IN ('table', 'virtual')",
+    )
+    data = [
+        str(name)
+        for name, kind, sql in found
+        if not str(name).startswith(("sqlite_", "__livestore_"))
+        and (kind == "table" or "content=" not in str(sql).replace(" ", ""))
+    ]
+    first = {name: number for number, name in enumerate(_FIRST)}
+    return sorted(data, key=lambda name: (first.get(name.lower(), len(_FIRST)), name))
+
+
+def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Document | Unreadable]:
+    info = sqlite.fetch(
+        connection,
+        "SELECT name, pk, hidden, dflt_value FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3) ORDER BY cid",
+        (table,),
+    )
+    columns = [str(name) for name, *_ in info if not (own and name == "search_id")]
+    stored = [str(name) for name, _, hidden, _ in info if hidden != 2 and name in columns]
+    keys = [str(name) for name, pk, *_ in sorted(info, key=lambda row: row[1]) if pk]
+    seconds = tuple(f"seconds:{name}" for name, *_, default in info if _SECONDS.fullmatch(str(default)))
+    rowid = _rowid(connection, table, {name.lower() for name in columns})
+    order = rowid or ", ".join(quoted(name) for name in keys)
+    order = f"ORDER BY {order}" if order else ""
+    named = [name for name in columns if name.lower() == "id"] or keys
+    number = 0
+    # The second and third way are for tables that use functions or collations of the app's.
+    for chosen, ordering in ((columns, order), (stored, order), (stored, "")):
+        try:
+            for row, notes in _fetched(connection, table, chosen, rowid, ordering, number):
+                number += 1
+                value = dict(zip(chosen, row[1:], strict=True))
+                native_id = _native_id([value[name] for name in named], row[0])
+                where = f"row {row[0] if rowid else number}"
+                yield Document(table, native_id, where, value, None, (*notes, *_of_numbers(value, seconds)))
+        except sqlite.Error:
+            if ordering == "":
+                raise
+        else:
+            return
+
+
+def _of_numbers(value: dict[str, Any], seconds: tuple[str, ...]) -> tuple[str, ...]:
+    """The notes for those columns that hold a number in this row."""
+    return tuple(note for note in seconds if type(value.get(note[8:])) in (int, float)) if seconds else ()
+
+
+def _fetched(
+    connection: sqlite.Connection, table: str, columns: list[str], rowid: str | None, order: str, skip: int
+) -> Iterator[tuple[tuple[Any, ...], tuple[str, ...]]]:
+    """(row with its rowid first, notes) for all rows but the first ones; bad text does not end it."""
+    select = ", ".join(quoted(name) for name in columns)
+    sql = f"SELECT {rowid or 'NULL'}, {select} FROM {quoted(table)} {order} LIMIT -1 OFFSET ?"
+    cursor = connection.execute(sql, (skip,))
+    while True:
+        try:
+            row = cursor.fetchone()
+        except UnicodeDecodeError:
+            yield _bad_text_row(connection, table, columns, rowid, order, skip), ("invalid-utf8",)
+            cursor = connection.execute(sql, (skip + 1,))
+        else:
+            if row is None:
+                return
+            yield row, ()
+        skip += 1
+
+
+def _rowid(connection: sqlite.Connection, table: str, columns: set[str]) -> str | None:
+    """A name under which the table's rowid can be asked, if it has one."""
+    without = sqlite.first(connection, "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?", (table,))
+    if without and without[0]:
+        return None
+    return next((name for name in ("rowid", "_rowid_", "oid") if name not in columns), None)
+
+
+def _native_id(keys: list[Any], rowid: Any) -> str | None:
+    if len(keys) == 1 and type(keys[0]) in (str, int):
+        return str(keys[0])
+    if keys and all(type(key) in (str, int) for key in keys):
+        return canonical.dumps(keys)
+    return None if rowid is None else str(rowid)
+
+
+def _bad_text_row(
+    connection: sqlite.Connection, table: str, columns: list[str], rowid: str | None, order: str, number: int
+) -> tuple[Any, ...]:
+    """Row `number`, which holds text that is not UTF-8: fetched as bytes, bad bytes kept as U+DC80-U+DCFF."""
+    asked = ", ".join(
+        f"typeof({quoted(name)}), CASE typeof({quoted(name)}) WHEN 'text' THEN CAST({quoted(name)} AS BLOB) "
+        f"ELSE {quoted(name)} END"
+        for name in columns
+    )
+    (row,) = sqlite.fetch(
+        connection,
+        f"SELECT {rowid or 'NULL'}, {asked} FROM {quoted(table)} {order} LIMIT 1 OFFSET ?",
+        (number,),
+    )
+    pairs = zip(row[1::2], row[2::2], strict=True)
+    return (
+        row[0],
+        *(value.decode("utf-8", "surrogateescape") if kind == "text" else value for kind, value in pairs),
+    )

@@ -1,0 +1,86 @@
+"""The proof of a LiveStore log: replayed from its first event it must give its account, row by row, by digest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from pjais import canonical, sqlite
+from pjais.core.document import Document
+from pjais.core.results import Difference
+from pjais.display import counted
+from pjais.models.persona import livestore, mappings, materializers, rows
+from pjais.models.persona.livestore import LiveTable
+from pjais.models.persona.mappings import own
+from pjais.models.persona.records import Other, Record
+from pjais.models.persona.tables import TABLES, Table
+from pjais.sources.livestore import log
+from pjais.sources.livestore.log import Event
+from pjais.sources.livestore.replay import Replay, Row
+
+_DIALECT = "livestore"
+
+
+def record_of(live: LiveTable, row: Row) -> Record:
+    """The record in a row of our LiveStore schema."""
+    value = {name: held for name, held in row.items() if name != "sourceId"}
+    extra = own.whole_extra(value.get("extra"))
+    if extra is not None:
+        value["extra"] = None
+    document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
+    record = mappings.normalise(_DIALECT, document).record
+    if extra is None or isinstance(record, Other):
+        return record
+    residue, more = extra.get("$pjais"), record.extra.get("$pjais")
+    both = {**residue, **more} if isinstance(residue, dict) and isinstance(more, dict) else more or residue
+    return record._replace(extra=extra if both is None else {**extra, "$pjais": both})
+
+
+def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
+    """Every row that the log gives, replayed from its first event, against the account; both ways."""
+    differences: list[Difference] = []
+    count = 0
+    with (
+        tempfile.TemporaryDirectory(prefix="pjais-log-") as folder,
+        closing(Replay(Path(folder) / "replay.db")) as replay,
+        closing(sqlite.open_frozen(log_path)) as log_db,
+        closing(sqlite.open_reader(account)) as db,
+    ):
+        for event in log.read_events(log_db):
+            if not isinstance(event, Event):
+                differences.append(Difference("eventlog", event.place, None, event.reason))
+                continue
+            try:
+                replay.apply(materializers.decode(event.name, event.args))
+            except KeyError:
+                continue  # an event of the app's own: it does nothing to our tables
+            except ValueError as error:
+                differences.append(Difference("eventlog", f"event {event.number}", None, str(error)))
+        differences += [
+            Difference(name, key, None, "inserted twice by events of the log") for name, key, _ in replay.settle()
+        ]
+        for live in livestore.TABLES:
+            table = next(one for one in TABLES if one.record is live.record)
+            for row in replay.rows(live):
+                count += 1
+                differences += _compare_row(db, table, rows.to_row(record_of(live, row)), str(row[live.key]))
+            missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) - replay.counts()[live.name]
+            if missing:
+                line = f"{counted(missing, 'record is', 'records are')} not in the log"
+                differences.append(Difference(table.name, "$count", None, line))
+    return count, differences
+
+
+def _compare_row(db: sqlite.Connection, table: Table, wanted: rows.Row, name: str) -> Iterator[Difference]:
+    names = table.column_names
+    where = " AND ".join(f"{column} = ?" for column in table.key)
+    key = tuple(wanted[names.index(column)] for column in table.key)
+    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", key)
+    if held is None:
+        yield Difference(table.name, canonical.mend(name), None, "in the log, and not in its account")
+    elif held != wanted and canonical.digest(held) != canonical.digest(wanted):
+        for column, one, other in zip(names, held, wanted, strict=True):
+            if not canonical.same(one, other):
+                yield Difference(table.name, str(key[-1]), column, "the log says something else than its account")

@@ -1,0 +1,1 @@
+"""The SQLite target: builder, ledger, history triggers, chain, comparison, cutover."""

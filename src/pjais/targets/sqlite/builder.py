@@ -1,0 +1,510 @@
+"""Records into a SQLite store: a new file, which nobody sees before the cut-over, or one transaction in a live store.
+
+A fresh build fills bare tables and the search index in batches, then makes indexes and triggers.  A build on an
+existing store finds everything in place and goes record by record, so that the history shows what the run changed;
+for a document that is as an earlier run saw it, it writes nothing.
+
+The same record found twice is settled here: the copy with the latest change is live, the others become
+`superseded` and are kept whole in `migration_records`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical, instants, sqlite
+from pjais.core.document import Document, Unreadable
+from pjais.core.source import rank
+from pjais.models.persona import rows
+from pjais.models.persona.records import Record, age
+from pjais.models.persona.tables import APPLICATION_ID, BY_NAME, MEMORIES, OTHERS, SCHEMA_VERSION, TABLES, Table
+from pjais.targets.sqlite import chain, collection_names, ddl, removals
+from pjais.targets.sqlite.decisions import Content
+from pjais.targets.sqlite.ledger import (
+    Account,
+    Arrival,
+    Entry,
+    Heir,
+    Origin,
+    Rebuild,
+    Refusal,
+    document_text,
+    identity,
+    kept,
+)
+from pjais.targets.sqlite.observations import Observation, observations
+from pjais.targets.sqlite.search_index import SearchIndex
+from pjais.targets.sqlite.standing import Standing, standing
+
+_BATCH = 2000
+
+
+def insert_sql(table: Table, *, ignore: bool = False) -> str:
+    """The INSERT of one record's row; memories get their search id as the last value."""
+    columns = [*table.column_names, "search_id"] if table is MEMORIES else list(table.column_names)
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
+
+
+class Builder:
+    """One target in the making.  Call `put`/`refuse` for every document, then `settle`, then `finish`.
+
+    `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and all that
+    happens is one transaction, which others see at its end.  `followed`: each document counts as its source has it now,
+    whatever its dates say.  `searched`: a new file's search index is filled from
+    the beginning, since it will be finished; otherwise `finish` makes it.
+    """
+
+    def __init__(
+        self, path: Path, run_id: str, rebuild: Rebuild, *, existing: bool = False, live: bool = False,
+        followed: bool = False, searched: bool = False,
+    ) -> None:  # fmt: skip
+        self.path = path
+        self.overridden: list[tuple[str, str]] = []
+        """(record type, id) of records edited in the target that a later change in a source replaced."""
+        self._run_id = run_id
+        self._rebuild = rebuild
+        self._existing = existing
+        self._followed = followed
+        self._decided = existing
+        """Whether owners may have decided about documents before."""
+        self._arrivals: dict[str, list[Arrival]] = {}
+        self._pending = 0
+        self._indexed = existing
+        if existing:
+            self._db = sqlite.open_writer(path, wait_ms=30_000)
+            if not live:
+                sqlite.bulk(self._db)
+        else:
+            self._db = sqlite.create(path)
+            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute(ddl.create_tables())
+        self._db.execute("BEGIN IMMEDIATE")
+        self._recording = ExitStack()
+        self._session = self._recording.enter_context(chain.recording(self._db)) if live else None
+        self._search_id = self._one("SELECT coalesce(max(search_id), 0) FROM memory_entities")
+        self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
+        self._deferred: list[Arrival] = []
+        self._arrived: set[tuple[str, str]] = set()
+        """What this run has put into an existing store; only that can be its orphans."""
+        self._account = Account(self._db, run_id)
+        self._search = SearchIndex(self._db) if searched and not existing else None
+        self.names = collection_names.Names(collection_names.known(self._db) if existing else ())
+        self.heir = self._account.heir
+        self.counts = self._account.counts
+        self.was = self._account.was
+
+    def known_ids(self) -> dict[str, str]:
+        """The id map of earlier runs: old id -> new id."""
+        return sqlite.pairs(self._db, "SELECT old_id, new_id FROM migration_ids")
+
+    def store_ids(self, ids: dict[str, str]) -> None:
+        """Keep the id map beside the records."""
+        self._db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.items())
+
+    def heed(self, store: sqlite.Connection) -> None:
+        """Let the decisions about quarantined documents count that were made in another store."""
+        rows_ = sqlite.fetch(store, "SELECT * FROM migration_decisions")
+        self._db.executemany(f"INSERT INTO migration_decisions VALUES ({', '.join('?' * 10)})", rows_)
+        self._account.reload_decisions()
+        self._decided = True
+
+    def observations(self) -> list[Observation]:
+        """Return what only all records together show; notes, never a reason to refuse."""
+        self._flush()
+        return observations(self._db)
+
+    def expect(self, origins: Sequence[Origin]) -> None:
+        """These are all sources of this run."""
+        self._account.sources = frozenset((origin.kind, origin.name) for origin in origins)
+
+    def begin_source(self, origin: Origin) -> None:
+        """All documents that follow come from this source; they are compared with its earlier account."""
+        self._flush()
+        self._account.begin(origin)
+
+    def put(self, entry: Entry) -> None:
+        """Take one valid record in; a removed one (a tombstone) is only accounted for."""
+        earlier = self._account.earlier(entry.identity) if self._existing else []
+        entry = self.names.placed(entry, earlier)
+        earlier = earlier or (self._account.moved(entry) if self._existing else [])
+        for known in earlier:
+            if known.is_same(entry):
+                self._account.meet(known, entry.identity)
+                return
+        if self._decided and self._account.stands(entry.identity, earlier, lambda: self._content(entry)):
+            return
+        seq = self._account.add(entry)
+        if not entry.removed:
+            arrival = Arrival(seq, entry, self._account.origin, tuple([known.seq for known in earlier]))
+            self._arrivals.setdefault(entry.table, []).append(arrival)
+        self._pending += 1
+        if self._pending >= _BATCH:
+            self._flush()
+
+    def standing(self, collection: str, ids: Sequence[str]) -> dict[str, Standing]:
+        """The accounts of documents of this source that can be met again without making their records."""
+        return standing(self._db, self._run_id, self._account.origin, collection, ids, self._account.met)
+
+    def meet(self, known: Standing, collection: collection_names.Collection) -> None:
+        """Take note that a document is as its account has it: what `put` does with the record of such a one."""
+        if known.record_type == OTHERS.name:
+            self.names.of(collection)
+        self._account.note_met(known.seq, known.outcome)
+
+    def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> bool:
+        """Put a document that cannot go in into quarantine, whole; returns whether its owner has decided about it."""
+        self._flush()
+        one, content = identity(piece), kept(piece)
+        self.names.of(one[:3])  # it may go in later
+        if self._existing:
+            earlier = self._account.earlier(one) or self._account.moved_refusal(one, content)
+            if self._account.stands(one, earlier, lambda: content) or self._account.stood(one, earlier, content):
+                return True
+            if self._account.waits_unchanged(one, earlier, content):
+                return False
+        elif self._decided and self._account.stands(one, [], lambda: content):
+            return True
+        self._account.refuse(one, reasons, content)
+        return False
+
+    def settle(self) -> list[Refusal]:
+        """Find records whose references lead nowhere and move them to quarantine; say which.
+
+        Where an older copy of such a record had been superseded by it, `heir` gives that copy.
+        """
+        self._flush()
+        self._make_record_index()
+        refusals: list[Refusal] = []
+        waiting, self._deferred = self._deferred, []
+        for table in TABLES:
+            for arrival in waiting:
+                if arrival.table is table:
+                    refusals += self._merge_or_refuse(table, arrival)
+        while found := [refusal for table in TABLES for refusal in self._orphans(table)]:
+            refusals += found
+        return refusals
+
+    def reinstate(self, heir: Heir, record: Record) -> None:
+        """Put a superseded copy in the place that its successor had to leave."""
+        table = rows.table_of(record)
+        row = rows.to_row(record)
+        self._spoil_search(table)
+        self._search_id += 1
+        self._db.execute(insert_sql(table), (*row, self._search_id) if table is MEMORIES else row)
+        self._account.recount(heir.seq, "migrated")
+        self._db.execute(
+            "UPDATE migration_records SET outcome = 'migrated', superseded_by = NULL, document = NULL WHERE seq = ?",
+            (heir.seq,),
+        )
+        self._arrived.add((table.name, rows.record_key(record)))
+
+    def remove(self, table_name: str, key: str, removed_at: int | None) -> None:
+        """Remove a record that our own export names as removed, unless it was changed later or is referred to."""
+        if self._existing:
+            removals.remove(self._db, table_name, key, removed_at)
+
+    def needs(self, run_id: str) -> bool:
+        """Return whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
+        accounts = sqlite.each(self._db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
+        return any(seq not in self._account.met for (seq,) in accounts)
+
+    def arrived(self) -> tuple[int, int]:
+        """(how many records are new in an existing store, how many were changed) so far in this run."""
+        rows_of_run = "SELECT op, count(DISTINCT table_name || ' ' || record_id) FROM changes WHERE seq > ? GROUP BY op"
+        ops = sqlite.pairs(self._db, rows_of_run, (self._changes_before,))
+        return int(ops.get("insert", 0)), int(ops.get("update", 0))
+
+    def accounted(self) -> int:
+        """Return how many records the store holds that came from a source."""
+        return int(self._one("SELECT count(*) FROM migration_records WHERE outcome = 'migrated'"))
+
+    def remove_gone(
+        self, origins: Sequence[Origin], by_absence: Callable[[str], bool]
+    ) -> tuple[int, list[tuple[str, str]]]:
+        """Remove what these sources no longer hold; see `pjais.targets.sqlite.removals.remove_gone`."""
+        self._flush()
+        return removals.remove_gone(self._db, self._account, origins, by_absence)
+
+    def complete(
+        self,
+        run: dict[str, Any],
+        progress: Callable[[str], None] = lambda _: None,
+        backup: Mapping[str, Any] | None = None,
+    ) -> chain.Link:
+        """Complete the file up to its commit: indexes, search, triggers, the run's own row and its link in the chain.
+
+        `backup`: what the link says of the run's backup (`chain.Link`).
+        """
+        if not self._existing:
+            progress("indexes")
+            self._db.execute(ddl.create_indexes())
+            progress("search index")
+            self._build_search()
+            self._db.execute(ddl.create_triggers())
+        number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
+        columns = ", ".join(("number", *run))
+        marks = ", ".join("?" * (len(run) + 1))
+        self._db.execute(f"INSERT INTO migration_runs ({columns}) VALUES ({marks})", (number, *run.values()))
+        self._db.execute(
+            "UPDATE migration_runs SET changes_seq = (SELECT coalesce(max(seq), 0) FROM changes) WHERE id = ?",
+            (run["id"],),
+        )
+        changeset = None if self._session is None else self._session.changeset()
+        return chain.seal(self._db, "run", run["id"], backup, changeset)
+
+    def commit(self) -> None:
+        """Let others see what was completed, and close."""
+        self._recording.close()
+        self._db.execute("COMMIT")
+        self._db.execute("PRAGMA optimize")
+        self.close()
+
+    def finish(self, run: dict[str, Any], backup: Mapping[str, Any] | None = None) -> None:
+        """Complete the file and commit it."""
+        self.complete(run, backup=backup)
+        self.commit()
+
+    @property
+    def connection(self) -> sqlite.Connection:
+        """The connection that holds what was done so far, for looking at it."""
+        return self._db
+
+    def close(self) -> None:
+        """Close the file, finished or not."""
+        self._recording.close()
+        self._db.close()
+
+    def _one(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
+        return sqlite.value(self._db, sql, values)
+
+    def _flush(self) -> None:
+        """Write out what is waiting: the accounts first, so that conflicts find them."""
+        self._account.flush()
+        for name, arrivals in self._arrivals.items():
+            self._insert(BY_NAME[name], arrivals)
+        self._arrivals.clear()
+        self._pending = 0
+
+    def _insert(self, table: Table, arrivals: list[Arrival]) -> None:
+        if self._existing:
+            for arrival in arrivals:
+                if self._missing_reference(table, arrival) is None:
+                    self._merge(table, arrival)
+                else:  # what it refers to may still come
+                    self._deferred.append(arrival)
+            return
+        last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.name}")
+        before = self._db.total_changes()
+        bound = list(self._bound(table, arrivals))
+        self._db.executemany(insert_sql(table, ignore=True), bound)
+        if self._db.total_changes() - before != len(arrivals):
+            self._merge_rest(table, arrivals, last)
+        elif table is MEMORIES and self._search is not None:
+            self._search.add(bound)
+
+    def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
+        """Merge those of a batch that were passed over, since another copy of the record was there before.
+
+        Of several copies in the batch itself the first one went in.
+        """
+        self._make_record_index()
+        self._spoil_search(table)
+        key = ddl.key_sql(table, "t")
+        new = {one for (one,) in sqlite.each(self._db, f"SELECT {key} FROM {table.name} AS t WHERE rowid > ?", (last,))}
+        for arrival in arrivals:
+            if arrival.key in new:
+                new.discard(arrival.key)
+            else:
+                self._merge(table, arrival)
+
+    def _spoil_search(self, table: Table) -> None:
+        if table is MEMORIES and self._search is not None:
+            self._search.spoil()
+
+    def _bound(self, table: Table, arrivals: Sequence[Arrival]) -> Iterator[rows.Row]:
+        if table is not MEMORIES:
+            yield from (arrival.entry.row for arrival in arrivals)
+            return
+        for arrival in arrivals:
+            self._search_id += 1
+            yield (*arrival.entry.row, self._search_id)
+
+    def _missing_reference(self, table: Table, arrival: Arrival) -> tuple[str, str] | None:
+        """(column, table) of a reference that leads nowhere as things stand."""
+        for column, targets in table.references:
+            value = arrival.entry.row[table.column_names.index(column)]
+            if value is not None and not any(
+                self._one(f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets
+            ):
+                return column, targets[0]
+        return None
+
+    def _merge_or_refuse(self, table: Table, arrival: Arrival) -> list[Refusal]:
+        missing = self._missing_reference(table, arrival)
+        if missing is None:
+            self._merge(table, arrival)
+            return []
+        document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)
+        return [self._account.to_quarantine(arrival.seq, table.name, arrival.key, missing, document)]
+
+    def _merge(self, table: Table, arrival: Arrival) -> None:
+        """Take in one record where another copy of it may already be."""
+        # Of two documents of one id, one may have changed and the other be as it was: that one keeps its account.
+        arrival = arrival._replace(before=tuple([seq for seq in arrival.before if seq not in self._account.met]))
+        key = list(arrival.entry.row[: len(table.key)])
+        where = " AND ".join(f"{name} = ?" for name in table.key)
+        columns = ", ".join(table.column_names)
+        present = sqlite.first(self._db, f"SELECT {columns} FROM {table.name} WHERE {where}", key)
+        if present is None:
+            deleted_at = self._edited_at(table, arrival, None)
+            if deleted_at is not None and deleted_at >= age(arrival.record):
+                self._supersede(arrival.seq, "a deletion in the target", arrival)
+            else:
+                self._db.execute(insert_sql(table), next(self._bound(table, [arrival])))
+                self._arrived.add((table.name, arrival.key))
+                self._forget_before(arrival)
+            return
+        rival = sqlite.first(
+            self._db,
+            "SELECT seq, source_kind, source_path, collection, digest, database FROM migration_records "
+            "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND seq <> ?",
+            (table.name, arrival.key, arrival.seq),
+        )
+        if rival and rival[4] == arrival.entry.digest:
+            self._account.supersede(arrival.seq, arrival.name_of(rival[2], rival[5]), None)
+        elif rival and rival[1:3] != (arrival.origin.kind, arrival.origin.name) and self.names.has(arrival.entry):
+            self._merge(table, self._account.rename(arrival, self.names.next(arrival.entry)))
+        elif self._precedence(table, arrival, present, rival):
+            self._replace(table, arrival, present, rival, where, key)
+        else:
+            self._supersede(
+                arrival.seq, arrival.name_of(rival[2], rival[5]) if rival else "a later edit in the target", arrival
+            )
+
+    def _precedence(self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
+        """Return whether the arriving copy counts: later change, then later kind of the app's history, then path."""
+        held = age(rows.to_record(table, present))
+        edited = self._edited_at(table, arrival, present)
+        if edited is not None:
+            return age(arrival.record) > max(held, edited)
+        if self._followed and rival is not None and rival[0] in arrival.before:
+            return True  # clocks may go backwards
+        own = rank(arrival.origin.kind)
+        if rival is None:
+            return (age(arrival.record), own) >= (held, -2)
+        return (age(arrival.record), own, arrival.origin.name) >= (held, rank(rival[1]), rival[2])
+
+    def _replace(
+        self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None, where: str,
+        key: list[Any],
+    ) -> None:  # fmt: skip
+        sets = ", ".join(f"{name} = ?" for name in table.column_names)
+        if self._edited_at(table, arrival, present) is not None:
+            self.overridden.append((table.name, arrival.key))
+        self._db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*arrival.entry.row, *key))
+        self._arrived.add((table.name, arrival.key))
+        self._forget_before(arrival)
+        if rival and rival[0] not in arrival.before:
+            held = rows.to_record(table, present)
+            document = self._document(self._account.dialect(rival[2], rival[1]), rival[3], held)
+            self._account.supersede(rival[0], arrival.name_beside(rival[2], rival[5]), document)
+
+    def _forget_before(self, arrival: Arrival) -> None:
+        for seq in arrival.before:
+            self._let_go(seq, arrival)
+            self._account.forget(seq)
+
+    def _let_go(self, seq: int, arrival: Arrival) -> None:
+        """The record as an earlier run knew it, where it now has another id: what refers to it follows."""
+        table = arrival.table
+        known = sqlite.first(
+            self._db,
+            "SELECT record_id FROM migration_records WHERE seq = ? AND outcome = 'migrated' AND record_type = ?",
+            (seq, table.name),
+        )
+        if known is None or known[0] == arrival.key or len(table.key) > 1:
+            return
+        for other in TABLES:
+            for column, targets in other.references:
+                if table.name in targets:
+                    sql = f"UPDATE {other.name} SET {column} = ? WHERE {column} = ?"
+                    self._db.execute(sql, (arrival.key, known[0]))
+        self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", known)
+
+    def _content(self, entry: Entry) -> Content:
+        record = rows.to_record(BY_NAME[entry.table], entry.row)
+        return self._document(self._account.origin.dialect, entry.collection, record), None
+
+    def _document(self, dialect: str, collection: str, record: Record) -> str:
+        return document_text(self._rebuild, dialect, collection, record)
+
+    def _supersede(self, seq: int, by: str, arrival: Arrival) -> None:
+        document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)
+        self._account.supersede(seq, by, document)
+
+    def _edited_at(self, table: Table, arrival: Arrival, present: rows.Row | None) -> int | None:
+        """When the record was last changed in the target by somebody else than a run, if at all (ms).
+
+        What a run made of it is what its account says; a deletion by a run leaves no account.
+        """
+        if not self._existing:
+            return None
+        key = arrival.key
+        last = sqlite.first(
+            self._db,
+            "SELECT at FROM changes WHERE table_name = ? AND record_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+            (table.name, key, self._changes_before),
+        )
+        if last is None:
+            return None
+        digests = sqlite.fetch(
+            self._db,
+            "SELECT digest FROM migration_records WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' "
+            "AND seq <> ?",
+            (table.name, key, arrival.seq),
+        )
+        by_run = not digests if present is None else (canonical.digest(present),) in digests
+        return None if by_run else instants.from_text(last[0])
+
+    def _make_record_index(self) -> None:
+        if not self._indexed:
+            self._db.execute(ddl.SYSTEM_INDEXES)
+            self._indexed = True
+
+    def _orphans(self, table: Table) -> list[Refusal]:
+        found = []
+        for column, targets in table.references:
+            missing = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {target} WHERE id = t.{column})" for target in targets)
+            keys = sqlite.fetch(self._db, f"SELECT id FROM {table.name} AS t WHERE {column} IS NOT NULL AND {missing}")
+            found += [
+                self._evict(table, key, (column, targets[0]))
+                for (key,) in keys
+                if not self._existing or (table.name, key) in self._arrived
+            ]
+        return found
+
+    def _evict(self, table: Table, key: str, missing: tuple[str, str]) -> Refusal:
+        """Move one record of this run whose reference leads nowhere to quarantine."""
+        names = ", ".join(table.column_names)
+        (row,) = sqlite.fetch(self._db, f"SELECT {names} FROM {table.name} WHERE id = ?", (key,))
+        ((seq, kind, source, collection),) = sqlite.fetch(
+            self._db,
+            "SELECT seq, source_kind, source_path, collection FROM migration_records "
+            "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' ORDER BY seq DESC LIMIT 1",
+            (table.name, key),
+        )
+        self._spoil_search(table)
+        self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", (key,))
+        document = self._document(self._account.dialect(source, kind), collection, rows.to_record(table, row))
+        return self._account.to_quarantine(seq, table.name, key, missing, document)
+
+    def _build_search(self) -> None:
+        if self._search is None:
+            self._search = SearchIndex(self._db)
+            self._search.spoil()
+        self._search.complete()

@@ -1,0 +1,371 @@
+"""The proof: every record of the target against the account of what was migrated, by digest (promise 6).
+
+Four comparisons, all complete, none by count alone:
+
+1. the file: SQLite's own integrity check, the schema, foreign keys, and the search index against its table;
+2. every row of the target against the digest in `migration_records`; a row that differs is walked back
+   through `changes`, and only if that does not lead to the migrated record is it a difference;
+3. every change of the history against the next one, up to the row as it is;
+4. every document of the snapshot, normalised anew by the caller, against the same account.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pjais import canonical, sqlite
+from pjais.core.results import Difference, Proof
+from pjais.display import counted
+from pjais.models.persona import rows
+from pjais.models.persona.tables import BY_NAME, SCHEMA_VERSION, TABLES, Table
+from pjais.targets.sqlite import chain, ddl, heads
+
+_SHOWN = 200
+LOST = "lost: not in the target, and no deletion is recorded"
+
+
+class Rows(NamedTuple):
+    """The outcome of comparing the target's rows with the account."""
+
+    records: int
+    changed: Counter[str]
+    """How many records the history explains: edited, added, removed."""
+    edits: list[tuple[str, str, str]]
+    """The first of them: (edited, added or removed; table; id)."""
+    suspects: dict[tuple[str, str], dict[str, Any] | None]
+    """Rows that nothing explains, walked back as far as the history goes; None for a row that is gone."""
+
+    def explained(self, change: str, table: str, key: str) -> None:
+        """Take down a record that differs from what was migrated, and why that is right."""
+        self.changed[change] += 1
+        if len(self.edits) < _SHOWN:
+            self.edits.append((change, table, key))
+
+
+Check = tuple[str, bool, str]
+"""(what, whether it holds, one line)."""
+
+
+def check_file(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
+    """SQLite's own checks, and those of the search index."""
+    return (*check_pages(db, broken_before), check_search(db))
+
+
+def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
+    """SQLite's own checks of pages, schema and references.
+
+    `broken_before`: how many references were broken before a run, by another writer with foreign keys off; a
+    run answers only for what it adds.
+    """
+    problems = sqlite.problems(db)
+    orphans = [] if problems else sqlite.fetch(db, "PRAGMA foreign_key_check")
+    bent = [] if problems else _bent(db)
+    return (
+        ("integrity", not problems, "; ".join(problems) or "every page is sound"),
+        ("schema", not bent, "; ".join(bent) or "every table, index and trigger is as it was made"),
+        (
+            "foreign keys",
+            len(orphans) <= broken_before,
+            f"{len(orphans)} broken" if orphans else "every reference resolves",
+        ),
+    )
+
+
+def check_search(db: sqlite.Connection) -> Check:
+    """The search index: its own structure, and word by word against the memories that it indexes.
+
+    FTS5 takes the question as a write.  It is rolled back, since a commit would wait for every reader to end: rows
+    that are compared beside it for longer than a writer waits.  Raises `sqlite.Busy` where another writer is at work.
+    """
+    try:
+        db.execute("BEGIN")
+        try:
+            db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)")
+        finally:
+            db.execute("ROLLBACK")
+    except sqlite.Busy:
+        raise
+    except sqlite.Error as error:
+        return ("search index", False, str(error))
+    stray = sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE search_id IS NULL")
+    if stray:
+        return ("search index", False, f"{counted(stray, 'memory is', 'memories are')} not in it (no search_id)")
+    return ("search index", True, "agrees with the memories")
+
+
+def check_chain(db: sqlite.Connection) -> Check:
+    """What only we write, and the history: against the chain of runs; and that the helper tables hold nothing else."""
+    wrong = [*chain.check(db), *_stray(db)]
+    return ("chain", not wrong, "; ".join(wrong) or "runs, accounts, quarantine and history are as they were written")
+
+
+HEAD = "head"
+"""The check that fails where the store ends before it was last seen."""
+
+
+def check_head(db: sqlite.Connection, store: Path) -> Check:
+    """How far the history reaches: at least as far as was noted beside the store, through the same changes."""
+    wrong = heads.problem(db, store)
+    return (HEAD, wrong is None, wrong or "the history goes on from where it was last seen")
+
+
+def _stray(db: sqlite.Connection) -> list[str]:
+    """Rows in the triggers' helper table that no trigger left: it holds images of records that are there."""
+    held = {
+        name: f"SELECT 1 FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id"
+        for name, table in BY_NAME.items()
+    }
+    told = " OR ".join(f"(r.table_name = '{name}' AND EXISTS ({sql}))" for name, sql in held.items())
+    rows_of_nothing = sqlite.fetch(
+        db, f"SELECT table_name, record_id FROM changes_replaced AS r WHERE NOT ({told}) LIMIT 20"
+    )
+    return [f"changes_replaced holds a row that no trigger wrote: {table} {key}" for table, key in rows_of_nothing]
+
+
+_SCHEMA = (
+    "SELECT type || ' ' || name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_schema "
+    "WHERE NOT (type = 'table' AND (name GLOB 'memory_fts_*' OR name GLOB 'sqlite_*'))"
+)
+"""Without the tables that SQLite itself makes, in its own version's way."""
+
+
+@cache
+def _definitions() -> dict[str, str]:
+    """The definitions that a new store has: `index NAME of TABLE` -> its SQL."""
+    with closing(sqlite.scratch()) as db:
+        for sql in (ddl.create_tables(), ddl.create_indexes(), ddl.SEARCH_INDEX, ddl.create_triggers()):
+            db.execute(sql)
+        return sqlite.pairs(db, _SCHEMA)
+
+
+def _bent(db: sqlite.Connection) -> list[str]:
+    """Return what of the schema is missing or not as it was made; empty for a sound store.
+
+    A trigger that is gone or was changed would let the history and the search index go wrong in silence.  What others
+    add is theirs: further tables, indexes and triggers, and columns of their own in a table of ours.  The table
+    `store_operations` comes with the first transaction.
+    """
+    held = sqlite.pairs(db, _SCHEMA)
+    wrong = [f"{name} {'was changed' if name in held else 'is missing'}" for name, sql in _definitions().items()
+             if not (_is_made(held[name], sql) if name in held else "store_operations" in name)]  # fmt: skip
+    version = sqlite.pragma_int(db, "user_version")
+    return wrong + ([f"schema version {version}"] if version != SCHEMA_VERSION else [])
+
+
+def _is_made(held: str, made: str) -> bool:
+    """Return whether a definition is the one that was made, or that with columns added behind ours."""
+    if held == made:
+        return True
+    more = len(held) - len(made)
+    ends = (at for at in range(len(made)) if held[:at] == made[:at] and held[at + more :] == made[at:])
+    return more > 0 and any(held[at] == "," for at in ends)
+
+
+def compare_rows(db: sqlite.Connection) -> Rows:
+    """Every row of every table of records against `migration_records`."""
+    records = 0
+    found = Rows(0, Counter(), [], {})
+    for table in TABLES:
+        for row, key, digest in _rows_with_account(db, table):
+            records += 1
+            if digest is not None and canonical.digest(row) == digest:
+                continue
+            past = list(_past(db, table, key, dict(zip(table.column_names, row, strict=True))))
+            if digest is None and None in past:
+                found.explained("added", table.name, key)
+            elif digest is not None and _was(table, past, digest):
+                found.explained("edited", table.name, key)
+            else:
+                found.suspects[table.name, key] = past[-1] or {}
+        for key, digest in _accounts_without_row(db, table):
+            if _was(table, _past(db, table, key, None), digest):
+                found.explained("removed", table.name, key)
+            else:
+                found.suspects[table.name, key] = None
+    return found._replace(records=records)
+
+
+def compare_run(db: sqlite.Connection, run_id: str) -> Rows:
+    """Every record that a run brought into a store against `migration_records`, as it is read back."""
+    records = 0
+    found = Rows(0, Counter(), [], {})
+    for table in TABLES:
+        columns = ", ".join(f"t.{name}" for name in table.column_names)
+        for *row, key, digest, there in sqlite.each(
+            db,
+            f"SELECT {columns}, r.record_id, r.digest, {ddl.key_sql(table, 't')} IS r.record_id "
+            f"FROM migration_records AS r LEFT JOIN {table.name} AS t ON {ddl.key_sql(table, 't')} = r.record_id "
+            "WHERE r.run_id = ? AND r.record_type = ? AND r.outcome = 'migrated'",
+            (run_id, table.name),
+        ):
+            records += 1
+            if not there:
+                found.suspects[table.name, key] = None
+            elif canonical.digest(tuple(row)) != digest:
+                found.suspects[table.name, key] = dict(zip(table.column_names, row, strict=True))
+    return found._replace(records=records)
+
+
+def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> bool:
+    """Return whether a record ever was what the digest says."""
+    return any(values is not None and canonical.digest(_row(table, values)) == digest for values in past)
+
+
+def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[rows.Row, str, bytes | None]]:
+    columns = ", ".join(f"t.{name}" for name in table.column_names)
+    key = ddl.key_sql(table, "t")
+    width = len(table.columns)
+    for row in sqlite.each(
+        db,
+        f"SELECT {columns}, {key}, r.digest FROM {table.name} AS t LEFT JOIN migration_records AS r "
+        f"ON r.record_type = '{table.name}' AND r.record_id = {key} AND r.outcome = 'migrated'",
+    ):
+        yield row[:width], row[width], row[width + 1]
+
+
+def _accounts_without_row(db: sqlite.Connection, table: Table) -> list[tuple[str, bytes]]:
+    return sqlite.fetch(
+        db,
+        "SELECT record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
+        f"AND NOT EXISTS (SELECT 1 FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id)",
+        (table.name,),
+    )
+
+
+def _row(table: Table, values: dict[str, Any]) -> rows.Row:
+    return tuple([values.get(name) for name in table.column_names])
+
+
+def _past(
+    db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None
+) -> Iterator[dict[str, Any] | None]:
+    """A row as it is and as it was before each change, newest first; None where it was not there."""
+    yield values
+    for op, before in sqlite.each(
+        db,
+        "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC",
+        (table.name, key),
+    ):
+        values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
+        yield values
+
+
+def values_before(db: sqlite.Connection, table: Table, key: str, seq: int) -> dict[str, Any] | None:
+    """Return what a record was after change `seq`, by its columns; None where it was not there."""
+    values = present(db, table, key)
+    for op, before in sqlite.each(
+        db,
+        "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? AND seq > ? ORDER BY seq DESC",
+        (table.name, key, seq),
+    ):
+        values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
+    return values
+
+
+def key_parts(table: Table, key: str) -> tuple[Any, ...]:
+    """The values of a record's key columns, from its key as `changes` writes it."""
+    return (key,) if len(table.key) == 1 else tuple(json.loads(key))
+
+
+def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
+    """A history image with the values as the columns held them."""
+    return {
+        name: bytes.fromhex(value["$hex"]) if isinstance(value, dict) and "$hex" in value else value
+        for name, value in image.items()
+        if name in table.column_names
+    }
+
+
+def compare_history(db: sqlite.Connection) -> list[Difference]:
+    """Every change against the next one of the same record, and the last against the row as it is.
+
+    What a change says was there before stands twice in the file (schema.ddl); what it says was there afterwards must
+    be what the next one found.
+    """
+    differences = []
+    known = {table.name: table for table in TABLES}
+    columns = "table_name, record_id, op, before, after"
+    last: tuple[str, str] | None = None
+    values: dict[str, Any] | None = None
+    for name, key, op, before, after in sqlite.each(
+        db, f"SELECT {columns} FROM changes ORDER BY table_name, record_id, seq DESC"
+    ):
+        table = known.get(name)
+        if table is None:
+            differences.append(Difference(name, key, None, "the history tells of a table that is none of ours"))
+            continue
+        if (name, key) != last:
+            last, values = (name, key), present(db, table, key)
+        if not led_to(table, op, after, values):
+            differences.append(Difference(name, key, None, "its history does not lead to what it is"))
+        values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
+    return differences
+
+
+def led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
+    """Return whether a record was, after a change, what the change says."""
+    if op == "delete" or after is None or values is None:
+        return op == "delete" and after is None and values is None
+    image = _stored(table, json.loads(after))
+    whole = op != "insert" or len(image) == len(json.loads(after))
+    return whole and all(values[name] == value and type(values[name]) is type(value) for name, value in image.items())
+
+
+def present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | None:
+    """A record as it is now; None where it is not there."""
+    names = ", ".join(table.column_names)
+    where = " AND ".join(f"{name} = ?" for name in table.key)
+    try:
+        row = sqlite.first(db, f"SELECT {names} FROM {table.name} WHERE {where}",
+                           (key,) if len(table.key) == 1 else json.loads(key))  # fmt: skip
+    except ValueError:
+        return None
+    return None if row is None else dict(zip(table.column_names, row, strict=True))
+
+
+def compare_account(db: sqlite.Connection) -> list[Difference]:
+    """Entries of the account that no run answers for, so that no backup would be asked about them."""
+    stray = sqlite.fetch(
+        db,
+        "WITH known AS (SELECT r.id, s.value ->> '$.name' AS name, s.value ->> '$.kind' AS kind "
+        "FROM migration_runs AS r, json_each(r.sources) AS s) "
+        "SELECT DISTINCT source_path, run_id, source_kind FROM migration_records AS m WHERE NOT EXISTS (SELECT 1 FROM "
+        "known WHERE id = m.run_id AND name = m.source_path AND kind = m.source_kind)",
+    )
+    return [Difference(path, run, None, "accounted for, but not by a run") for path, run, _ in stray]
+
+
+def left_over(found: Rows) -> list[Difference]:
+    """The suspects that no document of a snapshot settled."""
+    stray = "in the target, with no account of where it came from"
+    return [
+        Difference(table, key, None, LOST if values is None else stray)
+        for (table, key), values in found.suspects.items()
+    ]
+
+
+def proof(
+    found: Rows,
+    checks: tuple[tuple[str, bool, str], ...],
+    documents: int = 0,
+    differences: Iterable[Difference] = (),
+) -> Proof:
+    """All comparisons as one value; the first differences are kept, all are counted."""
+    everything = [*differences, *left_over(found)]
+    return Proof(
+        found.records,
+        documents,
+        found.changed["edited"],
+        found.changed["added"],
+        found.changed["removed"],
+        tuple(everything[:_SHOWN]),
+        len(everything),
+        checks,
+        tuple(found.edits),
+    )

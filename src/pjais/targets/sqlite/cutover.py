@@ -1,0 +1,168 @@
+"""The cut-over: the new file takes the old one's place, in one rename; and the way back.
+
+While the rename happens, the old target is held exclusively and has no WAL, so that no side file of the old
+one can ever be applied to the new one.  If the old target was written to since the new one was begun, the
+cut-over is refused: nothing that somebody just wrote may vanish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from pjais import files, sqlite
+from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
+from pjais.models.persona.tables import APPLICATION_ID, SCHEMA_VERSION
+from pjais.targets.sqlite import heads
+
+_OURS = {"personas", "memory_entities", "changes", "migration_runs", "migration_records"}
+
+
+def inspect(
+    target: Path, look: Callable[[sqlite.Connection], object] | None = None, *, older: bool = False
+) -> int | None:
+    """The schema version of the target, None where there is no file.
+
+    `look` is shown the store while it is open, if it is ours and up to date: to open one takes milliseconds, for all
+    its triggers.  Raises ForeignTarget for a file that is not ours, is newer than this program, or cannot be opened,
+    and OlderStore for one that must be upgraded first, unless `older` is said.
+    """
+    if not target.exists():
+        if target.parent.exists() and not target.parent.is_dir():
+            raise ForeignTarget("the target's folder is a file", where=[str(target.parent)])
+        return None
+    if target.is_dir() or not files.is_plain_file(target):
+        raise ForeignTarget("the target is not a file", where=[str(target)])
+    try:
+        # Never by a file handle of our own: its closing would take away the locks (POSIX) of every connection that
+        # this process has on the store, and another program could then remove the WAL that we write to.
+        if target.stat().st_size == 0:
+            raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
+        with closing(sqlite.open_reader(target)) as db:
+            application = sqlite.pragma_int(db, "application_id")
+            version = sqlite.pragma_int(db, "user_version")
+            tables = {name for (name,) in sqlite.each(db, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            ours = application == APPLICATION_ID and tables >= _OURS
+            if look is not None and ours and version == SCHEMA_VERSION:
+                look(db)
+            needs = _version_needed(db) if ours and version > SCHEMA_VERSION else None
+    except sqlite.Busy as error:
+        raise MigrationFailed(
+            "the store is locked by another program", where=[str(target)], advice="close it first"
+        ) from error
+    except (sqlite.Full, sqlite.IOFault, OSError) as error:
+        raise MigrationFailed(
+            f"the store cannot be opened; is the disk full? ({error})", where=[str(target)], next_command="pjais status"
+        ) from error
+    except sqlite.NotADatabase as error:
+        raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)]) from error
+    except sqlite.Error as error:
+        raise ForeignTarget(f"the target cannot be opened: {error}", where=[str(target)]) from error
+    if application != APPLICATION_ID or (version <= SCHEMA_VERSION and not tables >= _OURS):
+        raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
+    if version > SCHEMA_VERSION:
+        raise ForeignTarget(
+            f"the target was written by a newer pjais (schema {version}, this program knows {SCHEMA_VERSION})",
+            where=[str(target)],
+            next_command=f"pip install --upgrade 'pjais>={needs}'" if needs else "pip install --upgrade pjais",
+        )
+    if version < SCHEMA_VERSION and not older:
+        raise OlderStore(
+            f"the store has schema {version}; this program works with schema {SCHEMA_VERSION}", where=[str(target)]
+        )
+    return version
+
+
+def _version_needed(db: sqlite.Connection) -> str | None:
+    """The version of the program that last ran a migration into a newer store, if that can still be read."""
+    try:
+        found = sqlite.value(db, "SELECT program_version FROM migration_runs ORDER BY rowid DESC LIMIT 1")
+    except sqlite.Error:
+        return None
+    return found if isinstance(found, str) and re.fullmatch(r"[0-9]+(\.[0-9a-z]+)*", found) else None
+
+
+def last_change(target: Path) -> int:
+    """The number of the last entry in the target's history."""
+    with closing(sqlite.open_reader(target)) as db:
+        return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
+
+
+def copy_target(target: Path, destination: Path) -> None:
+    """A consistent copy of the target as it is now, WAL included, synced; in its place only when it is whole."""
+    files.private_folder(destination.parent)
+    beside = destination.with_name(f".{destination.name}.part")
+    try:
+        sqlite.remove(beside)
+        sqlite.copy_database(target, beside)
+        files.sync_file(beside)
+        files.replace(beside, destination)
+    except BaseException:
+        with suppress(OSError):
+            sqlite.remove(beside)
+        raise
+
+
+def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
+    """Put `new` in the place of `target`.  The last step of a run; before it, nothing is visible.
+
+    `expected_change` is `last_change` of the old target when the run began, None where there was none.
+    Raises MigrationFailed if the old target is open elsewhere or was written to meanwhile.
+    """
+    _settle(new)
+    files.sync_file(new)
+    if not target.exists():
+        for suffix in sqlite.SIDE_FILES:  # of a store that somebody removed: it must not be applied to the new one
+            side = Path(f"{target}{suffix}")
+            if side.exists():
+                files.replace(side, Path(f"{side}.left-{new.name.strip('.')}"))
+        heads.forget(target)  # a history begins
+        files.replace(new, target)
+    else:
+        with _held(target, expected_change):
+            files.replace(new, target)
+
+
+@contextmanager
+def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connection]:
+    """Hold a target exclusively, without WAL.  Raises MigrationFailed if it is open or was written to."""
+    try:
+        with closing(sqlite.open_writer(target, wait_ms=3000)) as db:
+            sqlite.fetch(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+            if sqlite.value(db, "PRAGMA journal_mode = DELETE") != "delete":
+                raise MigrationFailed("the target is open in another program", where=[str(target)])
+            db.execute("BEGIN EXCLUSIVE")
+            now = int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
+            if expected_change is not None and now != expected_change:
+                raise MigrationFailed("the target was written to meanwhile; nothing was switched")
+            yield db
+            db.execute("ROLLBACK")
+    except sqlite.Busy as error:
+        raise MigrationFailed(
+            "the target is open in another program",
+            where=[str(target)],
+            advice="close it first",
+            next_command="pjais migrate",
+        ) from error
+
+
+def _settle(new: Path) -> None:
+    """Set the new file to WAL while nobody sees it; closed cleanly it is one whole file without side files."""
+    with closing(sqlite.open_writer(new)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    for suffix in sqlite.SIDE_FILES:  # SQLite passes over a journal that it cannot remove
+        files.remove(Path(f"{new}{suffix}"))
+
+
+def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> None:
+    """Take the target away; its content stays in `keep`, which holds a copy of it."""
+    if not keep.is_file():
+        raise MigrationFailed("the target's copy is missing; it stays in its place", where=[str(keep)])
+    with _held(target, expected_change):
+        heads.forget(target)
+        files.remove(target)
+    for suffix in sqlite.SIDE_FILES:
+        files.remove(Path(f"{target}{suffix}"))
+    files.sync_folder(target.parent)

@@ -1,0 +1,353 @@
+"""The SQL of the target: tables, search index, history triggers; generated from `schema.tables`.
+
+Promises kept by the triggers, whoever writes (better-sqlite3, the sqlite3 shell, Datasette, us):
+
+- `memory_fts` follows `memory_entities`.  The index has an integer id of its own (`search_id`), because a
+  VACUUM may renumber the rowids of a table whose key is TEXT.
+- `changes` gets one row for every insert, update and delete, with the values before and after.
+- an instant written without a zone (SQLite's CURRENT_TIMESTAMP, UTC) is brought to ISO-8601 with `Z`.
+
+`INSERT OR REPLACE` removes the old row without firing delete triggers.  So a BEFORE INSERT trigger keeps an
+image of the row that is about to be replaced in `changes_replaced`, and the AFTER INSERT trigger uses it; an
+image that no AFTER INSERT picked up (OR IGNORE, an upsert) is overwritten the next time.  With
+`PRAGMA recursive_triggers` the delete triggers do fire, and throw the image away.  A record whose id changes
+is, to the history, one that went and one that came.
+"""
+
+from __future__ import annotations
+
+from pjais.models.persona.tables import MEMORIES, SEARCHED, TABLES, Column, Table
+
+_NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+_ZONELESS = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*"
+
+SYSTEM_TABLES = """
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    record_id TEXT NOT NULL,
+    op TEXT NOT NULL CHECK (op IN ('insert', 'update', 'delete')),
+    before JSON CHECK (before IS NULL OR json_valid(before)),
+    after JSON CHECK (after IS NULL OR json_valid(after))
+);
+CREATE TABLE changes_replaced (
+    table_name TEXT NOT NULL,
+    record_id TEXT NOT NULL,
+    before JSON,
+    search_id INTEGER,
+    name, content, summary, tags,
+    PRIMARY KEY (table_name, record_id)
+) WITHOUT ROWID;
+CREATE TABLE migration_runs (
+    id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    finished_at TEXT,
+    program_version TEXT NOT NULL,
+    ids TEXT NOT NULL DEFAULT 'keep' CHECK (ids IN ('keep', 'new')),
+    sources JSON NOT NULL CHECK (json_valid(sources)),
+    counts JSON CHECK (counts IS NULL OR json_valid(counts)),
+    changes_seq INTEGER NOT NULL DEFAULT 0,
+    options JSON CHECK (options IS NULL OR json_valid(options))
+);
+CREATE TABLE migration_records (
+    seq INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    source_kind TEXT NOT NULL,
+    source_path TEXT NOT NULL,
+    dialect TEXT,
+    origin TEXT,
+    database TEXT,
+    collection TEXT NOT NULL,
+    native_id TEXT,
+    place TEXT NOT NULL,
+    record_type TEXT,
+    record_id TEXT,
+    digest BLOB,
+    outcome TEXT NOT NULL CHECK (outcome IN ('migrated', 'superseded', 'removed', 'quarantined')),
+    superseded_by TEXT,
+    document TEXT CHECK (document IS NULL OR json_valid(document))
+);
+CREATE TABLE migration_quarantine (
+    id INTEGER PRIMARY KEY,
+    record_seq INTEGER,
+    run_id TEXT NOT NULL,
+    source_kind TEXT NOT NULL,
+    source_path TEXT NOT NULL,
+    dialect TEXT,
+    origin TEXT,
+    database TEXT,
+    collection TEXT NOT NULL,
+    native_id TEXT,
+    place TEXT NOT NULL,
+    reasons JSON NOT NULL CHECK (json_valid(reasons)),
+    document TEXT CHECK (document IS NULL OR json_valid(document)),
+    raw BLOB,
+    replayed_at TEXT
+);
+CREATE TABLE migration_ids (
+    old_id TEXT PRIMARY KEY,
+    new_id TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE migration_decisions (
+    source_kind TEXT NOT NULL,
+    origin TEXT NOT NULL DEFAULT '',
+    database TEXT NOT NULL DEFAULT '',
+    collection TEXT NOT NULL,
+    native_id TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('replayed', 'discarded')),
+    decided_at TEXT NOT NULL,
+    record_type TEXT,
+    record_id TEXT,
+    PRIMARY KEY (source_kind, origin, database, collection, native_id, digest)
+) WITHOUT ROWID;
+CREATE TABLE migration_chain (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    run_id TEXT,
+    changes_seq INTEGER NOT NULL,
+    operation_id INTEGER NOT NULL,
+    state JSON NOT NULL CHECK (json_valid(state)),
+    backup JSON CHECK (backup IS NULL OR json_valid(backup)),
+    digest BLOB NOT NULL
+);
+CREATE TABLE migration_changesets (
+    link INTEGER PRIMARY KEY,
+    changeset BLOB NOT NULL
+);
+"""
+
+OPERATIONS_TABLE = """
+CREATE TABLE IF NOT EXISTS store_operations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('do', 'undo', 'redo')),
+    label TEXT,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    undone_by INTEGER
+);
+CREATE INDEX IF NOT EXISTS store_operations_seq
+    ON store_operations (first_seq, at, kind, label, last_seq, undone_by);
+"""
+"""Which changes belong to one transaction of an open store; a store that lacks the table gets it with the first."""
+
+
+SYSTEM_INDEXES = """
+CREATE INDEX IF NOT EXISTS migration_records_record ON migration_records (record_type, record_id);
+CREATE INDEX IF NOT EXISTS migration_records_document
+    ON migration_records (collection, native_id, source_path);
+CREATE INDEX IF NOT EXISTS migration_records_run ON migration_records (run_id);
+CREATE INDEX IF NOT EXISTS migration_records_superseded
+    ON migration_records (seq, superseded_by, document) WHERE superseded_by IS NOT NULL;
+CREATE INDEX IF NOT EXISTS changes_record ON changes (table_name, record_id, seq, at, op, before);
+CREATE INDEX IF NOT EXISTS migration_runs_twice ON migration_runs (
+    number, id, started_at, finished_at, program_version, ids, sources, counts, changes_seq, options
+);
+CREATE INDEX IF NOT EXISTS migration_quarantine_twice ON migration_quarantine (
+    record_seq, run_id, source_kind, source_path, dialect, origin, database, collection, native_id, place, reasons,
+    replayed_at, document
+);
+CREATE INDEX IF NOT EXISTS migration_ids_twice ON migration_ids (new_id);
+"""
+"""What nothing else could prove (no backup holds it) stands in an index too, as a second copy: SQLite's own integrity
+check compares the two, whoever wrote them."""
+
+SEARCH_INDEX = f"""
+CREATE VIRTUAL TABLE memory_fts USING fts5(
+    {", ".join(SEARCHED)},
+    content='memory_entities', content_rowid='search_id', tokenize='unicode61 remove_diacritics 2'
+);
+"""
+
+
+def create_table(table: Table) -> str:
+    """The CREATE TABLE of one table of records."""
+    lines = [f"{column.name} {column.declaration}" for column in table.columns]
+    if table is MEMORIES:
+        lines.append("search_id INTEGER")
+    if len(table.key) > 1:
+        lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
+    else:
+        lines.append(f"CHECK ({table.key[0]} IS NOT NULL)")
+    lines += [
+        f"CHECK ({column.name} IS NULL OR json_valid({column.name}))"
+        for column in table.columns
+        if column.form == "json"
+    ]
+    if table is MEMORIES:
+        lines.append("CHECK (content_format IN ('text', 'json'))")
+    return f"CREATE TABLE {table.name} (\n    " + ",\n    ".join(lines) + "\n);"
+
+
+def create_tables() -> str:
+    """The tables alone: what a bulk load fills."""
+    return "\n".join([create_table(table) for table in TABLES]) + SYSTEM_TABLES + OPERATIONS_TABLE
+
+
+def create_indexes() -> str:
+    """The indexes, made after a bulk load."""
+    lines = [f"CREATE INDEX {name} ON {table.name} ({columns});" for table in TABLES for name, columns in table.indexes]
+    lines.append("CREATE UNIQUE INDEX memory_entities_search_id ON memory_entities (search_id);")
+    return "\n".join(lines) + SYSTEM_INDEXES
+
+
+def create_triggers() -> str:
+    """Every trigger, made last of all."""
+    return "\n".join([_table_triggers(table) for table in TABLES] + [_search_update_trigger()])
+
+
+def key_sql(table: Table, row: str) -> str:
+    """The SQL that gives a record's key as `changes` and `migration_records` write it."""
+    parts = [f"{row}.{name}" for name in table.key]
+    return parts[0] if len(parts) == 1 else f"json_array({', '.join(parts)})"
+
+
+def _utc(column: Column, row: str) -> str:
+    """A column's value; an instant without a zone as ISO-8601 UTC."""
+    value = f"{row}.{column.name}"
+    if column.form != "instant":
+        return value
+    return (
+        f"CASE WHEN {value} GLOB '{_ZONELESS}' AND {value} NOT GLOB '*[Zz+]*' "
+        f"THEN coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', {value}), {value}) ELSE {value} END"
+    )
+
+
+def _as_json(column: Column, row: str) -> str:
+    value = _utc(column, row)
+    return (
+        f"json(CASE typeof({row}.{column.name}) WHEN 'blob' THEN json_object('$hex', hex({row}.{column.name})) "
+        f"{_real_as_json(f'{row}.{column.name}') if column.form in ('number', 'json') else ''}"
+        f"ELSE json_quote({value}) END)"
+    )
+
+
+def _real_as_json(value: str) -> str:
+    """A real number to its last bit: before 3.42, json_quote wrote 15 digits, and of an infinity no JSON at all.
+
+    Where 13 digits do not say it, 20 do, also with the less exact arithmetic of those versions.
+    """
+    return (
+        f"WHEN 'real' THEN CASE WHEN {value} = 9e999 THEN '9e999' WHEN {value} = -9e999 THEN '-9e999' "
+        f"WHEN CAST(printf('%!.13g', {value}) AS REAL) = {value} THEN json_quote({value}) "
+        f"ELSE printf('%!.20g', {value}) END "
+    )
+
+
+def _image(table: Table, row: str) -> str:
+    pairs = ", ".join(f"'{column.name}', {_as_json(column, row)}" for column in table.columns)
+    return f"json_object({pairs})"
+
+
+def _table_triggers(table: Table) -> str:
+    match = " AND ".join(f"{name} = NEW.{name}" for name in table.key)
+    replaced = f"table_name = '{table.name}' AND record_id = {key_sql(table, 'NEW')}"
+    searched = table is MEMORIES
+    keep = ", search_id, " + ", ".join(SEARCHED) if searched else ""
+    old_columns = ", t.search_id, " + ", ".join(f"t.{name}" for name in SEARCHED) if searched else ""
+    different = [f"({_utc(column, 'OLD')}) IS NOT ({_utc(column, 'NEW')})" for column in table.columns]
+    diffs = " UNION ALL ".join(
+        f"SELECT '{column.name}' AS name, {_as_json(column, 'OLD')} AS old, {_as_json(column, 'NEW')} AS new "
+        f"WHERE {differs}"
+        for column, differs in zip(table.columns, different, strict=True)
+    )
+    changed = "\n        OR ".join(different)
+    same_key = " AND ".join(f"OLD.{name} IS NEW.{name}" for name in table.key)
+    return f"""
+CREATE TRIGGER {table.name}_before_insert BEFORE INSERT ON {table.name} BEGIN
+    {_guard_search_id() if searched else ""}
+    DELETE FROM changes_replaced WHERE {replaced};
+    INSERT INTO changes_replaced (table_name, record_id, before{keep})
+        SELECT '{table.name}', {key_sql(table, "t")}, {_image(table, "t")}{old_columns}
+        FROM {table.name} AS t WHERE {" AND ".join(f"t.{name} = NEW.{name}" for name in table.key)};
+END;
+CREATE TRIGGER {table.name}_after_insert AFTER INSERT ON {table.name} BEGIN
+    {_search_insert() if searched else ""}
+    INSERT INTO changes (at, table_name, record_id, op, before, after)
+        SELECT {_NOW}, '{table.name}', {key_sql(table, "NEW")},
+            CASE WHEN old.record_id IS NULL THEN 'insert' ELSE 'update' END, old.before, {_image(table, "NEW")}
+        FROM (SELECT 1) LEFT JOIN changes_replaced AS old ON old.{replaced.replace(" AND ", " AND old.")};
+    DELETE FROM changes_replaced WHERE {replaced};
+    {_bring_to_utc(table, match)}
+END;
+CREATE TRIGGER {table.name}_after_update AFTER UPDATE ON {table.name}
+    WHEN {same_key} AND ({changed}) BEGIN
+    INSERT INTO changes (at, table_name, record_id, op, before, after)
+        SELECT {_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'update',
+            json_group_object(name, json(old)), json_group_object(name, json(new)) FROM ({diffs});
+    {_bring_to_utc(table, match)}
+END;
+CREATE TRIGGER {table.name}_before_rekey BEFORE UPDATE OF {", ".join(table.key)} ON {table.name}
+    WHEN NOT ({same_key}) AND EXISTS (SELECT 1 FROM {table.name} WHERE {match}) BEGIN
+    SELECT RAISE(ABORT, 'another record has this id');
+END;
+CREATE TRIGGER {table.name}_after_rekey AFTER UPDATE OF {", ".join(table.key)} ON {table.name}
+    WHEN NOT ({same_key}) BEGIN
+    INSERT INTO changes (at, table_name, record_id, op, before)
+        VALUES ({_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
+    INSERT INTO changes (at, table_name, record_id, op, after)
+        VALUES ({_NOW}, '{table.name}', {key_sql(table, "NEW")}, 'insert', {_image(table, "NEW")});
+    {_bring_to_utc(table, match)}
+END;
+CREATE TRIGGER {table.name}_after_delete AFTER DELETE ON {table.name} BEGIN
+    {_search_delete("OLD") if searched else ""}
+    INSERT INTO changes (at, table_name, record_id, op, before)
+        VALUES ({_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
+    DELETE FROM changes_replaced WHERE table_name = '{table.name}' AND record_id = {key_sql(table, "OLD")};
+END;
+"""
+
+
+def _bring_to_utc(table: Table, match: str) -> str:
+    instants = [column for column in table.columns if column.form == "instant"]
+    if not instants:
+        return ""
+    zoneless = " OR ".join(f"({_utc(column, table.name)}) IS NOT {table.name}.{column.name}" for column in instants)
+    sets = ", ".join(f"{column.name} = {_utc(column, table.name)}" for column in instants)
+    return f"UPDATE {table.name} SET {sets} WHERE {match} AND ({zoneless});"
+
+
+def _search_delete(row: str) -> str:
+    values = ", ".join(f"{row}.{name}" for name in SEARCHED)
+    return (
+        f"INSERT INTO memory_fts (memory_fts, rowid, {', '.join(SEARCHED)}) "
+        f"VALUES ('delete', {row}.search_id, {values});"
+    )
+
+
+def _search_insert() -> str:
+    columns = ", ".join(SEARCHED)
+    return f"""INSERT INTO memory_fts (memory_fts, rowid, {columns})
+        SELECT 'delete', search_id, {columns} FROM changes_replaced
+        WHERE table_name = 'memory_entities' AND record_id = NEW.id;
+    UPDATE memory_entities
+        SET search_id = coalesce((SELECT max(search_id) FROM memory_entities), 0) + 1
+        WHERE id = NEW.id AND search_id IS NULL;
+    INSERT INTO memory_fts (rowid, {columns})
+        SELECT search_id, {columns} FROM memory_entities WHERE id = NEW.id;"""
+
+
+def _guard_search_id() -> str:
+    """A search id belongs to one row: a replacing insert must not take another row's."""
+    return """SELECT RAISE(ABORT, 'search_id belongs to another record') FROM memory_entities
+        WHERE search_id = NEW.search_id AND id IS NOT NEW.id;"""
+
+
+def _search_update_trigger() -> str:
+    columns = ", ".join(SEARCHED)
+    values = ", ".join(f"NEW.{name}" for name in SEARCHED)
+    return f"""
+CREATE TRIGGER memory_entities_search_id BEFORE UPDATE OF search_id ON memory_entities
+    WHEN OLD.search_id IS NOT NULL AND NEW.search_id IS NOT OLD.search_id BEGIN
+    SELECT RAISE(ABORT, 'search_id belongs to the search index');
+END;
+CREATE TRIGGER memory_entities_search_update AFTER UPDATE OF {columns} ON memory_entities
+    WHEN OLD.search_id IS NOT NULL BEGIN
+    {_search_delete("OLD")}
+    INSERT INTO memory_fts (rowid, {columns}) VALUES (NEW.search_id, {values});
+END;
+"""

@@ -1,0 +1,194 @@
+"""The documents of the backups against the account: what each must have become, and what the store says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pjais import canonical, sqlite
+from pjais.bitset import Bitset
+from pjais.core.document import full_name
+from pjais.core.results import Difference
+from pjais.models.persona import rows
+from pjais.models.persona.records import Record
+from pjais.models.persona.tables import OTHERS, Table
+from pjais.targets.sqlite.compare import LOST, Rows
+
+
+class Expected(NamedTuple):
+    """What one document of the snapshot must have become; `record` is None where it could not go in."""
+
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+    record: Record | None
+    kept: tuple[str | None, bytes | None] | None = None
+    """What the quarantine must hold of a refused document: its JSON, or its raw bytes."""
+
+
+Original = Callable[[Expected], str | None]
+"""The text of the document that a record was made of, as the account keeps it of one that is not live."""
+
+
+class Account(NamedTuple):
+    """What `migration_records` says of one document, as far as a proof asks."""
+
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+    record_type: str | None
+    record_id: str | None
+    digest: bytes | None
+    outcome: str
+    seq: int
+    document: str | None
+
+
+_ACCOUNT = ", ".join(Account._fields)
+
+
+class Source(NamedTuple):
+    """One source of one run, as the account names it."""
+
+    run_id: str
+    kind: str
+    name: str
+
+
+def compare_documents(
+    db: sqlite.Connection, source: Source, expected: Iterable[Expected], found: Rows, settled: Bitset,
+    original: Original,
+) -> tuple[int, list[Difference]]:  # fmt: skip
+    """Compare every document of one source's snapshot with the account; return how many, and what differs.
+
+    A run accounts for what is new or changed; the account of a document that it found unchanged stays with the run that
+    brought it in.  So the latest run over a source must find an account for every document, of whichever run; of an
+    earlier run's documents only those are asked for whose account is still its own.  Go from the latest run to the
+    first: `settled` is where the accounts are noted that have been compared.  A source that was moved is seen by a
+    later run under its new name.
+    """
+    last = source.run_id == sqlite.value(
+        db,
+        "SELECT r.id FROM migration_runs AS r, json_each(r.sources) AS s WHERE s.value ->> '$.kind' = ? "
+        "AND (s.value ->> '$.name' = ? OR ? IN (SELECT value FROM json_each(s.value, '$.was'))) "
+        "ORDER BY r.number DESC LIMIT 1",
+        (source.kind, source.name, source.name),
+    )
+    own = _own_accounts(db, source, settled)
+    entry = next(own, None)
+    if entry is None and not last:
+        return 0, []
+    differences: list[Difference] = []
+    documents = 0
+    for wanted in expected:
+        if entry is not None and entry.place == wanted.place and _is_of(entry, wanted):
+            held: Account | None = entry
+            entry = next(own, None)
+        else:
+            held = _earlier_account(db, source, wanted, settled) if last else None
+        if held is not None:
+            documents += 1
+            settled.add(held.seq)
+            differences += _compare_one(db, wanted, held, found, original)
+        elif last:
+            documents += 1
+            name = str(wanted.native_id)
+            differences.append(Difference(source.name, name, None, "in the backup, but not accounted for"))
+    while entry is not None:
+        name = str(entry.record_id or entry.native_id)
+        differences.append(Difference(source.name, name, None, "accounted for, but not in the backup"))
+        entry = next(own, None)
+    return documents, differences
+
+
+def _is_of(entry: Account, wanted: Expected) -> bool:
+    """Return whether an account is that of a document; before 0.2 it knew no origin, and no database by itself."""
+    named = full_name(entry.database, entry.collection) == full_name(wanted.database, wanted.collection)
+    return named and entry.native_id == wanted.native_id and entry.origin in (None, wanted.origin)
+
+
+def _row_of(wanted: Record, entry: Account) -> rows.Row:
+    """The row that a document must have become.  One carried whole may go under another name than its collection's."""
+    row = rows.to_row(wanted)
+    if rows.table_of(wanted) is OTHERS and entry.record_type == OTHERS.name:
+        row = (*json.loads(str(entry.record_id)), row[-1])
+    return row
+
+
+def _own_accounts(db: sqlite.Connection, source: Source, settled: Bitset) -> Iterator[Account]:
+    """The accounts that a run made for a source and that no later run has settled, in reading order."""
+    where = "run_id = ? AND source_path = ? AND source_kind = ? ORDER BY seq"
+    values = (source.run_id, source.name, source.kind)
+    for row in sqlite.each(db, f"SELECT {_ACCOUNT} FROM migration_records WHERE {where}", values):
+        held = Account(*row)
+        if held.seq not in settled:
+            yield held
+
+
+def _earlier_account(db: sqlite.Connection, source: Source, wanted: Expected, settled: Bitset) -> Account | None:
+    """The account of a document that a run found unchanged: of this source, or of the place it was moved from."""
+    best: Account | None = None
+    for row in sqlite.each(
+        db,
+        f"SELECT {_ACCOUNT} FROM migration_records WHERE source_kind = ? AND collection IN (?, ?) AND native_id IS ? "
+        "AND run_id <> ? AND (source_path = ? OR ?) AND (native_id IS NOT NULL OR place = ?) "
+        "ORDER BY source_path = ?, seq DESC",
+        (source.kind, wanted.collection, full_name(*wanted[1:3]), wanted.native_id, source.run_id, source.name,
+         wanted.native_id is not None, wanted.place, source.name),
+    ):  # fmt: skip
+        held = Account(*row)
+        if not _is_of(held, wanted):
+            continue
+        digest = None if wanted.record is None else canonical.digest(_row_of(wanted.record, held))
+        if held.seq not in settled and (best is None or held.digest in (digest, None)):
+            best = held
+    return best
+
+
+def _compare_one(
+    db: sqlite.Connection, wanted: Expected, entry: Account, found: Rows, original: Original
+) -> list[Difference]:
+    name = str(entry.native_id)
+    if entry.outcome == "quarantined" or wanted.record is None:
+        held = sqlite.first(
+            db,
+            "SELECT document, raw FROM migration_quarantine WHERE record_seq = ? AND (replayed_at IS NOT NULL) = ?",
+            (entry.seq, entry.outcome != "quarantined"),
+        )
+        if held is None:
+            return [Difference(entry.collection, name, None, "refused, but not in quarantine")]
+        kept = wanted.kept if wanted.record is None else (original(wanted), None)
+        return [] if held == kept else [Difference(entry.collection, name, None, "the quarantine holds something else")]
+    row = _row_of(wanted.record, entry)
+    table = rows.table_of(wanted.record)
+    key = rows.row_key(table.name, row)
+    if canonical.digest(row) != entry.digest or key != entry.record_id:
+        fixed = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
+        if sqlite.first(db, fixed, (entry.seq,)):
+            return []  # it went in as its owner fixed it; its row is held against the account's digest
+        return [Difference(table.name, key, None, "the account does not fit the backup")]
+    if entry.record_type != table.name:
+        return [Difference(table.name, key, None, "the account does not fit the backup")]
+    if entry.document is not None and entry.document != original(wanted):
+        return [Difference(table.name, key, None, "the copy that was superseded was changed")]
+    if entry.outcome == "migrated" and (table.name, key) in found.suspects:
+        return _fields(table, key, row, found.suspects.pop((table.name, key)))
+    return []
+
+
+def _fields(table: Table, key: str, wanted: rows.Row, actual: dict[str, Any] | None) -> list[Difference]:
+    if actual is None:
+        return [Difference(table.name, key, None, LOST)]
+    differing = [
+        name
+        for name, value in zip(table.column_names, wanted, strict=True)
+        if not canonical.same(value, actual.get(name))
+    ]
+    return [
+        Difference(table.name, key, name, "differs from the backup, and no edit is recorded") for name in differing
+    ] or [Difference(table.name, key, None, "its account was changed")]

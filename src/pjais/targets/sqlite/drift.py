@@ -1,0 +1,70 @@
+"""Name what another program changed in the schema of a store: a table or a column of ours that is gone or renamed.
+
+Looked at only when SQLite has refused a statement of ours: to open a store costs nothing more.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from pjais import sqlite
+from pjais.errors import ForeignTarget
+from pjais.models.persona.tables import SCHEMA_VERSION
+from pjais.targets.sqlite import ddl
+
+
+def explained(path: Path, error: Exception) -> ForeignTarget | None:
+    """Return the refusal as an error that names table and column; None where the store's schema is ours."""
+    try:
+        with closing(sqlite.open_reader(path)) as db:
+            if sqlite.pragma_int(db, "user_version") != SCHEMA_VERSION:
+                return None
+            gone, renamed = _lost(_columns(db), _expected())
+    except (sqlite.Error, OSError):
+        return None
+    if not gone:
+        return None
+    advice = "; ".join(f"ALTER TABLE {table} RENAME COLUMN {now} TO {name}" for table, name, now in renamed)
+    return ForeignTarget(
+        f"another program changed the store's schema ({error})",
+        where=[f"{path}: {one}" for one in gone],
+        safe="Nothing was written; the data and its backups are as they were.",
+        advice=f"name it as it was, by the program that renamed it: {advice}" if advice else
+        "put back what is missing, or restore the store as it was from a backup",
+        next_command="pjais backup list",
+    )  # fmt: skip
+
+
+def _lost(there: dict[str, list[str]], wanted: dict[str, list[str]]) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """Return what is missing, in words, and what was renamed: (table, its name, the name it has now)."""
+    gone: list[str] = []
+    renamed: list[tuple[str, str, str]] = []
+    for table, columns in wanted.items():
+        if table not in there:
+            gone.append(f"the table {table} is missing")
+            continue
+        missing = [one for one in columns if one not in there[table]]
+        added = [one for one in there[table] if one not in columns]
+        if len(missing) == len(added):
+            renamed += [(table, name, now) for name, now in zip(missing, added, strict=True)]
+        beside = f"; columns that are not ours: {', '.join(added)}" if added else ""
+        gone += [f"the column {table}.{one} is missing{beside}" for one in missing]
+    return gone, renamed
+
+
+def _expected() -> dict[str, list[str]]:
+    with closing(sqlite.scratch()) as db:
+        db.execute(ddl.create_tables())
+        return _columns(db)
+
+
+def _columns(db: sqlite.Connection) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for table, column in sqlite.each(
+        db,
+        "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c "
+        "WHERE t.type = 'table' AND t.sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY t.name, c.cid",
+    ):
+        found.setdefault(table, []).append(column)
+    return found

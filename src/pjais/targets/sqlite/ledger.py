@@ -1,0 +1,492 @@
+"""The account of a run: what became of every document (`migration_records`, `migration_quarantine`).
+
+A document that a run finds as an earlier run saw it keeps its account, where it is: nothing is written for it.  One
+that has changed gets a new account; the old one goes when the new version has taken its place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from pjais import canonical, sqlite
+from pjais.bitset import Bitset
+from pjais.core.document import Document, Unreadable, full_name
+from pjais.core.results import Counts
+from pjais.models.persona import rows
+from pjais.models.persona.records import Record
+from pjais.models.persona.tables import BY_NAME, OTHERS, Table
+from pjais.targets.sqlite.decisions import DISCARDED, WAITING, Content, Decisions, discarded
+
+
+class Origin(NamedTuple):
+    """The source that documents are coming from."""
+
+    kind: str
+    dialect: str
+    name: str
+
+
+class Identity(NamedTuple):
+    """What names a document in the account, beside its source, as SQLite can hold it."""
+
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+
+
+class Entry(NamedTuple):
+    """A record on its way in: its document's identity, and its row as it is bound."""
+
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+    table: str
+    row: rows.Row
+    digest: bytes
+    removed: bool
+    """A tombstone: only accounted for."""
+
+    @property
+    def identity(self) -> Identity:
+        """What names its document in the account."""
+        return Identity._make(self[:5])
+
+    def under(self, key: Sequence[str]) -> Entry:
+        """The same record under another key."""
+        row = (*key, *self.row[len(key) :])
+        return self if row == self.row else self._replace(row=row, digest=canonical.digest(row))
+
+
+class Arrival(NamedTuple):
+    """An entry that has its account; the record is taken out of its row again where it is asked for."""
+
+    seq: int
+    entry: Entry
+    origin: Origin
+    before: tuple[int, ...]
+    """The accounts of earlier versions of the same document."""
+
+    @property
+    def table(self) -> Table:
+        """The table that the record goes into."""
+        return BY_NAME[self.entry.table]
+
+    @property
+    def key(self) -> str:
+        """The record's key as `changes` and `migration_records` write it."""
+        return rows.row_key(self.entry.table, self.entry.row)
+
+    @property
+    def record(self) -> Record:
+        """The record itself."""
+        return rows.to_record(self.table, self.entry.row)
+
+    def name_of(self, source: str, database: str | None) -> str:
+        """How this document's account names the copy that counts: by its database too, where both have one source."""
+        one_source = source == self.origin.name and database != self.entry.database
+        return f"{source} (database {database})" if one_source else source
+
+    def name_beside(self, source: str, database: str | None) -> str:
+        """Return how the account of another copy names this one, which counts."""
+        one_source = source == self.origin.name and database != self.entry.database
+        return f"{source} (database {self.entry.database})" if one_source else self.origin.name
+
+
+class Refusal(NamedTuple):
+    """A document that could not go in after all: where it stood, and why."""
+
+    source: str
+    collection: str
+    native_id: str | None
+    place: str
+    rule: str
+    field: str
+    message: str
+    record_type: str
+    record_id: str
+
+
+class Heir(NamedTuple):
+    """A superseded copy that may take the place of its successor."""
+
+    seq: int
+    dialect: str
+    source: str
+    document: Document
+
+
+class Known(NamedTuple):
+    """A row of `migration_records`: what became of one document."""
+
+    seq: int
+    run_id: str
+    source_kind: str
+    source_path: str
+    dialect: str | None
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+    record_type: str | None
+    record_id: str | None
+    digest: bytes | None
+    outcome: str
+    superseded_by: str | None
+    document: str | None
+
+    def is_same(self, entry: Entry) -> bool:
+        """Return whether a document is as this account has it.
+
+        One carried whole that a document of another file had superseded (before 0.2) is not: it goes in after all.
+        """
+        lost = entry.table == OTHERS.name and self.outcome == "superseded" and self.document is not None
+        return self.digest == entry.digest and (self.outcome == "removed") == entry.removed and not lost
+
+
+_COLUMNS = ", ".join(Known._fields)
+_SAME = (
+    "(origin IS ? OR origin IS NULL) AND collection IN (?, ?) AND coalesce(database || '/', '') || collection = ? "
+    "AND native_id IS ? AND run_id <> ? AND (native_id IS NOT NULL OR place = ?)"
+)
+"""The accounts of one document.  Before 0.2 they knew no origin, and the collection's name held the database's."""
+_INSERT_RECORD = f"INSERT INTO migration_records ({_COLUMNS}) VALUES ({', '.join('?' * len(Known._fields))})"
+
+
+def entry(document: Document, record: Record, *, removed: bool = False) -> Entry:
+    """A document's record as a builder takes it."""
+    row = rows.to_row(record)
+    return Entry(*identity(document), rows.table_of(record).name, row, canonical.digest(row), removed)
+
+
+class Account:
+    """The account that one run writes into an open store."""
+
+    def __init__(self, db: sqlite.Connection, run_id: str) -> None:
+        self.origin = Origin("", "", "")
+        self.run_id = run_id
+        self.met = Bitset()
+        """The accounts of earlier runs whose document this run found as it was."""
+        self._unchanged: dict[str, Counter[str]] = {}
+        """Of these, by source: how many of each outcome."""
+        self._moved: Counter[str] = Counter()
+        """How many records each source of this run took over from where its files were before."""
+        self.was: dict[str, list[str]] = {}
+        """Names of sources of this run -> those under which earlier runs knew documents of theirs."""
+        self.sources: frozenset[tuple[str, str]] = frozenset()
+        """(kind, name) of every source of this run."""
+        self._dialects: dict[str, str] = {}
+        self._db = db
+        self._run_id = run_id
+        self._waiting: list[Known] = []
+        self._decisions = Decisions(db)
+        self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
+
+    def reload_decisions(self) -> None:
+        """Look at the decisions of the store again: there are more."""
+        self._decisions = Decisions(self._db)
+
+    def begin(self, origin: Origin) -> None:
+        """What follows comes from this source."""
+        self.origin = origin
+        self._dialects[origin.name] = origin.dialect
+        self._unchanged.setdefault(origin.name, Counter())
+
+    def dialect(self, source: str, kind: str) -> str:
+        """The dialect of a source of this run; of any other one its kind."""
+        return self._dialects.get(source, kind)
+
+    def flush(self) -> None:
+        """Write out what is waiting."""
+        self._db.executemany(_INSERT_RECORD, self._waiting)
+        self._waiting.clear()
+
+    def add(self, entry: Entry) -> int:
+        """Account for a document that became a record; returns the number of its account."""
+        seq = self._next()
+        kind, dialect, name = self.origin
+        self._waiting.append(
+            Known(seq, self._run_id, kind, name, dialect, *entry[:5], entry.table,
+                  rows.row_key(entry.table, entry.row), entry.digest,
+                  "removed" if entry.removed else "migrated", None, None)
+        )  # fmt: skip
+        return seq
+
+    def refuse(self, one: Identity, reasons: Sequence[dict[str, Any]], content: Content) -> None:
+        """Account for a document that cannot go in, and keep it whole in quarantine."""
+        seq = self._next()
+        kind, dialect, name = self.origin
+        known = Known(seq, self._run_id, kind, name, dialect, *one, None, None, None, "quarantined", None, None)
+        self._waiting.append(known)
+        self._keep(known, reasons, *content)
+
+    def earlier(self, one: Identity) -> list[Known]:
+        """Return what earlier runs have on account for this document of this source."""
+        found = sqlite.fetch(
+            self._db,
+            f"SELECT {_COLUMNS} FROM migration_records WHERE source_path = ? AND source_kind = ? AND {_SAME}",
+            (self.origin.name, self.origin.kind, *_same(one, self._run_id)),
+        )
+        return [known for row in found if (known := Known(*row)).seq not in self.met]
+
+    def moved(self, entry: Entry) -> list[Known]:
+        """What an earlier run has on account for the very same document in a place that this run does not look at.
+
+        So the files were moved or copied: their new place takes over.
+        """
+        found = sqlite.fetch(
+            self._db,
+            f"SELECT {_COLUMNS} FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ? "
+            f"AND source_kind = ? AND {_SAME} AND outcome IN ('migrated', 'removed') ORDER BY seq",
+            (entry.table, rows.row_key(entry.table, entry.row), entry.digest, self.origin.kind,
+             *_same(entry.identity, self._run_id)),
+        )  # fmt: skip
+        return self._elsewhere(found)
+
+    def moved_refusal(self, one: Identity, content: Content, outcome: str = "quarantined") -> list[Known]:
+        """The same as `moved`, for a document that waits in quarantine, or was replayed from there."""
+        columns = ", ".join(f"m.{name}" for name in Known._fields)
+        found = sqlite.fetch(
+            self._db,
+            f"SELECT {columns} FROM migration_records AS m WHERE outcome = ? AND source_kind = ? "
+            f"AND {_SAME} AND seq IN (SELECT record_seq FROM migration_quarantine WHERE document IS ? AND raw IS ?)",
+            (outcome, self.origin.kind, *_same(one, self._run_id), *content),
+        )
+        return self._elsewhere(found)
+
+    def _elsewhere(self, found: Sequence[tuple[Any, ...]]) -> list[Known]:
+        """The first of some accounts whose source this run does not look at; it is noted that it was moved."""
+        known = [Known(*row) for row in found if (row[2], row[3]) not in self.sources][:1]
+        for one in known:
+            if one.source_path not in self.was.setdefault(self.origin.name, []):
+                self.was[self.origin.name].append(one.source_path)
+        return known
+
+    def meet(self, known: Known, one: Identity) -> None:
+        """The document is as an earlier run saw it: its account stays; that of a file that was moved goes with it."""
+        if known.source_path == self.origin.name:
+            self.note_met(known.seq, known.outcome)
+        else:
+            self._carry_over(known, one)
+
+    def note_met(self, seq: int, outcome: str) -> None:
+        """Note that this run found a document as an account of its source has it."""
+        self.met.add(seq)
+        self._unchanged[self.origin.name][outcome] += 1
+
+    def _carry_over(self, known: Known, one: Identity) -> None:
+        self._moved[self.origin.name] += known.outcome == "migrated"
+        seq = self._next()
+        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known.seq,))
+        self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known.seq))
+        _, dialect, name = self.origin
+        self._waiting.append(
+            known._replace(seq=seq, run_id=self._run_id, source_path=name, dialect=dialect, **one._asdict())
+        )
+
+    def stands(self, one: Identity, earlier: Sequence[Known], content: Callable[[], Content]) -> bool:
+        """Whether the owner has decided about a document as it is; its account is then as that decision has it."""
+        decision = self._decisions.of(self.origin.kind, one, content)
+        if decision is None:
+            return False
+        outcome = "migrated" if decision == "replayed" else "quarantined"
+        same = [known for known in earlier if known.outcome == outcome and self._is_kept(known, content())]
+        for known in earlier:
+            if known.outcome == "quarantined" and known not in same:
+                self.forget(known.seq)  # another version, which waited
+        for known in same or self.moved_refusal(one, content(), outcome):
+            self.meet(known, one)
+            return True
+        again = {"level": "note", "rule": DISCARDED, "message": f"this document was {decision} before"}
+        self.refuse(one, [again], content())
+        return True
+
+    def stood(self, one: Identity, earlier: Sequence[Known], content: Content) -> bool:
+        """`stands` for what was decided before 0.2, which only the quarantine itself tells."""
+        same = "record_seq = ? AND document IS ? AND raw IS ?"
+        sql = f"SELECT 1 FROM migration_quarantine WHERE {same} AND NOT ({WAITING})"
+        for known in earlier:
+            if sqlite.first(self._db, sql, (known.seq, *content)):
+                self.meet(known, one)
+                return True
+        return False
+
+    def waits_unchanged(self, one: Identity, earlier: Sequence[Known], content: Content) -> bool:
+        """Return whether a document waits in quarantine as it is: it stays; an earlier version goes."""
+        for known in earlier:
+            if known.outcome == "quarantined" and self._is_kept(known, content):
+                self.meet(known, one)
+                return True
+        for known in earlier:
+            if known.outcome == "quarantined":
+                self.forget(known.seq)
+        return False
+
+    def _is_kept(self, known: Known, content: Content) -> bool:
+        held = sqlite.first(
+            self._db, "SELECT document, raw FROM migration_quarantine WHERE record_seq = ?", (known.seq,)
+        )
+        return held == content
+
+    def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
+        """A document whose record's key is taken by another one goes under this key."""
+        entry = arrival.entry.under(key)
+        self._db.execute("UPDATE migration_records SET record_id = ?, digest = ? WHERE seq = ?",
+                         (rows.row_key(entry.table, entry.row), entry.digest, arrival.seq))  # fmt: skip
+        return arrival._replace(entry=entry)
+
+    def forget(self, seq: int) -> None:
+        """An earlier version of a document has been replaced by what its source holds now."""
+        self._db.execute("DELETE FROM migration_records WHERE seq = ?", (seq,))
+        self._db.execute("DELETE FROM migration_quarantine WHERE record_seq = ?", (seq,))
+
+    def supersede(self, seq: int, by: str, document: str | None) -> None:
+        """Another copy of the record counts; this one is kept, unless it is the same."""
+        self.recount(seq, "superseded")
+        self._db.execute(
+            "UPDATE migration_records SET outcome = 'superseded', superseded_by = ?, document = ? WHERE seq = ?",
+            (by, document, seq),
+        )
+
+    def recount(self, seq: int, outcome: str) -> None:
+        """A document that was met as it was ends otherwise now."""
+        if seq in self.met:
+            row = sqlite.first(self._db, "SELECT source_path, outcome FROM migration_records WHERE seq = ?", (seq,))
+            if row is not None and row[0] in self._unchanged:
+                self._unchanged[row[0]].update({row[1]: -1, outcome: 1})
+
+    def heir(self, refusal: Refusal) -> Heir | None:
+        """The latest superseded copy of a record that had to leave, if there is one, to be tried in its place."""
+        best: Heir | None = None
+        for row in sqlite.fetch(
+            self._db,
+            f"SELECT {_COLUMNS} FROM migration_records WHERE outcome = 'superseded' "
+            "AND record_type = ? AND record_id = ? AND document IS NOT NULL ORDER BY seq",
+            (refusal.record_type, refusal.record_id),
+        ):
+            known = Known(*row)
+            piece = Document(known.collection, known.native_id, known.place, canonical.loads(str(known.document)),
+                             database=known.database, origin=known.origin)  # fmt: skip
+            dialect = known.dialect or self.dialect(known.source_path, known.source_kind)
+            best = Heir(known.seq, dialect, known.source_path, piece)
+        return best
+
+    def counts(self, source: Origin) -> Counts:
+        """Return what became of the documents of one source in this run."""
+        outcomes = sqlite.pairs(
+            self._db,
+            "SELECT outcome, count(*) FROM migration_records "
+            "WHERE run_id = ? AND source_path = ? AND source_kind = ? GROUP BY outcome",
+            (self._run_id, source.name, source.kind),
+        )
+        unchanged = self._unchanged.get(source.name, Counter())
+        total = unchanged + Counter(outcomes)
+        return Counts(
+            read=total.total(),
+            migrated=total["migrated"],
+            superseded=total["superseded"],
+            removed=total["removed"],
+            quarantined=total["quarantined"],
+            unchanged=unchanged["migrated"] + self._moved[source.name],
+            discarded=self._discarded(source),
+        )
+
+    def _discarded(self, source: Origin) -> int:
+        """Return how many documents of a source wait in quarantine for nothing any more, of those that this run saw."""
+        found = discarded(self._db, source.name, source.kind)
+        return sum(run == self._run_id or seq in self.met for seq, run in found)
+
+    def to_quarantine(
+        self, seq: int, record_type: str, record_id: str, missing: tuple[str, str], document: str
+    ) -> Refusal:
+        """Turn a document's account from migrated into quarantined, for a reference that leads nowhere."""
+        column, target = missing
+        message = f"refers to a record of {target} that does not exist"
+        reason = {"level": "error", "rule": "orphan", "field": column, "message": message}
+        (row,) = sqlite.fetch(self._db, f"SELECT {_COLUMNS} FROM migration_records WHERE seq = ?", (seq,))
+        known = Known(*row)
+        self.recount(seq, "quarantined")
+        self._db.execute(
+            "UPDATE migration_records SET outcome = 'quarantined', record_type = NULL, record_id = NULL, "
+            "digest = NULL WHERE seq = ?",
+            (seq,),
+        )
+        if not self._goes_on_waiting(known, document):
+            self._keep(known, [reason], document, None)
+        collection = full_name(known.database, known.collection)
+        return Refusal(known.source_path, collection, known.native_id, known.place, "orphan", column, message,
+                       record_type, record_id)  # fmt: skip
+
+    def _goes_on_waiting(self, orphan: Known, document: str) -> bool:
+        """Return whether earlier runs have this orphan in quarantine as it is; it stays there, once."""
+        of_last, self.origin = self.origin, Origin(orphan.source_kind, str(orphan.dialect), orphan.source_path)
+        one, held = Identity._make(orphan[5:10]), False
+        for known in self.earlier(one) or self.moved_refusal(one, (document, None)):
+            if known.outcome != "quarantined":
+                continue
+            if not held and self._is_kept(known, (document, None)):
+                held = True
+                self._db.execute(
+                    "UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (orphan.seq, known.seq)
+                )
+            self.forget(known.seq)
+        self.origin = of_last
+        return held
+
+    def _keep(self, known: Known, reasons: Sequence[dict[str, Any]], document: str | None, raw: bytes | None) -> None:
+        self._db.execute(
+            "INSERT INTO migration_quarantine (record_seq, run_id, source_kind, source_path, dialect, origin, "
+            "database, collection, native_id, place, reasons, document, raw) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (known.seq, self._run_id, *known[2:10], canonical.dumps(list(reasons)), document, raw),
+        )
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq
+
+
+def identity(piece: Document | Unreadable) -> Identity:
+    """Return what names a document in the account."""
+    native_id = piece.native_id if isinstance(piece, Document) else None
+    return Identity(
+        _mended(piece.origin), _mended(piece.database), canonical.mend(piece.collection), _mended(native_id),
+        canonical.mend(piece.place),
+    )  # fmt: skip
+
+
+def _same(one: Identity, run_id: str) -> tuple[str | None, ...]:
+    """The values that `_SAME` asks for."""
+    name = full_name(one.database, one.collection)
+    return one.origin, one.collection, name, name, one.native_id, run_id, one.place
+
+
+def _mended(text: str | None) -> str | None:
+    return None if text is None else canonical.mend(text)
+
+
+Rebuild = Callable[[str, str, Record], Any]
+"""(dialect, collection, record) -> the original document."""
+
+
+def document_text(rebuild: Rebuild, dialect: str, collection: str, record: Record) -> str:
+    """The document that a record was made of, as the account keeps it."""
+    try:
+        return canonical.dumps(rebuild(dialect, collection, record))
+    except KeyError:
+        return canonical.dumps(record._asdict())
+
+
+def kept(piece: Document | Unreadable) -> Content:
+    """A refused piece as it is kept: canonical JSON, or raw bytes."""
+    if isinstance(piece, Unreadable):
+        return None, piece.raw
+    try:
+        return canonical.dumps(piece.value), None
+    except RecursionError:
+        return None, repr(piece.value).encode("utf-8", "backslashreplace")

@@ -1,0 +1,84 @@
+"""What goes out of an existing store: records that their source no longer holds, or that an export names as removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pjais import canonical, sqlite
+from pjais.models.persona import rows
+from pjais.models.persona.records import age
+from pjais.models.persona.tables import BY_NAME, PERSONAS, TABLES, Table
+from pjais.targets.sqlite import ddl
+from pjais.targets.sqlite.ledger import Account, Origin
+
+_SAME = (
+    "SELECT 1 FROM migration_records AS m WHERE m.run_id = ? AND m.source_path = r.source_path AND "
+    "m.source_kind = r.source_kind AND (m.origin IS r.origin OR r.origin IS NULL) AND coalesce(m.database || "
+    "'/', '') || m.collection = coalesce(r.database || '/', '') || r.collection AND m.native_id IS r.native_id"
+)
+"""Accounts that this run made for the document of the account `r`."""
+
+
+def remove(db: sqlite.Connection, table_name: str, key: str, removed_at: int | None) -> None:
+    """Remove a record that our own export names as removed, unless it was changed later or is referred to."""
+    table = BY_NAME.get(table_name)
+    if table is None:
+        return
+    columns = ", ".join(table.column_names)
+    where = f"{ddl.key_sql(table, 't')} = ?"
+    present = sqlite.first(db, f"SELECT {columns} FROM {table.name} AS t WHERE {where}", (key,))
+    if present is None or (removed_at is not None and age(rows.to_record(table, present)) > removed_at):
+        return
+    if not _is_referred_to(db, table, key):
+        db.execute(f"DELETE FROM {table.name} AS t WHERE {where}", (key,))
+
+
+def remove_gone(
+    db: sqlite.Connection, account: Account, origins: Sequence[Origin], by_absence: Callable[[str], bool]
+) -> tuple[int, list[tuple[str, str]]]:
+    """Remove what these sources no longer hold; return how many, and (record type, id) of those that are kept.
+
+    A tombstone removes; `by_absence` says of a kind whether a document that is merely not there does.  A record
+    that another source still holds stays, and one that was edited in the store since is kept.
+    """
+    removed, kept = 0, list[tuple[str, str]]()
+    for table in reversed(TABLES):
+        for origin in origins:
+            for seq, key, digest in list(_gone(db, account, table, origin, absent=by_absence(origin.kind))):
+                if _is_edited(db, table, key, digest) or _is_referred_to(db, table, key):
+                    kept.append((table.name, key))
+                else:
+                    db.execute(f"DELETE FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
+                    account.forget(seq)  # a tombstone has an account of its own
+                    removed += 1
+    return removed, kept
+
+
+def _gone(
+    db: sqlite.Connection, account: Account, table: Table, origin: Origin, *, absent: bool
+) -> Iterator[tuple[int, str, bytes]]:
+    """The accounts of earlier runs whose document this run did not meet alive."""
+    tombstone = f"EXISTS ({_SAME} AND m.outcome = 'removed')"
+    met = f"{_SAME} AND (m.native_id IS NOT NULL OR m.place = r.place) AND m.outcome <> 'removed'"
+    for seq, key, digest in sqlite.each(
+        db,
+        "SELECT seq, record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
+        f"AND run_id <> ? AND source_path = ? AND source_kind = ? AND (? OR {tombstone}) AND NOT EXISTS ({met}) "
+        "AND NOT EXISTS (SELECT 1 FROM migration_records AS o WHERE o.record_type = r.record_type AND "
+        "o.record_id = r.record_id AND o.outcome = 'migrated' AND o.seq <> r.seq)",
+        (table.name, account.run_id, origin.name, origin.kind, absent, account.run_id, account.run_id),
+    ):
+        if seq not in account.met:
+            yield seq, key, digest
+
+
+def _is_referred_to(db: sqlite.Connection, table: Table, key: str) -> bool:
+    found = sqlite.first(db, "SELECT 1 FROM memory_entities WHERE persona_id = ?", (key,))
+    return table is PERSONAS and found is not None
+
+
+def _is_edited(db: sqlite.Connection, table: Table, key: str, digest: bytes) -> bool:
+    """Return whether a record is not what a run made of it."""
+    columns = ", ".join(table.column_names)
+    present = sqlite.first(db, f"SELECT {columns} FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
+    return present is not None and canonical.digest(present) != digest

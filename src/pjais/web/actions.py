@@ -1,0 +1,349 @@
+"""What changes something: `POST /do/NAME` with a form of the page.  Each is one call of the library.
+
+An action says where to look next.  What takes long is begun here and goes on as the page's work (`Session.start`).
+No path is ever taken from a form: an action names records, runs, backups and stores, which are looked up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pjais import canonical
+from pjais.errors import BackupFailed, UsageError
+from pjais.exchange import guide_backup
+from pjais.livestore_tools import restore_record as record_restore
+from pjais.migration import backups, quarantine, run
+from pjais.migration import rollback as migration_rollback
+from pjais.migration import verify as migration_verify
+from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS, Table
+from pjais.side_by_side import follow, shadow
+from pjais.side_by_side import switch as side_switch
+from pjais.sources import backup
+from pjais.web import history_views, rendering
+from pjais.web.session import Session
+
+Form = dict[str, str]
+Action = Callable[[Session, Form], str]
+_DIGITS = 18
+
+_EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
+    "personas": (PERSONAS, ("name", "description", "personality", "settings")),
+    "memories": (MEMORIES, ("name", "content", "summary", "tags", "importance", "type", "memory_tier")),
+    "conversations": (CONVERSATIONS, ("title", "summary")),
+}
+
+
+def _need(form: Form, name: str) -> str:
+    found = form.get(name, "")
+    if not found:
+        raise UsageError(f"the form lacks {name}")
+    return found
+
+
+def _address(kind: str, key: str) -> str:
+    return rendering.record(_EDITABLE[kind][0].name, key) or "/"
+
+
+# -- records
+
+
+def edit(session: Session, form: Form) -> str:
+    """Change fields of a record."""
+    kind, key = _need(form, "kind"), _need(form, "id")
+    if kind not in _EDITABLE:
+        raise UsageError("there is no such kind of record", where=[kind])
+    table, names = _EDITABLE[kind]
+    with session.store() as store:
+        records = getattr(store, kind)
+        record = records.get(key)
+        written = [name for name in names if name in form and not _untouched(record, name, form[name])]
+        if written or record is None:
+            records.update(key, **{name: _typed(table, name, form, form[name]) for name in written})
+    return _address(kind, key)
+
+
+def _untouched(record: Any, name: str, text: str) -> bool:
+    """Whether a field says what the page showed: its form sends every field, and not as it was in all characters.
+
+    A browser sends other ends of lines, none at all in a field of one line, and U+FFFD for NUL.
+    """
+    held = getattr(record, name, None)
+    shown = "" if held is None else ", ".join(map(str, held)) if name == "tags" else rendering.content(held)
+    shown = _lines(shown).replace("\0", "\ufffd")
+    return _lines(text) in ((shown, shown.replace("\n", "")) if name in ("name", "tags") else (shown,))
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _typed(table: Table, name: str, form: Form, text: str) -> Any:
+    """A field as its column holds it; what is typed as JSON or a number must be one."""
+    form_of = next(one.form for one in table.columns if one.name == name)
+    text = _lines(text)
+    if name in ("tags",):
+        return [one.strip() for one in text.split(",") if one.strip()]
+    if form_of == "number":
+        return _number(name, text)
+    if form_of == "json" or (form_of == "content" and form.get("content_format") == "json"):
+        found = _json(name, text)
+        if isinstance(found, str) and not canonical.encodable(found):
+            raise UsageError(f"{name}: no text: it holds half of a character", where=[text[:80]])
+        return found
+    return text if text or name in ("name", "content", "type") else None
+
+
+def _number(name: str, text: str) -> int | float:
+    try:
+        found = float(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: not a number", where=[text[:80]]) from error
+    if not math.isfinite(found):
+        raise UsageError(f"{name}: not a number that can be kept", where=[text[:80]])
+    return int(found) if found.is_integer() else found
+
+
+def _whole(name: str, text: str) -> int:
+    """A number that says which: a document in quarantine, a change, a store."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+        raise UsageError(f"{name}: there is no such number", where=[text[:80]])
+    return int(text)
+
+
+def _json(name: str, text: str) -> Any:
+    if not text.strip():
+        return None
+    try:
+        if canonical.deeper_than(text):
+            raise UsageError(f"{name}: this JSON is nested too deep", where=[f"at most {canonical.DEPTH} levels"])
+        return canonical.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name}: not JSON: {error}") from error
+
+
+def _of_records(kind: str, call: str) -> Action:
+    def action(session: Session, form: Form) -> str:
+        key = _need(form, "id")
+        with session.store() as store:
+            getattr(getattr(store, kind), call)(key)
+        return _address(kind, key)
+
+    action.__doc__ = f"`{call}` of a record of {kind}."
+    return action
+
+
+def remember(session: Session, form: Form) -> str:
+    """Write a memory down."""
+    with session.store() as store:
+        record = store.memories.remember(_lines(_need(form, "content")), persona=form.get("persona") or None)
+    return _address("memories", record.id)
+
+
+def restore_record(session: Session, form: Form) -> str:
+    """Bring a record, or one field of it, back as it was at a moment."""
+    key, at, field = _need(form, "id"), _need(form, "at"), form.get("field") or None
+    here = session.workspace()
+    kind, path = history_views.chosen(here, _whole("where", form.get("where") or "0"))
+    back = form.get("back", "")
+    if kind == "livestore":
+        session.start("restore", lambda _: record_restore.restore(here, path, key, event=at, field=field).as_dict())
+        return "/work"
+    with session.store() as store:
+        store.restore_record(_need(form, "table"), key, _whole("at", at), field=field)
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/time"
+
+
+def _history(call: str) -> Action:
+    def action(session: Session, form: Form) -> str:
+        with session.store() as store:
+            getattr(store, call)()
+        return "/time"
+
+    action.__doc__ = f"`{call}` one operation."
+    return action
+
+
+# -- the pipeline
+
+
+def migrate(session: Session, form: Form) -> str:
+    """Migrate what was found."""
+    here = session.workspace()
+    options = replace(session.options, on_invalid="quarantine" if form.get("quarantine") == "yes" else "stop")
+    session.start("migrate", lambda progress: run.migrate(here, options, progress).as_dict())
+    return "/migrate"
+
+
+def unlock(session: Session, form: Form) -> str:
+    """Take the password of an encrypted source; a new plan is made with it."""
+    session.options = replace(session.options, password=_need(form, "password"))
+    return "/migrate"
+
+
+def verify(session: Session, form: Form) -> str:
+    """Prove every record against the backups."""
+    here, password = session.workspace(), session.options.password
+    session.start(
+        "verify",
+        lambda progress: migration_verify.verify(here, None, progress, password=password).as_dict(),
+        alone=False,
+    )
+    return "/work"
+
+
+def rollback(session: Session, form: Form) -> str:
+    """Go back to before a run; what was written since is kept in a file of the run's folder, or let go."""
+    here, name = session.workspace(), _need(form, "run")
+    if form.get("later") not in ("keep", "discard"):
+        raise UsageError("say what becomes of what was written since: keep or discard it")
+    found, _ = migration_rollback.preview(here)
+    if found.id != name:
+        raise UsageError("another run is the last one now; look again", where=[found.id])
+    file = _free(found.folder / "later.pjais.json") if form["later"] == "keep" else None
+    session.start(
+        "rollback",
+        lambda _: migration_rollback.rollback(here, name, keep_later=file, discard_later=file is None).as_dict(),
+    )
+    return "/work"
+
+
+def _free(path: Path) -> Path:
+    """The path, or the next one of its kind that is not taken."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"later-{number}.pjais.json")
+    return found
+
+
+def back_up(session: Session, form: Form) -> str:
+    """Back up every source and the store."""
+    here = session.workspace()
+    session.start("backup", lambda _: {"backup": backups.create(here).name})
+    return "/backups"
+
+
+def check_backup(session: Session, form: Form) -> str:
+    """Read a backup back and compare every file, its journal and its report, as `pjais backup verify` does."""
+    folder = backups.folder_of(session.workspace(), _need(form, "id"))
+
+    def work(_: run.Progress) -> dict[str, Any]:
+        if wrong := backups.check(folder) or guide_backup.check(folder)[0]:
+            raise BackupFailed("a backup is not sound", where=wrong)
+        return {"sound": folder.name}
+
+    session.start("check backup", work, alone=False)
+    return "/backups"
+
+
+def restore_backup(session: Session, form: Form) -> str:
+    """Write a backup's raw files into a new folder of the data folder, beside what is there."""
+    here = session.workspace()
+    folder = backups.folder_of(here, _need(form, "id"))
+    destination = here.data_dir / "restored" / folder.name
+    session.start(
+        "restore backup",
+        lambda _: {"folder": str(destination), "files": len(backup.restore(folder, destination))}, alone=False,
+    )  # fmt: skip
+    return "/backups"
+
+
+def replay(session: Session, form: Form) -> str:
+    """Try a document in quarantine again, as it is or as it was mended."""
+    here, number = session.workspace(), _whole("id", _need(form, "id"))
+    text = form.get("document", "")
+    mended = None
+    if text.strip() and text.replace("\r\n", "\n") != form.get("before", "").replace("\r\n", "\n"):
+        mended = _json("document", text)
+    with session.alone():
+        (result,) = quarantine.replay(here, [number], mended) or (None,)
+    if result is None:
+        raise UsageError("this document is in the store already", next_command="pjais quarantine list")
+    if result.record_id is None:
+        raise UsageError(
+            "it still cannot go in", where=result.problems, safe="It stays in quarantine as it was.",
+            next_command=f"pjais quarantine show {number}",
+        )  # fmt: skip
+    return rendering.record(str(result.record_type), result.record_id) or "/quarantine"
+
+
+def discard(session: Session, form: Form) -> str:
+    """Put a document in quarantine aside."""
+    with session.alone():
+        quarantine.discard(session.workspace(), [_whole("id", _need(form, "id"))])
+    return "/quarantine"
+
+
+# -- old and new
+
+
+def bring_over(session: Session, form: Form) -> str:
+    """One increment of what the old app wrote since."""
+    here, options = session.workspace(), session.options
+    session.start("follow", lambda _: follow.increment(here, options).as_dict(), alone=not here.target.exists())
+    return "/sides"
+
+
+def keep_following(session: Session, form: Form) -> str:
+    """Bring over what the old app writes, again and again, until it is stopped."""
+    session.follow(on=form.get("on") == "yes")
+    return "/sides"
+
+
+def compare(session: Session, form: Form) -> str:
+    """Compare old and new, record by record."""
+    here, password = session.workspace(), session.options.password
+
+    def work(_: run.Progress) -> dict[str, Any]:
+        session.compared = shadow.compare(here, password=password).as_dict()
+        return session.compared
+
+    session.start("compare", work, alone=False)
+    return "/sides"
+
+
+def switch(session: Session, form: Form) -> str:
+    """Make the new side live, or the old one again."""
+    here, options, edits = session.workspace(), session.options, form.get("edits") == "keep"
+    if form.get("to") not in ("new", "old"):
+        raise UsageError("say which side is to be live: new or old")
+    if form["to"] == "old":
+        session.start("switch back", lambda _: side_switch.back(here).as_dict(), alone=False)
+    else:
+        session.follow(on=False)
+        session.start("switch", lambda _: side_switch.go(here, options, keep_edits=edits).as_dict(), alone=False)
+    return "/sides"
+
+
+ACTIONS: dict[str, Action] = {
+    "activate": _of_records("personas", "activate"),
+    "edit": edit,
+    "delete-memory": _of_records("memories", "delete"),
+    "restore-memory": _of_records("memories", "restore"),
+    "promote": _of_records("memories", "promote"),
+    "demote": _of_records("memories", "demote"),
+    "archive": _of_records("conversations", "archive"),
+    "unarchive": _of_records("conversations", "restore"),
+    "remember": remember,
+    "restore-record": restore_record,
+    "undo": _history("undo"),
+    "redo": _history("redo"),
+    "migrate": migrate,
+    "unlock": unlock,
+    "verify": verify,
+    "rollback": rollback,
+    "back-up": back_up,
+    "check-backup": check_backup,
+    "restore-backup": restore_backup,
+    "replay": replay,
+    "discard": discard,
+    "bring-over": bring_over,
+    "keep-following": keep_following,
+    "compare": compare,
+    "switch": switch,
+}
+"""Every action by its name."""

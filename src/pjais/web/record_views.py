@@ -1,0 +1,188 @@
+"""The views of the records: personas, memories, conversations, pictures.  Each gives one typed value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pjais import instants
+from pjais.errors import UsageError
+from pjais.exchange.transfer import as_document
+from pjais.models.persona.records import Memory, Record
+from pjais.persona.filters import Filters
+from pjais.persona.store import Store
+from pjais.web import schemas, view_values
+from pjais.web.view_values import Id, InSession, Limit, Missing, Number, Offset, Words, page, step
+
+MARKS = ("\ue000", "\ue001")
+"""What stands around a hit in a snippet: characters that no text means anything by."""
+_MAPPED_UNASKED = 5_000
+_SMALL = 20_000
+_BEGINNING, _BEGINNING_OF_MANY = 2, 4
+"""From so many letters on, what is typed may be the beginning of a word; of many memories fewer begin each one's."""
+
+
+def _memory(record: Memory) -> schemas.Memory:
+    return schemas.Memory(**as_document(record))
+
+
+def _conversation(record: Record) -> schemas.Conversation:
+    return schemas.Conversation(**as_document(record))
+
+
+def _history(store: Store, record: Record, table: str) -> list[schemas.Step]:
+    return [step(one) for one in reversed(store.history(str(record.id), table))]
+
+
+def _names(store: Store) -> dict[str, str]:
+    return {one.id: one.name or one.id for one in store.personas.list()}
+
+
+def personas(session: InSession, offset: Offset = 0, limit: Limit = 60) -> schemas.Personas:
+    """The personas by name, with how many memories each has."""
+    with session.store() as store:
+        found = store.personas.page(limit=limit, offset=offset)
+        counts = {
+            one.id: int(session.figure(store, str({"persona": one.id}), _of(store, one.id))["total"])
+            for one in found.records
+        }
+    return schemas.Personas(
+        code="done", page=page(found.total, offset, limit), memories=counts,
+        records=[view_values.persona(one) for one in found.records],
+    )  # fmt: skip
+
+
+def persona(session: InSession, id: Id) -> schemas.PersonaView:
+    """One persona with its numbers and its history."""
+    with session.store() as store:
+        record = store.personas.get(id)
+        if record is None:
+            raise Missing("there is no such persona", where=[id])
+        return schemas.PersonaView(
+            code="done", record=view_values.persona(record), figures=store.personas.stats(id),
+            conversations=[_conversation(one) for one in store.conversations.recent(id, 10)],
+            history=_history(store, record, "personas"),
+        )  # fmt: skip
+
+
+def _of(store: Store, persona: str) -> Callable[[], dict[str, Any]]:
+    return lambda: store.memories.stats(persona=persona)
+
+
+def memories(
+    session: InSession, q: Words = "", persona: Id = "", tier: Id = "", type: Id = "", tag: Words = "", since: Id = "",
+    until: Id = "", least: Number = None, most: Number = None, deleted: bool = False, order: Id = "",
+    offset: Offset = 0, limit: Limit = 50,
+) -> schemas.Memories:  # fmt: skip
+    """Memories that pass the filters, most important first; with words those that hold them, best first."""
+    wanted = _filters(persona, tier, type, tag, since, until, least, most)
+    with session.store() as store:
+        if q.strip():
+            begins = len(q.split()[-1]) >= (_BEGINNING if len(store.memories) <= _SMALL else _BEGINNING_OF_MANY)
+            found = store.memories.search_page(q, prefix=begins, marks=MARKS, limit=limit, offset=offset, **wanted)
+            total = found.total
+            hits = [schemas.Hit(memory=_memory(one.memory), snippet=one.snippet) for one in found.found]
+        elif deleted:
+            gone = store.memories.deleted(persona or None)
+            total = len(gone)
+            hits = [schemas.Hit(memory=_memory(one), snippet=None) for one in gone[offset : offset + limit]]
+        else:
+            total = int(session.figure(store, str(wanted), lambda: store.memories.stats(**wanted))["total"])
+            listed = store.memories.filtered(limit=limit, offset=offset, order=order or None, **wanted)
+            hits = [schemas.Hit(memory=_memory(one), snippet=None) for one in listed]
+        of_persona: Filters = {"persona": persona} if persona else {}
+        every = session.figure(store, str(of_persona), lambda: store.memories.stats(**of_persona))
+        return schemas.Memories(
+            code="done", q=q, page=page(total, offset, limit), hits=hits, tiers=_named(every["by_tier"]),
+            types=_named(every["by_type"]), personas=_names(store),
+        )  # fmt: skip
+
+
+def _named(counts: dict[Any, int]) -> dict[str, int]:
+    return {str(name): count for name, count in counts.items()}
+
+
+def _filters(
+    persona: str, tier: str, kind: str, tag: str, since: str, until: str, least: float | None, most: float | None
+) -> Filters:
+    wanted: Filters = {}
+    if persona:
+        wanted["persona"] = persona
+    if tier:
+        wanted["tier"] = tier
+    if kind:
+        wanted["type"] = kind
+    if tag.strip():
+        wanted["tags"] = [one.strip() for one in tag.split(",") if one.strip()]
+    ends = [None if not text else instants.from_text(text) for text in (since, until)]
+    if any(text and end is None for text, end in zip((since, until), ends, strict=True)):
+        raise UsageError("not a date: give it as 2025-03-01", where=[text for text in (since, until) if text])
+    if since or until:
+        wanted["created"] = (ends[0], ends[1])
+    if least is not None or most is not None:
+        wanted["importance"] = (least, most)
+    return wanted
+
+
+def memory(session: InSession, id: Id) -> schemas.MemoryView:
+    """One memory with its links, what is like it, and its history."""
+    with session.store() as store:
+        record = store.memories.get(id)
+        if record is None:
+            raise Missing("there is no such memory", where=[id])
+        owner = None if record.persona_id is None else store.personas.get(record.persona_id)
+        similar = store.memories.similar_to(id, limit=5) if record.embedding else []
+        return schemas.MemoryView(
+            code="done", record=_memory(record), persona=None if owner is None else owner.name or owner.id,
+            score=store.memories.score(id),
+            links=[
+                schemas.Link(
+                    id=one.id, other=one.to_id if one.from_id == id else one.from_id, outgoing=one.from_id == id,
+                    type=one.type, strength=one.strength,
+                ) for one in store.relationships.of(id)
+            ],
+            similar=[schemas.Hit(memory=_memory(one.memory), snippet=f"{one.similarity:.2f}") for one in similar],
+            history=_history(store, record, "memory_entities"),
+        )  # fmt: skip
+
+
+def conversations(
+    session: InSession, persona: Id = "", archived: bool = False, offset: Offset = 0, limit: Limit = 50
+) -> schemas.Conversations:
+    """Conversations, latest first; the archived ones only when they are asked for."""
+    with session.store() as store:
+        found = store.conversations.archived(persona or None) if archived else store.conversations.list()
+        found = [one for one in found if one.is_archived == archived and persona in ("", one.persona_id)]
+        return schemas.Conversations(
+            code="done", page=page(len(found), offset, limit), personas=_names(store),
+            records=[_conversation(one) for one in found[offset : offset + limit]],
+        )  # fmt: skip
+
+
+def conversation(session: InSession, id: Id) -> schemas.ConversationView:
+    """One conversation, message by message."""
+    with session.store() as store:
+        record = store.conversations.get(id)
+        if record is None:
+            raise Missing("there is no such conversation", where=[id])
+        owner = None if record.persona_id is None else store.personas.get(record.persona_id)
+        return schemas.ConversationView(
+            code="done", record=_conversation(record), persona=None if owner is None else owner.name or owner.id,
+            history=_history(store, record, "conversations"),
+        )  # fmt: skip
+
+
+def pictures(session: InSession, persona: Id = "", map: bool = False) -> schemas.Pictures:
+    """Memories by month, tier, type and importance; the map of their embeddings (of very many only when asked for)."""
+    wanted: Filters = {"persona": persona} if persona else {}
+    with session.store() as store:
+        stats = session.figure(store, str(wanted), lambda: store.memories.stats(**wanted))
+        count = session.figure(store, "embedded", store.memories.embedded)
+        points, of = store.memories.atlas(persona or None) if map or 0 < count <= _MAPPED_UNASKED else ([], count)
+        return schemas.Pictures(
+            code="done", persona=persona or None, personas=_names(store), total=stats["total"],
+            months=session.figure(store, f"months {wanted}", lambda: store.memories.months(**wanted)),
+            importance=session.figure(store, f"importance {wanted}", lambda: store.memories.importance(**wanted)),
+            tiers=_named(stats["by_tier"]), types=_named(stats["by_type"]), mapped_of=of,
+            map=[schemas.Dot(id=one.id, name=one.name or one.id, group=one.type, x=x, y=y) for one, x, y in points],
+        )  # fmt: skip

@@ -1,0 +1,129 @@
+"""What all views share: what may be asked, and values of the library as the shapes of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from pydantic import BeforeValidator
+
+from pjais import files, instants
+from pjais.core.results import Changed
+from pjais.core.source import SourceRef
+from pjais.errors import UsageError
+from pjais.exchange.transfer import as_document
+from pjais.migration.rollback import Later
+from pjais.models.persona.records import Persona
+from pjais.persona.store import Moment
+from pjais.report.rules import RULES
+from pjais.web import schemas
+from pjais.web.session import Job, Session
+
+
+def session_of(request: Request) -> Session:
+    """What the page of a request serves."""
+    session: Session = request.app.state.session
+    return session
+
+
+InSession = Annotated[Session, Depends(session_of)]
+Id = Annotated[str, Query(max_length=4096)]
+Offset = Annotated[int, Query(ge=0, le=10**9)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Words = Annotated[str, Query(max_length=2000)]
+Number = Annotated[
+    Annotated[float, Query(ge=-1e12, le=1e12)] | None,
+    BeforeValidator(lambda given: None if given == "" else given),  # a form sends its empty fields, too
+]
+
+
+class Missing(UsageError):
+    """What was asked for is not there."""
+
+    advice_default = "go back to the list"
+
+
+def page(total: int, offset: int, limit: int) -> schemas.Page:
+    """Where a list goes on."""
+    return schemas.Page(
+        total=total, offset=offset, limit=limit, before=max(0, offset - limit) if offset else None,
+        after=offset + limit if offset + limit < total else None,
+    )  # fmt: skip
+
+
+def persona(record: Persona) -> schemas.Persona:
+    """A persona as the export shows it."""
+    return schemas.Persona(**as_document(record))
+
+
+def text(ms: int | None) -> str | None:
+    """An instant (ms) as ISO-8601."""
+    return None if ms is None else instants.to_text(ms)
+
+
+def change(one: Changed) -> schemas.Change:
+    """A change of one field."""
+    return schemas.Change(table=one.table, id=one.key, field=one.field, before=one.before, after=one.after)
+
+
+def step(one: Moment) -> schemas.Step:
+    """What one change of the history did."""
+    return schemas.Step(
+        seq=str(one.seq), at=text(one.at), op=one.op, table=one.table, id=one.key,
+        changes=[change(each) for each in one.changes],
+    )  # fmt: skip
+
+
+def job(one: Job | None) -> schemas.Job | None:
+    """The work in progress, or the last one."""
+    if one is None:
+        return None
+    if one.state == "running":
+        one.close()
+    return schemas.Job(
+        id=one.id, kind=one.kind, started=instants.to_text(one.started), state=one.state,
+        phases=[schemas.Phase(**each) for each in list(one.phases)], result=None if one.state != "done" else one.result,
+        error=None if one.error is None else schemas.Problem(**one.error),
+    )  # fmt: skip
+
+
+def rules(counted: Mapping[str, int]) -> list[schemas.Rule]:
+    """Rules and how often they were applied, errors first."""
+    order = {"error": 0, "repair": 1, "note": 2}
+    found = []
+    for key, count in counted.items():
+        level, rule, field = key.split(":", 2)
+        found.append(schemas.Rule(level=level, rule=rule, field=field, times=count, meaning=RULES.get(rule, "")))
+    return sorted(found, key=lambda one: (order.get(one.level, 3), -one.times, one.rule))
+
+
+def sources(refs: Iterable[SourceRef]) -> list[schemas.Source]:
+    """Sources as they were found; nothing of them is opened."""
+    found = []
+    for ref in refs:
+        there = [path for path in ref.files if path.exists()]
+        found.append(
+            schemas.Source(
+                kind=ref.kind,
+                name=ref.name,
+                path=str(ref.path),
+                version=ref.version,
+                damage=ref.damage,
+                size=sum(path.stat().st_size for path in there),
+                in_use=bool(files.users(there)),
+                notes=list(ref.notes),
+            )
+        )
+    return found
+
+
+def later(one: Later) -> schemas.Later:
+    """What was written since a run."""
+    examples = [[str(part) for part in each] for each in one.examples]
+    return schemas.Later(added=one.added, edited=one.edited, removed=one.removed, examples=examples)
+
+
+def counts(one: Any) -> schemas.Counts:
+    """What became of a source's documents."""
+    return schemas.Counts(**one.as_dict())

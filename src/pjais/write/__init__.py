@@ -1,1 +1,0 @@
-"""From records to a new file: one module for each target.  Nothing here touches a file that is in place."""

@@ -1,0 +1,160 @@
+"""The layers: which part of the package may import which, between packages and inside them."""
+
+from __future__ import annotations
+
+RANKS: tuple[tuple[str, ...], ...] = (
+    ("version", "errors", "instants", "display", "bitset", "sqlite_files"),
+    ("canonical", "paths", "choices", "sqlite_wal"),
+    ("files", "sqlite_journal"),
+    ("sqlite",),
+    ("journal",),
+    ("logbook", "web_origin"),
+    ("core",),
+    ("extensions", "report"),
+    ("formats", "models"),
+    ("sources",),
+    ("workspace",),
+    ("targets.sqlite",),
+    ("targets.livestore",),
+    ("store",),
+    ("persona",),
+    ("assembly",),
+    ("exchange",),
+    ("migration",),
+    ("livestore_tools",),
+    ("side_by_side",),
+    ("checks",),
+    ("api",),
+    ("web",),
+    ("demo",),
+    ("cli",),
+    ("__init__", "__main__", "targets"),
+)
+"""From the ground up: a name may import what stands in an earlier row, never its own row or a later one."""
+
+FLOORS: dict[str, tuple[str, ...]] = {
+    "core": (
+        "__init__ document rules snapshot source",
+        "results",
+    ),
+    "report": (
+        "rules",
+        "page",
+        "__init__",
+    ),
+    "formats": (
+        "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
+        "indexeddb.keys leveldb.log leveldb.table structured_clone.gecko structured_clone.leaves",
+        "leveldb.folder structured_clone.v8",
+        "indexeddb.scopes indexeddb.values opfs.path_index structured_clone web_storage",
+        "indexeddb.queries indexeddb.wire opfs.extract",
+        "indexeddb.chromium indexeddb.chromium_sqlite indexeddb.firefox",
+        "indexeddb indexeddb.metadata",
+    ),
+    "models": (
+        "__init__ persona persona.mappings.cold persona.records",
+        "persona.livestore persona.tables persona.validate",
+        "persona.events persona.mappings.mapping persona.mappings.nested persona.rows",
+        "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat persona.mappings.own "
+        "persona.materializers persona.typescript",
+        "persona.mappings",
+    ),
+    "sources": (
+        "__init__ backup detect.cache detect.found detect.grouping detect.json_kind detect.makers "
+        "detect.sqlite_kind detect.walk json_files livestore.log livestore.reconcile livestore.replay rxdb.catalog "
+        "rxdb.keys rxdb.secrets sqlite_tables",
+        "detect.livestores detect.profiles livestore.locations livestore.store rxdb",
+        "detect.identify detect.storage livestore",
+        "detect registry",
+        "count",
+    ),
+    "targets.sqlite": (
+        "__init__ chain ddl decisions observations",
+        "drift heads ledger search_index",
+        "collection_names compare cutover removals standing",
+        "builder documents",
+    ),
+    "targets.livestore": (
+        "__init__ log_proof writer",
+        "account_sync",
+    ),
+    "store": (
+        "__init__ operations owners upgrade watcher",
+        "fair_lock",
+        "pool",
+        "live",
+        "records",
+        "as_of",
+        "history",
+        "undo",
+    ),
+    "persona": (
+        "__init__ conversations embedding embedding_map filters personas query relationships vectors",
+        "search statistics tiers",
+        "semantic",
+        "memories",
+        "store",
+    ),
+    "assembly": (
+        "__init__ findings ids",
+        "assemble",
+        "reader_process unchanged",
+    ),
+    "exchange": (
+        "__init__ transfer",
+        "guide_export plugin_target",
+        "guide_backup",
+    ),
+    "migration": (
+        "__init__ active copies fault_messages origins outcome rejection revert run_log run_proof state",
+        "originals recover",
+        "backups quarantine retention rollback",
+        "run status verify",
+        "automatic",
+    ),
+    "livestore_tools": (
+        "__init__ doctor timeline",
+        "restore_record store upgrade",
+    ),
+    "side_by_side": (
+        "__init__ follow removable shadow sides",
+        "switch",
+        "cleanup service",
+    ),
+    "checks": (
+        "__init__ livestore_app support_bundle",
+        "checklist live_queries sqlite_app",
+    ),
+    "web": (
+        "__init__ broadcast charts guard schemas",
+        "entrance session",
+        "view_values",
+        "history_views migration_views record_views",
+        "rendering",
+        "actions",
+        "app",
+        "server",
+    ),
+    "demo": ("__init__ benchmark",),
+    "cli": (
+        "boundary commands locations next_command output",
+        "context migration_options",
+        "__init__ backup checklist cleanup explain export lists livestore rollback run_report sides_options status "
+        "store_history support_bundle time_options ui verify verify_app",
+        "activate at conversations demo detect diff events follow history import_ memories migrate operations "
+        "personas plan plugins quarantine remember restore_record search shadow switch",
+        "redo undo",
+    ),
+}
+"""The same inside a package: a module imports modules of earlier rows of its own package only."""
+
+EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("persona.store", "migration.automatic"),
+        ("store.as_of", "persona.conversations"),
+        ("store.as_of", "persona.memories"),
+        ("store.as_of", "persona.personas"),
+        ("store.as_of", "persona.relationships"),
+    }
+)
+"""(importer, imported) that still run against the order; each is to be struck."""
