@@ -22,7 +22,7 @@ from pjais.models.persona.records import Record
 from pjais.models.persona.tables import MEMORIES
 from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import chain, cutover, decisions, heads
-from pjais.targets.sqlite.builder import insert_sql
+from pjais.targets.sqlite.ddl import insert_sql
 from pjais.targets.sqlite.decisions import DISCARDED, WAITING
 from pjais.workspace import Workspace
 

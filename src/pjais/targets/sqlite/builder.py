@@ -21,32 +21,14 @@ from pjais.core.source import rank
 from pjais.models.persona import rows
 from pjais.models.persona.records import Record, age
 from pjais.models.persona.tables import APPLICATION_ID, BY_NAME, MEMORIES, OTHERS, SCHEMA_VERSION, TABLES, Table
-from pjais.targets.sqlite import chain, collection_names, ddl, removals
+from pjais.targets.sqlite import chain, collection_names, ddl, ledger, removals
 from pjais.targets.sqlite.decisions import Content
-from pjais.targets.sqlite.ledger import (
-    Account,
-    Arrival,
-    Entry,
-    Heir,
-    Origin,
-    Rebuild,
-    Refusal,
-    document_text,
-    identity,
-    kept,
-)
+from pjais.targets.sqlite.ledger import Account, Arrival, Entry, Heir, Origin, Rebuild, Refusal
 from pjais.targets.sqlite.observations import Observation, observations
 from pjais.targets.sqlite.search_index import SearchIndex
 from pjais.targets.sqlite.standing import Standing, standing
 
 _BATCH = 2000
-
-
-def insert_sql(table: Table, *, ignore: bool = False) -> str:
-    """The INSERT of one record's row; memories get their search id as the last value."""
-    columns = [*table.column_names, "search_id"] if table is MEMORIES else list(table.column_names)
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
 
 
 class Builder:
@@ -159,7 +141,7 @@ class Builder:
     def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> bool:
         """Put a document that cannot go in into quarantine, whole; returns whether its owner has decided about it."""
         self._flush()
-        one, content = identity(piece), kept(piece)
+        one, content = ledger.identity(piece), ledger.kept(piece)
         self.names.of(one[:3])  # it may go in later
         if self._existing:
             earlier = self._account.earlier(one) or self._account.moved_refusal(one, content)
@@ -195,7 +177,7 @@ class Builder:
         row = rows.to_row(record)
         self._spoil_search(table)
         self._search_id += 1
-        self._db.execute(insert_sql(table), (*row, self._search_id) if table is MEMORIES else row)
+        self._db.execute(ddl.insert_sql(table), (*row, self._search_id) if table is MEMORIES else row)
         self._account.recount(heir.seq, "migrated")
         self._db.execute(
             "UPDATE migration_records SET outcome = 'migrated', superseded_by = NULL, document = NULL WHERE seq = ?",
@@ -301,7 +283,7 @@ class Builder:
         last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.name}")
         before = self._db.total_changes()
         bound = list(self._bound(table, arrivals))
-        self._db.executemany(insert_sql(table, ignore=True), bound)
+        self._db.executemany(ddl.insert_sql(table, ignore=True), bound)
         if self._db.total_changes() - before != len(arrivals):
             self._merge_rest(table, arrivals, last)
         elif table is MEMORIES and self._search is not None:
@@ -365,7 +347,7 @@ class Builder:
             if deleted_at is not None and deleted_at >= age(arrival.record):
                 self._supersede(arrival.seq, "a deletion in the target", arrival)
             else:
-                self._db.execute(insert_sql(table), next(self._bound(table, [arrival])))
+                self._db.execute(ddl.insert_sql(table), next(self._bound(table, [arrival])))
                 self._arrived.add((table.name, arrival.key))
                 self._forget_before(arrival)
             return
@@ -441,7 +423,7 @@ class Builder:
         return self._document(self._account.origin.dialect, entry.collection, record), None
 
     def _document(self, dialect: str, collection: str, record: Record) -> str:
-        return document_text(self._rebuild, dialect, collection, record)
+        return ledger.document_text(self._rebuild, dialect, collection, record)
 
     def _supersede(self, seq: int, by: str, arrival: Arrival) -> None:
         document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)

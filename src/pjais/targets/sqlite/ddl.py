@@ -183,6 +183,13 @@ def create_table(table: Table) -> str:
     return f"CREATE TABLE {table.name} (\n    " + ",\n    ".join(lines) + "\n);"
 
 
+def insert_sql(table: Table, *, ignore: bool = False) -> str:
+    """The INSERT of one record's row; memories get their search id as the last value."""
+    columns = [*table.column_names, "search_id"] if table is MEMORIES else list(table.column_names)
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
+
+
 def create_tables() -> str:
     """The tables alone: what a bulk load fills."""
     return "\n".join([create_table(table) for table in TABLES]) + SYSTEM_TABLES + OPERATIONS_TABLE
