@@ -9,6 +9,7 @@ $(BIN)/pjais: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pjais needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(BIN)/pytest: $(BIN)/pjais

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,9 +12,7 @@ _PLACES = tempfile.TemporaryDirectory(prefix="pjais-tests-")
 os.environ["XDG_DATA_HOME"] = os.path.join(_PLACES.name, "data")  # noqa: PTH118 - before anything else
 os.environ["XDG_CONFIG_HOME"] = os.path.join(_PLACES.name, "config")  # noqa: PTH118
 
-if sys.dont_write_bytecode:  # the processes that tests start would each compile everything again
-    del os.environ["PYTHONDONTWRITEBYTECODE"]
-    os.environ["PYTHONPYCACHEPREFIX"] = os.path.join(_PLACES.name, "bytecode")  # noqa: PTH118
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the processes that tests start would each compile everything again
 
 TESTS = Path(__file__).parent / "tests"
 

@@ -19,6 +19,7 @@ from pjais.errors import ConfirmationNeeded, VerificationFailed
 from pjais.migration import backups, quarantine
 from pjais.side_by_side import switch
 from pjais.sources import backup
+from pjais.targets.sqlite import heads
 from pjais.workspace import resolve_workspace
 from world import memory, persona, rows, write_json
 
@@ -369,10 +370,15 @@ def test_an_older_copy_is_red_and_named_though_only_edits_lie_between(
             assert [line for line in told.value.where if "an older copy of the store was put back" in line]
 
 
+def note(folder: Path) -> Path:
+    """The file that notes the head of the store of a data folder."""
+    return heads.path_of(folder / "pjais.sqlite")
+
+
 def test_an_older_copy_counts_as_the_store_when_its_owner_says_so(edited: Path) -> None:
     edit_by_library(edited)
     put_back(edited)
-    (edited / "backups" / ".pjais.sqlite.head").unlink()
+    note(edited).unlink()
     assert pjais.verify(edited).passed
 
 
@@ -380,7 +386,7 @@ def test_another_copy_with_as_many_edits_is_red(edited: Path) -> None:
     edit_by_library(edited)
     shutil.copy(edited / "pjais.sqlite", edited.with_name("other.sqlite"))
     put_back(edited)
-    (edited / "backups" / ".pjais.sqlite.head").unlink()
+    note(edited).unlink()
     edit_by_library(edited)
     assert pjais.verify(edited).passed
     put_back(edited, "other.sqlite")
@@ -397,7 +403,7 @@ def test_a_rollback_a_second_run_and_a_new_store_are_no_older_copies(edited: Pat
     pjais.rollback(edited, discard_later=True)
     assert pjais.verify(edited).passed
     pjais.rollback(edited, discard_later=True)
-    assert not (edited / "backups" / ".pjais.sqlite.head").exists()
+    assert not note(edited).exists()
     pjais.migrate(edited)
     assert pjais.verify(edited).passed
     edit_by_library(edited)
@@ -429,7 +435,7 @@ def test_processes_that_write_at_once_note_the_last_of_all(edited: Path) -> None
             store.memories.update("m1", summary="meanwhile")
     assert [one.wait() for one in writers] == [0, 0, 0]
     last = rows(edited / "pjais.sqlite", "SELECT max(seq) FROM changes")[0][0]
-    assert json.loads((edited / "backups" / ".pjais.sqlite.head").read_text())["change"] == last
+    assert json.loads(note(edited).read_text())["change"] == last
     assert pjais.verify(edited).passed
     put_back(edited)
     with pytest.raises(VerificationFailed):
@@ -437,10 +443,10 @@ def test_processes_that_write_at_once_note_the_last_of_all(edited: Path) -> None
 
 
 def test_a_store_that_is_only_read_notes_nothing(edited: Path) -> None:
-    before = (edited / "backups" / ".pjais.sqlite.head").stat()
+    before = note(edited).stat()
     with pjais.open(edited) as store:
         assert store.memories.get("m1") is not None
-    after = (edited / "backups" / ".pjais.sqlite.head").stat()
+    after = note(edited).stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
@@ -448,5 +454,5 @@ def test_a_store_that_is_only_read_notes_nothing(edited: Path) -> None:
     "text", ["", "{", "[]", '{"link": 1}', '{"link":"1","digest":1,"change":1,"history":1,"at":1}']
 )
 def test_a_note_that_nobody_can_read_says_nothing(edited: Path, text: str) -> None:
-    (edited / "backups" / ".pjais.sqlite.head").write_text(text)
+    note(edited).write_text(text)
     assert pjais.verify(edited).passed

@@ -284,7 +284,8 @@ def discard(session: Session, form: Form) -> str:
 def bring_over(session: Session, form: Form) -> str:
     """One increment of what the old app wrote since."""
     here, options = session.workspace(), session.options
-    session.start("follow", lambda _: follow.increment(here, options).as_dict(), alone=not here.target.exists())
+    work = lambda _: follow.increment(here, options).as_dict()  # noqa: E731
+    session.start("follow", work, alone=not here.target.exists(), writes=True)
     return "/sides"
 
 
@@ -312,10 +313,11 @@ def switch(session: Session, form: Form) -> str:
     if form.get("to") not in ("new", "old"):
         raise UsageError("say which side is to be live: new or old")
     if form["to"] == "old":
-        session.start("switch back", lambda _: side_switch.back(here).as_dict(), alone=False)
+        session.start("switch back", lambda _: side_switch.back(here).as_dict(), alone=False, writes=True)
     else:
         session.follow(on=False)
-        session.start("switch", lambda _: side_switch.go(here, options, keep_edits=edits).as_dict(), alone=False)
+        work = lambda _: side_switch.go(here, options, keep_edits=edits).as_dict()  # noqa: E731
+        session.start("switch", work, alone=False, writes=True)
     return "/sides"
 
 

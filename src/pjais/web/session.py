@@ -97,7 +97,7 @@ class Session:
         self._counted_at = 0
         """The change of the store at which `_figures` were counted."""
         self._one_run = threading.Lock()
-        """Held by the work of this page that runs: what somebody begins waits for an increment on its way."""
+        """Held by an increment of this page, and by work that writes: what somebody begins waits for it to end."""
         self._in_the_loop = False
         """Whether a thread follows: it may still go round once after it was told to stop."""
         self._named = (data_dir, target, tuple(sources))
@@ -174,10 +174,10 @@ class Session:
 
     # -- work
 
-    def start(self, kind: str, work: Work, *, alone: bool = True) -> Job:
+    def start(self, kind: str, work: Work, *, alone: bool = True, writes: bool = False) -> Job:
         """Begin a piece of work in a thread of its own.  Raises RunActive where one is running.
 
-        `alone`: it has the store for itself.
+        `alone`: it has the store for itself.  `writes`: no increment runs beside it.
         """
         with self._gate:
             if self.job is not None and self.job.state == "running":
@@ -186,7 +186,7 @@ class Session:
             self.job = job
 
         def in_turn(progress: run.Progress) -> Any:
-            with self._one_run:
+            with self._one_run if alone or writes else nullcontext():
                 return work(progress)
 
         threading.Thread(target=self._run, args=(job, in_turn, alone), name=f"pjais-{kind}", daemon=True).start()

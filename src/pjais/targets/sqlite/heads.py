@@ -13,6 +13,7 @@ note that is missing or cannot be read says nothing; one that cannot be written 
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -39,28 +40,38 @@ class Head(NamedTuple):
 
 
 def path_of(store: Path) -> Path:
-    """Return the file that notes a store's head: among the backups beside the store, else beside the store itself."""
-    return next(one for one in reversed(_places(store)) if one.parent.is_dir())
+    """Return the file to note a store's head in: in its newest backup, or beside the store where there is none."""
+    backups = store.parent / paths.BACKUPS
+    with suppress(OSError):
+        folders = [one for one in backups.iterdir() if one.is_dir() and not one.name.startswith(".")]
+        if folders:
+            return max(folders) / _name(store)
+    return store.with_name(_name(store))
 
 
-def _places(store: Path) -> tuple[Path, Path]:
-    name = f".{store.name}.head"
-    return store.with_name(name), store.parent / paths.BACKUPS / name
+def _name(store: Path) -> str:
+    return f".{store.name}.head"
+
+
+def _notes(store: Path) -> list[Path]:
+    """Every file that may note a store's head; a backup keeps its own when a newer one is made."""
+    return [store.with_name(_name(store)), *(store.parent / paths.BACKUPS).glob(f"*/{glob.escape(_name(store))}")]
 
 
 def noted(store: Path) -> Head | None:
-    """Return what was noted of a store; None where nothing was, or nobody can read it."""
-    for path in reversed(_places(store)):
+    """Return what was noted of a store, of several notes the last; None where nothing was, or nobody can read it."""
+    found = []
+    for path in _notes(store):
         with suppress(OSError, ValueError, TypeError):
-            found = Head(**json.loads(path.read_bytes()))
-            if all(type(value) is kind for value, kind in zip(found, (int, str, int, str, str), strict=True)):
-                return found
-    return None
+            head = Head(**json.loads(path.read_bytes()))
+            if all(type(value) is kind for value, kind in zip(head, (int, str, int, str, str), strict=True)):
+                found.append(head)
+    return max(found, key=lambda head: (head.link, head.change), default=None)
 
 
 def forget(store: Path) -> None:
     """Forget what was noted: the history is about to be cut back, or to begin anew."""
-    for path in _places(store):
+    for path in _notes(store):
         with suppress(NotADirectoryError):
             files.remove(path)
 
@@ -75,7 +86,8 @@ def problem(db: sqlite.Connection, store: Path) -> str | None:
         what = f"the history ends at change {last}, and on {head.at} it held change {head.change}"
     else:
         what = f"it does not hold what its history held on {head.at}"
-    return f"an older copy of the store was put back: {what} (to keep this copy all the same, remove {path_of(store)})"
+    told = ", ".join(str(path) for path in _notes(store) if path.exists())
+    return f"an older copy of the store was put back: {what} (to keep this copy all the same, remove {told})"
 
 
 def leads_on(db: sqlite.Connection, head: Head) -> bool:
