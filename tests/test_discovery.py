@@ -465,8 +465,19 @@ def test_a_search_that_finds_nothing_loads_no_sqlite_no_locks_and_no_metadata_of
         "import sys; from pjais.cli import run; run(['detect', sys.argv[1]]); "
         "print('loaded', *sorted(sys.modules.keys() & set(sys.argv[2:])))"
     )
-    heavy = ("apsw", "asyncio", "email", "filelock", "hashlib", "importlib.metadata", "pjais.model", "pydantic", "rich",
-             "socket", "tempfile", "traceback")  # fmt: skip
+    heavy = (
+        *(
+            "apsw",
+            "asyncio",
+            "email",
+            "filelock",
+            "hashlib",
+            "importlib.metadata",
+            "pjais.core.results",
+            "pjais.models",
+        ),
+        *("pydantic", "rich", "socket", "tempfile", "traceback"),
+    )
     done = subprocess.run([sys.executable, "-c", look, tmp_path, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout == "loaded\n"
 

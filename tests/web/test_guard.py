@@ -36,7 +36,7 @@ OTHER_NAMES = [
     f"::1:{PORT}", f"[::]:{PORT}", f"127.0.0.1:{PORT}:{PORT}", f"127.0.0.1:{PORT}/",
     f"127.0.0.1:{PORT},evil.example", f" 127.0.0.1:{PORT} x", "[::1", "]",
 ]  # fmt: skip
-PATIENCE = {"guard.BODY_SECONDS": 0.6, "serving.HEAD_SECONDS": 0.6, "serving._CONNECTIONS": 60}
+PATIENCE = {"guard.BODY_SECONDS": 0.6, "server.HEAD_SECONDS": 0.6, "server._CONNECTIONS": 60}
 BEARER = {"authorization": f"Bearer {KEYS.token}"}
 COOKIE = {"cookie": f"pjais-{PORT}={KEYS.session}"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -376,7 +376,7 @@ NASTY = [
 _OURS = "".join(
     one.read_text("utf-8")
     for one in sorted(Path(rendering.__file__).parent.rglob("*"))
-    if one.suffix == ".html" or one.name in ("drawing.py", "rendering.py")
+    if one.suffix == ".html" or one.name in ("charts.py", "rendering.py")
 )
 _TAGS = set(re.findall(r"<([a-z][a-z0-9]*)", _OURS))
 _ATTRIBUTES = {
