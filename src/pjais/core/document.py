@@ -1,4 +1,4 @@
-"""Documents: raw objects exactly as their source stores them, and what a reader says beside them."""
+"""Documents exactly as their source stores them, and what else a reader yields: unreadable pieces and remarks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Json = Any
 class Document(NamedTuple):
     """One raw object exactly as its source stores it.
 
-    `place` tells where (`byte 1234`, `row 17`); `text` is the raw JSON where the value alone would not say
-    everything (a key that occurs twice).  `database` and `origin` (the web origin) are those of a browser's store:
-    together with collection and key they are its identity.  `raw` is its JSON as its file has it, where asked for.
+    `place` is its location in the source (`byte 1234`, `row 17`).  `text` is the raw JSON where the parsed value would
+    lose something (a duplicate key).  `database` and `origin` (the web origin) are set for browser stores; together
+    with collection and key they identify the document.  `raw` is its JSON text as the file has it, on request.
     """
 
     collection: str
@@ -39,7 +39,7 @@ class Unreadable(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """Something a reader saw that concerns no single document; it becomes a finding."""
+    """An observation of a reader about a source as a whole; it becomes a finding."""
 
     rule: str
     collection: str
@@ -48,13 +48,13 @@ class Remark(NamedTuple):
 
 
 Piece = Document | Unreadable | Remark
-"""What readers yield."""
+"""Anything that a reader yields."""
 
 
 def full_name(database: str | None, collection: str) -> str:
-    """A collection as findings name it: with its database, where it has one."""
+    """Return a collection's name as findings show it: `database.collection` if it has a database."""
     return collection if database is None else f"{database}/{collection}"
 
 
 RXDB_FIELDS = ("_rev", "_meta", "_attachments", "_deleted")
-"""What RxDB adds to a document and does not show to its app (formats/rxdb.md §3)."""
+"""Fields that RxDB adds to a stored document and hides from its app."""

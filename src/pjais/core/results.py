@@ -1,4 +1,4 @@
-"""The accounts of what was done: findings, counts, plan, proof, report.  All are frozen."""
+"""Results as frozen values: findings, counts, plan, proof, report."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pjais.core.source import Passed, SourceRef
 
 
 class Finding(NamedTuple):
-    """Something validation saw.  Carries no content of a memory, only where and what.
+    """One result of validation.  Carries the location and the rule, never the content of a memory.
 
-    `level`: `error` (the record cannot go in), `repair` (a declared rule changed it, the original is kept)
+    `level`: `error` (the record cannot be imported), `repair` (a declared rule changed it, the original is kept)
     or `note`.  `rule` is a code that `pjais explain` knows.
     """
 
@@ -27,13 +27,13 @@ class Finding(NamedTuple):
     message: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The finding as a JSON object, without the fields that say nothing."""
+        """Return the finding as a JSON object, without empty fields."""
         return {key: value for key, value in self._asdict().items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the documents of one source; the four outcomes add up to `read` (promise 4)."""
+    """Outcomes of the documents of one source; the four add up to `read`, so none is lost in silence."""
 
     read: int = 0
     migrated: int = 0
@@ -41,9 +41,9 @@ class Counts:
     removed: int = 0
     quarantined: int = 0
     unchanged: int = 0
-    """How many of the migrated were there already, from an earlier run."""
+    """Migrated documents that were in the target already, from an earlier run."""
     repaired: int = 0
-    """How many of the migrated had at least one value changed by a declared rule."""
+    """Migrated documents with at least one value changed by a declared rule."""
     discarded: int = 0  # of the quarantined, those that their owner has decided about
 
     waiting = property(lambda self: int(self.quarantined - self.discarded), doc="How many wait for a decision.")
@@ -56,13 +56,13 @@ class Counts:
         return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     def as_dict(self) -> dict[str, int]:
-        """The counts as a JSON object."""
+        """Return the counts as a JSON object."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a migration would do, as data: a dry run prints it, a run executes it."""
+    """The actions of a migration as data: a dry run prints it, a run executes it."""
 
     sources: tuple[tuple[SourceRef, Counts], ...]
     target: str
@@ -73,17 +73,17 @@ class Plan:
     seconds: float
     nothing_to_do: bool = False
     passed: tuple[Passed, ...] = ()
-    """What was found and is not taken."""
+    """Stores and files that were found and are not migrated."""
 
     @property
     def total(self) -> Counts:
-        """The counts of all sources together."""
+        """Return the counts of all sources together."""
         return sum((counts for _, counts in self.sources), Counts())
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One record whose two sides are not the same.  `field` is None where the whole record is concerned."""
+    """One record that differs between two sides.  `field` is None if the whole record differs."""
 
     record_type: str
     record_id: str
@@ -91,12 +91,12 @@ class Difference:
     problem: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The difference as a JSON object."""
+        """Return the difference as a JSON object."""
         return {"type": self.record_type, "id": self.record_id, "field": self.field, "problem": self.problem}
 
 
 class Changed(NamedTuple):
-    """One field of one record at two moments; `field` None means the whole record, which one side lacks."""
+    """One field of one record at two versions; `field` None means the whole record, which one side lacks."""
 
     table: str
     key: str
@@ -105,12 +105,12 @@ class Changed(NamedTuple):
     after: Any
 
     def as_dict(self) -> dict[str, Any]:
-        """The change as a JSON object."""
+        """Return the change as a JSON object."""
         return {"table": self.table, "id": self.key, "field": self.field, "before": self.before, "after": self.after}
 
 
 class Restored(NamedTuple):
-    """What was brought back: the record, which fields, and the change that did it (None: it was as it had been)."""
+    """A restored record: its fields, and the change that restored them (None: nothing had to change)."""
 
     table: str
     key: str
@@ -118,13 +118,13 @@ class Restored(NamedTuple):
     event: int | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The outcome as a JSON object."""
+        """Return the outcome as a JSON object."""
         return {"code": "done", "table": self.table, "id": self.key, "fields": list(self.fields), "event": self.event}
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a verification looked at and found."""
+    """The result of a verification: what was checked, and every difference found."""
 
     records: int = 0
     documents: int = 0
@@ -134,17 +134,17 @@ class Proof:
     differences: tuple[Difference, ...] = ()
     difference_count: int = 0
     checks: tuple[tuple[str, bool, str], ...] = ()
-    """(what was checked, whether it holds, one line about it)."""
+    """(check, passed, one line of detail)."""
     edits: tuple[tuple[str, str, str], ...] = ()
     """The first records that were changed since the migration: (edited, added or removed; table; id)."""
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differs that the history does not explain."""
+        """True if the history explains every difference."""
         return self.difference_count == 0 and all(ok for _, ok, _ in self.checks)
 
     def as_dict(self) -> dict[str, Any]:
-        """The proof as a JSON object."""
+        """Return the proof as a JSON object."""
         return {
             "passed": self.passed,
             "records": self.records,
@@ -161,10 +161,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The account of one run, or of why there was none to make.
+    """The report of one run, or of why no run was necessary.
 
-    `code` is `done`, `already_migrated`, `empty`, `quarantined` or an error's code; `exit_code` is design
-    §8's.
+    `code` is `done`, `already_migrated`, `empty`, `quarantined` or an error's code; `exit_code` is that of the
+    command line.
     """
 
     code: str
@@ -177,7 +177,7 @@ class Report:
     sources: tuple[dict[str, Any], ...] = ()
     total: Counts = field(default_factory=Counts)
     rules: Mapping[str, int] = field(default_factory=dict)
-    """How often each rule found something, keyed `level:rule:field`."""
+    """Number of findings of each rule, keyed `level:rule:field`."""
     findings: tuple[Finding, ...] = ()
     """The first findings; all of them are in the run's report.json, and `finding_count` says how many."""
     finding_count: int = 0
@@ -187,10 +187,10 @@ class Report:
     next_command: str = ""
     message: str = ""
     passed: tuple[Passed, ...] = ()
-    """What was found and was not taken."""
+    """Stores and files that were found and not migrated."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as a JSON object: what `--json` prints (the findings are counted, see report.json)."""
+        """Return the report as `--json` prints it (findings are counted there; report.json lists them)."""
         return {
             "code": self.code,
             "exit_code": self.exit_code,

@@ -1,11 +1,10 @@
-"""How each kind of value is read, and how it was written: one rule a class.
+"""Rules for reading and writing each kind of value, one class per rule.
 
-`read(raw)` gives the model's value.  It gives it bare only when `emit(value)` would write `raw` again, to the
-last bit and type; otherwise it wraps it in `Changed`, and the original is kept beside the record.  That is
-what makes every document rebuildable.  A value that no rule can read is `Refused`.
+`read(raw)` returns the model's value.  It returns the bare value only if `emit(value)` would write `raw` again, to
+the last bit and type; otherwise it wraps the value in `Changed`, and the original is kept with the record.  This
+makes every document rebuildable.  A value that no rule can read is `Refused`.
 
 `json_text` rules read SQLite columns that hold JSON as text; the others read JSON values as they are.
-The traps behind each rule are listed in formats/pjais.md §2.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ _INT64 = 1 << 63
 class Changed:
     """A value that had to change, or that deserves a note.
 
-    `rule` names the finding (None: a mere difference of form, kept but not worth a line); `keep` tells
-    whether the original must be kept.
+    `rule` names the finding (None: a difference of form only, kept but not reported); `keep` is true
+    if the original must be kept.
     """
 
     __slots__ = ("keep", "level", "message", "rule", "value")
@@ -44,7 +43,7 @@ class Changed:
 
 
 class Refused:
-    """A value that no rule can read; the record cannot go in."""
+    """A value that no rule can read; the record is rejected."""
 
     __slots__ = ("message", "rule")
 
@@ -54,18 +53,18 @@ class Refused:
 
 
 class Rule:
-    """The common shape of all rules: what is absent becomes `default`."""
+    """Base class of all rules: an absent value becomes `default`."""
 
     default: Any = None
     ascii_as_is = False
-    """Whether `read` gives every text of ASCII characters, but the empty one, as it is."""
+    """True if `read` returns every non-empty ASCII text unchanged."""
 
     def read(self, raw: Any) -> Any:
-        """The value of a raw one: bare, `Changed` or `Refused`."""
+        """Return the model's value of a raw one: bare, `Changed` or `Refused`."""
         raise NotImplementedError
 
     def emit(self, value: Any) -> Any:
-        """The raw value that `read` gives `value` for."""
+        """Return the raw value for which `read` returns `value`."""
         return value
 
 
@@ -81,7 +80,7 @@ class Text(Rule):
     ascii_as_is = True
 
     def read(self, raw: Any) -> Any:
-        """Scalars become their text; lone surrogates become U+FFFD; lists and objects are refused."""
+        """Turn scalars into text and lone surrogates into U+FFFD; refuse lists and objects."""
         if type(raw) is str:
             return _mended(raw)
         if raw is None:
@@ -98,7 +97,7 @@ class Text(Rule):
 
 
 class RequiredText(Text):
-    """A text that the target wants NOT NULL: an absent one becomes '', its absence kept."""
+    """A text for a NOT NULL column: an absent one becomes '', and its absence is recorded."""
 
     default = ""
 
@@ -122,7 +121,7 @@ class Id(Rule):
     ascii_as_is = True
 
     def read(self, raw: Any) -> Any:
-        """Refuses what identifies nothing: null, empty, not a text or number, not valid Unicode."""
+        """Refuse what cannot identify a record: null, empty, neither text nor number, invalid Unicode."""
         if type(raw) is str and raw and canonical.encodable(raw):
             return raw
         if type(raw) is int or (type(raw) is float and raw.is_integer()):
@@ -131,10 +130,10 @@ class Id(Rule):
 
 
 class IntegerId(Rule):
-    """An id of a table with INTEGER keys, kept as text."""
+    """An id from a table with INTEGER keys, kept as text."""
 
     def read(self, raw: Any) -> Any:
-        """`12` becomes `"12"`; text ids are taken as they are."""
+        """Turn `12` into `"12"`; keep text ids as they are."""
         if type(raw) is int:
             return str(raw)
         if type(raw) is str and raw and canonical.encodable(raw):
@@ -142,7 +141,7 @@ class IntegerId(Rule):
         return Refused("no-id", "no usable id")
 
     def emit(self, value: Any) -> Any:
-        """The integer again, where the text is one."""
+        """Return the integer again if the text is one."""
         try:
             number = int(value)
         except ValueError:
@@ -156,7 +155,7 @@ class Reference(Rule):
     ascii_as_is = True
 
     def read(self, raw: Any) -> Any:
-        """Null is no reference; a number becomes text, as the id that it means does."""
+        """Read null as no reference, and a number as text, like the id that it refers to."""
         if raw is None or (type(raw) is str and canonical.encodable(raw)):
             return raw
         if type(raw) is int or (type(raw) is float and raw.is_integer()):
@@ -168,11 +167,11 @@ class IntegerReference(IntegerId):
     """A reference to a table with INTEGER keys, or null."""
 
     def read(self, raw: Any) -> Any:
-        """`12` becomes `"12"`; null is no reference."""
+        """Turn `12` into `"12"`; read null as no reference."""
         return None if raw is None else super().read(raw)
 
     def emit(self, value: Any) -> Any:
-        """The integer again."""
+        """Return the integer again."""
         return None if value is None else super().emit(value)
 
 
@@ -186,7 +185,7 @@ class Truth(Rule):
         self._numeric = numeric
 
     def read(self, raw: Any) -> Any:
-        """Also 1/0, 'true'/'false' and '1'/'0', as earlier programs left them."""
+        """Accept 1/0, 'true'/'false' and '1'/'0' too, as earlier programs wrote them."""
         if type(raw) is self._type and raw in self._plain:
             return bool(raw)
         if raw is None:
@@ -197,7 +196,7 @@ class Truth(Rule):
         return Refused("wrong-type", "not a truth value")
 
     def emit(self, value: Any) -> Any:
-        """1/0 or true/false, as the source writes it."""
+        """Return 1/0 or true/false, as the source writes it."""
         return int(value) if self._numeric else value
 
 
@@ -218,7 +217,7 @@ class Number(Rule):
         self._real = real
 
     def read(self, raw: Any) -> Any:
-        """0 is a value.  Numeric text is read; what is not finite or not a number is not guessed at."""
+        """Read numbers and numeric text.  0 is a value; non-finite numbers and other text are never guessed at."""
         if type(raw) is int and -_INT64 <= raw < _INT64 and not self._real:
             return self._noted(raw)
         if raw is None:
@@ -234,7 +233,7 @@ class Number(Rule):
         return Refused("wrong-type", "not a number")
 
     def emit(self, value: Any) -> Any:
-        """A REAL column gives every number as a float."""
+        """Return a float where the source is a REAL column, which returns every number as one."""
         return float(value) if self._real and value is not None else value
 
     def _noted(self, value: int | float) -> Any:
@@ -277,7 +276,7 @@ class Object(Rule):
         self._json_text = json_text
 
     def read(self, raw: Any) -> Any:
-        """Return what is no object is carried as `{"$value": ...}`; what is no JSON likewise."""
+        """Wrap anything that is no object, or no JSON, as `{"$value": ...}`."""
         if raw is None:
             return None
         if not self._json_text:
@@ -296,7 +295,7 @@ class Object(Rule):
         return Changed({"$value": value}, "not-an-object", "not an object; carried as $value")
 
     def emit(self, value: Any) -> Any:
-        """The object, or its JSON text."""
+        """Return the object, or its JSON text."""
         return canonical.dumps(value) if self._json_text and value is not None else value
 
 
@@ -308,7 +307,7 @@ class Texts(Rule):
         self.default = []
 
     def read(self, raw: Any) -> Any:
-        """Reads JSON text, also doubly encoded; members that are no text become their JSON text."""
+        """Read a list or its JSON text, also doubly encoded; members that are no text become their JSON text."""
         if raw is None:
             return Changed([])
         value, depth = _unwrapped(raw)
@@ -328,7 +327,7 @@ class Texts(Rule):
         return Changed(texts, "json-as-text" if depth > expected else None, "a list written as text")
 
     def emit(self, value: Any) -> Any:
-        """The list, or its JSON text."""
+        """Return the list, or its JSON text."""
         return canonical.dumps(value) if self._json_text else value
 
 
@@ -336,7 +335,7 @@ class Items(Texts):
     """A list of any JSON values (messages)."""
 
     def read(self, raw: Any) -> Any:
-        """Reads JSON text, also doubly encoded."""
+        """Read a list or its JSON text, also doubly encoded."""
         if raw is None:
             return Changed([])
         value, depth = _unwrapped(raw)
@@ -355,7 +354,7 @@ class Vector(Rule):
         self._json_text = json_text
 
     def read(self, raw: Any) -> Any:
-        """Return what is no list of numbers becomes null, the original kept: it can be computed anew."""
+        """Read a list of numbers; anything else becomes null, the original kept, since it can be computed again."""
         if raw is None:
             return None
         value, depth = _unwrapped(raw)
@@ -369,15 +368,15 @@ class Vector(Rule):
         return Changed(value, "json-as-text" if depth > expected else None, "an embedding written as text")
 
     def emit(self, value: Any) -> Any:
-        """The list, or its JSON text."""
+        """Return the list, or its JSON text."""
         return canonical.dumps(value) if self._json_text and value is not None else value
 
 
 class Content(Rule):
     """A memory's content: text or any JSON value.
 
-    `json_text` is for guide B's `memoryEntities` table, whose column always holds JSON; elsewhere a text is
-    a text, whatever it looks like.  Cold (base64 gzip) and encrypted forms are carried as they are and noted.
+    `json_text` is for the `memoryEntities` table of guide B (docs/guides.md), whose column always holds JSON;
+    elsewhere a text is a text, whatever it looks like.  Cold (base64 gzip) and encrypted forms are kept and noted.
     """
 
     default = ""
@@ -386,7 +385,7 @@ class Content(Rule):
         self._json_text = json_text
 
     def read(self, raw: Any) -> Any:
-        """Null becomes the empty text; bytes are carried as a value."""
+        """Turn null into the empty text; carry bytes as a value."""
         if raw is None:
             return Changed("", "absent-text", "no content; stored as empty text")
         if not self._json_text:
@@ -405,7 +404,7 @@ class Content(Rule):
         return self._noted(parsed, value)
 
     def emit(self, value: Any) -> Any:
-        """The value, or its JSON text."""
+        """Return the value, or its JSON text."""
         return canonical.dumps(value) if self._json_text else value
 
     def _noted(self, raw: Any, value: Any) -> Any:
@@ -419,11 +418,11 @@ class Content(Rule):
 
 
 NO_JSON = object()
-"""What `parse_json` gives for a text that is no JSON."""
+"""Returned by `parse_json` for a text that is no JSON."""
 
 
 def parse_json(raw: Any) -> Any:
-    """The value of a JSON text, or NO_JSON.  Deep nesting and broken text are both no JSON here."""
+    """Parse a JSON text; return NO_JSON for broken text and for text that is nested too deeply."""
     if type(raw) is not str or canonical.deeper_than(raw):
         return NO_JSON
     try:
@@ -433,7 +432,7 @@ def parse_json(raw: Any) -> Any:
 
 
 def storage_form(content: Any) -> tuple[str, str] | None:
-    """The note for content in one of the app's own storage forms (formats/pjais.md §1.11), or None."""
+    """Return the note for content in one of the app's own storage forms (compressed, encrypted), or None."""
     if type(content) is str:
         if content.startswith(("H4sI", '"H4sI')):
             return "content-cold", "content in the app's compressed cold form, carried as it is"
@@ -445,7 +444,7 @@ def storage_form(content: Any) -> tuple[str, str] | None:
 
 
 def _unwrapped(raw: Any) -> tuple[Any, int]:
-    """A value out of up to two layers of JSON text, and how many layers there were."""
+    """Unwrap up to two layers of JSON text; return the value and the number of layers."""
     value, depth = raw, 0
     while type(value) is str and depth < 2:
         parsed = parse_json(value)

@@ -1,4 +1,4 @@
-"""Snapshots: the frozen copy of a source, which everything after the backup reads."""
+"""Snapshots: frozen copies of sources.  Every step after the backup reads these, never the live source."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class CopiedFile:
-    """One file of a backup: where it came from, where its copy lies, and what it weighs and hashes.
+    """One file of a backup: its source, its copy, its size and hash.
 
-    `source` is its whole path, `original` the same relative to the source's root.
+    `source` is the absolute path, `original` the same path relative to the source's root.
     """
 
     source: str
@@ -23,7 +23,7 @@ class CopiedFile:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The frozen copy of one source.  Everything after the backup phase reads this, never the live source.
+    """The frozen copy of one source.  Every step after the backup reads this, never the live source.
 
     `path` is what readers open: the consistent SQLite copy, the JSON file, or the folder of copied files.
     """
@@ -37,8 +37,8 @@ class Snapshot:
     folder: Path
     consistent: str | None = None
     damage: str | None = None
-    """Why the whole file is not what its name says."""
+    """Reason why the file as a whole is not what its name says."""
     unsound: tuple[str, ...] = ()
-    """What SQLite's integrity check found; such a file is read page by page."""
+    """Findings of SQLite's integrity check; a file with any is read page by page."""
     web_origin: str | None = None
-    """The web origin that owns it, as far as its place says (`origin` is its path)."""
+    """The web origin that owns it, if its location tells (`origin` is its path)."""

@@ -1,6 +1,6 @@
-"""The values that a search gives: places where earlier data lies, and what was found and is not taken.
+"""Results of a search: sources, and stores that were found and are not migrated.
 
-They stand apart from the rest of the model, since a search that finds nothing loads nothing else of it.
+A module of its own, so that a search that finds nothing loads nothing else.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 CANNOT_BE_READ = "cannot be read"
-"""Begins the damage of a source whose content nobody could look at."""
+"""Prefix of `damage` for a source whose content could not be inspected."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRef:
-    """A place where earlier data lies.
+    """A location with existing data.
 
-    `path` is its main file or folder, `root` the folder that relative names are counted from, `files` every
-    file that belongs to it (a WAL too).  `dialect` names the reader and the mapping (the kind `pjais` has two,
-    its SQLite file and its export).  `damage` says why the content is not what its name says, if so.
+    `path` is its main file or folder, `root` the base of relative names, `files` every file that belongs to it
+    (a WAL too).  `dialect` names the reader and the mapping (the kind `pjais` has two: its SQLite file and its
+    export).  `damage` is the reason why the content is not what its name says, if any.
     """
 
     kind: str
@@ -33,9 +33,9 @@ class SourceRef:
 
     @property
     def name(self) -> str:
-        """The source's path as people and reports see it: relative to its root where that is a folder of its own.
+        """Return the source's path for people and reports: relative to its root if that is a folder.
 
-        A root that is a whole drive says nothing, and a path without its first `/` would be another one.
+        A root that is a whole drive says nothing, and a path without its leading `/` would be another path.
         """
         if self.root == Path(self.root.anchor) or not self.path.is_relative_to(self.root):
             return self.path.as_posix()
@@ -43,10 +43,10 @@ class SourceRef:
 
 
 class Passed(NamedTuple):
-    """A store or a file that was found and is not taken as a source, and why; it is named in every account.
+    """A store or file that was found and is not a source, with the reason; every report names it.
 
     `size` is in bytes.  `kind`: indexeddb, web-storage, opfs, sqlite, json, pjais, link, ...; `made_by` the library or
-    program where that is known; `origin`, `database` and `stores` (object stores) those of a browser's store.
+    program if known; `origin`, `database` and `stores` (object stores) are set for browser stores.
     """
 
     path: Path
@@ -60,11 +60,11 @@ class Passed(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What it is, for people: its path, and the database in it."""
+        """Return its path and the database in it, for people."""
         return str(self.path) if self.database is None else f"{self.path}, database {self.database}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry as a JSON object."""
+        """Return the entry as a JSON object."""
         return {
             "path": str(self.path), "reason": self.reason, "size": self.size, "kind": self.kind,
             "made_by": self.made_by, "origin": self.origin, "database": self.database, "stores": list(self.stores),
@@ -75,9 +75,9 @@ HISTORY = (
     "rxdb-profile", "rxdb-dump", "rxdb-export", "livestore-opfs", "livestore", "livestore-db", "json",
     "pjais-files", "pjais-flat", "pjais-drizzle", "pjais",
 )  # fmt: skip
-"""The source kinds in the order of the app's history: of two equally old copies the later kind's counts."""
+"""Source kinds in the order of the app's history: of two equally recent copies, the later kind's wins."""
 
 
 def rank(kind: str) -> int:
-    """The place of a kind in the app's history; kinds that other packages add stand before all of ours."""
+    """Return the rank of a kind in the app's history; kinds that other packages add precede all of ours."""
     return HISTORY.index(kind) if kind in HISTORY else -1

@@ -1,1 +1,1 @@
-"""The places that data goes to, built where nobody sees them and put in place in one step."""
+"""Targets: destinations of data, built out of sight and put in place in one atomic step."""

@@ -1,14 +1,14 @@
-"""The LiveStore target: an event log that an app boots, and beside it our account of it in SQLite.
+"""Keep a LiveStore event log and its account, a SQLite store of the same content beside it, in sync.
 
-The account (`pjais-account.sqlite`) is a store like any other target: it holds every record, the account of every
-document, the quarantine and the history, and everything that works on a store works on it.  The log follows it:
+The account (`pjais-account.sqlite`) is a store like any other target: it holds every record, the outcome of every
+document, the quarantine and the history, and everything that works on a store works on it.
 
-    catch_up    what the app committed since goes from the log into the account
-    extend      what a run changed in the account becomes events at the end of the log
-    compare     the whole log, replayed, must give the account's rows, digest by digest
+    catch_up    copy what the app committed since from the log into the account
+    extend      append what a run changed in the account to the log, as events
+    compare     replay the whole log: it must produce the account's rows, digest by digest (log_proof)
 
-The log is what counts: a run is in place once its log is.  An account that lags behind its log (a crash between
-the two renames) is brought up to date by the next call; one that is ahead is named.
+The log is authoritative: a run is in place once its log is.  An account that lags behind its log (a crash between
+the two renames) is brought up to date by the next call; one that is ahead is reported.
 """
 
 from __future__ import annotations
@@ -76,19 +76,19 @@ def _store_files(workspace: Workspace) -> list[Path]:
 
 
 def states(workspace: Workspace) -> list[Path]:
-    """The state files beside a log: LiveStore makes them from it, and must make them anew when it changes."""
+    """Return the state files beside a log: LiveStore derives them from it, so a changed log invalidates them."""
     return [one for one in _store_files(workspace) if workspace.log is not None and _STATES.fullmatch(one.name)]
 
 
 def readable_log(workspace: Workspace) -> AbstractContextManager[Path]:
-    """The log of a place in one piece, closed."""
+    """Return the workspace's log as one closed file."""
     assert workspace.log is not None
     return _in_one_piece(workspace.log)
 
 
 @contextmanager
 def _in_one_piece(path: Path) -> Iterator[Path]:
-    """A log that is closed: itself, or a recovered copy where a journal belongs to it."""
+    """Yield a closed log: the file itself, or a recovered copy if it has a journal."""
     if not sqlite.needs_recovery(path):
         yield path
         return
@@ -102,14 +102,14 @@ def _in_one_piece(path: Path) -> Iterator[Path]:
 
 
 def last_number(path: Path) -> int:
-    """The number of a log's last event; 0 for an empty one."""
+    """Return the number of a log's last event; 0 for an empty one."""
     with closing(sqlite.open_frozen(path)) as db:
         facts = log.facts(db)
     return facts.last.global_ if facts is not None and facts.last is not None else 0
 
 
 def catch_up(workspace: Workspace) -> int:
-    """Bring into the account what an app committed to the log since; returns how many events that were."""
+    """Copy what an app committed to the log since into the account; return the number of events."""
     if workspace.log is None or not workspace.target.exists() or not workspace.log.exists():
         return 0
     try:
@@ -133,7 +133,7 @@ def _catch_up(workspace: Workspace) -> int:
 
 
 def _followed(workspace: Workspace, path: Path) -> int:
-    """Bring in what a log holds beyond its account."""
+    """Apply the events of a log that its account lacks."""
     with closing(sqlite.open_writer(workspace.target)) as db:
         last, known = last_number(path), _absorbed(db)
         if last >= known:
@@ -155,7 +155,7 @@ Touched = dict[tuple[str, str], int | None]
 
 
 def _replayed(path: Path, replay: Replay, known: int, pushed: int) -> tuple[Touched, int]:
-    """Replay a log; which rows the events behind `known` touched, less those that tell what the account knows."""
+    """Replay a log; return the rows that events after `known` touched, except our own events."""
     touched: Touched = {}
     count = 0
     with closing(sqlite.open_frozen(path)) as db:
@@ -181,7 +181,7 @@ def _replayed(path: Path, replay: Replay, known: int, pushed: int) -> tuple[Touc
 
 
 def _up_to(args: Any, default: int) -> int:
-    """Up to which change of the account a log tells, by the end of an import."""
+    """Return the last change of the account that a log covers, as the end of an import says."""
     found = args.get("upTo") if type(args) is dict else None
     return found if type(found) is int else default
 
@@ -199,7 +199,7 @@ def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int, 
 
 
 def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> None:
-    """Make one row of the account what the log says."""
+    """Set one row of the account to what the log says."""
     table = next(one for one in TABLES if one.record is live.record)
     names = table.column_names
     where = " AND ".join(f"{name} = ?" for name in table.key)
@@ -223,7 +223,7 @@ def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> N
 
 
 def _other_key(key: str) -> tuple[str, str] | None:
-    """Collection and id out of the key of another record; None for a key that some other program made up."""
+    """Split the key of another record into collection and id; None for a key made up by another program."""
     try:
         found = json.loads(key)
     except (ValueError, RecursionError):
@@ -241,13 +241,13 @@ it since, and it must be the same to the last byte."""
 
 
 def _absorbed(db: sqlite.Connection) -> int:
-    """The last event that the account holds."""
+    """Return the last event that the account holds."""
     known = sqlite.value(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'livestore_log'")
     return int(sqlite.value(db, "SELECT absorbed FROM livestore_log") or 0) if known else 0
 
 
 def _note_absorbed(db: sqlite.Connection, last: int, log_path: Path, *, ours: bool) -> None:
-    """The account holds the log up to this event, which must be the same one whenever it is looked at again.
+    """Record that the account holds the log up to this event, which must be the same whenever it is read again.
 
     `ours`: nobody else has written to the log since we did.
     """
@@ -258,13 +258,13 @@ def _note_absorbed(db: sqlite.Connection, last: int, log_path: Path, *, ours: bo
 
 
 def _counter(log_path: Path) -> bytes:
-    """The change counter of a SQLite file (file format, §1.3.7): every writer raises it."""
+    """Return the change counter in the header of a SQLite file, which every writer increments."""
     with log_path.open("rb") as file:
         return file.read(28)[24:]
 
 
 def is_sealed(workspace: Workspace) -> bool:
-    """Return whether the log is what we wrote, byte by byte, or others have written to it since."""
+    """Return whether the log is what we wrote, byte by byte, with no writes by others since."""
     if workspace.log is None or sqlite.needs_recovery(workspace.log):
         return True
     with closing(sqlite.open_reader(workspace.target)) as db:
@@ -275,7 +275,7 @@ def is_sealed(workspace: Workspace) -> bool:
 
 
 def _event_digest(log_path: Path, number: int) -> bytes | None:
-    """The digest of one event; None where the log has none of this number."""
+    """Return the digest of one event; None if the log has none of this number."""
     with closing(sqlite.open_frozen(log_path)) as db:
         sql = "SELECT name, argsJson FROM eventlog WHERE seqNumGlobal = ? AND seqNumClient = 0"
         row = sqlite.first(db, sql, (number,))
@@ -283,7 +283,7 @@ def _event_digest(log_path: Path, number: int) -> bytes | None:
 
 
 def _refuse_another_log(db: sqlite.Connection, log_path: Path, known: int) -> None:
-    """Raise MigrationFailed where the event that the account knows as its last one is another one now."""
+    """Raise MigrationFailed if the event that the account knows as its last is a different one now."""
     if known and sqlite.value(db, "SELECT digest FROM livestore_log") != _event_digest(log_path, known):
         raise MigrationFailed(
             f"event {known} is not the one that the account knows: the log was replaced",
@@ -294,7 +294,7 @@ def _refuse_another_log(db: sqlite.Connection, log_path: Path, known: int) -> No
 
 
 def _pushed(db: sqlite.Connection) -> int:
-    """Up to which of its changes the account may have been written to the log."""
+    """Return the last change of the account that may have been written to the log."""
     return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
 
 
@@ -308,13 +308,13 @@ def is_ours(db: sqlite.Connection) -> bool:
 
 
 def new_log(workspace: Workspace, run_id: str) -> Path:
-    """Return where a run writes its new log."""
+    """Return the path to which a run writes its new log."""
     assert workspace.log is not None
     return workspace.log.with_name(f".{workspace.log.name}.{run_id}.new")
 
 
 def keep_log(workspace: Workspace, folder: Path) -> Path | None:
-    """Copy the log into a run's folder as it is before the run; None where there is none."""
+    """Copy the log into a run's folder before the run; None if there is no log."""
     if workspace.log is None or not workspace.log.exists():
         return None
     kept = folder / _PREVIOUS
@@ -325,7 +325,7 @@ def keep_log(workspace: Workspace, folder: Path) -> Path | None:
 
 
 def extend(workspace: Workspace, folder: Path, account: Path, run: dict[str, Any], mark: int) -> Path:
-    """Write a run's new log: the one before, and what the run changed in the account since `mark`."""
+    """Write a run's new log: the previous one, plus what the run changed in the account since `mark`."""
     path = new_log(workspace, run["id"])
     files.remove(path)
     previous = folder / _PREVIOUS
@@ -389,14 +389,14 @@ def push(workspace: Workspace, run_id: str) -> None:
 
 
 def append(workspace: Workspace, new: list[writer.NewEvent]) -> int:
-    """Append events to the log in place; the state files go, since LiveStore would not look at the log again."""
+    """Append events to the log in place and remove the state files, or LiveStore would not read the log again."""
     assert workspace.log is not None
     _remove_states(workspace)
     return writer.append(workspace.log, new)
 
 
 def _logged(workspace: Workspace) -> int:
-    """Up to which change of the account the log tells."""
+    """Return the last change of the account that the log covers."""
     with readable_log(workspace) as path, closing(sqlite.open_frozen(path)) as db:
         sql = "SELECT argsJson FROM eventlog WHERE name = 'v1.MigrationCompleted' AND json_valid(argsJson)"
         return max((_up_to(json.loads(text), 0) for (text,) in sqlite.each(db, sql)), default=0)
@@ -418,9 +418,9 @@ def refuse_if_open(workspace: Workspace) -> None:
 def cut_over(
     workspace: Workspace, run_id: str, account: Path, *, expected_change: int | None, expected_event: int
 ) -> None:
-    """Put the new log in place, then its account.  Up to the log's rename the store is what it was.
+    """Put the new log in place, then its account.  Until the log is renamed the store is unchanged.
 
-    State files go first: without them the old log gives the old state, and the new one the new.
+    State files are removed first: without them the old log gives the old state, and the new one the new.
     """
     assert workspace.log is not None
     files.private_folder(workspace.log.parent)
@@ -434,7 +434,7 @@ def cut_over(
 
 
 def _settle(path: Path) -> None:
-    """Bring a log of ours to one file: its journal must neither be lost nor be there for the one that follows."""
+    """Merge our log's journal into it: it must neither be lost nor be applied to the log that follows."""
     if path.exists() and sqlite.needs_recovery(path):
         with closing(sqlite.open_writer(path)) as db:
             sqlite.fetch(db, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -453,9 +453,9 @@ def _remove_states(workspace: Workspace) -> None:
 
 
 def put_back(workspace: Workspace, folder: Path, kept: Path) -> None:
-    """The log of before a run back in its place, or none where there was none; the account follows.
+    """Put the log from before a run back in place, or remove it if there was none; the account follows.
 
-    The log as it is now stays beside `kept`, the copy of its account.
+    The current log is kept beside `kept`, the copy of its account.
     """
     if workspace.log is None:
         return
@@ -475,7 +475,7 @@ def put_back(workspace: Workspace, folder: Path, kept: Path) -> None:
 
 
 def holds(log_path: Path, run_id: str) -> bool:
-    """Return whether a log tells of a run to its end."""
+    """Return whether a log holds a run completely."""
     if not log_path.exists():
         return False
     with _in_one_piece(log_path) as path, closing(sqlite.open_frozen(path)) as db:
@@ -489,7 +489,7 @@ def holds(log_path: Path, run_id: str) -> bool:
 
 
 def complete(target: Path, run_id: str) -> None:
-    """After a crash between the two renames of a cut-over: the log is in place, so its account follows."""
+    """Finish a cutover that crashed between its two renames: the log is in place, so the account follows."""
     account = target.with_name(f".{target.name}.{run_id}.new")
     if target.name != paths.ACCOUNT_NAME or not account.exists():
         return

@@ -1,4 +1,4 @@
-"""The proof of a LiveStore log: replayed from its first event it must give its account, row by row, by digest."""
+"""Verify a LiveStore log: replayed from its first event it must produce its account, row by row, by digest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIALECT = "livestore"
 
 
 def record_of(live: LiveTable, row: Row) -> Record:
-    """The record in a row of our LiveStore schema."""
+    """Return the record in a row of our LiveStore schema."""
     value = {name: held for name, held in row.items() if name != "sourceId"}
     extra = own.whole_extra(value.get("extra"))
     if extra is not None:
@@ -39,7 +39,7 @@ def record_of(live: LiveTable, row: Row) -> Record:
 
 
 def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
-    """Every row that the log gives, replayed from its first event, against the account; both ways."""
+    """Compare every row of the replayed log with the account, both ways; return their number and the differences."""
     differences: list[Difference] = []
     count = 0
     with (

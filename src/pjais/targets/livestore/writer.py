@@ -1,11 +1,11 @@
-"""Records into a LiveStore event log that the real LiveStore boots (design §7b, formats/livestore.md §3).
+"""Write records to a LiveStore event log that the real LiveStore boots.
 
-Every record becomes one event with all its values and times in its arguments; what changed later becomes an
-update or a removal.  The events are taken from a store of ours in SQLite: its rows already hold JSON as text,
-which goes into the arguments as it is.  A run's events are framed by `v1.MigrationStarted` and
-`v1.MigrationCompleted`; the latter says up to which change of that store (`upTo`) the log tells.
+Every record becomes one event with all its values and times in its arguments; later changes become update or
+removal events.  The events come from a SQLite store of ours, whose rows already hold JSON as text, which is
+copied into the arguments as it is.  A run's events are framed by `v1.MigrationStarted` and
+`v1.MigrationCompleted`; the latter names the last change of that store (`upTo`) that the log covers.
 
-No state file is written: LiveStore makes it from the log at its next boot.
+No state file is written: LiveStore rebuilds it from the log at its next boot.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ SUBJECTS = {
     "personas": "Persona", "memoryEntities": "MemoryEntity", "conversations": "Conversation",
     "relationships": "Relationship", "plugins": "Plugin", "otherRecords": "OtherRecord",
 }  # fmt: skip
-"""What the events of each table are called: `v1.PersonaUpdated`."""
+"""The event names of each table: `v1.PersonaUpdated`."""
 
 SourceIds = Mapping[tuple[str, str], str]
-"""(table of the target, id) -> the id that the record had in its source, where that is another one."""
+"""(table of the target, id) -> the id that the record had in its source, if it differs."""
 
 
 class NewEvent(NamedTuple):
@@ -47,12 +47,12 @@ class NewEvent(NamedTuple):
 
 
 def event(name: str, /, **args: Any) -> NewEvent:
-    """An event out of plain arguments."""
+    """Return an event with plain arguments."""
     return NewEvent(name, orjson.dumps(args))
 
 
 def create_log(path: Path, number: int) -> None:
-    """An empty log of format 6 or 4, as LiveStore lays it out; the file must not exist."""
+    """Create an empty log of format 6 or 4, as LiveStore lays it out; the file must not exist."""
     with closing(sqlite.create(path)) as db:
         db.execute(f"PRAGMA page_size = {eventlog.PAGE_SIZE}")
         db.execute(eventlog.DDL[number])
@@ -62,7 +62,7 @@ def create_log(path: Path, number: int) -> None:
 def append(path: Path, events: Iterable[NewEvent], *, synced: bool = True) -> int:
     """Append events to a log, in one transaction; returns the number of the last one.
 
-    With `synced` off, for a file that is nobody's yet, nothing is flushed to the disk on the way.
+    With `synced` off, for a file that is not in use yet, nothing is flushed to disk in between.
     """
     with closing(sqlite.open_writer(path)) as db:
         if not synced:
@@ -108,7 +108,7 @@ def _rows(batch: list[NewEvent], last: int, generation: int, generations: bool) 
 
 
 def imports(db: sqlite.Connection, source_ids: SourceIds) -> Iterator[NewEvent]:
-    """Every record of a store of ours as an event, personas first, so that references point backwards."""
+    """Yield every record of a store of ours as an event, personas first, so that references point backwards."""
     for table in TABLES:
         encode = _encoder(table, source_ids)
         name = f"v1.{SUBJECTS[livestore.BY_RECORD[table.record].name]}Imported"
@@ -158,7 +158,7 @@ def _updated(live: LiveTable, args: dict[str, Any]) -> NewEvent:
 
 
 def _encoder(table: Table, source_ids: SourceIds) -> Callable[[tuple[Any, ...]], dict[str, Any]]:
-    """The function from a row of ours to an event's arguments: JSON text goes in as it is, null stays out.
+    """Return the function from a row of ours to an event's arguments: JSON text is copied, null is left out.
 
     A null in an argument would become the JSON text `null` in a JSON column, and fail the boot elsewhere.
     """
