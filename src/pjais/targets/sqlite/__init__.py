@@ -1,1 +1,1 @@
-"""The SQLite target: builder, ledger, history triggers, chain, comparison, cutover."""
+"""The SQLite target: builder, ledger, history triggers, hash chain, comparison, cutover."""

@@ -1,11 +1,11 @@
-"""Records into a SQLite store: a new file, which nobody sees before the cut-over, or one transaction in a live store.
+"""Write records to a SQLite store: a new file that nobody sees before the cutover, or one transaction in a live store.
 
-A fresh build fills bare tables and the search index in batches, then makes indexes and triggers.  A build on an
+A fresh build fills bare tables and the search index in batches, then creates indexes and triggers.  A build on an
 existing store finds everything in place and goes record by record, so that the history shows what the run changed;
-for a document that is as an earlier run saw it, it writes nothing.
+it writes nothing for a document that has not changed since an earlier run.
 
-The same record found twice is settled here: the copy with the latest change is live, the others become
-`superseded` and are kept whole in `migration_records`.
+Duplicates of a record are resolved here: the copy with the latest change is live, the others become `superseded`
+and are kept whole in `migration_records`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _BATCH = 2000
 
 
 class Builder:
-    """One target in the making.  Call `put`/`refuse` for every document, then `settle`, then `finish`.
+    """A target under construction.  Call `put`/`refuse` for every document, then `settle`, then `finish`.
 
-    `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and all that
-    happens is one transaction, which others see at its end.  `followed`: each document counts as its source has it now,
-    whatever its dates say.  `searched`: a new file's search index is filled from
-    the beginning, since it will be finished; otherwise `finish` makes it.
+    `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and
+    everything happens in one transaction, which others see when it commits.  `followed`: the source's current version
+    of each document wins, whatever its dates say.  `searched`: the search index of a new file is filled from the
+    start, since the file will be finished; otherwise `finish` builds it.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class Builder:
     ) -> None:  # fmt: skip
         self.path = path
         self.overridden: list[tuple[str, str]] = []
-        """(record type, id) of records edited in the target that a later change in a source replaced."""
+        """(record type, id) of records edited in the target and replaced by a later change in a source."""
         self._run_id = run_id
         self._rebuild = rebuild
         self._existing = existing
         self._followed = followed
         self._decided = existing
-        """Whether owners may have decided about documents before."""
+        """True if owners may have decided about documents before."""
         self._arrivals: dict[str, list[Arrival]] = {}
         self._pending = 0
         self._indexed = existing
@@ -72,7 +72,7 @@ class Builder:
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
         self._deferred: list[Arrival] = []
         self._arrived: set[tuple[str, str]] = set()
-        """What this run has put into an existing store; only that can be its orphans."""
+        """Records that this run put into an existing store; only these can be its orphans."""
         self._account = Account(self._db, run_id)
         self._search = SearchIndex(self._db) if searched and not existing else None
         self.names = collection_names.Names(collection_names.known(self._db) if existing else ())
@@ -81,36 +81,36 @@ class Builder:
         self.was = self._account.was
 
     def known_ids(self) -> dict[str, str]:
-        """The id map of earlier runs: old id -> new id."""
+        """Return the id map of earlier runs: old id -> new id."""
         return sqlite.pairs(self._db, "SELECT old_id, new_id FROM migration_ids")
 
     def store_ids(self, ids: dict[str, str]) -> None:
-        """Keep the id map beside the records."""
+        """Store the id map."""
         self._db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.items())
 
     def heed(self, store: sqlite.Connection) -> None:
-        """Let the decisions about quarantined documents count that were made in another store."""
+        """Apply the decisions about quarantined documents that were made in another store."""
         rows_ = sqlite.fetch(store, "SELECT * FROM migration_decisions")
         self._db.executemany(f"INSERT INTO migration_decisions VALUES ({', '.join('?' * 10)})", rows_)
         self._account.reload_decisions()
         self._decided = True
 
     def observations(self) -> list[Observation]:
-        """Return what only all records together show; notes, never a reason to refuse."""
+        """Return observations about the records as a whole; notes, never a reason to refuse a document."""
         self._flush()
         return observations(self._db)
 
     def expect(self, origins: Sequence[Origin]) -> None:
-        """These are all sources of this run."""
+        """Announce all sources of this run."""
         self._account.sources = frozenset((origin.kind, origin.name) for origin in origins)
 
     def begin_source(self, origin: Origin) -> None:
-        """All documents that follow come from this source; they are compared with its earlier account."""
+        """Begin a source: all documents that follow come from it and are compared with its earlier ledger entries."""
         self._flush()
         self._account.begin(origin)
 
     def put(self, entry: Entry) -> None:
-        """Take one valid record in; a removed one (a tombstone) is only accounted for."""
+        """Add one valid record; a removed one (a tombstone) is only entered in the ledger."""
         earlier = self._account.earlier(entry.identity) if self._existing else []
         entry = self.names.placed(entry, earlier)
         earlier = earlier or (self._account.moved(entry) if self._existing else [])
@@ -129,20 +129,20 @@ class Builder:
             self._flush()
 
     def standing(self, collection: str, ids: Sequence[str]) -> dict[str, Standing]:
-        """The accounts of documents of this source that can be met again without making their records."""
+        """Return ledger entries of this source's documents that can be confirmed without building their records."""
         return standing(self._db, self._run_id, self._account.origin, collection, ids, self._account.met)
 
     def meet(self, known: Standing, collection: collection_names.Collection) -> None:
-        """Take note that a document is as its account has it: what `put` does with the record of such a one."""
+        """Record that a document is unchanged, as `put` does for its record."""
         if known.record_type == OTHERS.name:
             self.names.of(collection)
         self._account.note_met(known.seq, known.outcome)
 
     def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> bool:
-        """Put a document that cannot go in into quarantine, whole; returns whether its owner has decided about it."""
+        """Quarantine an invalid document, whole; return whether its owner has already decided about it."""
         self._flush()
         one, content = ledger.identity(piece), ledger.kept(piece)
-        self.names.of(one[:3])  # it may go in later
+        self.names.of(one[:3])  # it may be imported later
         if self._existing:
             earlier = self._account.earlier(one) or self._account.moved_refusal(one, content)
             if self._account.stands(one, earlier, lambda: content) or self._account.stood(one, earlier, content):
@@ -155,9 +155,9 @@ class Builder:
         return False
 
     def settle(self) -> list[Refusal]:
-        """Find records whose references lead nowhere and move them to quarantine; say which.
+        """Move records with dangling references to quarantine, and return them.
 
-        Where an older copy of such a record had been superseded by it, `heir` gives that copy.
+        If an older copy had been superseded by such a record, `heir` returns that copy.
         """
         self._flush()
         self._make_record_index()
@@ -172,7 +172,7 @@ class Builder:
         return refusals
 
     def reinstate(self, heir: Heir, record: Record) -> None:
-        """Put a superseded copy in the place that its successor had to leave."""
+        """Make a superseded copy live again after its successor was quarantined."""
         table = rows.table_of(record)
         row = rows.to_row(record)
         self._spoil_search(table)
@@ -196,7 +196,7 @@ class Builder:
         return any(seq not in self._account.met for (seq,) in accounts)
 
     def arrived(self) -> tuple[int, int]:
-        """(how many records are new in an existing store, how many were changed) so far in this run."""
+        """Return (records added to an existing store, records changed) so far in this run."""
         rows_of_run = "SELECT op, count(DISTINCT table_name || ' ' || record_id) FROM changes WHERE seq > ? GROUP BY op"
         ops = sqlite.pairs(self._db, rows_of_run, (self._changes_before,))
         return int(ops.get("insert", 0)), int(ops.get("update", 0))
@@ -220,7 +220,7 @@ class Builder:
     ) -> chain.Link:
         """Complete the file up to its commit: indexes, search, triggers, the run's own row and its link in the chain.
 
-        `backup`: what the link says of the run's backup (`chain.Link`).
+        `backup`: the run's backup as the link records it (`chain.Link`).
         """
         if not self._existing:
             progress("indexes")
@@ -240,7 +240,7 @@ class Builder:
         return chain.seal(self._db, "run", run["id"], backup, changeset)
 
     def commit(self) -> None:
-        """Let others see what was completed, and close."""
+        """Commit what was completed, and close."""
         self._recording.close()
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA optimize")
@@ -253,7 +253,7 @@ class Builder:
 
     @property
     def connection(self) -> sqlite.Connection:
-        """The connection that holds what was done so far, for looking at it."""
+        """Return the connection that holds the work so far, for reading."""
         return self._db
 
     def close(self) -> None:
@@ -265,7 +265,7 @@ class Builder:
         return sqlite.value(self._db, sql, values)
 
     def _flush(self) -> None:
-        """Write out what is waiting: the accounts first, so that conflicts find them."""
+        """Write pending rows: ledger entries first, so that conflicts find them."""
         self._account.flush()
         for name, arrivals in self._arrivals.items():
             self._insert(BY_NAME[name], arrivals)
@@ -290,9 +290,9 @@ class Builder:
             self._search.add(bound)
 
     def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
-        """Merge those of a batch that were passed over, since another copy of the record was there before.
+        """Merge those rows of a batch that were skipped because another copy of the record was there before.
 
-        Of several copies in the batch itself the first one went in.
+        Of several copies within the batch, the first was inserted.
         """
         self._make_record_index()
         self._spoil_search(table)
@@ -317,7 +317,7 @@ class Builder:
             yield (*arrival.entry.row, self._search_id)
 
     def _missing_reference(self, table: Table, arrival: Arrival) -> tuple[str, str] | None:
-        """(column, table) of a reference that leads nowhere as things stand."""
+        """Return (column, table) of a reference that is dangling at this point."""
         for column, targets in table.references:
             value = arrival.entry.row[table.column_names.index(column)]
             if value is not None and not any(
@@ -335,7 +335,7 @@ class Builder:
         return [self._account.to_quarantine(arrival.seq, table.name, arrival.key, missing, document)]
 
     def _merge(self, table: Table, arrival: Arrival) -> None:
-        """Take in one record where another copy of it may already be."""
+        """Add one record of which another copy may already be present."""
         # Of two documents of one id, one may have changed and the other be as it was: that one keeps its account.
         arrival = arrival._replace(before=tuple([seq for seq in arrival.before if seq not in self._account.met]))
         key = list(arrival.entry.row[: len(table.key)])
@@ -369,7 +369,7 @@ class Builder:
             )
 
     def _precedence(self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
-        """Return whether the arriving copy counts: later change, then later kind of the app's history, then path."""
+        """Return whether the arriving copy wins: later change, then later kind of the app's history, then path."""
         held = age(rows.to_record(table, present))
         edited = self._edited_at(table, arrival, present)
         if edited is not None:
@@ -402,7 +402,7 @@ class Builder:
             self._account.forget(seq)
 
     def _let_go(self, seq: int, arrival: Arrival) -> None:
-        """The record as an earlier run knew it, where it now has another id: what refers to it follows."""
+        """Remove the record that an earlier run made under another id; references to it follow."""
         table = arrival.table
         known = sqlite.first(
             self._db,
@@ -430,9 +430,9 @@ class Builder:
         self._account.supersede(seq, by, document)
 
     def _edited_at(self, table: Table, arrival: Arrival, present: rows.Row | None) -> int | None:
-        """When the record was last changed in the target by somebody else than a run, if at all (ms).
+        """Return when the record was last changed in the target by anyone but a run, if ever (ms).
 
-        What a run made of it is what its account says; a deletion by a run leaves no account.
+        The ledger says what a run made of it; a deletion by a run leaves no entry.
         """
         if not self._existing:
             return None
@@ -471,7 +471,7 @@ class Builder:
         return found
 
     def _evict(self, table: Table, key: str, missing: tuple[str, str]) -> Refusal:
-        """Move one record of this run whose reference leads nowhere to quarantine."""
+        """Move one record of this run with a dangling reference to quarantine."""
         names = ", ".join(table.column_names)
         (row,) = sqlite.fetch(self._db, f"SELECT {names} FROM {table.name} WHERE id = ?", (key,))
         ((seq, kind, source, collection),) = sqlite.fetch(

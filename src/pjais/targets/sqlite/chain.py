@@ -1,19 +1,19 @@
-"""The chain of a store: what makes it evident that something was changed behind our back (promise 7).
+"""The hash chain of a store, which makes changes made behind our back evident.
 
 Every run, every decision about the quarantine and every stretch of edits through pjais ends with a link in
-`migration_chain`.  A link holds the digest of the link before it, where the history stood, and digests of what only
-we write: runs, accounts of documents, quarantine, ids, decisions.  A run's link also names its backup: the hash of its
-manifest and of its journal so far.  The journal names the link.  So an older store put back, a swapped backup, a
-removed run or history row, a changed account: each breaks a link, and `check` says which.
+`migration_chain`.  A link holds the digest of the previous link, the last change of the history, and digests of the
+tables that only pjais writes: runs, ledger, quarantine, ids, decisions.  A run's link also names its backup: the hash
+of its manifest and of its journal so far.  The journal names the link.  So an older store restored in place, a swapped
+backup, a removed run or history row, a changed ledger entry: each breaks a link, and `check` says which.
 
-Tables whose rows may go again are digested as sets: the sum of the SHA-256 of all rows modulo 2^256.  A run that
-changes few rows updates the sum from those rows alone.  The history and the list of operations only grow, so they are
-digested row by row, each over the one before.
+Tables whose rows may be deleted are digested as sets: the sum of the SHA-256 of all rows modulo 2^256.  A run that
+changes few rows updates the sum from those rows alone.  The history and the list of operations only grow, so they
+have a running digest, each row over the one before.
 
-What such a step changed is kept beside its link as a changeset, in the same transaction: with it the step can be taken
-back, at the cost of what it changed (`pjais.migration.revert`).
+The changes of such a step are kept with its link as a changeset, in the same transaction, so that the step can be
+reverted at the cost of what it changed (`pjais.migration.revert`).
 
-What this cannot do: hold against somebody who rewrites the store and all backups together with their chain.
+Limit: whoever rewrites the store and all backups together can rewrite their chain too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pjais import canonical, instants, sqlite
 from pjais.journal import now_ms
 
 SEALED = ("migration_runs", "migration_records", "migration_quarantine", "migration_ids", "migration_decisions")
-"""The tables that nobody but pjais writes."""
+"""The tables that only pjais writes."""
 
 EDITS = "edits"
 """The event of a link that covers what was written through an open store since the link before it."""
@@ -49,7 +49,7 @@ State = dict[str, str]
 
 
 class Link(NamedTuple):
-    """One link: its number, when, what happened, the last change and operation it covers, the digests of the state."""
+    """One link: number, time, event, the last change and operation that it covers, the digests of the state."""
 
     number: int
     at: str
@@ -68,18 +68,18 @@ _COLUMNS = ", ".join(Link._fields)
 
 
 def links(db: sqlite.Connection) -> list[Link]:
-    """All links, oldest first."""
+    """Return all links, oldest first."""
     return [_link(row) for row in sqlite.each(db, f"SELECT {_COLUMNS} FROM migration_chain ORDER BY number")]
 
 
 def head(db: sqlite.Connection) -> Link | None:
-    """The last link."""
+    """Return the last link."""
     row = sqlite.first(db, f"SELECT {_COLUMNS} FROM migration_chain ORDER BY number DESC LIMIT 1")
     return None if row is None else _link(row)
 
 
 def lasting(db: sqlite.Connection) -> Link | None:
-    """The last link that stays as it is: that of edits grows with them."""
+    """Return the last link that no longer changes; a link of edits grows with them."""
     row = sqlite.first(
         db, f"SELECT {_COLUMNS} FROM migration_chain WHERE event <> ? ORDER BY number DESC LIMIT 1", (EDITS,)
     )
@@ -111,9 +111,9 @@ def seal(
     backup: Mapping[str, Any] | None = None,
     changeset: bytes | None = None,
 ) -> Link:
-    """Add a link for the state as it is, inside of the caller's transaction.
+    """Add a link for the current state, inside the caller's transaction.
 
-    `changeset`: what was changed in the sealed tables since the last link; without it they are read whole.
+    `changeset`: the changes of the sealed tables since the last link; without it they are read completely.
     """
     last = head(db)
     if changeset is None or last is None:
@@ -136,7 +136,7 @@ def recording(db: sqlite.Connection) -> Iterator[sqlite.Session]:
 
 
 def _recorded(db: sqlite.Connection) -> list[str]:
-    """Every ordinary table but those of the chain itself."""
+    """Return every ordinary table except those of the chain itself."""
     sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT GLOB 'sqlite_*'"
     return [str(name) for (name,) in sqlite.each(db, sql) if name not in ("migration_chain", "migration_changesets")]
 
@@ -150,7 +150,7 @@ def sealing(db: sqlite.Connection, event: str, run_id: str | None = None) -> Ite
 
 
 def changeset(db: sqlite.Connection, link: Link) -> bytes | None:
-    """Return what a link's step changed; None where that was not kept, or is not what was kept."""
+    """Return the changeset of a link's step; None if it was not kept, or is not what was kept."""
     packed = sqlite.value(db, "SELECT changeset FROM migration_changesets WHERE link = ?", (link.number,))
     told = (link.backup or {}).get("changeset")
     if packed is None or hashlib.sha256(packed).hexdigest() != told:
@@ -159,15 +159,15 @@ def changeset(db: sqlite.Connection, link: Link) -> bytes | None:
 
 
 def _zstd() -> Any:
-    """The compression, loaded when it is needed: every open store loads this module."""
+    """Load the compression on demand, since every open store loads this module."""
     return importlib.import_module("cramjam").zstd
 
 
 def note_edits(db: sqlite.Connection) -> None:
-    """Cover what was written to the history since the last link; one link grows until something else happens."""
+    """Cover the history written since the last link; one link of edits grows until another event happens."""
     found = sqlite.fetch(db, f"SELECT {_COLUMNS} FROM migration_chain ORDER BY number DESC LIMIT 2")
     if not found:
-        return  # a store that is being made
+        return  # a store under construction
     last = _link(found[0])
     if _is_up_to_date(db, last):
         return
@@ -215,7 +215,7 @@ def _grown(
     number: int,
     before: bytes,
 ) -> Link:
-    """A link whose history continues that of `last`, chained to the digest `before`."""
+    """Return a link whose history continues that of `last`, chained to the digest `before`."""
     held = _empty() if last is None else last
     seq, history = _extended(held.state["history"], held.changes_seq, _changes(db, held.changes_seq))
     operation, operations = _extended(held.state["operations"], held.operation_id, _operations(db, held.operation_id))
@@ -240,7 +240,7 @@ def _text(value: Mapping[str, Any]) -> str:
 
 
 def _extended(digest: str, number: int, rows: Iterable[tuple[Any, ...]]) -> tuple[int, str]:
-    """The running digest of rows that only ever are added, and the number of the last one."""
+    """Return the running digest of append-only rows, and the number of the last one."""
     running = bytes.fromhex(digest)
     for row in rows:
         running = hashlib.sha256(running + _bytes(row)).digest()
@@ -265,7 +265,7 @@ def _operations(db: sqlite.Connection, after: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _sums(db: sqlite.Connection) -> State:
-    """The sums of all sealed tables, read whole."""
+    """Return the sums of all sealed tables, read completely."""
     sums = dict.fromkeys((*SEALED, _RECORDS), 0)
     for table in SEALED:
         names = sqlite.column_names(db, table)
@@ -276,7 +276,7 @@ def _sums(db: sqlite.Connection) -> State:
 
 
 def _updated(db: sqlite.Connection, state: State, changeset: bytes) -> State:
-    """The sums after a changeset, from those before it."""
+    """Return the sums after a changeset, computed from those before it."""
     sums = {name: int(state[name], 16) for name in (*SEALED, _RECORDS)}
     columns = {table: sqlite.column_names(db, table) for table in SEALED}
     for table, old, new in sqlite.changed_rows(db, changeset, SEALED):
@@ -288,10 +288,10 @@ def _updated(db: sqlite.Connection, state: State, changeset: bytes) -> State:
 
 
 def _weight(table: str, columns: tuple[str, ...], row: tuple[Any, ...]) -> tuple[str, int]:
-    """Return which sum a row counts in, and what for.
+    """Return the sum that a row is part of, and its contribution.
 
-    The account of a migrated document counts by its record's digest alone, which is at hand: what else it says is
-    held against the backup by every proof.
+    The ledger entry of a migrated document contributes its record's digest alone, which is at hand: every proof
+    compares the rest of the entry with the backup.
     """
     if table == "migration_records" and row[columns.index("outcome")] == "migrated":
         return _RECORDS, int.from_bytes(row[columns.index("digest")] or b"")
@@ -303,7 +303,7 @@ def _hex(total: int) -> str:
 
 
 def check(db: sqlite.Connection) -> list[str]:
-    """Say what was changed behind the chain; empty for a sound store."""
+    """Return what was changed behind the chain's back; empty for a valid store."""
     found = links(db)
     if not found:
         return ["the chain of runs is missing"]
@@ -316,7 +316,7 @@ def check(db: sqlite.Connection) -> list[str]:
 
 
 def _lost_changesets(db: sqlite.Connection, found: list[Link]) -> list[str]:
-    """Return what would be needed to take a step back, and is not what was kept."""
+    """Return the changesets that are missing or altered, without which a step cannot be reverted."""
     wanted = [one for one in found if one.backup and "changeset" in one.backup]
     wrong = [f"what takes {one.event} {one.run_id or ''} back was changed" for one in wanted if not changeset(db, one)]
     held = {number for (number,) in sqlite.each(db, "SELECT link FROM migration_changesets")}
@@ -368,7 +368,7 @@ def _first_mismatch(what: str, rows: Iterator[tuple[Any, ...]], wanted: list[tup
 
 
 def _gaps(db: sqlite.Connection) -> list[str]:
-    """Rows that are missing behind the last link: SQLite remembers the highest number it ever gave."""
+    """Return rows that are missing after the last link: SQLite remembers the highest number it ever assigned."""
     wrong = []
     given = sqlite.pairs(db, "SELECT name, seq FROM sqlite_sequence")
     for table, key, what in (

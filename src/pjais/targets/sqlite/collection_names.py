@@ -1,7 +1,7 @@
-"""Under which name the documents of a collection that no model knows are kept (`other_records.collection`).
+"""Names under which documents of collections without a model are kept (`other_records.collection`).
 
-The collection's own name; where a collection of another database has that, `database.collection`; where one of another
-web origin has that too, `origin/database.collection`.  A name that was given once stays, whatever comes later.
+The collection's own name; if a collection of another database has it, `database.collection`; if one of another web
+origin has that too, `origin/database.collection`.  A name once assigned stays, whatever comes later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pjais.models.persona.tables import OTHERS
 from pjais.targets.sqlite.ledger import Entry, Known
 
 Collection = tuple[str | None, str | None, str]
-"""What tells a collection from all others: (web origin, database, its own name)."""
+"""The identity of a collection: (web origin, database, its own name)."""
 
 _FROM_ACCOUNT = (
     "SELECT DISTINCT origin, database, collection, record_id ->> '$[0]' FROM migration_records "
@@ -34,7 +34,7 @@ class Names:
         self._taken = set(self._names.values())
 
     def of(self, collection: Collection) -> str:
-        """The name of a collection; a new one gets the first that no other collection has or could mean."""
+        """Return the name of a collection; a new one gets the first that no other collection has or could mean."""
         if collection not in self._names and (older := (None, None, full_name(*collection[1:]))) in self._names:
             self._names[collection] = self._names.pop(older)  # as it was named before 0.2
         elif collection not in self._names:
@@ -46,7 +46,7 @@ class Names:
         return self._names[collection]
 
     def placed(self, entry: Entry, earlier: Sequence[Known]) -> Entry:
-        """A record of such a collection under its name; the key that an earlier run gave a document stays."""
+        """Return a record of such a collection under its name; a key assigned by an earlier run stays."""
         if entry.table != OTHERS.name or entry.row[0] != entry.collection:  # our own files hold the name already
             return entry
         name = self.of(entry[:3])
@@ -59,18 +59,18 @@ class Names:
         return entry.table == OTHERS.name and entry[:3] in self._names
 
     def next(self, entry: Entry) -> tuple[str, str]:
-        """The key for a document whose key is taken by another document, of another file: the next one to try."""
+        """Return the next key to try for a document whose key is taken by a document of another file."""
         name = self.of(entry[:3])
         turn = re.fullmatch(r" \((\d+)\)", entry.row[0].removeprefix(name))
         return apart(name, int(turn[1]) + 1 if turn else 2), entry.row[1]
 
     def as_list(self) -> list[list[str | None]]:
-        """All names as JSON: [origin, database, collection, name] each."""
+        """Return all names as JSON: [origin, database, collection, name] each."""
         return [[*collection, name] for collection, name in self._names.items()]
 
 
 def forms(collection: Collection) -> tuple[str, ...]:
-    """The names that a collection could have, the shortest first."""
+    """Return the names that a collection could have, shortest first."""
     origin, database, name = collection
     longer = name if database is None else f"{database}.{name}"
     longest = longer if origin is None else f"{origin}/{longer}"
@@ -78,12 +78,12 @@ def forms(collection: Collection) -> tuple[str, ...]:
 
 
 def apart(name: str, turn: int) -> str:
-    """The name for documents of another file than those that have theirs: the second, the third, ..."""
+    """Return the name for documents of a further file: the second, the third, ..."""
     return f"{name} ({turn})"
 
 
 def known(db: sqlite.Connection) -> Iterator[tuple[Collection, str]]:
-    """The names of a store, as its last run wrote them down; before 0.2 only its account tells them."""
+    """Yield the names of a store, as its last run recorded them; before 0.2 only its ledger has them."""
     text = sqlite.value(db, "SELECT options FROM migration_runs ORDER BY number DESC LIMIT 1")
     options: dict[str, Any] = json.loads(text or "{}")
     listed = options["names"] if "names" in options else sqlite.fetch(db, _FROM_ACCOUNT)

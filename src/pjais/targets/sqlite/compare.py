@@ -1,12 +1,12 @@
-"""The proof: every record of the target against the account of what was migrated, by digest (promise 6).
+"""The proof: compare every record of the target with the ledger of what was migrated, by digest.
 
 Four comparisons, all complete, none by count alone:
 
 1. the file: SQLite's own integrity check, the schema, foreign keys, and the search index against its table;
 2. every row of the target against the digest in `migration_records`; a row that differs is walked back
-   through `changes`, and only if that does not lead to the migrated record is it a difference;
-3. every change of the history against the next one, up to the row as it is;
-4. every document of the snapshot, normalised anew by the caller, against the same account.
+   through `changes`, and is a difference only if that does not lead to the migrated record;
+3. every change of the history against the next one, up to the current row;
+4. every document of the snapshot, normalised again by the caller, against the same ledger.
 """
 
 from __future__ import annotations
@@ -31,37 +31,37 @@ LOST = "lost: not in the target, and no deletion is recorded"
 
 
 class Rows(NamedTuple):
-    """The outcome of comparing the target's rows with the account."""
+    """The result of comparing the target's rows with the ledger."""
 
     records: int
     changed: Counter[str]
-    """How many records the history explains: edited, added, removed."""
+    """Numbers of records that the history explains: edited, added, removed."""
     edits: list[tuple[str, str, str]]
     """The first of them: (edited, added or removed; table; id)."""
     suspects: dict[tuple[str, str], dict[str, Any] | None]
-    """Rows that nothing explains, walked back as far as the history goes; None for a row that is gone."""
+    """Unexplained rows, walked back as far as the history goes; None for a row that is missing."""
 
     def explained(self, change: str, table: str, key: str) -> None:
-        """Take down a record that differs from what was migrated, and why that is right."""
+        """Note a record that differs from what was migrated and the change that explains it."""
         self.changed[change] += 1
         if len(self.edits) < _SHOWN:
             self.edits.append((change, table, key))
 
 
 Check = tuple[str, bool, str]
-"""(what, whether it holds, one line)."""
+"""(name, passed, one line of detail)."""
 
 
 def check_file(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
-    """SQLite's own checks, and those of the search index."""
+    """Run SQLite's own checks, and those of the search index."""
     return (*check_pages(db, broken_before), check_search(db))
 
 
 def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
-    """SQLite's own checks of pages, schema and references.
+    """Run SQLite's own checks of pages, schema and references.
 
-    `broken_before`: how many references were broken before a run, by another writer with foreign keys off; a
-    run answers only for what it adds.
+    `broken_before`: the number of references broken before a run, by another writer with foreign keys off; a run
+    is responsible only for those that it adds.
     """
     problems = sqlite.problems(db)
     orphans = [] if problems else sqlite.fetch(db, "PRAGMA foreign_key_check")
@@ -78,10 +78,10 @@ def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, .
 
 
 def check_search(db: sqlite.Connection) -> Check:
-    """The search index: its own structure, and word by word against the memories that it indexes.
+    """Check the search index: its own structure, and word by word against the memories that it indexes.
 
-    FTS5 takes the question as a write.  It is rolled back, since a commit would wait for every reader to end: rows
-    that are compared beside it for longer than a writer waits.  Raises `sqlite.Busy` where another writer is at work.
+    FTS5 treats this check as a write.  It is rolled back, since a commit would wait for every reader to end, and the
+    comparison of rows runs for longer than a writer waits.  Raises `sqlite.Busy` if another writer is active.
     """
     try:
         db.execute("BEGIN")
@@ -100,23 +100,23 @@ def check_search(db: sqlite.Connection) -> Check:
 
 
 def check_chain(db: sqlite.Connection) -> Check:
-    """What only we write, and the history: against the chain of runs; and that the helper tables hold nothing else."""
+    """Check our own tables and the history against the chain, and that the helper tables hold nothing else."""
     wrong = [*chain.check(db), *_stray(db)]
     return ("chain", not wrong, "; ".join(wrong) or "runs, accounts, quarantine and history are as they were written")
 
 
 HEAD = "head"
-"""The check that fails where the store ends before it was last seen."""
+"""The check that fails if the history is shorter than when the store was last seen."""
 
 
 def check_head(db: sqlite.Connection, store: Path) -> Check:
-    """How far the history reaches: at least as far as was noted beside the store, through the same changes."""
+    """Check that the history reaches at least as far as was noted near the store, through the same changes."""
     wrong = heads.problem(db, store)
     return (HEAD, wrong is None, wrong or "the history goes on from where it was last seen")
 
 
 def _stray(db: sqlite.Connection) -> list[str]:
-    """Rows in the triggers' helper table that no trigger left: it holds images of records that are there."""
+    """Return rows in the triggers' helper table that no trigger wrote: it holds images of existing records only."""
     held = {
         name: f"SELECT 1 FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id"
         for name, table in BY_NAME.items()
@@ -132,12 +132,12 @@ _SCHEMA = (
     "SELECT type || ' ' || name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_schema "
     "WHERE NOT (type = 'table' AND (name GLOB 'memory_fts_*' OR name GLOB 'sqlite_*'))"
 )
-"""Without the tables that SQLite itself makes, in its own version's way."""
+"""Excludes the tables that SQLite itself creates, which vary with its version."""
 
 
 @cache
 def _definitions() -> dict[str, str]:
-    """The definitions that a new store has: `index NAME of TABLE` -> its SQL."""
+    """Return the definitions in a new store: `index NAME of TABLE` -> its SQL."""
     with closing(sqlite.scratch()) as db:
         for sql in (ddl.create_tables(), ddl.create_indexes(), ddl.SEARCH_INDEX, ddl.create_triggers()):
             db.execute(sql)
@@ -145,11 +145,11 @@ def _definitions() -> dict[str, str]:
 
 
 def _bent(db: sqlite.Connection) -> list[str]:
-    """Return what of the schema is missing or not as it was made; empty for a sound store.
+    """Return the parts of the schema that are missing or changed; empty for a valid store.
 
-    A trigger that is gone or was changed would let the history and the search index go wrong in silence.  What others
-    add is theirs: further tables, indexes and triggers, and columns of their own in a table of ours.  The table
-    `store_operations` comes with the first transaction.
+    With a missing or changed trigger the history and the search index would go wrong in silence.  Additions by others
+    are allowed: further tables, indexes and triggers, and columns of their own in our tables.  The table
+    `store_operations` is created with the first transaction.
     """
     held = sqlite.pairs(db, _SCHEMA)
     wrong = [f"{name} {'was changed' if name in held else 'is missing'}" for name, sql in _definitions().items()
@@ -159,7 +159,7 @@ def _bent(db: sqlite.Connection) -> list[str]:
 
 
 def _is_made(held: str, made: str) -> bool:
-    """Return whether a definition is the one that was made, or that with columns added behind ours."""
+    """Return whether a definition is the original one, possibly with columns added after ours."""
     if held == made:
         return True
     more = len(held) - len(made)
@@ -168,7 +168,7 @@ def _is_made(held: str, made: str) -> bool:
 
 
 def compare_rows(db: sqlite.Connection) -> Rows:
-    """Every row of every table of records against `migration_records`."""
+    """Compare every row of every table of records with `migration_records`."""
     records = 0
     found = Rows(0, Counter(), [], {})
     for table in TABLES:
@@ -192,7 +192,7 @@ def compare_rows(db: sqlite.Connection) -> Rows:
 
 
 def compare_run(db: sqlite.Connection, run_id: str) -> Rows:
-    """Every record that a run brought into a store against `migration_records`, as it is read back."""
+    """Read back every record that a run put into a store and compare it with `migration_records`."""
     records = 0
     found = Rows(0, Counter(), [], {})
     for table in TABLES:
@@ -213,7 +213,7 @@ def compare_run(db: sqlite.Connection, run_id: str) -> Rows:
 
 
 def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> bool:
-    """Return whether a record ever was what the digest says."""
+    """Return whether any past version of a record has this digest."""
     return any(values is not None and canonical.digest(_row(table, values)) == digest for values in past)
 
 
@@ -245,7 +245,7 @@ def _row(table: Table, values: dict[str, Any]) -> rows.Row:
 def _past(
     db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None
 ) -> Iterator[dict[str, Any] | None]:
-    """A row as it is and as it was before each change, newest first; None where it was not there."""
+    """Yield the current row and the row before each change, newest first; None where it did not exist."""
     yield values
     for op, before in sqlite.each(
         db,
@@ -257,7 +257,7 @@ def _past(
 
 
 def values_before(db: sqlite.Connection, table: Table, key: str, seq: int) -> dict[str, Any] | None:
-    """Return what a record was after change `seq`, by its columns; None where it was not there."""
+    """Return a record's columns after change `seq`; None if it did not exist then."""
     values = present(db, table, key)
     for op, before in sqlite.each(
         db,
@@ -269,12 +269,12 @@ def values_before(db: sqlite.Connection, table: Table, key: str, seq: int) -> di
 
 
 def key_parts(table: Table, key: str) -> tuple[Any, ...]:
-    """The values of a record's key columns, from its key as `changes` writes it."""
+    """Return the values of a record's key columns, from its key as `changes` writes it."""
     return (key,) if len(table.key) == 1 else tuple(json.loads(key))
 
 
 def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
-    """A history image with the values as the columns held them."""
+    """Return a history image with the values as the columns held them."""
     return {
         name: bytes.fromhex(value["$hex"]) if isinstance(value, dict) and "$hex" in value else value
         for name, value in image.items()
@@ -283,10 +283,10 @@ def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare_history(db: sqlite.Connection) -> list[Difference]:
-    """Every change against the next one of the same record, and the last against the row as it is.
+    """Compare every change with the next one of the same record, and the last with the current row.
 
-    What a change says was there before stands twice in the file (schema.ddl); what it says was there afterwards must
-    be what the next one found.
+    The image before a change is stored twice in the file (`pjais.targets.sqlite.ddl`); the image after it must be
+    what the next change found.
     """
     differences = []
     known = {table.name: table for table in TABLES}
@@ -309,7 +309,7 @@ def compare_history(db: sqlite.Connection) -> list[Difference]:
 
 
 def led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
-    """Return whether a record was, after a change, what the change says."""
+    """Return whether a record had, after a change, the values that the change says."""
     if op == "delete" or after is None or values is None:
         return op == "delete" and after is None and values is None
     image = _stored(table, json.loads(after))
@@ -318,7 +318,7 @@ def led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | No
 
 
 def present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | None:
-    """A record as it is now; None where it is not there."""
+    """Return the current row of a record; None if there is none."""
     names = ", ".join(table.column_names)
     where = " AND ".join(f"{name} = ?" for name in table.key)
     try:
@@ -330,7 +330,7 @@ def present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | N
 
 
 def compare_account(db: sqlite.Connection) -> list[Difference]:
-    """Entries of the account that no run answers for, so that no backup would be asked about them."""
+    """Return ledger entries that belong to no run, so that no backup would be compared with them."""
     stray = sqlite.fetch(
         db,
         "WITH known AS (SELECT r.id, s.value ->> '$.name' AS name, s.value ->> '$.kind' AS kind "
@@ -342,7 +342,7 @@ def compare_account(db: sqlite.Connection) -> list[Difference]:
 
 
 def left_over(found: Rows) -> list[Difference]:
-    """The suspects that no document of a snapshot settled."""
+    """Return the suspects that no document of a snapshot explained."""
     stray = "in the target, with no account of where it came from"
     return [
         Difference(table, key, None, LOST if values is None else stray)
@@ -356,7 +356,7 @@ def proof(
     documents: int = 0,
     differences: Iterable[Difference] = (),
 ) -> Proof:
-    """All comparisons as one value; the first differences are kept, all are counted."""
+    """Return all comparisons as one value; the first differences are kept, all are counted."""
     everything = [*differences, *left_over(found)]
     return Proof(
         found.records,

@@ -1,8 +1,8 @@
-"""The cut-over: the new file takes the old one's place, in one rename; and the way back.
+"""Cutover: replace the old store with the new file in one rename, or remove it.
 
-While the rename happens, the old target is held exclusively and has no WAL, so that no side file of the old
-one can ever be applied to the new one.  If the old target was written to since the new one was begun, the
-cut-over is refused: nothing that somebody just wrote may vanish.
+During the rename the old target is locked exclusively and has no WAL, so that no side file of the old store can
+ever be applied to the new one.  If the old target was written to since the new one was begun, the cutover is
+refused: nothing that somebody just wrote may be lost.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _OURS = {"personas", "memory_entities", "changes", "migration_runs", "migration_
 def inspect(
     target: Path, look: Callable[[sqlite.Connection], object] | None = None, *, older: bool = False
 ) -> int | None:
-    """The schema version of the target, None where there is no file.
+    """Return the schema version of the target; None if there is no file.
 
-    `look` is shown the store while it is open, if it is ours and up to date: to open one takes milliseconds, for all
+    `look` is called with the open store if it is ours and up to date, since opening one takes milliseconds because of
     its triggers.  Raises ForeignTarget for a file that is not ours, is newer than this program, or cannot be opened,
-    and OlderStore for one that must be upgraded first, unless `older` is said.
+    and OlderStore for one that must be upgraded first, unless `older` is set.
     """
     if not target.exists():
         if target.parent.exists() and not target.parent.is_dir():
@@ -36,8 +36,8 @@ def inspect(
     if target.is_dir() or not files.is_plain_file(target):
         raise ForeignTarget("the target is not a file", where=[str(target)])
     try:
-        # Never by a file handle of our own: its closing would take away the locks (POSIX) of every connection that
-        # this process has on the store, and another program could then remove the WAL that we write to.
+        # Never with a file handle of our own: closing it would release the POSIX locks of every connection that this
+        # process has on the store, and another program could then remove the WAL that we write to.
         if target.stat().st_size == 0:
             raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
         with closing(sqlite.open_reader(target)) as db:
@@ -76,7 +76,7 @@ def inspect(
 
 
 def _version_needed(db: sqlite.Connection) -> str | None:
-    """The version of the program that last ran a migration into a newer store, if that can still be read."""
+    """Return the program version that last migrated into a newer store, if that can still be read."""
     try:
         found = sqlite.value(db, "SELECT program_version FROM migration_runs ORDER BY rowid DESC LIMIT 1")
     except sqlite.Error:
@@ -85,13 +85,13 @@ def _version_needed(db: sqlite.Connection) -> str | None:
 
 
 def last_change(target: Path) -> int:
-    """The number of the last entry in the target's history."""
+    """Return the number of the last entry in the target's history."""
     with closing(sqlite.open_reader(target)) as db:
         return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
 
 
 def copy_target(target: Path, destination: Path) -> None:
-    """A consistent copy of the target as it is now, WAL included, synced; in its place only when it is whole."""
+    """Make a consistent, synced copy of the target, WAL included; it appears only when complete."""
     files.private_folder(destination.parent)
     beside = destination.with_name(f".{destination.name}.part")
     try:
@@ -106,19 +106,19 @@ def copy_target(target: Path, destination: Path) -> None:
 
 
 def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
-    """Put `new` in the place of `target`.  The last step of a run; before it, nothing is visible.
+    """Replace `target` with `new`.  The last step of a run; before it, nothing is visible.
 
-    `expected_change` is `last_change` of the old target when the run began, None where there was none.
+    `expected_change` is `last_change` of the old target when the run began, None if there was none.
     Raises MigrationFailed if the old target is open elsewhere or was written to meanwhile.
     """
     _settle(new)
     files.sync_file(new)
     if not target.exists():
-        for suffix in sqlite.SIDE_FILES:  # of a store that somebody removed: it must not be applied to the new one
+        for suffix in sqlite.SIDE_FILES:  # of a removed store: it must not be applied to the new one
             side = Path(f"{target}{suffix}")
             if side.exists():
                 files.replace(side, Path(f"{side}.left-{new.name.strip('.')}"))
-        heads.forget(target)  # a history begins
+        heads.forget(target)  # a new history begins
         files.replace(new, target)
     else:
         with _held(target, expected_change):
@@ -127,7 +127,7 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
 
 @contextmanager
 def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connection]:
-    """Hold a target exclusively, without WAL.  Raises MigrationFailed if it is open or was written to."""
+    """Lock a target exclusively, without WAL.  Raises MigrationFailed if it is open or was written to."""
     try:
         with closing(sqlite.open_writer(target, wait_ms=3000)) as db:
             sqlite.fetch(db, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -149,15 +149,15 @@ def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connecti
 
 
 def _settle(new: Path) -> None:
-    """Set the new file to WAL while nobody sees it; closed cleanly it is one whole file without side files."""
+    """Set the new file to WAL before anybody sees it; closed cleanly, it is one file without side files."""
     with closing(sqlite.open_writer(new)) as db:
         db.execute("PRAGMA journal_mode = WAL")
-    for suffix in sqlite.SIDE_FILES:  # SQLite passes over a journal that it cannot remove
+    for suffix in sqlite.SIDE_FILES:  # SQLite ignores a journal that it cannot remove
         files.remove(Path(f"{new}{suffix}"))
 
 
 def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> None:
-    """Take the target away; its content stays in `keep`, which holds a copy of it."""
+    """Remove the target; `keep` holds a copy of its content."""
     if not keep.is_file():
         raise MigrationFailed("the target's copy is missing; it stays in its place", where=[str(keep)])
     with _held(target, expected_change):

@@ -1,17 +1,17 @@
-"""The SQL of the target: tables, search index, history triggers; generated from `schema.tables`.
+"""SQL of the target: tables, search index, history triggers; generated from `pjais.models.persona.tables`.
 
-Promises kept by the triggers, whoever writes (better-sqlite3, the sqlite3 shell, Datasette, us):
+Guarantees of the triggers, whoever writes (better-sqlite3, the sqlite3 shell, Datasette, pjais):
 
 - `memory_fts` follows `memory_entities`.  The index has an integer id of its own (`search_id`), because a
   VACUUM may renumber the rowids of a table whose key is TEXT.
 - `changes` gets one row for every insert, update and delete, with the values before and after.
-- an instant written without a zone (SQLite's CURRENT_TIMESTAMP, UTC) is brought to ISO-8601 with `Z`.
+- an instant written without a zone (SQLite's CURRENT_TIMESTAMP, UTC) is converted to ISO-8601 with `Z`.
 
-`INSERT OR REPLACE` removes the old row without firing delete triggers.  So a BEFORE INSERT trigger keeps an
+`INSERT OR REPLACE` removes the old row without firing delete triggers.  So a BEFORE INSERT trigger saves an
 image of the row that is about to be replaced in `changes_replaced`, and the AFTER INSERT trigger uses it; an
 image that no AFTER INSERT picked up (OR IGNORE, an upsert) is overwritten the next time.  With
-`PRAGMA recursive_triggers` the delete triggers do fire, and throw the image away.  A record whose id changes
-is, to the history, one that went and one that came.
+`PRAGMA recursive_triggers` the delete triggers do fire, and discard the image.  To the history, a record whose
+id changes is a deletion and an insertion.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ CREATE TABLE IF NOT EXISTS store_operations (
 CREATE INDEX IF NOT EXISTS store_operations_seq
     ON store_operations (first_seq, at, kind, label, last_seq, undone_by);
 """
-"""Which changes belong to one transaction of an open store; a store that lacks the table gets it with the first."""
+"""Changes that belong to one transaction of an open store; the table is created with the first one."""
 
 
 SYSTEM_INDEXES = """
@@ -153,8 +153,8 @@ CREATE INDEX IF NOT EXISTS migration_quarantine_twice ON migration_quarantine (
 );
 CREATE INDEX IF NOT EXISTS migration_ids_twice ON migration_ids (new_id);
 """
-"""What nothing else could prove (no backup holds it) stands in an index too, as a second copy: SQLite's own integrity
-check compares the two, whoever wrote them."""
+"""Values that no backup could prove are stored in an index too, as a second copy: SQLite's own integrity check
+compares the two, whoever wrote them."""
 
 SEARCH_INDEX = f"""
 CREATE VIRTUAL TABLE memory_fts USING fts5(
@@ -165,7 +165,7 @@ CREATE VIRTUAL TABLE memory_fts USING fts5(
 
 
 def create_table(table: Table) -> str:
-    """The CREATE TABLE of one table of records."""
+    """Return the CREATE TABLE of one table of records."""
     lines = [f"{column.name} {column.declaration}" for column in table.columns]
     if table is MEMORIES:
         lines.append("search_id INTEGER")
@@ -184,37 +184,37 @@ def create_table(table: Table) -> str:
 
 
 def insert_sql(table: Table, *, ignore: bool = False) -> str:
-    """The INSERT of one record's row; memories get their search id as the last value."""
+    """Return the INSERT of one record's row; memories get their search id as the last value."""
     columns = [*table.column_names, "search_id"] if table is MEMORIES else list(table.column_names)
     marks = ", ".join("?" * len(columns))
     return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
 
 
 def create_tables() -> str:
-    """The tables alone: what a bulk load fills."""
+    """Return the SQL of the bare tables, which a bulk load fills."""
     return "\n".join([create_table(table) for table in TABLES]) + SYSTEM_TABLES + OPERATIONS_TABLE
 
 
 def create_indexes() -> str:
-    """The indexes, made after a bulk load."""
+    """Return the SQL of the indexes, created after a bulk load."""
     lines = [f"CREATE INDEX {name} ON {table.name} ({columns});" for table in TABLES for name, columns in table.indexes]
     lines.append("CREATE UNIQUE INDEX memory_entities_search_id ON memory_entities (search_id);")
     return "\n".join(lines) + SYSTEM_INDEXES
 
 
 def create_triggers() -> str:
-    """Every trigger, made last of all."""
+    """Return the SQL of every trigger, created last."""
     return "\n".join([_table_triggers(table) for table in TABLES] + [_search_update_trigger()])
 
 
 def key_sql(table: Table, row: str) -> str:
-    """The SQL that gives a record's key as `changes` and `migration_records` write it."""
+    """Return the SQL of a record's key as `changes` and `migration_records` write it."""
     parts = [f"{row}.{name}" for name in table.key]
     return parts[0] if len(parts) == 1 else f"json_array({', '.join(parts)})"
 
 
 def _utc(column: Column, row: str) -> str:
-    """A column's value; an instant without a zone as ISO-8601 UTC."""
+    """Return the SQL of a column's value; an instant without a zone as ISO-8601 UTC."""
     value = f"{row}.{column.name}"
     if column.form != "instant":
         return value
@@ -234,9 +234,9 @@ def _as_json(column: Column, row: str) -> str:
 
 
 def _real_as_json(value: str) -> str:
-    """A real number to its last bit: before 3.42, json_quote wrote 15 digits, and of an infinity no JSON at all.
+    """Return the SQL of a real number as exact JSON: before 3.42, json_quote wrote 15 digits and invalid infinities.
 
-    Where 13 digits do not say it, 20 do, also with the less exact arithmetic of those versions.
+    If 13 digits do not give the number back, 20 do, even with the less exact arithmetic of those versions.
     """
     return (
         f"WHEN 'real' THEN CASE WHEN {value} = 9e999 THEN '9e999' WHEN {value} = -9e999 THEN '-9e999' "
@@ -339,7 +339,7 @@ def _search_insert() -> str:
 
 
 def _guard_search_id() -> str:
-    """A search id belongs to one row: a replacing insert must not take another row's."""
+    """Return the trigger that keeps a replacing insert from taking the search id of another row."""
     return """SELECT RAISE(ABORT, 'search_id belongs to another record') FROM memory_entities
         WHERE search_id = NEW.search_id AND id IS NOT NEW.id;"""
 

@@ -1,7 +1,7 @@
-"""What owners decided about quarantined documents (`migration_decisions`), so that nobody is asked twice.
+"""Owners' decisions about quarantined documents (`migration_decisions`), so that nobody is asked twice.
 
-A decision is about one document as it was: its identity and the digest of its content.  It outlives the account: the
-document may change, and change back, or vanish for a while.  A changed one is a new question.
+A decision is about one version of a document: its identity and the digest of its content.  It outlives the ledger
+entry: the document may change, change back, or vanish for a while.  A changed document needs a new decision.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pjais.core.document import full_name
 
 Decision = Literal["replayed", "discarded"]
 Content = tuple[str | None, bytes | None]
-"""A document as the quarantine keeps it: its text, or its raw bytes."""
+"""A quarantined document: its text, or its raw bytes."""
 
 DISCARDED = "discarded"
-"""The rule of the reason that marks a quarantined document as put aside."""
+"""The rule of the reason that marks a quarantined document as discarded."""
 _SET_ASIDE = f"EXISTS (SELECT 1 FROM json_each(reasons) WHERE json_extract(value, '$.rule') = '{DISCARDED}')"
 WAITING = f"replayed_at IS NULL AND NOT {_SET_ASIDE}"
-"""SQL: a quarantined document that nobody has decided about."""
+"""SQL condition: a quarantined document without a decision."""
 _KEY = "source_kind, origin, database, collection, native_id"
 _Key = tuple[str, ...]
 
@@ -35,7 +35,7 @@ def digest(content: Content) -> bytes:
 def write(
     db: sqlite.Connection, quarantine_id: int, decision: Decision, at: str, record: tuple[str | None, str | None]
 ) -> None:
-    """Write down what was decided about a quarantined document; `record`: the (type, id) that it became."""
+    """Record a decision about a quarantined document; `record`: the (type, id) that it became."""
     kind, origin, database, collection, native_id, text, raw = sqlite.fetch(
         db, f"SELECT {_KEY}, document, raw FROM migration_quarantine WHERE id = ?", (quarantine_id,)
     )[0]
@@ -47,7 +47,7 @@ def write(
 
 
 def discarded(db: sqlite.Connection, source: str, kind: str) -> list[tuple[int, str]]:
-    """Return the accounts (seq, run) of a source's documents that wait in quarantine for nothing any more."""
+    """Return the ledger entries (seq, run) of a source's discarded documents."""
     return sqlite.fetch(
         db,
         "SELECT m.seq, m.run_id FROM migration_quarantine AS q JOIN migration_records AS m ON m.seq = q.record_seq "
@@ -58,7 +58,7 @@ def discarded(db: sqlite.Connection, source: str, kind: str) -> list[tuple[int, 
 
 
 class Decisions:
-    """The decisions of a store, as a run asks for them: of nearly all documents, without reading their content."""
+    """The decisions of a store, looked up by a run, nearly always without reading a document's content."""
 
     def __init__(self, db: sqlite.Connection) -> None:
         self._db = db

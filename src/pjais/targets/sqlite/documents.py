@@ -1,4 +1,4 @@
-"""The documents of the backups against the account: what each must have become, and what the store says of it."""
+"""Compare the documents of the backups with the ledger: what each must have become, and what the store says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pjais.targets.sqlite.compare import LOST, Rows
 
 
 class Expected(NamedTuple):
-    """What one document of the snapshot must have become; `record` is None where it could not go in."""
+    """The expected outcome of one document of the snapshot; `record` is None if it was rejected."""
 
     origin: str | None
     database: str | None
@@ -26,15 +26,15 @@ class Expected(NamedTuple):
     place: str
     record: Record | None
     kept: tuple[str | None, bytes | None] | None = None
-    """What the quarantine must hold of a refused document: its JSON, or its raw bytes."""
+    """Expected content of the quarantine for a rejected document: its JSON, or its raw bytes."""
 
 
 Original = Callable[[Expected], str | None]
-"""The text of the document that a record was made of, as the account keeps it of one that is not live."""
+"""Returns the text of a record's document, as the ledger keeps it for a record that is not live."""
 
 
 class Account(NamedTuple):
-    """What `migration_records` says of one document, as far as a proof asks."""
+    """The columns of a document's row in `migration_records` that a proof needs."""
 
     origin: str | None
     database: str | None
@@ -53,7 +53,7 @@ _ACCOUNT = ", ".join(Account._fields)
 
 
 class Source(NamedTuple):
-    """One source of one run, as the account names it."""
+    """One source of one run, as the ledger names it."""
 
     run_id: str
     kind: str
@@ -64,13 +64,12 @@ def compare_documents(
     db: sqlite.Connection, source: Source, expected: Iterable[Expected], found: Rows, settled: Bitset,
     original: Original,
 ) -> tuple[int, list[Difference]]:  # fmt: skip
-    """Compare every document of one source's snapshot with the account; return how many, and what differs.
+    """Compare every document of one source's snapshot with the ledger; return their number and the differences.
 
-    A run accounts for what is new or changed; the account of a document that it found unchanged stays with the run that
-    brought it in.  So the latest run over a source must find an account for every document, of whichever run; of an
-    earlier run's documents only those are asked for whose account is still its own.  Go from the latest run to the
-    first: `settled` is where the accounts are noted that have been compared.  A source that was moved is seen by a
-    later run under its new name.
+    A run enters new and changed documents in the ledger; the entry of an unchanged one stays with the run that imported
+    it.  So the latest run over a source must find an entry for every document, of whichever run; of an earlier run's
+    documents only those are expected whose entry is still its own.  Go from the latest run to the first: `settled`
+    collects the entries that have been compared.  A source that was moved has its new name in later runs.
     """
     last = source.run_id == sqlite.value(
         db,
@@ -107,13 +106,13 @@ def compare_documents(
 
 
 def _is_of(entry: Account, wanted: Expected) -> bool:
-    """Return whether an account is that of a document; before 0.2 it knew no origin, and no database by itself."""
+    """Return whether a ledger entry is that of a document; before 0.2 it had no origin, and no separate database."""
     named = full_name(entry.database, entry.collection) == full_name(wanted.database, wanted.collection)
     return named and entry.native_id == wanted.native_id and entry.origin in (None, wanted.origin)
 
 
 def _row_of(wanted: Record, entry: Account) -> rows.Row:
-    """The row that a document must have become.  One carried whole may go under another name than its collection's."""
+    """Return the row that a document must have become.  One carried whole may not have its collection's name."""
     row = rows.to_row(wanted)
     if rows.table_of(wanted) is OTHERS and entry.record_type == OTHERS.name:
         row = (*json.loads(str(entry.record_id)), row[-1])
@@ -121,7 +120,7 @@ def _row_of(wanted: Record, entry: Account) -> rows.Row:
 
 
 def _own_accounts(db: sqlite.Connection, source: Source, settled: Bitset) -> Iterator[Account]:
-    """The accounts that a run made for a source and that no later run has settled, in reading order."""
+    """Yield the entries that a run made for a source and that no later run has settled, in reading order."""
     where = "run_id = ? AND source_path = ? AND source_kind = ? ORDER BY seq"
     values = (source.run_id, source.name, source.kind)
     for row in sqlite.each(db, f"SELECT {_ACCOUNT} FROM migration_records WHERE {where}", values):
@@ -131,7 +130,7 @@ def _own_accounts(db: sqlite.Connection, source: Source, settled: Bitset) -> Ite
 
 
 def _earlier_account(db: sqlite.Connection, source: Source, wanted: Expected, settled: Bitset) -> Account | None:
-    """The account of a document that a run found unchanged: of this source, or of the place it was moved from."""
+    """Return the entry of a document that a run found unchanged: of this source, or of its former location."""
     best: Account | None = None
     for row in sqlite.each(
         db,
@@ -170,7 +169,7 @@ def _compare_one(
     if canonical.digest(row) != entry.digest or key != entry.record_id:
         fixed = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
         if sqlite.first(db, fixed, (entry.seq,)):
-            return []  # it went in as its owner fixed it; its row is held against the account's digest
+            return []  # imported as its owner edited it; its row is compared with the entry's digest
         return [Difference(table.name, key, None, "the account does not fit the backup")]
     if entry.record_type != table.name:
         return [Difference(table.name, key, None, "the account does not fit the backup")]

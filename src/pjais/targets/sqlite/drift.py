@@ -1,6 +1,6 @@
-"""Name what another program changed in the schema of a store: a table or a column of ours that is gone or renamed.
+"""Report schema drift: a table or column of ours that another program removed or renamed.
 
-Looked at only when SQLite has refused a statement of ours: to open a store costs nothing more.
+Checked only after SQLite has refused a statement of ours, so that opening a store costs nothing more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pjais.targets.sqlite import ddl
 
 
 def explained(path: Path, error: Exception) -> ForeignTarget | None:
-    """Return the refusal as an error that names table and column; None where the store's schema is ours."""
+    """Return the refusal as an error that names table and column; None if the store's schema is intact."""
     try:
         with closing(sqlite.open_reader(path)) as db:
             if sqlite.pragma_int(db, "user_version") != SCHEMA_VERSION:
@@ -37,7 +37,7 @@ def explained(path: Path, error: Exception) -> ForeignTarget | None:
 
 
 def _lost(there: dict[str, list[str]], wanted: dict[str, list[str]]) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """Return what is missing, in words, and what was renamed: (table, its name, the name it has now)."""
+    """Return what is missing, in words, and what was renamed: (table, old name, new name)."""
     gone: list[str] = []
     renamed: list[tuple[str, str, str]] = []
     for table, columns in wanted.items():

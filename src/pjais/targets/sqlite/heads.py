@@ -1,14 +1,14 @@
-"""The head of a store's history, noted in a small file near the store: an older copy put back is seen by it.
+"""The head of a store's history, noted in a small file near the store, to detect an older copy put in its place.
 
-The chain inside of a store shows what was changed in it, but a copy of the whole file from yesterday is sound, too.
-Runs are missed by their journals; what was only edited or decided in between would be missed by nobody.  So whoever
-ends writing (a store that is closed, a run, a backup) and whoever proves a store notes how far its history reached:
-the last link of the chain that never changes, the last change, and the digest of the history up to it.  A store that
-does not hold what was noted is an older copy, or another one.
+The chain inside a store shows what was changed in it, but yesterday's copy of the whole file is valid, too.  Missing
+runs are noticed by their journals; mere edits and decisions would not be.  So whoever finishes writing (a closed
+store, a run, a backup) or verifies a store notes how far its history reached: the last final link of the chain, the
+last change, and the digest of the history up to it.  A store that does not hold what was noted is an older copy, or
+another store.
 
 The note only moves forward, under the store's own write lock, and only from a store that holds what was noted before.
-Where a history is cut back on purpose (a rollback) or begins anew, it is forgotten first and made again afterwards.  A
-note that is missing or cannot be read says nothing; one that cannot be written is not made.
+Where a history is truncated on purpose (a rollback) or restarted, the note is removed first and written again
+afterwards.  A note that is missing or unreadable proves nothing; failure to write one is ignored.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pjais.journal import now_ms
 from pjais.targets.sqlite import chain
 
 _WAIT_MS = 2000
-"""How long to wait for the write lock: whoever holds it for longer notes the head when they end."""
+"""How long to wait for the write lock: whoever holds it for longer notes the head at the end."""
 
 
 class Head(NamedTuple):
-    """How far a store was: its last lasting link, its last change, the history's digest, and when this was noted."""
+    """The head of a store: its last final link, its last change, the history's digest, and when this was noted."""
 
     link: int
     digest: str
@@ -59,7 +59,7 @@ def _notes(store: Path) -> list[Path]:
 
 
 def noted(store: Path) -> Head | None:
-    """Return what was noted of a store, of several notes the last; None where nothing was, or nobody can read it."""
+    """Return the last note about a store; None if there is none that can be read."""
     found = []
     for path in _notes(store):
         with suppress(OSError, ValueError, TypeError):
@@ -70,14 +70,14 @@ def noted(store: Path) -> Head | None:
 
 
 def forget(store: Path) -> None:
-    """Forget what was noted: the history is about to be cut back, or to begin anew."""
+    """Remove the notes: the history is about to be truncated or restarted."""
     for path in _notes(store):
         with suppress(NotADirectoryError):
             files.remove(path)
 
 
 def problem(db: sqlite.Connection, store: Path) -> str | None:
-    """Say why an open store is not the one that was last seen in its place; None where it is, or goes on from it."""
+    """Return why an open store is not the one last seen in its place; None if it is, or continues it."""
     head = noted(store)
     if head is None or leads_on(db, head):
         return None
@@ -97,7 +97,7 @@ def leads_on(db: sqlite.Connection, head: Head) -> bool:
 
 
 def note(db: sqlite.Connection, store: Path, *, known: bool = False) -> None:
-    """Note how far an open store is, if it goes on from what was noted before; `known`: it does."""
+    """Note the head of an open store if it continues what was noted before; `known`: it does."""
     with suppress(OSError, FileFailed, sqlite.Error), _locked(db):
         before, now = noted(store), _of(db)
         if now is None or (before is not None and before[:4] == now[:4]):
@@ -107,16 +107,16 @@ def note(db: sqlite.Connection, store: Path, *, known: bool = False) -> None:
 
 
 def note_closed(store: Path) -> None:
-    """Note how far a store is that the caller does not have open."""
+    """Note the head of a store that the caller does not have open."""
     if store.exists():
         with suppress(FileFailed, sqlite.Error), closing(sqlite.open_writer(store, wait_ms=_WAIT_MS)) as db:
             note(db, store)
 
 
 class Follower:
-    """Notes the head of a store that is open for long, at its end, where it was written to.
+    """Notes the head of a long-open store when it is closed, if it was written to.
 
-    Whether the store goes on from the note is asked before the first write, when that costs least: no edit is slower.
+    Whether the store continues the note is checked before the first write, when that is cheapest: no edit is slower.
     """
 
     def __init__(self, store: Path) -> None:
@@ -124,20 +124,20 @@ class Follower:
         self._follows: bool | None = None
 
     def begin(self, db: sqlite.Connection) -> None:
-        """Look at the note, before the first write of this process."""
+        """Check the note, before the first write of this process."""
         if self._follows is None:
             head = noted(self._store)
             self._follows = head is None or leads_on(db, head)
 
     def end(self, db: sqlite.Connection) -> None:
-        """Note how far the store is."""
+        """Note the head of the store."""
         if self._follows:
             db.set_busy_timeout(_WAIT_MS)
             note(db, self._store, known=True)
 
 
 def _of(db: sqlite.Connection) -> Head | None:
-    """The head as it is; None of a store whose chain has not begun."""
+    """Return the current head; None for a store whose chain has not begun."""
     link = chain.lasting(db)
     if link is None:
         return None
@@ -146,7 +146,7 @@ def _of(db: sqlite.Connection) -> Head | None:
 
 @contextmanager
 def _locked(db: sqlite.Connection) -> Iterator[None]:
-    """Keep every other writer out, of this store and of its note."""
+    """Exclude every other writer, of this store and of its note."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

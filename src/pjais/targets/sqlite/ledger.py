@@ -1,7 +1,7 @@
-"""The account of a run: what became of every document (`migration_records`, `migration_quarantine`).
+"""The ledger: the outcome of every document of a run (`migration_records`, `migration_quarantine`).
 
-A document that a run finds as an earlier run saw it keeps its account, where it is: nothing is written for it.  One
-that has changed gets a new account; the old one goes when the new version has taken its place.
+A document that has not changed since an earlier run keeps its entry: nothing is written for it.  A changed one gets a
+new entry; the old entry is removed when the new version has replaced the old.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pjais.targets.sqlite.decisions import DISCARDED, WAITING, Content, Decision
 
 
 class Origin(NamedTuple):
-    """The source that documents are coming from."""
+    """The source of the documents that follow."""
 
     kind: str
     dialect: str
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """What names a document in the account, beside its source, as SQLite can hold it."""
+    """The identity of a document in the ledger, apart from its source, as SQLite can hold it."""
 
     origin: str | None
     database: str | None
@@ -39,7 +39,7 @@ class Identity(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A record on its way in: its document's identity, and its row as it is bound."""
+    """A record to be added: its document's identity, and its row as it is bound."""
 
     origin: str | None
     database: str | None
@@ -50,56 +50,56 @@ class Entry(NamedTuple):
     row: rows.Row
     digest: bytes
     removed: bool
-    """A tombstone: only accounted for."""
+    """A tombstone: only entered in the ledger."""
 
     @property
     def identity(self) -> Identity:
-        """What names its document in the account."""
+        """Return the identity of its document in the ledger."""
         return Identity._make(self[:5])
 
     def under(self, key: Sequence[str]) -> Entry:
-        """The same record under another key."""
+        """Return the same record under another key."""
         row = (*key, *self.row[len(key) :])
         return self if row == self.row else self._replace(row=row, digest=canonical.digest(row))
 
 
 class Arrival(NamedTuple):
-    """An entry that has its account; the record is taken out of its row again where it is asked for."""
+    """An entry in the ledger; the record is rebuilt from its row on demand."""
 
     seq: int
     entry: Entry
     origin: Origin
     before: tuple[int, ...]
-    """The accounts of earlier versions of the same document."""
+    """The ledger entries of earlier versions of the same document."""
 
     @property
     def table(self) -> Table:
-        """The table that the record goes into."""
+        """Return the table of the record."""
         return BY_NAME[self.entry.table]
 
     @property
     def key(self) -> str:
-        """The record's key as `changes` and `migration_records` write it."""
+        """Return the record's key as `changes` and `migration_records` write it."""
         return rows.row_key(self.entry.table, self.entry.row)
 
     @property
     def record(self) -> Record:
-        """The record itself."""
+        """Return the record itself."""
         return rows.to_record(self.table, self.entry.row)
 
     def name_of(self, source: str, database: str | None) -> str:
-        """How this document's account names the copy that counts: by its database too, where both have one source."""
+        """Return how this document's entry names the winning copy: with its database if both have one source."""
         one_source = source == self.origin.name and database != self.entry.database
         return f"{source} (database {database})" if one_source else source
 
     def name_beside(self, source: str, database: str | None) -> str:
-        """Return how the account of another copy names this one, which counts."""
+        """Return how the entry of another copy names this one, which won."""
         one_source = source == self.origin.name and database != self.entry.database
         return f"{source} (database {self.entry.database})" if one_source else self.origin.name
 
 
 class Refusal(NamedTuple):
-    """A document that could not go in after all: where it stood, and why."""
+    """A document that had to be rejected after all: its location, and the reason."""
 
     source: str
     collection: str
@@ -113,7 +113,7 @@ class Refusal(NamedTuple):
 
 
 class Heir(NamedTuple):
-    """A superseded copy that may take the place of its successor."""
+    """A superseded copy that may replace its successor."""
 
     seq: int
     dialect: str
@@ -122,7 +122,7 @@ class Heir(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A row of `migration_records`: what became of one document."""
+    """A row of `migration_records`: the outcome of one document."""
 
     seq: int
     run_id: str
@@ -142,9 +142,9 @@ class Known(NamedTuple):
     document: str | None
 
     def is_same(self, entry: Entry) -> bool:
-        """Return whether a document is as this account has it.
+        """Return whether a document is unchanged since this entry.
 
-        One carried whole that a document of another file had superseded (before 0.2) is not: it goes in after all.
+        One carried whole that a document of another file had superseded (before 0.2) is not: it is imported after all.
         """
         lost = entry.table == OTHERS.name and self.outcome == "superseded" and self.document is not None
         return self.digest == entry.digest and (self.outcome == "removed") == entry.removed and not lost
@@ -155,30 +155,30 @@ _SAME = (
     "(origin IS ? OR origin IS NULL) AND collection IN (?, ?) AND coalesce(database || '/', '') || collection = ? "
     "AND native_id IS ? AND run_id <> ? AND (native_id IS NOT NULL OR place = ?)"
 )
-"""The accounts of one document.  Before 0.2 they knew no origin, and the collection's name held the database's."""
+"""The entries of one document.  Before 0.2 they had no origin, and the collection's name held the database's."""
 _INSERT_RECORD = f"INSERT INTO migration_records ({_COLUMNS}) VALUES ({', '.join('?' * len(Known._fields))})"
 
 
 def entry(document: Document, record: Record, *, removed: bool = False) -> Entry:
-    """A document's record as a builder takes it."""
+    """Return a document's record as a builder takes it."""
     row = rows.to_row(record)
     return Entry(*identity(document), rows.table_of(record).name, row, canonical.digest(row), removed)
 
 
 class Account:
-    """The account that one run writes into an open store."""
+    """The ledger that one run writes into an open store."""
 
     def __init__(self, db: sqlite.Connection, run_id: str) -> None:
         self.origin = Origin("", "", "")
         self.run_id = run_id
         self.met = Bitset()
-        """The accounts of earlier runs whose document this run found as it was."""
+        """Entries of earlier runs whose document this run found unchanged."""
         self._unchanged: dict[str, Counter[str]] = {}
-        """Of these, by source: how many of each outcome."""
+        """Of these, the number of each outcome, by source."""
         self._moved: Counter[str] = Counter()
-        """How many records each source of this run took over from where its files were before."""
+        """Number of records that each source of this run took over from its files' former location."""
         self.was: dict[str, list[str]] = {}
-        """Names of sources of this run -> those under which earlier runs knew documents of theirs."""
+        """Names of sources of this run -> the names under which earlier runs knew their documents."""
         self.sources: frozenset[tuple[str, str]] = frozenset()
         """(kind, name) of every source of this run."""
         self._dialects: dict[str, str] = {}
@@ -189,26 +189,26 @@ class Account:
         self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
 
     def reload_decisions(self) -> None:
-        """Look at the decisions of the store again: there are more."""
+        """Load the decisions of the store again after more were added."""
         self._decisions = Decisions(self._db)
 
     def begin(self, origin: Origin) -> None:
-        """What follows comes from this source."""
+        """Begin a source: everything that follows comes from it."""
         self.origin = origin
         self._dialects[origin.name] = origin.dialect
         self._unchanged.setdefault(origin.name, Counter())
 
     def dialect(self, source: str, kind: str) -> str:
-        """The dialect of a source of this run; of any other one its kind."""
+        """Return the dialect of a source of this run; for any other source its kind."""
         return self._dialects.get(source, kind)
 
     def flush(self) -> None:
-        """Write out what is waiting."""
+        """Write pending rows."""
         self._db.executemany(_INSERT_RECORD, self._waiting)
         self._waiting.clear()
 
     def add(self, entry: Entry) -> int:
-        """Account for a document that became a record; returns the number of its account."""
+        """Enter a document that became a record; return the number of its entry."""
         seq = self._next()
         kind, dialect, name = self.origin
         self._waiting.append(
@@ -219,7 +219,7 @@ class Account:
         return seq
 
     def refuse(self, one: Identity, reasons: Sequence[dict[str, Any]], content: Content) -> None:
-        """Account for a document that cannot go in, and keep it whole in quarantine."""
+        """Enter an invalid document, and keep it whole in quarantine."""
         seq = self._next()
         kind, dialect, name = self.origin
         known = Known(seq, self._run_id, kind, name, dialect, *one, None, None, None, "quarantined", None, None)
@@ -227,7 +227,7 @@ class Account:
         self._keep(known, reasons, *content)
 
     def earlier(self, one: Identity) -> list[Known]:
-        """Return what earlier runs have on account for this document of this source."""
+        """Return the entries of earlier runs for this document of this source."""
         found = sqlite.fetch(
             self._db,
             f"SELECT {_COLUMNS} FROM migration_records WHERE source_path = ? AND source_kind = ? AND {_SAME}",
@@ -236,9 +236,9 @@ class Account:
         return [known for row in found if (known := Known(*row)).seq not in self.met]
 
     def moved(self, entry: Entry) -> list[Known]:
-        """What an earlier run has on account for the very same document in a place that this run does not look at.
+        """Return an earlier run's entries for the very same document in a location that this run does not read.
 
-        So the files were moved or copied: their new place takes over.
+        The files were then moved or copied, and their new location takes over.
         """
         found = sqlite.fetch(
             self._db,
@@ -250,7 +250,7 @@ class Account:
         return self._elsewhere(found)
 
     def moved_refusal(self, one: Identity, content: Content, outcome: str = "quarantined") -> list[Known]:
-        """The same as `moved`, for a document that waits in quarantine, or was replayed from there."""
+        """Do the same as `moved` for a document that is in quarantine, or was replayed from there."""
         columns = ", ".join(f"m.{name}" for name in Known._fields)
         found = sqlite.fetch(
             self._db,
@@ -261,7 +261,7 @@ class Account:
         return self._elsewhere(found)
 
     def _elsewhere(self, found: Sequence[tuple[Any, ...]]) -> list[Known]:
-        """The first of some accounts whose source this run does not look at; it is noted that it was moved."""
+        """Return the first of some entries whose source this run does not read, and note that it was moved."""
         known = [Known(*row) for row in found if (row[2], row[3]) not in self.sources][:1]
         for one in known:
             if one.source_path not in self.was.setdefault(self.origin.name, []):
@@ -269,14 +269,14 @@ class Account:
         return known
 
     def meet(self, known: Known, one: Identity) -> None:
-        """The document is as an earlier run saw it: its account stays; that of a file that was moved goes with it."""
+        """Keep the entry of a document that has not changed; the entry of a moved file moves with it."""
         if known.source_path == self.origin.name:
             self.note_met(known.seq, known.outcome)
         else:
             self._carry_over(known, one)
 
     def note_met(self, seq: int, outcome: str) -> None:
-        """Note that this run found a document as an account of its source has it."""
+        """Note that this run found a document unchanged."""
         self.met.add(seq)
         self._unchanged[self.origin.name][outcome] += 1
 
@@ -291,7 +291,7 @@ class Account:
         )
 
     def stands(self, one: Identity, earlier: Sequence[Known], content: Callable[[], Content]) -> bool:
-        """Whether the owner has decided about a document as it is; its account is then as that decision has it."""
+        """Return whether the owner has decided about this version of a document; its entry follows the decision."""
         decision = self._decisions.of(self.origin.kind, one, content)
         if decision is None:
             return False
@@ -299,7 +299,7 @@ class Account:
         same = [known for known in earlier if known.outcome == outcome and self._is_kept(known, content())]
         for known in earlier:
             if known.outcome == "quarantined" and known not in same:
-                self.forget(known.seq)  # another version, which waited
+                self.forget(known.seq)  # another version, which was in quarantine
         for known in same or self.moved_refusal(one, content(), outcome):
             self.meet(known, one)
             return True
@@ -308,7 +308,7 @@ class Account:
         return True
 
     def stood(self, one: Identity, earlier: Sequence[Known], content: Content) -> bool:
-        """`stands` for what was decided before 0.2, which only the quarantine itself tells."""
+        """Do the same as `stands` for decisions before 0.2, which only the quarantine itself records."""
         same = "record_seq = ? AND document IS ? AND raw IS ?"
         sql = f"SELECT 1 FROM migration_quarantine WHERE {same} AND NOT ({WAITING})"
         for known in earlier:
@@ -318,7 +318,7 @@ class Account:
         return False
 
     def waits_unchanged(self, one: Identity, earlier: Sequence[Known], content: Content) -> bool:
-        """Return whether a document waits in quarantine as it is: it stays; an earlier version goes."""
+        """Return whether this version of a document is in quarantine: it stays there; an earlier version is removed."""
         for known in earlier:
             if known.outcome == "quarantined" and self._is_kept(known, content):
                 self.meet(known, one)
@@ -335,19 +335,19 @@ class Account:
         return held == content
 
     def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
-        """A document whose record's key is taken by another one goes under this key."""
+        """Give a document whose record's key is taken by another one this key."""
         entry = arrival.entry.under(key)
         self._db.execute("UPDATE migration_records SET record_id = ?, digest = ? WHERE seq = ?",
                          (rows.row_key(entry.table, entry.row), entry.digest, arrival.seq))  # fmt: skip
         return arrival._replace(entry=entry)
 
     def forget(self, seq: int) -> None:
-        """An earlier version of a document has been replaced by what its source holds now."""
+        """Remove the entry of an earlier version of a document, which its source has replaced."""
         self._db.execute("DELETE FROM migration_records WHERE seq = ?", (seq,))
         self._db.execute("DELETE FROM migration_quarantine WHERE record_seq = ?", (seq,))
 
     def supersede(self, seq: int, by: str, document: str | None) -> None:
-        """Another copy of the record counts; this one is kept, unless it is the same."""
+        """Mark a copy as superseded by another one; its document is kept, unless it is the same."""
         self.recount(seq, "superseded")
         self._db.execute(
             "UPDATE migration_records SET outcome = 'superseded', superseded_by = ?, document = ? WHERE seq = ?",
@@ -355,14 +355,14 @@ class Account:
         )
 
     def recount(self, seq: int, outcome: str) -> None:
-        """A document that was met as it was ends otherwise now."""
+        """Change the outcome of a document that was found unchanged."""
         if seq in self.met:
             row = sqlite.first(self._db, "SELECT source_path, outcome FROM migration_records WHERE seq = ?", (seq,))
             if row is not None and row[0] in self._unchanged:
                 self._unchanged[row[0]].update({row[1]: -1, outcome: 1})
 
     def heir(self, refusal: Refusal) -> Heir | None:
-        """The latest superseded copy of a record that had to leave, if there is one, to be tried in its place."""
+        """Return the latest superseded copy of a rejected record, if there is one, to be tried in its place."""
         best: Heir | None = None
         for row in sqlite.fetch(
             self._db,
@@ -378,7 +378,7 @@ class Account:
         return best
 
     def counts(self, source: Origin) -> Counts:
-        """Return what became of the documents of one source in this run."""
+        """Return the outcomes of the documents of one source in this run."""
         outcomes = sqlite.pairs(
             self._db,
             "SELECT outcome, count(*) FROM migration_records "
@@ -398,14 +398,14 @@ class Account:
         )
 
     def _discarded(self, source: Origin) -> int:
-        """Return how many documents of a source wait in quarantine for nothing any more, of those that this run saw."""
+        """Return the number of a source's discarded documents among those that this run saw."""
         found = discarded(self._db, source.name, source.kind)
         return sum(run == self._run_id or seq in self.met for seq, run in found)
 
     def to_quarantine(
         self, seq: int, record_type: str, record_id: str, missing: tuple[str, str], document: str
     ) -> Refusal:
-        """Turn a document's account from migrated into quarantined, for a reference that leads nowhere."""
+        """Turn a document's entry from migrated into quarantined, because of a dangling reference."""
         column, target = missing
         message = f"refers to a record of {target} that does not exist"
         reason = {"level": "error", "rule": "orphan", "field": column, "message": message}
@@ -424,7 +424,7 @@ class Account:
                        record_type, record_id)  # fmt: skip
 
     def _goes_on_waiting(self, orphan: Known, document: str) -> bool:
-        """Return whether earlier runs have this orphan in quarantine as it is; it stays there, once."""
+        """Return whether earlier runs have this version of an orphan in quarantine; it stays there, once."""
         of_last, self.origin = self.origin, Origin(orphan.source_kind, str(orphan.dialect), orphan.source_path)
         one, held = Identity._make(orphan[5:10]), False
         for known in self.earlier(one) or self.moved_refusal(one, (document, None)):
@@ -452,7 +452,7 @@ class Account:
 
 
 def identity(piece: Document | Unreadable) -> Identity:
-    """Return what names a document in the account."""
+    """Return the identity of a document in the ledger."""
     native_id = piece.native_id if isinstance(piece, Document) else None
     return Identity(
         _mended(piece.origin), _mended(piece.database), canonical.mend(piece.collection), _mended(native_id),
@@ -461,7 +461,7 @@ def identity(piece: Document | Unreadable) -> Identity:
 
 
 def _same(one: Identity, run_id: str) -> tuple[str | None, ...]:
-    """The values that `_SAME` asks for."""
+    """Return the values to bind for `_SAME`."""
     name = full_name(one.database, one.collection)
     return one.origin, one.collection, name, name, one.native_id, run_id, one.place
 
@@ -475,7 +475,7 @@ Rebuild = Callable[[str, str, Record], Any]
 
 
 def document_text(rebuild: Rebuild, dialect: str, collection: str, record: Record) -> str:
-    """The document that a record was made of, as the account keeps it."""
+    """Return the document of a record, as the ledger keeps it."""
     try:
         return canonical.dumps(rebuild(dialect, collection, record))
     except KeyError:
@@ -483,7 +483,7 @@ def document_text(rebuild: Rebuild, dialect: str, collection: str, record: Recor
 
 
 def kept(piece: Document | Unreadable) -> Content:
-    """A refused piece as it is kept: canonical JSON, or raw bytes."""
+    """Return a rejected piece as it is kept: canonical JSON, or raw bytes."""
     if isinstance(piece, Unreadable):
         return None, piece.raw
     try:

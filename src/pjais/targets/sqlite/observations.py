@@ -1,4 +1,4 @@
-"""What only all records of a store together show: notes for the report, never a reason to refuse a document."""
+"""Observations about the records of a store as a whole: notes for the report, never a reason to refuse a document."""
 
 from __future__ import annotations
 

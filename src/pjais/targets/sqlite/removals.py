@@ -1,4 +1,4 @@
-"""What goes out of an existing store: records that their source no longer holds, or that an export names as removed."""
+"""Removals from an existing store: records that their source no longer holds, or that an export names as removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAME = (
     "m.source_kind = r.source_kind AND (m.origin IS r.origin OR r.origin IS NULL) AND coalesce(m.database || "
     "'/', '') || m.collection = coalesce(r.database || '/', '') || r.collection AND m.native_id IS r.native_id"
 )
-"""Accounts that this run made for the document of the account `r`."""
+"""SQL: ledger entries that this run made for the document of the entry `r`."""
 
 
 def remove(db: sqlite.Connection, table_name: str, key: str, removed_at: int | None) -> None:
@@ -36,10 +36,10 @@ def remove(db: sqlite.Connection, table_name: str, key: str, removed_at: int | N
 def remove_gone(
     db: sqlite.Connection, account: Account, origins: Sequence[Origin], by_absence: Callable[[str], bool]
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Remove what these sources no longer hold; return how many, and (record type, id) of those that are kept.
+    """Remove what these sources no longer hold; return the number, and (record type, id) of those that are kept.
 
-    A tombstone removes; `by_absence` says of a kind whether a document that is merely not there does.  A record
-    that another source still holds stays, and one that was edited in the store since is kept.
+    A tombstone removes a record; `by_absence` says for a kind whether mere absence does, too.  A record that another
+    source still holds stays, and one that was edited in the store since is kept.
     """
     removed, kept = 0, list[tuple[str, str]]()
     for table in reversed(TABLES):
@@ -49,7 +49,7 @@ def remove_gone(
                     kept.append((table.name, key))
                 else:
                     db.execute(f"DELETE FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
-                    account.forget(seq)  # a tombstone has an account of its own
+                    account.forget(seq)  # a tombstone has an entry of its own
                     removed += 1
     return removed, kept
 
@@ -57,7 +57,7 @@ def remove_gone(
 def _gone(
     db: sqlite.Connection, account: Account, table: Table, origin: Origin, *, absent: bool
 ) -> Iterator[tuple[int, str, bytes]]:
-    """The accounts of earlier runs whose document this run did not meet alive."""
+    """Yield the entries of earlier runs whose document this run did not find alive."""
     tombstone = f"EXISTS ({_SAME} AND m.outcome = 'removed')"
     met = f"{_SAME} AND (m.native_id IS NOT NULL OR m.place = r.place) AND m.outcome <> 'removed'"
     for seq, key, digest in sqlite.each(
@@ -78,7 +78,7 @@ def _is_referred_to(db: sqlite.Connection, table: Table, key: str) -> bool:
 
 
 def _is_edited(db: sqlite.Connection, table: Table, key: str, digest: bytes) -> bool:
-    """Return whether a record is not what a run made of it."""
+    """Return whether a record differs from what a run made of it."""
     columns = ", ".join(table.column_names)
     present = sqlite.first(db, f"SELECT {columns} FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
     return present is not None and canonical.digest(present) != digest

@@ -1,7 +1,7 @@
-"""The accounts of documents that may be met again without making their records (`pjais.assembly.unchanged`).
+"""Ledger entries of documents that can be confirmed without building their records (`pjais.assembly.unchanged`).
 
-Such an account is the only one of its document, it holds a digest that a run wrote, and nobody decided about the
-document; in every other case the record itself has to be looked at.
+Such an entry is the only one of its document, it holds a digest that a run wrote, and nobody decided about the
+document; in every other case the record itself has to be built.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pjais.targets.sqlite.ledger import Origin
 
 
 class Standing(NamedTuple):
-    """What such an account says of its document."""
+    """Such an entry of a document."""
 
     seq: int
     outcome: str
@@ -35,9 +35,9 @@ AND database IS NULL AND NOT EXISTS (SELECT 1 FROM migration_quarantine WHERE re
 def standing(
     db: sqlite.Connection, run_id: str, origin: Origin, collection: str, ids: Sequence[str], met: Bitset
 ) -> dict[str, Standing]:
-    """Return such accounts of documents of a source that belongs to no web origin, by their native ids.
+    """Return such entries of documents of a source that belongs to no web origin, by their native ids.
 
-    `ids` names no document twice.  A document carried whole that another one superseded goes in after all
+    `ids` names no document twice.  A document carried whole that another one superseded is imported after all
     (`Known.is_same`), so it has none here.
     """
     values = (canonical.dumps(list(ids)), collection, origin.name, origin.kind, run_id)
