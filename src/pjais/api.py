@@ -1,7 +1,7 @@
-"""The library's front door: what `import pjais` offers, each call on one data folder.
+"""The public API of `import pjais`; each call works on one data folder.
 
-Every function takes the data folder first; None means the place where the app keeps its data.  Heavy parts
-are loaded when they are needed, so that opening a store with nothing to migrate costs milliseconds.
+Every function takes the data folder first; None means the location where the app keeps its data.  Heavy modules
+are imported on demand, so that opening a store with nothing to migrate takes milliseconds.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ def open(
     """Open the store of a data folder; migrate first when there is something new.
 
     With `SKIP_MIGRATION=true` in the environment nothing is migrated.  A folder without any data gets an
-    empty store.  After a rollback nothing is migrated by itself again.  A store that is there opens also when that
-    migration fails: `notices` of the store says what waits, and the logger `pjais` warns of it.
+    empty store.  After a rollback nothing is migrated automatically.  An existing store opens even if the migration
+    fails: `notices` of the store says what is pending, and the logger `pjais` warns of it.
     `password`: of encrypted sources; None takes that of the environment (`PJAIS_PASSWORD`).
-    Raises every error of `migrate` where there is no store yet, ForeignTarget, and UsageError for a LiveStore store
+    Raises every error of `migrate` if there is no store yet, ForeignTarget, and UsageError for a LiveStore store
     (see `open_livestore`).
     """
     choices.check("on_invalid", on_invalid, choices.OnInvalid)
     here = state.chosen(data_dir, target)
-    if here.log is not None:  # its account follows the log, so what is written there alone would not count
+    if here.log is not None:  # its account follows the log, so writes to the account alone would not count
         raise UsageError(
             "a LiveStore store is opened by pjais.open_livestore", where=[str(here.live)],
             next_command=f"pjais events {shlex.quote(str(here.live))}",
@@ -77,14 +77,14 @@ def _known(here: Workspace) -> state.Known:
 
 
 def open_livestore(path: PathLike) -> LiveStore:
-    """Open a LiveStore store: look at it as it is or was, query it, append events while no app has it open."""
+    """Open a LiveStore store: read its current or a past state, query it, append events while no app has it open."""
     from pjais.livestore_tools.store import LiveStore
 
     return LiveStore(Path(path).expanduser())
 
 
 def _migrate_if_new(here: Workspace, on_invalid: OnInvalid, password: str | None, known: state.Known) -> Notice | None:
-    """Migrate what is new.  Returns a notice where that failed and a store is there: a bad source shuts none."""
+    """Migrate new data.  Returns a notice if that failed and a store exists: a bad source never blocks a store."""
     if not here.target.exists():
         _migrate_first(here, on_invalid, password)
         return None
@@ -93,13 +93,13 @@ def _migrate_if_new(here: Workspace, on_invalid: OnInvalid, password: str | None
         if not refs or not state.anything_new(here, refs, exact=False, known=known):
             return None
         if state.rolled_back(here) is not None:
-            return None  # what it brought is not brought again until somebody asks
+            return None  # what it imported is not imported again until somebody asks
         from pjais.migration import origins
 
         over = origins.passed_over(here, refs)
         refs = tuple(ref for ref in refs if ref not in over)
         if not refs or (over and not state.anything_new(here, refs, exact=False, known=known)):
-            return None  # what is new is of a web origin that the owner passed over
+            return None  # the new data is of a web origin that the owner excluded
     except (PjaisError, OSError, sqlite.Error) as error:
         from pjais.migration import automatic
 
@@ -161,7 +161,7 @@ def plan(
     database: str | None = None,
     collection: str | None = None,
 ) -> Plan:
-    """Return what `migrate` would do, as data; writes nothing.  For `origin` and the like see `migrate`."""
+    """Return the actions of `migrate` as data; write nothing.  For `origin` and the like see `migrate`."""
     from pjais.migration import origins, run
 
     only = origins.asked(origin, database, collection)
@@ -186,11 +186,11 @@ def migrate(
     collection: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Bring all that is new into the target, proved; see `pjais.migration.run.migrate` for what it raises.
+    """Migrate all new data to the target, verified; for the errors raised see `pjais.migration.run.migrate`.
 
     `to`: sqlite (the default) or livestore; a LiveStore target is `<data>/livestore/<store_id>` in storage
-    format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.  `origin`: of browser data only what this
-    web origin owns; `database`, `collection`: only documents of these.
+    format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.  `origin`: migrate browser data of
+    this web origin only; `database`, `collection`: documents of these only.
     """
     from pjais.migration import origins, run
 
@@ -209,7 +209,7 @@ def verify(
     *,
     password: str | None = None,
 ) -> Proof:
-    """The full proof against the backups.  Raises VerificationFailed where it does not hold."""
+    """Verify every record against the backups.  Raises VerificationFailed if anything differs."""
     from pjais.migration import verify
 
     return verify.verify(state.chosen(data_dir, target, run), run, password=password)
@@ -223,7 +223,7 @@ def rollback(
     keep_later: PathLike | None = None,
     discard_later: bool = False,
 ) -> Undone:
-    """Back to before a run.  Raises UsageError if later writes are there and nothing was said about them."""
+    """Restore the state before a run.  Raises ConfirmationNeeded unless told what to do with later writes."""
     from pjais.migration import rollback
 
     later = None if keep_later is None else Path(keep_later).expanduser()

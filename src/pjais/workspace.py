@@ -1,4 +1,4 @@
-"""The workspace of a call: its data folder, target, sources and logs, out of options and environment."""
+"""Resolve the workspace of a call (data folder, target, sources, logs) from options and environment."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pjais.sources.detect.cache import Seen
 from pjais.sources.detect.found import Found
 
 _KINDS = frozenset(HISTORY)
-"""What is not taken by itself and would be if it were named."""
+"""Kinds that are not migrated automatically, but are if they are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """One data folder and what belongs to it.
 
-    `sources` are the places that the owner named; empty means: look where the app's data lies.
-    `named`: the data folder was named, so nothing outside of it is touched.  `log`: the event log of a LiveStore
+    `sources` are the locations that the owner named; if empty, the app's usual locations are searched.
+    `named`: the data folder was named, so nothing outside it is touched.  `log`: the event log of a LiveStore
     target; `target` is then our account beside it, and `format` the log's storage format.
     """
 
@@ -39,28 +39,28 @@ class Workspace:
 
     @property
     def live(self) -> Path:
-        """What an app opens: the SQLite store, or the folder of the LiveStore store."""
+        """Return what an app opens: the SQLite store, or the folder of the LiveStore store."""
         return self.target if self.log is None else self.log.parent
 
     @property
     def backups(self) -> Path:
-        """The folder of all backups and runs."""
+        """Return the folder of all backups and runs."""
         return self.data_dir / paths.BACKUPS
 
     @property
     def log_dir(self) -> Path:
-        """The folder of `migration.log`."""
+        """Return the folder of `migration.log`."""
         return paths.log_dir(self.data_dir, named=self.named)
 
     def _rooted(self, ref: SourceRef) -> SourceRef:
-        """A named source under a name of its own: relative to the data folder, or its whole path."""
+        """Return a named source with an unambiguous name: relative to the data folder, or its absolute path."""
         inside = ref.path.is_relative_to(self.data_dir)
         return replace(ref, root=self.data_dir if inside else Path(ref.path.anchor))
 
     def find(self) -> Found:
-        """The sources: those named, else those of the data folder, else those of the usual places.
+        """Find the sources: those named, else those of the data folder, else those of the usual locations.
 
-        Raises UsageError for a named source that does not exist, NoSourceFound for one that is nothing we know.
+        Raises UsageError for a named source that does not exist, NoSourceFound for one of an unknown kind.
         """
         missing = [str(path) for path in self.sources if not path.exists()]
         if missing:
@@ -87,7 +87,7 @@ def resolve_workspace(
 ) -> Workspace:
     """Resolve the workspace of a call; `PJAIS_DATA_DIR` stands in for a data folder that is not given.
 
-    `to`: sqlite or livestore; None takes what `target` is.  Raises UsageError for a path that cannot be.
+    `to`: sqlite or livestore; None takes the kind of `target`.  Raises UsageError for an invalid path.
     """
     if to is not None:
         choices.check("to", to, choices.Target)
@@ -113,7 +113,7 @@ def resolve_workspace(
 
 
 def told(passed: Sequence[Passed]) -> list[str]:
-    """Return what was found and not taken, one line each: what it is, how large, what made it, why."""
+    """Describe what was found and not migrated, one line each: what it is, its size, what made it, why."""
     return [
         f"not taken: {one.label} ({one.size:,} bytes{f', {one.made_by}' if one.made_by else ''}): {one.reason}"
         for one in passed
@@ -121,7 +121,7 @@ def told(passed: Sequence[Passed]) -> list[str]:
 
 
 def none_found(where: list[str], found: Found) -> NoSourceFound:
-    """The error of a place in which nothing is taken: it names what is there all the same."""
+    """Return the error for locations without a source; it names what was found there."""
     if not found.passed:
         return NoSourceFound("no earlier data was found", where=where)
     there = counted(len(found.passed), "store or file is here", "stores or files are here")
@@ -133,7 +133,7 @@ def none_found(where: list[str], found: Found) -> NoSourceFound:
 
 
 def _store_id(store_id: str | None) -> str:
-    """The id of a LiveStore store, which is the name of its folder, and nothing else."""
+    """Validate the id of a LiveStore store, which is the name of its folder, never a path."""
     name = "pjais" if store_id is None else store_id
     if name.strip(".") == "" or any(mark in name for mark in ("/", "\\", "\0")) or len(os.fsencode(name)) > 255:
         raise UsageError("a store id is the name of a folder: not empty, no path, at most 255 bytes")
@@ -141,7 +141,7 @@ def _store_id(store_id: str | None) -> str:
 
 
 def of_target(here: Workspace, target: Path) -> Workspace:
-    """The same workspace with another target: a store in SQLite, or the account of a LiveStore store."""
+    """Return the workspace with another target: a store in SQLite, or the account of a LiveStore store."""
     if target.name != paths.ACCOUNT_NAME:
         return replace(here, target=target, log=None)
     log = _log(target.parent, None)
@@ -156,7 +156,7 @@ _LOG_NAME = re.compile(r"eventlog@(\d+)\.db")
 
 
 def _log(path: Path, format: int | None) -> Path:
-    """The log that a path means: itself, or the one in the folder; a new one is of format 6."""
+    """Return the log that a path means: itself, or the one in the folder; a new one is of format 6."""
     if _LOG_NAME.fullmatch(path.name):
         return path
     folder = path.parent if path.name == paths.ACCOUNT_NAME else path
@@ -176,12 +176,12 @@ def _format_of(log: Path) -> int:
 
 
 def source_bytes(refs: Sequence[SourceRef]) -> int:
-    """The size of all files of the sources, in bytes."""
+    """Return the size of all files of the sources, in bytes."""
     return sum(path.stat().st_size for ref in refs for path in ref.files if path.exists())
 
 
 def _distinct(places: Sequence[Path]) -> list[Path]:
-    """The places without repeats, and without those inside another one's search."""
+    """Return the locations without duplicates, and without those covered by the search of another one."""
     kept: list[Path] = []
     for one in places:
         if not any(one.resolve() == other.resolve() for other in kept):

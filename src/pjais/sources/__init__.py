@@ -1,1 +1,1 @@
-"""The places that data comes from: find them, back them up, read them as documents."""
+"""Sources: detect them, back them up, read them as documents."""

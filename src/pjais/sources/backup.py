@@ -1,9 +1,9 @@
 """Back up first: a source's raw bytes, a consistent copy of each SQLite file, and a manifest that proves them.
 
-A backup is a folder.  Its raw files lie under their relative paths; SQLite files are copied with their WAL
+A backup is a folder.  Its raw files are stored under their relative paths; SQLite files are copied with their WAL
 and journal, and once more through SQLite's backup API.  Every file has a size and a SHA-256, and the backup
 is test-restored when it is made: read back, hashed, opened.  A source that changes while it is copied is
-copied again; if it will not hold still, that is MIGRATION_005.
+copied again; if it keeps changing, that is MIGRATION_005.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RESERVED = frozenset(
 )
 _SQLITE = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "pjais"})
 _SQLITE_SETS = frozenset({"livestore", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
-"""Dialects whose sources are several SQLite files."""
+"""Dialects whose sources consist of several SQLite files."""
 _WAL_HEADER = 32
 
 Progress = Callable[[str, int, int], None]
@@ -41,9 +41,9 @@ def snapshot_all(
     folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None,
     earlier: Mapping[str, Path] | None = None, **more: Any,
 ) -> tuple[Snapshot, ...]:  # fmt: skip
-    """Copy every source into `folder`, test the copies, and write the manifest, in which `more` is named too.
+    """Copy every source into `folder`, test the copies, and write the manifest, including `more`.
 
-    `earlier`: files of earlier backups by SHA-256 (`stored_files`); what is there already is linked to, not copied.
+    `earlier`: files of earlier backups by SHA-256 (`stored_files`), which are hard-linked, not copied.
 
     Raises BackupFailed, SourceInUse, or SourceDamaged for a file that cannot be opened at all.
     """
@@ -68,7 +68,7 @@ def snapshot_all(
 
 def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Mapping[str, Path]) -> Snapshot:
     copied = _copy_still(folder, ref, number, earlier)
-    if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # what it is was not seen, and now it could be
+    if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # not inspected then, readable now
         raise SourceInUse("a source could not be read, and then it could", where=[str(ref.path)],
                           advice="make the same call again")  # fmt: skip
     consistent: str | None = None
@@ -102,7 +102,7 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Ma
 
 
 def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Path:
-    """Return what a reader opens: the copied file, or the folder that a source of several files became."""
+    """Return the path that a reader opens: the copied file, or the folder for a source of several files."""
     if dialect == "pjais-files":
         return folder
     if dialect.startswith(("rxdb-profile", "livestore")) and dialect != "livestore-db":
@@ -111,13 +111,13 @@ def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Pa
 
 
 def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str, Path]) -> tuple[CopiedFile, ...]:
-    """Copy the files of a source so that none changed meanwhile; SQLite's set counts as one."""
+    """Copy the files of a source until none changed meanwhile; a SQLite file and its side files count as one."""
     for attempt in range(_TRIES):
         copied: list[CopiedFile] = []
         try:
             before = _stamps(ref)
             wanted = _files(ref)
-            ends = {path: path.stat().st_size for path in wanted if path.name.endswith("-wal")}  # of all, at one time
+            ends = {path: path.stat().st_size for path in wanted if path.name.endswith("-wal")}  # all at the same time
             for path in wanted:
                 if not path.exists() and path != ref.path:
                     continue
@@ -153,7 +153,7 @@ def _copy(path: Path, stored: Path, limit: int, earlier: Mapping[str, Path]) -> 
 
 
 def stored_files(folders: Iterable[Path]) -> dict[str, Path]:
-    """The files that backups hold of their sources, by SHA-256; a backup that is not sound gives none."""
+    """Return the source files in these backups, by SHA-256; an invalid backup contributes none."""
     found: dict[str, Path] = {}
     for folder in folders:
         try:
@@ -165,14 +165,14 @@ def stored_files(folders: Iterable[Path]) -> dict[str, Path]:
 
 
 def _files(ref: SourceRef) -> list[Path]:
-    """The files of a source as they are now: a browser makes and removes some while it runs."""
+    """Return the current files of a source: a browser creates and removes some while it runs."""
     if ref.dialect == "rxdb-profile":
         return files.beside(ref.path)
     return [*ref.files, *(side for side in _sides(ref) if side not in ref.files and files.is_plain_file(side))]
 
 
 def _sides(ref: SourceRef) -> list[Path]:
-    """The WAL and the journal of each SQLite file: they may have come since the source was found."""
+    """Return the WAL and journal of each SQLite file: they may have appeared since the source was found."""
     if ref.dialect not in _SQLITE and ref.dialect not in _SQLITE_SETS:
         return []
     mains = [path for path in ref.files if not path.name.endswith(sqlite.SIDE_FILES)]
@@ -180,10 +180,10 @@ def _sides(ref: SourceRef) -> list[Path]:
 
 
 def _stamps(ref: SourceRef) -> list[tuple[Any, ...]]:
-    """Return what must not change while a source is copied.
+    """Return the properties that must not change while a source is copied.
 
-    A LevelDB only ever appends to its log and manifest and never changes a table, so there it is the names.  SQLite
-    only appends to a WAL until it begins a new one, with another header; a frame that was cut is none.
+    A LevelDB only appends to its log and manifest and never changes a table, so its file names suffice.  SQLite only
+    appends to a WAL until it starts a new one, with another header; it ignores an incomplete frame.
     """
     if ref.dialect == "rxdb-profile":
         return [(str(path),) for path in files.beside(ref.path)]
@@ -213,7 +213,7 @@ def _relative(ref: SourceRef, path: Path) -> str:
 
 
 def _stored_name(folder: Path, ref: SourceRef, path: Path, number: int) -> str:
-    """Return where a file lies in the backup: its relative path, unless another file already lies there."""
+    """Return a file's path in the backup: its relative path, unless another file already has it."""
     relative = _relative(ref, path)
     if relative.split("/", 1)[0] in _RESERVED or (folder / relative).exists():
         return f"outside/{number}/{relative}"
@@ -230,7 +230,7 @@ def _free_name(folder: Path, name: str) -> str:
 
 
 def _consistent_copy(folder: Path, copied: Sequence[CopiedFile], destination: Path) -> tuple[str, ...]:
-    """One plain SQLite file with the WAL or journal applied; returns what its integrity check finds."""
+    """Write one plain SQLite file with the WAL or journal applied; return what its integrity check finds."""
     scratch = destination.with_name(f".{destination.name}.work")
     main = folder / copied[0].stored
     try:
@@ -296,7 +296,7 @@ def _self_hash(body: dict[str, Any]) -> str:
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a backup.  Raises BackupFailed where it is missing or was changed."""
+    """Return the manifest of a backup.  Raises BackupFailed if it is missing or was changed."""
     try:
         body = json.loads((folder / MANIFEST).read_bytes().decode("utf-8", "surrogateescape"))
         sound = body.get("format") == _FORMAT and body.get("sha256") == _self_hash(body)
@@ -312,17 +312,17 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def link(folder: Path) -> dict[str, Any]:
-    """Return what the store's chain says of a run's backup: where it was made, its manifest, and its journal so far."""
+    """Return what a link of the chain records of a run's backup: its folder, its manifest, its journal so far."""
     return {"folder": str(folder), "manifest": manifest(folder)["sha256"], "journal": journal.extent(folder)}
 
 
 def weighed(path: Path) -> dict[str, Any]:
-    """A further file of a backup as the manifest names it: its name, its size in bytes, its SHA-256."""
+    """Return the manifest entry of a further file of a backup: its name, size in bytes, SHA-256."""
     return {"stored": path.name, "size": path.stat().st_size, "sha256": files.sha256(path)}
 
 
 def load(folder: Path) -> tuple[Snapshot, ...]:
-    """The snapshots of a backup, for reading them again."""
+    """Return the snapshots of a backup, for reading them again."""
     found = []
     for entry in manifest(folder)["sources"]:
         copied = tuple(CopiedFile(**one) for one in entry["files"])
@@ -339,7 +339,7 @@ def load(folder: Path) -> tuple[Snapshot, ...]:
 
 
 def check(folder: Path) -> list[str]:
-    """Read every file of a backup back; return what does not match, empty for a sound backup."""
+    """Read every file of a backup back; return the mismatches, empty for a valid backup."""
     wrong = []
     body = manifest(folder)
     for entry in body["sources"]:
@@ -372,7 +372,7 @@ def _check_file(path: Path, size: int, digest: str) -> list[str]:
 
 
 def _refuse_outside(wanted: Sequence[CopiedFile]) -> None:
-    """A manifest's hash can be made by anyone: a backup that somebody else planted must not write where it likes."""
+    """Refuse paths outside the destination: anyone can compute a manifest's hash, also for a planted backup."""
     told = [path for one in wanted for path in (one.original, one.stored)]
     outside = [path for path in told if Path(path).anchor or ".." in Path(path).parts]
     if outside:
@@ -382,7 +382,7 @@ def _refuse_outside(wanted: Sequence[CopiedFile]) -> None:
 def restore(folder: Path, destination: Path) -> list[Path]:
     """Write the raw files of a backup below `destination`, which must not hold any of them; return them.
 
-    Raises BackupFailed if the backup is not sound or a file is in the way.
+    Raises BackupFailed if the backup is invalid or a file already exists.
     """
     wrong = check(folder)
     if wrong:
@@ -403,7 +403,7 @@ def restore(folder: Path, destination: Path) -> list[Path]:
 
 
 def restore_file(folder: Path, one: CopiedFile, destination: Path) -> None:
-    """Write one raw file of a backup to a place where nothing is.  Raises BackupFailed where its content differs."""
+    """Write one raw file of a backup to an unused path.  Raises BackupFailed if its content differs."""
     _, digest = files.copy_hashed(folder / one.stored, destination)
     if digest != one.sha256:
         files.remove(destination)

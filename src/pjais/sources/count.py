@@ -1,4 +1,4 @@
-"""A quick look at a source for `detect`: how many documents it holds, without a backup."""
+"""Count the documents of a source for `detect`, without a backup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pjais.sources.registry import read
 
 
 def count_documents(ref: SourceRef) -> int | None:
-    """Return how many documents a source holds, counted on a private copy; None where it cannot be read."""
+    """Count a source's documents on a private copy; None if it cannot be read."""
     if ref.damage is not None:
         return None
     with tempfile.TemporaryDirectory(prefix="pjais-detect-") as scratch:

@@ -1,7 +1,7 @@
 """JSON sources: one file of collections, RxDB's dump of a database, or a folder with one file per record.
 
-Formats: data.json and the guide's export (formats/pjais.md §1.3, §1.9), exportJSON (formats/rxdb.md §7), our
-own export, and the app's persona, memory and plugin files (formats/pjais.md §1.7).
+Formats: `data.json`, the guide's export, RxDB's `exportJSON()`, our own export, and the app's persona, memory and
+plugin files.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
 ENVELOPE = frozenset(
     {"version", "exportedAt", "metadata", "name", "instanceToken", "schemaHash", "passwordHash", "format"}
 )
-"""Top-level members that describe the export itself and are no document of anybody's."""
+"""Top-level members that describe the export itself and are not documents."""
 
 KNOWN = frozenset({"personas", "memories", "memoryEntities", "memory_entities", "conversations", "plugins"})
-"""Collections that must be arrays; anything else under these names is broken."""
+"""Collections that must be arrays; any other value under these names is invalid."""
 
 _OF_A_PERSONA = frozenset(
     {"personality", "personalityProfile", "memoryConfiguration", "privacySettings", "memory_configuration",
@@ -38,10 +38,10 @@ _NOT_UTF8 = ("invalid-utf8",)
 
 
 def read_export(snapshot: Snapshot, *, raw: bool = False) -> Iterator[Piece]:
-    """Named arrays (`personas`, `memories`, ...), plain arrays of records, or records, one after the other.
+    """Read named arrays (`personas`, `memories`, ...), plain arrays of records, or records, one after the other.
 
-    The export that guide A shows is two plain arrays in one file.  In our own export tagged values (NaN, bytes) are
-    what they stand for.  `raw`: the documents in lists of the file's first value come with their text.
+    The export of guide A (docs/guides.md) is two plain arrays in one file.  In our own export tagged values (NaN,
+    bytes) are decoded.  `raw`: the documents in lists of the file's first value come with their text.
     """
     own = snapshot.dialect == "pjais-export"
     for piece in _whole(snapshot.path, _export, raw=raw):
@@ -49,12 +49,12 @@ def read_export(snapshot: Snapshot, *, raw: bool = False) -> Iterator[Piece]:
 
 
 def read_dump(snapshot: Snapshot) -> Iterator[Piece]:
-    """RxDB's exportJSON of a database (`collections: [{name, docs}]`) or of one collection (`name, docs`)."""
+    """Read RxDB's exportJSON of a database (`collections: [{name, docs}]`) or of one collection (`name, docs`)."""
     return _whole(snapshot.path, _dump_object)
 
 
 def form(path: Path) -> str:
-    """Return what the first value of an export is: a list, one record, or an envelope of lists."""
+    """Return the form of an export's first value: a list, one record, or an envelope of lists."""
     with JsonStream(path) as stream:
         if stream.peek() == "[":
             return "list"
@@ -62,15 +62,15 @@ def form(path: Path) -> str:
 
 
 def read_first(path: Path) -> Iterator[Piece]:
-    """The documents of an export's first value with their texts, as far as it can be read."""
+    """Yield the documents of an export's first value with their texts, as far as it can be read."""
     with JsonStream(path, raw=True) as stream, suppress(Malformed):
         yield from _export(stream)
 
 
 def read_on(path: Path, at: int, collection: str | None) -> Iterator[Document | Unreadable]:
-    """The documents of an export's first value behind the one that ends at a byte, with their texts.
+    """Yield the documents of an export's first value after the one that ends at a byte, with their texts.
 
-    `collection`: the name of the list that it is in; None where the value itself is the list.
+    `collection`: the name of the list that it is in; None if the value itself is the list.
     """
     with JsonStream(path, at=at, raw=True) as stream, suppress(Malformed):
         yield from _documents(stream, collection, further=True)
@@ -82,7 +82,7 @@ def read_on(path: Path, at: int, collection: str | None) -> Iterator[Document | 
 
 
 def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]], *, raw: bool = False) -> Iterator[Piece]:
-    """Yield what `body` finds in each value of a file, and what is left of the file where it breaks off."""
+    """Yield the pieces that `body` finds in each value of a file, and the rest of the file if it breaks off."""
     with JsonStream(path, raw=raw) as stream:
         reason = "text after the end of the JSON value"
         try:
@@ -108,7 +108,7 @@ def _export(stream: JsonStream) -> Iterator[Piece]:
 
 
 def _is_record(keys: frozenset[str]) -> bool:
-    """Return whether an object is one record and no envelope of lists; a persona may have a list of its `memories`."""
+    """Return whether an object is one record, not an envelope of lists; a persona may have a list of `memories`."""
     kind = _kind_of(keys)
     if "id" in keys:
         return kind != "records" or not keys & KNOWN
@@ -121,7 +121,7 @@ def _record(stream: JsonStream) -> Iterator[Document | Unreadable]:
 
 
 def read_folder(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
-    """The app's own folders: `personas/*.json`, `memory/*.json`, `plugins/*/*.json`, one record a file."""
+    """Read the app's own folders: `personas/*.json`, `memory/*.json`, `plugins/*/*.json`, one record per file."""
     for file in snapshot.files:
         relative = Path(file.original)
         collection = {"personas": "personas", "memory": "memories"}.get(relative.parts[-2])
@@ -140,7 +140,7 @@ def read_folder(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
 
 
 def read_damaged(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
-    """A file whose content is not what its name says: one unreadable piece."""
+    """Read a file whose content is not what its name says, as one unreadable piece."""
     with snapshot.path.open("rb") as file:
         raw = file.read(_RAW_LIMIT)
         whole = not file.read(1)
@@ -176,11 +176,11 @@ _TOTALS: dict[str, tuple[str, ...]] = {
     "totalConversations": ("conversations",),
     "activePersonas": ("active",),
 }
-"""What the metadata of guide B's export counts, and the lists that the number is of."""
+"""The counts in the metadata of guide B's export, and the lists that each is about."""
 
 
 def _contradictions(metadata: Value, counts: Counter[str]) -> Iterator[Remark]:
-    """Yield what an export says about itself and does not hold."""
+    """Yield the contradictions between an export's metadata and its content."""
     if not isinstance(metadata.value, dict):
         return
     for name, lists in _TOTALS.items():
@@ -200,7 +200,7 @@ def _is_active(piece: Document | Unreadable) -> bool:
 
 
 def _loose(stream: JsonStream, key: str, met: Counter[str], lists: frozenset[str]) -> Iterator[Document | Unreadable]:
-    """A top-level member that is no list: part of the envelope, or carried whole; a known list's name is an error."""
+    """Read a top-level member that is no list: part of the envelope, or carried whole, or an error for a known list."""
     item = stream.value()
     if isinstance(item, Broken):
         yield _unreadable(key, item)
@@ -217,7 +217,7 @@ def _documents(stream: JsonStream, key: str | None, *, further: bool = False) ->
     for item in stream.items(further=further):
         if isinstance(item, Broken):
             yield _unreadable(key or "$file", item)
-        elif key == "":  # what such a list's records are, only each of them tells
+        elif key == "":  # each record of such a list has its own kind
             yield _document(collection_of(item.value), item._replace(raw=None))
         else:
             yield _document(key or collection_of(item.value), item)
@@ -250,7 +250,7 @@ def _dump_object(stream: JsonStream, depth: int = 0) -> Iterator[Document | Unre
 
 
 def collection_of(value: Any) -> str:
-    """Return what a record of an unnamed list is, by the keys that only one kind of record has."""
+    """Return the collection of a record in an unnamed list, by keys that only one kind of record has."""
     return _kind_of(frozenset(value) if isinstance(value, dict) else frozenset())
 
 

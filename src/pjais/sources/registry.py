@@ -1,8 +1,8 @@
-"""From a snapshot to documents, lazily: one module for each way in which bytes lie on disk.
+"""Registry of readers, which turn a snapshot into documents, lazily: one module per dialect.
 
-Every reader is a function `(Snapshot) -> Iterator[Piece]`.  It yields what is there exactly as stored, in an
-order that the same bytes always give, and never stops at a bad piece: that becomes an `Unreadable` with its
-place and raw bytes.  What it sees of the source as a whole it yields as a `Remark`.
+Every reader is a function `(Snapshot) -> Iterator[Piece]`.  It yields documents exactly as stored, in an order that
+depends on the bytes only, and never stops at a damaged piece: that becomes an `Unreadable` with its location and raw
+bytes.  Observations about the source as a whole are yielded as `Remark`.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ READERS: dict[str, Reader] = {
 
 
 def password(given: str | None = None) -> str | None:
-    """Return the password of encrypted sources: the one that was given, else that of the environment."""
+    """Return the password of encrypted sources: the given one, else that of the environment."""
     return os.environ.get("PJAIS_PASSWORD") if given is None else given
 
 
 def read(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
-    """All documents of a snapshot, in reading order.
+    """Read all documents of a snapshot, in reading order.
 
     `secret`: the password of encrypted sources; None takes that of the environment (`PJAIS_PASSWORD`).
-    Raises PasswordNeeded for an encrypted source whose password is missing or wrong; `decrypt=False` gives it as it is.
+    Raises PasswordNeeded if the password of an encrypted source is missing or wrong; `decrypt=False` leaves it encrypted.
     """
     if snapshot.damage is not None:
         return json_files.read_damaged(snapshot)

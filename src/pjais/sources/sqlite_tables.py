@@ -1,8 +1,8 @@
-"""SQLite sources: every row of every table, as a dict of its columns, exactly as SQLite gives it.
+"""SQLite sources: every row of every table, as a dict of its columns, exactly as SQLite returns it.
 
 Reads the consistent copy of the snapshot.  LiveStore's own tables, SQLite's, and the shadow tables of virtual
-tables are not data (formats/livestore.md §2).  A file that fails SQLite's integrity check is read page by
-page, so that what is sound is saved and what is not is named.
+tables are not data.  A file that fails SQLite's integrity check is read page by page, so that intact rows are
+salvaged and damaged ones are named.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from pjais.formats import sqlite_pages
 from pjais.sqlite import SYSTEM_NAMES, quoted
 
 SIDE_FILES = sqlite.SIDE_FILES
-"""What SQLite keeps beside a file and is no database itself."""
+"""Suffixes of the files that SQLite keeps beside a database."""
 
 _FIRST = ("personas", "memoryentities", "memory_entities", "memories", "conversations")
 _SECONDS = re.compile(
     r"\(*\s*(?:unixepoch\s*\([^)]*\)|(?:cast\s*\(\s*)?strftime\s*\(\s*['\"]%s['\"][^)]*\)[^*]*?)\s*\)*", re.I
 )
-"""A column's default that gives Unix seconds; times a thousand it gives milliseconds."""
+"""Column defaults that produce Unix seconds; times a thousand they produce milliseconds."""
 
 
 def read(snapshot: Snapshot) -> Iterator[Piece]:
-    """The rows of a SQLite snapshot, personas first, so that references mostly point backwards."""
+    """Read the rows of a SQLite snapshot, personas first, so that references mostly point backwards."""
     own = snapshot.dialect == "pjais"
     lost = [line for line in snapshot.unsound if line.startswith(sqlite.NOT_APPLIED)]
     for line in lost:
@@ -49,7 +49,7 @@ def read(snapshot: Snapshot) -> Iterator[Piece]:
     with closing(sqlite.open_frozen(snapshot.path)) as connection:
         try:
             tables = [table for table in data_tables(connection) if not own or table not in SYSTEM_NAMES]
-        except SourceDamaged:  # a table's name that is no text
+        except SourceDamaged:  # a table name that is no text
             yield from sqlite_pages.salvage(snapshot.path)
             return
         for table in tables:
@@ -59,7 +59,7 @@ def read(snapshot: Snapshot) -> Iterator[Piece]:
 def _rows_or_pages(
     connection: sqlite.Connection, table: str, snapshot: Snapshot, own: bool
 ) -> Iterator[Document | Unreadable]:
-    """A table's rows as SQLite gives them; where it cannot (a collation of the app's), out of its pages."""
+    """Yield a table's rows as SQLite returns them; if it cannot (a collation of the app's), from its pages."""
     began = False
     try:
         for document in _rows(connection, table, own):
@@ -71,7 +71,7 @@ def _rows_or_pages(
 
 
 def data_tables(connection: sqlite.Connection) -> list[str]:
-    """The tables that hold somebody's data, in reading order; of virtual ones those with rows of their own."""
+    """Return the tables that hold user data, in reading order; of virtual tables those with rows of their own."""
     found = sqlite.fetch(
         connection,
         "SELECT t.name, t.type, s.sql FROM pragma_table_list AS t LEFT JOIN sqlite_schema AS s ON s.name = t.name "
@@ -119,14 +119,14 @@ def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Docu
 
 
 def _of_numbers(value: dict[str, Any], seconds: tuple[str, ...]) -> tuple[str, ...]:
-    """The notes for those columns that hold a number in this row."""
+    """Return the notes for the columns that hold a number in this row."""
     return tuple(note for note in seconds if type(value.get(note[8:])) in (int, float)) if seconds else ()
 
 
 def _fetched(
     connection: sqlite.Connection, table: str, columns: list[str], rowid: str | None, order: str, skip: int
 ) -> Iterator[tuple[tuple[Any, ...], tuple[str, ...]]]:
-    """(row with its rowid first, notes) for all rows but the first ones; bad text does not end it."""
+    """Yield (row with its rowid first, notes) for all rows but the first ones; invalid text does not end it."""
     select = ", ".join(quoted(name) for name in columns)
     sql = f"SELECT {rowid or 'NULL'}, {select} FROM {quoted(table)} {order} LIMIT -1 OFFSET ?"
     cursor = connection.execute(sql, (skip,))
@@ -144,7 +144,7 @@ def _fetched(
 
 
 def _rowid(connection: sqlite.Connection, table: str, columns: set[str]) -> str | None:
-    """A name under which the table's rowid can be asked, if it has one."""
+    """Return a name by which the table's rowid can be selected, if it has one."""
     without = sqlite.first(connection, "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?", (table,))
     if without and without[0]:
         return None
@@ -162,7 +162,7 @@ def _native_id(keys: list[Any], rowid: Any) -> str | None:
 def _bad_text_row(
     connection: sqlite.Connection, table: str, columns: list[str], rowid: str | None, order: str, number: int
 ) -> tuple[Any, ...]:
-    """Row `number`, which holds text that is not UTF-8: fetched as bytes, bad bytes kept as U+DC80-U+DCFF."""
+    """Fetch row `number`, which holds text that is not UTF-8, as bytes; keep bad bytes as U+DC80-U+DCFF."""
     asked = ", ".join(
         f"typeof({quoted(name)}), CASE typeof({quoted(name)}) WHEN 'text' THEN CAST({quoted(name)} AS BLOB) "
         f"ELSE {quoted(name)} END"

@@ -1,8 +1,8 @@
-"""What is here: a folder or a file to sources, each of one kind, decided by content; and what is not taken, with why.
+"""Detect sources in files and folders, each of one kind, decided by content; name what is not migrated, and why.
 
-Looking costs a list of names, and the heads of what may be somebody's store; what was looked at before and has the
-same stamp is not opened again.  `identify` tells files, `profiles` IndexedDB, `storage` web storage, `livestores`
-LiveStore and the origin-private file system.
+A search lists names and reads the heads of likely stores; a file with the same stamp as last time is not opened
+again.  `identify` recognises files, `profiles` IndexedDB, `storage` web storage, `livestores` LiveStore and the
+origin-private file system.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pjais.sources.detect.identify import LEAVES, LIKELY, familiar, identify, is
 from pjais.sources.detect.walk import Listing, listing, walk
 
 _FILES_DEPTH = 3
-"""How deep files are looked at, whatever they are called; further down only those that are called like stores."""
+"""Depth to which all files are inspected; below it only those named like stores are."""
 _LIKELY_LOOKS, _OTHER_LOOKS = 500, 250
-"""How many files with likely names, and with any others, a search opens; those with our own names always."""
+"""Limits on the files that a search opens: with likely names, with any others; our own names are always opened."""
 _ASIDE = "{} in a folder that is no profile's own; name it to take it"
 
 
 def detect(
     places: Sequence[Path], *, target: Path | None = None, named: bool = False, seen: Seen | None = None
 ) -> Found:
-    """All sources in the places: files are identified, folders searched.
+    """Return all sources in the locations: files are identified, folders searched.
 
-    `target` is the store written to, never a source.  `named`: the owner named these places, so that our own
-    files among them count, and links are followed.  `seen` remembers what was found out before.
+    `target` is the store written to, never a source.  `named`: the owner named these locations, so our own files
+    among them count, and links are followed.  `seen` caches earlier verdicts.
     """
     sources: dict[Path, SourceRef] = {}
     passed: dict[tuple[Path, str | None, str | None], Passed] = {}
@@ -49,10 +49,10 @@ def detect(
 
 
 def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[SourceRef | Passed | None]:
-    """Yield what is at one place."""
+    """Yield the sources and other stores at one location."""
     if place.is_dir():
         yield from _Search(place, target, named, seen).found()
-    elif named and place.suffix in (".ldb", ".log", ".sst") and place.stem.isdigit():  # what a recovery tool saved
+    elif named and place.suffix in (".ldb", ".log", ".sst") and place.stem.isdigit():  # saved by a recovery tool
         yield from profiles.leveldb(place.parent, place.parent, seen)
     elif named and files.is_plain_file(place):
         one = _added(place) or identify(place, place.parent, named=True, seen=seen)
@@ -63,7 +63,7 @@ def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[S
 
 
 def _added(file: Path) -> SourceRef | None:
-    """A named file as one of a kind that another package adds."""
+    """Return a named file as a source of a kind that another package adds."""
     for kind, added in extensions.source_kinds().items():
         if any(files.same(one, file) for one in added.find(file.parent)):
             return SourceRef(kind, kind, file, file.parent, (file,))
@@ -71,19 +71,19 @@ def _added(file: Path) -> SourceRef | None:
 
 
 class _Search:
-    """One folder that is searched."""
+    """The search of one folder."""
 
     def __init__(self, folder: Path, target: Path | None, named: bool, seen: Seen) -> None:
         self.folder, self.target, self.named, self.seen = folder, target, named, seen
         self.aside: list[SourceRef] = []
-        """RxDB in folders where no browser keeps it: copies, as a rule."""
+        """RxDB in folders where no browser keeps it: usually copies."""
         self.live: list[Path] = []
         self.looks = [_LIKELY_LOOKS, _OTHER_LOOKS]
         self.target_is = _identity(target) if target is not None else None
         self.account = target.parent if target is not None and target.name == paths.ACCOUNT_NAME else None
 
     def found(self) -> Iterator[SourceRef | Passed | None]:
-        """All that is in the folder, files first."""
+        """Yield everything in the folder, files first."""
         stores: list[SourceRef | Passed] = []
         single: list[SourceRef | Passed] = []
         for one in walk(self.folder):
@@ -101,7 +101,7 @@ class _Search:
         yield from self._extensions()
 
     def _special(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
-        """A folder that is a store as a whole; None alone where it is one and holds nothing to speak of."""
+        """Yield the findings of a folder that is a store as a whole; None alone if that store is empty."""
         path = Path(one.path)
         if profiles.is_leveldb(one):
             one.folders.clear()
@@ -131,7 +131,7 @@ class _Search:
                 yield each
 
     def _copies(self, beside_a_profile: bool) -> Iterator[SourceRef | Passed]:
-        """RxDB where no browser keeps it: taken only if the owner named the folder, and it is the only one."""
+        """Yield RxDB where no browser keeps it: a source only if the owner named the folder, and it is the only one."""
         folders = {ref.path.parent for ref in self.aside}
         if self.named and not beside_a_profile and len(folders) == 1:
             yield from self.aside
@@ -141,7 +141,7 @@ class _Search:
             yield Passed(ref.path, _ASIDE.format("RxDB"), size, "rxdb-profile", "RxDB")
 
     def _files(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
-        """The files of an ordinary folder."""
+        """Yield the findings among the files of an ordinary folder."""
         deep = len(one.parts) >= _FILES_DEPTH
         chosen = set(familiar(one))
         if self.looks[0]:
@@ -157,7 +157,7 @@ class _Search:
             yield Passed(Path(one.path), reason, kind="folder")
 
     def _chosen(self, looks: int, names: list[str]) -> list[str]:
-        """As many of the names as may still be looked at."""
+        """Return as many of the names as the limit still allows."""
         taken = sorted(names)[: self.looks[looks]]
         self.looks[looks] -= len(taken)
         return taken
@@ -182,7 +182,7 @@ class _Search:
         return self.account is not None and files.same(path.parent, self.account)
 
     def _links(self, one: Listing) -> Iterator[SourceRef | Passed]:
-        """Links: followed within the folder where they are files, else named."""
+        """Follow links to files within the folder; report all others."""
         for name in sorted(one.links):
             path = one.at(name)
             is_folder = path.is_dir()
@@ -210,7 +210,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _is_in_place(one: Listing) -> bool:
-    """Return whether a folder lies where a browser keeps IndexedDB, counted from the place that is searched."""
+    """Return whether a folder is where a browser keeps IndexedDB, relative to the searched location."""
     parents, suffix = one.parts[:-1], one.name.endswith(".indexeddb.leveldb")
     if one.name == "idb":
         return not parents or (parents[-3:-1] == ("storage", "default") and len(parents) < 5)
@@ -222,12 +222,12 @@ def _is_in_place(one: Listing) -> bool:
 
 
 def _is_hashed(one: Listing) -> bool:
-    """Return whether a folder is one of Chromium's SQLite backend and has no other name than its origin's."""
+    """Return whether a folder belongs to Chromium's SQLite backend and is named after its origin alone."""
     return any(len(name) == 52 for name in one.files) and one.name.count("_") > 1
 
 
 def _is_opfs(one: Listing) -> bool:
-    """Return whether a folder is a browser's "File System": by its name, or a copy by its books."""
+    """Return whether a folder is a browser's "File System": by its name, or for a copy by its path index."""
     if one.name == "File System" or (one.name == "FileSystem" and "WebStorage" in one.parts):
         return True
     if "Origins" not in one.folders:
@@ -236,7 +236,7 @@ def _is_opfs(one: Listing) -> bool:
 
 
 def _record_files(folder: Path) -> Iterator[SourceRef | Passed]:
-    """The app's folders with one JSON file a record (formats/pjais.md §1.7)."""
+    """Yield the app's folders with one JSON file per record (`personas/`, `memory/`, `plugins/`)."""
     found: list[Path] = []
     wanted: list[tuple[Listing | None, tuple[str, ...] | None]] = [
         (listing(str(folder / name)), None) for name in ("personas", "memory") if not (folder / name).is_symlink()

@@ -1,8 +1,8 @@
-"""What was found out about files, remembered by their stamps, so that looking again costs a stat and no read.
+"""Cache verdicts about files by their stamps, so that searching again costs a stat and no read.
 
-A stamp is size, times and inode of every file that a verdict was reached from.  The times include that of the last
-change of the inode, which no program can set back.  The memory is one small file among the backups: it may be
-removed at any time, a torn or foreign one is not used, and it is never made where there is no backups folder yet.
+A stamp is size, times and inode of every file that a verdict depends on.  The times include that of the last change
+of the inode, which no program can set back.  The cache is one small file in the backups folder: it may be removed at
+any time, a torn or foreign one is ignored, and it is never created before the backups folder is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Stamp = list[list[Any]]
 
 
 def stamp(paths: Iterable[str | os.PathLike[str]]) -> Stamp | None:
-    """The stamp of some files; None where one of them cannot be asked."""
+    """Return the stamp of some files; None if one of them cannot be examined."""
     found: Stamp = []
     try:
         for path in paths:
@@ -37,7 +37,7 @@ def stamp(paths: Iterable[str | os.PathLike[str]]) -> Stamp | None:
 
 
 class Seen:
-    """Verdicts by name and stamp.  `backups` None remembers nothing beyond this search."""
+    """Verdicts by name and stamp.  With `backups` None nothing is kept beyond this search."""
 
     def __init__(self, backups: Path | None = None) -> None:
         self._file = None if backups is None else backups / NAME
@@ -45,7 +45,7 @@ class Seen:
         self._now: dict[str, list[Any]] = {}
 
     def verdict(self, name: str, of: Stamp | None, judge: Callable[[], Any]) -> Any:
-        """Return what `judge` says (any JSON value); asked only where the files' stamps are not those of last time."""
+        """Return the result of `judge` (any JSON value); it is called only if the files' stamps have changed."""
         if of is not None:
             known = self._before.get(name)
             if known is not None and known[0] == of:
@@ -57,7 +57,7 @@ class Seen:
         return said
 
     def save(self) -> None:
-        """Remember what this search found out.  Where that cannot be written, the next one looks again."""
+        """Save the verdicts of this search.  If that fails, the next one starts from the old cache."""
         if self._file is None or self._now == self._before or not self._file.parent.is_dir():
             return
         text = json.dumps({"form": _FORM, "seen": self._now}).encode()

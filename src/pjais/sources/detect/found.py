@@ -1,4 +1,4 @@
-"""What a search gives: sources, and what was found and is not taken, with the reason."""
+"""The result of a search: sources, and other stores with the reason why they are not migrated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Found", "Passed"]
 
 
 class Found(NamedTuple):
-    """What a search found."""
+    """The result of a search."""
 
     sources: tuple[SourceRef, ...]
     passed: tuple[Passed, ...]

@@ -1,4 +1,4 @@
-"""Many files that are not taken for one reason become one line, so that those which matter are seen."""
+"""Group many files that are skipped for one reason into one line, so that the important ones are seen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GATHERED = ("json", "opfs", "file")
 
 
 def gathered(passed: Iterable[Passed]) -> tuple[Passed, ...]:
-    """The same, with more than ten of one folder, kind and maker as one line for the folder."""
+    """Merge more than ten entries of one folder, kind and maker into one line for the folder."""
     groups: dict[tuple[Path, str, str | None, str | None] | int, list[Passed]] = {}
     for number, one in enumerate(passed):
         reason = one.reason if one.kind != "opfs" else ""

@@ -1,8 +1,8 @@
-"""One file to a source, or to a name and a reason, by its content.
+"""Identify one file by its content: as a source, or as something else with a reason.
 
-Nothing is opened that could change by being opened: SQLite files are opened immutable, and those with a WAL
-or a journal as a private copy.  Names only matter for files whose content cannot be identified: a
-`livestore.db` that is no database is reported as damaged, not passed over.
+Nothing is opened that opening could change: SQLite files are opened immutable, and those with a WAL or a journal
+as a private copy.  Names matter only for files whose content cannot be identified: a `livestore.db` that is no
+database is reported as damaged, not ignored.
 """
 
 from __future__ import annotations
@@ -30,40 +30,40 @@ _DB_NAMES = {
 _JSON_NAME = re.compile(r"data\.json|rxdb-backup-.*\.json|.*\.pjais\.json")
 _BETWEEN_VALUES = re.compile(r"[\s\ufeff\x1e]*")
 _BEGINNINGS = ("data", "pjais", "livestore", "rxdb-", "shard_", "eventlog", "mutationlog", "state", "app")
-"""What such a name begins with at least, or has within: most names are told apart by that alone."""
+"""Prefixes and parts of such names: they exclude most other names at once."""
 _WITHIN = ".pjais."
 _SHARD = re.compile(r"shard_\d+\.db")
 _SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".sqlitedb", ".json", ".bak", ".old", ".backup", ".zip")
 LIKELY = (*_SUFFIXES, *(one.upper() for one in _SUFFIXES))
-"""How the names of databases, of JSON and of copies end."""
+"""Suffixes of databases, JSON files and their copies."""
 _MAYBE_SQLITE = (".db", ".sqlite", ".sqlite3", ".db3")
 _ZIP = b"PK\x03\x04"
 
 
 def is_familiar(name: str) -> bool:
-    """Return whether a file has a name that the app, its guides or LiveStore give."""
+    """Return whether a file's name is one used by the app, its guides or LiveStore."""
     return (name.startswith(_BEGINNINGS) or _WITHIN in name) and (
         name in _DB_NAMES or bool(_JSON_NAME.fullmatch(name) or _SHARD.fullmatch(name) or is_named_store(name))
     )
 
 
 def familiar(listing: Listing) -> list[str]:
-    """The files of a folder with such names."""
+    """Return the files of a folder with such names."""
     maybe = listing.ending(LIKELY) if listing.mentions(*_BEGINNINGS, _WITHIN) else []
     return [name for name in maybe if is_familiar(name)]
 
 
 def is_likely(name: str) -> bool:
-    """Return whether a file's name promises a database, JSON or a copy of one."""
+    """Return whether a file's name suggests a database, JSON or a copy of one."""
     return name.endswith(LIKELY)
 
 
 def identify(
     path: Path, root: Path, *, named: bool, seen: Seen, among: Listing | None = None
 ) -> SourceRef | Passed | None:
-    """Return what a file is; None for what concerns nobody.
+    """Identify a file; None for one that is of no interest.
 
-    `named`: the owner named it, so it is never None.  `among`: the folder it lies in, where that was listed.
+    `named`: the owner named it, so it is never None.  `among`: the listing of its folder, if there is one.
     """
     if not files.is_plain_file(path):
         if not (is_familiar(path.name) or named):
@@ -104,7 +104,7 @@ def _sqlite(kind: str, version: str | None = None, damage: str | None = None) ->
 
 
 def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
-    """Return what is said of a file, as JSON: a source of its kind, a reason, or nothing."""
+    """Return the verdict about a file as JSON: a source of its kind, a reason, or nothing."""
     expected = "livestore" if is_store_file(path) else _expected_kind(path, root)
     looks_json = bool(_JSON_NAME.fullmatch(path.name)) or (named and path.suffix == ".json")
     try:
@@ -128,7 +128,7 @@ def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
 
 
 def _json(path: Path, head: bytes, size: int, looks_json: bool, named: bool) -> list[Any] | None:
-    """Return what is said of a file that is no database."""
+    """Return the verdict about a file that is no database."""
     begins = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
     if begins and (kind := json_kind.kind_of(path, head, size, named=named, familiar=looks_json)):
         return _source("pjais" if kind == "pjais-export" else kind, dialect=kind)
@@ -142,7 +142,7 @@ def _json(path: Path, head: bytes, size: int, looks_json: bool, named: bool) -> 
 
 
 def _expected_kind(path: Path, root: Path) -> str | None:
-    """The kind that a file's name promises."""
+    """Return the kind that a file's name suggests."""
     if _SHARD.fullmatch(path.name):
         return "pjais-flat"
     if path.name not in _DB_NAMES:
@@ -152,13 +152,13 @@ def _expected_kind(path: Path, root: Path) -> str | None:
 
 
 def _empty(expected: str | None) -> list[Any]:
-    """A file of 0 bytes: the app left its flat databases so; anywhere else it is a loss worth an alarm."""
+    """Return the verdict about a file of 0 bytes: normal for the app's flat databases, a possible loss elsewhere."""
     kind = expected or "json"
     return _sqlite(kind) if kind == "pjais-flat" else _source(kind, damage="the file has 0 bytes")
 
 
 def _database(path: Path, expected: str | None, named: bool) -> list[Any] | None:
-    from pjais import sqlite  # these two are loaded where there is a SQLite file
+    from pjais import sqlite  # these two are loaded only for a SQLite file
     from pjais.sources.detect import sqlite_kind
 
     try:

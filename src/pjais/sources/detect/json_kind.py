@@ -1,7 +1,7 @@
-"""Of which kind a JSON file is, from its two ends and the names in it; what is not ours is never parsed.
+"""Determine the kind of a JSON file from its two ends and the names in it; files of other programs are never parsed.
 
-The first 64 KiB tell nearly always.  Where they do not, the whole file is searched for the names of our collections,
-as bytes; only where one occurs is it found out whether it stands at the top.
+The first 64 KiB nearly always suffice.  Otherwise the whole file is searched for the names of our collections, as
+bytes; only if one occurs is the file parsed to see whether it is a key of the top level.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ HEAD = 1 << 16
 _TAIL = 1 << 12
 _CHUNK = 1 << 20
 _LARGEST = 1 << 28
-"""A file that is larger, and whose beginning does not tell, is only looked through where it is named."""
+"""A larger file whose beginning does not suffice is searched only if it is named."""
 
 COLLECTIONS = frozenset({"personas", "memories", "memoryEntities", "memory_entities", "conversations"})
 _TELLING = COLLECTIONS | {"collections", "docs"}
 _OF_A_RECORD = frozenset({"personaId", "persona_id", "personality", "personality_traits", "messages"})
-"""What tells a record of ours in a list without a name, or one on a line."""
+"""Keys that identify a record of ours in an unnamed list, or alone on a line."""
 _EMPTY_LISTS = re.compile(r"(?:\[\s*\][\s\ufeff\x1e]*)*")
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def kind_of(path: Path, head: bytes, size: int, *, named: bool, familiar: bool = False) -> str | None:
-    """The dialect of a JSON file by the keys of its top level; None for another program's.
+    """Return the dialect of a JSON file by the keys of its top level; None for another program's file.
 
     `familiar`: its name is one of ours.
     """
@@ -56,7 +56,7 @@ def kind_of(path: Path, head: bytes, size: int, *, named: bool, familiar: bool =
 
 
 def _telling_keys(path: Path) -> set[str]:
-    """Return which of the keys that tell a kind stand at the top level of a file.
+    """Return the kind-specific keys at the top level of a file.
 
     `"personas"` with both its quotes cannot occur inside a text, where quotes are escaped: it is a token.
     """
@@ -78,7 +78,7 @@ def _telling_keys(path: Path) -> set[str]:
 
 
 def _occurs(path: Path) -> bool:
-    """Return whether any of the names is in the file at all: that is found out as fast as the disk reads."""
+    """Return whether any of the names occurs in the file at all, at the speed of the disk."""
     words = [f'"{key}"'.encode() for key in _TELLING]
     overlap = b""
     with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""LiveStore stores: folders of a log and its states, and the pools in a browser profile (formats/livestore.md §1, §4).
+"""Detect LiveStore stores: folders with a log and its states, and the pools in a browser profile.
 
-A folder is one source, whatever formats lie in it: LiveStore leaves the files of an earlier format beside those
-of the next and shows them no more, and all of them are somebody's data.
+A folder is one source, whatever formats it holds: LiveStore leaves the files of an earlier format beside those of
+the next and no longer shows them, and all of them are somebody's data.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pjais.sqlite_files import MAGIC, SIDE_FILES
 _NAME = re.compile(
     r"(?:livestore-)?(?:eventlog|mutationlog)(?:@\d+)?\.db|(?:state|app|livestore-)-?(?:\d+|fixed)(?:@\d+)?\.db"
 )
-"""What LiveStore's versions and adapters call their files."""
+"""File names of LiveStore's versions and adapters."""
 _DATA = "[a-z]/[0-9][0-9]/[0-9]*"
 _POOLED = (b"/eventlog.db", b"/mutationlog.db", b"/state", b"/app")
 _HEAD = 16
 _HEADER = 4096
-"""Bytes of a pool's own header before SQLite's (formats/livestore.md §4)."""
+"""Bytes of a pool file's own header before SQLite's."""
 
 
 def is_store_file(path: Path) -> bool:
@@ -33,12 +33,12 @@ def is_store_file(path: Path) -> bool:
 
 
 def is_named_store(name: str) -> bool:
-    """The same of a name alone."""
+    """Return the same for a name alone."""
     return bool(_NAME.fullmatch(name))
 
 
 def stores(paths: Iterable[Path], root: Path) -> Iterator[SourceRef]:
-    """One source for each folder in which some of these files lie: logs, states, and what is named like them."""
+    """Yield one source for each folder of these files: logs, states, and files named like them."""
     for folder in sorted({path.parent for path in paths}):
         there = [one for one in sorted(folder.iterdir()) if is_store_file(one) or one in paths]
         there = [one for one in there if files.is_plain_file(one)]
@@ -53,9 +53,9 @@ def _side(main: Path, suffix: str) -> Path:
 
 
 def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterator[SourceRef | Passed]:
-    """An origin-private file system: LiveStore in it as one source for each origin, other files by their names.
+    """Yield LiveStore in an origin-private file system as one source per origin, and other files by their names.
 
-    `taken` None takes LiveStore as sources; else it is the reason why not.
+    With `taken` None LiveStore stores are sources; else it is the reason why they are not.
     """
     its = sorted(one for one in place.rglob("*") if one.is_file() and not one.is_symlink())
     said = seen.verdict(str(place), stamp(its), lambda: _looked(place))
@@ -75,7 +75,7 @@ def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterat
 
 
 def _looked(place: Path) -> dict[str, Any]:
-    """Return what is said of an origin-private file system, as JSON; paths are relative to it."""
+    """Return the verdict about an origin-private file system as JSON; paths are relative to it."""
     from pjais.formats.opfs import extract  # only where there is one
 
     others = extract.others(place)
@@ -85,7 +85,7 @@ def _looked(place: Path) -> dict[str, Any]:
     for origin in sorted(one for one in place.iterdir() if one.is_dir() and one.name != "Origins"):
         data = sorted(one for one in origin.glob(_DATA) if one.is_file())
         for one in data:
-            if reason := _unreadable(one):  # it may have been somebody's store: said, and not passed over in silence
+            if reason := _unreadable(one):  # it may have been somebody's store: reported, not ignored
                 said["unreadable"].append([one.relative_to(place).as_posix(), reason])
         pooled = [one for one in data if _is_pooled(one) and one not in foreign]
         if any(_begins(one, _HEADER, MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
@@ -99,7 +99,7 @@ def _looked(place: Path) -> dict[str, Any]:
 
 
 def _is_pooled(path: Path) -> bool:
-    """Return whether a file may be of a pool, its header damaged or not; other programs' files are not copied."""
+    """Return whether a file may belong to a pool, its header damaged or not; other programs' files are not copied."""
     own = _begins(path, 0, b"/", b"\0", MAGIC) or _begins(path, _HEADER, MAGIC)
     return own or not path.stat().st_size
 

@@ -1,4 +1,4 @@
-"""Which library made an IndexedDB database, as far as its name, version and object stores tell (formats/any-app.md)."""
+"""Identify the library that made an IndexedDB database by its name, version and object stores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 
 def maker(name: str, version: int, stores: Collection[str]) -> str | None:
-    """The library's name; None where it is not known.  RxDB's own are told elsewhere, by its internal store."""
+    """Return the library's name; None if unknown.  RxDB is recognised elsewhere, by its internal store."""
     inside = set(stores)
     if {"document-store", "by-sequence", "attach-store"} <= inside or {"docs", "attachments", "meta"} <= inside:
         return "PouchDB (RxDB up to 11)" if "-rxdb-" in name else "PouchDB"

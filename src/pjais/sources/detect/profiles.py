@@ -1,8 +1,8 @@
-"""IndexedDB in the folders of a browser profile: which of it is RxDB's, and what else there is (formats/rxdb.md §1).
+"""Detect IndexedDB in the folders of a browser profile: RxDB as sources, all other databases by name.
 
-RxDB is known by its internal store and its way of naming databases, read from the metadata; a database that is only
-called so is another app's, and is named with its size and what made it.  The readers are only loaded where there is
-something for them: most searches find no profile.
+RxDB is recognised by its internal store and its naming of databases, read from the metadata; a database that only
+has such a name is another app's, and is reported with its size and maker.  The readers are imported on demand: most
+searches find no profile.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _HASHED_NAME = re.compile(r"[A-Z2-7]{52}")
 _MANY = 500
 """No origin has so many databases."""
 _RXDB_MARKS = ("rxdb-dexie-".encode("utf-16-be"), b"storageToken", b"instanceToken", b"rxdbVersion", b'"\x03lwt')
-"""What RxDB leaves in a LevelDB.  Only asked where metadata cannot be read: any one may be broken up by compression."""
+"""Traces of RxDB in a LevelDB, used only if the metadata cannot be read: compression may split any one of them."""
 _RXDB = ("rxdb-dexie-".encode("utf-16-le"), b"rxdb-dexie-")
 
 
 def is_leveldb(listing: Listing) -> bool:
-    """Return whether a folder is a LevelDB, whole or not."""
+    """Return whether a folder is a LevelDB, complete or not."""
     if listing.has("CURRENT") or listing.name.endswith(".indexeddb.leveldb"):
         return True
     return any(_TABLE.fullmatch(name) for name in listing.ending(_TABLES))
 
 
 def is_indexeddb(listing: Listing, seen: Seen) -> bool:
-    """Return whether a LevelDB folder holds an IndexedDB: by its name, by how it orders keys, or by what is in it."""
+    """Return whether a LevelDB folder holds an IndexedDB: by its name, its key order, or its content."""
     if ".indexeddb.leveldb" in listing.name:
         return True
     from pjais.formats import web_storage
@@ -63,7 +63,7 @@ def is_indexeddb(listing: Listing, seen: Seen) -> bool:
 
 
 def leveldb(folder: Path, root: Path, seen: Seen) -> Iterator[SourceRef | Passed]:
-    """The LevelDB of an origin: RxDB in it as a source, every other database by its name."""
+    """Yield the databases in an origin's LevelDB: RxDB as a source, every other one by its name."""
     from pjais.formats.indexeddb import metadata
     from pjais.sources.rxdb.catalog import made_by_rxdb
 
@@ -84,7 +84,7 @@ def leveldb(folder: Path, root: Path, seen: Seen) -> Iterator[SourceRef | Passed
 
 
 def in_files(listing: Listing, root: Path, seen: Seen, target: Path | None = None) -> Iterator[SourceRef | Passed]:
-    """Browsers that keep each database in a SQLite file of its own: one source for the folder, if RxDB is in it."""
+    """Yield databases that a browser keeps in one SQLite file each: one source for the folder if RxDB is in it."""
     mains = sorted(listing.ending(_SQLITE))
     if _HASHED in map(len, listing.files):
         mains += sorted(filter(_HASHED_NAME.fullmatch, listing.files))
@@ -99,7 +99,7 @@ def in_files(listing: Listing, root: Path, seen: Seen, target: Path | None = Non
 
 
 def _each(folder: Path, mains: list[str], firefox: bool, root: Path, seen: Seen) -> Iterator[SourceRef | Passed]:
-    """The databases of a folder, each in a SQLite file of its own."""
+    """Yield the databases of a folder, each in a SQLite file of its own."""
     from pjais.formats.indexeddb import metadata
     from pjais.sources.rxdb.catalog import made_by_rxdb
 
@@ -125,7 +125,7 @@ def _each(folder: Path, mains: list[str], firefox: bool, root: Path, seen: Seen)
 
 
 def _is_firefox(path: Path, seen: Seen) -> bool:
-    """Whether a SQLite file begins with the tables of Firefox's IndexedDB: then its folder is one, however called."""
+    """Return whether a SQLite file has the tables of Firefox's IndexedDB, whatever its folder is called."""
 
     def judge() -> bool:
         try:
@@ -138,12 +138,12 @@ def _is_firefox(path: Path, seen: Seen) -> bool:
 
 
 def weight(paths: Any) -> int:
-    """The bytes of some files."""
+    """Return the total size of some files in bytes."""
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], metadata.Glance]) -> tuple[list[Any], str]:
-    """The databases of a folder or file and the doubt about them; looked at only if it changed."""
+    """Return the databases of a folder or file and any doubt about them; read only if it changed."""
 
     def judge() -> list[Any]:
         found = look()
@@ -154,7 +154,7 @@ def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], metadata.G
 
 
 def _origin(folder: Path, told: str = "") -> str | None:
-    """An origin as people write it: from what the database says, else from its folder's name."""
+    """Return an origin as people write it: as the database says, else from its folder's name."""
     from pjais import web_origin
 
     name = told.split("@")[0] or folder.name.split(".indexeddb.")[0]
@@ -162,7 +162,7 @@ def _origin(folder: Path, told: str = "") -> str | None:
 
 
 def _mentions_rxdb(path: Path) -> bool:
-    """Return whether a SQLite file that cannot be read, or its WAL, names an RxDB database."""
+    """Return whether an unreadable SQLite file, or its WAL, names an RxDB database."""
     for one in (path, path.with_name(f"{path.name}-wal")):
         if one.is_file() and any(name in one.read_bytes() for name in _RXDB):
             return True

@@ -1,4 +1,4 @@
-"""Of which kind a SQLite file is, by its tables and columns.  Only loaded where there is a SQLite file."""
+"""Determine the kind of a SQLite file by its tables and columns.  Imported only for a SQLite file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pjais import files, sqlite
 from pjais.models.persona.tables import APPLICATION_ID
 
 BROWSERS = "browser"
-"""A database of a browser's own, which holds nothing of an app's: cookies, history, quotas."""
+"""A database of the browser itself, without any app's data: cookies, history, quotas."""
 
 
 def kind_of(path: Path, expected: str | None) -> tuple[str | None, str | None]:
-    """(kind, version) of a SQLite file, by its tables and columns."""
+    """Return (kind, version) of a SQLite file, by its tables and columns."""
     if not sqlite.needs_recovery(path):
         with closing(sqlite.open_frozen(path)) as connection:
             return _kind_of_tables(connection, expected)
@@ -37,7 +37,7 @@ def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tupl
         "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c "
         "WHERE t.schema = 'main' AND t.type = 'table'",
     ):
-        columns.setdefault(str(table).lower(), set()).add(str(column).lower())  # names in SQL have no case
+        columns.setdefault(str(table).lower(), set()).add(str(column).lower())  # names in SQL are case-insensitive
     personas = columns.get("personas", set())
     memories = columns.get("memory_entities", set())
     if "eventlog" in columns or "mutation_log" in columns:

@@ -1,4 +1,4 @@
-"""The LevelDBs of a profile that are no IndexedDB: web storage, which is somebody's data, and a browser's own."""
+"""LevelDBs of a profile that are no IndexedDB: web storage, which is somebody's data, and the browser's own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pjais.sources.detect.profiles import weight
 from pjais.sources.detect.walk import Listing
 
 _LOOKED_INTO = 8 << 20
-"""A larger storage is named, and its items are not counted."""
+"""Items of a larger storage are not counted."""
 
 
 def other_leveldb(listing: Listing, seen: Seen) -> Iterator[Passed]:
-    """Yield what a LevelDB holds that is not IndexedDB's; nothing for one that a browser keeps for itself."""
+    """Yield the content of a LevelDB that is no IndexedDB; nothing for one of the browser's own."""
     from pjais.formats import web_storage
 
     folder = Path(listing.path)

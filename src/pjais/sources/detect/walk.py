@@ -1,6 +1,6 @@
-"""One pass over a folder tree: names and kinds of entries, no stat and no resolving for a file.
+"""Walk a folder tree once: names and kinds of entries, without a stat or a resolve per file.
 
-The nearest folders come first, so that where a search has to be bounded it is the farthest that is left out.
+The nearest folders come first, so that a bounded search leaves out the farthest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from pjais import paths
 
 DEPTH = 6
-"""How many folders deep a search looks."""
+"""Depth of a search, in folders."""
 
 _SKIPPED = frozenset(
     {paths.BACKUPS, paths.LOGS, "node_modules", "Cache", "Code Cache", "GPUCache", "ShaderCache", "GrShaderCache",
@@ -23,7 +23,7 @@ _SKIPPED = frozenset(
 )  # fmt: skip
 """Our own folders, programs, and a browser's caches: nobody's documents."""
 _RECORDS = frozenset({"personas", "memory", "plugins"})
-"""The app's folders of one file a record, which are one source (formats/pjais.md §1.7)."""
+"""The app's folders with one file per record, which are one source together."""
 _BROWSER = frozenset(
     {"IndexedDB", "Local Storage", "Session Storage", "WebStorage", "File System", "Preferences", "Local State",
      "Network Persistent State", "Cookies", "prefs.js"}
@@ -32,10 +32,10 @@ _BROWSER = frozenset(
 
 @dataclass(slots=True)
 class Listing:
-    """One folder: its path, its place below the root, and the names in it.  What is cleared is not walked into.
+    """One folder: its path, its parts below the root, and the names in it.  Subfolders removed from it are not walked.
 
-    `browser`: it is a browser's profile, or lies in one.  `text` holds the names of all files, a NUL before and
-    behind each: what is sought in it is sought in all of them at one glance.
+    `browser`: it is a browser's profile, or is inside one.  `text` holds the names of all files, a NUL before and
+    after each, so that one search covers them all.
     """
 
     path: str
@@ -48,11 +48,11 @@ class Listing:
 
     @property
     def name(self) -> str:
-        """The folder's own name."""
+        """Return the folder's own name."""
         return os.path.basename(self.path)  # noqa: PTH119
 
     def has(self, name: str) -> bool:
-        """Return whether there is a file of this name."""
+        """Return whether the folder has a file of this name."""
         return f"\0{name}\0" in self.text
 
     def mentions(self, *words: str) -> bool:
@@ -60,21 +60,21 @@ class Listing:
         return any(one in self.text for one in words)
 
     def count(self, endings: tuple[str, ...]) -> int:
-        """Return how many names end so, where none of the endings is the end of another."""
+        """Return how many names have one of these endings, none of which may be the end of another."""
         return sum(self.text.count(f"{one}\0") for one in endings)
 
     def ending(self, endings: tuple[str, ...]) -> list[str]:
-        """The files whose names end so."""
+        """Return the files whose names have one of these endings."""
         there = tuple(one for one in endings if f"{one}\0" in self.text)
         return [name for name in self.files if name.endswith(there)] if there else []
 
     def at(self, name: str) -> Path:
-        """An entry's path."""
+        """Return an entry's path."""
         return Path(self.path, name)
 
 
 def walk(root: Path) -> Iterator[Listing]:
-    """The folders of a tree, nearest first.  Links are listed and not followed; what cannot be listed is left out."""
+    """Yield the folders of a tree, nearest first.  Links are listed, not followed; unreadable folders are left out."""
     waiting: deque[tuple[str, tuple[str, ...], bool]] = deque([(str(root), (), False)])
     while waiting:
         path, parts, browser = waiting.popleft()
@@ -90,14 +90,14 @@ def walk(root: Path) -> Iterator[Listing]:
 
 
 def listing(path: str, parts: tuple[str, ...] = (), browser: bool = False) -> Listing | None:
-    """One folder; None where it cannot be listed.  What is hidden is left out."""
+    """List one folder; None if it cannot be listed.  Hidden entries are left out."""
     names: list[str] = []
     folders: list[str] = []
     links: list[str] = []
     try:
         with os.scandir(path) as found:
             for entry in found:
-                # Links are not followed: to ask what one leads to fails for a link to itself.
+                # Links are not followed: resolving one fails for a link to itself.
                 if entry.is_file(follow_symlinks=False):
                     names.append(entry.name)
                 elif entry.is_dir(follow_symlinks=False):

@@ -1,18 +1,17 @@
-"""A LiveStore store to documents: state and log are both read, compared row by row, and each row taken from the
-side that can be trusted for it.
+"""Read a LiveStore store: compare state and log row by row, and take each row from the side that is reliable for it.
 
-The state is what the app showed; the log is what it did.  The rules, in this order (formats/livestore.md §3):
+The state is what the app showed; the log is what it did.  The rules, in this order:
 
-1. a row that an event behind the state's last changeset touched comes from the log: the state is stale
-   (`state-behind`); what the log does not say (an old event without times) stays as the state has it;
-2. a text that the state lost (cut at NUL, lone surrogates) comes from the log (`state-lossy`);
+1. a row touched by an event after the state's last changeset comes from the log: the state is stale
+   (`state-behind`); values missing in the log (an old event without times) come from the state;
+2. a text that the state truncated (at NUL, lone surrogates) comes from the log (`state-lossy`);
 3. a date that the log does not carry comes from the state (`state-dates`);
-4. any other difference: the state counts, since the app showed it, and the fields are named (`state-differs`);
+4. for any other difference the state wins, since the app showed it, and the fields are named (`state-differs`);
 5. a row that only the log has is taken (`log-only`), unless events that pjais cannot read may have removed it;
-   then it is removed, as the app showed it;
+   then it counts as removed, as the app showed it;
 6. a row that only the state has is taken: its events are not in the log.
 
-Either side alone works too.
+Either side alone is sufficient.
 """
 
 from __future__ import annotations
@@ -40,17 +39,17 @@ from pjais.sources.livestore.replay import Replay
 from pjais.sources.livestore.store import Store
 
 KINDS = frozenset({"livestore", "livestore-opfs"})
-"""The source kinds that are read here."""
+"""The source kinds read by this package."""
 
 _FOLDED = {name.lower(): BY_NAME[ALIASES.get(name, name)] for name in (*BY_NAME, *ALIASES)}
-"""Tables by their names and aliases; names in SQL have no case."""
+"""Tables by their names and aliases; names in SQL are case-insensitive."""
 
 LOG = "eventlog"
-"""The collection of events that are carried as they are."""
+"""The collection of events that are carried unchanged."""
 
 
 def read(snapshot: Snapshot) -> Iterator[Piece]:
-    """The documents of a LiveStore store, personas first."""
+    """Read the documents of a LiveStore store, personas first."""
     with tempfile.TemporaryDirectory(prefix="pjais-livestore-") as folder:
         groups = list(locations.groups(snapshot, Path(folder)))
         for group in groups:
@@ -61,7 +60,7 @@ def read(snapshot: Snapshot) -> Iterator[Piece]:
 
 
 def merged(found: Store, snapshot: Snapshot, scratch: Path) -> Iterator[Piece]:
-    """State and log of one store as documents, by the rules above."""
+    """Yield the documents of one store, from state and log, by the rules above."""
     yield from found.pieces
     for state in found.older:
         yield Remark("older-state", "$file", state.part.name, "the state of an earlier schema; the current one counts")
@@ -87,7 +86,7 @@ def merged(found: Store, snapshot: Snapshot, scratch: Path) -> Iterator[Piece]:
 
 
 def _beside_events(part: store.Part, snapshot: Snapshot) -> Iterator[Piece]:
-    """The rows of somebody else's tables in the file of a log."""
+    """Yield the rows of other tables in the file of a log."""
     with closing(sqlite.open_frozen(part.path)) as db:
         try:
             others = [name for name in sqlite_tables.data_tables(db) if name not in LOG_TABLES]
@@ -99,9 +98,9 @@ def _beside_events(part: store.Part, snapshot: Snapshot) -> Iterator[Piece]:
 
 
 def moved_ids(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
-    """(table of the target, old id, new id) of each record that an import brought here under another id.
+    """Yield (table of the target, old id, new id) of each record that an import stored under a new id.
 
-    An old id that is in use here itself is no map.
+    An old id that is itself in use in the store is no mapping.
     """
     with tempfile.TemporaryDirectory(prefix="pjais-livestore-") as folder:
         for group in locations.groups(snapshot, Path(folder)):
@@ -112,25 +111,25 @@ def moved_ids(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
 
 
 class _Reading:
-    """One reading of one store: the replay, what the state has not seen, and what pjais cannot read."""
+    """One reading of one store: the replay, the events that the state has not seen, and those pjais cannot read."""
 
     def __init__(self, found: Store, replay: Replay) -> None:
         self._found = found
         self._replay = replay
         self._behind: set[tuple[str, str | None]] = set()
-        """(table, key) of rows that events touched which the state has not seen; a key of None is every row."""
+        """(table, key) of rows touched by events that the state has not seen; a key of None means every row."""
         self._missed = 0
-        """How many events the state has not seen, less those that its app does not know either."""
+        """Number of events that the state has not seen, except those unknown to its app as well."""
         self._unread = 0
-        """Events that the state has seen and pjais cannot read: any of them may have removed a row."""
+        """Events that the state has seen and pjais cannot read; any of them may have removed a row."""
         self._unknown: Counter[str] = Counter()
         self._cut: dict[str, dict[str, str]] = {}
-        """Table -> keys of the log that hold NUL, by what is left of them in the state."""
+        """Table -> keys of the log that hold NUL, by their truncated form in the state."""
         self._own = found.state is not None and found.state.ours
-        """Whether the store has our own schema: as the state shows it, or as the log says."""
+        """True if the store has our own schema, by its state or its log."""
 
     def replayed(self) -> Iterator[Piece]:
-        """Replay the log; yield what cannot go into the state, and what is remarkable."""
+        """Replay the log; yield events that cannot become part of the state, and remarks."""
         if self._found.log is None:
             if self._found.state is not None:
                 name = self._found.state.part.name
@@ -144,7 +143,7 @@ class _Reading:
             yield from self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
         for table, key, values in self._replay.settle():
             row = canonical.dumps_plain(dict(zip(BY_NAME[table].column_names, values, strict=True)))
-            if self._found.state is not None and not self._missed:  # the state holds what came of it
+            if self._found.state is not None and not self._missed:  # the state holds its effect
                 yield Remark("event-unread", LOG, f"{table} {key}", "inserted twice; the state has seen it")
             else:
                 yield Unreadable(LOG, f"{table} {key}", row.encode(), "inserted twice; the first one counts")
@@ -155,7 +154,7 @@ class _Reading:
             yield Remark("state-behind", LOG, self._found.state.part.name, f"{missed} not in the state")
 
     def _seen(self, event: Event | Broken) -> bool:
-        """Return whether the state holds what an event did."""
+        """Return whether the state holds the effect of an event."""
         state, facts = self._found.state, self._found.facts
         if state is None or event.number is None:
             return False
@@ -175,7 +174,7 @@ class _Reading:
         except KeyError:
             self._unknown[event.name] += 1
             self._unread += seen
-            if not seen:  # nothing else tells what it did: it is carried as it is
+            if not seen:  # nothing else shows its effect: it is carried unchanged
                 yield Document(
                     LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("unknown-event",)
                 )
@@ -196,13 +195,13 @@ class _Reading:
             self._behind.update((one.table.name, one.key) for one in operations)
 
     def log_alone(self) -> Iterator[Piece]:
-        """Every row that the log alone gives."""
+        """Yield every row of the log alone."""
         for table in TABLES:
             for row in self._replay.rows(table):
                 yield self._document(table.name, table, reconcile.from_log(table, row, own=self._own), ())
 
     def compared(self, state: Iterator[Piece]) -> Iterator[Piece]:
-        """Every row of the state beside what the log makes of it, then those that only the log has."""
+        """Yield every row of the state merged with its row of the log, then those that only the log has."""
         met: dict[str, set[str]] = {table.name: set() for table in TABLES}
         called: dict[str, str] = {}
         columns: dict[str, tuple[str, ...]] = {}
@@ -231,7 +230,7 @@ class _Reading:
             yield from self._only_in_log(table, name, columns.get(table.name), met[table.name])
 
     def _whole_key(self, table: LiveTable, key: Any) -> Any:
-        """The key under which the log has a row of the state, which cuts it at NUL as any text."""
+        """Return the log's key of a row of the state, which truncates keys at NUL like any text."""
         if table.name not in self._cut:
             sql = f"SELECT {table.key} FROM {table.name} WHERE instr({table.key}, char(0)) ORDER BY rowid DESC"
             self._cut[table.name] = {str(one).partition("\0")[0]: str(one) for (one,) in self._replay.query(sql)}
@@ -268,7 +267,7 @@ class _Reading:
 
 
 def _row_of(event: Event) -> dict[str, Any]:
-    """An event that is carried: its name, its arguments, and where it stood."""
+    """Return an event that is carried: its name, its arguments, and its position."""
     return {
         "id": str(event.number),
         "name": event.name,

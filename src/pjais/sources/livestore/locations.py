@@ -1,6 +1,6 @@
-"""The databases of LiveStore stores in a snapshot: in a node store's folder by format, in a profile by pool.
+"""Locate the databases of LiveStore stores in a snapshot: by format in a folder, by pool in a browser profile.
 
-One folder may hold the files of two formats, one origin the pools of several stores; each is a store of its own.
+One folder may hold the files of two formats, and one origin the pools of several stores; each is a separate store.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _FORMAT = re.compile(r"@(\d+)\.db$")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The databases of one store as plain files, each with its journal beside it; `scratch` is free to write in."""
+    """The databases of one store as plain files, each with its journal beside it; `scratch` is writable."""
 
     label: str
     databases: tuple[tuple[str, Path], ...]
     scratch: Path
     pieces: tuple[Piece, ...] = ()
     written: tuple[int, ...] = ()
-    """When each database was last written (ns), as its own file said: a copy's time says nothing."""
+    """When each original database file was last written (ns); the time of a copy says nothing."""
 
 
 def groups(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
-    """The stores of a snapshot, older formats first."""
+    """Yield the stores of a snapshot, older formats first."""
     if snapshot.kind == "livestore-opfs":
         yield from _pools(snapshot, scratch)
         return
@@ -55,7 +55,7 @@ def _times(snapshot: Snapshot) -> dict[Path, int]:
 
 
 def _pools(snapshot: Snapshot, scratch: Path) -> Iterator[Group]:
-    """The pools of one origin; their files are cut out of the snapshot's copies."""
+    """Yield the pools of one origin, their files extracted from the snapshot's copies."""
     data = next(one for one in snapshot.files if re.search(r"(^|/)\d+/[a-z]/\d\d/\d+$", one.stored))
     origin = (snapshot.folder / data.stored).parents[2]
     times = _times(snapshot)

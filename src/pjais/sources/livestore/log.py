@@ -1,7 +1,7 @@
-"""LiveStore's event log, in every storage format: the events in order, each exactly as it lies there.
+"""Read LiveStore's event log, in every storage format: the events in order, each exactly as stored.
 
-Opened is always a copy or a closed file; nothing is recovered in place.  A row that is no event (a value of
-another type, text that is not UTF-8) comes out as `Broken` with its place; the rest is read.
+Only copies or closed files are opened; nothing is recovered in place.  A row that is no event (a value of another
+type, text that is not UTF-8) is yielded as `Broken` with its location; the rest is read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pjais.sqlite import quoted
 
 
 class Number(NamedTuple):
-    """Where an event stands: its global number, its client-only number, and how often it was rebased."""
+    """The position of an event: its global number, its client-only number, and how often it was rebased."""
 
     global_: int
     client: int = 0
@@ -35,7 +35,7 @@ class Number(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One event of a log.  `args` is the parsed `args_json`; `at` is in ms where the event carries a time."""
+    """One event of a log.  `args` is the parsed `args_json`; `at` is in ms if the event carries a time."""
 
     number: Number
     parent: Number | None
@@ -48,10 +48,10 @@ class Event(NamedTuple):
     schema_hash: int = 0
     metadata: str | None = None
     created: int | None = None
-    """When the event was committed (ms); only format 2 says so."""
+    """When the event was committed (ms); only format 2 records it."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The event as a JSON object."""
+        """Return the event as a JSON object."""
         return {
             "event": str(self.number),
             "number": self.number.global_,
@@ -67,7 +67,7 @@ class Event(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """A row of a log that is no event that can be read."""
+    """A row of a log that is not a readable event."""
 
     number: Number | None
     place: str
@@ -77,11 +77,11 @@ class Broken(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a log says of itself."""
+    """The properties of a log."""
 
     format: LogFormat
     head: int | None
-    """The last event that a sync backend has confirmed; None where the status table or its row is missing."""
+    """The last event confirmed by a sync backend; None if the status table or its row is missing."""
     last: Number | None
     events: int
 
@@ -97,7 +97,7 @@ _decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 def log_table(db: sqlite.Connection) -> tuple[str, LogFormat] | None:
-    """The log's table and its format; None where the file holds no log."""
+    """Return the log's table and its format; None if the file holds no log."""
     for table in LOG_TABLES:
         columns = frozenset(
             str(name) for (name,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (table,))
@@ -109,7 +109,7 @@ def log_table(db: sqlite.Connection) -> tuple[str, LogFormat] | None:
 
 
 def facts(db: sqlite.Connection) -> Facts | None:
-    """Return what an open log says of itself; None where the file holds no log."""
+    """Return the properties of an open log; None if the file holds no log."""
     found = log_table(db)
     if found is None:
         return None
@@ -122,7 +122,7 @@ def facts(db: sqlite.Connection) -> Facts | None:
 
 
 def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[Event | Broken]:
-    """All events of an open log, in the order in which LiveStore applies them; `after` skips up to that one."""
+    """Yield the events of an open log in the order in which LiveStore applies them; `after` skips up to that one."""
     found = log_table(db)
     if found is None:
         return
@@ -130,7 +130,7 @@ def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[
     more = [form.created] if form.created else ["clientId", "sessionId"]
     more += ["schemaHash", *([form.sync] if form.sync else [])]
     there = {str(one) for (one,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (table,))}
-    more = [quoted(one) if one in there else "NULL" for one in more]  # SQLite takes a "name" it lacks for a text
+    more = [quoted(one) if one in there else "NULL" for one in more]  # SQLite reads an unknown "name" as a text
     parents = [one if one.strip('"') in there else "NULL" for one in _parents(form)]
     columns = ["NULL", *_numbers(form), *parents, quoted(form.name), '"argsJson"', *more]
     columns += [] if form.sync else ["NULL"]
@@ -152,7 +152,7 @@ def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[
 
 def _order(form: LogFormat, direction: str = "") -> str:
     named = (form.global_, form.client, form.generation)
-    if form.client is None:  # 0.1.0: the ids are texts that say nothing of the order
+    if form.client is None:  # 0.1.0: the ids are texts without an order
         return f"rowid{direction}"
     return ", ".join(f"{quoted(name)}{direction}" for name in named if name is not None)
 
@@ -167,7 +167,7 @@ def _parents(form: LogFormat) -> list[str]:
 
 
 def _number(values: tuple[Any, ...], position: int) -> Number | None:
-    """The number out of its three columns; where it is a text (0.1.0), the position in the log, from 0."""
+    """Return the number from its three columns; if it is a text (0.1.0), the position in the log, from 0."""
     first, client, generation = values
     if type(first) is str:
         first = position - 1
@@ -200,7 +200,7 @@ def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Brok
 
 
 def _unwrapped(name: str, args: Any) -> Any:
-    """The arguments of 0.2 with JSON that is JSON's text inside them, as its `Schema.parseJson` wrote it."""
+    """Return the arguments of 0.2 with nested JSON texts decoded, which its `Schema.parseJson` wrote."""
     known = events.BY_NAME.get(name)
     if known is None or type(args) is not dict:
         return args
@@ -212,7 +212,7 @@ def _json_args(event: events.Event) -> frozenset[str]:
 
 
 def _parsed(value: Any) -> Any:
-    """Return what a text stands for, where it is the JSON of an object, a list or a text; else the value itself."""
+    """Decode a text that is the JSON of an object, a list or a text; return any other value unchanged."""
     if type(value) is str and value[:1] in ("{", "[", '"'):
         try:
             return _decode(value)
@@ -222,7 +222,7 @@ def _parsed(value: Any) -> Any:
 
 
 def event_of_row(row: dict[str, Any], place: str) -> Event | Broken:
-    """The event in a row that was saved out of a damaged file."""
+    """Return the event in a row salvaged from a damaged file."""
     form = format_of(frozenset(row))
     if form is None:
         return Broken(None, place, canonical.dumps(row).encode(), "not an event: columns are missing")
@@ -240,7 +240,7 @@ def _created(value: Any) -> int | None:
 
 
 def _bad_text(db: sqlite.Connection, table: str, form: LogFormat, position: int) -> Iterator[Broken]:
-    """The row at a position whose text is not UTF-8: named, its arguments as bytes."""
+    """Yield the row at a position whose text is not UTF-8, its arguments as bytes."""
     columns = ", ".join(_numbers(form))
     sql = f"SELECT {columns}, CAST(argsJson AS BLOB) FROM {quoted(table)} ORDER BY {_order(form)} LIMIT 1 OFFSET ?"
     row = sqlite.first(db, sql, (position - 1,))
@@ -250,21 +250,21 @@ def _bad_text(db: sqlite.Connection, table: str, form: LogFormat, position: int)
 
 
 class Applied(NamedTuple):
-    """Which events a state file has seen, by its changesets."""
+    """The events that a state file has seen, by its changesets."""
 
     numbers: frozenset[tuple[int, int]]
     lowest: int | None
     highest: tuple[int, int] | None
 
     def saw(self, number: Number, head: int | None) -> bool:
-        """Return whether the state holds an event: it has a changeset, or had one that was trimmed behind the head."""
+        """Return whether the state holds an event: it has a changeset, or one trimmed after confirmation."""
         if (number.global_, number.client) in self.numbers:
             return True
         return head is not None and number.global_ < head and (self.lowest is None or number.global_ < self.lowest)
 
 
 def applied(db: sqlite.Connection) -> Applied | None:
-    """The changesets of an open state file; None where it keeps none (0.2 has the table and leaves it empty)."""
+    """Return the changesets of an open state file; None if it keeps none (0.2 has the table and leaves it empty)."""
     columns = [str(name) for (name,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (CHANGESETS,))]
     pair = next(
         ((first, second) for first, second in _CHANGESET_COLUMNS if first in columns and second in columns), None

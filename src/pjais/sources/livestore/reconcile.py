@@ -1,4 +1,4 @@
-"""Two sides of one row: what the state holds and what the log makes of it; which value is taken, and why.
+"""Reconcile a row of the state with the same row of the log: which value is taken, and why.
 
 Both are rows as SQLite stores them.  The comparison is LiveStore's: numbers by value, JSON by meaning.
 """
@@ -14,7 +14,7 @@ from pjais.models.persona.livestore import Column, LiveTable
 Row = dict[str, Any]
 
 _LATER = frozenset({"memoryConfiguration", "privacySettings", "accessCount", "title", "extra"})
-"""Columns that not every version of the app has; a row from the log shows them where they say something."""
+"""Columns that not every version of the app has; a row from the log includes them if they are not empty."""
 
 
 _REFERENCES = frozenset({"personaId", "fromId", "toId"})
@@ -23,7 +23,7 @@ _REFERENCES = frozenset({"personaId", "fromId", "toId"})
 def merge(
     table: LiveTable, collection: str, state: Row, log: Row, *, behind: bool, own: bool = False
 ) -> tuple[Row, tuple[str, ...]]:
-    """The row to take, and notes on where it is not the state's: `rule` or `rule:column`.
+    """Return the row to take, and notes on where it differs from the state: `rule` or `rule:column`.
 
     `behind`: an event that the state has not seen touched the row.  `own`: the schema is ours, so that JSON which
     JavaScript wrote again (1.0 as 1, -0 as 0, digits beyond 2^53 lost) is taken as the log has it.
@@ -46,7 +46,7 @@ def merge(
         elif logged is None and form == "date":
             notes.append("state-dates")
         elif name in _REFERENCES and type(held) is str and type(logged) is str and _lost(held, logged):
-            continue  # the row that it refers to has lost the same part of its id
+            continue  # the row that it refers to lost the same part of its id
         elif behind:
             value[name] = logged
             notes.append("state-behind")
@@ -69,19 +69,19 @@ def merge(
 
 
 def _says_something(column: Column, logged: Any) -> bool:
-    """Return whether a value of the log is more than what an event that says nothing leaves."""
+    """Return whether a value of the log is more than the default of an event without that value."""
     return logged is not None and logged not in (column.default, "[]", 0)
 
 
 def from_state(table: LiveTable, state: Row) -> Row:
-    """A row of the state; a `sourceId` that says nothing is left out."""
+    """Return a row of the state, without an empty `sourceId`."""
     if "sourceId" in state and state["sourceId"] in (None, state.get(table.key)):
         return {name: value for name, value in state.items() if name != "sourceId"}
     return state
 
 
 def own_state(table: LiveTable, state: Row) -> Row:
-    """A row of our own schema's state as our log would have it: whole numbers are whole, null is null."""
+    """Return a row of our own schema's state in the form of our log: whole numbers are integers, null is null."""
     forms = {column.name: column.form for column in table.columns}
     row = {
         name: int(held) if forms.get(name) == "real" and type(held) is float and held.is_integer() else held
@@ -93,7 +93,7 @@ def own_state(table: LiveTable, state: Row) -> Row:
 def from_log(
     table: LiveTable, row: Row, *, own: bool, columns: tuple[str, ...] | None = None, text_content: bool = False
 ) -> Row:
-    """A row that only the log has, in the shape of the app's rows; `columns` are those of its state."""
+    """Return a row that only the log has, in the form of the app's rows; `columns` are those of its state."""
     value: Row = {}
     for name, held in row.items():
         if name == "sourceId":
@@ -105,14 +105,14 @@ def from_log(
 
 
 def _counted(state: Row, log: Row) -> Row:
-    """Return where the app counts accesses as connections (guide B), so does the row of the log."""
+    """Count accesses as connections in the row of the log if the app does (as in guide B, docs/guides.md)."""
     if "accessCount" in state or "connectionCount" not in state or "accessCount" not in log:
         return log
     return {**log, "connectionCount": (log["connectionCount"] or 0) + (log["accessCount"] or 0)}
 
 
 def _content_text(stored: Any) -> Any:
-    """Content as a text column has it: the text itself, not its JSON."""
+    """Return content in the form of a text column: the text itself, not its JSON."""
     if type(stored) is not str:
         return stored
     try:
@@ -126,7 +126,7 @@ def _same(form: str, left: Any, right: Any) -> bool:
     if form in ("real", "integer", "date", "boolean"):
         return type(left) in (int, float) and type(right) in (int, float) and float(left) == float(right)
     if form == "json" and left == "null" and right is None:
-        return True  # how LiveStore stores a null that an event brings
+        return True  # how LiveStore stores a null from an event
     if form == "json" and type(left) is str and type(right) is str:
         try:
             return bool(_as_javascript(left) == _as_javascript(right))
@@ -136,9 +136,9 @@ def _same(form: str, left: Any, right: Any) -> bool:
 
 
 _as_javascript = json.JSONDecoder(parse_int=float).decode
-"""JSON as JavaScript reads it: integers beyond 2^53 are not exact, and -0 is 0."""
+"""Decode JSON as JavaScript does: integers beyond 2^53 are not exact, and -0 is 0."""
 
 
 def _lost(held: str, logged: str) -> bool:
-    """Return whether a text of the state is what LiveStore makes of the log's: cut at NUL, surrogates replaced."""
+    """Return whether a text of the state is the log's as LiveStore stores it: cut at NUL, surrogates replaced."""
     return held in (logged.partition("\0")[0], canonical.mend(logged), canonical.mend(logged.partition("\0")[0]))

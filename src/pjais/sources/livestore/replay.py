@@ -1,10 +1,10 @@
-"""Replay: the state that a log's events make, in a scratch file, up to any event and back again.
+"""Replay a log's events into a state in a scratch file, forwards to any event and backwards.
 
-The materializers are `schema.events`: pure, so the same log always gives the same state.  Rows lie in a SQLite
-file and not in memory, so a log of any length is replayed in a few MB.  The columns have no types: a value
-is kept as the log wrote it.
+The materializers (`pjais.models.persona.events`) are pure, so the same log always gives the same state.  Rows are
+kept in a SQLite file, not in memory, so a log of any length is replayed in a few MB.  The columns have no types: a
+value is kept as the log wrote it.
 
-What SQLite cannot hold (a lone surrogate) lies beside the rows in `exact`; everything else in them.
+Values that SQLite cannot hold (lone surrogates) are kept beside the rows in `exact`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _BATCH = 1000
 
 
 class Replay:
-    """A state in the making.  `apply` takes the operations of one event after the other.
+    """A state under construction.  `apply` takes the operations of one event after the other.
 
-    With `undoable` every event can be taken back (`undo`), for which the rows as they were are kept.
+    With `undoable` every event can be undone (`undo`); the previous rows are kept for this.
     """
 
     def __init__(self, path: Path, *, undoable: bool = False) -> None:
@@ -33,7 +33,7 @@ class Replay:
         self.exact: dict[tuple[str, str, str], str] = {}
         """(table, key, column) -> a text that SQLite cannot hold."""
         self.missed: list[tuple[str, str]] = []
-        """(table, key) of rows that an event changes and that never were there, so far; for the caller to clear."""
+        """(table, key) of rows that an event changed although they never existed, so far; the caller clears it."""
         self._gone: set[tuple[str, str]] = set()
         self._twice: list[tuple[str, str, tuple[Any, ...]]] = []
         self._waiting: list[tuple[Any, ...]] = []
@@ -49,16 +49,16 @@ class Replay:
         self._db.execute("BEGIN")
 
     def close(self) -> None:
-        """Let go of the scratch file."""
+        """Close the scratch file."""
         self._db.close()
 
     @property
     def step(self) -> int:
-        """How many events have been applied."""
+        """Return the number of events applied."""
         return self._step
 
     def apply(self, operations: tuple[Operation, ...]) -> None:
-        """What one event does."""
+        """Apply the operations of one event."""
         self._step += 1
         for one in operations:
             if type(one) is NewRow and not self._undoable:
@@ -73,13 +73,13 @@ class Replay:
                 self._apply(one)
 
     def settle(self) -> list[tuple[str, str, tuple[Any, ...]]]:
-        """(table, key, values) of rows that an event would have inserted although they were there, so far."""
+        """Return (table, key, values) of inserts of rows that already existed, so far."""
         self._flush()
         found, self._twice = self._twice, []
         return found
 
     def undo(self) -> None:
-        """Take the last event back; nothing of it remains.  Only where the replay is undoable."""
+        """Undo the last event completely.  Only for an undoable replay."""
         rows = sqlite.fetch(
             self._db, "SELECT table_name, key, before FROM undo WHERE step = ? ORDER BY rowid DESC", (self._step,)
         )
@@ -93,35 +93,35 @@ class Replay:
         self._step -= 1
 
     def row(self, table: LiveTable, key: str) -> Row | None:
-        """One row as it stands, its texts exact; None where there is none."""
+        """Return the current row of a key, its texts exact; None if there is none."""
         self._flush()
         found = sqlite.first(self._db, f"SELECT * FROM {table.name} WHERE {table.key} = ?", (canonical.mend(key),))
         return None if found is None else self._exactly(table, found)
 
     def rows(self, table: LiveTable) -> Iterator[Row]:
-        """All rows of a table as they stand, in the order in which they came."""
+        """Yield the current rows of a table, in order of insertion."""
         self._flush()
         for found in sqlite.each(self._db, f"SELECT * FROM {table.name} ORDER BY rowid"):
             yield self._exactly(table, found)
 
     def keys(self, table: LiveTable) -> Iterator[str]:
-        """The keys of a table, in the order in which the rows came."""
+        """Yield the keys of a table, in order of insertion."""
         self._flush()
         for (key,) in sqlite.each(self._db, f"SELECT {table.key} FROM {table.name} ORDER BY rowid"):
             yield key
 
     def counts(self) -> dict[str, int]:
-        """Return how many rows each table holds."""
+        """Return the number of rows of each table."""
         self._flush()
         return {table.name: int(sqlite.value(self._db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
 
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """A query over the state as it stands."""
+        """Run a query on the current state."""
         self._flush()
         return sqlite.fetch(self._db, sql, values)
 
     def dump(self) -> dict[str, list[Row]]:
-        """The whole state, by key: for comparing two of them."""
+        """Return the whole state, by key, for comparison."""
         return {table.name: sorted(self.rows(table), key=lambda row: str(row[table.key])) for table in TABLES}
 
     def _exactly(self, table: LiveTable, values: tuple[Any, ...]) -> Row:
@@ -143,7 +143,7 @@ class Replay:
         self._db.execute("SAVEPOINT batch")
         try:
             self._db.executemany(f"INSERT INTO {table.name} VALUES ({marks})", waiting)
-        except (sqlite.Error, UnicodeEncodeError):  # a key that is there, or a text that SQLite cannot hold
+        except (sqlite.Error, UnicodeEncodeError):  # an existing key, or a text that SQLite cannot hold
             self._db.execute("ROLLBACK TO batch")
             for values in waiting:
                 self._insert(table, values)
@@ -161,7 +161,7 @@ class Replay:
         self._db.execute(f"INSERT INTO {table.name} VALUES ({marks})", bound)
 
     def _holdable(self, table: LiveTable, key: str, column: str, value: Any) -> Any:
-        """A value that SQLite can hold; a text that it cannot is kept beside."""
+        """Return a value that SQLite can hold; a text that it cannot hold is kept in `exact`."""
         if self.exact:
             self.exact.pop((table.name, key, column), None)
         if type(value) is str and not canonical.encodable(value):
@@ -170,7 +170,7 @@ class Replay:
         return value
 
     def _forget(self, table: LiveTable, key: str) -> None:
-        """The texts that lay beside a row go with it."""
+        """Remove the exact texts of a row together with it."""
         if self.exact:
             for column in table.column_names:
                 self.exact.pop((table.name, key, column), None)
@@ -224,12 +224,12 @@ class Replay:
             return
         text = str(held[0] or "[]")
         if not text.startswith("["):
-            return  # as `json_insert` has it
+            return  # as `json_insert` does
         longer = f"[{operation.item}]" if text == "[]" else f"{text[:-1]},{operation.item}]"
         self._db.execute(f'UPDATE {table.name} SET "{operation.column}" = ? WHERE {table.key} = ?', (longer, key))
 
     def _remember(self, table: LiveTable, key: str) -> None:
-        """Keep a row as it was before this event, once for each event."""
+        """Save a row as it was before this event, once per event."""
         if not self._undoable:
             return
         known = sqlite.first(

@@ -1,8 +1,8 @@
-"""One LiveStore store out of its files: the log, the state that goes with it, and what lies beside them.
+"""Assemble one LiveStore store from its files: the log, the matching state, and other databases.
 
-Which state file is the current one is recorded nowhere; it is the one whose changesets reach furthest into
-the log (formats/livestore.md §1).  Files are told apart by their tables, never by their names alone.  A file
-with a journal or a WAL is first brought to one piece in a copy.
+Nothing records which state file is the current one; it is the one whose changesets reach furthest into the log.
+Files are told apart by their tables, never by their names alone.  A file with a journal or a WAL is first recovered
+in a copy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SCHEMA_TABLE = "__livestore_schema"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One database of a store, whole in one file.  `unsound` is what SQLite's integrity check found."""
+    """One database of a store, complete in one file.  `unsound`: findings of SQLite's integrity check."""
 
     name: str
     path: Path
@@ -36,35 +36,35 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state file and how far into the log it reaches; `seen` is None where it keeps no account of that."""
+    """A state file and how far into the log it reaches; `seen` is None if it does not record that."""
 
     part: Part
     seen: Applied | None
     ours: bool = False
-    """Whether it has the tables of our own schema."""
+    """True if it has the tables of our own schema."""
     written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The parts of one store.  `facts` is None where the log is missing or cannot be read at all."""
+    """The parts of one store.  `facts` is None if the log is missing or cannot be read at all."""
 
     log: Part | None
     facts: Facts | None
     state: State | None
     older: tuple[State, ...] = ()
     foreign: tuple[Part, ...] = ()
-    """Databases that lie beside and are neither log nor state."""
+    """Databases beside them that are neither log nor state."""
     pieces: tuple[Piece, ...] = ()
-    """What was found wrong with the files themselves."""
+    """Problems of the files themselves."""
 
 
 def open_store(databases: Sequence[tuple[str, Path]], scratch: Path, written: Sequence[int] = ()) -> Store:
-    """The store that these (name, file) make; `scratch` takes what must be copied to be whole.
+    """Assemble the store of these (name, file); files that must be recovered are copied to `scratch`.
 
-    `written` tells when each was last written (ns), which decides between states that reach equally far.
+    `written` holds when each was last written (ns), which decides between states that reach equally far.
 
-    Files that cannot be opened at all come out as `Unreadable` in `pieces`.
+    Files that cannot be opened at all become `Unreadable` in `pieces`.
     """
     logs: list[tuple[Part, Facts]] = []
     states: list[State] = []
@@ -89,7 +89,7 @@ def open_store(databases: Sequence[tuple[str, Path]], scratch: Path, written: Se
         else:
             empty.append(name)
         pieces += [Unreadable("$file", name, b"", line) for line in part.unsound if line.startswith(sqlite.NOT_APPLIED)]
-    if not logs:  # a 0-byte state is what a boot that failed leaves; without a log it may be all there was
+    if not logs:  # a failed boot leaves a 0-byte state; without a log it may be all there was
         pieces += [Unreadable("$file", name, b"", "the file has 0 bytes") for name in empty]
     else:
         pieces += [Unreadable("$file", one, b"", "the log has 0 bytes") for one in empty if "log" in one]
@@ -122,7 +122,7 @@ def _unreadable(name: str, path: Path, reason: str) -> Unreadable:
 
 
 def _whole(name: str, path: Path, copy: Path) -> Part:
-    """The database in one file: as it is, or recovered in a copy where a journal or WAL belongs to it."""
+    """Return the database in one file: as it is, or recovered in a copy if it has a journal or WAL."""
     lost: list[str] = []
     if sqlite.needs_recovery(path):
         work = copy.with_suffix(".work")
@@ -140,7 +140,7 @@ def _whole(name: str, path: Path, copy: Path) -> Part:
 
 
 def _saved(name: str, path: Path, reason: str) -> tuple[Part, Facts | None, State | None]:
-    """What a file is that SQLite does not open (a copy that was cut off), by the rows that its pages still hold."""
+    """Identify a file that SQLite does not open (a truncated copy) by the rows that its pages still hold."""
     part = Part(name, path, (reason,))
     tables = set()
     try:
@@ -158,7 +158,7 @@ def _saved(name: str, path: Path, reason: str) -> tuple[Part, Facts | None, Stat
 
 
 def _look(part: Part) -> tuple[Facts | None, State | None]:
-    """Return what the log says, or how far the state reaches; neither for a database that is none of the two."""
+    """Return the log's properties or the state's reach; neither for any other database."""
     with closing(sqlite.open_frozen(part.path)) as db:
         found = log.log_table(db)
         if found is not None:
@@ -180,11 +180,11 @@ _MOVED = {
     "memory_entities": ("v1.MemoryEntityImported", "memoryEntities"),
     "conversations": ("v1.ConversationImported", "conversations"),
 }
-"""The tables of the target, and which event or table of a store tells old ids."""
+"""The tables of the target, and the event or table of a store that records old ids."""
 
 
 def moved(part: Part) -> Iterator[tuple[str, str, str]]:
-    """(table of the target, old id, new id) as the log or the state tells; damaged files tell what they can."""
+    """Yield (table of the target, old id, new id) from the log or the state, as far as damaged files can be read."""
     with closing(sqlite.open_frozen(part.path)) as db:
         try:
             form = log.log_table(db)
@@ -212,7 +212,7 @@ def moved(part: Part) -> Iterator[tuple[str, str, str]]:
 
 
 def events(part: Part) -> Iterator[Event | Broken | Unreadable]:
-    """All events of a log; of a file that fails its integrity check what can be saved, in the order of numbers."""
+    """Yield the events of a log; for a file that fails its integrity check those salvaged, ordered by number."""
     bad = [line for line in part.unsound if not line.startswith(sqlite.NOT_APPLIED)]
     if not bad:
         with closing(sqlite.open_frozen(part.path)) as db:

@@ -1,9 +1,8 @@
-"""RxDB out of a browser profile: every document as RxDB itself would give it, without running it.
+"""Read RxDB from a browser profile: every document as RxDB itself would return it, without running it.
 
-Undoes what RxDB's Dexie storage does to a document (formats/rxdb.md §3): key names, booleans that are kept
-as '0' and '1' because they are indexed, key compression, encryption.  Removed documents come with
-`_deleted: true`.  Of a schema migration that was killed half-way the live set is the new version's rows and
-those of the old version that the new one does not have.
+Reverts what RxDB's Dexie storage does to a document: key names, booleans stored as '0' and '1' because they are
+indexed, key compression, encryption.  Removed documents have `_deleted: true`.  After a schema migration that was
+killed half-way, the live set is the new version's rows and those of the old version that the new one lacks.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from pjais.sources.rxdb.catalog import INTERNAL, PREFIX, Collection, Database, d
 
 
 def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
-    """All documents of all RxDB databases in a snapshot.
+    """Read all documents of all RxDB databases in a snapshot.
 
     Each names its database and its web origin.  Raises PasswordNeeded if a database has encrypted
     fields and the password is missing or not the one it was made with; `decrypt=False` leaves them encrypted.
@@ -57,12 +56,12 @@ def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = Tru
 
 
 def origin_of(snapshot: Snapshot, named: str) -> str | None:
-    """The web origin of a database: as its place says, since only that knows of partitions; else as it says itself."""
+    """Return the web origin of a database: from its location, which includes the partition, else its metadata."""
     return snapshot.web_origin or web_origin.named(named)
 
 
 def collections(snapshot: Snapshot) -> frozenset[tuple[str | None, str]]:
-    """(web origin, name) of all collections in a snapshot that hold a row.  Needs no password."""
+    """Return (web origin, name) of all non-empty collections in a snapshot.  Needs no password."""
     with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
         profiles = _profiles(snapshot, Path(scratch), [])
         home = {store: profile for profile in profiles for store in profile.stores()}
@@ -79,8 +78,8 @@ def collections(snapshot: Snapshot) -> frozenset[tuple[str | None, str]]:
 class Holding(NamedTuple):
     """One LevelDB, or one SQLite file of a snapshot (`file`): the IndexedDB databases in it, and RxDB's among them.
 
-    `foreign`: those that RxDB did not make, whatever they are called.
-    `damaged`: something in it cannot be read, so there may be more.
+    `foreign`: those that RxDB did not make, whatever their names.
+    `damaged`: a part cannot be read, so there may be more.
     """
 
     file: str | None
@@ -91,7 +90,7 @@ class Holding(NamedTuple):
 
 
 def holdings(snapshot: Snapshot) -> list[Holding]:
-    """Every IndexedDB database in a snapshot, RxDB's or not, by what holds it.  Needs no password."""
+    """Return every IndexedDB database in a snapshot, RxDB's or not, by its container.  Needs no password."""
     with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
         unsound: list[Unreadable] = []
         profiles = _profiles(snapshot, Path(scratch), unsound)
@@ -116,12 +115,12 @@ def holdings(snapshot: Snapshot) -> list[Holding]:
 
 
 def _owner(idb: str, known: list[str]) -> str | None:
-    """The RxDB database that an IndexedDB database belongs to: the longest name that fits."""
+    """Return the RxDB database of an IndexedDB database: the longest matching name."""
     return next((name for name in reversed(known) if idb.startswith(f"{PREFIX}{name}--")), None)
 
 
 def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unreadable]:
-    """Yield what is wrong with a database as a whole: rows of its internal store, collections that are not there."""
+    """Yield the problems of a database as a whole: unreadable rows of its internal store, missing collections."""
     for row in database.unreadable:
         yield Unreadable(INTERNAL, row.place, row.raw, row.reason, database.name, origin)
     for name in sorted(set(database.missing)):
@@ -130,9 +129,9 @@ def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unread
 
 
 def _profiles(snapshot: Snapshot, scratch: Path, unsound: list[Unreadable]) -> list[indexeddb.Profile]:
-    """Return what can be opened in a snapshot: an origin's LevelDB, or its SQLite files, one for each database.
+    """Open the profiles in a snapshot: an origin's LevelDB, or its SQLite files, one for each database.
 
-    SQLite files are opened as copies, with their WAL applied: after a kill all of it may be in there.
+    SQLite files are opened as copies with their WAL applied: after a crash it may hold all of the data.
     """
     path = snapshot.path
     if snapshot.dialect == "rxdb-profile":
@@ -153,7 +152,7 @@ def _existing(folder: Path) -> Path | None:
 
 
 def _whole(path: Path, scratch: Path, unsound: list[Unreadable]) -> Path:
-    """A consistent copy of one SQLite file of a snapshot; what its integrity check finds is reported."""
+    """Return a consistent copy of one SQLite file of a snapshot; report findings of its integrity check."""
     copy = scratch / "raw" / path.name
     for suffix in ("", "-wal", "-journal"):
         side = path.with_name(path.name + suffix)
@@ -183,16 +182,16 @@ def _check_password(database: Database, password: str | None) -> None:
 def _collection(
     home: dict[Store, indexeddb.Profile], database: Database, collection: Collection, password: str | None
 ) -> Iterator[Document | Unreadable]:
-    """The documents of one collection, newest schema version first; of older versions only what is not newer.
+    """Yield the documents of one collection, newest schema version first; of older ones only what newer lack.
 
-    Up to RxDB 14 removed documents lie in a store of their own, where one that came back may still be: then
-    `docs` counts.
+    Up to RxDB 14 removed documents are in a separate store, which may still hold one that was created again: then
+    `docs` wins.
     """
     name = collection.name
     seen: set[str | None] = set()
     for version in sorted(collection.stores, reverse=True):
         stores = collection.stores[version]
-        schemas = collection.schemas  # up to 14 only that of the newest version is kept
+        schemas = collection.schemas  # up to 14 only the newest version's is kept
         schema = schemas.get(version) or (schemas[max(schemas)] if schemas and database.major < 15 else None)
         if schema is None and not collection.is_local:
             yield from _without_schema(home, name, stores)
@@ -218,7 +217,7 @@ def _collection(
 
 
 def _without_schema(home: dict[Store, indexeddb.Profile], name: str, stores: dict[str, Store]) -> Iterator[Unreadable]:
-    """Rows whose schema is lost: what their keys are called and which fields are encrypted is not known."""
+    """Yield rows whose schema is lost, so that their key names and encrypted fields are unknown."""
     for store_name in ("docs", "deleted-docs"):
         store = stores.get(store_name)
         for row in home[store].rows(store) if store else ():
@@ -227,7 +226,7 @@ def _without_schema(home: dict[Store, indexeddb.Profile], name: str, stores: dic
 
 
 def _attached(document: Document) -> Iterator[tuple[str, str]]:
-    """(row id, digest) of the attachments that a live document names; rows beyond these are leftovers."""
+    """Yield (row id, digest) of the attachments that a live document names; all other rows are leftovers."""
     named = document.value.get("_attachments")
     if isinstance(named, dict) and document.value.get("_deleted") is not True:
         for attachment, facts in named.items():
@@ -236,7 +235,7 @@ def _attached(document: Document) -> Iterator[tuple[str, str]]:
 
 
 class _Decoder:
-    """What has to be undone for the rows of one schema version."""
+    """The decoding of the rows of one schema version."""
 
     def __init__(self, database: Database, schema: dict[str, Any] | None, password: str | None) -> None:
         self.database = database
@@ -251,9 +250,9 @@ class _Decoder:
         self.booleans = _indexed_booleans(self.schema)
 
     def _tables(self, major: int) -> list[dict[str, str]]:
-        """The key tables that may have been used, likeliest first: it depends on what encryption left of the schema.
+        """Return possible key tables, most likely first, which depend on what encryption left of the schema.
 
-        Up to 15 that is all of it; 16 drops what lies below an encrypted field, 17 replaces the field.
+        Up to 15 that is all of it; 16 drops everything below an encrypted field, 17 replaces the field.
         """
         whole = keys.table(self.schema)
         below = keys.table(keys.without(self.schema, self.encrypted, replace=False))
@@ -261,7 +260,7 @@ class _Decoder:
         return [whole, below, replaced] if major < 16 else [below, whole] if major == 16 else [replaced, whole, below]
 
     def document(self, collection: str, row: Row | BadRow) -> Document | Unreadable:
-        """One row as RxDB would give it."""
+        """Return one row as RxDB would return it."""
         if isinstance(row, BadRow):
             return Unreadable(collection, row.place, row.raw, row.reason)
         try:
@@ -294,7 +293,7 @@ class _Decoder:
         return Document(collection, None if native_id is None else str(native_id), row.place, value)
 
     def _fits(self, value: dict[str, Any], names: dict[str, str]) -> bool:
-        """Return whether a key table is the one: all keys have names, and what must be encrypted is."""
+        """Return whether a key table is the right one: all keys have names, and fields to be encrypted are."""
         if keys.unknown_keys(value, names):
             return False
         restored = keys.decompress(value, names)
@@ -312,7 +311,7 @@ class _Decoder:
 
 
 def _indexed_booleans(schema: dict[str, Any]) -> tuple[str, ...]:
-    """The paths of booleans that an index holds: RxDB 15 and later keep them as '0' and '1'."""
+    """Return the paths of indexed booleans: RxDB 15 and later store them as '0' and '1'."""
     found = []
     for index in schema.get("indexes") or ():
         for path in index if isinstance(index, list) else [index]:
@@ -337,10 +336,10 @@ def _mend_boolean(value: dict[str, Any], path: str) -> None:
 def _attachment(
     collection: str, row: Row | BadRow, attached: dict[str, str], password: str | None
 ) -> Document | Unreadable | None:
-    """An attachment's bytes: base64 text up to RxDB 16, a Blob from 17 on, encrypted or not.
+    """Return an attachment: base64 text up to RxDB 16, a Blob from 17 on, encrypted or not.
 
-    Its digest is that of the text up to 16, of the bytes from 17 on (formats/rxdb.md §3).  Up to 16 what is encrypted
-    has one more layer of base64 around it, and its digest is that of the decrypted text.
+    Its digest is that of the text up to 16, of the bytes from 17 on.  Up to 16 an encrypted one has one more layer of
+    base64, and its digest is that of the decrypted text.
     """
     if isinstance(row, BadRow):
         return Unreadable(collection, row.place, row.raw, row.reason)
@@ -369,20 +368,20 @@ def _attachment(
 
 
 def _content(data: Any) -> bytes:
-    """The bytes behind an attachment's data: a Blob's own, or what base64 text says."""
+    """Return the bytes of an attachment's data: a Blob's own, or those of base64 text."""
     return data if isinstance(data, bytes) else base64.b64decode(str(data), validate=True)
 
 
 _PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
-"""How the base64 of an encrypted text begins, as far as that does not depend on what follows."""
+"""The constant prefix of the base64 of an encrypted text."""
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
 def shown(value: Any, depth: int = 0) -> Any:
-    """A decoded value as RxDB shows it: JSON-like, keys that are stored as `__x` as `|x`.
+    """Return a decoded value as RxDB shows it: JSON-like, keys stored as `__x` as `|x`.
 
-    Works in place where it can, since this is done for every value of every document.  Raises RecursionError
-    for what is nested deeper than anything here goes.
+    Works in place where possible, since it runs for every value of every document.  Raises RecursionError for values
+    that are nested too deeply.
     """
     kind = type(value)
     if kind is not dict and kind is not list:

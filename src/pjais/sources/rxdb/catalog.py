@@ -1,7 +1,7 @@
-"""Which RxDB databases and collections a profile holds, with their schemas (formats/rxdb.md §2, §3).
+"""Catalogue the RxDB databases and collections of a profile, with their schemas.
 
-RxDB makes one IndexedDB database for each collection and schema version.  The schemas, the version of RxDB
-that made a database, and the hash of its password lie in the internal store.
+RxDB creates one IndexedDB database for each collection and schema version.  Its internal store holds the schemas,
+the version of RxDB that created a database, and the hash of its password.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pjais.formats.indexeddb import BadRow, Row, Store
 INTERNAL = "_rxdb_internal"
 LOCAL = "plugin-local-documents"
 PREFIX = "rxdb-dexie-"
-"""What RxDB's Dexie storage puts before the name of every IndexedDB database that it makes."""
+"""Prefix of the names of all IndexedDB databases of RxDB's Dexie storage."""
 _NAME = re.compile(r"rxdb-dexie-(.+)--(\d+)--(.+)", re.DOTALL)
 _BOOKKEEPING = re.compile(r"rx-migration-state-meta-.*", re.DOTALL)
 
@@ -33,7 +33,7 @@ class Collection:
 
     @property
     def is_local(self) -> bool:
-        """Whether this holds RxDB's local documents."""
+        """True if this holds RxDB's local documents."""
         return self.name.startswith(LOCAL)
 
 
@@ -47,24 +47,24 @@ class Database:
     rxdb_version: str | None = None
     password_hash: str | None = None
     opened: bool = False
-    """Whether the password has opened anything in it."""
+    """True if the password has decrypted anything in it."""
     internal: Store | None = None
     unreadable: list[BadRow] = field(default_factory=list)
     """Rows of the internal store that cannot be read: a schema or the token may be among them."""
     missing: list[str] = field(default_factory=list)
-    """Collections that the internal store names and that are not there."""
+    """Collections that the internal store names and that are missing."""
 
     @property
     def major(self) -> int:
-        """The major version of RxDB that created it; 14 stands for all earlier ones."""
+        """Return the major version of RxDB that created it; 14 stands for all earlier ones."""
         first = (self.rxdb_version or "").split(".")[0]
         return int(first) if first.isascii() and first.isdigit() and len(first) < 4 else 14
 
 
 def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -> list[Database]:
-    """The RxDB databases among a profile's stores, by origin and name.
+    """Return the RxDB databases among a profile's stores, by origin and name.
 
-    Names may hold `--` themselves, so only the internal stores tell where a database's name ends.
+    Names may contain `--`, so only the internal stores show where a database's name ends.
     """
     everything = list(stores)
     found: dict[tuple[str, str], Database] = {}
@@ -82,7 +82,7 @@ def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -
 
 
 def homeless(stores: Iterable[Store], known: Iterable[Database]) -> list[str]:
-    """IndexedDB databases of RxDB's whose internal store is not there, so that nobody knows what they are."""
+    """Return IndexedDB databases of RxDB whose internal store is missing, so that they cannot be interpreted."""
     names = {(database.origin, database.name) for database in known}
     inside: dict[tuple[str, str], set[str]] = {}
     for store in stores:
@@ -98,10 +98,10 @@ def homeless(stores: Iterable[Store], known: Iterable[Database]) -> list[str]:
 
 
 def made_by_rxdb(inside: Mapping[str, Collection_[str]]) -> set[str]:
-    """Of an origin's IndexedDB databases (name -> its object stores) those that RxDB made.
+    """Return those of an origin's IndexedDB databases (name -> its object stores) that RxDB made.
 
-    Known by RxDB's internal store beside them; where that is lost, by the form of the name and the object stores.
-    That somebody else's database is called something with `rxdb` or `dexie` says nothing.
+    They are recognised by RxDB's internal store beside them; if that is lost, by the form of the name and the object
+    stores.  A name that merely contains `rxdb` or `dexie` proves nothing.
     """
     homes = [
         f"{PREFIX}{match[1]}--"
@@ -116,7 +116,7 @@ def made_by_rxdb(inside: Mapping[str, Collection_[str]]) -> set[str]:
 
 
 def _is_shaped(idb: str, stores: Collection_[str]) -> bool:
-    """Return whether a database has the form of name and the object stores that RxDB gives (formats/rxdb.md §2)."""
+    """Return whether a database has RxDB's form of name and object stores."""
     return bool(_NAME.fullmatch(idb)) and {"docs", "changes"} <= set(stores)
 
 
@@ -136,7 +136,7 @@ def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:
 
 
 def _read_internal(database: Database, rows: Iterable[Any]) -> None:
-    """Take the token and the schemas out of the internal store; rows that are neither are passed over."""
+    """Take the token and the schemas from the internal store; skip other rows."""
     for row in rows:
         if isinstance(row, BadRow):
             database.unreadable.append(row)

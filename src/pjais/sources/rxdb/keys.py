@@ -1,8 +1,8 @@
-"""RxDB's key compression, reversed from the stored schema (formats/rxdb.md §4).
+"""Reverse RxDB's key compression from the stored schema.
 
-`jsonschema-key-compression` gives every property name of the schema that is longer than three characters a
-short one, in the order of UTF-16 code units.  On disk a compressed key `|a` stands as `__a`.  The table must
-be built from the very schema that the app compressed with, so callers check the result.
+`jsonschema-key-compression` replaces every property name of the schema that is longer than three characters by a
+short one, in the order of UTF-16 code units.  On disk a compressed key `|a` is stored as `__a`.  The table must be
+built from the very schema that the app compressed with, so callers check the result.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _IGNORED = frozenset({"_rev", "_attachments", "_deleted", "_meta"})
 _SHORT = 3
 
 FLAG = "|"
-"""What a compressed key begins with, in RxDB; on disk it is `__`."""
+"""Prefix of a compressed key in RxDB; on disk it is `__`."""
 
 
 def table(schema: dict[str, Any]) -> dict[str, str]:
-    """Compressed key (with its flag) -> property name, for all properties of a schema at any depth."""
+    """Return compressed key (with its flag) -> property name, for all properties of a schema at any depth."""
     names: set[str] = set()
     _collect(schema, names)
     names -= _IGNORED | {primary_key(schema)}
@@ -28,7 +28,7 @@ def table(schema: dict[str, Any]) -> dict[str, str]:
 
 
 def without(schema: dict[str, Any], paths: list[str], *, replace: bool) -> dict[str, Any]:
-    """A schema whose encrypted fields lost what lies below them, or became plain strings."""
+    """Return a schema whose encrypted fields lost their sub-schemas, or became plain strings."""
     copy: dict[str, Any] = json.loads(json.dumps(schema))
     for path in paths:
         *parents, last = path.split(".")
@@ -44,7 +44,7 @@ def without(schema: dict[str, Any], paths: list[str], *, replace: bool) -> dict[
 
 
 def primary_key(schema: dict[str, Any]) -> str:
-    """The name of a schema's primary key, plain or composite."""
+    """Return the name of a schema's primary key, plain or composite."""
     key = schema.get("primaryKey", "id")
     return str(key.get("key", "id")) if isinstance(key, dict) else str(key)
 
@@ -63,7 +63,7 @@ def _collect(schema: Any, names: set[str]) -> None:
 
 
 def _letters(number: int) -> str:
-    """The number in the alphabet of 58 letters, where the second digit counts from 0 again."""
+    """Return the number in the alphabet of 58 letters, where the second digit counts from 0 again."""
     digits = []
     while True:
         digits.append(_ALPHABET[number % 58])
@@ -73,14 +73,14 @@ def _letters(number: int) -> str:
 
 
 def shown(key: str) -> str:
-    """A stored key as RxDB shows it: each part that begins with `__` begins with `|`."""
+    """Return a stored key as RxDB shows it: each part that begins with `__` begins with `|`."""
     if "__" not in key:
         return key
     return ".".join(FLAG + part[2:] if part.startswith("__") else part for part in key.split("."))
 
 
 def decompress(value: Any, names: dict[str, str]) -> Any:
-    """A value with its keys' names restored; keys that are not in the table stay as they are."""
+    """Restore the names of a value's keys; keys that are not in the table stay as they are."""
     if isinstance(value, list):
         return [decompress(item, names) for item in value]
     if isinstance(value, dict):
@@ -89,7 +89,7 @@ def decompress(value: Any, names: dict[str, str]) -> Any:
 
 
 def unknown_keys(value: Any, names: dict[str, str]) -> set[str]:
-    """Compressed keys of a value that the table does not have: a sign of the wrong table."""
+    """Return compressed keys of a value that the table lacks: a sign of the wrong table."""
     if isinstance(value, list):
         return set().union(*(unknown_keys(item, names) for item in value)) if value else set()
     if not isinstance(value, dict):

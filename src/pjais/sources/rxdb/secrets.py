@@ -1,4 +1,4 @@
-"""RxDB's encryption plugin, undone with the password (formats/rxdb.md §5).
+"""Decrypt values of RxDB's encryption plugin with the password.
 
 A value is `CryptoJS.AES.encrypt(JSON.stringify(value), password)`: OpenSSL's `Salted__` format, AES-256-CBC,
 key and IV by EVP_BytesToKey with one round of MD5.  It has no integrity tag, so the password is checked
@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 PREFIX = "U2FsdGVkX1"
-"""How every encrypted value begins: base64 of `Salted__`."""
+"""Prefix of every encrypted value: base64 of `Salted__`."""
 
 
 class WrongPassword(ValueError):
@@ -22,13 +22,13 @@ class WrongPassword(ValueError):
 
 
 def matches(password: str, stored_hash: str) -> bool:
-    """Return whether a password is the one that a database was made with: SHA-256 of its JSON text."""
+    """Return whether a password is the one that a database was created with: SHA-256 of its JSON text."""
     text = json.dumps(password, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == stored_hash
 
 
 def decrypt_value(text: str, password: str) -> Any:
-    """The value behind an encrypted field.  Raises WrongPassword if it does not come out as JSON."""
+    """Return the value of an encrypted field.  Raises WrongPassword if the result is no JSON."""
     try:
         return json.loads(decrypt(text, password).decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -36,7 +36,7 @@ def decrypt_value(text: str, password: str) -> Any:
 
 
 def decrypt(text: str, password: str) -> bytes:
-    """The plain bytes of an OpenSSL-format text.  Raises WrongPassword for bad padding or no such text."""
+    """Decrypt an OpenSSL-format text to bytes.  Raises WrongPassword for bad padding or another format."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     try:
@@ -55,7 +55,7 @@ def decrypt(text: str, password: str) -> bytes:
 
 
 def _key_and_iv(password: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """EVP_BytesToKey with MD5 and one round: 32 bytes of key, 16 of IV."""
+    """Run EVP_BytesToKey with MD5 and one round: 32 bytes of key, 16 of IV."""
     derived = block = b""
     while len(derived) < 48:
         block = hashlib.md5(block + password + salt, usedforsecurity=False).digest()
