@@ -42,7 +42,7 @@ def read(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True)
     """Read all documents of a snapshot, in reading order.
 
     `secret`: the password of encrypted sources; None takes that of the environment (`PJAIS_PASSWORD`).
-    Raises PasswordNeeded if the password of an encrypted source is missing or wrong; `decrypt=False` leaves it encrypted.
+    Raises PasswordNeeded if an encrypted source's password is missing or wrong; `decrypt=False` leaves it encrypted.
     """
     if snapshot.damage is not None:
         return json_files.read_damaged(snapshot)

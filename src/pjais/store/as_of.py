@@ -1,10 +1,10 @@
-"""The store as it was: any moment of its life, read like the store itself, and never changed by what comes later.
+"""Point-in-time reads: any past version of the store, read like the store itself.
 
-A moment is the number of a change (`changes.seq`); 0 is the state right after the migration.  A record that was
-not touched since is read where it lies; for each one that was, the row of the moment goes into a temporary table,
-and temporary views put both together under the names of the real tables.  So it costs what was changed since, not
-the size of the store; one record by its id costs only its own changes.  Reading again after further writes takes
-only those in addition, and no read transaction is held in between.
+A point in time is the number of a change (`changes.seq`); 0 is the state right after the migration.  A record that
+has not changed since is read from the real table; for every other one, its row at that time goes into a temporary
+table, and temporary views combine both under the names of the real tables.  So the cost depends on what was changed
+since, not on the size of the store; one record by its id costs only its own changes.  Reading again after further
+writes adds only those, and no read transaction is held in between.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from pjais.targets.sqlite import ddl
 
 R = TypeVar("R", bound=Record)
 Values = dict[str, Any]
-"""A row, by column, as the columns hold it."""
+"""A row by column, with values as stored."""
 
 
 def table_named(name: str) -> Table:
-    """A table by its name in the file or on the store (`memories`, `others`).  Raises UsageError."""
+    """Return a table by its name in the file or on the store (`memories`, `others`).  Raises UsageError."""
     table = {**BY_NAME, "memories": MEMORIES, "others": OTHERS}.get(choices.text("table", name))
     if table is None:
         raise UsageError("there is no such table", where=[name, f"one of: {', '.join(BY_NAME)}"])
@@ -46,13 +46,13 @@ def table_named(name: str) -> Table:
 
 
 def match(table: Table, key: str) -> tuple[str, tuple[Any, ...]]:
-    """The condition that finds a record by its key, as `changes` writes it, and the values to bind."""
+    """Return the condition that selects a record by its key, as `changes` writes it, and the values to bind."""
     values = tuple(json.loads(key)) if len(table.key) > 1 else (key,)
     return " AND ".join(f"t.{name} = ?" for name in table.key), values
 
 
 def row_now(db: sqlite.Connection, table: Table, key: str) -> Values | None:
-    """A record's row as it is, or None."""
+    """Return a record's current row, or None."""
     where, values = match(table, key)
     columns = ", ".join(table.column_names)
     found = sqlite.first(db, f"SELECT {columns} FROM main.{table.name} AS t WHERE {where}", values)
@@ -60,9 +60,9 @@ def row_now(db: sqlite.Connection, table: Table, key: str) -> Values | None:
 
 
 def row_at(db: sqlite.Connection, table: Table, key: str, seq: int) -> Values | None:
-    """A record's row as it was after change `seq`, or None where it was not there.
+    """Return a record's row after change `seq`, or None if it did not exist then.
 
-    What a column held then, the first later change of that column says; what no later change names is as it is.
+    The first later change of a column holds its value at that time; a column without later changes has it still.
     """
     known: Values = {}
     for op, before in sqlite.each(
@@ -82,7 +82,7 @@ def row_at(db: sqlite.Connection, table: Table, key: str, seq: int) -> Values | 
 
 
 def stored(table: Table, image: str | None) -> Values:
-    """A history image as the columns held it."""
+    """Return a history image with values as stored."""
     return {
         name: bytes.fromhex(value["$hex"]) if isinstance(value, dict) else value
         for name, value in json.loads(image or "{}").items()
@@ -91,12 +91,12 @@ def stored(table: Table, image: str | None) -> Values:
 
 
 def _filled(table: Table, known: Values) -> Values:
-    """All columns, also where a row vanished behind the history's back and some of them nobody knows."""
+    """Return all columns, even if a row vanished without a history entry and some values are unknown."""
     return {name: known.get(name) for name in table.column_names}
 
 
 def record_of(table: Table, values: Values) -> Record:
-    """The record that a row holds.  Raises StoreFailed where another program left what no record can be."""
+    """Return the record in a row.  Raises StoreFailed for invalid values of another program."""
     try:
         return rows.to_record(table, tuple([values[name] for name in table.column_names]))
     except (ValueError, TypeError) as error:
@@ -109,10 +109,10 @@ def record_of(table: Table, values: Values) -> Record:
 
 
 def moment(db: sqlite.Connection, seq: int | None = None, time: int | str | None = None) -> int:
-    """The number of the last change at a moment: given itself, or a time (ms since 1970, or ISO-8601).
+    """Return the number of the last change at a point in time: given as such, or as ms since 1970, or as ISO-8601.
 
-    A time is that of the writers' clocks, and of one that went back, one of the moments at which it showed the
-    time.  Raises UsageError for what is no moment, or one before the history that is left.
+    Times are those of the writers' clocks; if a clock was set back, one of the points at which it showed the time.
+    Raises UsageError for an invalid point in time, or one before the beginning of the history.
     """
     if (seq is None) == (time is None):
         raise UsageError("give either a change's number or a time")
@@ -126,7 +126,7 @@ def moment(db: sqlite.Connection, seq: int | None = None, time: int | str | None
 
 
 def instant(time: int | str) -> int:
-    """A time as milliseconds since 1970.  Raises UsageError."""
+    """Return a time as milliseconds since 1970.  Raises UsageError."""
     if isinstance(time, int) and not isinstance(time, bool):
         return time
     text = choices.text("time", time)
@@ -139,7 +139,7 @@ def instant(time: int | str) -> int:
 
 
 def _bounds(db: sqlite.Connection) -> tuple[int, int]:
-    """The first and last moment that can be told: all of them, unless somebody removed the history's beginning."""
+    """Return the first and last point in time that can be read: all, unless the history's beginning was removed."""
     first = sqlite.value(db, "SELECT min(seq) FROM main.changes")
     if first is not None:
         return int(first) - 1, last_change(db)
@@ -148,7 +148,7 @@ def _bounds(db: sqlite.Connection) -> tuple[int, int]:
 
 
 def _at_time(db: sqlite.Connection, wanted: int, low: int, high: int) -> int:
-    """By halves: looking at every change would read the whole history."""
+    """Find the last change at a time by bisection; a scan would read the whole history."""
     while low < high:
         middle = (low + high + 1) // 2
         seq, at = sqlite.fetch(
@@ -162,9 +162,9 @@ def _at_time(db: sqlite.Connection, wanted: int, low: int, high: int) -> int:
 
 
 class _Then(Pool):
-    """In place of a store's connections: one that sees the moment, under the names of the real tables.
+    """Replaces a store's connections by one that sees a point in time, under the names of the real tables.
 
-    It is opened when it is needed: a record by its id is read through the store's own connections.
+    It is opened on demand: a record by its id is read through the store's own connections.
     """
 
     def __init__(self, store: Pool, seq: int) -> None:
@@ -174,14 +174,14 @@ class _Then(Pool):
         self._db: sqlite.Connection | None = None
         self._alone = threading.RLock()
         self._inside = 0
-        """How many read at once: nested calls, and generators that are read by turns."""
+        """Number of simultaneous reads: nested calls, and interleaved generators."""
         self._ended = False
         self._covered: int | None = None
-        """The last change whose record is among the temporary rows; None: there are none yet."""
+        """The last change covered by the temporary rows; None: there are none yet."""
         self._covered_before: int | None = None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._alone:
             self._ended = True
             if self._db is not None:
@@ -189,7 +189,7 @@ class _Then(Pool):
 
     @contextmanager
     def present(self) -> Iterator[sqlite.Connection]:
-        """A connection in a read transaction, for `main` alone: temporary tables may be out of date or missing."""
+        """Yield a connection in a read transaction, for `main` only: temporary tables may be out of date or missing."""
         if self._db is None:
             with self._store.view() as db:
                 yield db
@@ -199,7 +199,7 @@ class _Then(Pool):
 
     @contextmanager
     def reader(self) -> Iterator[sqlite.Connection]:
-        """The connection, seeing the moment."""
+        """Yield the connection, seeing the point in time."""
         with self._own() as db:
             self._cover(db)
             yield db
@@ -224,7 +224,7 @@ class _Then(Pool):
                     self._end(db, ended)
 
     def _end(self, db: sqlite.Connection, ended: str) -> None:
-        """The last one out ends the view, whoever began it."""
+        """End the view when its last user leaves, whoever began it."""
         if ended == "ROLLBACK":
             self._covered = self._covered_before
         if db.in_transaction:
@@ -235,19 +235,19 @@ class _Then(Pool):
             raise StoreFailed("this look back was closed", where=[str(self.path)], advice="look again by store.at(...)")
         if self._db is None:
             self._db = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
-            self._db.execute("PRAGMA temp_store = FILE")  # however much was changed since, memory stays flat
+            self._db.execute("PRAGMA temp_store = FILE")  # memory use stays constant, however much was changed since
         return self._db
 
     @contextmanager
     def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:  # noqa: ARG002
-        """The past does not change.  Raises UsageError."""
+        """Raise UsageError: the past is read-only."""
         raise UsageError(
             "the past does not change; restore_record brings a record back", next_command="pjais restore-record --help"
         )
-        yield  # what makes it a generator, as a context manager must be
+        yield  # makes this a generator, as a context manager must be
 
     def _cover(self, db: sqlite.Connection) -> None:
-        """Put the rows of all records that were touched since the moment into the temporary tables."""
+        """Put the rows of all records that were changed since into the temporary tables."""
         last = last_change(db)
         if last < self.seq:
             raise StoreFailed("the moment is not committed yet, or was taken back", where=[f"change {self.seq}"])
@@ -274,7 +274,7 @@ class _Then(Pool):
 
 
 def _temporary() -> str:
-    """The temporary tables, and the views that stand before the real ones."""
+    """Return the SQL of the temporary tables, and of the views that shadow the real ones."""
     lines = [
         "CREATE TEMP TABLE past_keys (id INTEGER PRIMARY KEY, table_name, record_id, UNIQUE (table_name, record_id));",
     ]
@@ -291,10 +291,10 @@ def _temporary() -> str:
 
 
 class _Past(Records[R], Generic[R]):
-    """The records of one table at a moment: one by its id without looking at any other."""
+    """The records of one table at a point in time; reading one by its id touches no other."""
 
     def get(self, key: str) -> R | None:
-        """The record of this id as it was, or None."""
+        """Return the record of this id at that time, or None."""
         choices.text("key", key)
         then = cast(_Then, self._pool)
         with then.present() as db:
@@ -303,33 +303,33 @@ class _Past(Records[R], Generic[R]):
 
 
 class PastPersonas(_Past[Persona], Personas):
-    """The personas of a moment."""
+    """The personas at a point in time."""
 
 
 class PastMemories(_Past[Memory], Memories):
-    """The memories of a moment."""
+    """The memories at a point in time."""
 
     def search(self, *_: Any, **__: Any) -> Any:
-        """Only the present is indexed.  Raises UsageError."""
+        """Raise UsageError: only the present is indexed."""
         raise UsageError("the search index holds the present; list the memories of the moment instead")
 
     search_page = hybrid = search
 
 
 class PastConversations(_Past[Conversation], Conversations):
-    """The conversations of a moment."""
+    """The conversations at a point in time."""
 
 
 class PastRelationships(_Past[Relationship], Relationships):
-    """The relationships of a moment."""
+    """The relationships at a point in time."""
 
 
 class PastPlugins(_Past[Plugin], Plugins):
-    """The plugins of a moment."""
+    """The plugins at a point in time."""
 
 
 class PastOthers(_Past[Other]):
-    """The documents without a model of a moment; their key is the JSON array of collection and id."""
+    """Documents without a model at a point in time; their key is the JSON array of collection and id."""
 
     table = OTHERS
     order = "t.collection, t.id"
@@ -358,25 +358,25 @@ class Past:
 
     @property
     def at(self) -> int | None:
-        """When the last change was made (ms); None for the state right after the migration."""
+        """Return when the last change was made (ms); None for the state right after the migration."""
         with self._then.present() as db:
             text = sqlite.value(db, "SELECT at FROM main.changes WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (self.seq,))
         return None if text is None else instants.from_text(text)
 
     def get(self, table: str, key: str) -> Record | None:
-        """A record of any table by its key, as it was, or None."""
+        """Return a record of any table by its key at that time, or None."""
         choices.text("key", key)
         with self._then.present() as db:
             values = row_at(db, table_named(table), key, self.seq)
         return None if values is None else record_of(table_named(table), values)
 
     def counts(self) -> dict[str, int]:
-        """Return how many records each table held."""
+        """Return the number of records of each table."""
         with self._then.reader() as db:
             return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
 
     def records(self, table: str | None = None) -> Iterator[Record]:
-        """Every record, or those of one table, ordered by key; read one by one, in one view for as long as it runs."""
+        """Yield every record, or those of one table, ordered by key, all from one consistent view."""
         for one in TABLES if table is None else (table_named(table),):
             columns = ", ".join(one.column_names)
             with self._then.reader() as db:
@@ -384,5 +384,5 @@ class Past:
                     yield record_of(one, dict(zip(one.column_names, row, strict=True)))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._then.close()

@@ -1,10 +1,10 @@
-"""A lock whose waiters come in the order in which they asked.
+"""A fair lock: waiters get it in the order in which they asked.
 
-Python's own locks go to whoever is quickest, which is the thread that has just let go: beside busy writers another
-one may wait for seconds.  The write lock of a store is taken in turns, by tasks (`pjais.store.owners`).
+Python's own locks go to the quickest thread, which is the one that has just released it: beside busy writers
+another one may wait for seconds.  The write lock of a store is taken in turns, by tasks (`pjais.store.owners`).
 
-A task that waits without `await` stops its thread, and with it every other task there.  Where one of those has the
-turn, or is before it in the queue, that wait would never end: it is refused.
+A task that waits without `await` blocks its thread, and with it every other task there.  If one of those holds the
+lock, or is ahead in the queue, that wait would be a deadlock: it is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pjais.store.owners import Owner
 
 
 class _Waiter(NamedTuple):
-    """Who waits, how it is woken, and whether its thread goes on meanwhile."""
+    """A waiting owner, how to wake it, and whether its thread continues meanwhile."""
 
     owner: Owner
     wake: Callable[[], object]
@@ -30,7 +30,7 @@ class _Waiter(NamedTuple):
 
 
 class Turns:
-    """A lock taken in turns."""
+    """A lock that is taken in turns."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -41,8 +41,7 @@ class Turns:
     def turn(self, seconds: float | None = None) -> Iterator[None]:
         """Wait for the turn, and hold it.
 
-        Raises TimeoutError after so many seconds, UsageError where the wait would stop another task that is to end
-        first.
+        Raises TimeoutError after so many seconds, UsageError if the wait would block a task that must finish first.
         """
         self._take(seconds)
         try:
@@ -52,7 +51,7 @@ class Turns:
 
     @asynccontextmanager
     async def awaited_turn(self, seconds: float) -> AsyncIterator[None]:
-        """The same for a task of asyncio: the others in its thread go on while it waits."""
+        """Do the same for an asyncio task: the other tasks of its thread continue while it waits."""
         await self._await(seconds)
         try:
             yield
@@ -60,7 +59,7 @@ class Turns:
             self._let_go()
 
     def check(self) -> None:
-        """Raise UsageError where the running task could not wait for its turn without stopping another one."""
+        """Raise UsageError if the running task could not wait for its turn without a deadlock."""
         with self._guard:
             self._refuse_standstill(owners.current())
 
@@ -73,7 +72,7 @@ class Turns:
         try:
             if not gate.acquire(timeout=-1 if seconds is None else seconds):
                 raise TimeoutError("no turn in time")
-        except BaseException:  # an interrupted wait, or one that was too long
+        except BaseException:  # an interrupted wait, or a timeout
             self._give_up(waiter)
             raise
 
@@ -91,7 +90,7 @@ class Turns:
             raise
 
     def _taken_at_once(self, waiter: _Waiter) -> bool:
-        """Return whether the turn is this one's already; else it is in the queue."""
+        """Return whether the waiter got the turn at once; else it was queued."""
         with self._guard:
             if self._owner is None:
                 self._owner = waiter.owner
@@ -111,7 +110,7 @@ class Turns:
             )
 
     def _give_up(self, waiter: _Waiter) -> None:
-        """Leave the queue, or pass on the turn that has come meanwhile."""
+        """Leave the queue, or pass on the turn that was granted meanwhile."""
         with self._guard:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)

@@ -1,7 +1,7 @@
-"""The history of a store, out of `changes`, whoever wrote: one record's moments, what differs, and the way back.
+"""The history of a store, from `changes`, whoever wrote: a record's versions, differences, and restoring records.
 
-Values are shown as people and JSON see them: JSON as a value, truth as truth, instants as ISO-8601.  What is
-brought back is a write of today like any other: validated, its references checked, itself in the history.
+Values are shown as people and JSON see them: JSON as a value, booleans as booleans, instants as ISO-8601.
+Restoring is an ordinary write: validated, its references checked, itself in the history.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pjais.store.operations import last_change
 from pjais.store.pool import Pool
 
 When = int | str
-"""A moment for `diff`: the number of a change, a time (ISO-8601), or `now`."""
+"""A point in time for `diff`: the number of a change, a time (ISO-8601), or `now`."""
 
 
 class Moment(NamedTuple):
-    """What one change did to one record: its number, when (ms), what it was (insert, update, delete), the fields."""
+    """One change of one record: its number, time (ms), operation (insert, update, delete), and fields."""
 
     seq: int
     at: int | None
@@ -35,7 +35,7 @@ class Moment(NamedTuple):
     changes: tuple[Changed, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The moment as a JSON object."""
+        """Return the change as a JSON object."""
         return {
             "event": self.seq,
             "at": None if self.at is None else instants.to_text(self.at),
@@ -47,9 +47,9 @@ class Moment(NamedTuple):
 
 
 def history(db: sqlite.Connection, record_id: str, table: str | None = None) -> list[Moment]:
-    """Every change of a record, oldest first; of several tables that know the id, each table's after the other.
+    """Return every change of a record, oldest first; if several tables have the id, table by table.
 
-    Empty for a record that nobody touched since the migration.  Raises UsageError for an id that never was.
+    Empty for a record that was not changed since the migration.  Raises UsageError for an id that never existed.
     """
     found = find(db, record_id, table)
     if not found:
@@ -58,7 +58,7 @@ def history(db: sqlite.Connection, record_id: str, table: str | None = None) -> 
 
 
 def find(db: sqlite.Connection, record_id: str, table: str | None = None) -> list[tuple[Table, str]]:
-    """The records that have an id, or had it: (table, key).  A document without a model is found by either."""
+    """Return (table, key) of the records that have or had an id.  A document without a model is found by id or key."""
     choices.text("record_id", record_id)
     found = []
     for one in TABLES if table is None else (table_named(table),):
@@ -82,7 +82,7 @@ def _keys_of_others(db: sqlite.Connection, record_id: str) -> tuple[str, ...]:
 
 
 def _backwards(db: sqlite.Connection, table: Table, key: str) -> Iterator[Moment]:
-    """A record's changes, newest first.  Where its row and its last change disagree, the history is believed."""
+    """Yield a record's changes, newest first.  If its row and its last change disagree, the history wins."""
     row = row_now(db, table, key)
     for seq, at, op, before, after in sqlite.each(
         db,
@@ -100,7 +100,7 @@ def _nothing(table: Table) -> Values:
 
 
 def diff(db: sqlite.Connection, before: When, after: When = "now") -> list[Changed]:
-    """Return what differs between two moments, record by record and field by field.  Raises UsageError."""
+    """Return the differences between two points in time, by record and field.  Raises UsageError."""
     early, late = (_resolved(db, one) for one in (before, after))
     low, high = sorted((early, late))
     found: list[Changed] = []
@@ -123,7 +123,7 @@ def _resolved(db: sqlite.Connection, when: When) -> int:
 
 
 def differences(table: Table, key: str, before: Values | None, after: Values | None) -> Iterator[Changed]:
-    """Yield what differs between two states of a row, field by field."""
+    """Yield the differences between two versions of a row, field by field."""
     if before is None and after is None:
         return
     if before is None or after is None:
@@ -135,7 +135,7 @@ def differences(table: Table, key: str, before: Values | None, after: Values | N
 
 
 def _held(column: Column, row: Values) -> tuple[Any, ...]:
-    """Return what is stored of a field; content in two columns."""
+    """Return the stored values of a field; content has two columns."""
     return (row[column.name], row["content_format"] if column.form == "content" else None)
 
 
@@ -148,7 +148,7 @@ def _all_shown(table: Table, row: Values | None) -> dict[str, Any] | None:
 
 
 def shown(column: Column, row: Values) -> Any:
-    """A stored value as a value; text that is no JSON where JSON should be (another program's) as it is."""
+    """Decode a stored value; invalid JSON of another program is returned as text."""
     held = row[column.name]
     if column.form == "bool" and held is not None:
         return bool(held)
@@ -170,12 +170,12 @@ def restore_record(
     time: int | str | None = None,
     field: str | None = None,
 ) -> Restored:
-    """Bring a record, or one field of it, back as it was at a moment.
+    """Restore a record, or one field of it, to its version at a point in time.
 
-    `updated_at` becomes now for a record that is there; one that is gone comes back exactly as it was.  A persona
-    that was active becomes the active one, and no other is.
-    Raises UsageError where the record was not there then, or what it refers to is gone; ValidationFailed where
-    it was what its model does not allow.
+    `updated_at` becomes now for an existing record; a deleted one is restored exactly as it was.  A persona that was
+    active becomes the only active one.
+    Raises UsageError if the record did not exist then, or what it refers to is missing; ValidationFailed if that
+    version is not valid by its model.
     """
     held = table_named(table)
     choices.text("record_id", key)
@@ -205,7 +205,7 @@ def restore_record(
 def _wanted(
     table: Table, key: str, then: Values, present: Values | None, field: str | None
 ) -> tuple[Values, tuple[str, ...]]:
-    """The row that is to be, and the names of the fields that are brought back."""
+    """Return the row to write, and the names of the restored fields."""
     if present is None:
         if field is not None:
             raise UsageError("the record is gone; bring it back whole", where=[f"{table.name} {key}"])
@@ -220,7 +220,7 @@ def _wanted(
     columns = [*names, "content_format"] if "content" in names else names
     wanted = {**present, **{name: then[name] for name in columns}}
     if names and "updated_at" in wanted and field != "updated_at":
-        wanted["updated_at"] = instants.to_text(journal.now_ms())  # it is a change of today, and so it must count
+        wanted["updated_at"] = instants.to_text(journal.now_ms())  # it is a change made now, and must count as one
     return wanted, tuple(names)
 
 
@@ -245,7 +245,7 @@ def _refuse_bad(db: sqlite.Connection, table: Table, values: Values) -> None:
 def missing_references(
     db: sqlite.Connection, table: Table, values: Values
 ) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """The references of a row that lead nowhere: (column, value, the tables it may lead to)."""
+    """Return a row's dangling references: (column, value, tables that it may refer to)."""
     for column, targets in table.references:
         value = values[column]
         if value is not None and not any(
@@ -255,7 +255,7 @@ def missing_references(
 
 
 def put(db: sqlite.Connection, table: Table, key: str, wanted: Values | None) -> None:
-    """Make a row what it is to be (None: not there), through the table: triggers see it like any other write."""
+    """Set a row to the wanted values (None: delete it), as an ordinary write that triggers see."""
     where, values = match(table, key)
     present = row_now(db, table, key)
     if wanted is None:

@@ -1,14 +1,14 @@
-"""Live queries: a result, and again a result each time that it changed, whoever changed it.
+"""Live queries: a result at once, and a new one whenever it changes, whoever wrote.
 
     for memories in store.memories.live(persona=p.id): ...      # the first at once, then each that differs
     stop = store.personas.live_active().subscribe(show, on_error=report)
     async for stats in store.live(store.personas.stats, p.id): ...
 
 A query is run again only when a table that it reads was changed, and its result is delivered only when it differs
-from the one delivered last.  Every follower (an iteration, a subscription) has its own place: it runs the query by
-itself, in the thread that asks for the result, so that a slow or failing one holds up nobody else, and one that
-comes late gets the latest result and not a queue of all.  A query sees one moment of the store, and cannot write.
-Errors are raised to the iteration, or given to `on_error`; without one they go to `threading.excepthook`.
+from the one delivered last.  Every follower (an iteration, a subscription) is independent: it runs the query
+itself, in the thread that asks for the result, so that a slow or failing one delays nobody else, and a late one gets
+the latest result, not a backlog.  A query sees one consistent state of the store, and cannot write.  Errors are
+raised by the iteration, or passed to `on_error`; without one they go to `threading.excepthook`.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ OnError = Callable[[Exception], object]
 
 _KNOWN = frozenset(table.name for table in TABLES)
 _RETRY_SECONDS = 1.0
-"""After an error a subscription tries again at the next change, or after this time."""
+"""After an error a subscription retries at the next change, or after this time."""
 
 
 class Live(Generic[T]):
-    """A query that can be followed, by as many as want to.  Use as a context manager, or call `close`."""
+    """A query with any number of followers.  Use as a context manager, or call `close`."""
 
     def __init__(self, pool: Pool, query: Callable[[], T], tables: Iterable[str] | None = None) -> None:
-        """`tables`: those that the query reads; None: any.  Raises UsageError for one that keeps no history."""
+        """`tables`: those that the query reads; None: any.  Raises UsageError for a table without history."""
         asked = {watcher.ANY} if tables is None else set(choices.texts("tables", tables))
         if unknown := sorted(asked - _KNOWN - {watcher.ANY}):
             raise UsageError("there are no such tables to follow", where=unknown)
@@ -53,7 +53,7 @@ class Live(Generic[T]):
         self._closed = False
 
     def now(self) -> T:
-        """The result of this moment."""
+        """Return the current result."""
         with self._pool.frozen():
             return self._query()
 
@@ -64,7 +64,7 @@ class Live(Generic[T]):
         return self._begun(AsyncFeed(self, self._pool))
 
     def follow(self, *, timeout: float | None = None) -> Feed[T]:
-        """An iteration; it ends when nothing new came for `timeout` seconds, and when the store is closed."""
+        """Iterate over results; ends after `timeout` seconds without a new one, and when the store is closed."""
         if timeout is not None:
             choices.number("timeout", timeout)
         return self._begun(Feed(self, self._pool, timeout))
@@ -72,8 +72,8 @@ class Live(Generic[T]):
     def subscribe(self, callback: Callable[[T], object], *, on_error: OnError | None = None) -> Callable[[], None]:
         """Call `callback` with each result, the first one at once, in a thread of this subscription.
 
-        Returns what ends the subscription; no call begins after that, one that has begun ends by itself.
-        `on_error` gets what the query or the callback raised (an error that lasts, once); the subscription goes on.
+        Returns a function that ends the subscription; no call begins after that, but a running one completes.
+        `on_error` receives errors of the query or the callback (a lasting one only once); the subscription continues.
         """
         choices.function("callback", callback)
         choices.function("on_error", on_error or _loud)
@@ -105,7 +105,7 @@ class Live(Generic[T]):
 
 
 class _Follower(Generic[T]):
-    """One place in a live query: what it was told last, and whether there may be something new."""
+    """One follower of a live query: its last result, and whether there may be a new one."""
 
     def __init__(self, live: Live[T], pool: Pool) -> None:
         self.tables = live.tables
@@ -119,29 +119,29 @@ class _Follower(Generic[T]):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will come any more."""
+        """True if no further result will come."""
         return self._ended
 
     def poke(self) -> None:
-        """Something changed that the query reads."""
+        """Note that a table of the query changed."""
         with self._lock:
             self._news = True
             self._signal()
 
     def stop(self, error: BaseException | None = None) -> None:
-        """Nothing will come any more, because of this error or because the store was closed."""
+        """End, because of this error or because the store was closed."""
         with self._lock:
             self._ended = True
             self._error = self._error or error
             self._signal()
 
     def close(self) -> None:
-        """End this iteration; a wait in another thread ends, too."""
+        """End this iteration, including a wait in another thread."""
         self.stop()
         self._pool.watcher.remove(self)
 
     def _signal(self) -> None:
-        """Wake who waits; the lock is held."""
+        """Wake the waiting thread; the caller holds the lock."""
         raise NotImplementedError
 
     def _run(self) -> tuple[T, bytes]:
@@ -180,10 +180,10 @@ class Feed(_Follower[T], Iterator[T]):
             raise StopIteration from None
 
     def get(self, timeout: float | None = None) -> T:
-        """The next result that differs.  Raises TimeoutError after so many seconds, StopIteration at the end.
+        """Return the next different result.  Raises TimeoutError after so many seconds, StopIteration at the end.
 
-        Raises what the query raises; the next call then runs it again.  Raises UsageError inside of this task's
-        own transaction, where a wait could never end.
+        Propagates errors of the query; the next call runs it again.  Raises UsageError inside this task's own
+        transaction, where the wait would never end.
         """
         self._refuse_inside()
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -200,7 +200,7 @@ class Feed(_Follower[T], Iterator[T]):
                 return result
 
     def rest(self, seconds: float) -> None:
-        """Wait for a change or the end, but no longer than this."""
+        """Wait for a change or the end, at most this long."""
         with self._lock:
             self._news = False
             self._lock.wait_for(lambda: self._news or self._ended, seconds)
@@ -221,7 +221,7 @@ class Feed(_Follower[T], Iterator[T]):
 
 
 class AsyncFeed(_Follower[T], AsyncIterator[T]):
-    """An asynchronous iteration: waiting takes no thread, the query runs in one of the event loop's."""
+    """An asynchronous iteration: waiting needs no thread; the query runs in one of the event loop's."""
 
     def __init__(self, live: Live[T], pool: Pool) -> None:
         super().__init__(live, pool)
@@ -240,7 +240,7 @@ class AsyncFeed(_Follower[T], AsyncIterator[T]):
                 raise StopAsyncIteration
             try:
                 result, mark = await asyncio.to_thread(self._run)
-            except BaseException as error:  # a wait that was given up must not lose the change that it was told of
+            except BaseException as error:  # a cancelled wait must not lose a reported change
                 self._event.set()
                 if self._ended and isinstance(error, StoreFailed):
                     raise StopAsyncIteration from None
@@ -253,12 +253,12 @@ class AsyncFeed(_Follower[T], AsyncIterator[T]):
         self.close()
 
     def _signal(self) -> None:
-        with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the event loop is closed: nobody waits any longer
             self._loop.call_soon_threadsafe(self._event.set)
 
 
 def _deliver(feed: Feed[T], callback: Callable[[T], object], on_error: OnError) -> None:
-    """What the thread of a subscription does."""
+    """Run a subscription, in its thread."""
     known = ""
     while not feed.ended:
         try:
@@ -288,14 +288,14 @@ def _report(error: Exception, on_error: OnError) -> None:
 
 
 def _loud(error: Exception) -> None:
-    """As Python tells of an error in a thread."""
+    """Report an error as Python reports one in a thread."""
     threading.excepthook(
         threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
     )
 
 
 def _fingerprint(result: object) -> bytes:
-    """Return what tells results apart: 1, 1.0 and True differ, and what a consumer does to its list does not matter.
+    """Return bytes that distinguish results: 1, 1.0 and True differ, and changes by a consumer do not matter.
 
     Without pickle's memo, equal values give equal bytes whether or not they share objects.
     Raises UsageError for a result that is not made of plain values and records.

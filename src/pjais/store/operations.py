@@ -1,8 +1,8 @@
-"""The operations of a store: which changes were made by one transaction of ours, kept in `store_operations`.
+"""The operations of a store: the changes of each transaction of ours, kept in `store_operations`.
 
-`changes` says what was written, by whoever; this says which of it belongs together, so that it can be taken back
-as one.  A row is written inside of the transaction that it describes, so it is there exactly when the changes are.
-Undoing and redoing are operations, too: nothing is erased, and both survive a reopen.
+`changes` records every write, by anyone; operations record which of them belong together, so that they can be undone
+as one.  A row is written inside the transaction that it describes, so it exists exactly when the changes do.
+Undo and redo are operations, too: nothing is erased, and both survive a reopen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pjais.targets.sqlite import ddl
 
 
 class Operation(NamedTuple):
-    """One transaction: its number, when (ms), what it was (do, undo, redo), and its changes, by their `seq`."""
+    """One transaction: its number, time (ms), kind (do, undo, redo), and its changes, by their `seq`."""
 
     id: int
     at: int | None
@@ -24,19 +24,19 @@ class Operation(NamedTuple):
     last_seq: int
 
     def as_dict(self) -> dict[str, object]:
-        """The operation as a JSON object."""
+        """Return the operation as a JSON object."""
         return {**self._asdict(), "at": None if self.at is None else instants.to_text(self.at)}
 
 
 def last_change(db: sqlite.Connection) -> int:
-    """The `seq` of the last change; 0 where nothing was written since the migration."""
+    """Return the `seq` of the last change; 0 if nothing was written since the migration."""
     return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM main.changes"))
 
 
 def note(db: sqlite.Connection, since: int, label: str | None, kind: str = "do") -> int | None:
-    """Write down that the changes after `since` are one operation; returns its number.
+    """Record the changes after `since` as one operation; return its number.
 
-    What an operation noted inside of the same transaction covers is left out; None where nothing remains.
+    Changes of an operation recorded inside the same transaction are left out; None if nothing remains.
     """
     last = last_change(db)
     if last <= since and kind == "do":
@@ -61,22 +61,22 @@ _REDOABLE = (
 
 
 def undoable(db: sqlite.Connection, limit: int) -> list[Operation]:
-    """The operations in force, the last one first."""
+    """Return the operations that can be undone, the last one first."""
     return _listed(db, _UNDOABLE, limit)
 
 
 def redoable(db: sqlite.Connection, limit: int) -> list[Operation]:
-    """The undoings that can be taken back, the last one first."""
+    """Return the undo operations that can be redone, the last one first."""
     return _listed(db, _REDOABLE, limit)
 
 
 def undone(db: sqlite.Connection, operation: Operation, by: int) -> None:
-    """Write down that an operation was taken back by another one."""
+    """Record that an operation was undone by another one."""
     db.execute("UPDATE store_operations SET undone_by = ? WHERE id = ?", (by, operation.id))
 
 
 def foreign_change(db: sqlite.Connection, table: str, key: str, since: int) -> int | None:
-    """The first change of a record after `since` that belongs to no operation: somebody else's."""
+    """Return the first change of a record after `since` that belongs to no operation, so is somebody else's."""
     found = sqlite.value(
         db,
         "SELECT seq FROM changes AS c WHERE table_name = ? AND record_id = ? AND seq > ? AND seq > coalesce("
@@ -102,7 +102,7 @@ def _listed(db: sqlite.Connection, where: str, limit: int) -> list[Operation]:
 
 
 def _described(db: sqlite.Connection, first: int, last: int) -> str:
-    """Return what an operation without a label did, by its first change."""
+    """Describe an operation without a label by its first change."""
     found = sqlite.first(
         db,
         "SELECT op || ' ' || table_name || ' ' || record_id FROM changes WHERE seq BETWEEN ? AND ? "

@@ -1,8 +1,8 @@
-"""Who holds a connection: one task of one thread, never the thread as such.
+"""Ownership of connections: a connection belongs to one task of one thread, never to the thread as such.
 
-In an event loop many tasks share a thread, and a transaction stays open across an `await`: by the thread alone the
-next task would write into it, and go with its rollback.  A task that was begun inside of a transaction, and a thread
-that it starts (`asyncio.to_thread`), inherit its context, so the context alone would not do either.  A connection
+In an event loop many tasks share a thread, and a transaction stays open across an `await`: with ownership by thread
+the next task would write into it, and be rolled back with it.  A task begun inside a transaction, and a thread that
+it starts (`asyncio.to_thread`), inherit its context, so the context alone is not enough either.  A connection
 belongs to whoever is the same task of the same thread *and* sees it in the context.
 """
 
@@ -16,11 +16,11 @@ from contextvars import ContextVar
 from pjais import sqlite
 
 Owner = tuple[int, object]
-"""The thread, and the task in it that is running (None: no task)."""
+"""The thread, and its running task (None: no task)."""
 
 
 def current() -> Owner:
-    """Return who is running now."""
+    """Return the running thread and task."""
     return threading.get_ident(), _task()
 
 
@@ -39,7 +39,7 @@ def _task() -> object:
 
 
 class Held:
-    """A connection of `pool` that its owner holds until it is let go."""
+    """A connection of `pool`, held by its owner until it is released."""
 
     __slots__ = ("broken", "connection", "frozen", "levels", "made", "open", "over", "owner", "pool", "writes")
 
@@ -51,22 +51,22 @@ class Held:
         self.frozen = frozen
         self.open = True
         self.over = False
-        """The transaction has ended, and others that were begun inside of it have not."""
+        """True if the transaction has ended, but others begun inside it have not."""
         self.broken = False
-        """Transactions inside of it ended in another order than they began in."""
+        """True if transactions inside it did not end in reverse order."""
         self.levels: list[str] = []
-        """The savepoints of the transactions inside."""
+        """The savepoints of nested transactions."""
         self.made = 0
         _HELD.set((*_open(), self))
 
     def let_go(self) -> None:
-        """It is nobody's any more; also called by another task or thread, which ends a generator."""
+        """Release it; also called by another task or thread that closes a generator."""
         self.open = False
         _HELD.set(_open())
 
 
 _HELD: ContextVar[tuple[Held, ...]] = ContextVar("pjais_held", default=())
-"""What this context holds, the innermost last; in a copied context also what the one before it held."""
+"""Connections held in this context, the innermost last; a copied context includes those of the original."""
 
 
 def _open() -> tuple[Held, ...]:
@@ -74,7 +74,7 @@ def _open() -> tuple[Held, ...]:
 
 
 def innermost(pool: object) -> Held | None:
-    """Return what the running task holds of a pool, the innermost; None where it holds nothing."""
+    """Return the running task's innermost connection of a pool; None if it holds none."""
     held = _HELD.get()
     if not held:
         return None
@@ -89,6 +89,6 @@ def is_frozen(pool: object) -> bool:
 
 
 def inherited(pool: object) -> bool:
-    """Return whether the running task or thread was started by one that is still inside of a transaction."""
+    """Return whether the running task or thread was started by one that is still inside a transaction."""
     me = current()
     return any(one.open and one.writes and one.pool is pool and one.owner != me for one in _HELD.get())

@@ -1,14 +1,14 @@
-"""The connections of an open store: one writer, many readers, safe from threads and tasks, beside other processes.
+"""The connections of an open store: one writer, many readers, safe for threads and tasks, beside other processes.
 
-A writer takes the write lock at once (BEGIN IMMEDIATE) and waits for it, so nobody meets "database is locked"
-in the middle.  A transaction belongs to one task of one thread (`pjais.store.owners`): it reads its own writes, and
-nobody else writes into it or sees them before they are committed.  When the file in the store's place becomes
-another one (a migration's cut-over, a rollback), readers move to it, and a write that was begun on the old one
-is refused at its end: nothing that a caller was told is committed may vanish.
+A writer takes the write lock at once (BEGIN IMMEDIATE) and waits for it, so nobody gets "database is locked" halfway.
+A transaction belongs to one task of one thread (`pjais.store.owners`): it reads its own writes, and nobody else
+writes into it or sees them before the commit.  When the store's file is replaced (a migration's cutover, a
+rollback), readers switch to the new file, and a write begun on the old one is refused at its end: nothing that was
+reported as committed may be lost.
 
-A program that opens the store by the module sqlite3 as well, in this same process, takes this process's locks away
-when it closes it (POSIX).  Where another program then removed the WAL, nothing is read or written any more before
-the store is opened again; safer is another process, or pjais alone.
+If code in the same process also opens the store with the module sqlite3, closing it releases this process's locks
+(POSIX).  If another program then removes the WAL, all reads and writes are refused until the store is reopened; it is
+safer to use another process, or pjais alone.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from pjais.store.watcher import Watcher
 from pjais.targets.sqlite import chain, cutover, drift, heads
 
 BUSY_MS = 30_000
-"""How long a writer waits for another one, in this process or not."""
+"""How long a writer waits for another one, in this or another process."""
 _READERS = 8
 _LARGE_WAL = 16 << 20
 _TIDY_SECONDS, _TIDY_MS = 1.0, 200
-"""How often the size of the WAL is looked at, and how long its emptying may wait for readers and writers."""
+"""How often the size of the WAL is checked, and how long a checkpoint may wait for readers and writers."""
 _GRACE_SECONDS = 0.2
-"""A replacement takes the WAL away first, and puts the new file in its place then."""
+"""A replacement removes the WAL first, and then puts the new file in place."""
 Mark = tuple[int, int, int]
-"""Which file, and which WAL: device, inode, the WAL's inode."""
+"""Identity of the file and its WAL: device, inode, the WAL's inode."""
 
 
 class Pool:
@@ -50,7 +50,7 @@ class Pool:
         self.watcher = Watcher(path)
         self._idle: list[tuple[sqlite.Connection, Mark]] = []
         self._shelf = threading.Lock()
-        """Held while `_idle` and `_closed` change: nothing is put back after the closing."""
+        """Held while `_idle` and `_closed` change: no connection is returned after closing."""
         self._room = threading.BoundedSemaphore(readers)
         self._writing = Turns()
         self._writer: sqlite.Connection | None = None
@@ -62,9 +62,9 @@ class Pool:
         self._closed = False
 
     def close(self) -> None:
-        """Let go of the file; calls that are running end first.  Closing again does nothing.
+        """Close the file after running calls have ended.  Closing again does nothing.
 
-        Raises UsageError inside of a transaction, this task's own or another one of its thread.
+        Raises UsageError inside a transaction of this task or another task of its thread.
         """
         if self.writing:
             raise UsageError("a store is not closed inside of a transaction", where=[str(self.path)])
@@ -80,16 +80,16 @@ class Pool:
 
     @property
     def writing(self) -> bool:
-        """Whether this task is inside of a transaction of its own."""
+        """True if this task is inside a transaction of its own."""
         held = owners.innermost(self)
         return held is not None and held.writes and not held.over
 
     @contextmanager
     def reader(self) -> Iterator[sqlite.Connection]:
-        """A connection for reading; inside of this task's own transaction, the writer's.
+        """Yield a connection for reading; inside this task's own transaction, the writer's.
 
-        Nested calls share one connection, so that threads never wait for each other's second one.  Not to be
-        held across a `yield` or an `await`.
+        Nested calls share one connection, so that threads never wait for each other's second one.  Must not be held
+        across a `yield` or an `await`.
         """
         own = owners.innermost(self)
         if own is not None and not own.over:
@@ -107,7 +107,7 @@ class Pool:
 
     @contextmanager
     def view(self) -> Iterator[sqlite.Connection]:
-        """A connection that sees one moment for as long as the block lasts."""
+        """Yield a connection that sees one consistent state for the duration of the block."""
         with self.reader() as db:
             if db.in_transaction:
                 yield db
@@ -120,7 +120,7 @@ class Pool:
 
     @contextmanager
     def frozen(self) -> Iterator[sqlite.Connection]:
-        """A view in which this task may not write: a write raises UsageError."""
+        """Yield a view in which this task may not write: a write raises UsageError."""
         with self.view() as db:
             held = Held(self, db, writes=self.writing, frozen=True)
             try:
@@ -130,12 +130,12 @@ class Pool:
 
     @contextmanager
     def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:
-        """A transaction: committed at the end, rolled back on any error.  Nested ones are savepoints.
+        """Open a transaction: committed at the end, rolled back on any error.  Nested ones are savepoints.
 
-        What it writes is one operation for `undo`, named by `label`.
-        Raises StoreFailed where the lock cannot be had, the file was replaced meanwhile, or the disk is full;
-        UsageError where another task of this thread is inside of a transaction; ForeignTarget where a newer
-        program changed the store.
+        Its writes are one operation for `undo`, named by `label`.
+        Raises StoreFailed if the lock is not available, the file was replaced meanwhile, or the disk is full;
+        UsageError if another task of this thread is inside a transaction; ForeignTarget if a newer program changed
+        the store.
         """
         own = self._joined()
         if own is not None:
@@ -144,7 +144,7 @@ class Pool:
             return
         self._refuse_standstill()
         with self._turn(), _explained(self.path):
-            self._check_open(in_turn=True)  # here, and not before: the wait for another thread may have been long
+            self._check_open(in_turn=True)  # here, not earlier: the wait for another thread may have been long
             db = self._writers_connection()
             db.execute("BEGIN IMMEDIATE")
             with self._committed(db, label):
@@ -153,7 +153,7 @@ class Pool:
 
     @asynccontextmanager
     async def async_writer(self, label: str | None = None) -> AsyncIterator[sqlite.Connection]:
-        """The same for a task of asyncio, which waits for others without stopping them."""
+        """Do the same for an asyncio task, which waits for others without blocking them."""
         own = self._joined()
         if own is not None:
             with self._savepoint(own):
@@ -176,7 +176,7 @@ class Pool:
         self._told()
 
     def _joined(self) -> Held | None:
-        """The transaction that the running task is in.  Raises UsageError where it may not begin one now."""
+        """Return the running task's transaction.  Raises UsageError if it may not begin one now."""
         if owners.is_frozen(self):
             raise UsageError("a live query reads; it cannot write", where=[str(self.path)])
         own = owners.innermost(self)
@@ -189,7 +189,7 @@ class Pool:
         return None
 
     def _refuse_standstill(self) -> None:
-        """Raise UsageError where waiting for the turn would stop who has it."""
+        """Raise UsageError if waiting for the turn would block its holder."""
         self._writing.check()
         if owners.inherited(self):
             raise UsageError(
@@ -229,7 +229,7 @@ class Pool:
 
     @contextmanager
     def _committed(self, db: sqlite.Connection, label: str | None) -> Iterator[None]:
-        """The begun transaction: committed at the end of the block, with its operation, or rolled back."""
+        """Commit the open transaction at the end of the block, with its operation, or roll it back."""
         self._wal = self._wal or self._mark()[2]
         mark = (*self._identity, self._wal)
         held = Held(self, db, writes=True)
@@ -292,7 +292,7 @@ class Pool:
             raise self._out_of_order()
 
     def _check_open(self, *, in_turn: bool = False) -> None:
-        """Make sure that the store is open, and its file the one in place.  `in_turn`: the caller is who writes."""
+        """Make sure that the store is open, and its file the current one.  `in_turn`: the caller is the writer."""
         if self._closed:
             raise StoreFailed("the store was closed", where=[str(self.path)], advice="open it again by pjais.open(...)")
         if self._look() != self._identity:
@@ -301,7 +301,7 @@ class Pool:
             self._wal_is_gone(in_turn=in_turn)
 
     def _wal_is_gone(self, *, in_turn: bool) -> None:
-        """Whatever we wrote would be lost.  Raises StoreFailed, unless somebody is just replacing the store."""
+        """Raise StoreFailed, since our writes would be lost, unless the store is just being replaced."""
         until = time.monotonic() + _GRACE_SECONDS
         while time.monotonic() < until:
             time.sleep(0.005)
@@ -326,15 +326,15 @@ class Pool:
             ) from error
 
     def _refuse_newer(self, db: sqlite.Connection) -> None:
-        """A newer pjais may have changed the schema in place, with no other file to notice it by."""
+        """Refuse a store that a newer pjais upgraded in place, which no change of the file would reveal."""
         if sqlite.pragma_int(db, "user_version") > SCHEMA_VERSION:
             cutover.inspect(self.path)
 
     def _move(self, *, in_turn: bool) -> None:
-        """Another file is in the store's place: work on that one from now on.
+        """Switch to the file that replaced the store's.
 
-        Raises ForeignTarget if it is not ours, or newer than this program; UsageError where another task of this
-        thread is still writing to the old one.
+        Raises ForeignTarget if it is not ours, or newer than this program; UsageError if another task of this thread
+        is still writing to the old one.
         """
         with nullcontext() if in_turn else self._writing.turn():
             now = self._look()
@@ -353,7 +353,7 @@ class Pool:
             sqlite.abandon(connection)
 
     def _checked_out(self) -> tuple[sqlite.Connection, Mark]:
-        """A connection to the file that is in the store's place now, and which file and WAL that is."""
+        """Return a connection to the store's current file, and the identity of that file and its WAL."""
         while True:
             self._check_open()
             with self._shelf:
@@ -368,7 +368,7 @@ class Pool:
                     return held
             elif held[1] == self._mark():
                 return held
-            sqlite.abandon(held[0])  # the file was replaced: what this one sees is past
+            sqlite.abandon(held[0])  # the file was replaced: this connection sees the old one
 
     def _put_back(self, connection: sqlite.Connection, mark: Mark) -> None:
         with self._shelf:
@@ -378,19 +378,19 @@ class Pool:
         connection.close()
 
     def _writers_connection(self) -> sqlite.Connection:
-        """The writer's connection; opening it makes the WAL where there is none."""
+        """Return the writer's connection; opening it creates a missing WAL."""
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, wait_ms=BUSY_MS)
             sqlite.wait_in_earnest(self._writer, BUSY_MS)
         return self._writer
 
     def _tidy(self, db: sqlite.Connection) -> None:
-        """Empty a WAL that grew large: SQLite's own checkpoints never can while somebody always reads."""
+        """Truncate a WAL that grew large: SQLite's own checkpoints cannot while there are always readers."""
         now = time.monotonic()
         if now < self._tidy_at:
             return
         self._tidy_at = now + _TIDY_SECONDS
-        with suppress(OSError, sqlite.Error):  # what was committed is safe; the next one tries again
+        with suppress(OSError, sqlite.Error):  # committed data is safe; the next call retries
             if self.path.with_name(f"{self.path.name}-wal").stat().st_size > _LARGE_WAL:
                 sqlite.wait_in_earnest(db, _TIDY_MS)
                 try:
@@ -415,7 +415,7 @@ class Pool:
 
 
 async def _begin(db: sqlite.Connection) -> None:
-    """Begin a transaction, asking for the lock again and again, so that other tasks go on meanwhile."""
+    """Begin a transaction, polling for the lock, so that other tasks continue meanwhile."""
     until = time.monotonic() + BUSY_MS / 1000
     db.set_busy_timeout(0)
     try:
@@ -433,7 +433,7 @@ async def _begin(db: sqlite.Connection) -> None:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """SQLite's faults as ours."""
+    """Convert SQLite's errors to ours."""
     try:
         yield
     except sqlite.Busy as error:

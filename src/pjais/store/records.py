@@ -1,7 +1,7 @@
-"""What personas, memories and all other records of a store have in common: read, list, write, each write validated.
+"""Common operations on all records of a store: read, list, write, with every write validated.
 
-A write goes through the same models as a migration (`validate`); what they do not allow is refused with every
-field named, and nothing is written.
+A write goes through the same models as a migration (`pjais.models.persona.validate`); invalid records are refused
+with every field named, and nothing is written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pjais.store.pool import Pool
 
 R = TypeVar("R", bound=Record)
 List = list
-"""The builtin, since the records' own `list` hides it below."""
+"""The builtin, which the `list` method hides below."""
 
 _MOST = (1 << 63) - 1
 """SQLite's largest whole number."""
@@ -32,12 +32,12 @@ _DEFAULTS: dict[str, Any] = {
 _COMMANDS = {
     "personas": "personas", "memory_entities": "memories", "conversations": "conversations", "plugins": "plugins",
 }  # fmt: skip
-"""What lists the records of a table on the command line."""
+"""The command that lists the records of a table."""
 _LISTS = ("tags", "topics", "messages")
 
 
 class Page(NamedTuple, Generic[R]):
-    """A part of a list: the records, how many there are in all, and where the next part begins (None: the end)."""
+    """A page of a list: the records, the total, and the offset of the next page (None: the end)."""
 
     records: list[R]
     total: int
@@ -45,11 +45,11 @@ class Page(NamedTuple, Generic[R]):
 
 
 class Records(Generic[R]):
-    """One table of records.  Subclasses name the table and add what is special about it."""
+    """One table of records.  Subclasses name the table and add operations of their own."""
 
     table: Table
     order: str
-    """The usual order of a list, as SQL."""
+    """The default order of a list, as SQL."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -60,12 +60,12 @@ class Records(Generic[R]):
             return int(sqlite.value(db, f"SELECT count(*) FROM {self.table.name}"))
 
     def get(self, key: str) -> R | None:
-        """The record of this id, or None."""
+        """Return the record of this id, or None."""
         found = self._select("WHERE t.id = ?", (choices.text("key", key),))
         return found[0] if found else None
 
     def need(self, key: str) -> R:
-        """The record of this id.  Raises UsageError where there is none."""
+        """Return the record of this id.  Raises UsageError if there is none."""
         found = self.get(key)
         if found is None:
             name = _COMMANDS.get(self.table.name)
@@ -74,29 +74,29 @@ class Records(Generic[R]):
         return found
 
     def list(self, *, limit: int | None = None, offset: int = 0, order: str | None = None) -> List[R]:
-        """Records in the table's usual order, or by one field (`-updated_at` for the latest first)."""
+        """Return records in the table's default order, or by one field (`-updated_at` for the latest first)."""
         return self._select(f"ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?", choices.window(limit, offset))
 
     def live(self, **how: Any) -> Live[List[R]]:
-        """The list, followed: the same arguments as `list`."""
+        """Return the list as a live query, with the same arguments as `list`."""
         return Live(self._pool, lambda: self.list(**how), [self.table.name])
 
     def live_one(self, key: str) -> Live[R | None]:
-        """One record, followed; None while there is none of this id."""
+        """Return one record as a live query; its result is None while there is none of this id."""
         choices.text("key", key)
         return Live(self._pool, lambda: self.get(key), [self.table.name])
 
     def page(self, *, limit: int = 50, offset: int = 0, order: str | None = None) -> Page[R]:
-        """One page of the list, and what is needed for the next."""
+        """Return one page of the list, with the offset of the next."""
         total = len(self)
         records = self.list(limit=limit, offset=offset, order=order)
         after = offset + len(records)
         return Page(records, total, after if after < total else None)
 
     def create(self, **fields: Any) -> R:
-        """A new record; an id is made where none is given, times are now where they are not given (ms).
+        """Create a record; a missing id is generated, missing times are now (ms).
 
-        Raises ValidationFailed for what the model does not allow, UsageError where the id is taken.
+        Raises ValidationFailed for values that the model does not allow, UsageError if the id is taken.
         """
         now = journal.now_ms()
         given = {"id": str(uuid.uuid4()), "created_at": now, "updated_at": now, "installed_at": now, **fields}
@@ -122,7 +122,7 @@ class Records(Generic[R]):
         return record
 
     def remove(self, key: str) -> None:
-        """Take a record away for good; the history keeps it.  Raises UsageError where others refer to it."""
+        """Delete a record permanently; the history keeps it.  Raises UsageError if others refer to it."""
         with self._pool.writer() as db:
             self.need(key)
             try:
@@ -131,7 +131,7 @@ class Records(Generic[R]):
                 raise UsageError("other records refer to this one", where=[key]) from error
 
     def _made(self, given: dict[str, Any]) -> R:
-        """A record out of fields, the rest filled with defaults.  Raises ValidationFailed."""
+        """Return a record of these fields, the rest filled with defaults.  Raises ValidationFailed."""
         fields = self.table.record._fields
         unknown = sorted(set(given) - set(fields) - {"created_at", "updated_at", "installed_at"})
         if unknown:
@@ -165,7 +165,7 @@ class Records(Generic[R]):
         return cast(R, record)
 
     def _unstorable(self, record: Record) -> Iterator[str]:
-        """The fields whose values would not come back as they are, or could not be read again."""
+        """Yield problems with fields whose values could not be stored and read back unchanged."""
         for column in self.table.columns:
             value = getattr(record, column.name, None)
             if isinstance(value, float) and not math.isfinite(value):

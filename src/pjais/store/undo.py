@@ -1,9 +1,9 @@
-"""Undo and redo of a store's last operations: each record as it was before, by ordinary writes.
+"""Undo and redo of a store's last operations: restore each record by ordinary writes.
 
-An operation is one transaction made through pjais, by any process; the list is the store's, and survives a
-reopen.  Nothing is erased: an undo is a further operation, and in the history.  It is refused, whole, where
-somebody else (another program, a migration) has since touched a record of it, or made another record lean on
-what would go; what would be lost is named.
+An operation is one transaction made through pjais, by any process; the list is kept in the store, and survives a
+reopen.  Nothing is erased: an undo is a further operation, and in the history.  It is refused as a whole if somebody
+else (another program, a migration) has since changed one of its records, or made another record refer to one that
+would be removed; the error names what would be lost.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from pjais.store.operations import Operation
 from pjais.store.pool import Pool
 
 Wanted = dict[tuple[Table, str], Values | None]
-"""What each record is to be; None: not there."""
+"""The wanted row of each record; None: deleted."""
 
 _LINKED = (MEMORIES, PERSONAS, CONVERSATIONS)
-"""What relationships lead to."""
+"""The tables to which relationships refer."""
 
 
 def undo(pool: Pool, n: int = 1) -> list[Operation]:
-    """Take back the last `n` operations, all or none; returns them, the last one first.
+    """Undo the last `n` operations, all or none; return them, the last one first.
 
-    Raises UsageError where there are not so many, or a later change by somebody else stands against it.
+    Raises UsageError if there are fewer, or a later change by somebody else prevents it.
     """
     return _take_back(pool, n, operations.undoable, "undo")
 
 
 def redo(pool: Pool, n: int = 1) -> list[Operation]:
-    """Take back the last `n` undoings, all or none; returns them, the last one first.  Raises UsageError as `undo`."""
+    """Redo the last `n` undone operations, all or none; return them, last one first.  Raises UsageError as `undo`."""
     return _take_back(pool, n, operations.redoable, "redo")
 
 
@@ -62,7 +62,7 @@ def _take_back(
 
 
 def _invert(db: sqlite.Connection, operation: Operation) -> None:
-    """Bring every record that an operation touched back to what it was before."""
+    """Restore every record that an operation changed."""
     wanted: Wanted = {}
     for name, key in sqlite.fetch(
         db,
@@ -79,7 +79,7 @@ def _invert(db: sqlite.Connection, operation: Operation) -> None:
 
 
 def _write(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
-    """What is referred to comes first and goes last."""
+    """Write the records so that a referenced one is created first and removed last."""
     coming = [(table, key) for table in TABLES for held, key in wanted if held is table and wanted[table, key]]
     going = [(table, key) for table in reversed(TABLES) for held, key in wanted if held is table]
     for table, key in [*coming, *(one for one in going if wanted[one] is None)]:
@@ -94,7 +94,7 @@ def _write(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
 
 
 def _refuse_two_active(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
-    """A persona does not become active beside one that was made active since."""
+    """Refuse to make a persona active beside one that was made active since."""
     if not any(table is PERSONAS and values and values["is_active"] for (table, _), values in wanted.items()):
         return
     for (key,) in sqlite.fetch(db, "SELECT id FROM personas WHERE is_active = 1"):
@@ -104,7 +104,7 @@ def _refuse_two_active(db: sqlite.Connection, operation: Operation, wanted: Want
 
 
 def _refuse_leaning(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
-    """No link that held may lead nowhere now: SQLite looks after its foreign keys, this after relationships."""
+    """Refuse to break a valid link: SQLite checks its foreign keys, this function relationships."""
     for (table, key), values in wanted.items():
         if values is None and table in _LINKED:
             for (link,) in sqlite.fetch(db, "SELECT id FROM relationships WHERE from_id = ?1 OR to_id = ?1", (key,)):

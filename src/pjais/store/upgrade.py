@@ -1,12 +1,12 @@
-"""The ladder of schemas: each released version of the store has a step to the next (promise 11).
+"""Schema upgrades: each released version of the store has a step to the next.
 
-A step says what it will do, and may say why it cannot.  All steps that a store needs run in one transaction, after a
-copy of the store was made in `backups/`; before it commits, every row of every table is compared with what it was.
-A newer store is refused elsewhere (`switch.inspect`); an older one is upgraded by `pjais.open`, `migrate` and whatever
-writes, and looked at through a scratch copy by what only reads.
+A step says what it will do, and why it cannot if so.  All steps that a store needs run in one transaction, after a
+copy of the store was made in `backups/`; before the commit, every row of every table is compared with what it was.
+A newer store is refused elsewhere (`pjais.targets.sqlite.cutover.inspect`); an older one is upgraded by `pjais.open`,
+`migrate` and every other writer, while readers use an upgraded scratch copy.
 
-A new schema version is one `Step` more at the end of `STEPS`.  Its SQL is written out: it must go on making what that
-version was, whatever `schema.ddl` makes later.
+A new schema version is one more `Step` at the end of `STEPS`.  Its SQL is written out: it must go on producing that
+version, whatever `pjais.targets.sqlite.ddl` produces later.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from pjais.version import __version__
 from pjais.workspace import Workspace
 
 Dialects = Mapping[tuple[str, str, str], str]
-"""(run, source kind, source) -> dialect, as the manifests of the backups tell."""
+"""(run, source kind, source) -> dialect, from the manifests of the backups."""
 
 
 class Step(NamedTuple):
-    """From schema `version - 1` to `version`."""
+    """The upgrade from schema `version - 1` to `version`."""
 
     version: int
     does: str
-    """One line: what will be done."""
+    """One line: the changes that it will make."""
     obstacle: Callable[[sqlite.Connection], str | None]
-    """Why it cannot be done to this store; None where it can."""
+    """Returns the reason why it cannot be applied to this store; None if it can."""
     apply: Callable[[sqlite.Connection, Dialects], None]
 
 
 class Upgraded(NamedTuple):
-    """What was done: from which version to which, and the folder with the copy of the store as it was."""
+    """A completed upgrade: the old and new version, and the folder with a copy of the old store."""
 
     before: int
     after: int
@@ -196,15 +196,15 @@ STEPS = (
 
 
 def pending(version: int) -> tuple[Step, ...]:
-    """The steps that a store of this schema version needs, in order."""
+    """Return the steps that a store of this schema version needs, in order."""
     return tuple(step for step in STEPS if step.version > version)
 
 
 def upgrade(workspace: Workspace) -> Upgraded | None:
-    """Bring the place's store to this program's schema; None where it has it, or there is no store.
+    """Upgrade the workspace's store to this program's schema; None if it has it, or there is no store.
 
-    Called with the data folder held.  Raises MigrationFailed where a step cannot be done, BackupFailed where the copy
-    cannot be made; the store is then as it was.
+    The caller holds the lock of the data folder.  Raises MigrationFailed if a step cannot be applied, BackupFailed if
+    the copy cannot be made; the store is then unchanged.
     """
     version = cutover.inspect(workspace.target, older=True)
     if version is None or version >= SCHEMA_VERSION:
@@ -226,15 +226,15 @@ def upgrade(workspace: Workspace) -> Upgraded | None:
 
 
 def upgrade_held(workspace: Workspace) -> Upgraded | None:
-    """The same for a caller that does not hold the data folder.  Raises RunActive while another one does."""
+    """Do the same for a caller that does not hold the data folder's lock.  Raises RunActive while another one does."""
     with files.only_run(workspace.data_dir):
         return upgrade(workspace)
 
 
 def apply(db: sqlite.Connection, steps: tuple[Step, ...], known: Dialects, path: Path) -> None:
-    """Take the steps in one transaction, in which everything that was there is compared with what is there then."""
+    """Apply the steps in one transaction, and compare every row with what it was before the commit."""
     sqlite.fetch(db, "PRAGMA foreign_keys = OFF")
-    sqlite.fetch(db, "PRAGMA legacy_alter_table = ON")  # a renamed table must not be followed by views and triggers
+    sqlite.fetch(db, "PRAGMA legacy_alter_table = ON")  # views and triggers must not follow a renamed table
     with sqlite.transaction(db):
         for step in steps:
             why = step.obstacle(db)
@@ -261,11 +261,11 @@ def apply(db: sqlite.Connection, steps: tuple[Step, ...], known: Dialects, path:
 
 
 Fingerprint = tuple[tuple[str, ...], int]
-"""The columns of a table that are looked at, and the sum of the digests of all its rows."""
+"""The compared columns of a table, and the sum of the digests of all its rows."""
 
 
 def _fingerprints(db: sqlite.Connection, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Fingerprint]:
-    """Every row of every ordinary table, by the columns that are wanted, else by all."""
+    """Fingerprint every row of every ordinary table, by the wanted columns, else by all."""
     found = {}
     tables = sqlite.fetch(db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
     for (name,) in tables:
@@ -280,7 +280,7 @@ def _fingerprints(db: sqlite.Connection, wanted: Mapping[str, tuple[str, ...]]) 
 
 
 def dialects(backups: Path) -> Dialects:
-    """The dialect of every source of every run, as the manifests of the backups tell; unreadable ones tell nothing."""
+    """Return the dialect of every source of every run, from the manifests of the backups that can be read."""
     found: dict[tuple[str, str, str], str] = {}
     for folder in backups.iterdir() if backups.is_dir() else ():
         try:
@@ -294,7 +294,7 @@ def dialects(backups: Path) -> Dialects:
 
 @contextmanager
 def readable(workspace: Workspace) -> Iterator[Path]:
-    """The store of a place for reading: itself, or an upgraded scratch copy of an older one, which stays as it is."""
+    """Yield the workspace's store for reading: itself, or an upgraded scratch copy of an older one."""
     version = cutover.inspect(workspace.target, older=True)
     if version is None or version >= SCHEMA_VERSION:
         yield workspace.target

@@ -1,13 +1,12 @@
-"""The watcher of an open store: one thread that notices every commit, whoever made it, and says which tables changed.
+"""The watcher of an open store: one thread that notices every commit, whoever made it, and which tables changed.
 
-It looks at `PRAGMA data_version` on a connection of its own every few milliseconds (a read of the WAL's index, no
-disk access; more seldom while nothing happens), and is woken at once by this process's own commits.  Which tables
-changed is read from `changes`, to which triggers write whatever any program does.  The thread runs no query and no
-callback of anybody's, so that no slow one can hold up the others: it only pokes the followers, who then look for
-themselves.
+It polls `PRAGMA data_version` on a connection of its own every few milliseconds (a read of the WAL's index, no disk
+access; less often while nothing happens), and is woken at once by this process's own commits.  The changed tables are
+read from `changes`, to which triggers write whatever any program does.  The thread runs no follower's query or
+callback, so that a slow one cannot delay the others: it only notifies the followers, which then read for themselves.
 
-It lives as long as somebody follows.  A file in the store's place that was replaced or restored pokes everybody; one
-that is gone or cannot be read pokes everybody after a moment of grace, and their own reading tells them what is wrong.
+It runs while there are followers.  If the store's file is replaced or restored, all are notified; if it is missing or
+cannot be read, all are notified after a grace period, and their own reading shows the problem.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ from pjais import sqlite
 from pjais.errors import StoreFailed
 
 ANY = "changes"
-"""The table name by which a follower asks for every change."""
+"""The table name with which a follower subscribes to every change."""
 BUSY_SECONDS = 0.01
-"""How long the watcher sleeps while the store is being changed."""
+"""Polling interval while the store is being changed."""
 IDLE_SECONDS = 0.025
-"""How long it sleeps when nothing changed for a while."""
+"""Polling interval when nothing changed for a while."""
 _PLACE_SECONDS = 0.06
-"""How often it makes sure that the file is still the one in the store's place."""
+"""How often it checks that its file is still the store's."""
 _CALM_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
-"""How long a store may be missing (`rm`, then `cp`) before its followers are told."""
+"""How long a store may be missing (`rm`, then `cp`) before its followers are notified."""
 _WAIT_MS = 100
 _PAUSE_EACH, _LONGEST_PAUSE = 0.002, 0.05
 """Seconds of rest after a change, for each follower, so that in a storm of writes their queries do not take the
@@ -40,19 +39,19 @@ processor from the writers."""
 
 
 class Follower(Protocol):
-    """Who wants to know.  `poke` and `stop` are called from any thread and must return at once."""
+    """A receiver of notifications.  `poke` and `stop` are called from any thread and must return at once."""
 
     tables: frozenset[str]
 
     def poke(self) -> None:
-        """A table changed that you read."""
+        """Note that a table of the follower changed."""
 
     def stop(self, error: BaseException | None = None) -> None:
-        """The store is closed, or the watching failed."""
+        """Note that the store is closed, or the watcher failed."""
 
 
 class Watcher:
-    """The one watcher of a store.  Followers are held weakly: one that nobody iterates any more is forgotten."""
+    """The one watcher of a store.  Followers are held weakly: one that nobody uses any longer is dropped."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -73,11 +72,11 @@ class Watcher:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there."""
+        """True if the thread is running."""
         return self._thread is not None
 
     def add(self, follower: Follower) -> None:
-        """Poke this follower from now on; whatever is committed after this call is noticed.
+        """Notify this follower from now on; every commit after this call is noticed.
 
         Raises StoreFailed when the store was closed.
         """
@@ -91,14 +90,14 @@ class Watcher:
                 self._start()
 
     def remove(self, follower: Follower) -> None:
-        """Forget this follower; with the last one the thread ends."""
+        """Remove this follower; the thread ends with the last one."""
         with self._lock:
             self._followers.discard(follower)
             if not self._followers:
                 self._woken.set()
 
     def wake(self) -> None:
-        """Look now: somebody committed."""
+        """Poll at once: there was a commit."""
         if self._thread is not None:
             self._woken.set()
 
@@ -114,11 +113,11 @@ class Watcher:
             thread.join()
 
     def _start(self) -> None:
-        """Where the history stands is read before anybody's first query, so that no commit falls between."""
+        """Read the position of the history before any follower's first query, so that no commit is missed."""
         self._woken.clear()
         self._changed_at = time.monotonic()
         self._wrong_since, self._told = None, False
-        with suppress(sqlite.Error, OSError):  # then the thread tries again, and the follower's own query says why
+        with suppress(sqlite.Error, OSError):  # the thread retries, and the follower's own query shows the reason
             self._reopen(sqlite.whereabouts(self._path))
         self._thread = threading.Thread(target=self._run, name=f"pjais-watch-{self._path.name}", daemon=True)
         self._thread.start()
@@ -131,7 +130,7 @@ class Watcher:
             self._fail(error)
 
     def _poke(self, changed: frozenset[str] | None) -> None:
-        """In a function of its own: a name that outlived it would keep a forgotten follower alive."""
+        """Notify followers, in a separate function: a name that outlived it would keep a dropped follower alive."""
         if changed == frozenset():
             return
         self._poked_at = time.monotonic()
@@ -142,7 +141,7 @@ class Watcher:
                 follower.poke()
 
     def _wait(self) -> bool:
-        """Sleep until it is time to look; false when nobody follows any more."""
+        """Sleep until the next poll; false if there are no followers left."""
         pause = self._poked_at + min(_LONGEST_PAUSE, _PAUSE_EACH * len(self._followers)) - time.monotonic()
         if pause > 0:
             time.sleep(pause)
@@ -167,11 +166,11 @@ class Watcher:
             follower.stop(error)
 
     def _changed(self) -> frozenset[str] | None:
-        """The tables that changed since the last look; None: everything may have."""
+        """Return the tables that changed since the last poll; None: any may have."""
         try:
             changed = self._compare()
         except sqlite.Busy:
-            return frozenset()  # somebody holds the file alone: nothing was committed that could be read
+            return frozenset()  # exclusively locked: nothing was committed that could be read
         except (sqlite.Error, OSError):
             return self._wrong()
         self._wrong_since, self._told = None, False
@@ -180,7 +179,7 @@ class Watcher:
         return changed
 
     def _wrong(self) -> frozenset[str] | None:
-        """The store is not there or cannot be read.  After a moment of grace the followers find out, once."""
+        """Handle a store that is missing or unreadable: notify the followers once, after a grace period."""
         self._shut()
         now = time.monotonic()
         self._wrong_since = self._wrong_since or now
@@ -201,11 +200,11 @@ class Watcher:
         if version == self._version:
             return frozenset()
         changed = self._history()
-        self._version = version  # last, and read first: what fails or is committed meanwhile is looked at again
+        self._version = version  # read first, set last: failures and commits meanwhile are polled again
         return changed
 
     def _history(self) -> frozenset[str] | None:
-        """The tables in the history's new entries; None where the old ones are not as they were (a restore)."""
+        """Return the tables in the history's new entries; None if old ones have changed (a restore)."""
         assert self._db is not None
         before, latest = self._last, _latest(self._db)
         seq = 0 if before is None else before[0]
