@@ -1,5 +1,5 @@
-"""The order of things: the only package that knows which stage follows which.
+"""Migration: the only package that knows the order of the phases.
 
-`run` plans and migrates, `recover` cleans up after an interruption, `verify` proves, `rollback` goes back,
-`quarantine` holds what could not go in, `backups` looks after backups and old sources, `state` tells what is there.
+`run` plans and migrates, `recover` cleans up after an interruption, `verify` proves, `rollback` reverts a run,
+`quarantine` handles rejected documents, `backups` manages backups, `state` reads the state of a data folder.
 """

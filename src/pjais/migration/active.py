@@ -1,4 +1,4 @@
-"""Which side is live: the record of the last `switch`, in the data folder."""
+"""The live side, as the last `switch` recorded it in the data folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIVE = "live.json"
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Which side is live (`old` or `new`), since when (ms), and what the store's history had come to then."""
+    """The live side (`old` or `new`), since when (ms), and the last change of the store's history at that time."""
 
     side: str
     at: int | None
@@ -25,7 +25,7 @@ class Live:
     backup: str | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as a JSON object."""
+        """Return the record as a JSON object."""
         return {
             "live": self.side, "at": None if self.at is None else instants.to_text(self.at), "target": self.target,
             "changes": self.changes, "sources": list(self.sources), "backup": self.backup,
@@ -33,7 +33,7 @@ class Live:
 
 
 def live(data_dir: Path) -> Live:
-    """Return which side is live, as the data folder's record says; the old one where nothing was ever switched."""
+    """Return the live side from the data folder's record; the old one if nothing was ever switched."""
     path = data_dir / LIVE
     if not path.exists():
         return Live("old", None, None, 0, (), None)

@@ -1,8 +1,8 @@
-"""The migration that opening a store begins by itself, and what is remembered where it failed.
+"""Automatic migration when a store is opened, and a record of its failure.
 
-A store that is there opens whatever a source is like: a failed run leaves no backup behind, and a notice says what
-waits.  As long as the sources are the same, the run is not tried again: what it said is kept in a small file beside the
-backups, which may be deleted at any time.
+An existing store opens whatever the state of a source: a failed run leaves no backup, and a notice says what is
+pending.  While the sources are unchanged, the run is not retried: its notice is kept in a small file in the backups
+folder, which may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pjais.version import __version__
 from pjais.workspace import Workspace
 
 _LASTING = (ValidationFailed, SourceDamaged, PasswordNeeded, VerificationFailed)
-"""What comes out the same as long as the sources are the same; anything else is tried again each time."""
+"""Errors that recur as long as the sources are unchanged; after any other error the run is retried each time."""
 
 
 class Notice(NamedTuple):
-    """What waits: why a migration that began by itself did not take place, and what to do about it."""
+    """A pending migration: why an automatic one failed, and what to do about it."""
 
     code: str
     what: str
@@ -37,13 +37,13 @@ class Notice(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The notice in one line, the next command aside."""
+        """Return the notice in one line, without the next command."""
         named = f" ({self.where[0]}{', ...' if len(self.where) > 1 else ''})" if self.where else ""
         return f"new data waits, and the store is opened as it is: {self.code}: {self.what}{named}"
 
 
 def migrate(here: Workspace, refs: Sequence[SourceRef], on_invalid: OnInvalid, password: str | None) -> Notice | None:
-    """Migrate what is new in these sources into a store that is there; return a notice where that failed."""
+    """Migrate new data of these sources into an existing store; return a notice if that failed."""
     stamp = _stamp(refs, on_invalid)
     told = _remembered(here, stamp, has_password=registry.password(password) is not None)
     if told is not None:
@@ -60,7 +60,7 @@ def migrate(here: Workspace, refs: Sequence[SourceRef], on_invalid: OnInvalid, p
 
 
 def explained(error: Exception, here: Workspace) -> Notice:
-    """Return what an error says as a notice; raise it where it is none of ours, or the store is gone with it."""
+    """Return an error as a notice; raise it if it is none of ours, or the store is missing."""
     ours = fault_messages.explain(error, here)
     if ours is None or not here.target.exists():
         raise error
@@ -74,19 +74,19 @@ def _run(here: Workspace, options: run.Options) -> None:
     except PjaisError:
         for one in state.runs(here.data_dir):
             if one.id not in before and one.state == "failed":
-                with suppress(OSError):  # nothing was switched, so nothing needs its backup
+                with suppress(OSError):  # no cutover took place, so nothing needs its backup
                     recover.discard(one.folder)
         raise
 
 
 def _ids(here: Workspace) -> Ids:
-    """Return how the store's first run made ids: a later one cannot choose."""
+    """Return the id option of the store's first run, which later runs must keep."""
     with closing(sqlite.open_reader(here.target)) as db:
         return "new" if sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new" else "keep"
 
 
 def _stamp(refs: Sequence[SourceRef], on_invalid: str) -> str:
-    """Return what the sources look like, by sizes and times alone."""
+    """Return a stamp of the sources, from sizes and times alone."""
     seen = [
         (ref.kind, str(ref.path), sorted(_look(path) for path in ref.files if not path.name.endswith("-shm")))
         for ref in refs
@@ -118,5 +118,5 @@ def _remember(here: Workspace, stamp: str, notice: Notice) -> None:
         "stamp": stamp, "target": str(here.target), "code": notice.code, "what": notice.what,
         "where": list(notice.where[:3]), "next": notice.next_command,
     }  # fmt: skip
-    with suppress(OSError):  # a medium that cannot be written: it is looked at again next time
+    with suppress(OSError):  # a read-only medium: the run is retried next time
         files.write_atomically(here.backups / state.FAILED, json.dumps(told).encode("utf-8", "surrogateescape"))

@@ -1,4 +1,4 @@
-"""Backups as their owner handles them: create, list, verify, restore, prune."""
+"""Manage backups: create, list, verify, restore, prune."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pjais.workspace import Workspace
 
 
 class Kept(NamedTuple):
-    """One backup: what it holds and how large it is (bytes)."""
+    """One backup: its content and size (bytes)."""
 
     id: str
     created_at: str | None
@@ -26,15 +26,15 @@ class Kept(NamedTuple):
     size: int
     complete: bool
     needed: bool
-    """Whether the target's records are proved by it."""
+    """True if the proof of the target's records needs it."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The backup as a JSON object."""
+        """Return the backup as a JSON object."""
         return {**self._asdict(), "sources": list(self.sources)}
 
 
 def latest_files(workspace: Workspace, but: Path) -> dict[str, Path]:
-    """The files of sources that the latest sound backups hold, by SHA-256; `but`: the one that is being made."""
+    """Return the source files in the latest valid backups, by SHA-256; `but`: the backup being made."""
     folders = [
         one for one in journal.run_folders(workspace.data_dir) if one != but and (one / backup.MANIFEST).exists()
     ]
@@ -42,9 +42,9 @@ def latest_files(workspace: Workspace, but: Path) -> dict[str, Path]:
 
 
 def create(workspace: Workspace, *, password: str | None = None) -> Path:
-    """Back up all sources, and the store itself, without migrating; returns the backup's folder.
+    """Back up all sources, and the store itself, without migrating; return the backup's folder.
 
-    For RxDB sources the guide's backup JSON is made too; the manifest says what is not in it.
+    For RxDB sources the guide's backup JSON is written too; the manifest says what is not in it.
     """
     with run_log.failures(workspace), fault_messages.explained(workspace):
         found = workspace.find()
@@ -72,7 +72,7 @@ def create(workspace: Workspace, *, password: str | None = None) -> Path:
 
 
 def _keep_store(workspace: Workspace, folder: Path) -> dict[str, Any]:
-    """Copy the store and its log, if they are there; as the manifest, which comes last, names them."""
+    """Copy the store and its log, if they exist; return them as entries of the manifest, which is written last."""
     if not workspace.target.exists():
         return {}
     cutover.inspect(workspace.target)
@@ -85,7 +85,7 @@ def _keep_store(workspace: Workspace, folder: Path) -> dict[str, Any]:
 
 
 def listed(workspace: Workspace) -> tuple[Kept, ...]:
-    """All backups, oldest first."""
+    """Return all backups, oldest first."""
     needed = _needed(workspace)
     found = []
     for folder in journal.run_folders(workspace.data_dir):
@@ -101,9 +101,9 @@ def listed(workspace: Workspace) -> tuple[Kept, ...]:
 
 
 def check(folder: Path) -> list[str]:
-    """Return what is not as it was written in a run's folder: its backup, its journal, its report.
+    """Return what has changed in a run's folder since it was written: its backup, its journal, its report.
 
-    Raises BackupFailed where there is no sound manifest.
+    Raises BackupFailed if there is no valid manifest.
     """
     wrong = [*backup.check(folder), *journal.problems(folder)]
     written = [entry.details.get("report") for entry in journal.entries(folder)]
@@ -115,7 +115,7 @@ def check(folder: Path) -> list[str]:
 
 
 def folder_of(workspace: Workspace, backup_id: str) -> Path:
-    """The folder of a backup.  Raises UsageError if there is none of that name."""
+    """Return the folder of a backup.  Raises UsageError if there is none of that name."""
     folder = workspace.backups / backup_id
     if "/" in backup_id or "\\" in backup_id or backup_id in ("", ".", "..") or not folder.is_dir():
         raise UsageError("there is no such backup", where=[backup_id], next_command="pjais backup list")
@@ -123,14 +123,14 @@ def folder_of(workspace: Workspace, backup_id: str) -> Path:
 
 
 class Pruned(NamedTuple):
-    """The backups that were removed, and those that stay though `--keep` did not ask for them, with the reason."""
+    """The removed backups, and those kept in spite of `--keep`, with the reason."""
 
     removed: list[str]
     stays: list[tuple[str, str]]
 
 
 def prune(workspace: Workspace, keep: int) -> Pruned:
-    """Remove all but the newest `keep` backups; never one that a store's proof needs, nor the only copy of anything."""
+    """Remove all but the newest `keep` backups; never one that a store's proof needs, or the only copy of anything."""
     pruned = Pruned([], [])
     if not workspace.data_dir.is_dir():
         return pruned
@@ -152,14 +152,14 @@ def prune(workspace: Workspace, keep: int) -> Pruned:
 
 
 def _targets(workspace: Workspace) -> set[Path]:
-    """Every store that was ever written to from this data folder, there or not."""
+    """Return every store that was ever written to from this data folder, whether it still exists or not."""
     return {workspace.target, *(Path(run.target) for run in state.runs(workspace.data_dir) if run.target)}
 
 
 def _needed(workspace: Workspace) -> set[str]:
-    """The runs that a store of this data folder was made by: its proof needs their backups.
+    """Return the runs that made the stores of this data folder: their proofs need these backups.
 
-    A store outside of the data folder that is not there may be on a disk that is not mounted now.
+    A missing store outside the data folder may be on a disk that is not mounted now.
     """
     needed = {
         run.id

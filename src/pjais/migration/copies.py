@@ -1,9 +1,9 @@
-"""Find the only copy of anything: what keeps a backup from being pruned though no store's proof needs it.
+"""Find data of which a backup holds the only copy, so that it is not pruned even if no store's proof needs it.
 
-A backup holds documents, and perhaps copies of a store with what was written there.  A document counts as kept
-elsewhere, in whatever version, while a store accounts for it, its source still has it, or another sound backup holds
-it; what was written to a store that was rolled back, while a store holds the record just so.  What cannot be looked
-into (encrypted, damaged, newer) is never taken for superfluous.
+A backup holds documents, and perhaps copies of a store with edits.  A document counts as kept elsewhere, in whatever
+version, if a store's ledger has it, its source still has it, or another valid backup holds it; an edit of a store that
+was rolled back, if a store holds exactly that record.  Data that cannot be read (encrypted, damaged, newer) is never
+considered redundant.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from pjais.targets.sqlite import ddl, ledger
 from pjais.workspace import Workspace
 
 Unit = tuple[str | bytes, ...]
-"""What names a thing that must not be lost: a document by its identity, one without an id by its content, a record that
-was written to a store by its key and digest."""
+"""The key of something that must not be lost: a document's identity, the content of one without an id, or the key and
+digest of a record that was written to a store."""
 _WRITTEN, _REMOVED = "written", "removed"
 
 
 class Copies:
-    """Look for other copies of what backups hold; remembers what it has read."""
+    """Searches for other copies of backed-up data; caches what it has read."""
 
     def __init__(self, workspace: Workspace, stores: Sequence[Path], password: str | None = None) -> None:
         self._place = workspace
@@ -41,7 +41,7 @@ class Copies:
         self._hashes: dict[Path, frozenset[str]] = {}
 
     def only_here(self, folder: Path, others: Sequence[Path]) -> str | None:
-        """Return what a folder holds that is nowhere else, in words; None where it may go.
+        """Describe what only this folder holds; None if it may be removed.
 
         `others` are the folders that stay.
         """
@@ -62,7 +62,7 @@ class Copies:
         return None
 
     def _not_in_place(self, folder: Path, others: Sequence[Path]) -> set[Unit]:
-        """Return what a folder holds, less the files that lie just so in their places or in another backup."""
+        """Return a folder's content, except files that exist unchanged at their origin or in another backup."""
         found: set[Unit] = set()
         for path in _store_copies(folder):
             if not any(_goes_on(path, store) for store in self._stores):
@@ -74,7 +74,7 @@ class Copies:
         return found
 
     def _not_elsewhere(self, folder: Path, missing: set[Unit], others: Sequence[Path]) -> set[Unit]:
-        """Return what is left when the stores, the present sources, and the other backups have been looked through."""
+        """Return what is found in no store, no current source, and no other backup."""
         for path in self._stores:
             missing = _less_store(missing, path)
         for snapshot in _snapshots(folder) if missing else ():
@@ -89,7 +89,7 @@ class Copies:
         return missing
 
     def _of_source_now(self, snapshot: Snapshot) -> set[Unit]:
-        """Return what the source of a snapshot holds today."""
+        """Return the current content of a snapshot's source."""
         path = Path(snapshot.origin)
         if not path.exists():
             return set()
@@ -106,14 +106,14 @@ class Copies:
         return set()
 
     def _holds(self, folder: Path, digests: set[str]) -> bool:
-        """Return whether a sound backup holds files of these hashes; it is read only where it says so."""
+        """Return whether a valid backup holds files of these hashes; it is read only if its manifest lists them."""
         with suppress(BackupFailed):
             told = {one.sha256 for snapshot in _snapshots(folder) for one in snapshot.files}
             return digests <= told and digests <= self._hashes_of(folder)
         return False
 
     def _hashes_of(self, folder: Path) -> frozenset[str]:
-        """The hashes of the raw files of a sound backup; none of one that is not sound."""
+        """Return the hashes of a valid backup's raw files; none for an invalid one."""
         if folder not in self._hashes:
             found: frozenset[str] = frozenset()
             with suppress(BackupFailed):
@@ -124,7 +124,7 @@ class Copies:
 
 
 def _snapshots(folder: Path) -> tuple[Snapshot, ...]:
-    """The snapshots of a backup; of one that was never completed, none.  Raises BackupFailed for a damaged one."""
+    """Return the snapshots of a backup; none if it was never completed.  Raises BackupFailed for a damaged one."""
     return backup.load(folder) if (folder / backup.MANIFEST).exists() else ()
 
 
@@ -143,7 +143,7 @@ def _lies_there(snapshot: Snapshot) -> bool:
 
 
 def _of_snapshot(snapshot: Snapshot, password: str | None) -> set[Unit]:
-    """Every document of a snapshot.  Raises what keeps it from being read."""
+    """Return every document of a snapshot.  Raises whatever prevents reading it."""
     found: set[Unit] = set()
     for piece in read(snapshot, password):
         if isinstance(piece, Remark):
@@ -171,14 +171,14 @@ _ACCOUNTED = (
 
 
 def _accounted(db: sqlite.Connection) -> set[Unit]:
-    """The documents that a store accounts for; before 0.2 the name of a collection held that of its database."""
+    """Return the documents in a store's ledger; before 0.2 the name of a collection included that of its database."""
     later = sqlite.first(db, "SELECT 1 FROM pragma_table_info('migration_records') WHERE name = 'database'")
     collection = "coalesce(r.database || '/', '') || r.collection" if later else "r.collection"
     return {_unit(*row) for row in sqlite.each(db, _ACCOUNTED.format(collection=collection))}
 
 
 def _of_store(path: Path) -> set[Unit]:
-    """Return what a store accounts for, and every record that is not what a migration made of it."""
+    """Return the documents in a store's ledger, and every record that differs from what a migration made of it."""
     with closing(sqlite.open_frozen(path)) as db:
         found = _accounted(db)
         known = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ?"
@@ -192,14 +192,14 @@ def _of_store(path: Path) -> set[Unit]:
 
 
 def _less_store(missing: set[Unit], path: Path) -> set[Unit]:
-    """Without what a store holds: the documents that it accounts for, the records that are there just so."""
+    """Remove what a store holds: the documents in its ledger, and records that are exactly the same."""
     with closing(sqlite.open_reader(path)) as db:
         accounted = _accounted(db) if missing else set()
         return {one for one in missing - accounted if not _is_written_in(db, one)}
 
 
 def _is_written_in(db: sqlite.Connection, unit: Unit) -> bool:
-    """Return whether a store holds a record just so, or knows of one that was removed."""
+    """Return whether a store holds exactly this record, or a trace of its removal."""
     if unit[0] == _WRITTEN:
         return _digest(db, str(unit[1]), str(unit[2])) == unit[3]
     told = "SELECT 1 FROM changes WHERE table_name = ? AND record_id = ?"
@@ -216,7 +216,7 @@ def _digest(db: sqlite.Connection, name: str, key: str) -> bytes | None:
 
 
 def _goes_on(copy: Path, store: Path) -> bool:
-    """Whether a store's history leads on from a copy of it: then everything of the copy is in the store or there."""
+    """Return whether a store's history continues that of a copy: then it or its history holds all of the copy."""
     last = "SELECT seq, at, table_name, record_id, op FROM changes ORDER BY seq DESC LIMIT 1"
     with closing(sqlite.open_frozen(copy)) as old, closing(sqlite.open_reader(store)) as new:
         ran, runs = ({one for (one,) in sqlite.each(db, "SELECT id FROM migration_runs")} for db in (old, new))

@@ -1,4 +1,4 @@
-"""What a fault of the disk or of SQLite means to the owner of the data."""
+"""Translate errors of the disk and of SQLite into messages for the owner of the data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pjais.workspace import Workspace
 
 
 def explain(error: BaseException, workspace: Workspace) -> PjaisError | None:
-    """The error as one of ours; None for one that is not ours to explain (an interrupt, a bug)."""
+    """Return the error as one of ours; None for one that cannot be explained (an interrupt, a bug)."""
     if isinstance(error, PjaisError):
         return error
     full = isinstance(error, sqlite.Full) or (
@@ -33,7 +33,7 @@ def explain(error: BaseException, workspace: Workspace) -> PjaisError | None:
 
 
 class Unfinished(MigrationFailed):
-    """A fault at the step that counts or behind it: the store is the one of before or that of afterwards, but whole."""
+    """The commit step or a later one failed; the store is either the old or the new version, intact."""
 
     safe_default = "Nothing is lost, and your source data is unchanged; the next call finishes what was begun."
     advice_default = "make the same call again"
@@ -41,7 +41,7 @@ class Unfinished(MigrationFailed):
 
 @contextmanager
 def explained(workspace: Workspace) -> Iterator[None]:
-    """Turn faults of the disk and of SQLite inside the block into errors of ours."""
+    """Convert errors of the disk and of SQLite inside the block to ours."""
     try:
         yield
     except (sqlite.Error, OSError) as error:
@@ -53,7 +53,7 @@ def explained(workspace: Workspace) -> Iterator[None]:
 
 @contextmanager
 def finishing(workspace: Workspace) -> Iterator[None]:
-    """What comes after the step that counts: a fault there does not undo it, and must not be told as if it did."""
+    """Wrap the steps after the commit: an error there does not undo it, and must not be reported as if it did."""
     try:
         yield
     except (sqlite.Error, OSError) as error:
@@ -62,9 +62,9 @@ def finishing(workspace: Workspace) -> Iterator[None]:
 
 @contextmanager
 def switching(workspace: Workspace, *paths: Path) -> Iterator[None]:
-    """The step that counts: a fault before it left all as it was; one behind it is told as such.
+    """Wrap the commit step: an error before it changed nothing; one after it is reported as such.
 
-    `paths` are what changes by it; without them the store and its log.
+    `paths` are the files that it changes; by default the store and its log.
     """
     places = paths or tuple(path for path in (workspace.target, workspace.log) if path is not None)
     before = _who_is_there(places)
@@ -78,7 +78,7 @@ def switching(workspace: Workspace, *paths: Path) -> Iterator[None]:
 
 
 def _who_is_there(places: tuple[Path, ...]) -> list[tuple[int, int] | None]:
-    """Return which files lie in these places."""
+    """Return the identities of the files at these paths."""
     found: list[tuple[int, int] | None] = []
     for path in places:
         try:

@@ -1,9 +1,9 @@
-"""The originals of a run: are the files that it was made of still there, so that its store may go?
+"""The original files of a run: check that they still exist before a rollback removes their store.
 
-A rollback takes a store away on the ground that its sources are what they were.  After `cleanup`, or where a file that
-was imported has been deleted since, they are not: what lay in the data folder is restored from the backup, and for
-what lay elsewhere the rollback stops, since nothing is written there.  A source that has changed meanwhile is its
-app's to change; what it was stays in the backup, which `prune` then keeps.
+A rollback may remove a store because its sources still exist.  After `cleanup`, or if an imported file was deleted
+since, they do not: files that were in the data folder are restored from the backup; for files elsewhere the rollback
+stops, since nothing is written there.  A source that changed meanwhile was changed by its app; its old content stays
+in the backup, which `prune` then keeps.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pjais.sources import backup
 from pjais.workspace import Workspace
 
 RESTORED = "restored"
-"""The folder, in the data folder, below which backups are restored beside what is there."""
+"""The folder, in the data folder, below which backups are restored without touching existing files."""
 _SETS = ("pjais-files", "rxdb-profile", "livestore", "livestore-opfs")
-"""Kinds whose files come and go: such a source is there while one of its files is."""
+"""Kinds whose files come and go: such a source exists while one of its files does."""
 
 
 class Gone(NamedTuple):
-    """A source that is not there any more: the run whose backup holds it as last seen, and where each file lay."""
+    """A missing source: the run whose backup holds its last version, and the path of each file."""
 
     run_id: str
     origin: str
@@ -37,9 +37,9 @@ class Gone(NamedTuple):
 
 
 def gone(workspace: Workspace, run_id: str) -> list[Gone]:
-    """The sources of a run, and of what came after it, that are not there any more.
+    """Return the sources of a run and of later ones that no longer exist.
 
-    Raises BackupFailed where one is gone and the backup that holds it is not sound: the store is the only copy.
+    Raises BackupFailed if one is missing and its backup is invalid: the store is then the only copy.
     """
     found = []
     told = {one.id: one.data_dir for one in state.runs(workspace.data_dir)}
@@ -54,9 +54,9 @@ def gone(workspace: Workspace, run_id: str) -> list[Gone]:
 
 
 def restore(workspace: Workspace, lost: Sequence[Gone]) -> list[Path]:
-    """Restore the sources that are gone to where they lay in the data folder; return the files.
+    """Restore missing sources to their paths in the data folder; return the files.
 
-    Raises UsageError for one that lay elsewhere, before anything is written.
+    Raises UsageError for one outside the data folder, before anything is written.
     """
     outside = [one for one in lost if not all(files.is_inside(path, workspace.data_dir) for _, path in one.files)]
     if outside:
@@ -76,7 +76,7 @@ def restore(workspace: Workspace, lost: Sequence[Gone]) -> list[Path]:
 
 
 def restoring(workspace: Workspace, backup_id: str) -> str:
-    """The command that restores all files of a backup to where they lay, if they lay below one folder."""
+    """Return the command that restores all files of a backup to their original paths, if these share one folder."""
     command = f"pjais backup restore {shlex.quote(backup_id)}"
     try:
         held = [one for source in backup.load(workspace.backups / backup_id) for one in source.files]
@@ -90,7 +90,7 @@ def restoring(workspace: Workspace, backup_id: str) -> str:
 
 
 def _read_since(target: Path, run_id: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each source that a run or a later one read, as it was seen last, and the run that saw it so."""
+    """Yield each source that a run or a later one read, in its last version, with the run that read it."""
     with closing(sqlite.open_reader(target)) as db:
         rows = sqlite.fetch(
             db,
@@ -103,7 +103,7 @@ def _read_since(target: Path, run_id: str) -> Iterator[tuple[dict[str, Any], str
 
 
 Moved = tuple[Path, Path] | None
-"""(the data folder as it was called when the run was made, as it is called now), where the two differ."""
+"""(path of the data folder when the run was made, its path now), if they differ."""
 
 
 def _moved(before: str | None, workspace: Workspace) -> Moved:
@@ -111,7 +111,7 @@ def _moved(before: str | None, workspace: Workspace) -> Moved:
 
 
 def _now(path: str, moved: Moved) -> Path:
-    """Return where a file lies now that lay in the data folder before the folder was moved or copied."""
+    """Return the current path of a file that was in the data folder before the folder was moved or copied."""
     if moved is not None and Path(path).is_relative_to(moved[0]) and not Path(path).exists():
         return moved[1] / Path(path).relative_to(moved[0])
     return Path(path)
@@ -124,19 +124,19 @@ def _is_there(source: dict[str, Any], moved: Moved) -> bool:
 
 
 def _is_set_of_databases(paths: Sequence[str]) -> bool:
-    """Whether each file is a database of its own (Firefox, Chromium's SQLite backend): none comes or goes by itself."""
+    """Return whether each file is a separate database (Firefox, Chromium's SQLite backend), so none comes and goes."""
     return all(path.endswith((".sqlite", ".sqlite3", ".db")) for path in paths)
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # what cannot be looked at is not known to be there
+    except OSError:  # a file that cannot be examined is not known to exist
         return False
 
 
 def _held(workspace: Workspace, run_id: str, source: dict[str, Any]) -> tuple[CopiedFile, ...]:
-    """The files of a source in a run's backup.  Raises BackupFailed where it is not sound."""
+    """Return the files of a source in a run's backup.  Raises BackupFailed if it is invalid."""
     folder = workspace.backups / run_id
     try:
         wrong = backup.check(folder)
@@ -153,7 +153,7 @@ def _held(workspace: Workspace, run_id: str, source: dict[str, Any]) -> tuple[Co
 
 
 def _is_restored(workspace: Workspace, run_id: str, one: CopiedFile) -> bool:
-    """Return whether `backup restore` wrote a file out again, to where it writes by itself or to where we advise."""
+    """Return whether `backup restore` has restored a file, to its default destination or the one that we advise."""
     return any(
         path.is_file() and files.sha256(path) == one.sha256
         for path in (workspace.data_dir / one.original, workspace.data_dir / RESTORED / run_id / one.original)

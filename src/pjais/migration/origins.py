@@ -1,8 +1,8 @@
-"""Which of several web origins a run takes (promise 10): personas of two origins never meet in one store unasked.
+"""Choose the web origin of a run: personas of two origins are never merged into one store unasked.
 
-Each origin's documents are those of another app, or of another copy of it; that two personas have the same id says
-nothing.  So where two origins hold collections of the `persona` model, a run stops and names them, and the owner
-chooses with `--origin`.  What was chosen for a store stays chosen.  Other collections are kept apart by their names.
+Each origin's documents belong to another app, or another copy of it; equal ids of two personas prove nothing.  So if
+two origins hold collections of the `persona` model, a run stops and names them, and the owner chooses with
+`--origin`.  The choice is kept for the store.  Other collections are kept apart by their names.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from pjais.workspace import Workspace
 
 
 def asked(origin: str | None, database: str | None, collection: str | None) -> Only:
-    """The choice that somebody writes; an origin as a URL, or as a browser's folder is called."""
+    """Parse the owner's choice; an origin may be a URL, or a browser's folder name."""
     return Only(None if origin is None else web_origin.asked(origin), database, collection)
 
 
 def chosen(workspace: Workspace, found: Found, only: Only) -> tuple[Found, Only]:
-    """The sources that a run takes, and the choice that holds for it: what was asked for, or chosen for this store.
+    """Return the sources of a run and the choice in effect: the given one, or the one kept for this store.
 
-    Raises UsageError where an origin is asked for that is not here, or where the owner must choose one.
+    Raises UsageError if the given origin does not exist, or if the owner must choose one.
     """
     browsers = {ref: _origin(ref) for ref in found.sources if ref.kind == "rxdb-profile"}
     if not browsers and only.origin is None:
@@ -57,9 +57,9 @@ def chosen(workspace: Workspace, found: Found, only: Only) -> tuple[Found, Only]
 
 
 def passed_over(workspace: Workspace, refs: Sequence[SourceRef]) -> dict[SourceRef, str]:
-    """Return those of some sources that a store's owner passed over by choosing another web origin, and whose they are.
+    """Return sources that a store's owner excluded by choosing another web origin, with their origins.
 
-    A run takes none of them unless it is asked for, so they wait for nothing.
+    A run takes none of them unless asked, so they are not pending.
     """
     browsers = [ref for ref in refs if ref.kind == "rxdb-profile"]
     wanted = _chosen_before(_sources_before(workspace)) if browsers else None
@@ -70,24 +70,24 @@ def passed_over(workspace: Workspace, refs: Sequence[SourceRef]) -> dict[SourceR
 
 
 def _chosen_before(before: Sequence[dict[str, Any]]) -> str | None:
-    """The web origin that was chosen for a store, which stays chosen."""
+    """Return the web origin that was chosen for a store."""
     return next((one["only"]["origin"] for one in reversed(before) if "only" in one), None)
 
 
 def _origin(ref: SourceRef) -> str | None:
-    """Return whose a source is: as its place says, or what lies in it."""
+    """Return the web origin of a source: from its location, or from its content."""
     return web_origin.of_place(ref.path) or min((origin for origin, _ in _collections(ref) if origin), default=None)
 
 
 def _sources_before(workspace: Workspace) -> list[dict[str, Any]]:
-    """The sources of all earlier runs, oldest first."""
+    """Return the sources of all earlier runs, oldest first."""
     if not workspace.target.exists():
         return []
     try:
         with closing(sqlite.open_reader(workspace.target)) as db:
             texts = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY rowid")
     except sqlite.Error:
-        return []  # it is not ours; who writes to it says so
+        return []  # not ours; whoever writes to it reports that
     return [one for (text,) in texts for one in json.loads(text)]
 
 
@@ -98,7 +98,7 @@ def _stop_where_mixed(
     before: list[dict[str, Any]],
     only: Only,
 ) -> None:
-    """Raise UsageError where this run and the store together would hold personas of two origins."""
+    """Raise UsageError if this run and the store together would hold personas of two origins."""
     there = {
         (one["kind"], one["name"]): one.get("web_origin") or web_origin.of_place(Path(one["origin"]))
         for one in before
@@ -133,7 +133,7 @@ def _stop_where_mixed(
 
 
 def _command(workspace: Workspace, origin: str, target: str = "") -> str:
-    """The whole command that migrates one origin."""
+    """Return the whole command that migrates one origin."""
     sources = "".join(f" {shlex.quote(str(one))}" for one in workspace.sources)
     folder = f" --data-dir {shlex.quote(str(workspace.data_dir))}" if workspace.named else ""
     return f"{origin}: pjais migrate{sources} --origin {shlex.quote(origin)}{target}{folder}"
@@ -163,10 +163,10 @@ def _brings_personas(ref: SourceRef) -> bool:
 
 
 def _collections(ref: SourceRef) -> frozenset[tuple[str | None, str]]:
-    """The collections of a source and whose they are, looked at in a private copy."""
+    """Return the collections of a source and their web origins, read from a private copy."""
     with tempfile.TemporaryDirectory(prefix="pjais-origin-") as folder:
         try:
             (snapshot,) = backup.snapshot_all(Path(folder) / "copy", [ref], at_ms=journal.now_ms())
             return rxdb.collections(snapshot)
         except PjaisError:
-            return frozenset()  # the run itself says what is wrong with it
+            return frozenset()  # the run itself reports the problem

@@ -1,4 +1,4 @@
-"""The outcome of a run in one sentence: what its report, the command line and the page say first."""
+"""The outcome of a run in one sentence, for its report, the command line and the web UI."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pjais.display import counted
 
 
 def verdict(code: str, total: Counts) -> str:
-    """Say what became of the documents, as a sentence."""
+    """Return the outcome of the documents as a sentence."""
     if code == "empty":
         return "the sources were read and hold no documents; an empty target is in place"
     documents = "the one document is" if total.read == 1 else f"all {total.read:,} documents are"

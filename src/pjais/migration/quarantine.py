@@ -1,8 +1,8 @@
-"""`quarantine`: look at what could not go in, mend it, and bring it in after all.
+"""`quarantine`: inspect rejected documents, edit them, and import them after all.
 
-A replay normalises and checks a quarantined document again, as it is or as it was mended, and puts it into
-the target in one transaction, with a copy of the target made first.  A document may also be discarded: it stays in the
-store whole, with a reason more, is no longer listed, and can still be replayed by its id.
+A replay normalises and validates a quarantined document again, unchanged or edited, and imports it into the target in
+one transaction, after making a copy of the target.  A document may also be discarded: it stays in the store whole,
+with one more reason, is no longer listed, and can still be replayed by its id.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ class Kept(NamedTuple):
     raw: bytes | None
     replayed_at: str | None
     dialect: str | None = None
-    """How its source writes values, as it was read; None in a store of 0.1.0 whose backup is gone."""
+    """The dialect with which its source was read; None in a store of 0.1.0 whose backup is missing."""
     origin: str | None = None
     database: str | None = None
 
     @property
     def discarded(self) -> bool:
-        """Whether its owner put it aside."""
+        """True if its owner discarded it."""
         return any(one.get("rule") == DISCARDED for one in self.reasons)
 
     def as_dict(self, *, whole: bool = False) -> dict[str, Any]:
-        """The entry as a JSON object; its content only when the whole is asked for."""
+        """Return the entry as a JSON object; `whole` includes its content."""
         shown: dict[str, Any] = self._asdict()
         del shown["document"], shown["raw"]
         if whole:
@@ -62,7 +62,7 @@ class Kept(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """What a replay did with one entry: in, or still out and why."""
+    """The result of replaying one entry: imported, or still invalid and why."""
 
     id: int
     record_type: str | None
@@ -83,7 +83,7 @@ def _kept(row: tuple[Any, ...]) -> Kept:
 
 
 def names(found: Sequence[Kept]) -> list[str]:
-    """What the collection of each entry is called beside the others: with its database or origin where those differ."""
+    """Return an unambiguous collection name for each entry: with its database or origin if those differ."""
     owners: dict[str, set[tuple[str | None, str | None]]] = {}
     for one in found:
         owners.setdefault(one.collection, set()).add((one.origin, one.database))
@@ -96,9 +96,9 @@ def names(found: Sequence[Kept]) -> list[str]:
 
 
 def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = False) -> list[Kept]:
-    """The quarantined documents; those that were replayed or discarded only when everything is asked for.
+    """Return the quarantined documents; `everything` includes those that were replayed or discarded.
 
-    Raises NoSourceFound where there is no target, UsageError for an id that does not exist.
+    Raises NoSourceFound if there is no target, UsageError for an id that does not exist.
     """
     if cutover.inspect(workspace.target) is None:
         raise NoSourceFound(
@@ -119,12 +119,12 @@ def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = 
 
 
 def waiting(db: sqlite.Connection) -> int:
-    """Return how many documents wait for a decision: neither replayed nor discarded."""
+    """Return the number of undecided documents: neither replayed nor discarded."""
     return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {WAITING}"))
 
 
 def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
-    """Put documents aside, all or none: they stay in the store, and are listed only with everything.
+    """Discard documents, all or none: they stay in the store, but are listed only with `everything`.
 
     Raises UsageError for one that was replayed, or does not exist.
     """
@@ -146,11 +146,11 @@ def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
 
 
 def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) -> list[Replayed]:
-    """Try quarantined documents again; `document` is the mended form of the one that is named.
+    """Try quarantined documents again; `document` is the edited form of the one in `ids`.
 
-    Records that others refer to go first.  All that go in do so in one transaction.
+    Records that others refer to go first.  All valid ones are imported in one transaction.
     """
-    listed(workspace, ids)  # raises what there is to raise before anything is held
+    listed(workspace, ids)  # raises its errors before any lock is taken
     with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
         recover.recover(workspace)
         entries = [one for one in listed(workspace, ids) if one.replayed_at is None]
@@ -177,7 +177,7 @@ def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) 
 
 
 def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
-    """What somebody else wrote into the quarantine is not taken for what a source held."""
+    """Refuse entries that another program changed: they are no longer what a source held."""
     wrong = chain.check(db)
     if wrong:
         raise VerificationFailed(
@@ -189,7 +189,7 @@ def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
 
 
 def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> list[Replayed]:
-    """Round after round, until one brings nothing more in."""
+    """Replay entries in rounds, until a round imports nothing more."""
     new_ids = _ids(db)
     waiting, done = entries, list[Replayed]()
     while waiting:
@@ -203,7 +203,7 @@ def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> li
 
 
 def _ids(db: sqlite.Connection) -> Ids:
-    """The ids of a store, as its runs made them."""
+    """Return the ids of a store, as its runs made them."""
     new = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new"
     return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"), new=new)
 

@@ -1,8 +1,7 @@
-"""After an interruption: see from the journals what was going on, clean up, and let the next run go on.
+"""Recover from an interruption: read the journals, clean up, and let the next run continue.
 
-A run that was cut off before its cut-over left at most a hidden file, which is removed; its backup, if
-complete and still equal to the sources, is used by the next run.  One that was cut off after the cut-over is
-finished on record.
+A run interrupted before its cutover left at most a hidden file, which is removed; its backup, if complete and still
+equal to the sources, is used by the next run.  For one interrupted after the cutover, the journal is completed.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ _UNFINISHED = (
     ".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*",
     f"{paths.BACKUPS}/*/.*.work*", ".*.head.*.part", f"{paths.BACKUPS}/.*.head.*.part",
 )  # fmt: skip
-"""What a call that was cut off may leave in the data folder: files that were to be put in their places whole."""
+"""Temporary files that an interrupted call may leave in the data folder."""
 
 
 def recover(workspace: Workspace) -> Path | None:
-    """Bring interrupted runs to an end; return the folder of the latest one whose backup is complete.
+    """Finish interrupted runs; return the folder of the latest one whose backup is complete.
 
-    Called with the data folder held, so no other run is at work.
+    The caller holds the lock of the data folder, so no other run is active.
     """
     resumable: Path | None = None
     for name in _UNFINISHED:
@@ -47,7 +46,7 @@ def recover(workspace: Workspace) -> Path | None:
             discard(run.folder)
             continue
         if not events and all(one.name == journal.NAME for one in run.folder.iterdir()):
-            discard(run.folder)  # cut off before its first word
+            discard(run.folder)  # interrupted before its first journal entry
             continue
         if run.state == "done" and "rolling-back" in events:
             _finish_rollback(workspace, run)
@@ -74,7 +73,7 @@ def recover(workspace: Workspace) -> Path | None:
 
 
 def seal_journal(target: Path, folder: Path) -> None:
-    """Let the store's chain name the journal of a run that has ended, whole."""
+    """Add the complete journal of a finished run to the store's chain."""
     with closing(sqlite.open_writer(target)) as db:
         with sqlite.transaction(db):
             chain.seal(db, "finished", folder.name, {"journal": journal.extent(folder)}, changeset=b"")
@@ -82,7 +81,7 @@ def seal_journal(target: Path, folder: Path) -> None:
 
 
 def _seal_journals(workspace: Workspace) -> None:
-    """The same for runs that were cut off between their end and that."""
+    """Do the same for runs that were interrupted just before it."""
     ended = [run for run in state.runs(workspace.data_dir) if run.state == "done" and run.target]
     for target in {Path(str(run.target)) for run in ended}:
         if cutover.inspect(target, older=True) != SCHEMA_VERSION:
@@ -95,7 +94,7 @@ def _seal_journals(workspace: Workspace) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Remove the folder of a run; its journal last, so that one which is cut off here is removed another time."""
+    """Remove the folder of a run, its journal last, so that an interrupted removal is completed later."""
     for one in folder.iterdir():
         if one.is_dir():
             files.remove_folder(one)
@@ -105,7 +104,7 @@ def discard(folder: Path) -> None:
 
 
 def _report(run: state.RunState, workspace: Workspace) -> None:
-    """The report of a run that was cut off between its cut-over and its end, out of the store it made."""
+    """Write the report of a run that was interrupted between its cutover and its end, from the store it made."""
     if (run.folder / "report.json").exists():
         return
     target = Path(run.target or workspace.target)
@@ -125,18 +124,18 @@ def _report(run: state.RunState, workspace: Workspace) -> None:
 
 
 def is_in_place(run_id: str, target: Path) -> bool:
-    """Return whether a store holds a run.  Raises what keeps it from being looked at: then nobody knows."""
+    """Return whether a store holds a run.  Raises whatever prevents reading it, since the answer is then unknown."""
     if not target.exists():
         return False
     try:
         with closing(sqlite.open_reader(target)) as db:
             return sqlite.first(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run_id,)) is not None
     except (*sqlite.Corrupt, sqlite.SqlError):
-        return False  # no store of ours
+        return False  # not a store of ours
 
 
 def _push(workspace: Workspace, run: state.RunState) -> None:
-    """What a replay or an increment put into a LiveStore store's account and not yet into its log."""
+    """Write to the log what a replay or an increment put into a LiveStore store's account only."""
     there = of_target(workspace, Path(run.target or workspace.target))
     if there.log is not None and there.target.exists():
         account_sync.catch_up(there)
@@ -145,7 +144,7 @@ def _push(workspace: Workspace, run: state.RunState) -> None:
 
 
 def _finish_rollback(workspace: Workspace, run: state.RunState) -> None:
-    """A rollback that was cut off: on record if the store is gone, finished if only its log was put back."""
+    """Finish an interrupted rollback: complete its journal if the store is gone; the account follows a restored log."""
     there = of_target(workspace, Path(run.target or workspace.target))
     kept = run.folder / next(one.details["kept"] for one in journal.entries(run.folder)[::-1] if "kept" in one.details)
     if not is_in_place(run.id, there.target):
@@ -155,9 +154,9 @@ def _finish_rollback(workspace: Workspace, run: state.RunState) -> None:
 
 
 def put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: int) -> bool:
-    """Put the store of before a run in its place again, or none where there was none; return which, and record it.
+    """Restore the store from before a run, or remove it if there was none; return which, and record it.
 
-    `kept` is a copy of the store as it is now.
+    `kept` is a copy of the current store.
     """
     previous = folder / "previous.sqlite"
     restored = previous.exists() or revert.is_kept(kept, folder.name)
@@ -171,9 +170,9 @@ def put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: in
 
 
 def _refuse_to_empty(kept: Path, run_id: str) -> None:
-    """Raise MigrationFailed where a store held something before a run, and nothing is left that leads back to it.
+    """Raise MigrationFailed if a store was not empty before a run, and nothing is left to restore it from.
 
-    Only the first run of a store leaves nothing behind when it is taken back.
+    Only reverting the first run of a store leaves no store.
     """
     with closing(sqlite.open_reader(kept)) as db:
         earlier = sqlite.fetch(
@@ -191,7 +190,7 @@ def _refuse_to_empty(kept: Path, run_id: str) -> None:
 
 
 def _put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: int) -> None:
-    """The store of before, made beside its place and switched in."""
+    """Rebuild the previous store out of sight and cut over to it."""
     new = workspace.target.with_name(f".{workspace.target.name}.{folder.name}.new")
     try:
         sqlite.remove(new)
@@ -201,7 +200,7 @@ def _put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: i
         else:
             files.copy_hashed(kept, new)
             revert.revert(new, folder.name)
-        heads.forget(workspace.target)  # the history is cut back
+        heads.forget(workspace.target)  # the history is truncated
         cutover.cut_over(new, workspace.target, expected_change=expected_change)
     except BaseException:
         with suppress(OSError):
@@ -212,7 +211,7 @@ def _put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: i
 
 
 def _copy_previous(previous: Path, new: Path) -> None:
-    """Copy the store of before out of a backup, hashed against its manifest."""
+    """Copy the previous store from a backup, checking its hash against the manifest."""
     _, digest = files.copy_hashed(previous, new)
     if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
         raise BackupFailed(
@@ -224,7 +223,7 @@ def _copy_previous(previous: Path, new: Path) -> None:
 
 
 def reusable(folder: Path, refs: Sequence[SourceRef]) -> tuple[Snapshot, ...] | None:
-    """The snapshots of an interrupted run, if they are sound and are what the sources are now."""
+    """Return the snapshots of an interrupted run, if they are valid and equal to the sources."""
     try:
         if backup.check(folder):
             raise BackupFailed("not sound")

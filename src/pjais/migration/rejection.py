@@ -1,4 +1,4 @@
-"""The refusal of a run whose sources hold documents that cannot go in: which, and why."""
+"""The error of a run whose sources hold invalid documents: which, and why."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""How long the backups of runs that nobody asked for are kept: increments of `follow`, and automatic migrations.
+"""Retention of the backups of unrequested runs: increments of `follow`, and automatic migrations.
 
-A backup may go once every document that its run brought in has come again, as it was, in the backup of a later run:
-then the proof reads it there.  What takes such a run back stays in the store itself.  Of automatic migrations the last
-ten are kept all the same, and an older one that holds the only copy of anything stays.
+A backup may be removed once every document that its run imported is unchanged in the backup of a later run: the proof
+then reads it there.  The data to revert such a run stays in the store itself.  Of automatic migrations the last ten
+are kept in any case, and an older one that holds the only copy of anything stays.
 
-A rollback takes whole migrations back, and with them the backups that the proof of what was before would be read from.
-So the increment before a migration keeps its backup, until ten migrations have followed it.
+A rollback reverts whole migrations, and with them the backups from which the proof of the earlier state would be read.
+So the increment before a migration keeps its backup until ten migrations have followed it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pjais.targets.sqlite.builder import Builder
 from pjais.workspace import Workspace
 
 KEPT = 10
-"""So many backups of automatic migrations are kept, whether a proof needs them or not."""
+"""Number of backups of automatic migrations that are kept, whether a proof needs them or not."""
 
 
 def expired(workspace: Workspace, builder: Builder, *, follow: bool = False) -> list[state.RunState]:
-    """The runs whose backups no proof needs once the run that the builder is making is in place.
+    """Return the runs whose backups no proof needs once the builder's run is in place.
 
-    `follow`: that run is an increment, which no rollback takes back by itself.
+    `follow`: that run is an increment, which no rollback reverts by itself.
     """
     runs = state.runs(workspace.data_dir)
     done = [one for one in runs if one.state == "done" and Path(one.target or workspace.target) == workspace.target]
@@ -33,7 +33,7 @@ def expired(workspace: Workspace, builder: Builder, *, follow: bool = False) -> 
 
 
 def _may_go(run: state.RunState, later: Sequence[state.RunState], follow: bool) -> bool:
-    """Return whether nobody asked for a run, and no likely rollback leads back to it."""
+    """Return whether a run was unrequested, and no likely rollback needs it."""
     if run.follow:
         whole = sum(not one.follow for one in later) + (not follow)
         return whole == 0 or whole >= KEPT

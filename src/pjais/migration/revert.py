@@ -1,11 +1,11 @@
-"""Take back what a run did to a store: the way back of a run that went into the store as it was.
+"""Revert a run that changed the store in place.
 
-Every step that changed the store by less than a whole new file left a changeset beside its link in the chain.  From
-the last link to the run's own, each step is undone in turn: a changeset is applied in reverse, and what was edited in
-between is walked back through the history.  At the end the chain itself is the proof: every sum and every digest must
-be what the link before the run says.
+Every step that changed the store in place left a changeset with its link in the chain.  From the last link to the
+run's own, each step is reverted in turn: its changeset is applied in reverse, and edits in between are walked back
+through the history.  At the end the chain itself is the proof: every sum and every digest must be what the link before
+the run says.
 
-Works on a copy, which takes the store's place only then.
+Works on a copy, which replaces the store only then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pjais.targets.sqlite import chain, compare
 
 
 def is_kept(store: Path, run_id: str) -> bool:
-    """Return whether a store holds what is needed to take a run back."""
+    """Return whether a store holds what is needed to revert a run."""
     with closing(sqlite.open_reader(store)) as db:
         return any(_is_step(one, run_id) and "changeset" in (one.backup or {}) for one in chain.links(db))
 
@@ -31,9 +31,9 @@ def _is_step(link: chain.Link, run_id: str) -> bool:
 
 
 def revert(copy: Path, run_id: str) -> None:
-    """Bring a copy of a store back to before a run.
+    """Revert a copy of a store to the state before a run.
 
-    Raises MigrationFailed where what happened since cannot be taken back exactly; the copy is then of no use.
+    Raises MigrationFailed if later steps cannot be reverted exactly; the copy is then unusable.
     """
     with closing(sqlite.open_writer(copy)) as db:
         sqlite.without_triggers(db)
@@ -58,7 +58,7 @@ def _undo(db: sqlite.Connection, link: chain.Link, before: chain.Link, copy: Pat
         if changeset is None:
             raise _refusal(copy, f"what {link.event} {link.run_id or ''} changed is not kept")
         try:
-            # A memory that was removed and came back has another number in the search index.
+            # A memory that was removed and restored has another number in the search index.
             sqlite.apply_inverse(db, changeset, lenient=MEMORIES.name)
         except sqlite.Error as error:
             raise _refusal(copy, f"what {link.event} {link.run_id or ''} changed was changed since: {error}") from error
@@ -67,7 +67,7 @@ def _undo(db: sqlite.Connection, link: chain.Link, before: chain.Link, copy: Pat
 
 
 def _undo_edits(db: sqlite.Connection, before: chain.Link) -> None:
-    """Walk every record back to what it was when a link was made, and forget what the history says since."""
+    """Walk every record back to its version when a link was made, and delete the later history."""
     touched = sqlite.fetch(
         db, "SELECT DISTINCT table_name, record_id FROM changes WHERE seq > ?", (before.changes_seq,)
     )
@@ -80,7 +80,7 @@ def _undo_edits(db: sqlite.Connection, before: chain.Link) -> None:
 
 
 def _put(db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None) -> None:
-    """Let a record be what it was; None: it was not there."""
+    """Set a record to its old values; None: it did not exist."""
     where = " AND ".join(f"{name} IS ?" for name in table.key)
     parts = compare.key_parts(table, key)
     if values is None:
@@ -98,7 +98,7 @@ def _put(db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] |
 
 
 def _forget_numbers(db: sqlite.Connection) -> None:
-    """Let numbering go on where it was: what was taken back must not look like rows that somebody removed."""
+    """Reset the numbering: reverted rows must not look like rows that somebody removed."""
     for table, key in (("changes", "seq"), ("store_operations", "id"), ("migration_chain", "number")):
         last = sqlite.value(db, f"SELECT coalesce(max({key}), 0) FROM {table}")
         db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table))

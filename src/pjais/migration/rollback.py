@@ -1,7 +1,7 @@
-"""`rollback`: back to before a run, after showing what was written since.
+"""`rollback`: restore the state before a run, after showing later writes.
 
-The target as it is now is kept in the run's folder, whatever happens; what was written since the run can be
-exported first (`keep_later`) in our own format, so that `import` brings it back.
+A copy of the current target is always kept in the run's folder; writes since the run can be exported first
+(`keep_later`) in our own format, so that `import` restores them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pjais.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What was written to the target since a run: how many records were added, edited, removed."""
+    """Writes to the target since a run: numbers of records added, edited, removed."""
 
     added: int
     edited: int
@@ -35,24 +35,24 @@ class Later:
 
     @property
     def total(self) -> int:
-        """How many records were touched."""
+        """Return the number of records written."""
         return self.added + self.edited + self.removed
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What a rollback did: the run, what became of the target, and where its last state is kept."""
+    """The result of a rollback: the run, the target's state, and the copy of its last state."""
 
     run_id: str
     restored: bool
-    """Whether an earlier target is back; if not, there was none before the run."""
+    """True if an earlier target was restored; if not, there was none before the run."""
     kept: Path
     later: Later
     later_file: Path | None
     backup: Path
-    """The folder of the run's backup: what was migrated is there, whatever becomes of its sources."""
+    """The folder of the run's backup, which holds the migrated data even if the sources are deleted."""
     sources: tuple[Path, ...] = ()
-    """The source files that were gone and are restored."""
+    """The missing source files that were restored."""
 
     def as_dict(self) -> dict[str, Any]:
         """The outcome as a JSON object."""
@@ -69,7 +69,7 @@ class Undone:
 
 
 def later_writes(target: Path, run_id: str) -> Later:
-    """Return what somebody else than a run wrote after the run ended.  Raises UsageError for an unknown run."""
+    """Return writes after the end of a run by anyone but a run.  Raises UsageError for an unknown run."""
     with closing(sqlite.open_reader(target)) as db:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
         if mark is None:
@@ -78,7 +78,7 @@ def later_writes(target: Path, run_id: str) -> Later:
 
 
 def writes_since(target: Path, mark: int) -> Later:
-    """Return what was written after an entry of the store's history."""
+    """Return writes after an entry of the store's history."""
     with closing(sqlite.open_reader(target)) as db:
         touched = _touched(db, mark)
     ops = [op for op, _, _ in touched]
@@ -86,7 +86,7 @@ def writes_since(target: Path, mark: int) -> Later:
 
 
 def _touched(db: sqlite.Connection, mark: int) -> list[tuple[str, str, str]]:
-    """(what happened in all, table, record id) of every record written to since `mark`."""
+    """Return (net change, table, record id) of every record written since `mark`."""
     found = []
     for table, key, first, last in sqlite.each(
         db,
@@ -106,8 +106,8 @@ def rollback(
 ) -> Undone:
     """Undo the latest run, or the one named (which must be the latest that is in place).
 
-    Raises ConfirmationNeeded if something was written since and it was not said what to do with it; UsageError while
-    the store is the live side, and where a source of the run is gone that cannot be restored to its place;
+    Raises ConfirmationNeeded if there are later writes and neither option was chosen; UsageError while the store is the
+    live side, and if a source of the run is missing that cannot be restored to its location;
     NoSourceFound if there is no run to undo; MigrationFailed if the target is open elsewhere.
     """
     if not workspace.data_dir.is_dir():
@@ -147,9 +147,9 @@ def rollback(
 
 
 def _accept_older(workspace: Workspace, run: state.RunState, *, discard_later: bool) -> Undone:
-    """Note that a run is no longer in the store, since its owner put an older store back; the store stays as it is.
+    """Record that a run is no longer in the store because its owner restored an older one; the store stays unchanged.
 
-    What was written after that run is not in this file, so it cannot be shown: the owner has to say that it may go.
+    Writes after that run are not in this file, so they cannot be shown: the owner must confirm that they are discarded.
     """
     if not discard_later:
         raise ConfirmationNeeded(
@@ -168,7 +168,7 @@ def _accept_older(workspace: Workspace, run: state.RunState, *, discard_later: b
 
 
 def _refuse_while_live(workspace: Workspace) -> None:
-    """Raise UsageError while the store is the live side: the switch comes first, or there would be no side at all."""
+    """Raise UsageError while the store is the live side: switch back first, or no side would be left."""
     was = active.live(workspace.data_dir)
     named = None if was.target is None else Path(was.target)
     if was.side == "new" and (named is None or files.same(named, workspace.live) or not named.exists()):
@@ -179,7 +179,7 @@ def _refuse_while_live(workspace: Workspace) -> None:
 
 
 def preview(workspace: Workspace) -> tuple[state.RunState, Later]:
-    """Which run a rollback would undo, and what was written since.  Raises what `rollback` raises, changes nothing."""
+    """Return the run that a rollback would undo, and later writes.  Raises as `rollback`; changes nothing."""
     run = _run_to_undo(workspace, None)
     _refuse_while_live(workspace)
     if run.id not in _held(workspace):
@@ -188,7 +188,7 @@ def preview(workspace: Workspace) -> tuple[state.RunState, Later]:
 
 
 def _catch_up(workspace: Workspace, run_id: str, discard_later: bool) -> None:
-    """Bring in what an app committed; a log that cannot be followed is kept as it is, if its owner lets go of it."""
+    """Sync what an app committed; a log that cannot be followed is kept as it is, if its owner discards later writes."""
     try:
         account_sync.catch_up(workspace)
     except MigrationFailed as error:
@@ -224,7 +224,7 @@ def _run_to_undo(workspace: Workspace, run_id: str | None) -> state.RunState:
 
 
 def in_place(workspace: Workspace) -> list[state.RunState]:
-    """The whole migrations of a store in their order, which is the order in which the store took them in."""
+    """Return the whole migrations of a store, in the order in which the store received them."""
     done = [
         run
         for run in state.runs(workspace.data_dir)
@@ -235,7 +235,7 @@ def in_place(workspace: Workspace) -> list[state.RunState]:
 
 
 def _held(workspace: Workspace) -> list[str]:
-    """The runs that a store holds, in its order; none where there is no store."""
+    """Return the runs that a store holds, in its order; none if there is no store."""
     if cutover.inspect(workspace.target) is None:
         return []
     with closing(sqlite.open_reader(workspace.target)) as db:
@@ -243,7 +243,7 @@ def _held(workspace: Workspace) -> list[str]:
 
 
 def _is_that(file: Path, store: Path, run_id: str) -> bool:
-    """Return whether a file holds just what would be exported: a rollback that was cut off wrote it."""
+    """Return whether a file holds exactly what would be exported, so that an interrupted rollback wrote it."""
     with tempfile.TemporaryDirectory(prefix="pjais-later-") as scratch:
         now = Path(scratch) / "later.json"
         _export_later(store, run_id, now)
@@ -280,7 +280,7 @@ def export_since(store: Path, mark: int, destination: Path) -> None:
 
 
 def _add_personas(db: sqlite.Connection, alive: dict[str, list[str]]) -> None:
-    """The personas that the records belong to go along, so that the export stands on its own."""
+    """Add the personas of the records, so that the export is self-contained."""
     wanted = set(alive.get("personas", ()))
     for name in ("memory_entities", "conversations"):
         for key in alive.get(name, ()):

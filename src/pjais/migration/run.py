@@ -1,10 +1,10 @@
-"""A migration from beginning to end, and the plan of one: the only module that knows the order.
+"""Run or plan a migration from beginning to end; the only module that knows the order of the phases.
 
     detect -> back up -> read the snapshot -> validate and normalise -> write a new file -> verify -> cut over
 
-Into a store that is there, what is new goes in one transaction instead of a new file: verified before its commit,
-which is then the cut-over.  Up to it nothing that the owner sees has changed; after any failure before it, the new file
-is removed, or the transaction rolled back, and the target is what it was.
+New data goes into an existing store in one transaction instead of a new file: verified before its commit, which is
+then the cutover.  Before it nothing that the owner sees has changed; after any failure before it, the new file is
+removed, or the transaction rolled back, and the target is unchanged.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the owner chose.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`;
-    `automatic`: nobody asked for it.
+    """The owner's choices.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`;
+    `automatic`: unrequested.
     """
 
     on_invalid: choices.OnInvalid = "stop"
@@ -69,11 +69,11 @@ class Options:
 
 
 def _quiet(phase: str, done: int, total: int | None) -> None:
-    """No progress."""
+    """Report no progress."""
 
 
 def plan(workspace: Workspace, options: Options = Options(), progress: Progress = _quiet) -> Plan:
-    """Return what `migrate` would do.  Writes nothing but a scratch copy that is gone afterwards.
+    """Return the actions of `migrate`.  Writes nothing but a scratch copy that is removed afterwards.
 
     Raises NoSourceFound, ForeignTarget, SourceInUse.
     """
@@ -103,10 +103,10 @@ def plan(workspace: Workspace, options: Options = Options(), progress: Progress 
 
 
 def migrate(workspace: Workspace, options: Options = Options(), progress: Progress = _quiet) -> Report:
-    """Bring everything that is new from the sources into the target; do nothing where nothing is new.
+    """Migrate everything new from the sources to the target; do nothing if nothing is new.
 
-    Returns the report (`done`, `quarantined`, `empty`, `already_migrated`).  Raises a PjaisError in every
-    other case; then source and target are as they were, and the error carries the report.
+    Returns the report (`done`, `quarantined`, `empty`, `already_migrated`).  Raises a PjaisError in every other case;
+    then source and target are unchanged, and the error carries the report.
     """
     with run_log.failures(workspace):
         return _migrate(workspace, options, progress)
@@ -157,7 +157,7 @@ def _check_choice(workspace: Workspace, options: Options) -> None:
 
 @contextmanager
 def _held(workspace: Workspace) -> Iterator[None]:
-    """Hold the data folder; a folder that cannot be written means that no backup can be made."""
+    """Lock the data folder; if it is not writable, no backup can be made."""
     try:
         files.private_folder(workspace.data_dir)
         guard = files.only_run(workspace.data_dir)
@@ -173,7 +173,7 @@ def _held(workspace: Workspace) -> Iterator[None]:
 
 
 def _space(workspace: Workspace, refs: tuple[SourceRef, ...]) -> tuple[int, int]:
-    """(bytes needed, bytes free): raw and consistent copies, the new file with its indexes, the old target."""
+    """Return (bytes needed, bytes free): raw and consistent copies, the new file with its indexes, the old target."""
     size = source_bytes(refs)
     held = workspace.target.stat().st_size if workspace.target.exists() else 0
     return 5 * size + 2 * held + (4 << 20), files.free_space(workspace.data_dir)
@@ -223,13 +223,13 @@ class _Run:
         """The digest of the run's link in the store's chain."""
         self.last_event = 0
         self._previous: dict[str, dict[str, Any]] = {}
-        """The store of before, as the manifest names it."""
+        """The previous store, as the manifest names it."""
 
     def _new_file(self) -> Path:
         return self.workspace.target.with_name(f".{self.workspace.target.name}.{self.id}.new")
 
     def execute(self, found: Found, resumable: Path | None) -> Report:
-        """All phases in order; on any failure the target is as it was, and the reason is on record."""
+        """Run all phases in order; on any failure the target is unchanged, and the reason is recorded."""
         self.passed = found.passed
         with run_log.failures(self.workspace, self.id):
             snapshots = self._back_up(found, resumable)
@@ -253,7 +253,7 @@ class _Run:
         return final
 
     def _fits_in_place(self) -> bool:
-        """Whether the target is a store that a change can go into; a LiveStore log and its account are made new."""
+        """Return whether the target can be changed in place; a LiveStore log and its account are always rebuilt."""
         return self.workspace.log is None and self.workspace.target.exists()
 
     def _make_new_file(self, snapshots: tuple[Snapshot, ...]) -> None:
@@ -314,7 +314,7 @@ class _Run:
             return snapshots
 
     def _keep_previous(self, snapshots: tuple[Snapshot, ...]) -> int | None:
-        """A copy of the target as it is, for building on and for going back to; None where there is none."""
+        """Copy the current target, as a base for the build and for a rollback; None if there is none."""
         if not self.workspace.target.exists():
             return None
         previous = self.folder / "previous.sqlite"
@@ -342,7 +342,7 @@ class _Run:
         journal.record(self.folder, "built", link=self.link)
 
     def _fill(self, builder: Builder, snapshots: tuple[Snapshot, ...]) -> dict[str, Any]:
-        """Read the snapshots into a builder, up to all but its commit; the run's row."""
+        """Read the snapshots into a builder, up to but excluding its commit; return the run's row."""
         with self._phase("read and write"):
             choices = _choices(builder, self.options)
             for one in self.passed:
@@ -365,12 +365,12 @@ class _Run:
         return row
 
     def _name_in_manifest(self, snapshots: tuple[Snapshot, ...], exports: list[dict[str, Any]]) -> None:
-        """Files that were made after the backup belong to it too."""
+        """Add files that were made after the backup to its manifest."""
         if exports:
             backup.write_manifest(self.folder, snapshots, self.started, exports=exports, **self._previous)
 
     def _row(self, builder: Builder) -> dict[str, Any]:
-        """The run as `migration_runs` keeps it."""
+        """Return the run's row for `migration_runs`."""
         return {
             "id": self.id,
             "started_at": instants.to_text(self.started),
@@ -396,7 +396,7 @@ class _Run:
         return run_proof.balance(self.total), run_proof.untouched(self.changed)
 
     def _prove(self) -> None:
-        """Every record of the new file against its digest, before anybody sees it."""
+        """Compare every record of the new file with its digest, before anybody sees it."""
         with self._phase("verify"):
             facts = self._facts()
             differences: list[Difference] = []
@@ -409,9 +409,9 @@ class _Run:
         journal.record(self.folder, "verified")
 
     def _change_in_place(self, snapshots: tuple[Snapshot, ...]) -> None:
-        """Bring what is new into the store that is there: one transaction, proved before it is committed.
+        """Write new data to the existing store: one transaction, verified before it is committed.
 
-        With it goes what takes it back, so that no copy of the store is needed (`pjais.migration.revert`).
+        It includes the data to revert it, so that no copy of the store is needed (`pjais.migration.revert`).
         """
         builder = Builder(self.workspace.target, self.id, mappings.rebuild, existing=True, live=True)
         with closing(builder):
@@ -427,7 +427,7 @@ class _Run:
                 retention.discard(self.workspace, expired, self.options.password)
 
     def _commit(self, builder: Builder) -> None:
-        """The step that counts; a fault in it or behind it is told by whether the store holds the run."""
+        """Commit the run; after an error here or later, its report depends on whether the store holds the run."""
         try:
             builder.commit()
         except Exception as error:
@@ -448,13 +448,13 @@ class _Run:
         )
 
     def _undo(self, error: BaseException) -> NoReturn:
-        """Remove the unfinished file, keep the account, and say what happened."""
+        """Remove the unfinished file, keep the journal, and raise an error that explains what happened."""
         if isinstance(error, fault_messages.Unfinished):
-            raise error  # what is there is the new one, or is finished by the next call
-        with suppress(OSError):  # it is spooled for the report, and what failed may be just that
+            raise error  # the new store is in place, or the next call finishes it
+        with suppress(OSError):  # findings are spooled to disk, which may be what failed
             self.findings.close()
         made = [self.new, *([account_sync.new_log(self.workspace, self.id)] if self.workspace.log is not None else [])]
-        with suppress(OSError):  # the next call removes what is left
+        with suppress(OSError):  # the next call removes the rest
             for path in made:
                 sqlite.remove(path)
         problem = fault_messages.explain(error, self.workspace)
@@ -471,7 +471,7 @@ class _Run:
             self._write_report(problem.report)
             journal.record(self.folder, "failed", code=problem.code)
         except OSError:
-            pass  # a full disk: the error itself is what the owner needs to see
+            pass  # a full disk: the owner needs to see the error itself
         raise problem from (error if problem is not error else None)
 
     def _report(self, code: str, exit_code: int, message: str, next_command: str = "pjais verify") -> Report:

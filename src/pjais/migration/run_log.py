@@ -1,8 +1,8 @@
-"""What a run tells `migration.log`: its phases, its outcome, the records that were rejected, and why it failed.
+"""Entries of a run in `migration.log`: phases, outcome, rejected records, and the reason of a failure.
 
-A run that fails before it has a folder of its own (no source, no backup, no permission) is logged too.  Where the
-data folder is not there or cannot be written, the line goes to the system's place for logs; nothing is created for it.
-Ids, places, fields and codes only, never content.
+A run that fails before it has a folder of its own (no source, no backup, no permission) is logged too.  If the data
+folder is missing or not writable, the line goes to the system's log directory; nothing is created for it.
+Ids, locations, fields and codes only, never content.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def write(workspace: Workspace, line: str, run_id: str = "-") -> None:
 
 
 def ended(workspace: Workspace, findings: Findings, run_id: str, outcome: str) -> None:
-    """Name each document that cannot be imported, as far as the findings keep them, and then the outcome."""
+    """Log each document that cannot be imported, as far as the findings keep them, and then the outcome."""
     for one in findings.first_errors:
         field = f", {one.field}" if one.field else ""
         write(

@@ -1,7 +1,7 @@
-"""The proof that a run makes of its own work, before anybody sees it.
+"""Verify a run's own work before anybody sees it.
 
-A new file is read back whole.  What went into an existing store is still inside of its transaction: there every record
-that the run touched is read back, and nothing else, so that a small change costs little.  `pjais verify` compares
+A new file is read back completely.  For a change in place, which is still inside its transaction, every record that
+the run touched is read back, and nothing else, so that a small change costs little.  `pjais verify` compares
 everything, at any time.
 """
 
@@ -19,7 +19,7 @@ from pjais.errors import MigrationFailed, VerificationFailed
 from pjais.targets.sqlite import compare
 
 Facts = Sequence[compare.Check]
-"""What was checked besides the records."""
+"""Checks other than those of the records."""
 
 
 def of_new_file(new: Path, previous: Path, facts: Facts, differences: Sequence[Difference] = ()) -> Proof:
@@ -28,7 +28,7 @@ def of_new_file(new: Path, previous: Path, facts: Facts, differences: Sequence[D
     `previous`: a copy of the store that the file was built on, if there is one.  Syncs the file meanwhile.
     """
     with ThreadPoolExecutor(3) as pool, closing(sqlite.open_reader(new)) as db:
-        # In C, so they run beside the comparison; the disk begins with what the cut-over would wait for.
+        # These run in C, beside the comparison; the disk already starts the sync that the cutover would wait for.
         pages = pool.submit(_check_pages, new, previous)
         search = pool.submit(_check_search, new)
         synced = pool.submit(files.sync_file, new)
@@ -56,7 +56,7 @@ def demand(proof: Proof) -> None:
 
 
 def balance(total: Counts) -> compare.Check:
-    """Return whether every document that was read ended as exactly one of the four outcomes."""
+    """Check that every document that was read ended as exactly one of the four outcomes."""
     line = (
         f"{total.migrated} migrated + {total.superseded} superseded + {total.removed} removed + "
         f"{total.quarantined} quarantined = {total.read} read"
@@ -65,10 +65,10 @@ def balance(total: Counts) -> compare.Check:
 
 
 def changed_sources(sources: Sequence[dict[str, Any]]) -> list[str]:
-    """The files whose bytes are not those of which the copies were made (promise 1).
+    """Return the source files whose bytes changed since they were copied.
 
-    We never write there, so a difference is the app's doing: no fault of the run, but what came after the snapshot is
-    not in the store yet.
+    We never write there, so the app made the change: no fault of the run, but data newer than the snapshot is not in
+    the store yet.
     """
     return [
         one["path"]
@@ -80,7 +80,7 @@ def changed_sources(sources: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def untouched(changed: Sequence[str]) -> compare.Check:
-    """Return what `changed_sources` found, as a check: it never fails a run."""
+    """Return the result of `changed_sources` as a check that never fails a run."""
     if changed:
         return ("sources", True, f"written to by their app since the snapshot: {', '.join(changed)}")
     return ("sources unchanged", True, "their bytes hash the same before and after")

@@ -1,4 +1,4 @@
-"""What is known of a data folder without changing it: its runs, its target, and whether anything is new."""
+"""Read the state of a data folder without changing it: its runs, its target, and whether anything is new."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """One run or backup, as its journal tells it.
+    """One run or backup, according to its journal.
 
     `state`: done, failed, interrupted, rolled-back, or backup (made by `backup create`).
     """
@@ -33,18 +33,18 @@ class RunState:
     finished_at: int | None
     target: str | None
     follow: bool = False
-    """Whether it is an increment of `follow`."""
+    """True for an increment of `follow`."""
     data_dir: str | None = None
-    """Where the data folder lay when the run was made: it may have been moved or copied since."""
+    """Path of the data folder when the run was made: it may have been moved or copied since."""
     imported: bool = False
-    """Whether it took in files that were given to `import`, which says nothing about the folder's own sources."""
+    """True if it read files given to `import`, which says nothing about the folder's own sources."""
     automatic: bool = False
-    """Whether nobody asked for it: a store was opened, and there was something new."""
+    """True if it was unrequested: a store was opened, and there was new data."""
     pid: int | None = None
-    """The process that is at work on it now."""
+    """The process that is running it now."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The run as a JSON object."""
+        """Return the run as a JSON object."""
         return {
             "id": self.id,
             "state": self.state if self.pid is None else "running",
@@ -58,7 +58,7 @@ class RunState:
 
 
 def run_state(folder: Path) -> RunState:
-    """The state of the run in a folder."""
+    """Return the state of the run in a folder."""
     entries = journal.entries(folder)
     by_event = {entry.event: entry for entry in entries}
     begun = by_event.get("begun")
@@ -81,7 +81,7 @@ def run_state(folder: Path) -> RunState:
 
 
 def _at_work(entries: Sequence[journal.Entry]) -> int | None:
-    """The process that is at work on a run that has not ended, if it is alive."""
+    """Return the process of a run that has not ended, if it is alive."""
     for entry in reversed(entries):
         if "pid" in entry.details:
             pid, mark = entry.details["pid"], entry.details.get("process")
@@ -91,7 +91,7 @@ def _at_work(entries: Sequence[journal.Entry]) -> int | None:
 
 
 def relative_target(here: Workspace) -> str:
-    """The target as a journal names it: relative to the data folder if it lies there, which may be moved."""
+    """Return the target as a journal names it: relative if it is in the data folder, which may be moved."""
     inside = here.target.is_relative_to(here.data_dir)
     return str(here.target.relative_to(here.data_dir) if inside else here.target)
 
@@ -99,10 +99,10 @@ def relative_target(here: Workspace) -> str:
 def chosen(
     data_dir: PathLike | None, target: PathLike | None, run_id: str | None = None, sources: Sequence[PathLike] = ()
 ) -> Workspace:
-    """The workspace with the target that was named; else that of the run that was named; else the current store.
+    """Return the workspace with the named target; else that of the named run; else the current store.
 
-    The current store is the one in the data folder that the last run wrote to; a target outside of the folder never
-    becomes it, and is named by whoever means it.
+    The current store is the one in the data folder that the last run wrote to; a target outside the folder never
+    becomes it, and must be named.
     """
     here = resolve_workspace(data_dir, target, sources)
     if target is not None:
@@ -116,21 +116,21 @@ def chosen(
 
 
 def _is_inside(here: Workspace, run: RunState) -> bool:
-    """Whether a run's target is in the data folder: by its name, whatever a link on the way leads to, or in fact."""
+    """Return whether a run's target is in the data folder: by its path, with links resolved or not."""
     target = None if run.target is None else Path(run.target)
     return target is not None and (target.is_relative_to(here.data_dir) or files.is_inside(target, here.data_dir))
 
 
 def runs(data_dir: Path) -> tuple[RunState, ...]:
-    """All runs of a data folder, oldest first."""
+    """Return all runs of a data folder, oldest first."""
     return tuple(run_state(folder) for folder in journal.run_folders(data_dir))
 
 
 def rolled_back(here: Workspace) -> RunState | None:
-    """The rollback after which nobody asked for a migration again; None where one may begin by itself.
+    """Return a rollback after which no migration was requested; None if an automatic one is allowed.
 
-    What counts is the last decision about migrating, not the last folder: a backup, a replay, an import or a run that
-    failed decides nothing.
+    The last decision about migrating matters, not the last folder: a backup, a replay, an import or a failed run is no
+    such decision.
     """
     for run in reversed(runs(here.data_dir)):
         if Path(run.target or here.target) != here.target:
@@ -143,17 +143,17 @@ def rolled_back(here: Workspace) -> RunState | None:
 
 
 def end_rollback(here: Workspace) -> None:
-    """Note in a rolled-back run that a migration was asked for since, though it had nothing to do."""
+    """Record in a rolled-back run that a migration was requested since, though it had nothing to do."""
     if (held := rolled_back(here)) is not None:
         journal.record(held.folder, "asked")
 
 
 FAILED = ".waiting.json"
-"""In the folder of the backups: the last migration that began by itself and failed (`pipeline.automatic`)."""
+"""File in the backups folder: the last automatic migration that failed (`pjais.migration.automatic`)."""
 
 
 def forget_failed(here: Workspace) -> None:
-    """Forget a failed migration: something was decided, and the next call tries again."""
+    """Remove the record of a failed migration after a decision, so that the next call retries."""
     with suppress(OSError):
         files.remove(here.backups / FAILED)
 
@@ -163,13 +163,13 @@ Known = dict[tuple[str, str], list[dict[str, Any]]]
 
 
 def known_sources(db: sqlite.Connection, only: tuple[str | None, ...] = (None, None)) -> Known:
-    """Return what an open store knows of its sources; `only`: of which database and collection they are asked for."""
+    """Return what an open store knows of its sources; `only`: limited to a database and collection."""
     known: Known = {}
     for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY rowid"):
         for source in json.loads(text):
             taken = source.get("only", {})
             if (taken.get("database"), taken.get("collection")) not in ((None, None), only):
-                continue  # the rest of it was never looked at
+                continue  # the rest of it was never read
             known[source["kind"], source["origin"]] = source["files"]
     return known
 
@@ -177,7 +177,7 @@ def known_sources(db: sqlite.Connection, only: tuple[str | None, ...] = (None, N
 def is_new(ref: SourceRef, known: Known, *, exact: bool) -> bool:
     """Return whether a source differs from what was last migrated from it.
 
-    By size and time of change; with `exact`, files whose times differ or not are compared by their SHA-256.
+    Compares sizes and times, and the SHA-256 of files whose times differ; with `exact`, that of every file.
     """
     recorded = known.get((ref.kind, str(ref.path)))
     if recorded is None:
@@ -199,7 +199,7 @@ def anything_new(
     here: Workspace, refs: Sequence[SourceRef], *, exact: bool, known: Known | None = None,
     only: tuple[str | None, ...] = (None, None),
 ) -> bool:  # fmt: skip
-    """Return whether a migration would have anything to do.  `known`: what the target knows, from who has asked it."""
+    """Return whether a migration would have anything to do.  `known`: the target's sources, if already read."""
     if not here.target.exists():
         return bool(refs)
     if known is None:
@@ -209,6 +209,6 @@ def anything_new(
 
 
 def record_counts(target: Path) -> dict[str, int]:
-    """Return how many records each table of the target holds."""
+    """Return the number of records in each table of the target."""
     with closing(sqlite.open_reader(target)) as db:
         return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}

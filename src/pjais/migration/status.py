@@ -1,4 +1,4 @@
-"""What is where: the store, the runs, the quarantine, what is new in the sources, and what to do next."""
+"""Status of a data folder: the store, the runs, the quarantine, new data in the sources, and the next step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pjais.workspace import Workspace
 
 
 def status(here: Workspace) -> dict[str, Any]:
-    """The state of a data folder, as `pjais status --json` prints it.  Raises ForeignTarget."""
+    """Return the status of a data folder, as `pjais status --json` prints it.  Raises ForeignTarget."""
     store, quarantined = _store(here)
     found = here.find()
     runs = state.runs(here.data_dir)
@@ -51,7 +51,7 @@ def status(here: Workspace) -> dict[str, Any]:
 
 
 def _store(here: Workspace) -> tuple[dict[str, Any] | None, int]:
-    """The store, and how many documents wait in its quarantine."""
+    """Return the store, and the number of undecided documents in its quarantine."""
     version = cutover.inspect(here.target, older=True)
     if version is None:
         return None, 0

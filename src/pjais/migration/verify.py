@@ -1,4 +1,4 @@
-"""`verify`: the full proof, at any later time: target against account, account against snapshot."""
+"""`verify`: the full proof, at any later time: target against ledger, ledger against snapshot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pjais.workspace import Workspace
 
 Progress = Callable[[str, int, int | None], None]
 _RUNS = "runs"
-"""The check that fails where an older store was put back; it names the runs, the last one first."""
+"""The check that fails if an older store was restored in place; it names the missing runs, the last one first."""
 
 
 def verify(
@@ -33,8 +33,8 @@ def verify(
 ) -> Proof:
     """Compare every record on both sides; `run` limits the documents to those of one run.
 
-    Raises VerificationFailed (its report is the Proof) where something differs that no history explains,
-    NoSourceFound where there is no target, ForeignTarget where it is not ours.
+    Raises VerificationFailed (its report is the Proof) if something differs that no history explains,
+    NoSourceFound if there is no target, ForeignTarget if it is not ours.
     """
     if cutover.inspect(workspace.target, older=workspace.log is None) is None:
         raise NoSourceFound(
@@ -62,7 +62,7 @@ def verify(
 
 
 def _way_out(proof: Proof) -> tuple[str | None, str | None]:
-    """Return advice and next command where all that is wrong is an older store in the place of the newer one."""
+    """Return advice and next command if the only problem is an older store in place of the newer one."""
     wrong = {what: about for what, ok, about in proof.checks if not ok}
     if proof.difference_count or _RUNS not in wrong or wrong.keys() - {_RUNS, compare.HEAD}:
         return None, None
@@ -80,7 +80,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)
-        # An app may remove what records refer to: then its log says so, and the comparison with it is the proof.
+        # An app may remove records that others refer to: its log records that, and the comparison with it is the proof.
         apps = len(sqlite.fetch(db, "PRAGMA foreign_key_check")) if workspace.log is not None else 0
         checks = list(compare.check_file(db, apps))
         if not checks[0][1]:
@@ -133,14 +133,14 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
 
 
 def _folder(workspace: Workspace, run_id: str, links: Sequence[chain.Link]) -> Path:
-    """Return where a run's backup is: in this data folder, beside the store, or where the run was made."""
+    """Return the folder of a run's backup: in this data folder, beside the store, or where the run was made."""
     told = [Path(one.backup["folder"]) for one in links if one.backup and "folder" in one.backup]
     everywhere = (workspace.backups / run_id, workspace.target.parent / paths.BACKUPS / run_id, *told)
     return next((one for one in everywhere if one.is_dir()), everywhere[0])
 
 
 def _missing_runs(workspace: Workspace, links: Sequence[chain.Link], held: set[str]) -> list[compare.Check]:
-    """Runs that ended in this store, as their journals tell, and that it does not hold: an older store was put back."""
+    """Return runs that ended in this store by their journals, but that it lacks: an older store was restored."""
     sealed = {one.digest.hex() for one in links}
     told_of = {Path(one.backup["folder"]).parent.parent for one in links if one.backup and "folder" in one.backup}
     wrong = []
@@ -165,11 +165,11 @@ def _one_run(
     *,
     may_go: bool,
 ) -> tuple[int, list[Difference], list[compare.Check]]:
-    """The documents of one run's snapshots against the account, and whether the backup itself is sound."""
+    """Compare the documents of one run's snapshots with the ledger, and check that the backup itself is valid."""
     name = f"backup {run_id}"
     own = sqlite.each(db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
     if not folder.is_dir() and may_go and all(seq in settled for (seq,) in own):
-        return 0, [], []  # its documents all came again in the backups of later runs
+        return 0, [], []  # the backups of later runs hold all of its documents
     try:
         wrong = [*backups.check(folder), *_swapped(folder, links)]
         snapshots = backup.load(folder)
@@ -182,7 +182,7 @@ def _one_run(
         original = partial(assemble.original, snapshot.dialect)
         try:
             count, found = documents.compare_documents(db, source, expected(snapshot, choices), rows, settled, original)
-        except OSError as error:  # a file of the backup is gone or cannot be read; `wrong` names it
+        except OSError as error:  # a file of the backup is missing or unreadable; `wrong` names it
             wrong = wrong or [f"{snapshot.name}: {error}"]
             continue
         compared += count
@@ -191,7 +191,7 @@ def _one_run(
 
 
 def _swapped(folder: Path, links: Sequence[chain.Link]) -> list[str]:
-    """What of a backup is not what the run's links in the chain say: another manifest, or a journal that was cut."""
+    """Return how a backup differs from the run's links in the chain: another manifest, or a truncated journal."""
     wrong = []
     for link in links:
         told = link.backup or {}
