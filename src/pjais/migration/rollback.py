@@ -188,7 +188,7 @@ def preview(workspace: Workspace) -> tuple[state.RunState, Later]:
 
 
 def _catch_up(workspace: Workspace, run_id: str, discard_later: bool) -> None:
-    """Sync what an app committed; a log that cannot be followed is kept as it is, if its owner discards later writes."""
+    """Sync what an app committed; an unreadable log is kept as it is, if its owner discards later writes."""
     try:
         account_sync.catch_up(workspace)
     except MigrationFailed as error:

@@ -18,17 +18,17 @@ class Conversations(Records[Conversation]):
     order = "t.updated_at DESC, t.id"
 
     def recent(self, persona_id: str, limit: int = 20) -> List[Conversation]:
-        """A persona's conversations that are not archived, latest first (formats/pjais.md §3.2)."""
+        """Return a persona's conversations that are not archived, latest first."""
         where = "WHERE t.persona_id = ? AND t.is_archived = 0 ORDER BY t.updated_at DESC, t.id LIMIT ? OFFSET ?"
         return self._select(where, (choices.text("persona_id", persona_id), *choices.window(limit)))
 
     def archived(self, persona_id: str | None = None) -> List[Conversation]:
-        """Archived conversations, those archived last first."""
+        """Return archived conversations, the last archived first."""
         where = "WHERE t.is_archived = 1 AND (? IS NULL OR t.persona_id = ?) ORDER BY t.archived_at DESC, t.id"
         return self._select(where, (choices.maybe("persona_id", persona_id), persona_id))
 
     def add_message(self, conversation_id: str, role: str, content: Any, **more: Any) -> Conversation:
-        """Append a message; it gets an id and the time of now (ms) where they are not given."""
+        """Append a message; a missing id is generated, a missing time is now (ms)."""
         choices.text("role", role)
         now = journal.now_ms()
         message = {"id": str(uuid.uuid4()), "role": role, "content": content, "timestamp": now, **more}
@@ -37,9 +37,9 @@ class Conversations(Records[Conversation]):
             return self.update(conversation_id, messages=[*held.messages, message], updated_at=now)
 
     def archive(self, conversation_id: str) -> Conversation:
-        """Put a conversation away; `restore` brings it back."""
+        """Archive a conversation; `restore` reverts it."""
         return self.update(conversation_id, is_archived=True, archived_at=journal.now_ms())
 
     def restore(self, conversation_id: str) -> Conversation:
-        """Bring an archived conversation back."""
+        """Restore an archived conversation."""
         return self.update(conversation_id, is_archived=False, archived_at=None)

@@ -1,9 +1,9 @@
-"""Text to a vector by a model on this machine, where one is installed; no text ever leaves the machine from here.
+"""Embed text with a model on this machine, if one is installed; no text ever leaves the machine from here.
 
-`fastembed` is tried first, then `sentence-transformers`.  Both take the model that made the stored embeddings by
-its name; the app's own, `Xenova/all-MiniLM-L6-v2` (formats/pjais.md §2.1), is a conversion of
-`sentence-transformers/all-MiniLM-L6-v2`, whose vectors are the same but for rounding.  A model that is not on the
-machine yet is for these packages to fetch; their own settings forbid it (`HF_HUB_OFFLINE=1`).
+`fastembed` is tried first, then `sentence-transformers`.  Both accept the name of the model that made the stored
+embeddings; the app's own, `Xenova/all-MiniLM-L6-v2`, is a conversion of `sentence-transformers/all-MiniLM-L6-v2`, whose
+vectors are the same except for rounding.  These packages download a model that is missing, unless their own settings
+forbid it (`HF_HUB_OFFLINE=1`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 from pjais.errors import UsageError
 
 Embed = Callable[[str], Sequence[float]]
-"""A function that makes a vector of a text."""
+"""A function that returns the vector of a text."""
 
 _SAME = {"Xenova/all-MiniLM-L6-v2": "sentence-transformers/all-MiniLM-L6-v2"}
 _HELP = "pip install fastembed"
 
 
 def local(model: str | None) -> Embed:
-    """The local model of this name.  Raises UsageError where none is installed, or the name says nothing to it."""
+    """Return the local model of this name.  Raises UsageError if no package is installed, or the name is unknown."""
     if model is None:
         raise UsageError(
             "the stored embeddings do not name their model, so a text cannot be compared with them; give a vector",

@@ -1,8 +1,8 @@
-"""A map of the embeddings: each vector as a point, so that what is alike lies near.
+"""A map of the embeddings: each vector as a point, so that similar ones are close together.
 
-The two directions in which the vectors differ most (their first principal components), found by power iteration; the
-same vectors always give the same map.  No more than some hundreds are taken, evenly over the ids: the eye cannot
-tell more apart, and the map of many thousands would take as many seconds.
+Projects the vectors to their first two principal components, found by power iteration; the same vectors always give
+the same map.  At most some hundreds are taken, evenly over the ids: the eye cannot tell more apart, and the map of
+many thousands would take many seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Vector = Sequence[float]
 
 
 def project(vectors: Sequence[bytes]) -> list[tuple[float, float]]:
-    """Points for vectors of float32, all of one length, each way within -1 and 1."""
+    """Return points for vectors of float32, all of one length, with coordinates from -1 to 1."""
     rows = [_unit(array("f", one)) for one in vectors]
     if not rows:
         return []
@@ -34,7 +34,7 @@ def project(vectors: Sequence[bytes]) -> list[tuple[float, float]]:
 
 
 def _main_direction(rows: Sequence[Vector], found: Sequence[Vector], seed: int) -> Vector:
-    """The direction in which the rows differ most, at right angles to those found before."""
+    """Return the direction in which the rows differ most, orthogonal to those found before."""
     length = len(rows[0])
     guess: Vector = [math.sin(1.0 + (seed + 1) * index) for index in range(length)]
     columns = list(zip(*rows, strict=True))

@@ -1,7 +1,7 @@
-"""Which memories a question is about: one set of filters for lists, full text and vectors.
+"""Filters for memories: one set for lists, full-text and vector search.
 
-The values are always bound, never written into SQL.  A filter that is not given lets everything through, but
-deleted memories only come when they are asked for.
+The values are always bound, never written into SQL.  A missing filter lets everything pass, except that deleted
+memories are only included on request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Span = tuple[int | float | None, int | float | None]
 _DATES = {"created": "created_at", "updated": "updated_at", "accessed": "last_accessed"}
 _KNOWN = ("persona", "tier", "type", "tags", *_DATES, "importance", "include_deleted", "undated")
 HOT = ("hot", "active")
-"""`active` is the default of the app's later stores for what its earlier ones called `hot` (formats/pjais.md §2.1)."""
+"""`active` is the default of the app's later stores for what its earlier ones called `hot`."""
 
 
 class Filters(TypedDict, total=False):
@@ -47,11 +47,11 @@ NONE: Filters = {}
 
 
 def where(filters: Filters) -> tuple[str, list[Any]]:
-    """The filters as SQL over `t` (memory_entities), and the values to bind.  Raises UsageError for what is none."""
+    """Return the filters as SQL over `t` (memory_entities), and the values to bind.  Raises UsageError if invalid."""
     unknown = sorted(set(filters) - set(_KNOWN))
     if unknown:
         raise UsageError("there are no such filters", where=unknown)
-    # `+`: nearly all are not deleted, so the index of those that are is no way to find them
+    # `+`: nearly all are not deleted, so the index of deleted ones does not help
     deleted = choices.flag("include_deleted", filters.get("include_deleted", False))
     parts: list[str] = [] if deleted else ["+t.deleted_at IS NULL"]
     values: list[Any] = []
@@ -82,9 +82,9 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
 
 
 def undated(filters: Filters) -> Filters | None:
-    """The filters for what ranges of dates leave out, since it has no such date; None where there is no such range.
+    """Return the filters for memories that date ranges exclude for lack of a date; None if there is no such range.
 
-    Raises UsageError for what is no filter.
+    Raises UsageError for an invalid filter.
     """
     where(filters)
     ranges = [name for name in _DATES if any(bound is not None for bound in _span(filters.get(name)))]  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ def undated(filters: Filters) -> Filters | None:
 
 
 def several(name: str, wanted: str | Iterable[str] | None) -> list[str]:
-    """One value or several as a list.  Raises UsageError for what is no text."""
+    """Return one or several values as a list.  Raises UsageError for values other than text."""
     found = choices.texts(name, wanted)
     if len(found) > 500:
         raise UsageError("too many values in one filter; 500 are the most", where=[str(len(found))])
@@ -101,7 +101,7 @@ def several(name: str, wanted: str | Iterable[str] | None) -> list[str]:
 
 
 def _date(name: str) -> str:
-    """The column of a date.  Raises UsageError for what is none."""
+    """Return the column of a date.  Raises UsageError for an unknown one."""
     if name not in _DATES:
         raise UsageError(f"undated={name!r}: there is no such date", where=[f"allowed: {', '.join(_DATES)}"])
     return _DATES[name]

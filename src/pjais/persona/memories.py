@@ -1,6 +1,6 @@
-"""Memories: searched, remembered, counted, moved between tiers, deleted so that they can come back.
+"""Memories: search, add, count, move between tiers, delete and restore.
 
-Every list of the app's guides is here under its name (formats/pjais.md §3.2).  Filters are those of `Filters`.
+Every query of the app is here under its name.  Filters are those of `pjais.persona.filters.Filters`.
 """
 
 from __future__ import annotations
@@ -38,65 +38,65 @@ class Memories(Records[Memory]):
     def list(
         self, *, persona: str | None = None, limit: int | None = None, offset: int = 0, order: str | None = None
     ) -> List[Memory]:
-        """Live memories, by importance and last access, or by one field (`-updated_at`)."""
+        """Return memories that are not deleted, by importance and last access, or by one field (`-updated_at`)."""
         return self.filtered(limit=limit, offset=offset, order=order, persona=persona)
 
     def filtered(
         self, *, limit: int | None = 100, offset: int = 0, order: str | None = None, **wanted: Unpack[Filters]
     ) -> List[Memory]:
-        """Memories that pass every filter (doc 13, filteredMemories).  Raises UsageError for what is no filter."""
+        """Return memories that pass every filter (`filteredMemories`).  Raises UsageError for an invalid filter."""
         where, values = filters.where(wanted)
         rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
         return self._select(rest, (*values, *choices.window(limit, offset)))
 
     def hot(self, persona: str | None = None, limit: int = 50) -> List[Memory]:
-        """The memories of the hot tier (doc 12, hotMemories; doc 13, activePersonaMemories; `active` is hot)."""
+        """Return the memories of the hot tier, including `active` (`hotMemories`, `activePersonaMemories`)."""
         return self.filtered(persona=persona, tier="hot", limit=limit)
 
     def important(self, persona: str | None = None, above: float = 80, limit: int = 100) -> List[Memory]:
-        """Memories whose importance is above a bound (0-100), most important first (doc 12, importantMemories)."""
+        """Return memories with an importance above a bound (0-100), most important first (`importantMemories`)."""
         where, values = filters.where({"persona": persona})
         rest = f"WHERE {where} AND t.importance > ? ORDER BY {self.order} LIMIT ? OFFSET ?"
         return self._select(rest, (*values, choices.number("above", above), *choices.window(limit)))
 
     def recent(self, persona: str | None = None, limit: int = 20) -> List[Memory]:
-        """Memories made last, latest first."""
+        """Return the memories created last, latest first."""
         return self.filtered(persona=persona, order="-created_at", limit=limit)
 
     def by_tier(self, tier: str | Iterable[str], persona: str | None = None, limit: int | None = None) -> List[Memory]:
-        """The memories of a tier, or of several (26357af, MemoriesByTier; `hot` finds `active`, too)."""
+        """Return the memories of one or several tiers (`MemoriesByTier`; `hot` includes `active`)."""
         return self.filtered(persona=persona, tier=tier, limit=limit)
 
     def by_type(self, type: str | Iterable[str], persona: str | None = None, limit: int | None = None) -> List[Memory]:
-        """The memories of a type, or of several (893de14 memoriesByType, 26357af MemoriesByType)."""
+        """Return the memories of one or several types (`memoriesByType`)."""
         return self.filtered(persona=persona, type=type, limit=limit)
 
     def by_importance(
         self, low: float = 0, high: float = 100, persona: str | None = None, limit: int | None = None
     ) -> List[Memory]:
-        """Memories whose importance (0-100) lies between two bounds, both included (26357af, ByImportance)."""
+        """Return memories with an importance (0-100) between two bounds, both included (`ByImportance`)."""
         return self.filtered(persona=persona, importance=(low, high), limit=limit)
 
     def by_date_range(
         self, since: int | None, until: int | None, persona: str | None = None, limit: int | None = None
     ) -> List[Memory]:
-        """Memories made between two instants (ms, both included), latest first (26357af, ByDateRange)."""
+        """Return memories created between two instants (ms, both included), latest first (`ByDateRange`)."""
         return self.filtered(persona=persona, created=(since, until), order="-created_at", limit=limit)
 
     def by_tags(self, *tags: str, persona: str | None = None, limit: int | None = None) -> List[Memory]:
-        """Memories that have all of these tags (26357af, ByTags)."""
+        """Return memories that have all of these tags (`ByTags`)."""
         if not tags:
             raise UsageError("name at least one tag")
         return self.filtered(persona=persona, tags=tags, limit=limit)
 
     def archived(self, persona: str | None = None, limit: int | None = None) -> List[Memory]:
-        """Memories put away: those of the tiers `cold` and, as the wireframes call it, `archived` (§2.1)."""
+        """Return archived memories: those of the tiers `cold` and `archived`."""
         return self.filtered(persona=persona, tier=("cold", "archived"), limit=limit)
 
     def performing(self, persona: str | None = None, limit: int | None = 100) -> List[Memory]:
-        """Memories in heavy use: importance of 80 or more, or over 10 accesses, or accessed within the last 24 hours.
+        """Return memories in heavy use: importance of 80 or more, over 10 accesses, or accessed in the last 24 hours.
 
-        The source (26357af, MemoryPerformance) names the three and not how they combine.
+        The app's `MemoryPerformance` names the three conditions, but not how they combine.
         """
         where, values = filters.where({"persona": persona})
         used = "(t.importance >= 80 OR t.access_count > 10 OR t.last_accessed >= ?)"
@@ -105,32 +105,32 @@ class Memories(Records[Memory]):
         return self._select(rest, (*values, day, *choices.window(limit)))
 
     def deleted(self, persona: str | None = None) -> List[Memory]:
-        """Memories that were deleted and can be restored, latest first."""
+        """Return deleted memories, which can be restored, latest first."""
         where = "WHERE t.deleted_at IS NOT NULL AND (? IS NULL OR t.persona_id = ?) ORDER BY t.deleted_at DESC, t.id"
         return self._select(where, (choices.maybe("persona", persona), persona))
 
     def stats(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
-        """`total`, `by_tier`, `by_type`, `average_importance` (doc 12, memoryStats; 26357af, MemoryStats)."""
+        """Return `total`, `by_tier`, `by_type`, `average_importance` (`memoryStats`)."""
         with self._pool.view() as db:
             return statistics.stats(db, wanted)
 
     def insights(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
-        """Stats, what was made in the last 24 hours, and the links among them (doc 13, memoryInsights)."""
+        """Return stats, the number created in the last 24 hours, and the links among them (`memoryInsights`)."""
         with self._pool.view() as db:
             return statistics.insights(db, wanted, journal.now_ms())
 
     def analytics(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
-        """Sizes, importance, tiers, types, the activity of 7 days (26357af, MemoryAnalytics)."""
+        """Return sizes, importance, tiers, types, the activity of 7 days (`MemoryAnalytics`)."""
         with self._pool.view() as db:
             return statistics.analytics(db, wanted, journal.now_ms())
 
     def months(self, **wanted: Unpack[Filters]) -> dict[str, int]:
-        """Return how many memories were made in each month (UTC, `2025-03`; `unknown`), oldest first."""
+        """Return the number of memories created in each month (UTC, `2025-03`; `unknown`), oldest first."""
         with self._pool.view() as db:
             return statistics.months(db, wanted)
 
     def importance(self, **wanted: Unpack[Filters]) -> dict[str, int]:
-        """Return how many memories there are in each tenth of the importance, and beyond the scale."""
+        """Return the number of memories in each tenth of the importance scale, and beyond it."""
         with self._pool.view() as db:
             return statistics.importance(db, wanted)
 
@@ -140,7 +140,7 @@ class Memories(Records[Memory]):
             return int(sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE embedding IS NOT NULL"))
 
     def atlas(self, persona: str | None = None) -> tuple[List[tuple[Memory, float, float]], int]:
-        """The map of the commonest kind of embedding: memories with x and y (-1 to 1); of how many it is a sample."""
+        """Return a map of the commonest kind of embedding: memories with x and y (-1 to 1), and the size of the whole."""
         choices.maybe("persona", persona)
         with self._pool.view() as db:
             kind, count = next(iter(self._vectors.kinds(db).items()), (None, 0))
@@ -153,14 +153,14 @@ class Memories(Records[Memory]):
             return [(self.need(key), x, y) for key, (x, y) in zip(keys, points, strict=True)], count
 
     def remember(self, content: Any, *, persona: str | None = None, **fields: Any) -> Memory:
-        """A new memory; without a persona it belongs to the active one, if there is one."""
+        """Add a memory; without a persona it belongs to the active one, if there is one."""
         if choices.maybe("persona", persona) is None:
             found = self._pool_value("SELECT id FROM personas WHERE is_active = 1 ORDER BY last_used DESC LIMIT 1")
             persona = found if isinstance(found, str) else None
         return self.create(content=content, persona_id=persona, **fields)
 
     def access(self, memory_id: str) -> Memory:
-        """A memory, its access counted."""
+        """Return a memory and count the access."""
         now = journal.now_ms()
         with self._pool.writer() as db:
             held = self.need(memory_id)
@@ -172,18 +172,18 @@ class Memories(Records[Memory]):
         return record
 
     def delete(self, memory_id: str) -> Memory:
-        """Mark a memory as deleted; `restore` brings it back."""
+        """Mark a memory as deleted; `restore` reverts it."""
         return self.update(memory_id, deleted_at=journal.now_ms())
 
     def restore(self, memory_id: str) -> Memory:
-        """Bring a deleted memory back."""
+        """Restore a deleted memory."""
         return self.update(memory_id, deleted_at=None)
 
     def search(
         self, text: str, *, any: bool = False, prefix: bool = False, marks: tuple[str, str] = ("[", "]"),
         highlight: bool = False, limit: int | None = 50, offset: int = 0, **wanted: Unpack[Filters],
     ) -> List[Found]:  # fmt: skip
-        """Memories that hold all words of `text` (or any), best first.  Any text is safe; see `pjais.persona.query`.
+        """Find memories with all words of `text` (or any), best first.  Any text is safe; see `pjais.persona.query`.
 
         `"quoted words"` are a phrase, `tea*` is the beginning of a word; with `prefix` the last word is one, too.
         `marks` stand around each hit in the snippet; `highlight` also gives the whole columns, marked.
@@ -196,7 +196,7 @@ class Memories(Records[Memory]):
         self, text: str, *, any: bool = False, prefix: bool = False, marks: tuple[str, str] = ("[", "]"),
         highlight: bool = False, limit: int | None = 50, offset: int = 0, **wanted: Unpack[Filters],
     ) -> Results:  # fmt: skip
-        """One page of `search`, how many memories are found in all, and where the next page begins."""
+        """Return one page of `search`, the total number of hits, and the offset of the next page."""
         asked = Query(text, any, prefix, marks, highlight, limit, offset, wanted)
         with self._pool.view() as db:
             return search.page(db, asked)
@@ -204,7 +204,7 @@ class Memories(Records[Memory]):
     def without_date(
         self, text: str | None = None, *, any: bool = False, prefix: bool = False, **wanted: Unpack[Filters]
     ) -> int:
-        """Return how many memories the ranges of dates in a search or list leave out, since they have no such date."""
+        """Return how many memories the date ranges of a search or list exclude because they have no such date."""
         rest = filters.undated(wanted)
         asked = Query("" if text is None else text, any, prefix, filters=wanted if rest is None else rest)
         search.check(asked)
@@ -217,10 +217,10 @@ class Memories(Records[Memory]):
         self, text: str | None = None, *, vector: Sequence[float] | None = None, model: str | None = None,
         embed: Embed | None = None, threshold: float = THRESHOLD, limit: int | None = 20, **wanted: Unpack[Filters],
     ) -> List[Similar]:  # fmt: skip
-        """Memories whose embedding is like a vector, the most similar first; cosine of at least `threshold`.
+        """Find memories with an embedding similar to a vector, most similar first; cosine of at least `threshold`.
 
         A text is embedded by `embed`, else by a local model (the one of `model`, else that of most embeddings).
-        Raises UsageError where the vector fits no stored embedding or those of several models, or no local model
+        Raises UsageError if the vector matches no stored embedding or those of several models, or no local model
         is installed.
         """
         if text is not None and vector is not None:
@@ -232,7 +232,7 @@ class Memories(Records[Memory]):
     def similar_to(
         self, memory_id: str, *, threshold: float = THRESHOLD, limit: int | None = 20, **wanted: Unpack[Filters]
     ) -> List[Similar]:
-        """Memories like another one, itself left out.  Raises UsageError where that one has no embedding."""
+        """Find memories similar to another one, which is left out.  Raises UsageError if that one has no embedding."""
         with self._pool.view() as db:
             self.need(memory_id)
             return semantic.similar_to(db, self._vectors, memory_id, threshold, limit, wanted)
@@ -242,7 +242,7 @@ class Memories(Records[Memory]):
         embed: Embed | None = None, any: bool = False, threshold: float = THRESHOLD, limit: int | None = 20,
         offset: int = 0, **wanted: Unpack[Filters],
     ) -> List[Blended]:  # fmt: skip
-        """`search` and `similar` in one list, by reciprocal rank fusion.  Raises UsageError as `similar` does."""
+        """Merge `search` and `similar` into one list, by reciprocal rank fusion.  Raises UsageError as `similar` does."""
         asked = Query(text, any=any, limit=limit, offset=offset, filters=wanted)
         target = Target(vector, None if vector is not None else text, model, embed)
         with self._pool.view() as db:
@@ -256,11 +256,11 @@ class Memories(Records[Memory]):
             return tiers.score(tiers.standing(held, int(links or 0)), journal.now_ms())
 
     def promote(self, memory_id: str) -> Memory:
-        """One tier hotter; a hot memory stays.  Raises UsageError for a tier that is none of the three."""
+        """Move a memory one tier up; a hot one stays.  Raises UsageError for a tier that is none of the three."""
         return self._moved(memory_id, tiers.above)
 
     def demote(self, memory_id: str) -> Memory:
-        """One tier colder; a cold memory stays.  Raises UsageError for a tier that is none of the three."""
+        """Move a memory one tier down; a cold one stays.  Raises UsageError for a tier that is none of the three."""
         return self._moved(memory_id, tiers.below)
 
     def set_tier(self, memory_id: str, tier: str) -> Memory:
@@ -269,9 +269,9 @@ class Memories(Records[Memory]):
         return self._moved(memory_id, lambda _: checked)
 
     def optimise(self, persona: str | None = None, *, dry_run: bool = False) -> List[Move]:
-        """Put the memories of a persona (None: of each) where their scores say, and tell what was moved.
+        """Move the memories of a persona (None: of each) to the tiers of their scores, and return the moves.
 
-        With `dry_run` only tell.  Contents and `updated_at` stay: a tier is about a memory, not in it.
+        With `dry_run` nothing is moved.  Contents and `updated_at` stay: a tier is about a memory, not part of it.
         """
         choices.flag("dry_run", dry_run)
         with self._pool.view() if dry_run else self._pool.writer() as db:
@@ -282,7 +282,7 @@ class Memories(Records[Memory]):
         return found
 
     def close(self) -> None:
-        """Forget what was held in memory."""
+        """Release cached data."""
         self._vectors.close()
 
     def _out_of_place(self, db: sqlite.Connection, persona: str | None) -> List[Move]:
@@ -317,7 +317,7 @@ _LINKS = (
     "((SELECT count(*) FROM relationships WHERE from_id = t.id) + (SELECT count(*) FROM relationships "
     "WHERE to_id = t.id AND from_id <> t.id))"
 )
-"""How many relationships a memory has."""
+"""SQL: the number of relationships of a memory."""
 
 
 def _ms(text: str | None) -> int | None:

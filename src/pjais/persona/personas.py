@@ -16,16 +16,16 @@ class Personas(Records[Persona]):
     order = "t.name, t.id"
 
     def active(self) -> Persona | None:
-        """The active persona; of several (as an earlier app left them) the one used or changed last."""
+        """Return the active persona; if an earlier app left several, the one used or changed last."""
         found = self._select("WHERE t.is_active = 1 ORDER BY t.last_used DESC, t.updated_at DESC, t.id LIMIT 1")
         return found[0] if found else None
 
     def live_active(self) -> Live[Persona | None]:
-        """The active persona, followed."""
+        """Return the active persona as a live query."""
         return Live(self._pool, self.active, [self.table.name])
 
     def recent(self, limit: int = 5) -> List[Persona]:
-        """Those used last, latest first (formats/pjais.md §3.2, recentPersonas)."""
+        """Return the personas used last, latest first (`recentPersonas`)."""
         where = "WHERE t.last_used IS NOT NULL ORDER BY t.last_used DESC, t.id LIMIT ? OFFSET ?"
         return self._select(where, choices.window(limit))
 
@@ -40,11 +40,11 @@ class Personas(Records[Persona]):
         return record
 
     def deactivate(self, persona_id: str) -> Persona:
-        """No longer active; nobody takes its place."""
+        """Make a persona inactive; no other becomes active."""
         return self.update(persona_id, is_active=False)
 
     def stats(self, persona_id: str) -> dict[str, object]:
-        """The numbers of a persona: its memories by tier and type, mean importance, conversations, last activity."""
+        """Return a persona's statistics: memories by tier and type, mean importance, conversations, last activity."""
         self.need(persona_id)
         with self._pool.view() as db:
             live = "FROM memory_entities WHERE persona_id = ? AND deleted_at IS NULL"

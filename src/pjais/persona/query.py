@@ -1,9 +1,9 @@
-"""What somebody typed into a search box, as a query that FTS5 takes: never an error, whatever the text.
+"""Convert the text of a search box to an FTS5 query: never an error, whatever the text.
 
-Words are quoted, so that nothing in them is syntax (`NEAR(`, `AND`, `^`, `name:`).  Three things mean something:
-`"several words"` in quotes is a phrase, `tea*` is the beginning of a word, and white space parts words.  A mark
-that never closes reaches to the end.  Characters that SQLite's text cannot hold (NUL, lone surrogates) part
-words.  Of a text beyond 1,000 characters or 32 words the rest is not looked at.
+Words are quoted, so that nothing in them is syntax (`NEAR(`, `AND`, `^`, `name:`).  Three things have a meaning:
+`"several words"` in quotes are a phrase, `tea*` is a prefix, and white space separates words.  An unclosed quote
+extends to the end.  Characters that SQLite's text cannot hold (NUL, lone surrogates) separate words.  Text beyond
+1,000 characters or 32 words is ignored.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _TERM = re.compile(r'"([^"]*)(?:"(\*?)|$)|([^\s"]+)')
 
 
 class Term(NamedTuple):
-    """A word or a phrase; `begins`: it is the beginning of a word."""
+    """A word or a phrase; `begins`: it is a prefix."""
 
     text: str
     begins: bool
 
     @property
     def sql(self) -> str:
-        """The term in FTS5's syntax: a string, perhaps with a star."""
+        """Return the term in FTS5's syntax: a string, perhaps with a star."""
         return f'"{self.text}"' + (" *" if self.begins else "")
 
 
 def terms(text: str, *, prefix: bool = False) -> list[Term]:
-    """The terms of a text; with `prefix` the last one is the beginning of a word, unless a space follows it."""
+    """Return the terms of a text; with `prefix` the last one is a prefix, unless a space follows it."""
     clean = _UNSTORABLE.sub(" ", _cut(text))
     found = []
     for match in _TERM.finditer(clean):
@@ -52,18 +52,18 @@ def terms(text: str, *, prefix: bool = False) -> list[Term]:
 
 
 def check(text: str) -> None:
-    """Raise UsageError for what is no text; any text can be searched for."""
+    """Raise UsageError for anything but text; any text is valid."""
     if not isinstance(text, str):
         raise UsageError(f"text={text!r}: a text is needed")
 
 
 def unstorable(text: str) -> bool:
-    """Return whether a text holds what SQLite's text cannot: NUL, a lone surrogate."""
+    """Return whether a text contains what SQLite's text cannot hold: NUL, a lone surrogate."""
     return _UNSTORABLE.search(text) is not None
 
 
 def _cut(text: str) -> str:
-    """The text, or as many of its first characters as are looked at, without a word that was cut through."""
+    """Return the text, or its first characters up to the limit, without a truncated word."""
     if len(text) <= MAX_CHARACTERS:
         return text
     cut = text[:MAX_CHARACTERS]
@@ -72,5 +72,5 @@ def _cut(text: str) -> str:
 
 
 def match(found: list[Term], *, any: bool = False) -> str:
-    """The terms as FTS5's query: all must occur, or any."""
+    """Return the terms as an FTS5 query: all must occur, or any."""
     return (" OR " if any else " ").join(term.sql for term in found)

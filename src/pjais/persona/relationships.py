@@ -15,7 +15,7 @@ class Relationships(Records[Relationship]):
     order = "t.created_at, t.id"
 
     def of(self, record_id: str, type: str | None = None) -> List[Relationship]:
-        """The links from or to a record, strongest first."""
+        """Return the links from or to a record, strongest first."""
         where = "WHERE (t.from_id = ? OR t.to_id = ?) AND (? IS NULL OR t.type = ?) ORDER BY t.strength DESC, t.id"
         return self._select(where, (choices.text("record_id", record_id), record_id, choices.maybe("type", type), type))
 
@@ -27,9 +27,9 @@ class Plugins(Records[Plugin]):
     order = "t.name, t.id"
 
     def enable(self, plugin_id: str) -> Plugin:
-        """Switch a plugin on."""
+        """Enable a plugin."""
         return self.update(plugin_id, enabled=True)
 
     def disable(self, plugin_id: str) -> Plugin:
-        """Switch a plugin off; its record stays."""
+        """Disable a plugin; its record stays."""
         return self.update(plugin_id, enabled=False)

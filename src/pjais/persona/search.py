@@ -1,13 +1,13 @@
-"""Search over memories: full text, ranked, with snippets; any text that somebody types is safe.
+"""Full-text search over memories: ranked, with snippets; any text is a safe query.
 
 Ranking is bm25 over name, summary, tags and content, a hit in the name counting most; equally good ones come in
-the order in which they were stored.  A query that more than `RANKED_ALL` memories match says little by its
-words, and ranking all of them would take long: then the newest `RANKED` that pass the filters are ranked, and
+the order in which they were stored.  A query that more than `RANKED_ALL` memories match is not selective,
+and ranking all of them would take long: then the newest `RANKED` that pass the filters are ranked, and
 the others follow, newest first.  (For a persona with few memories all of them are ranked even then.)  The order
 is the same on every page.
 
-A text without a single letter or digit (an emoji, an arrow) is not in the index; memories that hold it as it is
-are looked for one by one, most important first.
+A text without a single letter or digit (an emoji, an arrow) is not in the index; memories that contain it literally
+are found by a scan, most important first.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from pjais.models.persona.tables import MEMORIES, SEARCHED
 from pjais.persona import filters, query
 
 RANKED_ALL = 6000
-"""Up to so many hits all are ranked: 5 ms (0.7 µs a hit)."""
+"""Up to this number all hits are ranked: 5 ms (0.7 µs a hit)."""
 RANKED = 500
-"""Of more hits, so many are ranked."""
+"""Number of hits that are ranked if there are more."""
 _FEW = 4000
-"""A persona with at most so many memories: they are looked up first, and all of its hits are ranked."""
+"""If a persona has at most this many memories, they are looked up first, and all of its hits are ranked."""
 
 WEIGHTS = {"name": 8.0, "content": 1.0, "summary": 4.0, "tags": 3.0}
-"""How much a hit in each column counts."""
+"""Weight of a hit in each column."""
 _WORDS = 16
 """Words of a snippet (FTS5 allows 64)."""
 
 _PLAIN_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
-"""Tags that stand in the JSON of `tags` as they are, whoever wrote it: the index can narrow the search to them."""
+"""Tags that are literal in the JSON of `tags`, whoever wrote it: the index can narrow the search to them."""
 
 _BM25 = ", ".join(str(WEIGHTS[name]) for name in SEARCHED)
 _COLUMNS = ", ".join(f"t.{name}" for name in MEMORIES.column_names)
 _WIDTH = len(MEMORIES.columns)
 _JOINED = "memory_fts CROSS JOIN memory_entities AS t ON t.search_id = memory_fts.rowid WHERE memory_fts MATCH ?"
-"""CROSS: the index is asked first, so that it gives its hits in the order of their ranks, and only those that
-are shown are looked up."""
+"""CROSS: the index comes first, so that it returns hits in the order of their ranks, and only those shown are
+looked up."""
 
 
 class Found(NamedTuple):
@@ -61,7 +61,7 @@ class Found(NamedTuple):
 
 
 class Results(NamedTuple):
-    """A part of the results, how many there are in all, and where the next part begins (None: the end)."""
+    """A page of results, the total, and the offset of the next page (None: the end)."""
 
     found: list[Found]
     total: int
@@ -69,7 +69,7 @@ class Results(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A search to be made.  `text` and what else is typed: see `query`; `marks` stand before and after a hit."""
+    """A search request.  For `text` see `pjais.persona.query`; `marks` are put before and after a hit."""
 
     text: str
     any: bool = False
@@ -82,7 +82,7 @@ class Query(NamedTuple):
 
 
 def check(asked: Query) -> None:
-    """Raise UsageError for what cannot be asked, filters aside."""
+    """Raise UsageError for an invalid request, filters aside."""
     query.check(asked.text)
     for name, value in (("any", asked.any), ("prefix", asked.prefix), ("highlight", asked.highlight)):
         choices.flag(name, value)
@@ -96,7 +96,7 @@ def check(asked: Query) -> None:
 
 
 def search(db: sqlite.Connection, asked: Query) -> list[Found]:
-    """The memories that a query finds, best first.  Raises UsageError for filters or marks that are none."""
+    """Return the memories that a query finds, best first.  Raises UsageError for invalid filters or marks."""
     plan = _Plan(db, asked)
     try:
         return list(plan.results())
@@ -105,7 +105,7 @@ def search(db: sqlite.Connection, asked: Query) -> list[Found]:
 
 
 def count(db: sqlite.Connection, asked: Query) -> int:
-    """Return how many memories a query finds in all."""
+    """Return the total number of memories that a query finds."""
     plan = _Plan(db, asked)
     try:
         return plan.total()
@@ -114,7 +114,7 @@ def count(db: sqlite.Connection, asked: Query) -> int:
 
 
 def page(db: sqlite.Connection, asked: Query) -> Results:
-    """A part of the results and the total; `db` sees one moment."""
+    """Return a page of the results and the total; `db` sees one consistent state."""
     found = search(db, asked)
     total = count(db, asked)
     after = asked.offset + len(found)
@@ -130,7 +130,7 @@ def _disagrees(db: sqlite.Connection) -> StoreFailed:
 
 
 class _Plan:
-    """How one query is answered."""
+    """The plan of one query."""
 
     def __init__(self, db: sqlite.Connection, asked: Query) -> None:
         self.db = db
@@ -144,7 +144,7 @@ class _Plan:
         self.narrow, self.narrowing = self._narrowed()
 
     def _narrowed(self) -> tuple[str, tuple[str, ...]]:
-        """SQL that looks only at hits whose tags may be those asked for; the filter itself decides."""
+        """Return SQL that narrows the hits to possible matches of the tags; the filter itself decides."""
         found = [
             f'tags : "{tag}"'
             for tag in filters.several("tags", self.asked.filters.get("tags"))
@@ -155,7 +155,7 @@ class _Plan:
         return "+memory_fts.rowid IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)", (" AND ".join(found),)
 
     def results(self) -> Iterator[Found]:
-        """The asked part of the results."""
+        """Yield the requested page of the results."""
         if not self.terms or self.limit == 0:
             return
         if not self.indexed:
@@ -185,7 +185,7 @@ class _Plan:
         return int(sqlite.value(self.db, "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ?", (self.match,)))
 
     def _deleted_hits(self) -> int:
-        """Of the few that are deleted, those that match: so that without filters no hit is looked up to be counted."""
+        """Count matches among the few deleted memories, so that without filters no hit is looked up to be counted."""
         sql = (
             "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ? AND "
             "+rowid IN (SELECT search_id FROM memory_entities WHERE deleted_at IS NOT NULL)"
@@ -199,7 +199,7 @@ class _Plan:
         return int(sqlite.value(self.db, sql, (self.match, RANKED_ALL + 1))) > RANKED_ALL
 
     def _passing(self) -> str:
-        """The hits that pass the filters; `_asked_values` are bound to it."""
+        """Return SQL for the hits that pass the filters, to which `_asked_values` are bound."""
         return f"{_JOINED} AND {self.narrow} AND {self.where}"
 
     def _asked_values(self) -> tuple[Any, ...]:
@@ -213,7 +213,7 @@ class _Plan:
         return int(sqlite.value(self.db, sql, (persona, _FEW + 1))) <= _FEW
 
     def _ranked(self) -> Iterator[Found]:
-        """All hits in the order of their ranks, which FTS5 sorts itself; filters are asked hit by hit."""
+        """Yield all hits in the order of their ranks, which FTS5 sorts itself; filters are checked hit by hit."""
         sql = (
             f"SELECT {self._shown()}, memory_fts.rank FROM {self._passing()} AND rank MATCH 'bm25({_BM25})' "
             "ORDER BY memory_fts.rank LIMIT ? OFFSET ?"
@@ -222,13 +222,13 @@ class _Plan:
         yield from self._each(sql, values)
 
     def _ranked_few(self) -> Iterator[Found]:
-        """The hits among a persona's memories, all of them ranked."""
+        """Yield the hits among a persona's memories, all of them ranked."""
         sql = f"SELECT rowid, bm25(memory_fts, {_BM25}) AS r {self._within()} ORDER BY r, rowid LIMIT ? OFFSET ?"
         ranks = sqlite.fetch(self.db, sql, (*self._asked_values(), self.limit, self.offset))
         yield from self._look_up(ranks)
 
     def _newest(self) -> Iterator[Found]:
-        """The newest hits ranked, then the others, newest first."""
+        """Yield the newest hits ranked, then the others, newest first."""
         wanted = self.limit if self.limit >= 0 else 1 << 62
         ranks: list[tuple[Any, ...]] = []
         if self.offset < RANKED:
@@ -249,15 +249,15 @@ class _Plan:
         yield from self._look_up(ranks)
 
     def _within(self) -> str:
-        """The hits among the memories that pass the filters, which are looked up before."""
+        """Return SQL for the hits among the memories that pass the filters, which are selected first."""
         ids = f"SELECT t.search_id FROM memory_entities AS t WHERE {self.where}"
         return f"FROM memory_fts WHERE memory_fts MATCH ? AND {self.narrow} AND +rowid IN ({ids})"
 
     def _look_up(self, ranks: list[tuple[Any, ...]]) -> Iterator[Found]:
-        """The results of these hits, in this order.
+        """Yield the results of these hits, in this order.
 
-        One by one where that is cheap; a phrase or the beginning of a word is worked out anew each time that it
-        is asked for, so then in one go over all hits between the first and the last.
+        One by one where that is cheap; FTS5 evaluates a phrase or a prefix again for each lookup, so those are read in
+        one pass over all hits between the first and the last.
         """
         if all(not term.begins and len(sqlite.words(self.db, term.text)) < 2 for term in self.terms):
             sql = f"SELECT {self._shown()} FROM {_JOINED} AND memory_fts.rowid = ?"
@@ -277,7 +277,7 @@ class _Plan:
             yield self._found((*rows_of[number], rank))
 
     def _shown(self) -> str:
-        """Return what is selected for a result; `_shown_values` are bound to it."""
+        """Return the SQL of a result's columns, to which `_shown_values` are bound."""
         shown = f"{_COLUMNS}, snippet(memory_fts, -1, ?, ?, '…', {_WORDS})"
         if self.asked.highlight:
             shown += "".join(f", highlight(memory_fts, {number}, ?, ?)" for number in range(len(SEARCHED)))
@@ -297,7 +297,7 @@ class _Plan:
         return Found(_memory(row), row[_WIDTH] or "", row[-1], marked)
 
     def _holding(self) -> tuple[str, list[Any]]:
-        """SQL for memories that hold every term as it stands in any searched column."""
+        """Return SQL for memories that contain every term literally in any searched column."""
         holds = " OR ".join(f"instr(t.{name}, ?) > 0" for name in SEARCHED)
         each = (" OR " if self.asked.any else " AND ").join([f"({holds})"] * len(self.terms))
         values = [term.text.strip() for term in self.terms for _ in SEARCHED]
@@ -328,7 +328,7 @@ class _Plan:
 
 
 def _around(text: str, hit: str, marks: tuple[str, str], width: int = 60) -> str:
-    """A piece of a text around its first hit."""
+    """Return the part of a text around its first hit."""
     at = text.index(hit)
     end = at + len(hit)
     head = ("…" if at > width else "") + text[max(0, at - width) : at]

@@ -1,9 +1,9 @@
-"""Search by meaning: memories whose stored embedding points where the query's does, and both searches in one.
+"""Semantic search: memories with an embedding similar to the query's, and hybrid search.
 
 Only embeddings of one model and one dimension are compared, since others mean something else.  The similarity is
-the cosine, -1 to 1; from .3 on a memory counts as similar, as in the app (formats/pjais.md §5).  The hybrid
-search takes the best of the full text and of the vectors and adds 1 / (60 + place) of each: reciprocal rank
-fusion (Cormack, Clarke, Büttcher, SIGIR 2009), which needs no common scale.
+the cosine, -1 to 1; from .3 on a memory counts as similar, as in the app.  The hybrid search takes the best of the
+full text and of the vectors and adds 1 / (60 + rank) of each: reciprocal rank fusion (Cormack, Clarke, Büttcher,
+SIGIR 2009), which needs no common scale.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ THRESHOLD = 0.3
 FUSION = 60
 """The constant of reciprocal rank fusion, as its authors chose it."""
 DEPTH = 200
-"""How far down each of the two lists of a hybrid search goes at least."""
+"""Minimum depth of each of the two lists of a hybrid search."""
 
 _COLUMNS = ", ".join(f"t.{name}" for name in MEMORIES.column_names)
 _BATCH = 200
@@ -39,7 +39,7 @@ class Similar(NamedTuple):
 
 
 class Blended(NamedTuple):
-    """One result of the hybrid search: the memory, the sum of its shares, and what each search said of it.
+    """One result of the hybrid search: the memory, its fused score, and the result of each search.
 
     `snippet` and `rank` are those of the full text, `similarity` that of the vectors; None: not found by it.
     """
@@ -52,7 +52,7 @@ class Blended(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What is compared with the stored embeddings.  Exactly one of `vector` and `text` is given."""
+    """The query to compare with the stored embeddings.  Exactly one of `vector` and `text` is given."""
 
     vector: Sequence[float] | None = None
     text: str | None = None
@@ -63,7 +63,7 @@ class Target(NamedTuple):
 def similar(
     db: sqlite.Connection, vectors: Vectors, target: Target, threshold: float, limit: int | None, wanted: Filters
 ) -> list[Similar]:
-    """The most similar memories.  Raises UsageError where nothing can be compared."""
+    """Return the most similar memories.  Raises UsageError if nothing can be compared."""
     _check(target, threshold, limit)
     held = vectors.kinds(db)
     if target.vector is None and target.text is None:
@@ -83,7 +83,7 @@ def similar(
 def similar_to(
     db: sqlite.Connection, vectors: Vectors, memory_id: str, threshold: float, limit: int | None, wanted: Filters
 ) -> list[Similar]:
-    """The memories most similar to one of them, itself left out.  Raises UsageError where it has no embedding."""
+    """Return the memories most similar to one of them, excluding it.  Raises UsageError if it has no embedding."""
     _check(Target(), threshold, limit)
     found = vectors.vector_of(db, memory_id)
     if found is None:
@@ -93,7 +93,7 @@ def similar_to(
 
 
 def hybrid(db: sqlite.Connection, vectors: Vectors, asked: Query, target: Target, threshold: float) -> list[Blended]:
-    """Full text and vectors in one list, best first."""
+    """Merge full-text and vector results into one list, best first."""
     window = choices.window(DEPTH if asked.limit is None else asked.limit, asked.offset)
     depth = max(DEPTH, sum(window))
     words = search.search(db, asked._replace(limit=depth, offset=0))
@@ -111,7 +111,7 @@ def hybrid(db: sqlite.Connection, vectors: Vectors, asked: Query, target: Target
 
 
 def _check(target: Target, threshold: float, limit: int | None) -> None:
-    """Raise UsageError for what cannot be asked."""
+    """Raise UsageError for an invalid request."""
     choices.window(limit)
     choices.number("threshold", threshold)
     choices.maybe("text", target.text)
@@ -121,7 +121,7 @@ def _check(target: Target, threshold: float, limit: int | None) -> None:
 
 
 def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
-    """The kind of embeddings that a query is compared with.  Raises UsageError where there is not exactly one."""
+    """Return the kind of embeddings that a query is compared with.  Raises UsageError if it is ambiguous or missing."""
     known = [str(kind) for kind in held]
     fitting = [kind for kind in held if kind.dimension == dimension and model in (None, kind.model)]
     if not fitting:
@@ -136,7 +136,7 @@ def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
 
 
 def _shown(db: sqlite.Connection, near: list[tuple[str, float]], limit: int | None, wanted: Filters) -> list[Similar]:
-    """The first memories that pass the filters, looked up a few hundred at a time."""
+    """Return the first memories that pass the filters, looked up a few hundred at a time."""
     where, values = filters.where(wanted)
     most = len(near) if limit is None else limit
     sql = f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?)) AND {where}"

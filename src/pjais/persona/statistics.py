@@ -1,6 +1,6 @@
-"""The numbers of a set of memories: the guides' stats, insights and analytics, each by one or a few queries.
+"""Statistics of memories: the app's stats, insights and analytics, each by one or a few queries.
 
-All take a connection that sees one moment, and filters; deleted memories count only where the filters say so.
+All take a connection that sees one consistent state, and filters; deleted memories count only if the filters say so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DAY_MS = 86_400_000
 
 
 def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
-    """`total`, `by_tier`, `by_type`, `average_importance` (doc 12 memoryStats; None where there are none)."""
+    """Return `total`, `by_tier`, `by_type`, `average_importance` (None without memories)."""
     where, values = filters.where(wanted)
     sql = (
         "SELECT t.memory_tier, t.type, count(*), total(t.importance) FROM memory_entities AS t "
@@ -37,7 +37,7 @@ def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
 
 
 def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
-    """Stats, how many were made in the last 24 hours, and the links among the memories (doc 13 memoryInsights)."""
+    """Return stats, the number created in the last 24 hours, and the links among the memories."""
     day: Filters = {**wanted, "created": (now - _DAY_MS, now)}
     where, values = filters.where(wanted)
     links = sqlite.fetch(
@@ -55,14 +55,14 @@ def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]
 
 
 def months(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
-    """How many memories were made in each month (UTC, `2025-03`), oldest first; `unknown` for those without a date."""
+    """Return the number of memories created in each month (UTC, `2025-03`), oldest first; `unknown` without a date."""
     where, values = filters.where(wanted)
     sql = f"SELECT coalesce(substr(t.created_at, 1, 7), 'unknown'), count(*) FROM memory_entities AS t WHERE {where} "
     return dict(sorted(sqlite.pairs(db, f"{sql} GROUP BY 1", values).items()))
 
 
 def importance(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
-    """How many memories there are in each tenth of the importance (`0-9` ... `90-100`); beyond the scale apart."""
+    """Return the number of memories in each tenth of the importance (`0-9` ... `90-100`), and beyond the scale."""
     where, values = filters.where(wanted)
     sql = (
         "SELECT CASE WHEN t.importance < 0 THEN -1 WHEN t.importance > 100 THEN 10 "
@@ -75,7 +75,7 @@ def importance(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
 
 
 def analytics(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
-    """Sizes in characters, importance, tiers, types, what happened on each of the last 7 days (26357af).
+    """Return sizes in characters, importance, tiers, types, and the activity of each of the last 7 days.
 
     Days are those of UTC, oldest first.
     """

@@ -1,4 +1,4 @@
-"""The store people live in: personas, memories, conversations, relationships and plugins of an open target.
+"""The open store: personas, memories, conversations, relationships and plugins.
 
 store = pjais.open(folder)
 store.personas.active()
@@ -6,7 +6,7 @@ store.memories.search("tea ceremony")
 with store.transaction():
     ...
 
-Safe from threads and tasks, beside other processes; every write is validated by the models of the migration.
+Safe for threads and tasks, beside other processes; every write is validated by the models of the migration.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Store:
     def __init__(self, path: Path, notices: tuple[Notice, ...] = ()) -> None:
         self.path = path
         self.notices = notices
-        """What waits: a source whose new data could not be migrated when the store was opened, and why."""
+        """Pending migrations: sources whose new data could not be migrated when the store was opened, and why."""
         self.pool = Pool(path)
         self.personas = Personas(self.pool)
         self.memories = Memories(self.pool)
@@ -62,7 +62,7 @@ class Store:
 
     @contextmanager
     def transaction(self, label: str | None = None) -> Iterator[None]:
-        """All writes inside happen, or none; transactions may be nested.  `undo` takes them back as one.
+        """Commit all writes inside, or none; transactions may be nested.  `undo` reverts them as one.
 
         It belongs to the running task of this thread.  While it is open, no other task of the thread can write
         without `await` (UsageError), since waiting would stop both; see `atransaction`.
@@ -72,12 +72,12 @@ class Store:
 
     @asynccontextmanager
     async def atransaction(self, label: str | None = None) -> AsyncIterator[None]:
-        """`transaction` for a task of asyncio: it waits for others without stopping the event loop."""
+        """Do the same as `transaction` for an asyncio task: wait for others without blocking the event loop."""
         async with self.pool.async_writer(choices.maybe("label", label)):
             yield
 
     def live(self, query: Callable[..., T], *given: Any, tables: Iterable[str] | None = None, **named: Any) -> Live[T]:
-        """Any query of the store, followed: `store.live(store.memories.hot, persona.id)`.
+        """Return any query of the store as a live query: `store.live(store.memories.hot, persona.id)`.
 
         `tables`: the names of the tables that it reads; None: all.  Raises UsageError for an unknown table.
         """
@@ -85,31 +85,31 @@ class Store:
         return Live(self.pool, lambda: query(*given, **named), tables)
 
     def last_change(self) -> int:
-        """The number of the last change that anybody made; 0 where nothing was written since the migration."""
+        """Return the number of the last change by anybody; 0 if nothing was written since the migration."""
         with self.pool.reader() as db:
             return operations.last_change(db)
 
     def history(self, record_id: str, table: str | None = None) -> list[Moment]:
-        """Every change of a record since the migration, whoever made it.  Raises UsageError for an unknown id."""
+        """Return every change of a record since the migration, by anybody.  Raises UsageError for an unknown id."""
         with self.pool.view() as db:
             return history.history(db, record_id, table)
 
     def find(self, record_id: str, table: str | None = None) -> list[tuple[str, str]]:
-        """The records that have this id, or had it: (table, key); several tables may know one id."""
+        """Return (table, key) of the records that have or had this id; several tables may have it."""
         with self.pool.view() as db:
             return [(one.name, key) for one, key in history.find(db, record_id, table)]
 
     def at(self, seq: int | None = None, *, time: int | str | None = None) -> Past:
-        """The store as it was after change `seq` (0: right after the migration), or at a time (ms or ISO-8601).
+        """Return the store after change `seq` (0: right after the migration), or at a time (ms or ISO-8601).
 
-        Raises UsageError for what is no moment of the history.
+        Raises UsageError for a point in time outside the history.
         """
         with self.pool.view() as db:
             found = as_of.moment(db, seq, time)
         return Past(self.pool, found)
 
     def diff(self, before: When, after: When = "now") -> list[Changed]:
-        """Return what differs between two moments: numbers of changes, times (ISO-8601), or `now`."""
+        """Return the differences between two points in time: numbers of changes, times (ISO-8601), or `now`."""
         with self.pool.view() as db:
             return history.diff(db, before, after)
 
@@ -117,29 +117,29 @@ class Store:
         self, table: str, record_id: str, seq: int | None = None, *, time: int | str | None = None,
         field: str | None = None,
     ) -> Restored:  # fmt: skip
-        """Bring a record, or one field of it, back as it was then; a write of today, validated like any other."""
+        """Restore a record, or one field of it, to its version then, by an ordinary, validated write."""
         return history.restore_record(self.pool, table, record_id, seq=seq, time=time, field=field)
 
     def undoable(self, limit: int = 100) -> list[Operation]:
-        """The operations that `undo` would take back, the last one first."""
+        """Return the operations that `undo` would revert, the last one first."""
         with self.pool.view() as db:
             return operations.undoable(db, choices.count("limit", limit))
 
     def redoable(self, limit: int = 100) -> list[Operation]:
-        """The operations that `redo` would do again, the last undone one first."""
+        """Return the operations that `redo` would repeat, the last undone one first."""
         with self.pool.view() as db:
             return operations.redoable(db, choices.count("limit", limit))
 
     def undo(self, n: int = 1) -> list[Operation]:
-        """Take back the last `n` operations made through pjais; see `pjais.store.undo` for what stands against it."""
+        """Undo the last `n` operations made through pjais; `pjais.store.undo` says when this is refused."""
         return undo.undo(self.pool, n)
 
     def redo(self, n: int = 1) -> list[Operation]:
-        """Do the last `n` undone operations again; a new operation ends what can be redone."""
+        """Redo the last `n` undone operations; a new operation clears the list of those."""
         return undo.redo(self.pool, n)
 
     def close(self) -> None:
-        """Let go of the file; live queries end.  Closing again does nothing."""
+        """Close the file; live queries end.  Closing again does nothing."""
         self.memories.close()
         self.pool.close()
 

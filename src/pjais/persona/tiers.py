@@ -1,13 +1,13 @@
-"""Hot, warm and cold: where a memory belongs by the app's scoring (formats/pjais.md §2.5), as pure functions.
+"""Tiers: hot, warm or cold, by the app's scoring of a memory, as pure functions.
 
 score = .35 access + .30 importance + .20 age + .15 links, each 0-100, where access is .6 recency (100 less 2 a
 day since the last access) and .4 frequency (5 for each access), age is 100 less 1 a day, links are 10 for each
 relationship.  From 75 on a memory is hot, from 40 on warm, else cold; a persona has at most 100 hot and 500 warm
 ones, the best of them.
 
-What the app does beside it is left out: the content of a cold memory is never compressed or encrypted here.
-Where a source says nothing we decide: a memory that was never accessed counts as accessed when it was made, and
-`connection_count` is no number of links, since later stores counted accesses in it (§2.1).
+Unlike the app, this never compresses or encrypts the content of a cold memory.  Two decisions where the app's
+scoring says nothing: a memory that was never accessed counts as accessed when it was created, and `connection_count`
+is not used as the number of links, since later stores counted accesses in it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DAY_MS = 86_400_000
 
 
 class Standing(NamedTuple):
-    """What the score of a memory is made of.  Instants in ms since 1970, `importance` 0-100."""
+    """The inputs of a memory's score.  Instants in ms since 1970, `importance` 0-100."""
 
     id: str
     tier: str
@@ -41,7 +41,7 @@ class Standing(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A memory that belongs into another tier, and its score (0-100)."""
+    """A memory that belongs in another tier, and its score (0-100)."""
 
     id: str
     before: str
@@ -50,7 +50,7 @@ class Move(NamedTuple):
 
 
 def standing(memory: Memory, links: int) -> Standing:
-    """A memory's standing, given how many relationships it has."""
+    """Return a memory's inputs for the score, given its number of relationships."""
     return Standing(
         memory.id, memory.memory_tier, memory.importance, memory.access_count, memory.last_accessed,
         memory.created_at, links,
@@ -58,7 +58,7 @@ def standing(memory: Memory, links: int) -> Standing:
 
 
 def score(one: Standing, now: int) -> float:
-    """0 to 100 at an instant (ms)."""
+    """Return the score, 0 to 100, at an instant (ms)."""
     seen = one.last_accessed if one.last_accessed is not None else one.created_at
     recency = _bounded(100 - 2 * _days(seen, now))
     frequency = _bounded(5 * one.access_count)
@@ -69,14 +69,14 @@ def score(one: Standing, now: int) -> float:
 
 
 def tier_for(points: float) -> str:
-    """The tier of a score, the limits aside."""
+    """Return the tier of a score, regardless of the limits per persona."""
     return "hot" if points >= HOT_FROM else "warm" if points >= WARM_FROM else "cold"
 
 
 def moves(all_of_one_persona: Iterable[Standing], now: int) -> list[Move]:
-    """Return which memories of a persona belong elsewhere, the best first.
+    """Return the memories of a persona that belong in another tier, the best first.
 
-    A memory in a tier of another name (`archived`) was put there by somebody, and stays.
+    A memory in any other tier (`archived`) was put there by somebody, and stays.
     """
     scored = [(score(one, now), one) for one in all_of_one_persona if one.tier in (*HOT, *TIERS)]
     scored.sort(key=lambda pair: (-pair[0], pair[1].id))
@@ -91,17 +91,17 @@ def moves(all_of_one_persona: Iterable[Standing], now: int) -> list[Move]:
 
 
 def named(tier: str) -> str:
-    """A tier's name among the three; `active` is hot."""
+    """Return a tier's name among the three; `active` is hot."""
     return "hot" if tier in HOT else tier
 
 
 def above(tier: str) -> str:
-    """The next hotter tier; the hottest stays.  Raises UsageError for a tier that is none of the three."""
+    """Return the next higher tier; the highest stays.  Raises UsageError for a tier that is none of the three."""
     return _step(tier, -1)
 
 
 def below(tier: str) -> str:
-    """The next colder tier; the coldest stays.  Raises UsageError for a tier that is none of the three."""
+    """Return the next lower tier; the lowest stays.  Raises UsageError for a tier that is none of the three."""
     return _step(tier, 1)
 
 
@@ -113,14 +113,14 @@ def _step(tier: str, by: int) -> str:
 
 
 def check(tier: str, names: Sequence[str] = (*HOT, "warm", "cold")) -> str:
-    """The tier, if there is one of this name.  Raises UsageError."""
+    """Return the tier, if there is one of this name.  Raises UsageError."""
     if choices.text("tier", tier) not in names:
         raise UsageError("there is no such tier", where=[tier, f"tiers: {', '.join(names)}"])
     return tier
 
 
 def _days(since: int | None, now: int) -> float:
-    """Days since an instant; an unknown one is as old as can be."""
+    """Return the days since an instant; an unknown one counts as infinitely old."""
     return float("inf") if since is None else (now - since) / _DAY_MS
 
 

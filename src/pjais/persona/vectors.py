@@ -1,11 +1,10 @@
-"""The stored embeddings, held in memory so that they can be compared: a copy that follows every write of anyone.
+"""The stored embeddings as vectors in memory, for comparison: a copy that follows every write of anyone.
 
 The store keeps an embedding as JSON text, of whatever model made it.  Here each is a row of float32 in a private
-database in memory; nothing is added to the store's file, so no other program can trip over it.  Before each use
-the copy is brought up to date from `changes`, which the store's own triggers write whoever writes: only the
-memories that changed since are read again, and all of them where the history is not the one that was followed
-(the file was replaced, or an old state was copied into it).  What this thread wrote in a transaction that is not
-committed yet counts for this thread, and is read again the next time.
+in-memory database; nothing is added to the store's file, so no other program can be confused by it.  Before each use
+the copy is updated from `changes`, to which the store's triggers write whoever writes: only memories that changed
+since are read again, or all of them if the history is not the one that was followed (the file was replaced, or an
+old state was copied into it).  This thread's uncommitted writes count for this thread, and are read again next time.
 
 Distances are those of `sqlite-vec` (the extra `semantic`; about 1 µs for 384 numbers).  Without it a function in
 Python takes its place, which gives the same numbers, thirty times slower: there are machines without a wheel of
@@ -42,11 +41,11 @@ _MOMENT = """
 SELECT coalesce((SELECT max(seq) FROM changes), 0), (SELECT id FROM migration_runs ORDER BY rowid DESC LIMIT 1),
     (SELECT at || record_id FROM changes WHERE seq = ?)
 """
-"""The last change, the last run, and a mark of the change that was followed last."""
+"""The last change, the last run, and a mark of the last change that was read."""
 
 
 class Kind(NamedTuple):
-    """What may be compared with each other: the embeddings of one model (None: not told) and one dimension."""
+    """A set of comparable embeddings: those of one model (None: unknown) and one dimension."""
 
     model: str | None
     dimension: int
@@ -56,7 +55,7 @@ class Kind(NamedTuple):
 
 
 class Vectors:
-    """The embeddings of a store.  Safe from threads: one of them asks at a time."""
+    """The embeddings of a store.  Thread-safe: one thread at a time."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -65,10 +64,10 @@ class Vectors:
         self._seq = 0
         self._marks: tuple[Any, Any] = (None, None)
         self._unsure: set[str] = set()
-        """Memories that were read inside of a transaction: it may have been rolled back since."""
+        """Memories that were read inside a transaction, which may have been rolled back since."""
 
     def close(self) -> None:
-        """Forget the copy."""
+        """Discard the copy."""
         with self._lock:
             if self._db is not None:
                 self._db.close()
@@ -84,14 +83,14 @@ class Vectors:
         return {Kind(model, dimension): count for model, dimension, count in found}
 
     def vector_of(self, db: sqlite.Connection, memory_id: str) -> tuple[Kind, bytes] | None:
-        """A memory's embedding, if it has a usable one."""
+        """Return a memory's embedding, if it has a usable one."""
         with self._lock:
             sql = "SELECT model, dimension, vector FROM vectors WHERE id = ?"
             found = sqlite.first(self._ready(db), sql, (memory_id,))
         return None if found is None else (Kind(found[0], found[1]), found[2])
 
     def some(self, db: sqlite.Connection, kind: Kind, most: int) -> dict[str, bytes]:
-        """The vectors of a kind by memory; of more than `most`, that many, evenly over the ids."""
+        """Return the vectors of a kind by memory; if there are more than `most`, a sample, evenly over the ids."""
         sql = (
             "SELECT id, vector FROM (SELECT id, vector, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () "
             "AS total FROM vectors WHERE model IS ?1 AND dimension = ?2) WHERE place * ?3 / total <> "
@@ -101,7 +100,7 @@ class Vectors:
             return dict(sqlite.fetch(self._ready(db), sql, (*kind, most)))
 
     def nearest(self, db: sqlite.Connection, kind: Kind, vector: bytes, threshold: float) -> list[tuple[str, float]]:
-        """(id, cosine similarity) of all memories of a kind from a threshold on, the most similar first."""
+        """Return (id, cosine similarity) of all memories of a kind from a threshold on, the most similar first."""
         sql = (
             "SELECT id, similarity FROM (SELECT id, 1.0 - vec_distance_cosine(vector, ?) AS similarity FROM vectors "
             "NOT INDEXED WHERE model IS ? AND dimension = ?) WHERE similarity >= ? ORDER BY similarity DESC, id"
@@ -111,7 +110,7 @@ class Vectors:
         return [(str(key), min(1.0, similarity)) for key, similarity in found]
 
     def _ready(self, db: sqlite.Connection) -> sqlite.Connection:
-        """The copy as the store is at `db`'s moment."""
+        """Return the copy, updated to the state that `db` sees."""
         last, *marks = sqlite.fetch(db, _MOMENT, (self._seq,))[0]
         if self._db is None or tuple(marks) != self._marks or (last < self._seq):
             self._db = self._filled(sqlite.each(db, _ALL))
@@ -127,7 +126,7 @@ class Vectors:
         return self._db
 
     def _note(self, db: sqlite.Connection, last: int, read: set[str]) -> None:
-        """Remember up to where the history was followed; inside of a transaction, what was read on trust."""
+        """Record how far the history was read; inside a transaction, also what may yet be rolled back."""
         if self._pool.writing:
             self._unsure = read
             return
@@ -149,7 +148,7 @@ class Vectors:
 
 
 def packed(vector: Iterable[Any]) -> bytes:
-    """A vector as float32.  Raises UsageError for what cannot be compared."""
+    """Return a vector as float32.  Raises UsageError for one that cannot be compared."""
     found = _packed(list(vector)) if isinstance(vector, Iterable) and not isinstance(vector, str | bytes) else None
     if found is None:
         raise UsageError("a vector is a list of numbers, not all of them 0")
@@ -157,7 +156,7 @@ def packed(vector: Iterable[Any]) -> bytes:
 
 
 def _packed(vector: Any) -> bytes | None:
-    """The numbers as float32; None for what is no vector, or has no direction."""
+    """Return the numbers as float32; None for anything that is no vector, or has no direction."""
     if not isinstance(vector, list):
         return None
     try:
@@ -169,7 +168,7 @@ def _packed(vector: Any) -> bytes | None:
 
 
 def _put(db: sqlite.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
-    """Take over (id, model, embedding as JSON text); a memory without a usable embedding is left out."""
+    """Add (id, model, embedding as JSON text); a memory without a usable embedding is left out."""
     for key, model, text in rows:
         vector = _packed(_loaded(text)) if isinstance(text, str) else None
         if vector is None:
@@ -186,7 +185,7 @@ def _loaded(text: str) -> Any:
 
 
 def _distance(*vectors: Any) -> float:
-    """1 - cosine of two vectors of float32."""
+    """Return 1 - cosine of two vectors of float32."""
     first: Sequence[float] = array("f", vectors[0])
     second: Sequence[float] = array("f", vectors[1])
     product = float(sum(map(mul, first, second)))

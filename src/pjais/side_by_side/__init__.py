@@ -1,1 +1,1 @@
-"""Old and new side by side: follow, shadow, switch, and the cleanup at the end."""
+"""Old and new side by side: follow, shadow, switch, and the final cleanup."""

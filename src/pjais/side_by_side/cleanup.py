@@ -1,10 +1,9 @@
-"""`cleanup`: old data that a proved migration has made superfluous, by name, and what else still holds private text.
+"""`cleanup`: remove old data after a verified migration, by name, and list what else still holds private text.
 
-Nothing is offered whose content is not in a sound backup, that has changed since it was migrated, that a program has
-open, that lies outside of the data folder, or that is a store of pjais's own; where a switch is on record, only while
-the new side is live.  What holds more than was migrated (another IndexedDB database in an origin's LevelDB, other files
-of an origin) is left whole, with the reason.  A removal that was cut off goes on with the next call: what was begun is
-on record.
+Never offered: data without a valid backup, data that has changed since it was migrated, that a program has open, that
+is outside the data folder, or that is a store of pjais itself; after a switch, anything unless the new side is live.
+Data that holds more than was migrated (another IndexedDB database in an origin's LevelDB, other files of an origin)
+is left whole, with the reason.  The next call continues an interrupted removal, which is recorded.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ from pjais.sources import backup, detect
 from pjais.workspace import Workspace
 
 BEGUN = "cleanup.json"
-"""In the data folder while a removal is under way: which sources it has begun to remove."""
+"""File in the data folder during a removal: the sources that it has begun to remove."""
 
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """Old data that can go: one source, or of a profile that keeps each database in a file of its own, one database.
+    """Removable old data: one source, or one database of a profile that keeps each in a file of its own.
 
-    `names`: what else it goes by (databases, stores, its files' names).  `folders` go when they are empty.
+    `names`: its other names (databases, stores, its files' names).  `folders` are removed once they are empty.
     """
 
     name: str
     kind: str
     path: Path
     origin: tuple[str, str]
-    """(kind, path) of the source as the store's account names it."""
+    """(kind, path) of the source as the store's ledger names it."""
     names: frozenset[str]
     files: tuple[Path, ...]
     folders: tuple[Path, ...]
@@ -48,14 +47,14 @@ class Old:
     size: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The item as a JSON object."""
+        """Return the item as a JSON object."""
         return {"name": self.name, "kind": self.kind, "path": str(self.path), "size": self.size,
                 "databases": sorted(self.names), "files": [str(path) for path in self.files]}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """Old data that stays, and why."""
+    """Old data that is kept, and why."""
 
     name: str
     path: Path
@@ -64,28 +63,28 @@ class Stays:
     names: frozenset[str] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
-        """The item as a JSON object."""
+        """Return the item as a JSON object."""
         return {"name": self.name, "path": str(self.path), "size": self.size, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What can go, and what stays."""
+    """Removable data, and data that is kept."""
 
     items: tuple[Old, ...]
     stays: tuple[Stays, ...]
 
     @property
     def size(self) -> int:
-        """How many bytes can go."""
+        """Return the number of removable bytes."""
         return sum(one.size for one in self.items)
 
 
 def judge(workspace: Workspace, names: Sequence[str] = (), *, password: str | None = None) -> Judged:
-    """Return what can go, proved just now; `names` limits it.  Reads, and writes nothing.
+    """Return what can be removed, after a new proof; `names` limits it.  Writes nothing.
 
-    Raises VerificationFailed if the proof fails, SourceInUse for what is open or has changed since, UsageError
-    while the old side is live, and for a name that nothing has or that cannot go by itself.
+    Raises VerificationFailed if the proof fails, SourceInUse for data that is open or has changed since, UsageError
+    while the old side is live, and for a name that is unknown or cannot be removed by itself.
     """
     _refuse_unless_new_is_live(workspace)
     verify.verify(workspace, password=password)
@@ -118,9 +117,9 @@ def judge(workspace: Workspace, names: Sequence[str] = (), *, password: str | No
 
 
 def remove(workspace: Workspace, items: Sequence[Old]) -> int:
-    """Remove old data; the backups keep a copy of each file.  Returns how many bytes were freed.
+    """Remove old data; the backups keep a copy of each file.  Returns the number of bytes freed.
 
-    Raises SourceInUse for what somebody has opened or changed since it was judged; then nothing is removed.
+    Raises SourceInUse for data that was opened or changed since it was judged; then nothing is removed.
     """
     if not items:
         return 0
@@ -154,9 +153,9 @@ def _remove(workspace: Workspace, one: Old) -> int:
 
 
 def _emptied(workspace: Workspace, one: Old) -> list[Path]:
-    """The folders that may be empty now, innermost first: those of the source, and those around it in the data folder.
+    """Return the folders that may be empty now, innermost first: the source's, and its parents in the data folder.
 
-    The data folder itself stays, and so does whatever lies outside of it.
+    The data folder itself stays, and so does everything outside it.
     """
     found: set[Path] = set(one.folders)
     for path in one.files:
@@ -181,7 +180,7 @@ def _refuse_unless_new_is_live(workspace: Workspace) -> None:
 
 
 def _begun(workspace: Workspace) -> set[tuple[str, str]]:
-    """The sources whose removal was begun and not ended."""
+    """Return the sources whose removal was begun and not finished."""
     try:
         told = json.loads((workspace.data_dir / BEGUN).read_text("utf-8"))
         return {(str(kind), str(origin)) for kind, origin in told}
@@ -190,7 +189,7 @@ def _begun(workspace: Workspace) -> set[tuple[str, str]]:
 
 
 def _sources(target: Path) -> list[dict[str, Any]]:
-    """The sources as the store's account names them: each as it was when it was last read."""
+    """Return the sources in the store's ledger: each as it was when it was last read."""
     with closing(sqlite.open_reader(target)) as db:
         runs = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY number")
     known = {}
@@ -201,7 +200,7 @@ def _sources(target: Path) -> list[dict[str, Any]]:
 
 
 def _name(workspace: Workspace, source: dict[str, Any]) -> str:
-    """Return what a source is called: relative to the data folder where it lies below it."""
+    """Return a source's name: relative if it is in the data folder."""
     path = Path(source["origin"])
     if path == workspace.data_dir:
         return str(source["kind"])
@@ -209,17 +208,17 @@ def _name(workspace: Workspace, source: dict[str, Any]) -> str:
 
 
 def _called(source: dict[str, Any], name: str) -> set[str]:
-    """Return what a source may be called as a whole."""
+    """Return the names of a source as a whole."""
     return {name, source["kind"], Path(source["origin"]).name, source["origin"]}
 
 
 def _is_profile(source: dict[str, Any]) -> bool:
-    """Return whether there are names inside of it."""
+    """Return whether a source has named parts."""
     return source["kind"] in ("rxdb-profile", "livestore-opfs")
 
 
 def _protected(workspace: Workspace) -> set[Path]:
-    """Stores of ours: what was ever written to from this data folder."""
+    """Return stores of ours: all that were ever written to from this data folder."""
     targets = {workspace.target, workspace.live}
     for run in state.runs(workspace.data_dir):
         if run.target:
@@ -239,7 +238,7 @@ def _ours(source: dict[str, Any], protected: set[Path]) -> str | None:
 
 
 def _elsewhere(workspace: Workspace) -> set[Path]:
-    """Other data folders in which runs of this one were made: it is a copy, or was moved."""
+    """Return other data folders in which runs of this one were made: it is a copy, or was moved."""
     told = {Path(run.data_dir) for run in state.runs(workspace.data_dir) if run.data_dir}
     return {one for one in told if not files.same(one, workspace.data_dir)}
 
@@ -254,7 +253,7 @@ def _of_another(workspace: Workspace, source: dict[str, Any], elsewhere: set[Pat
 
 
 def _outside(workspace: Workspace, source: dict[str, Any]) -> str | None:
-    """Return why a source stays that lies elsewhere, wholly or by a link: it was given to us to read."""
+    """Return why a source is kept that is elsewhere, wholly or by a link: it was given to us to read."""
     paths = [Path(source["origin"]), *(Path(one["path"]) for one in source["files"])]
     if all(files.is_inside(path, workspace.data_dir) for path in paths):
         return None
@@ -273,7 +272,7 @@ def _changed(path: Path) -> SourceInUse:
 def _of_source(
     workspace: Workspace, source: dict[str, Any], name: str, there: list[dict[str, Any]], *, begun: bool
 ) -> tuple[list[Old], list[Stays]]:
-    """One source, unchanged since it was migrated, as what can go and what stays."""
+    """Split one source, unchanged since it was migrated, into removable and kept data."""
     path = Path(source["origin"])
     hashes = {Path(entry["path"]): entry["sha256"] for entry in there if not entry["path"].endswith("-shm")}
     for one, digest in hashes.items():
@@ -283,7 +282,7 @@ def _of_source(
     whole = Old(name, source["kind"], path, (source["kind"], source["origin"]), frozenset(),
                 tuple(Path(entry["path"]) for entry in there), removable.folders(source["kind"], path), hashes,
                 _bytes(there))  # fmt: skip
-    if begun:  # it was judged when it was whole
+    if begun:  # it was judged when it was complete
         left = tuple(sorted(one for one in path.rglob("*") if one.is_file())) if path.is_dir() else ()
         return [replace(whole, files=left) if source["kind"] == "livestore-opfs" else whole], []
     ref = _ref(workspace, source)
@@ -311,9 +310,9 @@ def _part(whole: Old, part: removable.Part) -> Old:
 
 
 def _ref(workspace: Workspace, source: dict[str, Any]) -> SourceRef | None:
-    """The source as it is found now; None where too little of it is left.
+    """Detect the source again; None if too little of it is left.
 
-    An origin is found in the folder of all origins, anything else by itself.
+    An origin is detected in the folder of all origins, anything else by itself.
     """
     path = Path(source["origin"])
     for one in (path, path.parent) if _is_profile(source) else (path,):
@@ -324,7 +323,7 @@ def _ref(workspace: Workspace, source: dict[str, Any]) -> SourceRef | None:
 
 
 def _refuse_new_side_files(entries: Sequence[dict[str, Any]]) -> None:
-    """A WAL or journal that was not there when its database was migrated holds what nobody has read."""
+    """Refuse a WAL or journal that is newer than the migration of its database: nobody has read it."""
     known = {entry["path"] for entry in entries}
     for path in known:
         for suffix in ("-wal", "-journal"):
@@ -334,7 +333,7 @@ def _refuse_new_side_files(entries: Sequence[dict[str, Any]]) -> None:
 
 
 def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Sequence[str]) -> list[Old]:
-    """Those that are named.  Raises UsageError for a name that nothing has, or that stands for a part only."""
+    """Return the named items.  Raises UsageError for a name that is unknown, or that is only a part."""
     chosen: list[Old] = []
     for wanted in names:
         found = [one for one in items if wanted in _calls(one) or wanted in one.names]
@@ -356,12 +355,12 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
 
 
 def _calls(one: Old) -> set[str]:
-    """Return what an item is called as a whole; a part goes by the names of its whole, too."""
+    """Return the names of an item as a whole; a part has the names of its whole, too."""
     return {one.name, one.name.split(": ", 1)[0], one.path.name, str(one.path), one.kind}
 
 
 def _backed_up(workspace: Workspace, items: Sequence[Old]) -> tuple[list[Old], list[Stays]]:
-    """Those whose every file is, as it is now, in a sound backup; the others stay."""
+    """Split items into those whose every current file is in a valid backup, and the others, which are kept."""
     wanted = {digest for one in items for digest in one.hashes.values()}
     held = set(_held(workspace, wanted))
     kept, stays = [], []
@@ -375,7 +374,7 @@ def _backed_up(workspace: Workspace, items: Sequence[Old]) -> tuple[list[Old], l
 
 
 def _held(workspace: Workspace, wanted: set[str]) -> Iterator[str]:
-    """The hashes, of those wanted, that sound backups hold."""
+    """Yield those of the wanted hashes that valid backups hold."""
     for folder in journal.run_folders(workspace.data_dir):
         try:
             body = backup.manifest(folder)
@@ -397,18 +396,18 @@ def _refuse_if_open(items: Sequence[Old]) -> None:
         )
 
 
-# -- what still holds private text and is not removed
+# -- files with private text that are not removed
 
 
 class Private(NamedTuple):
-    """Something that holds private text, or may, and stays: where, how large, and what it is."""
+    """A file or folder with possibly private text that is kept: its path, size and description."""
 
     path: Path
     size: int
     about: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry as a JSON object."""
+        """Return the entry as a JSON object."""
         return {"path": str(self.path), "size": self.size, "about": self.about}
 
 
@@ -433,7 +432,7 @@ _OF_PROFILE = (
 
 
 def private(workspace: Workspace) -> list[Private]:
-    """Return what holds private text, or may, and is not removed by `remove`; the largest part are the backups."""
+    """Return what may hold private text and is not removed by `remove`; the largest part are the backups."""
     found: list[tuple[Path, str]] = []
     if workspace.backups.is_dir():
         found.append((workspace.backups, "the backups: every source as it was; pjais backup prune removes some"))
@@ -448,7 +447,7 @@ def private(workspace: Workspace) -> list[Private]:
 
 
 def _profiles(workspace: Workspace) -> list[Path]:
-    """The folders of browser profiles that were sources, and those of Firefox's origins."""
+    """Return the folders of browser profiles that were sources, and those of Firefox's origins."""
     found: dict[Path, None] = {}
     for source in _sources(workspace.target) if workspace.target.exists() else ():
         path = Path(source["origin"])

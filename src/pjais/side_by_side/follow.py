@@ -1,9 +1,9 @@
-"""`follow`: what the still-running old app writes comes over in increments, until the cut-over.
+"""`follow`: sync what the still-running old app writes, in increments, until the cutover.
 
-Each increment is a backup of the sources as they are, and one transaction in the store: whoever reads the store
-sees the one before or this one.  What is new or changed is known by the digest of every document, never by a
-clock.  What was removed in the source is removed in the store, and stays in its history; it is kept where
-somebody edited it in the store since.  An interrupted increment left nothing; the next one does its work.
+Each increment is a backup of the sources, and one transaction in the store: readers of the store see the previous
+increment or this one.  New and changed documents are recognised by their digest, never by a clock.  Records removed
+in the source are removed in the store, and stay in its history; they are kept if somebody edited them in the store
+since.  An interrupted increment leaves nothing; the next one does its work.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from pjais.workspace import Workspace
 
 _OPTIONS = run.Options()
 _MANY = 20
-"""Up to so many removals at once need no word; more than half of a source's records do."""
+"""Up to so many removals at once need no confirmation; beyond it, more than half of a source's records do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """One increment: its run (None: there was nothing new), what came over, and how far behind the store was (ms)."""
+    """One increment: its run (None: nothing was new), what was synced, and how far behind the store was (ms)."""
 
     run_id: str | None
     new: int = 0
@@ -49,12 +49,12 @@ class Increment:
     kept: tuple[tuple[str, str], ...] = ()
     """(record type, id) of records removed in the source and kept, since they were edited in the store."""
     overridden: tuple[tuple[str, str], ...] = ()
-    """(record type, id) of records edited in the store and later in the source: the later one is live."""
+    """(record type, id) of records edited in the store and later in the source: the source's version is live."""
     quarantined: int = 0
     lag_ms: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The increment as a JSON object."""
+        """Return the increment as a JSON object."""
         return {
             "run": self.run_id, "new": self.new, "changed": self.changed, "removed": self.removed,
             "kept": [list(one) for one in self.kept], "overridden": [list(one) for one in self.overridden],
@@ -63,10 +63,10 @@ class Increment:
 
 
 def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_removals: bool = False) -> Increment:
-    """Bring over what the sources hold now.  The first one is a whole migration.
+    """Sync the current content of the sources.  The first increment is a whole migration.
 
-    Raises what a migration raises; MigrationFailed where a source suddenly lacks most of its records and
-    `allow_removals` is not said.
+    Raises the errors of a migration; MigrationFailed if a source suddenly lacks most of its records and
+    `allow_removals` is not set.
     """
     if not workspace.target.exists():
         began = journal.now_ms()
@@ -80,7 +80,7 @@ def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_re
         account_sync.catch_up(workspace)
         account_sync.push(
             workspace, journal.new_run_id()
-        )  # where an increment was cut off between the account and the log
+        )  # if an increment was interrupted between the account and the log
         with _steady(workspace):
             found, only = origins.chosen(workspace, workspace.find(), options.only)
             options = replace(options, only=only)
@@ -94,9 +94,9 @@ def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_re
 
 @contextmanager
 def _steady(workspace: Workspace) -> Iterator[None]:
-    """A look at sources whose app makes and removes files meanwhile, or that are not there for a while.
+    """Handle sources whose app creates and removes files meanwhile, or that are temporarily missing.
 
-    Raises NoSourceFound where one is gone, SourceInUse where only a file of it went.
+    Raises NoSourceFound if one is missing, SourceInUse if only a file of it disappeared.
     """
     try:
         _refuse_gone(workspace)
@@ -126,7 +126,7 @@ def _bring(workspace: Workspace, options: run.Options, refs: tuple[SourceRef, ..
         with fault_messages.finishing(workspace):
             if recover.is_in_place(run_id, workspace.target):
                 raise error
-        with suppress(OSError):  # the next call discards it
+        with suppress(OSError):  # the next call removes it
             recover.discard(folder)  # nothing was written, so nothing needs its backup
         raise
     with fault_messages.finishing(workspace):
@@ -146,7 +146,7 @@ def _write(
     began: int,
     allow_removals: bool,
 ) -> tuple[Increment, list[state.RunState]]:
-    """Bring the snapshots into the store; return what came, and the runs whose backups no proof needs any more."""
+    """Write the snapshots to the store; return the increment, and the runs whose backups no proof needs any longer."""
     findings = Findings()
     builder = Builder(workspace.target, run_id, mappings.rebuild, existing=True, live=True, followed=True)
     with closing(builder):

@@ -1,8 +1,8 @@
-"""What else lies in a place that a source was read from: whether it can go as a whole, in parts, or not at all.
+"""Find data in a source's directory that was not migrated: can it be removed as a whole, in parts, or not at all?
 
 The IndexedDB of an origin is one LevelDB for all its databases, the origin-private file system one folder for all
-its files.  A migration reads what is RxDB's or LiveStore's; before anything is removed, the rest is looked for here.
-Everything is read from a private copy.
+its files.  A migration reads the data of RxDB or LiveStore; before anything is removed, this module looks for the
+rest.  Everything is read from a private copy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STORE = re.compile(r"(?:livestore-)?(.+?)@\d+", re.DOTALL)
 
 
 class Part(NamedTuple):
-    """One RxDB database that lies in files of its own: its name, those of its IndexedDB databases, its files."""
+    """One RxDB database in files of its own: its name, the names of its IndexedDB databases, its files."""
 
     name: str
     names: frozenset[str]
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """What must not go, and why; `names` are those of the databases in it."""
+    """Data that must be kept, and why; `names` are those of the databases in it."""
 
     path: Path
     size: int
@@ -42,7 +42,7 @@ class Stay(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a place holds.  `parts` None: it goes as a whole, if nothing stays.  `files` empty: those of the source."""
+    """A location's content.  `parts` None: removable as a whole, if nothing stays.  `files` empty: the source's."""
 
     names: frozenset[str] = frozenset()
     files: tuple[Path, ...] = ()
@@ -51,7 +51,7 @@ class Held(NamedTuple):
 
 
 def of(ref: SourceRef) -> Held:
-    """Return what lies where a source was read from."""
+    """Return the content of the location that a source was read from."""
     if ref.kind not in ("rxdb-profile", "livestore-opfs"):
         return Held()
     with tempfile.TemporaryDirectory(prefix="pjais-cleanup-") as folder:
@@ -62,7 +62,7 @@ def of(ref: SourceRef) -> Held:
 
 
 def folders(kind: str, path: Path) -> tuple[Path, ...]:
-    """The folders that are a source's own: they go once they are empty."""
+    """Return the folders that belong to a source alone: they are removed once they are empty."""
     if kind == "pjais-files":
         return (path / "personas", path / "memory", path / "plugins")
     if path.name.endswith(".indexeddb.leveldb"):
@@ -71,7 +71,7 @@ def folders(kind: str, path: Path) -> tuple[Path, ...]:
 
 
 def belonging(name: str, names: frozenset[str]) -> set[str]:
-    """Of some names those that mean the same or a part of it: an RxDB database's own, a LiveStore store's folder."""
+    """Return those names that mean the same or a part of it: an RxDB database's own, a LiveStore store's folder."""
     found = {one for one in names if one.startswith(f"{PREFIX}{name}--")}
     for one in names:
         match = _STORE.fullmatch(one)
@@ -81,7 +81,7 @@ def belonging(name: str, names: frozenset[str]) -> set[str]:
 
 
 def _leveldb(ref: SourceRef, snapshot: Snapshot) -> Held:
-    """An origin's LevelDB goes as a whole, if every database in it is RxDB's."""
+    """Return an origin's LevelDB, which is removable as a whole if every database in it is RxDB's."""
     held = rxdb.holdings(snapshot)
     everything = frozenset(name for one in held for name in one.databases)
     names = everything | {name for one in held for name in one.rxdb}
@@ -96,7 +96,7 @@ def _leveldb(ref: SourceRef, snapshot: Snapshot) -> Held:
 
 
 def _own_files(ref: SourceRef, snapshot: Snapshot) -> Held:
-    """Browsers that keep each IndexedDB database in a file of its own: those of RxDB's go, the others stay."""
+    """Return IndexedDB databases in a file each: those of RxDB are removable, the others stay."""
     originals = {one.stored: Path(one.source) for one in snapshot.files}
     parts: dict[str, list[tuple[frozenset[str], tuple[Path, ...]]]] = {}
     stays = []
@@ -121,14 +121,14 @@ def _own_files(ref: SourceRef, snapshot: Snapshot) -> Held:
 
 
 def _beside(main: Path, everything: tuple[Path, ...]) -> tuple[Path, ...]:
-    """A database's file, its side files, and Firefox's folder of large values."""
+    """Return a database's file, its side files, and Firefox's folder of large values."""
     sides = {main, *(Path(f"{main}{suffix}") for suffix in sqlite.SIDE_FILES)}
     large = main.with_name(f"{main.stem}.files")
     return tuple(path for path in everything if path in sides or (large != main and path.is_relative_to(large)))
 
 
 def _origin_files(ref: SourceRef, snapshot: Snapshot) -> Held:
-    """An origin's private file system goes as a whole, if all of it is LiveStore's."""
+    """Return an origin's private file system, which is removable as a whole if all of it is LiveStore's."""
     inside = tuple(sorted(path for path in ref.path.rglob("*") if path.is_file() and not path.is_symlink()))
     copies = {(snapshot.folder / one.stored).resolve(): one for one in snapshot.files}
     data = next(path for path in copies if path_index.DATA.fullmatch("/".join(path.parts[-2:])))
@@ -144,7 +144,7 @@ def _origin_files(ref: SourceRef, snapshot: Snapshot) -> Held:
 
 
 def _foreign(origin: Path, inside: tuple[Path, ...], pools: set[str]) -> Iterator[str]:
-    """Yield what in an origin's folder is not known to be of a LiveStore pool: one reason for each file."""
+    """Yield one reason for each file in an origin's folder that is not known to belong to a LiveStore pool."""
     books = {folder: path_index.Paths(folder / "Paths") for folder in origin.iterdir() if folder.is_dir()}
     for path in inside:
         relative = path.relative_to(origin).parts

@@ -1,15 +1,15 @@
-"""The database service of the RxDB to LiveStore guide (§1.3, §4): one interface over the old side and the new one.
+"""The database service of guide B (docs/guides.md): one interface over the old side and the new one.
 
     with Service(old, new, data_dir) as service:
         service.get_personas()                              # of the side that is live now
-        stop = service.subscribe_to_personas(show)          # goes over to the new side when it becomes live
+        stop = service.subscribe_to_personas(show)          # moves to the new side when it becomes live
         service.query(lambda old: ..., lambda new: ...)     # the guide's migration-aware query
         service.shadowed = True                             # read both, answer with the live one, log differences
 
-Which side is live says the record of `pjais switch`, outside of the profile that is being replaced; it is looked at
-with every call.  Sides are opened when they are first needed: see `pjais.side_by_side.sides` for what they can be.
-Differences go to `shadow.jsonl` in the data folder as those of `pjais shadow` do: record and field, never content.
-A read sees a part only, so reads that agree are not noted: for how long all agreed only `pjais shadow` can tell.
+The record of `pjais switch` says which side is live, outside the profile that is being replaced; it is read with
+every call.  Sides are opened on demand; `pjais.side_by_side.sides` lists their kinds.  Differences go to
+`shadow.jsonl` in the data folder like those of `pjais shadow`: record and field, never content.  A read covers only a
+part of the data, so reads that agree are not logged: only `pjais shadow` shows for how long everything agreed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _RECORDS = (Persona, Memory, Conversation, Relationship, Plugin, Other)
 
 
 class Service:
-    """The guide's unified service.  Safe to use from several threads.  Use as a context manager, or call `close`."""
+    """The guide's unified service.  Thread-safe.  Use as a context manager, or call `close`."""
 
     def __init__(
         self, old: PathLike | None = None, new: PathLike | None = None, data_dir: PathLike | None = None, *,
@@ -48,8 +48,8 @@ class Service:
     ) -> None:  # fmt: skip
         """`old`: a profile, store or file; None: what a migration of the data folder would read.
 
-        `new`: a store; None: the one that was switched to, else that of the data folder.  `password`: of an old
-        side that is encrypted.
+        `new`: a store; None: the one that was switched to, else that of the data folder.  `password`: of an encrypted
+        old side.
         """
         self.shadowed = shadowed
         self._old_path = None if old is None else Path(old).expanduser().absolute()
@@ -73,17 +73,17 @@ class Service:
 
     @property
     def live(self) -> str:
-        """Which side is live now: `old` or `new`."""
+        """Return the side that is live now: `old` or `new`."""
         return switch.live(self._place).side
 
     @property
     def old(self) -> Side:
-        """The old side, live or not.  Raises NoSourceFound where it is not there."""
+        """Return the old side, live or not.  Raises NoSourceFound if it does not exist."""
         return self._side("old")
 
     @property
     def new(self) -> Side:
-        """The new side, live or not.  Raises NoSourceFound where it is not there yet."""
+        """Return the new side, live or not.  Raises NoSourceFound if it does not exist yet."""
         return self._side("new")
 
     def _side(self, name: str) -> Side:
@@ -107,39 +107,39 @@ class Service:
     # -- the guide's methods
 
     def get_personas(self) -> list[Persona]:
-        """All personas, the one used last first."""
+        """Return all personas, the one used last first."""
         return self._read("personas", lambda side: side.get_personas())
 
     def get_active_persona(self) -> Persona | None:
-        """The active persona; of several (as an earlier app left them) the one used last."""
+        """Return the active persona; if an earlier app left several, the one used last."""
         return self._read(_ACTIVE, lambda side: side.get_active_persona())
 
     def get_persona(self, persona_id: str) -> Persona | None:
-        """One persona, or None."""
+        """Return one persona, or None."""
         return self._read(f"persona {persona_id}", lambda side: side.get_persona(persona_id))
 
     def get_memory(self, memory_id: str) -> Memory | None:
-        """One memory, deleted or not, or None."""
+        """Return one memory, deleted or not, or None."""
         return self._read(f"memory {memory_id}", lambda side: side.get_memory(memory_id))
 
     def get_persona_memories(self, persona_id: str) -> list[Memory]:
-        """A persona's memories that are not deleted, the most important first."""
+        """Return a persona's memories that are not deleted, the most important first."""
         return self._read(f"memories of {persona_id}", lambda side: side.get_persona_memories(persona_id))
 
     def create_persona(self, **fields: Any) -> Persona:
-        """A new persona on the live side.  Raises UsageError while that is old data, which are only read."""
+        """Create a persona on the live side.  Raises UsageError while that is old data, which is read-only."""
         return self._side(self.live).create_persona(**fields)
 
     def query(self, old_query: Callable[[Side], T], new_query: Callable[[Side], T]) -> T:
-        """The guide's migration-aware query: runs the one of the live side, and gives it that side."""
+        """Run the guide's migration-aware query: call the live side's function with that side."""
         queries = {"old": old_query, "new": new_query}
         return self._both(f"query {id(old_query)}", lambda name: queries[name](self._side(name)))
 
     def subscribe_to_personas(self, callback: Callback, *, on_error: OnError | None = None) -> Stop:
-        """Call back with the live side's personas now and each time that they changed, in a thread of its own.
+        """Call back with the live side's personas now and whenever they change, in a separate thread.
 
-        Returns what ends the subscription; no call begins after that.  After a switch it follows the other side.
-        `on_error` gets what reading or the callback raised; without it that goes to `threading.excepthook`.
+        Returns a function that ends the subscription; no call begins after that.  After a switch it follows the other
+        side.  `on_error` receives errors of reading or the callback; without it they go to `threading.excepthook`.
         """
         one = _Subscription(self, callback, on_error or _loud)
         with self._lock:
@@ -156,7 +156,7 @@ class Service:
         return stop
 
     def close(self) -> None:
-        """End all subscriptions and let go of both sides.  Closing again does nothing."""
+        """End all subscriptions and close both sides.  Closing again does nothing."""
         with self._lock:
             self._closed = True
             stops, opened = list(self._stops), list(self._sides.values())
@@ -173,7 +173,7 @@ class Service:
         return self._both(what, lambda name: read(self._side(name)))
 
     def _both(self, what: str, read: Callable[[str], T]) -> T:
-        """The live side's answer; with `shadowed` the other side's is compared with it."""
+        """Return the live side's answer; with `shadowed` compare it with the other side's."""
         live = self.live
         answer = read(live)
         if self.shadowed:
@@ -189,7 +189,7 @@ class Service:
         return answer
 
     def _note(self, what: str, records: int, found: list[Difference]) -> None:
-        """Log what differs, once for as long as it is the same and nobody else has written to the log."""
+        """Log differences, once as long as they are the same and nobody else has written to the log."""
         path = self._place.data_dir / shadow.LOG
         with self._lock:
             if not found:
@@ -207,7 +207,7 @@ class Service:
 
 
 def _place(data_dir: PathLike | None, new: PathLike | None) -> Workspace:
-    """The place of the service: its new side is what is named, else what was switched to, else the last run's."""
+    """Return the service's workspace: its new side is the named one, else the one switched to, else the last run's."""
     if new is not None:
         return resolve_workspace(data_dir, new)
     told = switch.live(resolve_workspace(data_dir)).target
@@ -221,13 +221,13 @@ def _size(path: Path) -> int:
 
 
 def _records(answer: object) -> list[Any]:
-    """The records of an answer; of one that is made of something else, none."""
+    """Return the records of an answer; none if it consists of something else."""
     many = answer if isinstance(answer, list | tuple) and not isinstance(answer, _RECORDS) else [answer]
     return [one for one in many if isinstance(one, _RECORDS)]
 
 
 def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
-    """Record by record and field by field, as `pjais shadow` names them."""
+    """Yield differences by record and field, as `pjais shadow` names them."""
     left = {(rows.table_of(one).name, rows.record_key(one)): one for one in _records(old)}
     right = {(rows.table_of(one).name, rows.record_key(one)): one for one in _records(new)}
     if what == _ACTIVE:
@@ -248,14 +248,14 @@ def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
 
 
 def _loud(error: Exception) -> None:
-    """As Python tells of an error in a thread."""
+    """Report an error as Python reports one in a thread."""
     threading.excepthook(
         threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
     )
 
 
 class _Subscription:
-    """Follows the live side; when the other one becomes live, that one."""
+    """Follows the live side, and moves to the other one when that becomes live."""
 
     def __init__(self, service: Service, callback: Callback, on_error: OnError) -> None:
         self._service = service
@@ -268,11 +268,11 @@ class _Subscription:
         self._last: list[Persona] | None = None
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
+        """Start in a separate thread."""
         threading.Thread(target=self._run, name="pjais-service", daemon=True).start()
 
     def stop(self) -> None:
-        """End it; a call that has begun ends by itself."""
+        """End it; a running call completes."""
         self._ended.set()
 
     def _run(self) -> None:
@@ -305,7 +305,7 @@ class _Subscription:
             raise
 
     def _deliver(self, side: str, found: list[Persona]) -> None:
-        """One result at a time, and none of a side that is not followed any more."""
+        """Deliver one result at a time, and none of a side that is no longer followed."""
         with self._lock:
             if self._ended.is_set() or side != self._following or found == self._last:
                 return

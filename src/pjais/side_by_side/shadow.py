@@ -1,8 +1,8 @@
-"""`shadow`: old and new compared record by record, and for how long the two have agreed.
+"""`shadow`: compare old and new record by record, and report for how long the two have agreed.
 
-The old side is read anew and goes through the same steps as a migration, into a scratch store; every row of it is
-compared with the store's, both ways.  Differences go to `shadow.jsonl` in the data folder: where and what, never
-the content.
+The old side is read again and goes through the same steps as a migration, into a scratch store; every row of it is
+compared with the store's, both ways.  Differences go to `shadow.jsonl` in the data folder: record and field, never the
+content.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One comparison of the two sides: when (ms), how many records, how many documents cannot go in, what differs.
+    """One comparison of the two sides: time (ms), numbers of records and of invalid documents, differences.
 
-    `edits` are no differences: what was written in the store itself, while the old side is as it was migrated.
+    `edits` are no differences: they were written in the store itself, and the old side is as it was migrated.
     """
 
     at: int
@@ -54,7 +54,7 @@ class Comparison:
     edit_count: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The comparison as a JSON object."""
+        """Return the comparison as a JSON object."""
         return {
             "at": instants.to_text(self.at), "records": self.records, "refused": self.refused,
             "difference_count": self.count, "differences": [one.as_dict() for one in self.differences],
@@ -63,10 +63,10 @@ class Comparison:
 
 
 def compare(workspace: Workspace, *, password: str | None = None, only: Only = EVERYTHING) -> Comparison:
-    """Compare the sources as they are with the store as it is, and write the outcome to the log.
+    """Compare the current sources with the current store, and write the outcome to the log.
 
-    `only`: what of the old side is compared; without a word what was chosen for this store.  Raises NoSourceFound
-    where one side is missing, UsageError where an origin is asked for that is not here.
+    `only`: the part of the old side to compare; by default the choice kept for this store.  Raises NoSourceFound if
+    one side is missing, UsageError if the given origin does not exist.
     """
     found, only = origins.chosen(workspace, workspace.find(), only)
     if not found.sources:
@@ -106,18 +106,18 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
 
 
 def _quiet(phase: str, done: int, total: int | None) -> None:
-    """No progress."""
+    """Report no progress."""
 
 
 def _is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
-    """Whether a record's history leads to what it is: somebody wrote to it, and the store was there to see it."""
+    """Return whether a record's history leads to its current version, so that the store recorded the edit."""
     sql = "SELECT op, after FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC LIMIT 1"
     last = sqlite.first(db, sql, (table.name, key))
     return last is not None and led_to(table, last[0], last[1], present(db, table, key))
 
 
 class _Judge:
-    """Tell what the store's own account explains from what really differs."""
+    """Tells differences that the store's ledger explains from real ones."""
 
     def __init__(self, store: sqlite.Connection, compared: Sequence[Origin], only: Only) -> None:
         self._store = store
@@ -125,19 +125,19 @@ class _Judge:
         self._compared = {(one.kind, one.name) for one in compared}
 
     def is_edit(self, table: Table, key: str, old: tuple[Any, ...]) -> bool:
-        """Return whether the old side has a record as it was last read: then what differs was written in the store.
+        """Return whether the old side's record is unchanged since it was last read, so the store's was edited.
 
-        The store's history must say so, too; without it the record was changed in silence.
+        The store's history must say so, too; otherwise the record was changed in silence.
         """
         made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
         known = sqlite.first(self._store, made, (table.name, key, canonical.digest(old))) is not None
         return known and _is_told(self._store, table, key)
 
     def of_new(self, table: Table, key: str, row: tuple[Any, ...]) -> str | None:
-        """What a record is that only the store has: `edit`, `difference`; None where no increment would touch it.
+        """Classify a record that only the store has: `edit`, `difference`; None if no increment would touch it.
 
-        That is one of a source that is not compared, one that RxDB purged without a tombstone, one that its owner
-        replayed out of the quarantine, and a persona that other records refer to.
+        None applies to a record of a source that is not compared, one that RxDB purged without a tombstone, one that
+        its owner replayed from the quarantine, and a persona that other records refer to.
         """
         known = sqlite.fetch(
             self._store,
@@ -163,7 +163,7 @@ class _Judge:
 def _differences(
     old: sqlite.Connection, new: sqlite.Connection, table: Table, judge: _Judge
 ) -> Iterator[tuple[Difference, bool]]:
-    """Every record that is not the same on both sides, and whether it is an edit: a merge of the two by key."""
+    """Merge both sides by key; yield every record that differs, and whether it is an edit."""
     names = table.column_names
     sql = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(table.key)}"
     width = [names.index(name) for name in table.key]
@@ -194,7 +194,7 @@ def _differences(
 
 
 def _account_key(key: tuple[Any, ...] | None) -> str:
-    """A record's key as the account writes it."""
+    """Return a record's key as the ledger writes it."""
     parts = key or ()
     return str(parts[0]) if len(parts) == 1 else json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
@@ -213,7 +213,7 @@ def _log(workspace: Workspace, done: Comparison) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """For how long the two sides have agreed: since when (ms; None: they do not), over how many comparisons."""
+    """The time since when the two sides agree (ms; None: they do not), and the number of comparisons."""
 
     since: int | None
     comparisons: int
@@ -221,7 +221,7 @@ class Agreement:
 
 
 def agreement(workspace: Workspace) -> Agreement:
-    """Return what the log says: the comparisons since the last one that found a difference."""
+    """Return the agreement from the log: the comparisons since the last one that found a difference."""
     since: int | None = None
     last: int | None = None
     count = 0
@@ -231,7 +231,7 @@ def agreement(workspace: Workspace) -> Agreement:
             entry = json.loads(line)
             at, differing = instants.from_text(entry["at"]), entry.get("differences")
         except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # a line that was cut off by a crash
+            continue  # a line truncated by a crash
         if differing is None:
             continue
         last = at

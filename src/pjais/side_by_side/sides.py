@@ -1,12 +1,12 @@
-"""The three kinds of sides of the database service, each read the same way: records of the persona model.
+"""The three kinds of sides of the database service, with one interface: records of the persona model.
 
     SourceSide      an RxDB profile, or any other old data: a private copy, read as a migration reads it, kept in a
-                    scratch store and read anew when its files have changed; never written to
+                    scratch store and read again when its files have changed; never written to
     LiveStoreSide   a LiveStore store that pjais wrote: its log, replayed; new events while nobody has it open
     SqliteSide      our store in SQLite
 
-`side` says which one a path is.  A LiveStore store that an app made is read as a source: its state has what its
-events do not tell (dates, defaults), and pjais never writes to it.
+`side` returns the right one for a path.  A LiveStore store that an app made is read as a source: its state has data
+that its events lack (dates, defaults), and pjais never writes to it.
 """
 
 from __future__ import annotations
@@ -42,50 +42,50 @@ OnError = Callable[[Exception], object]
 Stop = Callable[[], None]
 
 POLL_SECONDS = 0.2
-"""How often the files of a side are looked at for a subscription: a `stat` of each."""
+"""Polling interval of a side's files for a subscription: a `stat` of each."""
 
 
 class Side(ABC):
-    """One side: the guide's queries.  Safe to use from several threads."""
+    """One side, with the guide's queries.  Thread-safe."""
 
     path: Path
 
     def get_personas(self) -> list[Persona]:
-        """All personas, the one used last first."""
+        """Return all personas, the one used last first."""
         with self._reading():
             return sorted(self._personas(), key=lambda one: (*_latest(one.last_used), one.id))
 
     def get_active_persona(self) -> Persona | None:
-        """The active persona; of several (as an earlier app left them) the one used or changed last."""
+        """Return the active persona; if an earlier app left several, the one used or changed last."""
         active = [one for one in self.get_personas() if one.is_active]
         return min(active, key=lambda one: (*_latest(one.last_used), *_latest(one.updated_at), one.id), default=None)
 
     def get_persona(self, persona_id: str) -> Persona | None:
-        """One persona, or None."""
+        """Return one persona, or None."""
         with self._reading():
             return self._persona(persona_id)
 
     def get_memory(self, memory_id: str) -> Memory | None:
-        """One memory, deleted or not, or None."""
+        """Return one memory, deleted or not, or None."""
         with self._reading():
             return self._memory(memory_id)
 
     def get_persona_memories(self, persona_id: str) -> list[Memory]:
-        """A persona's memories that are not deleted, the most important first, then those accessed last."""
+        """Return a persona's memories that are not deleted, most important first, then most recently accessed."""
         with self._reading():
             found = self._memories(persona_id)
         return sorted(found, key=lambda one: (-one.importance, *_latest(one.last_accessed), one.id))
 
     def create_persona(self, **fields: Any) -> Persona:
-        """A new persona.  Raises UsageError where the side is only read, ValidationFailed for what cannot be."""
+        """Create a persona.  Raises UsageError if the side is read-only, ValidationFailed for invalid values."""
         return self._create(fields)
 
     def subscribe_to_personas(self, callback: Callback, on_error: OnError) -> Stop:
-        """Call back with the personas now, and each time that they changed; returns what ends it."""
+        """Call back with the personas now and whenever they change; return a function that ends it."""
         return self._subscribe(callback, on_error)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close everything."""
         self._close()
 
     @abstractmethod
@@ -114,15 +114,15 @@ class Side(ABC):
 
 
 def _latest(at: int | None) -> tuple[bool, int]:
-    """A key that puts the latest first, and what has no time last."""
+    """Return a sort key that puts the latest first, and entries without a time last."""
     return at is None, -(at or 0)
 
 
 def side(path: Path, here: Workspace, password: str | None = None) -> Side:
-    """The side that a path is: a store in SQLite, a LiveStore store, or old data.
+    """Return the side at a path: a store in SQLite, a LiveStore store, or old data.
 
-    `here` is the place of the new side, whose map of ids an old side is read with.
-    Raises NoSourceFound where there is nothing, ForeignTarget for a store of a newer pjais.
+    `here` is the workspace of the new side, whose id map is used to read an old side.
+    Raises NoSourceFound if there is nothing, ForeignTarget for a store of a newer pjais.
     """
     if not path.exists():
         raise NoSourceFound("there is nothing here", where=[str(path)], next_command="pjais detect --help")
@@ -139,7 +139,7 @@ def _is_store(path: Path) -> bool:
 
 
 def _own_log(path: Path) -> Path | None:
-    """The folder of a LiveStore store that pjais wrote."""
+    """Return the folder of a LiveStore store that pjais wrote, or None."""
     folder = path if path.is_dir() else path.parent
     logs = sorted(folder.glob("eventlog@*.db"))
     if not logs:
@@ -183,7 +183,7 @@ class SqliteSide(Side):
 
 
 class FileSide(Side):
-    """A side that is read from a private copy of its files, taken anew when they have changed."""
+    """A side read from a private copy of its files, which is renewed when they have changed."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -193,20 +193,20 @@ class FileSide(Side):
 
     @abstractmethod
     def _files(self) -> list[Path]:
-        """The files and folders whose `stat` tells of a change."""
+        """Return the files and folders whose `stat` reveals a change."""
 
     @abstractmethod
     def _look(self) -> None:
-        """See which files there are now.  Raises NoSourceFound."""
+        """Look up the current files.  Raises NoSourceFound."""
 
     @abstractmethod
     def _read(self, stack: ExitStack) -> None:
-        """Take a new copy; what it opens is closed with the stack."""
+        """Make and open a new copy, to be closed with the stack."""
 
     def refresh(self) -> None:
-        """Read anew if the files have changed.  What changes meanwhile is seen by the next call.
+        """Read the files again if they have changed.  The next call notices changes made meanwhile.
 
-        Raises what reading raises; the copy of before is then kept for the next time that the files hold still.
+        Propagates errors of reading; the previous copy is then kept until the files are stable.
         """
         with self._lock:
             if self._stopped.is_set():
@@ -228,7 +228,7 @@ class FileSide(Side):
             yield
 
     def _subscribe(self, callback: Callback, on_error: OnError) -> Stop:
-        """Looks at the files again and again, and reads them when they have changed."""
+        """Poll the files, and read them when they have changed."""
         ended = threading.Event()
 
         def watch() -> None:
@@ -260,7 +260,7 @@ Stamps = tuple[tuple[Any, ...], ...]
 
 
 def stamps(paths: list[Path]) -> Stamps:
-    """Return what tells that files have changed: which they are, their size and time."""
+    """Return a stamp that reveals changes of files: their paths, sizes and times."""
     found: list[tuple[Any, ...]] = []
     for path in paths:
         try:
@@ -284,7 +284,7 @@ class SourceSide(FileSide):
         self._store: Store | None = None
 
     def _files(self) -> list[Path]:
-        """The sources' files, and the folders that they lie in: those tell of new and removed ones."""
+        """Return the sources' files, and their folders, which reveal new and removed files."""
         found: dict[Path, None] = dict.fromkeys(self._paths)
         for ref in self._refs:
             with suppress(OSError):
@@ -313,7 +313,7 @@ class SourceSide(FileSide):
         stack.callback(self._store.close)
 
     def _ids(self) -> Ids:
-        """The ids that a migration gave to the records, so that both sides call them the same."""
+        """Return the ids that a migration assigned to the records, so that both sides use the same."""
         if cutover.inspect(self._here.target) is None:
             return Ids()
         with closing(sqlite.open_reader(self._here.target)) as db:
@@ -344,7 +344,7 @@ class SourceSide(FileSide):
 
 
 class LiveStoreSide(FileSide):
-    """A LiveStore store that pjais wrote, replayed once for each time that its log changed."""
+    """A LiveStore store that pjais wrote, replayed whenever its log has changed."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -413,7 +413,7 @@ _ARGS = {
 
 
 def _creation(fields: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `v1.PersonaCreated`, checked by the model.  Raises UsageError, ValidationFailed."""
+    """Return the arguments of `v1.PersonaCreated`, validated by the model.  Raises UsageError, ValidationFailed."""
     unknown = sorted(set(fields) - _ARGS.keys())
     if unknown:
         raise UsageError("a new persona in LiveStore has no such fields", where=unknown)

@@ -1,8 +1,8 @@
-"""`switch`: from the old side to the new one, in one step that is on record; and `switch --undo`, at once or later.
+"""`switch`: make the new side live in one recorded step; and `switch --undo`, at once or later.
 
-Which side is live is written in `live.json` in the data folder, never in the profile that is being replaced, and
-changes by one rename.  The switch is refused while the two sides differ, while the old app runs, or while the
-last increment is old.  The old side is not touched: going back needs nothing of it.
+The live side is recorded in `live.json` in the data folder, never in the profile that is being replaced, and changes
+by one rename.  The switch is refused while the two sides differ, while the old app runs, or while the last increment
+is old.  The old side is not changed, so it can become live again at any time.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _OPTIONS = run.Options()
 
 
 def live(workspace: Workspace) -> Live:
-    """Return which side is live, as the data folder's record says; the old one where nothing was ever switched."""
+    """Return the live side from the data folder's record; the old one if nothing was ever switched."""
     return active.live(workspace.data_dir)
 
 
 def go(workspace: Workspace, options: run.Options = _OPTIONS, *, keep_edits: bool = False) -> Live:
     """Switch to the new side: a last increment, the comparison, the proof, the final backup, the record.
 
-    Raises SourceInUse while the old app runs, VerificationFailed while the two sides differ, and where the store was
-    edited, which the old side does not have, unless `keep_edits` is said.
+    Raises SourceInUse while the old app runs, VerificationFailed while the two sides differ, and if the store has
+    edits, which the old side lacks, unless `keep_edits` is set.
     """
     with fault_messages.explained(workspace):
         return _go(workspace, options, keep_edits)
@@ -85,7 +85,7 @@ def _go(workspace: Workspace, options: run.Options, keep_edits: bool) -> Live:
 
 
 def _old_side(workspace: Workspace, options: run.Options) -> tuple[SourceRef, ...]:
-    """The sources of the old side, less those of a web origin that was passed over."""
+    """Return the sources of the old side, except those of an excluded web origin."""
     return origins.chosen(workspace, workspace.find(), options.only)[0].sources
 
 
@@ -104,14 +104,14 @@ def _refuse_if_running(refs: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A switch taken back: how many records were written on the new side since, and the files that hold them."""
+    """An undone switch: the number of records written on the new side since, and the files that hold them."""
 
     later: rollback.Later
     export: Path | None
     guide: Path | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The outcome as a JSON object."""
+        """Return the outcome as a JSON object."""
         return {
             "code": "done", "live": "old", "added": self.later.added, "edited": self.later.edited,
             "removed": self.later.removed, "export": None if self.export is None else str(self.export),
@@ -120,10 +120,10 @@ class Returned:
 
 
 def back(workspace: Workspace) -> Returned:
-    """Make the old side live again.  What was written on the new side since is exported first, in two forms.
+    """Make the old side live again, after exporting what was written on the new side since, in two formats.
 
-    `since-switch-<time>.pjais.json` brings it back by `pjais import`; `rxdb-since-switch-<time>.json` is the guide's
-    export, which the old side can read.  The store stays as it is.
+    `since-switch-<time>.pjais.json` can be restored by `pjais import`; `rxdb-since-switch-<time>.json` is the guide's
+    export, which the old side can read.  The store is not changed.
     """
     with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
         recover.recover(workspace)
@@ -132,7 +132,7 @@ def back(workspace: Workspace) -> Returned:
 
 
 def _with_target(workspace: Workspace, target: str) -> Workspace:
-    """The workspace with the store that was switched to, whatever the call would take."""
+    """Return the workspace with the store that was switched to, whatever the call's target."""
     there = resolve_workspace(workspace.data_dir, target)
     return replace(workspace, target=there.target, log=there.log, format=there.format)
 
@@ -148,7 +148,7 @@ def _back(workspace: Workspace, was: Live) -> Returned:
             next_command=originals.restoring(workspace, str(was.backup)),
         )  # fmt: skip
     account_sync.catch_up(workspace)
-    there = workspace.target.exists()  # somebody may have removed the store by hand
+    there = workspace.target.exists()  # the store may have been removed by hand
     later = rollback.writes_since(workspace.target, was.changes) if there else rollback.Later(0, 0, 0, ())
     export = guide = None
     if later.total:
@@ -162,7 +162,7 @@ def _back(workspace: Workspace, was: Live) -> Returned:
 
 
 def _record(workspace: Workspace, what: Live) -> None:
-    """The one step: old or new, never half."""
+    """Write the record atomically: old or new, never half."""
     path = workspace.data_dir / LIVE
     with fault_messages.switching(workspace, path):
         files.write_atomically(path, (json.dumps(what.as_dict(), indent=2) + "\n").encode())
