@@ -1,6 +1,6 @@
 """Memories: search, add, count, move between tiers, delete and restore.
 
-Every query of the app is here under its name.  Filters are those of `pjais.persona.filters.Filters`.
+Every query of the app's guides is here under its name.  Filters are those of `pjais.persona.filters.Filters`.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Memories(Records[Memory]):
             return int(sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE embedding IS NOT NULL"))
 
     def atlas(self, persona: str | None = None) -> tuple[List[tuple[Memory, float, float]], int]:
-        """Return a map of the commonest kind of embedding: memories with x and y (-1 to 1), and the size of the whole."""
+        """Return a map of the commonest kind of embedding: memories with x and y (-1 to 1), and their total."""
         choices.maybe("persona", persona)
         with self._pool.view() as db:
             kind, count = next(iter(self._vectors.kinds(db).items()), (None, 0))
@@ -242,7 +242,7 @@ class Memories(Records[Memory]):
         embed: Embed | None = None, any: bool = False, threshold: float = THRESHOLD, limit: int | None = 20,
         offset: int = 0, **wanted: Unpack[Filters],
     ) -> List[Blended]:  # fmt: skip
-        """Merge `search` and `similar` into one list, by reciprocal rank fusion.  Raises UsageError as `similar` does."""
+        """Merge `search` and `similar` into one list, by reciprocal rank fusion.  Raises as `similar`."""
         asked = Query(text, any=any, limit=limit, offset=offset, filters=wanted)
         target = Target(vector, None if vector is not None else text, model, embed)
         with self._pool.view() as db:
