@@ -1,4 +1,4 @@
-"""The ladder: a store of an older version is upgraded, checked and provable; a newer one names what to install."""
+"""Schema upgrades: an older store is upgraded, checked and provable; a newer one names the version to install."""
 
 from __future__ import annotations
 

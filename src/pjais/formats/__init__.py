@@ -1,1 +1,1 @@
-"""Bytes on disk to values, one module or package for each format; knows no app."""
+"""On-disk formats, from bytes to values: one module or package for each format; knows no app."""

@@ -1,6 +1,6 @@
-"""LiveStore's event log on disk: its tables and columns in every storage format (formats/livestore.md §1-2).
+"""LiveStore's event log on disk: its tables and columns in every storage format (docs/formats/livestore.md).
 
-A format is known by its columns: the number in a file's name is ambiguous (2) or missing (OPFS).
+A format is recognised by its columns: the number in a file's name is ambiguous (2) or missing (OPFS).
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ CREATE INDEX "idx_eventlog_seqNum" on "eventlog" ("seqNumGlobal", "seqNumClient"
 CREATE TABLE "__livestore_sync_status" ("head" integer not null, PRIMARY KEY ("head")) strict;
 """
 DDL = {6: _DDL_6, 4: _DDL_4}
-"""What creates an empty log of each writable format."""
+"""SQL that creates an empty log of each writable format."""
 
 NO_METADATA = '{"_tag":"None"}'
-"""What `syncMetadataJson` holds where there is none; `null` would fail the boot."""
+"""Value of `syncMetadataJson` if there is none; `null` would fail the boot."""
 
 
 def log_name(number: int) -> str:

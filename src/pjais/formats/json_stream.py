@@ -1,10 +1,10 @@
-"""A JSON file as a stream of values, in memory that does not grow with the file.
+"""Stream the values of a JSON file in constant memory.
 
-A window of the file's text slides along; the C decoder of the standard library reads one array element or one
-member at a time out of it.  The decoder accepts what JavaScript programs leave (NaN, lone surrogate escapes)
-and keeps integers of any size.  What it cannot read is found again by counting brackets, so that one broken
-element costs only itself; a file cut in the middle costs only its last piece.  A file may hold several values, one
-after the other, as `console.log` and `cat` leave them.
+The C decoder of the standard library reads one array element or one member at a time from a sliding window over the
+file's text.  The decoder accepts what JavaScript programs write (NaN, lone surrogate escapes) and keeps integers of
+any size.  The end of an unreadable element is found by counting brackets, so that only this element is lost; a
+truncated file loses only its last piece.  A file may hold several values, one after the other, as `console.log` and
+`cat` produce them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _AHEAD = 1 << 16
 """Characters of an object that are searched for its keys."""
 
 _BETWEEN = frozenset("\ufeff\x1e")
-"""What stands between the values of a file besides white space: the BOM of the next one, a record separator."""
+"""Separators between the values of a file besides white space: the BOM of the next one, a record separator."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|"', re.DOTALL)
@@ -283,7 +283,7 @@ class JsonStream:
         return None
 
     def _slide(self) -> None:
-        """Drop the text that lies behind the cursor, once it is the larger half of the window."""
+        """Drop the text before the cursor, once it is the larger half of the window."""
         if self._at * 2 > len(self._text):
             self._mark = (0, self.place)
             self._text = self._text[self._at :]

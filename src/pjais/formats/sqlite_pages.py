@@ -1,12 +1,12 @@
-"""Reads the rows of a damaged SQLite file from its raw pages, where SQLite itself gives up.
+"""Read the rows of a damaged SQLite file from its raw pages, where SQLite itself gives up.
 
-SQLite stops at the first page that makes no sense; all that lies behind it would be lost.  This reader follows
+SQLite stops at the first invalid page; everything after it would be lost.  This reader follows
 the published file format (sqlite.org/fileformat2.html) page by page and trusts nothing it can check: cells and
 free space must fill their page, a chain of overflow pages must end where its payload ends, a record must fill
 its payload, and the rows of a page must lie between the keys around it.
 
-The promise: every row that can be read comes out as SQLite would give it, every piece that cannot is named
-and kept as raw bytes, and no byte whatsoever makes the reader raise or run for ever.
+Guarantee: every readable row is returned as SQLite would return it, every other piece is named and kept as raw
+bytes, and no input makes the reader raise or run for ever.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Tree(NamedTuple):
     keys: tuple[str, ...] = ()
 
     def document(self, page: int, rowid: int, values: list[Json], notes: tuple[str, ...]) -> Document:
-        """One row, with the identity that `read.tables` gives it.  Raises _Bad if it is no row of this table."""
+        """Return one row, with its identity as in `pjais.sources.sqlite_tables`.  Raises _Bad for any other row."""
         columns = self.columns or [(f"c{number}", False, False, None) for number in range(len(values))]
         if len(values) > len(columns):
             raise _Bad("it has more values than its table has columns")
@@ -74,7 +74,7 @@ class _Tree(NamedTuple):
 
 
 class _Cell(NamedTuple):
-    """One cell: the page below it, its rowid (in an index only a number), and where its payload lies."""
+    """One cell: the page below it, its rowid (in an index only a number), and the location of its payload."""
 
     child: int
     key: int
@@ -281,7 +281,7 @@ def _decode(payload: bytes, codec: str) -> list[Json]:
 
 
 def _table(sql: str, root: int) -> _Tree | None:
-    """Return what a CREATE TABLE text says, run where it can do no harm.  None if it does not run."""
+    """Return the columns of a CREATE TABLE text, run in a scratch database.  None if it does not run."""
     with closing(Connection(":memory:")) as db:
         try:
             any_collation(db)
@@ -357,7 +357,7 @@ def _everything(pages: _Pages) -> Iterator[Document | Unreadable]:
 
 
 def _wal(file: BinaryIO) -> tuple[int, dict[int, int]]:
-    """The page size of a WAL, and where in it the newest committed state of each page lies."""
+    """Return the page size of a WAL, and the offset of the newest committed version of each page."""
     head = file.read(32)
     order = {b"\x37\x7f\x06\x82": "<", b"\x37\x7f\x06\x83": ">"}.get(head[:4], "")
     size = _u32(head, 8)[0] if order and len(head) == 32 else 0

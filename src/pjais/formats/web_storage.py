@@ -1,6 +1,6 @@
-"""What a browser's localStorage, sessionStorage or extension storage holds: how many items of which origin.
+"""Count the items of a browser's localStorage, sessionStorage or extension storage by origin.
 
-A LevelDB each (formats/any-app.md): localStorage's keys are `_<origin>`, NUL, and the name; sessionStorage's `map-<n>-`
+A LevelDB each: localStorage's keys are `_<origin>`, NUL, and the name; sessionStorage's `map-<n>-`
 and the name; an extension's are the names themselves.  The rest is the browser's housekeeping.
 """
 

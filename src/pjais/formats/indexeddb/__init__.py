@@ -1,13 +1,13 @@
-"""IndexedDB out of a closed browser profile, from bytes: one face over three ways in which browsers keep it.
+"""IndexedDB from a closed browser profile, read as bytes: one interface over three storage backends of browsers.
 
     profile = open_chromium(folder, blobs)      # LevelDB: every Chromium and Electron up to now
-    profile = open_chromium_sqlite(file)        # SQLite: Chromium's coming backend, one file per database
+    profile = open_chromium_sqlite(file)        # SQLite: Chromium's future backend, one file per database
     profile = open_firefox(file, files)         # Firefox, one file per database
     for store in profile.stores():
         for row in profile.rows(store): ...     # Row or BadRow
-    profile.problems                            # what else could not be read
+    profile.problems                            # other unreadable parts
 
-Nothing here raises because of what the bytes are.
+Nothing here raises because of the content of the bytes.
 """
 
 from __future__ import annotations

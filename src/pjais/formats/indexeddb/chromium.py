@@ -1,6 +1,6 @@
 """IndexedDB in Chromium's LevelDB backend: the default of every Chromium and Electron that was tried (108 to 156).
 
-Facts: Chromium's `content/browser/indexed_db/docs/leveldb_coding_scheme.md`; formats/rxdb.md §6.1.
+Source: Chromium's `content/browser/indexed_db/docs/leveldb_coding_scheme.md` (docs/formats/indexeddb.md).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAME, _VERSION, _STORE = 1, 4, 50  # what the first byte of a database's metada
 
 
 class _Database(NamedTuple):
-    """What a folder says of one database; `origin` is None if it is not among the named ones."""
+    """The metadata of one database; `origin` is None if it is not among the named ones."""
 
     origin: str | None
     name: str
@@ -56,12 +56,12 @@ class ChromiumLevelDB:
 
     @property
     def problems(self) -> list[Damage]:
-        """What could not be read apart from rows."""
+        """Return unreadable parts other than rows."""
         return [*self._raw.damage, *self._live.problems, *self._own]
 
     @property
     def torn(self) -> list[Damage]:
-        """Where a log ends in what was being written when the browser was stopped; the browser reads what is before."""
+        """Return where a log ends in an incomplete write of a stopped browser, which reads everything before it."""
         return self._raw.torn
 
     @property

@@ -1,7 +1,7 @@
 """IndexedDB in Chromium's SQLite backend: one file per database, not the default anywhere yet.
 
-Facts: Chromium's `content/browser/indexed_db/instance/sqlite/database_connection.cc` (schema, kinds of compression,
-order of blobs); formats/rxdb.md §6.2.
+Source: Chromium's `content/browser/indexed_db/instance/sqlite/database_connection.cc` (schema, kinds of compression,
+order of blobs).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""IndexedDB of Firefox: one SQLite file per database, and a folder of files beside it for what is large.
+"""IndexedDB of Firefox: one SQLite file per database, and a folder of files beside it for large values.
 
 `object_data.data` is raw Snappy around a structured clone, or a number whose lower half is an index into `file_ids`:
 then that file holds the clone as a Snappy stream.  In `file_ids` a plain number is a blob, one after `.` such a
 clone; BlobRef(n) stands for its n-th entry.
 
-Facts: Gecko's `dom/indexedDB/ActorsParentCommon.cpp` and `DBSchema.cpp`; formats/rxdb.md §6.3.
+Source: Gecko's `dom/indexedDB/ActorsParentCommon.cpp` and `DBSchema.cpp`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Firefox(Tables):
 
     @staticmethod
     def _external(blobs: tuple[Blob | None, ...], index: int) -> bytes:
-        """The clone that lies in a file of its own.  Raises Bad."""
+        """Return the clone stored in a separate file.  Raises Bad."""
         blob = blobs[index] if index < len(blobs) else None
         if blob is None:
             raise Bad("it lies in a file that the record does not list")

@@ -1,4 +1,4 @@
-"""How Chromium codes keys and metadata into LevelDB.
+"""Chromium's encoding of keys and metadata in LevelDB.
 
 Source: Chromium's `content/browser/indexed_db/docs/leveldb_coding_scheme.md`, and the comparison of keys in
 `indexed_db_leveldb_coding.cc`.  A key begins with the ids of database, object store and index; the lengths of the
@@ -113,7 +113,7 @@ def externals(data: bytes) -> list[External]:
 
 
 def order(key: bytes) -> tuple[Any, ...]:
-    """Return what sorts keys as Chromium's comparator `idb_cmp1` does.  Raises Bad.
+    """Return a sort key that orders keys as Chromium's comparator `idb_cmp1` does.  Raises Bad.
 
     Only for metadata, records and blobs; a bare prefix comes before everything in it.
     """
@@ -131,7 +131,7 @@ def order(key: bytes) -> tuple[Any, ...]:
 
 
 def _order(data: bytes, at: int, depth: int) -> tuple[tuple[int, Any], int]:
-    """Return what sorts the encoded key at an offset, and where it ends."""
+    """Return a sort key of the encoded key at an offset, and the key's end."""
     if at >= len(data) or data[at] > 6 or depth > _MAX_DEPTH:
         raise Bad("a key of no known type")
     kind, rank = data[at], _RANKS[data[at]]

@@ -1,7 +1,7 @@
-"""Which databases an IndexedDB folder or file holds, from its metadata alone: names, object stores, sizes.
+"""List the databases of an IndexedDB folder or file from its metadata alone: names, object stores, sizes.
 
-Looking must not cost what reading costs.  Of a LevelDB's tables only the index and those few blocks are read that
-hold metadata (keys of one database lie together, its metadata first); of a SQLite file two small tables.  A LevelDB's
+Detection must be cheaper than reading.  Of a LevelDB's tables only the index and those few blocks are read that
+hold metadata (keys of one database are adjacent, its metadata first); of a SQLite file two small tables.  A LevelDB's
 logs are read whole: they hold at most what Chromium keeps in memory, about 4 MB.
 """
 
@@ -23,7 +23,7 @@ from pjais.formats.leveldb.codings import Bad, varint
 from pjais.formats.leveldb.folder import LevelDB
 
 COMPARATOR = b"idb_cmp1"
-"""How Chromium's IndexedDB orders a LevelDB; every other LevelDB of a profile is ordered by bytes."""
+"""Comparator of Chromium's IndexedDB; every other LevelDB of a profile is ordered by bytes."""
 
 _SMALL = 1 << 20
 """Below that databases are weighed entry by entry; above, by the blocks that they fill."""
@@ -43,7 +43,7 @@ class Database(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """What a folder or a file holds.  `doubt` says why there may be more than is named; "" if there is not."""
+    """The content of a folder or file.  `doubt` says why it may be incomplete; "" if it is complete."""
 
     databases: tuple[Database, ...]
     doubt: str = ""
@@ -80,7 +80,7 @@ def leveldb(folder: Path) -> Glance:
 
 
 def comparator(folder: Path) -> bytes | None:
-    """Return how a LevelDB orders its keys, by the beginning of its MANIFEST; None where that is not told."""
+    """Return the name of a LevelDB's comparator from the beginning of its MANIFEST; None if it is missing."""
     try:
         for path in sorted(folder.iterdir(), reverse=True):
             if _MANIFEST.fullmatch(path.name):
@@ -99,7 +99,7 @@ def comparator(folder: Path) -> bytes | None:
 def sqlite_file(path: Path) -> Glance:
     """The one database in a SQLite file of Chromium's or Firefox's; none where it is no such file.
 
-    A database is never renamed, so the file alone will do; where all of it still lies in the WAL, a copy is recovered.
+    A database is never renamed, so the file alone suffices; if all of it is still in the WAL, a copy is recovered.
     """
     try:
         found = _described(path)
@@ -157,7 +157,7 @@ def _exactly(folder: Path) -> Counter[int]:
 
 
 def _in_logs(folder: Path) -> Counter[int]:
-    """Return how many bytes of each database lie in the logs."""
+    """Return how many bytes of each database are in the logs."""
     sizes: Counter[int] = Counter()
     for path in folder.glob("*.log"):
         if path.stem.isdigit() and path.is_file():

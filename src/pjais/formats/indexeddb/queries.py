@@ -1,4 +1,4 @@
-"""What the two SQLite backends share: queries on a copy that nobody writes, and what to do when SQLite gives up."""
+"""Shared by the two SQLite backends: queries on a copy that nobody writes to, and handling of SQLite's errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Tables:
 
     @property
     def problems(self) -> list[Damage]:
-        """What could not be read apart from rows, each piece once."""
+        """Unreadable parts other than rows, each once."""
         return list(self._problems)
 
     @property

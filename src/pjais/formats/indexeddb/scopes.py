@@ -1,11 +1,11 @@
-"""Undoes what Chromium had written of transactions that were never committed.
+"""Undo transactions that Chromium had written but never committed.
 
-A transaction that grows large is written out before its commit, and beside it what would undo it.  Killed in
-between, Chromium undoes it when it opens the folder again; who only reads has to do the same, or rows that never
-were would show.  A committed transaction may have left ranges of keys to be deleted later.
+A transaction that grows large is written out before its commit, together with an undo log.  After a crash in between,
+Chromium rolls it back when it opens the folder again; a reader has to do the same, or rows that never existed would
+show.  A committed transaction may have left ranges of keys to be deleted later.
 
 Sources: Chromium's `components/services/storage/indexed_db/scopes/` (README.md, scopes_metadata.proto,
-leveldb_scopes_coding.cc, leveldb_scopes_tasks.cc), and formats/rxdb.md §6.1.
+leveldb_scopes_coding.cc, leveldb_scopes_tasks.cc).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What IndexedDB holds, told the same way for every browser: stores, rows, rows that cannot be read, blobs."""
+"""Content of IndexedDB as the same values for every browser: stores, rows, unreadable rows, blobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Store(NamedTuple):
 
 
 class Blob(NamedTuple):
-    """What a BlobRef stands for: a Blob or a File, by its bytes or by the file that holds them.
+    """The target of a BlobRef: a Blob or a File, by its bytes or by the file that holds them.
 
     `size` is what the database says, -1 where it says nothing.
     """
@@ -51,7 +51,7 @@ class Blob(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One record: its encoded key, its value, where it lies; BlobRef(n) in the value stands for `blobs[n]`.
+    """One record: its encoded key, its value, its location; BlobRef(n) in the value stands for `blobs[n]`.
 
     A handle of the File System Access API is None: it has no bytes.
     """
@@ -86,12 +86,12 @@ class Profile(Protocol):
 
     @property
     def problems(self) -> list[Damage]:
-        """What could not be read apart from rows."""
+        """Return unreadable parts other than rows."""
         ...
 
     @property
     def torn(self) -> list[Damage]:
-        """Where a log ends in what was being written when the browser was stopped."""
+        """Return where a log ends in an incomplete write of a stopped browser."""
         ...
 
     def stores(self) -> list[Store]:

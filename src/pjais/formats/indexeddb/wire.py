@@ -1,7 +1,7 @@
-"""Unwraps what Chromium puts around a value that is large: Snappy, or a file of its own.
+"""Unwrap large values of Chromium: Snappy, or a separate file.
 
 `FF 11 01 <size> <index>` stands for a blob of the record, `FF 11 02` goes before raw Snappy data; the two nest, the
-blob outside (Blink's `idb_value_wrapping.cc`; formats/rxdb.md §6.1).
+blob outside (Blink's `idb_value_wrapping.cc`).
 """
 
 from __future__ import annotations

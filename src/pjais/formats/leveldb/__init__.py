@@ -1,1 +1,1 @@
-"""LevelDB from its bytes: no lock is taken, nothing is written."""
+"""LevelDB, read from its bytes: no lock is taken, nothing is written."""

@@ -1,4 +1,4 @@
-"""The few codings that everything in a LevelDB folder is made of: varints, masked checksums, Snappy.
+"""The encodings used throughout a LevelDB folder: varints, masked checksums, Snappy.
 
 Sources: LevelDB's `doc/log_format.md` and `doc/table_format.md`; Snappy's `format_description.txt`.
 """
@@ -32,7 +32,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def crc(data: bytes, before: int = 0) -> int:
-    """The CRC-32C of some bytes, going on from that of what lies before them."""
+    """Return the CRC-32C of some bytes, continuing that of the preceding bytes."""
     found: int = google_crc32c.extend(before, data)
     return found
 

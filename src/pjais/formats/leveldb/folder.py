@@ -1,12 +1,12 @@
-"""Reads a LevelDB folder from its bytes: no lock is taken, nothing is written, no LevelDB library is needed.
+"""Read a LevelDB folder from its bytes: no lock is taken, nothing is written, no LevelDB library is needed.
 
-What is live is decided as LevelDB decides it: the MANIFEST that CURRENT names says which tables count and from which
-number on logs do; of all versions of a key the one with the highest sequence number wins, and a delete is a version
-(LevelDB `doc/impl.md`, `db/version_edit.cc`).  The order of keys within tables is not used, so any comparator will do.
+Live entries are determined as in LevelDB: the MANIFEST that CURRENT names lists the live tables and the first live
+log; of all versions of a key the one with the highest sequence number wins, and a delete is a version (LevelDB
+`doc/impl.md`, `db/version_edit.cc`).  The order of keys within tables is not used, so any comparator will do.
 
-The promise: every checksum is checked, what cannot be read is named in `damage` with its raw bytes, the rest comes
-out, and nothing raises.  Keys are held in memory, values are not: a first pass over the files notes where the newest
-version of each key lies, a second one fetches values.
+Guarantee: every checksum is checked, unreadable parts are named in `damage` with their raw bytes, everything else is
+read, and nothing raises.  Keys are held in memory, values are not: a first pass over the files notes the location of
+the newest version of each key, a second one fetches values.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Damage(NamedTuple):
 
 
 class _Live(NamedTuple):
-    """What a MANIFEST says: the tables that count, and the logs that do."""
+    """The content of a MANIFEST: the live tables and logs."""
 
     tables: frozenset[int]
     log: int
@@ -63,7 +63,7 @@ class LevelDB:
         self.folder, self.wanted, self.near = folder, wanted, near
         self.damage: list[Damage] = []
         self.torn: list[Damage] = []
-        """Where a log or the MANIFEST ends inside a record: LevelDB too reads what lies before."""
+        """Places where a log or the MANIFEST ends inside a record: LevelDB, too, reads everything before."""
         self._files = _Files(folder)
         self._blocks: list[tuple[str, Record | Handle]] = []
         self._cache: OrderedDict[int, bytes] = OrderedDict()
@@ -78,7 +78,7 @@ class LevelDB:
         self.close()
 
     def close(self) -> None:
-        """Let go of the files.  Reading again opens them again."""
+        """Close the files.  Reading again reopens them."""
         self._files.close()
 
     def live_keys(self, start: bytes = b"") -> list[bytes]:
@@ -116,7 +116,7 @@ class LevelDB:
                 yield key, *found
 
     def _load(self) -> dict[bytes, int]:
-        """The first pass: which version of which key is the newest, and where it lies."""
+        """Run the first pass: find the newest version of each key, and its location."""
         if self._found is None:
             newest: dict[bytes, int] = {}
             for name in self._names():
@@ -168,7 +168,7 @@ class LevelDB:
         ]
 
     def _manifest(self) -> _Live | None:
-        """Return what the current MANIFEST says; None, and damage, if that cannot be known."""
+        """Return the content of the current MANIFEST; None, and damage, if it cannot be read."""
         name, all_read = "CURRENT", "all tables and logs are read instead, deleted rows may show"
         raw = b""
         try:

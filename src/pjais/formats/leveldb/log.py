@@ -1,14 +1,14 @@
-"""Reads LevelDB's logs: the write-ahead log of a folder, and its MANIFEST, which has the same form.
+"""Read LevelDB's logs: the write-ahead log of a folder, and its MANIFEST, which has the same format.
 
 A log is cut into blocks of 32 KiB.  A record is one FULL fragment, or FIRST, MIDDLE... and LAST, each with a
 checksum, a length and a type before it; the last six bytes or fewer of a block that can hold no header are
 filled with zeros (LevelDB `doc/log_format.md`).  A record of a write-ahead log is a write batch: sequence
 number, count, and that many puts and deletes (`db/write_batch.cc`).
 
-A log that ends inside a record is how every crash looks, and LevelDB reads it without a word (`db/log_reader.cc`): it
+A log that ends inside a record is the result of any crash, and LevelDB accepts it silently (`db/log_reader.cc`): it
 is TORN, no damage.  A record that only seems to go past the end, since its length was changed, is damage.
 
-The promise: whatever lies before and after damage comes out, what is damaged is named, nothing raises.
+Guarantee: everything before and after damage is read, damage is named, nothing raises.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TORN = "the log ends inside a record: the writer was stopped there"
 
 
 class Part(NamedTuple):
-    """A fragment: where its header lies, how long its payload is, and whether its checksum holds."""
+    """A fragment: the offset of its header, the length of its payload, and whether its checksum matches."""
 
     start: int
     length: int
@@ -45,7 +45,7 @@ class Record(NamedTuple):
         return b"".join(data[part.start + 7 : part.start + 7 + part.length] for part in self.parts)
 
     def place(self, offset: int) -> int:
-        """Return where in the file a byte of the payload lies."""
+        """Return the file offset of a byte of the payload."""
         for part in self.parts:
             if offset < part.length:
                 return part.start + 7 + offset

@@ -1,10 +1,10 @@
-"""Reads LevelDB's tables (`.ldb`, `.sst`): sorted, immutable, checked block by block.
+"""Read LevelDB's tables (`.ldb`, `.sst`): sorted, immutable, checked block by block.
 
 A table is blocks, each followed by a byte that names its compression and by a checksum; the last 48 bytes point to
 the index block, whose values point to the data blocks.  In a block each key shares the beginning of the key before
 it (LevelDB `doc/table_format.md`, `table/format.cc`, `table/block_builder.cc`).
 
-Where footer or index are damaged, the blocks are found again by their checksums, from the beginning of the file.
+If footer or index are damaged, the blocks are found by their checksums, from the beginning of the file.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _u32 = struct.Struct("<I").unpack_from
 
 
 class Handle(NamedTuple):
-    """Where a block lies, without the five bytes behind it."""
+    """The location of a block, without its trailer of five bytes."""
 
     offset: int
     size: int
 
 
 Near = Callable[[bytes, bytes, int], bool]
-"""Whether a block is to be read: asked with the last key of the block before it, its own last key, and its size."""
+"""Returns whether to read a block, given the last key of the previous block, its own last key, and its size."""
 
 
 def handles(data: bytes | mmap, near: Near | None = None) -> list[Handle]:
@@ -127,7 +127,7 @@ def _handle(data: bytes, at: int) -> tuple[Handle, int]:
 def salvage(data: bytes | mmap) -> tuple[list[Handle], int]:
     """The data blocks of a table that cannot be read by its index, and where the last one found ends.
 
-    Blocks lie one after the other: each ends at the first byte whose checksum fits what lies before it.  Blocks
+    Blocks are contiguous: each ends at the first byte at which a matching checksum follows.  Blocks
     of pointers and of filters are told from data by their content.
     """
     found: list[Handle] = []

@@ -1,1 +1,1 @@
-"""The origin-private file system of Chromium: SQLite files that pages keep there."""
+"""The origin-private file system of Chromium: SQLite files that web pages keep there."""

@@ -1,12 +1,12 @@
-"""Finds the SQLite files that LiveStore keeps in a Chromium profile's origin-private file system, and cuts them out.
+"""Extract the SQLite files that LiveStore keeps in the origin-private file system of a Chromium profile.
 
-The browser shows these files to nobody: it keeps them under numbers, and LiveStore keeps a pool of them under random
-names, each a header of 4096 bytes (wa-sqlite's AccessHandlePoolVFS) before the bytes of SQLite (formats/livestore.md
-§4).  Here both are undone from the files alone: browser closed, no JavaScript, nothing written but by `write_out`.
+The browser does not expose these files: it stores them under numbers, and LiveStore keeps a pool of them under random
+names, each a header of 4096 bytes (wa-sqlite's AccessHandlePoolVFS) before the bytes of SQLite.  Both are resolved
+from the files alone: browser closed, no JavaScript, nothing written except by `write_out`.
 
-The promise: what LiveStore would open comes out as Carved; whatever else of a pool holds bytes comes out as Spoiled,
-with the reason, also what LiveStore would drop without a word; nothing raises for bad data.  Silently left out are
-only unused slots, scratch files of SQLite's, and what lies outside the pools: that is other programs'.
+Guarantee: what LiveStore would open is returned as Carved; everything else in a pool that holds bytes is returned as
+Spoiled, with the reason, even if LiveStore would drop it silently; nothing raises for bad data.  Silently left out are
+only unused slots, scratch files of SQLite, and files outside the pools, which belong to other programs.
 
     Paths     tells the directory (so the store's id and format).  Where it is missing or damaged, a file that it
               does not name is of the group "<storage>/?": its pool cannot be told.  Where it is sound, such a file
@@ -119,7 +119,7 @@ class Other(NamedTuple):
 
 
 class PoolStore(NamedTuple):
-    """What belongs together: the files of one pool by name, its archive among them, and what is wrong with it.
+    """The files of one pool by name, including its archive, and its problems.
 
     `store_id` and `format` are those of "livestore-<storeId>@<format>"; a directory that the app chose itself gives its
     name, and None where it ends in no "@<format>".  Both are None where the directory is unknown.
@@ -134,7 +134,7 @@ class PoolStore(NamedTuple):
     spoiled: tuple[Spoiled, ...]
 
     def sides(self, name: str) -> dict[str, Carved]:
-        """Return what SQLite needs beside a database of this pool, by suffix: {"-journal": ...} after a kill."""
+        """Return the side files of a database of this pool, by suffix: {"-journal": ...} after a crash."""
         return {side: self.files[name + side] for side in SIDES if name + side in self.files}
 
 
@@ -204,7 +204,7 @@ def _store(directory: str | None) -> tuple[str | None, int | None]:
     return (match[1], int(match[2]) if match[2] else None) if match else (None, None)
 
 
-# -- where things lie
+# -- locations
 
 
 def _storages(root: Path) -> tuple[list[tuple[str, str | None, Path]], list[path_index.Problem]]:
@@ -240,7 +240,7 @@ def _folders(folder: Path, problems: list[path_index.Problem]) -> list[Path]:
 
 
 def _listed(folder: Path, problems: list[path_index.Problem]) -> list[Path]:
-    """Return what is in a folder, in order."""
+    """Return the entries of a folder, in order."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:
@@ -345,7 +345,7 @@ class _Storage:
                 yield _book(self.origin, directory, self._group(pool), self.folder / data, reason)
 
     def _judge(self, one: PoolFile, hot: bool) -> Carved | Spoiled | None:
-        """Return what a pool's file is; None for a slot that holds nothing."""
+        """Classify a pool's file; None for an empty slot."""
         if one.archive:
             return self._archived(one)
         if one.is_empty() or one.is_scratch():
@@ -429,7 +429,7 @@ def _without_rivals(judged: list[tuple[PoolFile, Carved | Spoiled | None]]) -> I
 
 
 def _rival(data: PoolFile, one: Carved, *, claimed: bool) -> Spoiled:
-    """A file whose path another one claims.  The change counter (SQLite file format, §1.3.7) may help to choose."""
+    """A file whose path another one claims.  The change counter in SQLite's header may help to choose."""
     head = data.head[one.offset :]
     readable = head.startswith(MAGIC)
     counter = f"; its change counter is {int.from_bytes(head[24:28], 'big')}" if readable else ""

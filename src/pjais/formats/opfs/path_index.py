@@ -1,8 +1,8 @@
-"""Chromium's own books on the origin-private file system: which origin has which folder, which file which name.
+"""Chromium's own index of the origin-private file system: the folder of each origin, the name of each file.
 
-Two kinds of LevelDB: `Origins` (origin -> folder number) and, per storage, `Paths` (a tree of names whose files lie
-under numbers).  Sources: formats/livestore.md §4; Chromium's sandbox_directory_database.cc, sandbox_origin_database.cc
-and database_identifier.cc.  What cannot be read is told in words; nothing raises.
+Two kinds of LevelDB: `Origins` (origin -> folder number) and, per storage, `Paths` (a tree of names whose files are
+stored under numbers).  Sources: Chromium's sandbox_directory_database.cc, sandbox_origin_database.cc and
+database_identifier.cc.  Unreadable parts are described in words; nothing raises.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)_([^\x00-\x20%/\\:@?#]*)_(\d{1,5})")
 
 
 class Problem(NamedTuple):
-    """What is wrong with the books: the file, and the reason."""
+    """A problem of the index: the file, and the reason."""
 
     file: Path
     reason: str
 
 
 class Info(NamedTuple):
-    """What Paths says of a file or a directory.  `data` is "00/00000001", "" for a directory."""
+    """The entry of a file or a directory in `Paths`.  `data` is "00/00000001", "" for a directory."""
 
     parent: str
     data: str
@@ -50,7 +50,7 @@ def file_info(pickle: bytes) -> Info | None:
     """A value of Paths; None if it makes no sense.
 
     base::Pickle: u32 payload size, then i64 parent, string, string, i64 time; strings are i32 length and bytes padded
-    to 4 (formats/livestore.md §4).  On Windows the data path has a backslash.
+    to 4.  On Windows the data path has a backslash.
     """
     if len(pickle) < 12 or int.from_bytes(pickle[:4], "little") > len(pickle) - 4:
         return None

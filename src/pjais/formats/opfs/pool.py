@@ -1,6 +1,6 @@
-"""A file of a pool by itself: wa-sqlite's header of 4096 bytes, and what SQLite's first bytes behind it tell.
+"""A single file of a pool: wa-sqlite's header of 4096 bytes, and SQLite's own header after it.
 
-Sources: formats/livestore.md §4; AccessHandlePoolVFS of wa-sqlite and of LiveStore; SQLite file format, §1.3.
+Sources: AccessHandlePoolVFS of wa-sqlite and of LiveStore; the SQLite file format.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _DIGESTED = 0x80
 _NAMED = re.compile(
     rb"/(?:eventlog|mutationlog)(?:@\d+)?\.db(?:-journal|-wal)?|/(?:state|app|livestore-)(?:-?\d+|fixed)?(?:@\d+)?\.db(?:-journal|-wal)?"
 )
-"""What LiveStore calls its databases in a pool (formats/livestore.md §1)."""
+"""Names of LiveStore's databases in a pool."""
 _LASTING = 0x100 | 0x800 | 0x4000 | 0x80000  # database, its journal, super-journal, WAL: the rest is scratch
 
 
 def digest(header: bytes) -> tuple[int, int]:
-    """The two numbers that a header must carry: cyrb53 over path and flags (formats/livestore.md §4)."""
+    """Return the two numbers that a header must carry: cyrb53 over path and flags."""
     if not header or not header[0]:
         return _UNUSED
     one, two = 0xDEADBEEF, 0x41C6CE57
@@ -45,7 +45,7 @@ def digest(header: bytes) -> tuple[int, int]:
 
 
 def digest_of_sqlite_wasm(header: bytes) -> tuple[int, int]:
-    """The two numbers that a header of sqlite-wasm's `opfs-sahpool` carries (formats/any-app.md)."""
+    """Return the two numbers that a header of sqlite-wasm's `opfs-sahpool` carries."""
     if not int.from_bytes(header[512:_CORPUS], "big") & _DIGESTED:
         return 0, 0
     one, two = 0xDEADBEEF, 1103547991
@@ -68,7 +68,7 @@ class PoolFile(NamedTuple):
 
     @property
     def path(self) -> bytes:
-        """What the header names, as bytes; a path of 512 bytes has no end."""
+        """Return the path in the header, as bytes; a path of 512 bytes has no terminator."""
         return self.head[:512].split(b"\0", 1)[0]
 
     @property
@@ -84,12 +84,12 @@ class PoolFile(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Whether the header is whole, be it that of an unused slot."""
+        """True if the header is valid, even that of an unused slot."""
         return len(self.head) >= _DIGEST_END and self.stored == digest(self.head)
 
     @property
     def of_sqlite_wasm(self) -> bool:
-        """Whether the header is whole as sqlite-wasm's `opfs-sahpool` writes it, and names a file."""
+        """True if the header is valid as sqlite-wasm's `opfs-sahpool` writes it, and names a file."""
         told = bool(self.path) and len(self.path) < 512 and len(self.head) >= _DIGEST_END and not self.sound
         if not told or self.stored != digest_of_sqlite_wasm(self.head):
             return False
@@ -99,12 +99,12 @@ class PoolFile(NamedTuple):
 
     @property
     def of_livestore(self) -> bool:
-        """Whether the header names a database as LiveStore calls its own."""
+        """True if the header names a database as LiveStore names its own."""
         return bool(_NAMED.fullmatch(self.path))
 
     @property
     def blank(self) -> bool:
-        """Whether there is nothing but zeros up to the payload."""
+        """True if there is nothing but zeros up to the payload."""
         return not any(self.head[:HEADER])
 
     @property
@@ -125,7 +125,7 @@ class PoolFile(NamedTuple):
         return bool(self.flags & _DELETE_ON_CLOSE) or not self.flags & _LASTING
 
     def claimed_name(self) -> str | None:
-        """Return what the header says it holds, if that is a text at all."""
+        """Return the path in the header, if it is a text at all."""
         if self.head.startswith(MAGIC) or len(self.path) == len(self.head[:512]):
             return None
         name = self.path.decode("utf-8", "replace")
@@ -143,7 +143,7 @@ def is_hot(one: PoolFile) -> bool:
 
 
 def header_fault(one: PoolFile) -> str:
-    """Return what is wrong with a header; "" if LiveStore would take it."""
+    """Return the problem of a header; "" if LiveStore would accept it."""
     if one.head.startswith(MAGIC):
         return "a plain SQLite file where a pool's file must be: an archived state, or another program's"
     if len(one.head) < _DIGEST_END:
@@ -168,7 +168,7 @@ def header_fault(one: PoolFile) -> str:
 
 
 def payload_fault(one: PoolFile, hot: bool) -> str:
-    """Return what is wrong with what follows a sound header; "" if SQLite can be asked.
+    """Return the problem of the data after a valid header; "" if SQLite can open it.
 
     While there is a journal to roll back, a database may well be longer or shorter than it says, and page 1 may not
     be written yet.  A journal is never faulted: SQLite tells itself what it can use of it.
@@ -185,7 +185,7 @@ def payload_fault(one: PoolFile, hot: bool) -> str:
 
 
 def cut_off(head: bytes, size: int) -> str:
-    """Whether a database is shorter than its header says (SQLite file format, §1.3: page size at 16, pages at 28)."""
+    """Return whether a database is shorter than its header says (page size at offset 16, page count at 28)."""
     if size < 100:
         return f"it is cut off within SQLite's header, after {size} bytes"
     page = int.from_bytes(head[16:18], "big")

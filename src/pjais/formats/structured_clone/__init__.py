@@ -1,7 +1,7 @@
-"""Structured clones: the bytes in which browsers keep JavaScript values, read as Python values.
+"""Structured clones: the serialised JavaScript values of browsers, read as Python values.
 
-`decode_chromium` and `decode_gecko` read what lies in the IndexedDB of Chromium and of Firefox, `decode_v8` what
-node's `v8.serialize` writes.  Each gives the whole value or raises CloneError, whatever the bytes: a value is
+`decode_chromium` and `decode_gecko` read values from the IndexedDB of Chromium and of Firefox, `decode_v8` those
+of node's `v8.serialize`.  Each returns the whole value or raises CloneError, whatever the bytes: a value is
 never half read.  JSON-like values come as plain Python ones, the others as the types of `values`.
 """
 

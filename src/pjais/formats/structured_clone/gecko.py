@@ -1,4 +1,4 @@
-"""Reads the structured clones of Firefox: what lies, Snappy-compressed, in `object_data.data` of its IndexedDB.
+"""Read the structured clones of Firefox, which are stored Snappy-compressed in `object_data.data` of its IndexedDB.
 
 The facts are those of Mozilla's StructuredClone.cpp and StructuredCloneTags.h and of IDBObjectStore.cpp (Blob,
 File); checked against Firefox ESR 153.  All is made of little-endian words of eight bytes.  A word is a pair

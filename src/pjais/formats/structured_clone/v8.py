@@ -1,10 +1,10 @@
-"""Reads the bytes that V8's ValueSerializer writes: every value in Chromium's IndexedDB, and node's v8.serialize.
+"""Read the output of V8's ValueSerializer: every value in Chromium's IndexedDB, and node's v8.serialize.
 
 The facts are those of V8's value-serializer.cc (wire versions 9 to 16), of Blink's serialization_tag.h and
 v8_script_value_deserializer.cc (the envelope, Blob and File), and of node's lib/v8.js (its views); checked
 against node 20 (version 15) and Chromium 156 (version 16).
 
-The reader is one loop with its own stack, so that depth of nesting is no limit.  It reads every document of a
+The reader is one loop with its own stack, so that nesting depth is unlimited.  It reads every document of a
 database and is therefore written for speed: the common tags are handled in place, the rest in methods.
 Damage shows mostly as a read past the end, which Python reports; one `except` turns that into a CloneError.
 """

@@ -1,4 +1,4 @@
-"""What a structured clone can hold that JSON cannot, as plain Python values.
+"""Values of a structured clone that JSON lacks, as plain Python values.
 
 JSON-like values need nothing from here: they come as None, bool, int, float, str, list and dict.  A JavaScript
 number is an int where it is a whole number that a double holds exactly (and not -0), as JSON.stringify prints
@@ -44,7 +44,7 @@ UNDEFINED: Final = Undefined()
 
 
 class BlobRef(NamedTuple):
-    """A Blob or a File; its bytes lie elsewhere, at this place in the blob list of the row."""
+    """A Blob or a File; its bytes are stored elsewhere, at this index of the row's blob list."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of it
 
@@ -125,7 +125,7 @@ class JSError(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What was read: a wrapper, so that None and UNDEFINED are values and not the absence of one."""
+    """A decoded value, wrapped, so that None and UNDEFINED are values and not the absence of one."""
 
     value: Any
 

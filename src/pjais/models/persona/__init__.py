@@ -1,1 +1,1 @@
-"""The persona model: AI personas, their memories and conversations (design §4)."""
+"""The persona model: AI personas, their memories and conversations."""

@@ -1,11 +1,11 @@
-"""The events of our LiveStore schema and what each does to the state: declared once, pure, versioned (design §7b).
+"""The events of our LiveStore schema and what each does to the state: declared once, pure, versioned.
 
-The same names were used by several versions of the app with other arguments (formats/pjais.md §3.1), so every
-argument that some version lacked is optional, and `upcast` brings older shapes to the present one.  Where an
-old event carries no time, the state's date stays unknown: nothing here asks a clock, so that replaying a log
-twice gives the same state.
+Several versions of the app used the same names with other arguments, so every argument that some version lacked is
+optional, and `upcast` converts older shapes to the current one.  If an old event carries no time, the state's date
+stays unknown: nothing here reads a clock, so that replaying a log twice gives the same state.
 
-`schema.materializers` carries them out for our own reading; `schema.typescript` prints the same effects for the app.
+`pjais.models.persona.materializers` applies them for our own reading; `pjais.models.persona.typescript` prints the same
+effects for the app.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The tables of our LiveStore schema, as values (design §7b).
+"""The tables of our LiveStore schema, as values.
 
-They are guide B's, in its names, corrected where its text does not run and completed so that nothing of the
-model is left out: every text that a record may lack is nullable, JSON columns take any JSON, `sourceId` stays
-in the state, and `extra` carries what the model has no field for.  One description serves the reader, the
-writer, the replay and the `schema.ts` that an app boots our log with.
+They are those of guide B (docs/guides.md), under its names, corrected where its code does not run and completed so
+that nothing of the model is left out: every text that a record may lack is nullable, JSON columns take any JSON,
+`sourceId` stays in the state, and `extra` carries what the model has no field for.  One description serves the
+reader, the writer, the replay and the `schema.ts` with which an app boots our log.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ MARK = 1
 
 PRIVACY_LEVELS = ("low", "medium", "high")
 ROLES = ("user", "assistant", "system")
-"""What guide B's schema allows for `settings.privacyLevel` and the role of a message."""
+"""Values that guide B's schema allows for `settings.privacyLevel` and the role of a message."""
 
 OWN = "pjais:"
-"""What the collections of a store with our own schema begin with, since other apps' tables have the same names."""
+"""Prefix of the collections of a store with our own schema, since other apps' tables have the same names."""
 
 
 class Column(NamedTuple):
@@ -184,4 +184,4 @@ BY_NAME = {table.name: table for table in TABLES}
 BY_RECORD = {table.record: table for table in TABLES}
 
 ALIASES = {"memory_entities": "memoryEntities", "memories": "memoryEntities"}
-"""What other versions of the app called our tables (formats/pjais.md §1.4)."""
+"""Names of our tables in other versions of the app."""

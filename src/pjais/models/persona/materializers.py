@@ -1,7 +1,7 @@
-"""From one event to what it does to the state: its arguments decoded, its effects as operations on rows.
+"""Materialize events: decode an event's arguments, and return its effects as operations on rows.
 
-Pure: the same event always gives the same operations.  Older shapes of arguments are brought to the present one
-first; arguments that are not what the event's name promises are refused, with the reason.
+Pure: the same event always gives the same operations.  Older shapes of arguments are converted to the current
+one first; arguments that do not fit the event's name are refused, with the reason.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Undecodable(ValueError):
 
 
 def decode(name: str, args: Any) -> tuple[Operation, ...]:
-    """Return what an event does to the state.  Raises KeyError for a name nobody knows, Undecodable for bad arguments.
+    """Return the operations of an event.  Raises KeyError for an unknown name, Undecodable for invalid arguments.
 
     `args` is the parsed `argsJson`, in any of the shapes that the app used under this name.
     """
@@ -78,7 +78,7 @@ def upcast(name: str, args: Args) -> Args:
 
 
 def unfolded(name: str, args: Any) -> Any:
-    """Arguments that format 2 wrote as JSON inside of JSON, as values again (formats/livestore.md §2)."""
+    """Decode arguments that format 2 wrote as JSON inside JSON."""
     event = BY_NAME.get(name)
     if event is None or type(args) is not dict:
         return args

@@ -1,8 +1,8 @@
 """The records of the persona model.
 
-All are frozen: named tuples whose fields stand in the order of design §4; instants are integer milliseconds since
-1970, `importance` is 0-100, JSON-shaped fields hold plain Python values.  What a record's source held beyond these
-fields lives in `extra`, so that the original document can be rebuilt.
+All are frozen: named tuples with fields in a fixed order; instants are integer milliseconds since 1970, `importance`
+is 0-100, JSON-shaped fields hold plain Python values.  Data of a record's source without such a field is kept in
+`extra`, so that the original document can be rebuilt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Records to rows and back: the stored form of every value, in one place.
+"""Convert records to rows and back: the stored form of every value, in one place.
 
 `to_row(record)` is what a writer binds and what a digest covers; `to_record(table, row)` is its inverse.
 """

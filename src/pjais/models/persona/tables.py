@@ -1,8 +1,8 @@
-"""The tables of the SQLite target (design §7), as values.
+"""The tables of the SQLite target, as values.
 
 One description gives the DDL, the triggers, the rows that are bound, and the columns that a digest covers.
-The first columns of `personas` and `memory_entities` are those of guide A, in its order, with its types and
-defaults; what the model has beyond them follows.
+The first columns of `personas` and `memory_entities` are those of guide A (docs/guides.md), in its order, with its
+types and defaults; the model's further columns follow.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The LiveStore schema as a TypeScript module: what an app needs to boot a log that we wrote.
 
-Printed from `schema.livestore` and `schema.events`, so that the app's tables, events and materializers do what
+Printed from `livestore` and `events` of this package, so that the app's tables, events and materializers do what
 our own reading of the same log does.  It runs unchanged on LiveStore 0.3.1 and 0.4.0 with any adapter.
 """
 

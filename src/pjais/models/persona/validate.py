@@ -1,7 +1,7 @@
-"""Drafts to records: what a record must be before it may go in, checked by Pydantic, all errors at once.
+"""Validate drafts and return records, checked by Pydantic, all errors at once.
 
-The types of `model.py` are the schema.  Rules have already brought values into shape, so an error here is
-either a refused value or a fault of a rule; both keep the record out, with the reason.
+The types of `pjais.models.persona.records` are the schema.  Rules have already converted the values, so an error here
+is either a refused value or a fault of a rule; both reject the record, with the reason.
 """
 
 from __future__ import annotations

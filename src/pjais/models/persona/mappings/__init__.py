@@ -1,7 +1,7 @@
-"""From documents to records and back: pure, one module for each family of sources.
+"""Map documents to records and back: pure, one module for each family of sources.
 
-`normalise(kind, document)` never raises for bad data; what is wrong is in the draft's problems.
-`rebuild(kind, collection, record)` gives the document again (promise 5).
+`normalise(kind, document)` never raises for bad data; problems are listed in the draft.
+`rebuild(kind, collection, record)` returns the document again, so nothing of it is lost.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ OWN_OTHERS = {
     "livestore": own.LIVE_OTHERS,
     "livestore-opfs": own.LIVE_OTHERS,
 }
-"""Where our own files keep the documents of unknown collections."""
+"""The collection of our own files for documents of unknown collections."""
 
 READING = 1
 """Kept with each run.  It goes up with every change after which a document makes another record or other notes: what a
@@ -98,7 +98,7 @@ _NOTES: dict[str, Problem] = {
     "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; carried whole"),
     "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, carried whole"),
 }
-"""What a reader notes of a document, as a problem; a note may name a field: `rule:field`."""
+"""Return a reader's note about a document as a problem; a note may name a field: `rule:field`."""
 _WRAPPER = frozenset({"$value", "$text"})
 
 

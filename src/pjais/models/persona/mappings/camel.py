@@ -1,8 +1,7 @@
 """Documents in the app's own shape: LiveStore rows, RxDB documents, JSON exports, one file per record.
 
-All of them use the same camelCase names (formats/pjais.md §1.2-1.4, §1.7); they differ in how values are
-written (SQLite rows hold JSON as text, booleans as 1/0, instants as milliseconds) and in which keys are
-usually there.
+All of them use the same camelCase names; they differ in how values are written (SQLite rows hold JSON as text,
+booleans as 1/0, instants as milliseconds) and in which keys are usually present.
 """
 
 from __future__ import annotations
@@ -169,7 +168,7 @@ def conversations(style: Style) -> Mapping:
 
 
 def relationships(style: Style) -> Mapping:
-    """The mapping of relationships between entities (formats/pjais.md §1.2, F1b)."""
+    """Return the mapping of relationships between entities."""
     return Mapping(
         Relationship,
         _fields(
@@ -187,7 +186,7 @@ def relationships(style: Style) -> Mapping:
 
 
 def plugins(style: Style) -> Mapping:
-    """The mapping of plugin records (formats/pjais.md §1.7, F11)."""
+    """Return the mapping of plugin records."""
     return Mapping(
         Plugin,
         _fields(

@@ -1,6 +1,6 @@
 """The app's cold form of a memory's content: base64 of gzip of JSON, perhaps quoted once more.
 
-formats/pjais.md §1.11.  The app's own read order is JSON first, then base64 and gzip; so is ours.
+The app's own read order is JSON first, then base64 and gzip; so is ours.
 """
 
 from __future__ import annotations

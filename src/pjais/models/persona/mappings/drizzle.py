@@ -1,8 +1,8 @@
-"""The Drizzle schema that the app shipped last (formats/pjais.md §1.8, §4.1).
+"""The Drizzle schema that the app shipped last.
 
-Integer keys, importance on the 0-1 scale, and whatever the app's own migrator folded away: name, summary,
-tags, embedding model and the original id of a memory stand in its `metadata`.  They return to their fields
-here, the raw column is kept.
+Integer keys, importance on the 0-1 scale, and fields that the app's own migrator moved: name, summary, tags,
+embedding model and the original id of a memory are in its `metadata`.  They return to their fields here, and the raw
+column is kept.
 """
 
 from __future__ import annotations

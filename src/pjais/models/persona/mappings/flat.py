@@ -1,4 +1,4 @@
-"""The flat SQLite schema of the app's first database, also as shards (formats/pjais.md §1.5).
+"""The flat SQLite schema of the app's first database, also as shards.
 
 Its columns `personality_traits`, `memory_max_memories`, `privacy_data_collection` ... are the members of the
 model's objects.  Dates are SQLite's UTC text, in later rows ISO-8601.

@@ -1,8 +1,8 @@
-"""From a document to a record and back, as declared by a table of fields.
+"""Map a document to a record and back, as declared by a table of fields.
 
-Promise 5: `rebuild(normalise(doc)) == doc`, for every document of every kind.  It holds by construction:
-whatever the fields alone would not write again - unknown keys, values that changed, keys that were absent -
-is kept in `extra`:
+Lossless: `rebuild(normalise(doc)) == doc`, for every document of every kind.  This holds by construction:
+everything that the fields alone would not write again - unknown keys, changed values, absent keys - is kept in
+`extra`:
 
     <key>        an unknown key of the document (one that begins with `$` gets one more)
     $original    {key: the raw value} where a rule changed it
@@ -59,7 +59,7 @@ whose presence must be recorded; `_NEVER` where absence is what must be).  A pla
 
 
 class _Plan(NamedTuple):
-    """What to do for documents with one set of keys."""
+    """The plan for documents with one set of keys."""
 
     steps: tuple[_Step, ...]
     instants: tuple[_Step, ...]
@@ -86,11 +86,11 @@ _DEFAULTS: Document = {
     "memory_tier": "active", "access_count": 0, "connection_count": 0, "is_archived": False, "enabled": True,
     "content": "", "name": "", "type": "", "extra": {},
 }  # fmt: skip
-"""What fields have that a kind does not know at all; every other one is null."""
+"""Defaults of fields that a kind lacks altogether; every other one is null."""
 
 
 class Mapping:
-    """How one kind of document becomes one type of record.
+    """The mapping from one kind of document to one type of record.
 
     `dates` is the kind's usual form of instants: `ms`, `iso` or `sql`.  `own` marks our own files, whose
     `extra` is the record's.  `any_case`: the keys are columns of a SQL table, whose names have no case.
@@ -266,7 +266,7 @@ class Mapping:
     def _residue(
         self, plan: _Plan, document: Document, original: Document, dates: str | None, text: str | None
     ) -> Document:
-        """Return what the fields alone would not write again."""
+        """Return everything that the fields alone would not write again."""
         residue: Document = {}
         if self.own:
             if plan.unknown:
@@ -335,7 +335,7 @@ def is_bare_number(raw: Any) -> bool:
 
 
 def read_instant(raw: Any) -> tuple[int | None, str | None, tuple[str, str] | None]:
-    """(milliseconds, form, problem) of a raw instant (formats/pjais.md §2.3).
+    """Return (milliseconds, form, problem) of a raw instant.
 
     The form is `ms`, `iso` (JS's toISOString) or `sql` (SQLite's UTC text) where writing the instant in it
     gives the raw value again, else None.  What can't be read is null.

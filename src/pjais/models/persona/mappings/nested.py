@@ -1,7 +1,7 @@
-"""What guide B's schema says about the inside of a persona's objects and a conversation's messages, as notes.
+"""Check a persona's objects and a conversation's messages against guide B's schema, and note differences.
 
-The app itself wrote other shapes too (formats/pjais.md §2.4), so a value that is not of the guide's type is kept as
-it is, and named with its path.  Nothing here changes a value or refuses a record.  A message never shows the value.
+The app itself wrote other shapes too, so a value that is not of the guide's type is kept as it is, and named with its
+path.  Nothing here changes a value or refuses a record.  A message never shows the value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SECONDS = "a time of 1970 as milliseconds; as Unix seconds it would be one betwe
 
 
 class Kind(NamedTuple):
-    """A type of guide B's schema: its test, and what it is called."""
+    """A type of guide B's schema: its test, and its name."""
 
     holds: Callable[[Any], bool]
     name: str

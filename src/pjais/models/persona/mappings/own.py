@@ -1,7 +1,7 @@
 """Our own files: rows of `pjais.sqlite`, rows of our LiveStore schema, and documents of our export.
 
-Their `extra` already is the record's.  Rows have the columns of `schema.tables`; exports have the same names
-in camelCase, with JSON values in place of JSON text; LiveStore's rows have them in camelCase too, with JSON
+Their `extra` already is the record's.  Rows have the columns of `pjais.models.persona.tables`; exports have the same
+names in camelCase, with JSON values in place of JSON text; LiveStore's rows have them in camelCase too, with JSON
 as text and instants in milliseconds.
 """
 
