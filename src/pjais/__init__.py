@@ -1,4 +1,4 @@
-"""Moves AI personas, memories and conversations into plain SQLite, proves it, and keeps them there.
+"""Migrate AI personas, memories and conversations to plain SQLite, verify every record, and manage them there.
 
     import pjais
 
@@ -6,7 +6,7 @@
     for found in store.memories.search("tea ceremony"):
         print(found.memory.name, found.snippet)
 
-Names are loaded when they are first used.
+Names are imported on first use.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 
 class Bitset:
-    """A set of integers from 0 on that can grow and be asked, and nothing else."""
+    """A set of integers from 0 on that supports adding and membership only."""
 
     def __init__(self) -> None:
         self._bits = bytearray()
 
     def add(self, number: int) -> None:
-        """Put a number into the set."""
+        """Add a number to the set."""
         at = number >> 3
         if at >= len(self._bits):
             self._bits.extend(bytes(at + 1 - len(self._bits) + len(self._bits) // 8))

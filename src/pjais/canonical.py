@@ -1,9 +1,9 @@
-"""One text for one value, and one digest for one record.
+"""Canonical JSON: one text for each value, and one digest for each record.
 
 JSON columns, exports and digests all go through `dumps` and `loads`, which round-trip every value that a
-source can hold, also those that JSON cannot say: NaN and the infinities, bytes, lone surrogates, integers of
-any size.  What JSON lacks is tagged: `{"$number": "NaN"}`, `{"$bytes": "<base64>"}`; a dict of the user's
-that looks like a tag gets one more `$`.  Python's 1, 1.0 and True stay apart; -0.0 stays -0.0.
+source can hold, even those that JSON lacks: NaN and the infinities, bytes, lone surrogates, integers of any size.
+These are tagged: `{"$number": "NaN"}`, `{"$bytes": "<base64>"}`; a user's dict that looks like a tag gets one more
+`$`.  Python's 1, 1.0 and True stay distinct; -0.0 stays -0.0.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _TAG_IN_TEXT = re.compile(r'"\$+(?:number|bytes)"')
 _BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _MARK = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
 _OTHERWISE_WRITTEN = ("e", "n", "0.0000")
-"""In what the two encoders differ: numbers with an exponent or that might have one, and NaN (null)."""
+"""Signs of values that the two encoders write differently: possible exponents, and NaN (null)."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def tag_bytes(value: object) -> dict[str, str]:
-    """Bytes in their tagged form.  Raises TypeError for anything else that JSON cannot say."""
+    """Return bytes in their tagged form.  Raises TypeError for any other value that JSON lacks."""
     if isinstance(value, bytes):
         return {"$bytes": base64.b64encode(value).decode("ascii")}
     raise TypeError(f"no canonical form for {type(value).__name__}")
@@ -40,7 +40,7 @@ _loads = json.JSONDecoder().decode
 
 
 def dumps(value: Any, *, sort: bool = False) -> str:
-    """The canonical JSON text of a value: no spaces, non-ASCII as it is, lone surrogates escaped.
+    """Return the canonical JSON text of a value: no spaces, non-ASCII unescaped, lone surrogates escaped.
 
     Keys keep their order, as the source wrote them; `sort=True` sorts them (exports).
     Raises RecursionError for values nested deeper than the interpreter allows.
@@ -61,7 +61,7 @@ def dumps(value: Any, *, sort: bool = False) -> str:
 
 
 def _quick(value: list[Any]) -> str | None:
-    """The text of a list of texts or of numbers, where the fast encoder writes what the exact one writes."""
+    """Encode a list of texts or of numbers, if the fast encoder's output equals the exact one's."""
     kinds = set(map(type, value))
     if kinds != {str} and not kinds <= {int, float}:
         return None
@@ -73,7 +73,7 @@ def _quick(value: list[Any]) -> str | None:
 
 
 def dumps_plain(value: Any) -> str:
-    """The JSON text of a value that some other program's JSON was read to: no tags are written or escaped."""
+    """Return the JSON text of a value from another program's JSON: no tags are written or escaped."""
     text = _plain(value)
     if not text.isascii():
         text = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -81,7 +81,7 @@ def dumps_plain(value: Any) -> str:
 
 
 def loads(text: str) -> Any:
-    """The value of a canonical JSON text; the inverse of `dumps`.  Raises ValueError for broken JSON."""
+    """Parse a canonical JSON text; the inverse of `dumps`.  Raises ValueError for invalid JSON."""
     value = _loads(text)
     return _untagged(value) if '"$' in text and _TAG_IN_TEXT.search(text) else value
 
@@ -91,7 +91,7 @@ DEPTH = 200
 
 
 def deeper_than(text: str, limit: int = DEPTH) -> bool:
-    """Return whether a JSON text is nested deeper than `limit`; brackets inside of strings do not count."""
+    """Return whether a JSON text is nested deeper than `limit`; brackets inside strings do not count."""
     if text.count("[") + text.count("{") <= limit:
         return False
     depth = 0
@@ -103,12 +103,12 @@ def deeper_than(text: str, limit: int = DEPTH) -> bool:
 
 
 def untag(value: Any) -> Any:
-    """Return what a value of our own JSON stands for, its tags read."""
+    """Decode the tags in a value of our own JSON."""
     return _untagged(value)
 
 
 def loads_plain(text: str) -> Any:
-    """The value of a JSON text that some other program wrote: no tags are looked for."""
+    """Parse a JSON text of another program: tags are not decoded."""
     return _loads(text)
 
 
@@ -140,7 +140,7 @@ def _untagged(value: Any) -> Any:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two values are the same to the last bit and type: 1 is not 1.0, NaN is NaN, order of keys is free."""
+    """Return whether two values are identical in type and bits: 1 is not 1.0, NaN is NaN, key order is ignored."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
@@ -153,7 +153,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def top_keys(text: str) -> list[str]:
-    """The keys of the object that a JSON text begins with, as far as the text shows them."""
+    """Return the keys of the object at the beginning of a JSON text, as far as the text goes."""
     keys: list[str] = []
     depth, expecting = 0, False
     for token in _MARK.finditer(text):
@@ -179,17 +179,17 @@ def encodable(text: str) -> bool:
 
 
 def mend(text: str) -> str:
-    """The text with U+FFFD in place of each lone surrogate."""
+    """Replace each lone surrogate of a text by U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def weight(row: tuple[Any, ...]) -> int:
-    """What a row of any table counts in the sum over a set of rows: its digest as a number, bytes written in hex."""
+    """Return a row's contribution to the sum over a set of rows: its digest as a number, bytes written in hex."""
     return int.from_bytes(digest(tuple([one.hex() if type(one) is bytes else one for one in row])))
 
 
 def digest(row: tuple[Any, ...]) -> bytes:
-    """The digest of a record in its stored form: SHA-256 over the JSON array of its columns, in schema order.
+    """Return the digest of a record in its stored form: SHA-256 over the JSON array of its columns, in schema order.
 
     A row holds only what SQLite holds (text, 64-bit integers, finite floats, None), so the fast encoder is
     exact here; a row that some other writer filled with anything else is digested through its tagged form.
@@ -198,6 +198,6 @@ def digest(row: tuple[Any, ...]) -> bytes:
         data = orjson.dumps(row)
     except TypeError:
         data = dumps(list(row)).encode("utf-8")
-    import hashlib  # late, since a search has nothing to digest
+    import hashlib  # imported late, since a search computes no digest
 
     return hashlib.sha256(data).digest()

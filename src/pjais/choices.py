@@ -1,7 +1,7 @@
-"""The values that a call may be given, checked where they come in.
+"""Validate the arguments of public calls.
 
-A type checker sees a wrong one before the program runs; whoever has none gets a UsageError that names the value and
-what is allowed.  Nothing is taken for the default, and nothing reaches SQLite that would give a wrong list in silence.
+A type checker finds an invalid one before the program runs; without one, a UsageError names the value and the allowed
+ones.  No value is silently replaced by the default, and none reaches SQLite that would silently give a wrong list.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def check(name: str, value: T, allowed: Any) -> T:
 
 
 def count(name: str, value: Any, *, least: int = 0) -> int:
-    """Return a whole number of at least so much that SQLite can hold.  Raises UsageError for anything else."""
+    """Return an integer of at least `least` that SQLite can hold.  Raises UsageError for anything else."""
     try:
         found = operator.index(value)
     except TypeError:
@@ -48,12 +48,12 @@ def count(name: str, value: Any, *, least: int = 0) -> int:
 
 
 def window(limit: Any, offset: Any = 0) -> tuple[int, int]:
-    """Return which part of a list is wanted, as SQL's LIMIT and OFFSET take it (no limit: -1).  Raises UsageError."""
+    """Return a page of a list as SQL's LIMIT and OFFSET (no limit: -1).  Raises UsageError."""
     return -1 if limit is None else count("limit", limit), count("offset", offset)
 
 
 def number(name: str, value: Any) -> float:
-    """Return a number.  Raises UsageError for anything else, and for what is none (NaN)."""
+    """Return a number.  Raises UsageError for anything else, and for NaN."""
     wanted = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     if not wanted or (isinstance(value, int) and abs(value) >= 1 << 63):
         raise UsageError(f"{name}={value!r}: a number is needed")
@@ -61,7 +61,7 @@ def number(name: str, value: Any) -> float:
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return a truth value.  Raises UsageError for anything else."""
+    """Return a boolean.  Raises UsageError for anything else."""
     if not isinstance(value, bool):
         raise UsageError(f"{name}={value!r}: True or False is needed")
     return value
@@ -95,7 +95,7 @@ def texts(name: str, value: Any) -> list[str]:
 
 
 def function(name: str, value: T) -> T:
-    """Return what can be called.  Raises UsageError."""
+    """Return a callable.  Raises UsageError."""
     if not callable(value):
         raise UsageError(f"{name}={value!r}: something to call is needed")
     return value

@@ -1,4 +1,4 @@
-"""How counts and texts are shown: nothing that a document holds may steer the terminal on which it is read."""
+"""Format counts and texts: nothing in a document may control the terminal on which it is shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """A count and what is counted; `many` is needed where the plural is more than an `s` at the end."""
+    """Return a count with its noun; `many` is needed if the plural is more than a final `s`."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
@@ -14,8 +14,8 @@ _CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
 """C0 without tab and line ends, DEL, C1 (U+009B begins an escape sequence as ESC does), halves of a character."""
 _FORMAT = r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164" \
           r"\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"  # fmt: skip
-"""Format controls: what turns the direction of text, breaks lines or cannot be seen.  Not the joiners U+200C and
-U+200D, which join letters of Persian and Hindi and the pieces of an emoji, and steer nothing."""
+"""Format controls: characters that change the direction of text, break lines or are invisible.  Not the joiners
+U+200C and U+200D, which join letters of Persian and Hindi and the pieces of an emoji, and control nothing."""
 _RAW = re.compile(rf"[{_CONTROLS}\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 _SHOWN = re.compile(rf"[{_CONTROLS}{_FORMAT}]|\r(?!\n)")
 _LINE = re.compile(rf"[{_CONTROLS}{_FORMAT}\t\n\r]")
@@ -24,14 +24,14 @@ _LINE = re.compile(rf"[{_CONTROLS}{_FORMAT}\t\n\r]")
 def visible(text: str, *, keep_format: bool = False) -> str:
     r"""Return a text of several lines with its control characters written out, as JSON writes them (`\u001b`).
 
-    So JSON stays the same JSON.  With `keep_format` only what steers a terminal or turns the direction of all that
-    follows is written out: data for a program.
+    So JSON stays the same JSON.  With `keep_format` only characters that control a terminal or change the direction of
+    all following text are written out: for data read by a program.
     """
     return (_RAW if keep_format else _SHOWN).sub(_escape, text)
 
 
 def one_line(value: object) -> str:
-    """Return a value as one line that cannot steer a terminal, nor turn the direction of what follows it."""
+    """Return a value as one line that cannot control a terminal or change the direction of later text."""
     return _LINE.sub(_escape, str(value))
 
 

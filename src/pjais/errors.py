@@ -1,4 +1,4 @@
-"""Every way in which pjais can refuse, in one tree with one root.
+"""All errors of pjais, in one tree with one root.
 
     PjaisError
     ├── UsageError            PJAIS_USAGE     2   the call itself is wrong
@@ -17,9 +17,9 @@
     ├── StoreFailed           PJAIS_STORE    22   the open store cannot be read or written now
     └── FileFailed            PJAIS_FILE     74   a file or folder cannot be read or written
 
-An error answers four questions: what happened, where (which record or file), what is safe now, and what to
-do next: advice in words where it takes more than a command, and one command that can be pasted and works.
-The codes and exit codes are a contract (design §8).
+An error answers four questions: what happened, where (which record or file), the impact, and what to do next:
+advice in words if it takes more than a command, and one command that can be pasted and works.
+The codes and exit codes are a contract with scripts.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from typing import Any, ClassVar
 class PjaisError(Exception):
     """The root of all errors of this package.
 
-    `what` is one sentence; `where` names records or files; `safe` says what is untouched; `advice` says in words
-    what to do first, if anything; `next_command` is one command line to paste, and nothing else.  `report` holds
-    the run's report where there is one; `logged` says that `migration.log` has it.
+    `what` is one sentence; `where` names records or files; `safe` states the impact; `advice` says in words what to
+    do first, if anything; `next_command` is one command line to paste, and nothing else.  `report` holds
+    the run's report if there is one; `logged`: it is in `migration.log`.
     """
 
     code: ClassVar[str] = "PJAIS_ERROR"
@@ -62,7 +62,7 @@ class PjaisError(Exception):
         self.logged = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The error as a JSON object: what `--json` prints."""
+        """Return the error as a JSON object, as `--json` prints it."""
         return {
             "code": self.code,
             "exit_code": self.exit_code,
@@ -217,5 +217,5 @@ class FileFailed(PjaisError):
 
 
 def all_errors() -> tuple[type[PjaisError], ...]:
-    """Every class of the tree, in the order of their codes."""
+    """Return every class of the tree, in the order of their codes."""
     return tuple(sorted(PjaisError.__subclasses__(), key=lambda error: error.exit_code))

@@ -4,8 +4,8 @@
     [project.entry-points."pjais.targets"]      an object that is a `TargetKind`
     [project.entry-points."pjais.exporters"]    a function that is an `Exporter`
 
-The name of the entry point is the kind's, the target's or the format's name.  They are loaded when they are
-asked for; one that cannot be loaded is an error that names its package, never passed over.
+The name of the entry point is the kind's, the target's or the format's name.  They are loaded on demand; one
+that cannot be loaded is an error that names its package, never ignored.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ Exporter = Callable[[Documents, Callable[[str], object]], None]
 
 
 class SourceKind(Protocol):
-    """One more kind of place where earlier data lies."""
+    """A further kind of source."""
 
     like: str
-    """The dialect of ours in whose shape the documents come: `json` for the app's camelCase objects."""
+    """The built-in dialect in whose form documents are returned: `json` for the app's camelCase objects."""
 
     def find(self, folder: Path) -> Iterable[Path]:
-        """The files of this kind below a folder, by their content; each is one source."""
+        """Return the files of this kind below a folder, by their content; each is one source."""
         ...
 
     def read(self, snapshot: Snapshot) -> Iterator[Piece]:
-        """The documents of one file's copy (`snapshot.path`), in an order that the same bytes always give.
+        """Yield the documents of one file's copy (`snapshot.path`), always in the same order for the same bytes.
 
         `collection` is one that the dialect knows (`personas`, `memories`, ...) or any other, which is carried whole.
         """
@@ -50,14 +50,14 @@ class SourceKind(Protocol):
 
 
 class TargetKind(Protocol):
-    """One more kind of store to write."""
+    """A further kind of target."""
 
     def write(self, documents: Documents, folder: Path) -> None:
         """Write every document into the new, empty folder."""
         ...
 
     def read(self, folder: Path) -> Documents:
-        """Read back what `write` wrote: it is compared with what was given, document by document."""
+        """Read back what `write` wrote; it is compared with the input, document by document."""
         ...
 
 
@@ -72,10 +72,10 @@ def _found(group: str) -> dict[str, Any]:
 
 @cache
 def _is_any_installed() -> bool:
-    """Return whether any package here may add something, by a glance at the folders that packages lie in.
+    """Return whether any installed package may add something, by a scan of the package directories.
 
-    `importlib.metadata` reads all of them, and costs more to load than a search; it is asked where one mentions us,
-    or where packages come from elsewhere than folders.
+    `importlib.metadata` reads all of them, and takes longer to import than a search; it is used only if a package
+    mentions us, or if packages are not in directories.
     """
     if any(hasattr(one, "find_distributions") and one is not PathFinder for one in sys.meta_path):
         return True
@@ -115,28 +115,28 @@ def _loaded(group: str, name: str) -> Any:
 
 
 def names(group: str) -> tuple[str, ...]:
-    """The names of all extensions of a group: sources, targets or exporters."""
+    """Return the names of all extensions of a group: sources, targets or exporters."""
     return tuple(sorted(_found(group)))
 
 
 def source_kinds() -> dict[str, SourceKind]:
-    """Every source kind that was added, by name."""
+    """Return every added source kind, by name."""
     return {name: _loaded("sources", name) for name in names("sources")}
 
 
 def source_kind(name: str) -> SourceKind | None:
-    """The source kind of this name; None where nobody added it."""
+    """Return the added source kind of this name, or None."""
     found: SourceKind | None = _loaded("sources", name) if name in _found("sources") else None
     return found
 
 
 def target_kind(name: str) -> TargetKind | None:
-    """The target of this name; None where nobody added it."""
+    """Return the added target of this name, or None."""
     found: TargetKind | None = _loaded("targets", name) if name in _found("targets") else None
     return found
 
 
 def exporter(name: str) -> Exporter | None:
-    """The exporter of this name; None where nobody added it."""
+    """Return the added exporter of this name, or None."""
     found: Exporter | None = _loaded("exporters", name) if name in _found("exporters") else None
     return found

@@ -1,8 +1,8 @@
 """Files: copy, hash, write, rename, lock, measure.  The only module that renames.
 
-Whatever must not be half there is written beside its place, synced, renamed, and its folder synced.  Files
-are made 0600 and folders 0700.  Every side effect on the file system that matters goes through here, so that
-faults can be injected in one place.
+Files that must never be incomplete are written under a temporary name in the same folder, synced and renamed, and
+the folder is synced.  Files are created with mode 0600, folders with 0700.  Every important side effect on the file
+system goes through this module, so that faults can be injected in one place.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def sync_file(path: Path) -> None:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """The whole text of a file of somebody else's, UTF-8.
+    """Return the whole text of a foreign file, UTF-8.
 
-    Raises OSError where it holds more than `limit` bytes: a device may never end.  Raises UnicodeDecodeError.
+    Raises OSError if it holds more than `limit` bytes: a device may never end.  Raises UnicodeDecodeError.
     """
     with path.open("rb") as file:
         data = file.read(limit + 1)
@@ -63,14 +63,14 @@ def read_text(path: Path, limit: int) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file, so that its place holds the old content or the new one, never a part."""
+    """Write a whole file atomically: the path holds the old content or the new, never a part."""
     with writing(path) as file:
         file.write(data)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[_Writer]:
-    """Write a file beside its place and put it there at the end; on any error nothing is left."""
+    """Write a temporary file and rename it at the end; on any error nothing is left."""
     beside = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
     writer = _Writer(beside)
     try:
@@ -84,7 +84,7 @@ def writing(path: Path) -> Iterator[_Writer]:
 
 
 def _short(name: str) -> str:
-    """A name with room for what is put around it: a file's name has at most 255 bytes."""
+    """Shorten a name to leave room for a prefix and suffix: a file's name has at most 255 bytes."""
     return os.fsdecode(os.fsencode(name)[:200])
 
 
@@ -110,13 +110,13 @@ class _Writer:
         self._file.close()
 
     def abandon(self) -> None:
-        """Close without caring for the content; what cannot be flushed is not wanted any more."""
+        """Close and ignore errors: the content is no longer needed."""
         with contextlib.suppress(OSError):
             self._file.close()
 
 
 def append(path: Path, text: str) -> None:
-    """Append to a private log file of ours; it is created where it is missing."""
+    """Append to a private log file of ours, and create it if missing."""
     private_folder(path.parent)
     handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:
@@ -136,18 +136,18 @@ def write_hint(path: Path, data: bytes) -> None:
 
 
 def replace(source: Path, destination: Path) -> None:
-    """The one rename: `source` takes the place of `destination`, durably."""
+    """Rename `source` to `destination` durably; the only rename of the package."""
     source.replace(destination)
     sync_folder(destination.parent)
 
 
 def remove(path: Path) -> None:
-    """Remove a file of ours, if it is there."""
+    """Remove a file of ours, if it exists."""
     path.unlink(missing_ok=True)
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder of ours with all it holds, if it is there."""
+    """Remove a folder of ours with all its content, if it exists."""
     if path.exists():
         import shutil  # like hashlib and filelock below: a search does without them
 
@@ -155,7 +155,7 @@ def remove_folder(path: Path) -> None:
 
 
 def remove_if_empty(path: Path) -> bool:
-    """Remove a folder in which nothing is left; whether it is gone."""
+    """Remove a folder if it is empty; return whether it was removed."""
     try:
         path.rmdir()
     except OSError:
@@ -186,7 +186,7 @@ def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize) ->
 
 
 def link_or_copy(source: Path, destination: Path) -> None:
-    """Give a file of ours a second name, or a copy where the disk knows no links; the destination must not exist."""
+    """Hard-link a file of ours, or copy it if the disk has no links; the destination must not exist."""
     private_folder(destination.parent)
     try:
         os.link(source, destination)
@@ -195,7 +195,7 @@ def link_or_copy(source: Path, destination: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
+    """Return the SHA-256 of a file's bytes, in hex."""
     import hashlib
 
     with path.open("rb", buffering=0) as file:
@@ -203,7 +203,7 @@ def sha256(path: Path) -> str:
 
 
 def free_space(path: Path) -> int:
-    """Free bytes on the disk that holds `path` (or its nearest parent that exists)."""
+    """Return the free bytes on the disk that holds `path` (or its nearest existing parent)."""
     while not path.exists() and path != path.parent:
         path = path.parent
     import shutil
@@ -212,7 +212,7 @@ def free_space(path: Path) -> int:
 
 
 def beside(leveldb: Path) -> list[Path]:
-    """All files of one IndexedDB origin in a LevelDB folder, with its blobs.
+    """Return all files of one IndexedDB origin in a LevelDB folder, with its blobs.
 
     CURRENT and MANIFEST come first: a copy made in this order names no table that is not in it.
     """
@@ -249,7 +249,7 @@ def is_plain_file(path: str | os.PathLike[str]) -> bool:
 
 
 def users(paths: Iterable[Path]) -> tuple[int, ...]:
-    """The process ids that hold any of these files open, as far as this system tells (Linux: /proc)."""
+    """Return the ids of processes that have any of these files open, if the system shows them (Linux: /proc)."""
     wanted = set()
     for path in paths:
         try:
@@ -281,9 +281,9 @@ def _holds(handles: Path, wanted: set[tuple[int, int]]) -> bool:
 
 
 def refusal(path: Path, *, writing: bool = False) -> FileFailed | None:
-    """Return why this user cannot read (or write) a file, and the command that helps; None where they can.
+    """Return why this user cannot read (or write) a file, and the command that helps; None if they can.
 
-    The file need not exist: then its folder must be one in which it can be made.
+    If the file does not exist, its folder must allow creating it.
     """
     for folder in reversed(path.absolute().parents):
         if not folder.exists():
@@ -304,7 +304,7 @@ def refusal(path: Path, *, writing: bool = False) -> FileFailed | None:
 
 
 def on_read_only_medium(path: Path) -> bool:
-    """Return whether a path lies on a file system that is mounted for reading only."""
+    """Return whether a path is on a file system that is mounted read-only."""
     try:
         return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     except (AttributeError, OSError):  # Windows has no statvfs
@@ -331,14 +331,14 @@ def _denied(path: Path, what: str) -> FileFailed:
 
 
 def _common(path: Path) -> Path:
-    """The folder to make one's own again: what holds the path, where it is the user's and not their home."""
+    """Return the folder whose ownership to restore: the one that holds the path, unless it is the home folder."""
     folder = path.parent
     shared = folder in (Path.home(), folder.parent) or _owner(folder) is not None
     return path if shared else folder
 
 
 def _owner(path: Path) -> str | None:
-    """The name of the user to whom a path belongs, where it is somebody else."""
+    """Return the name of a path's owner, if it is another user."""
     try:
         owner = path.stat().st_uid
         if owner == os.geteuid():
@@ -351,7 +351,7 @@ def _owner(path: Path) -> str | None:
 
 
 def explained(error: OSError) -> FileFailed:
-    """Return what the file system refused, as an error of ours that names the path."""
+    """Convert an error of the file system to one of ours that names the path."""
     path = None if error.filename is None else Path(os.fsdecode(error.filename))
     if error.errno in (errno.EACCES, errno.EPERM) and path is not None:
         found = refusal(path, writing=True)
@@ -364,7 +364,7 @@ def explained(error: OSError) -> FileFailed:
 
 
 def process_mark(pid: int) -> str | None:
-    """What tells a process from a later one with the same number: the boot and when it began (Linux), else None."""
+    """Return a mark that distinguishes a process from a later one with the same id: boot and start time (Linux)."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {Path(f'/proc/{pid}/stat').read_text('utf-8', 'replace').rpartition(')')[2].split()[19]}"
@@ -373,7 +373,7 @@ def process_mark(pid: int) -> str | None:
 
 
 def is_alive(pid: int, mark: str | None) -> bool:
-    """Return whether a process is running, and is the one that bore this mark.  Where nobody can tell: no."""
+    """Return whether a process is running and has this mark; false if that cannot be determined."""
     if mark is not None:
         return process_mark(pid) == mark
     if sys.platform == "win32" or pid <= 0:  # there, signal 0 would end the process
@@ -389,7 +389,7 @@ def is_alive(pid: int, mark: str | None) -> bool:
 
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
-    """Hold a data folder for one run.  Raises RunActive while another process (or thread) holds it."""
+    """Lock a data folder for one run.  Raises RunActive while another process (or thread) holds the lock."""
     import filelock
 
     path = folder / ".pjais.lock"

@@ -1,7 +1,7 @@
 """Instants: integer milliseconds inside, ISO-8601 UTC with milliseconds and `Z` in text.
 
-Every date that the earlier programs left behind is read here and nowhere else (formats/pjais.md §2.3): JS
-milliseconds, ISO text of any zone, SQLite's zoneless text (which is UTC).  The range is that of a JS Date,
+All dates of earlier programs are parsed here and nowhere else: JS milliseconds, ISO text of any zone, SQLite's
+zoneless text (which is UTC).  The range is that of a JS Date,
 ±8.64e15 ms; years beyond 0000-9999 are written in JS's extended form.
 """
 
@@ -22,19 +22,19 @@ _PLAIN = re.compile(
 )
 _days: dict[int, str] = {}
 _recent: dict[int, str] = {}
-"""Canonical texts that were just read: whoever reads a date mostly writes it again."""
+"""Cache of canonical texts: a date that is read is usually written again."""
 
 
 _SECONDS = (631_152_000, 4_102_444_800)
 
 
 def like_seconds(number: float) -> bool:
-    """Whether a number is in the early days of 1970 as milliseconds, and between 1990 and 2100 as Unix seconds."""
+    """Return whether a number is in early 1970 as milliseconds, and between 1990 and 2100 as Unix seconds."""
     return _SECONDS[0] <= number <= _SECONDS[1]
 
 
 def to_text(ms: int) -> str:
-    """Milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.mmmZ`."""
+    """Return milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.mmmZ`."""
     recent = _recent.get(ms)
     if recent is not None:
         return recent
@@ -51,13 +51,13 @@ def to_text(ms: int) -> str:
 
 
 def to_sqlite_text(ms: int) -> str | None:
-    """Milliseconds as SQLite's own `YYYY-MM-DD HH:MM:SS` (UTC), or None where that would drop something."""
+    """Return milliseconds as SQLite's own `YYYY-MM-DD HH:MM:SS` (UTC), or None if that would lose precision."""
     text = to_text(ms)
     return None if ms % 1000 or len(text) != 24 else f"{text[:10]} {text[11:19]}"
 
 
 def from_text(text: str) -> int | None:
-    """Milliseconds of a date text, or None where the text is no date.
+    """Return the milliseconds of a date text, or None if it is no date.
 
     Accepts ISO-8601 with any zone or none and SQLite's zoneless form; no zone means UTC.  Fractions finer
     than a millisecond are cut off (the caller keeps the original text).
@@ -70,7 +70,7 @@ def from_text(text: str) -> int | None:
 
 
 def from_canonical(text: str) -> int | None:
-    """Milliseconds of a text in exactly the form that `to_text` gives (years 0001-9999), else None."""
+    """Return the milliseconds of a text in exactly the form of `to_text` (years 0001-9999), else None."""
     if _CANONICAL(text) is None:
         return None
     try:
@@ -121,7 +121,7 @@ def _month_days(year: int, month: int) -> int:
 
 
 def _days_from_civil(year: int, month: int, day: int) -> int:
-    """Days since 1970-01-01 in the proleptic Gregorian calendar (years may be negative).
+    """Return the days since 1970-01-01 in the proleptic Gregorian calendar (years may be negative).
 
     Counts from 1 March of year 0, so that the leap day is the last of its year; 719468 is that day's
     distance from 1970.
@@ -133,7 +133,7 @@ def _days_from_civil(year: int, month: int, day: int) -> int:
 
 
 def _civil_from_days(days: int) -> tuple[int, int, int]:
-    """The inverse of `_days_from_civil`."""
+    """Return the date of a day number; the inverse of `_days_from_civil`."""
     era, of_era = divmod(days + 719_468, 146_097)
     year = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
     of_year = of_era - (365 * year + year // 4 - year // 100)

@@ -1,8 +1,8 @@
-"""A run's append-only account on disk: what was begun, and what is done.
+"""The append-only journal of a run: the steps that were begun and completed.
 
-One JSON object a line, each with its checksum, synced line by line.  A line that was cut by a crash is passed over;
-one that was changed is named by `problems`.  From the journals alone it follows which runs ended, which were
-interrupted, and in which phase.
+One JSON object per line, each with its checksum, synced line by line.  A line truncated by a crash is ignored; a
+changed one is reported by `problems`.  The journals alone show which runs ended, which were interrupted, and in which
+phase.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pjais import files, instants, paths
 
 NAME = "journal.jsonl"
 _CUT = b"\x18\n"
-"""Ends a line that a crash cut, before the next one begins."""
+"""Terminates a line truncated by a crash, before the next one."""
 
 
 class Entry(NamedTuple):
-    """One line: when (ms), which event, and its details."""
+    """One line: time (ms), event, and details."""
 
     at: int
     event: str
@@ -31,14 +31,14 @@ class Entry(NamedTuple):
 
 
 def now_ms() -> int:
-    """The time, as integer milliseconds since 1970."""
+    """Return the current time as integer milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 def new_run_id(backups: Path | None = None) -> str:
-    """A name for a run that no folder of `backups` bears: its time to the millisecond, and four random digits.
+    """Return a run id that no folder of `backups` has: the time to the millisecond, and four random digits.
 
-    It says when the run was made by the clock of then, and nothing about the order of runs: clocks are set back.
+    It shows the clock at that time, but not the order of runs: clocks are set back.
     """
     while True:
         stamp = instants.to_text(now_ms()).replace("-", "").replace(":", "").replace(".", "")
@@ -48,9 +48,9 @@ def new_run_id(backups: Path | None = None) -> str:
 
 
 def begin(folder: Path, event: str, **details: Any) -> None:
-    """Append the first line of the run in `folder`: it names the run before it, and so its place in the order.
+    """Append the first line of the run in `folder`: it names the previous run, and so its position in the order.
 
-    The number keeps the order where runs in between have been removed.
+    The number keeps the order if runs in between have been removed.
     """
     before = [one for one in _ordered(folder.parent) if one.folder != folder]
     previous, number = (before[-1].folder.name, before[-1].number + 1) if before else (None, 1)
@@ -58,12 +58,12 @@ def begin(folder: Path, event: str, **details: Any) -> None:
 
 
 def resume(folder: Path) -> None:
-    """Note that this process goes on with the run in `folder`."""
+    """Record that this process resumes the run in `folder`."""
     record(folder, "resumed", **_at_work())
 
 
 def stop(folder: Path) -> None:
-    """Note that nobody is at work on the run in `folder`, though it neither ended nor failed."""
+    """Record that no process is running the run in `folder`, though it neither ended nor failed."""
     record(folder, "stopped", pid=None, process=None)
 
 
@@ -87,7 +87,7 @@ def record(folder: Path, event: str, **details: Any) -> None:
 
 
 def _sealed(line: bytes) -> bytes:
-    """A line's JSON object with the checksum of all that stands before it as its last value."""
+    """Return a line's JSON object with the checksum of everything before it as its last value."""
     return line[:-1] + b', "crc": "%08x"}' % zlib.crc32(line)
 
 
@@ -99,7 +99,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def entries(folder: Path) -> tuple[Entry, ...]:
-    """Return what the journal of a run says; empty where there is none."""
+    """Return the entries of a run's journal; empty if there is none."""
     found = []
     for line in _lines(folder):
         try:
@@ -117,7 +117,7 @@ def _lines(folder: Path) -> list[bytes]:
 
 
 def problems(folder: Path) -> list[str]:
-    """The lines of a run's journal that are not what was written; a line that a crash cut is none of them."""
+    """Return the changed lines of a run's journal; a line truncated by a crash is not one of them."""
     *lines, last = _lines(folder) or [b""]
     wrong = [number for number, line in enumerate(lines, 1) if not line.endswith(_CUT[:-1]) and not _is_whole(line)]
     if _is_whole(last[:-1]):  # all of it, and then something else than its end
@@ -126,33 +126,33 @@ def problems(folder: Path) -> list[str]:
 
 
 def extent(folder: Path) -> tuple[int, str]:
-    """Return how much the journal of a run holds now: its size in bytes, and their SHA-256 in hex."""
+    """Return the current extent of a run's journal: its size in bytes, and its SHA-256 in hex."""
     data = (folder / NAME).read_bytes()
     return len(data), hashlib.sha256(data).hexdigest()
 
 
 def begins_with(folder: Path, size: int, digest: str) -> bool:
-    """Return whether the journal of a run still begins with what `extent` gave."""
+    """Return whether a run's journal still begins with the content of this extent."""
     path = folder / NAME
     data = path.read_bytes()[:size] if path.is_file() else b""
     return len(data) == size and hashlib.sha256(data).hexdigest() == digest
 
 
 def events(folder: Path) -> frozenset[str]:
-    """The events that a run's journal holds."""
+    """Return the events in a run's journal."""
     return frozenset(entry.event for entry in entries(folder))
 
 
 def run_folders(data_dir: Path) -> tuple[Path, ...]:
-    """The folders of all runs and backups, oldest first: by what each says of the one before it, not by the clock.
+    """Return the folders of all runs and backups, oldest first: by their links to previous runs, not by the clock.
 
-    Runs of version 0.1 say nothing: they come first, by id.
+    Runs of version 0.1 have no links: they come first, by id.
     """
     return tuple(one.folder for one in _ordered(data_dir / paths.BACKUPS))
 
 
 class _Link(NamedTuple):
-    """A run's place in the order: its number, and the run that it followed."""
+    """A run's position in the order: its number, and the previous run."""
 
     number: int
     folder: Path
@@ -160,7 +160,7 @@ class _Link(NamedTuple):
 
 
 def _ordered(backups: Path) -> list[_Link]:
-    """All runs in their order; one whose first line is lost stands where the next one saw it."""
+    """Return all runs in order; the next run gives the position of one whose first line is lost."""
     if not backups.is_dir():
         return []
     told = [_link(folder) for folder in backups.iterdir() if folder.is_dir()]

@@ -1,4 +1,4 @@
-"""`migration.log`: one line for each thing a run did, for the owner and for whoever helps them.
+"""`migration.log`: one line per step of a run, for the owner and for support.
 
 Never content of a memory: ids, paths, counts and codes only.
 """
@@ -17,7 +17,7 @@ NAME = "migration.log"
 
 
 def write(folders: Iterable[Path], line: str) -> None:
-    """Append a line with its time in the first folder that takes it.
+    """Append a line with its time in the first writable folder.
 
     A log that cannot be written must not stop a migration.
     """

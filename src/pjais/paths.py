@@ -1,7 +1,7 @@
-"""Where things lie on Windows, macOS and Linux; nothing else in the package knows.
+"""Standard locations on Windows, macOS and Linux; no other module knows them.
 
 The app's own name is `PJai's`; the guides say `PJais`, and folders called `pjais` occur too, so all three are
-tried in every place where Electron or the guides would put them (formats/pjais.md §1.10).
+tried in every location used by Electron or the guides.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pathlib import Path
 NAMES = ("PJai's", "PJais", "pjais")
 TARGET_NAME = "pjais.sqlite"
 ACCOUNT_NAME = "pjais-account.sqlite"
-"""Our account beside a LiveStore log that we wrote."""
+"""Our SQLite store of the content of a LiveStore log that we wrote, beside it."""
 LIVESTORE = "livestore"
 """The folder of LiveStore stores in a data folder."""
 SINCE_SWITCH = ("since-switch-", "rxdb-since-switch-")
-"""What the exports of `switch --undo` begin with: they hold the new side's writes, so no search takes them."""
+"""File name prefixes of the exports of `switch --undo`: they hold the new side's writes, so are no sources."""
 BACKUPS = "backups"
 LOGS = "logs"
 
 
 def data_roots(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:
-    """The folders that may hold the app's data, likeliest first; they need not exist."""
+    """Return the folders that may hold the app's data, most likely first; they need not exist."""
     home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
     if platform == "win32":
         bases = [Path(environment.get("APPDATA") or home / "AppData" / "Roaming")]
@@ -39,7 +39,7 @@ def data_roots(environment: Mapping[str, str] = os.environ, platform: str = sys.
 
 
 def default_data_dir(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """The data folder when none is named: the first root that exists, else the guide's place for new data."""
+    """Return the default data folder: the first root that exists, else the guide's location for new data."""
     if named := environment.get("PJAIS_DATA_DIR"):
         return Path(named).expanduser()
     roots = data_roots(environment, platform)
@@ -49,14 +49,14 @@ def default_data_dir(environment: Mapping[str, str] = os.environ, platform: str 
 
 
 def search_places(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:
-    """Return where data is looked for when neither a source nor a data folder is named."""
+    """Return the locations to search when neither a source nor a data folder is named."""
     here = Path.cwd()
     places = [root for root in data_roots(environment, platform) if root.is_dir()]
     return (*places, here, here / "data")
 
 
 def log_dir(data_dir: Path, *, named: bool, platform: str = sys.platform) -> Path:
-    """The folder of `migration.log`: the data folder's own if it was named, else the system's place for logs."""
+    """Return the folder of `migration.log`: the data folder's own if it was named, else the system's log directory."""
     home = Path.home()
     if named:
         return data_dir / LOGS

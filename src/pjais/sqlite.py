@@ -47,12 +47,12 @@ _WRITING = {
 
 
 def is_fault_of_disk(error: Error) -> bool:
-    """Return whether the disk was full or failed while a file of ours was written: no fault of what was read."""
+    """Return whether the disk was full or failed while a file of ours was written; the data read is not at fault."""
     return isinstance(error, apsw.FullError | apsw.CantOpenError) or getattr(error, "extendedresult", 0) in _WRITING
 
 
 def open_frozen(path: Path) -> Connection:
-    """Open a file that nobody writes: no lock, no side files, no recovery.  Only for copies and closed files."""
+    """Open a file that nobody writes to: no lock, no side files, no recovery.  Only for copies and closed files."""
     uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
     connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     any_collation(connection)
@@ -60,15 +60,15 @@ def open_frozen(path: Path) -> Connection:
 
 
 def any_collation(connection: Connection) -> None:
-    """Let a table be read whose collation only its app knows: the order may differ, the rows do not."""
+    """Allow reading tables with an unknown collation of an app: the order may differ, the rows do not."""
     connection.collation_needed(lambda db, name: db.create_collation(name, lambda a, b: (a > b) - (a < b)))
 
 
 def open_reader(path: Path, *, wait_ms: int = 5000) -> Connection:
     """Open one of our own stores for reading, beside other readers and a writer.
 
-    A store that this user, or nobody, can write to is read as it is: on a read-only medium in place, where its WAL
-    is empty, and otherwise from a scratch copy.  Raises FileFailed where it cannot be read.
+    A store that this user, or nobody, can write to is read without writing: on a read-only medium in place, if its
+    WAL is empty, and otherwise from a scratch copy.  Raises FileFailed if it cannot be read.
     """
     if (refused := files.refusal(path)) is not None:
         raise refused
@@ -77,7 +77,7 @@ def open_reader(path: Path, *, wait_ms: int = 5000) -> Connection:
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except (apsw.ReadOnlyError, apsw.CantOpenError):
-        # A journal that a crash left behind, or a WAL without its index: only a writer may bring them in order.
+        # A hot journal after a crash, or a WAL without its index: only a writer can recover them.
         connection.close()
         if files.refusal(path, writing=True) is not None:
             in_place = files.on_read_only_medium(path) and not needs_recovery(path)
@@ -92,7 +92,7 @@ def open_reader(path: Path, *, wait_ms: int = 5000) -> Connection:
 def open_writer(path: Path, *, wait_ms: int = 5000) -> Connection:
     """Open one of our own stores for reading and writing; foreign keys are enforced.
 
-    Raises FileFailed where this user cannot write to it.
+    Raises FileFailed if this user cannot write to it.
     """
     if (refused := files.refusal(path, writing=True)) is not None:
         raise refused
@@ -103,7 +103,7 @@ def open_writer(path: Path, *, wait_ms: int = 5000) -> Connection:
 
 
 def open_checked(path: Path) -> Connection:
-    """Open one of our own stores for checks that a writer alone can make; a scratch copy where it cannot be written."""
+    """Open one of our own stores for checks that need a writer; a scratch copy if it is not writable."""
     try:
         return open_writer(path)
     except FileFailed:
@@ -111,7 +111,7 @@ def open_checked(path: Path) -> Connection:
 
 
 def open_scratch(path: Path) -> Connection:
-    """Open a private copy of a store, its WAL or journal included; it goes with its connection."""
+    """Open a private copy of a store, including its WAL or journal; it is removed with its connection."""
     if (refused := files.refusal(path)) is not None:
         raise refused
     folder = Path(tempfile.mkdtemp(prefix="pjais-copy-"))
@@ -126,7 +126,7 @@ def open_scratch(path: Path) -> Connection:
 
 
 class _Scratch(apsw.Connection):
-    """A connection to a copy that nobody else has."""
+    """A connection to a private copy."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -138,10 +138,10 @@ class _Scratch(apsw.Connection):
 
 
 def wait_in_earnest(connection: Connection, wait_ms: int) -> None:
-    """Ask for a lock every millisecond or so, for so long.
+    """Poll for a lock every millisecond or so, up to a timeout.
 
-    SQLite's own waiting asks ever more seldom, up to every 100 ms: beside busy writers of other processes, who ask
-    at once, it hardly ever finds the lock free.
+    SQLite's own busy handler backs off to 100 ms: beside busy writers of other processes, which retry at once, it
+    hardly ever gets the lock.
     """
     until = 0.0
 
@@ -156,16 +156,16 @@ def wait_in_earnest(connection: Connection, wait_ms: int) -> None:
 
 
 def abandon(connection: Connection) -> None:
-    """Close a connection whose WAL is no longer the store's: what it holds must not be written into the file."""
+    """Close a connection whose WAL is no longer the store's, without a checkpoint into the file."""
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.close()
 
 
 def whereabouts(path: Path) -> tuple[int, int, int]:
-    """Return which file lies there, and which WAL beside it (0: none).  Raises OSError where there is no file.
+    """Return the identity of the file at a path, and of its WAL (0: none).  Raises OSError if there is no file.
 
-    While a connection is open its WAL stays.  A WAL that became another one shows that this process's locks were
-    lost, which happens where another copy of SQLite in it (the module sqlite3) opened and closed the file.
+    While a connection is open its WAL stays.  A different WAL shows that this process lost its locks, which happens
+    if another copy of SQLite in the process (the module sqlite3) opened and closed the file.
     """
     there = path.stat()
     try:
@@ -178,7 +178,7 @@ def whereabouts(path: Path) -> tuple[int, int, int]:
 def create(path: Path) -> Connection:
     """Create a new, private file for a bulk load; it must not exist yet.
 
-    Journal in memory and no sync: until the cut-over the file is nobody's, and it is synced as a whole then.
+    Journal in memory and no sync: until the cutover nobody uses the file, and it is synced as a whole then.
     """
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = apsw.Connection(str(path))
@@ -187,12 +187,12 @@ def create(path: Path) -> Connection:
 
 
 def bulk(connection: Connection) -> None:
-    """Set a connection up for filling a file that is not yet in place."""
+    """Configure a connection for a bulk load into a file that is not in place yet."""
     for pragma in (
         "journal_mode = MEMORY", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32768",
         "temp_store = MEMORY", "foreign_keys = OFF", "secure_delete = FAST",
     ):  # fmt: skip
-        fetch(connection, f"PRAGMA {pragma}")  # a statement that gives a row only runs when the row is taken
+        fetch(connection, f"PRAGMA {pragma}")  # a statement that returns a row runs only when the row is fetched
 
 
 def is_sqlite(path: Path) -> bool:
@@ -202,20 +202,20 @@ def is_sqlite(path: Path) -> bool:
 
 
 def needs_recovery(path: Path) -> bool:
-    """Return whether the file is only whole together with its WAL or its rollback journal."""
+    """Return whether the file is incomplete without its WAL or its rollback journal."""
     return any(
         (side := Path(f"{path}{suffix}")).exists() and side.stat().st_size > 0 for suffix in ("-wal", "-journal")
     )
 
 
 def remove(path: Path) -> None:
-    """Remove a file of ours with its side files, if they are there."""
+    """Remove a file of ours with its side files, if they exist."""
     for suffix in ("", *SIDE_FILES):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def copy_database(source: Path, destination: Path) -> None:
-    """A consistent copy by SQLite's backup API, as one plain file without side files.
+    """Make a consistent copy with SQLite's backup API, as one plain file without side files.
 
     `source` is opened for writing, since recovering a WAL or a journal writes: it must be ours.
     """
@@ -224,7 +224,7 @@ def copy_database(source: Path, destination: Path) -> None:
 
 
 def copy_source(source: Path, destination: Path) -> sqlite_wal.State:
-    """The same of a private copy of somebody else's database; tells what of its WAL or journal is not applied."""
+    """Do the same for a private copy of a foreign database; return which part of its WAL or journal is not applied."""
     wal, journal = Path(f"{source}-wal"), Path(f"{source}-journal")
     empty = not source.stat().st_size and wal.is_file() and wal.stat().st_size > 0
     rolled_back = _journal_state(source, journal)
@@ -241,10 +241,10 @@ def copy_source(source: Path, destination: Path) -> sqlite_wal.State:
 
 
 def _journal_state(source: Path, journal: Path) -> sqlite_wal.State:
-    """Check a rollback journal, and make sure that SQLite plays it back here or not at all.
+    """Check a rollback journal, and make sure that SQLite plays it back in this copy or not at all.
 
-    A transaction over several files is committed once its super-journal is gone.  SQLite looks for that, and removes
-    it, where the live source lies; so the copy of the journal must not name it.
+    A transaction over several files is committed once its super-journal is deleted.  SQLite looks for that, and
+    deletes it, next to the live source; so the copy of the journal must not name it.
     """
     if not journal.is_file():
         return sqlite_wal.State()
@@ -274,7 +274,7 @@ def _copy_out(origin: Connection, destination: Path) -> None:
 
 
 NOT_APPLIED = "not applied: "
-"""How a line begins that tells of commits in a WAL or journal which SQLite could not apply."""
+"""Prefix of a line about commits in a WAL or journal that SQLite could not apply."""
 
 
 def copy_into(origin: Connection, copy: Connection) -> None:
@@ -285,7 +285,7 @@ def copy_into(origin: Connection, copy: Connection) -> None:
 
 
 def problems(connection: Connection, limit: int = 20) -> list[str]:
-    """Return what `PRAGMA integrity_check` finds; empty for a sound file."""
+    """Return the findings of `PRAGMA integrity_check`; empty for a valid file."""
     try:
         found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({limit})")]
     except (*Corrupt, apsw.IOError) as error:
@@ -296,27 +296,27 @@ def problems(connection: Connection, limit: int = 20) -> list[str]:
 
 
 def without_modules(connection: Connection) -> Connection:
-    """Let a connection see ordinary tables alone.
+    """Let a connection see ordinary tables only.
 
-    `integrity_check` asks FTS5 to go through its index too (SQLite 3.44); whoever has that checked beside it, and
-    against the table, would pay for it twice.
+    `integrity_check` makes FTS5 check its index too (SQLite 3.44), which would be done twice by a caller that checks
+    it separately, against the table.
     """
     connection.drop_modules(None)
     return connection
 
 
 def pragma_int(connection: Connection, name: str) -> int:
-    """The value of an integer pragma."""
+    """Return the value of an integer pragma."""
     return int(value(connection, f"PRAGMA {name}") or 0)
 
 
 def fetch(db: Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
+    """Return all rows of a query."""
     return list(each(db, sql, values))
 
 
 def each(db: Connection, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, one by one."""
+    """Yield the rows of a query."""
     try:
         yield from db.execute(sql, tuple(values))
     except UnicodeDecodeError as error:
@@ -328,37 +328,37 @@ def each(db: Connection, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple
 
 
 def first(db: Connection, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-    """The first row of a query, if there is one; the statement is done with at once."""
+    """Return the first row of a query, if there is one, and finish the statement."""
     found = fetch(db, sql, values)
     return found[0] if found else None
 
 
 def value(db: Connection, sql: str, values: Sequence[Any] = ()) -> Any:
-    """The first column of the first row, or None."""
+    """Return the first column of the first row, or None."""
     row = first(db, sql, values)
     return None if row is None else row[0]
 
 
 def pairs(db: Connection, sql: str, values: Sequence[Any] = ()) -> dict[Any, Any]:
-    """A query of two columns as a dict."""
+    """Return a query of two columns as a dict."""
     return dict(fetch(db, sql, values))
 
 
 def words(db: Connection, text: str) -> list[str]:
-    """The words of a text as `memory_fts` sees them (its tokenizer, schema.ddl)."""
+    """Return the words of a text as `memory_fts` sees them (its tokenizer: `pjais.targets.sqlite.ddl`)."""
     tokenizer = db.fts5_tokenizer("unicode61", ["remove_diacritics", "2"])
     found = tokenizer(text.encode("utf-8"), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
     return [str(one[0]) for one in found]
 
 
 def column_names(db: Connection, table: str) -> tuple[str, ...]:
-    """The columns of a table, in its order."""
+    """Return the columns of a table, in order."""
     return tuple(str(name) for (name,) in each(db, "SELECT name FROM pragma_table_info(?)", (table,)))
 
 
 @contextmanager
 def session(db: Connection, tables: Sequence[str]) -> Iterator[apsw.Session]:
-    """Record what the block changes in these tables, as a changeset that can be taken back."""
+    """Record what the block changes in these tables, as a changeset that can be reverted."""
     recorder = apsw.Session(db, "main")
     try:
         for table in tables:
@@ -371,10 +371,10 @@ def session(db: Connection, tables: Sequence[str]) -> Iterator[apsw.Session]:
 def changed_rows(
     db: Connection, changeset: bytes, tables: Sequence[str]
 ) -> Iterator[tuple[str, tuple[Any, ...] | None, tuple[Any, ...] | None]]:
-    """The rows that a changeset changed, whole, as they were before it and as they are: (table, old, new).
+    """Yield the complete rows that a changeset changed, before it and now: (table, old, new).
 
-    The changeset must be the last thing that happened: of an updated row it holds only what changed, and the rest is
-    read from the table.
+    The changeset must be the latest change: for an updated row it holds only the changed columns, and the rest is read
+    from the table.
     """
     for change in apsw.Changeset.iter(changeset):
         if change.name not in tables:
@@ -396,9 +396,9 @@ def _row_by_key(db: Connection, table: str, key: dict[int, Any]) -> tuple[Any, .
 
 
 def apply_inverse(db: Connection, changeset: bytes, *, lenient: str) -> None:
-    """Take back what a changeset did, inside of the caller's transaction.
+    """Revert a changeset, inside the caller's transaction.
 
-    Raises `Error` where a row is not what the changeset left, except in the table `lenient`.
+    Raises `Error` if a row is not what the changeset left, except in the table `lenient`.
     """
 
     def on_conflict(reason: int, change: apsw.TableChange) -> int:
@@ -409,20 +409,20 @@ def apply_inverse(db: Connection, changeset: bytes, *, lenient: str) -> None:
 
 
 def without_triggers(db: Connection) -> None:
-    """Let no trigger fire and no reference be checked on this connection: what it writes is as it was once."""
+    """Disable triggers and foreign keys on this connection, which restores earlier rows."""
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
     db.execute("PRAGMA foreign_keys = OFF")
 
 
 def scratch() -> Connection:
-    """A database of our own in memory; it goes with its connection."""
+    """Open an in-memory database."""
     return apsw.Connection(":memory:")
 
 
 def load_vectors(db: Connection) -> bool:
-    """Give a connection sqlite-vec's functions.  False where sqlite-vec is not installed or does not load.
+    """Load sqlite-vec into a connection.  Returns false if it is not installed or does not load.
 
-    Extensions can be loaded only while this call lasts, and only this one.
+    Extension loading is enabled only during this call.
     """
     try:
         path = importlib.import_module("sqlite_vec").loadable_path()

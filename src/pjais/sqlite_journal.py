@@ -1,13 +1,13 @@
-"""Checks that the rollback journal beside a SQLite file is played back in full.
+"""Check that the rollback journal beside a SQLite file is played back in full.
 
-SQLite stops playing a journal back at the first byte that makes no sense, and says nothing: pages that were half
-written stand.  Nor has the number of a page a checksum.  So the journal is checked against its format here (SQLite
-file format, §3), before SQLite sees it.  These are no damage, since crashes and finished transactions leave them:
+SQLite silently stops playing a journal back at the first invalid byte, and half-written pages remain.  Nor is a page
+number protected by a checksum.  So the journal is checked against SQLite's file format before SQLite sees it.  These
+are no damage, since crashes and finished transactions leave them:
 
     a journal whose first 28 bytes are zeros          the end of a transaction (journal_mode PERSIST)
     a header without its magic and its count          its pages are not on the disk yet, so the database file does not
                                                       have the change either
-    records of an earlier transaction behind          a journal is written again from its start (PERSIST)
+    records of an earlier transaction at the end      a journal is written again from its start (PERSIST)
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _SECTORS = frozenset(1 << power for power in range(5, 17))
 _ALL = 0xFFFFFFFF
 _LOCK_BYTE = 1 << 30  # the page that holds it is never used
 _Key = tuple[int, int, bytes]
-"""What a row of a page is known by: the kind of page, its rowid or child, the beginning of its content."""
+"""The identity of a row in a page: the kind of page, its rowid or child, the beginning of its content."""
 
 
 class _Segment(NamedTuple):
-    """A header of a rollback journal, how many records it counts, and where they begin."""
+    """A header of a rollback journal, its number of records, and their offset."""
 
     told: int
     nonce: int
@@ -51,7 +51,7 @@ class _Record(NamedTuple):
 
 
 def state(main: Path, journal: Path) -> State:
-    """The state of a rollback journal, before SQLite has seen it; `main` is its database as it lies there."""
+    """Return the state of a rollback journal, before SQLite has seen it; `main` is its database, unrecovered."""
     size = journal.stat().st_size if journal.is_file() else 0
     if not size:
         return State()
@@ -67,7 +67,7 @@ def _damaged(at: int, reason: str) -> State:
 
 
 def _segment(file: BinaryIO, at: int, size: int) -> _Segment | str:
-    """The header at an offset (of count 0 while it does not count), or what is wrong with it; empty for none at all."""
+    """Return the header at an offset (count 0 if it is not valid yet), or its problem; empty if there is none."""
     file.seek(at)
     head = file.read(_HEADER.size)
     if len(head) < _HEADER.size:
@@ -97,7 +97,7 @@ class _Journal:
         self.seen: dict[int, int] = {}
 
     def state(self) -> State:
-        """Walk through the segments as SQLite does, and past the point where it stops."""
+        """Walk the segments as SQLite does, and continue where it stops."""
         if self.end < 0:
             return _damaged(self.size, "the name of its super-journal does not hold")
         if not self.stored and self.first.pages:
@@ -115,7 +115,7 @@ class _Journal:
             segment = found._replace(page_size=self.first.page_size, sector=self.first.sector, start=start)
 
     def _as_a_whole(self) -> State:
-        """What only all records together tell: how many pages there were, and whether each record is of its page."""
+        """Check all records together: the number of pages, and whether each record belongs to its page."""
         head = self._stored(1)[:100]
         told = int.from_bytes(head[28:32], "big")
         if 1 not in self.seen and head[24:28] == head[92:96] and told not in (0, self.first.pages):
@@ -133,12 +133,12 @@ class _Journal:
         return State()
 
     def _strange(self, page: int) -> frozenset[_Key]:
-        """The rows of a record where its page has none of them now; mostly a transaction leaves some."""
+        """Return a record's rows if its page has none of them now; usually a transaction leaves some."""
         keys = _keys(self._original(page), page)
         return keys if keys.isdisjoint(_keys(self._stored(page), page)) else frozenset()
 
     def _free_pages(self) -> Iterator[int]:
-        """The pages that were free before the transaction: it may write them without a record."""
+        """Yield the pages that were free before the transaction: it may write them without a record."""
         trunk, limit = int.from_bytes(self._original(1)[32:36], "big"), self.first.pages
         for _ in range(limit):
             if not 0 < trunk <= limit:
@@ -150,7 +150,7 @@ class _Journal:
             trunk = int.from_bytes(page[:4], "big")
 
     def _stored(self, page: int) -> bytes:
-        """A page as the database file has it."""
+        """Return a page of the database file."""
         self.main.seek((page - 1) * self.first.page_size)
         return self.main.read(self.first.page_size)
 
@@ -162,7 +162,7 @@ class _Journal:
         return self.file.read(self.first.page_size)
 
     def _play(self, segment: _Segment) -> tuple[int, str]:
-        """Check the records that a header counts and those behind; returns where the next header may lie."""
+        """Check the records of a header and those after them; return the possible offset of the next header."""
         length = segment.page_size + 8
         told = segment.told if segment.told != _ALL else (self.end - segment.start) // length
         at = segment.start
@@ -177,7 +177,7 @@ class _Journal:
                 return at, f"record {number + 1}: {fault}"
             self.seen[record.page] = at
             at += length
-        # A header counts its records only when they are on the disk, all at once, and only then the file is changed.
+        # A header gets its count only when its records are on disk, and only then is the database file changed.
         while (record := self._record(at, segment)) is not None and record.sound:
             if told or self._differs(record):
                 return at, f"a record that its header does not count ({told})"
@@ -194,7 +194,7 @@ class _Journal:
         return _Record(at, int.from_bytes(raw[:4], "big"), image, total == int.from_bytes(raw[-4:], "big"))
 
     def _fault(self, record: _Record) -> str:
-        """Return what is wrong with a record that SQLite should play back."""
+        """Return the problem of a record that SQLite should play back."""
         if not record.sound:
             return "its checksum does not hold"
         if not 0 < record.page <= self.first.pages or record.page == _LOCK_BYTE // self.first.page_size + 1:
@@ -210,7 +210,7 @@ class _Journal:
         return ""
 
     def _differs(self, record: _Record) -> bool:
-        """Return whether the database file has the page otherwise."""
+        """Return whether the page in the database file differs."""
         if not 0 < record.page <= self.first.pages:
             return False
         return self._stored(record.page) != record.image
@@ -218,7 +218,7 @@ class _Journal:
     def _is_left_over(self, at: int, segment: _Segment) -> bool:
         """Return whether everything from here on is of an earlier transaction, whose records had another nonce.
 
-        Only with `synchronous = OFF` the header does not count, and SQLite itself runs into these.
+        Only with `synchronous = OFF` does the header have no count, so that SQLite itself reaches these.
         """
         nonces = []
         while (record := self._record(at, segment)) is not None:
@@ -232,7 +232,7 @@ class _Journal:
         return self.file.read(4)
 
     def _was_header(self, at: int) -> bool:
-        """Whether a later header stood here and was damaged; SQLite itself ends one by a zero in its first byte."""
+        """Return whether a later header was damaged here; SQLite itself invalidates one by zeroing its first byte."""
         self.file.seek(at)
         head = self.file.read(_HEADER.size)
         if len(head) < _HEADER.size or head[0] == 0:
@@ -244,13 +244,13 @@ class _Journal:
         return bool(same >= 2 or sum(one == other for one, other in zip(magic, _MAGIC, strict=True)) > 5)
 
     def _super_length(self) -> int:
-        """The bytes that the name of a super-journal takes at the end; more than there are for one that is damaged."""
+        """Return the length of a super-journal's name at the end; more than the file's size for a damaged one."""
         name, start = _super_name(self.file, self.size)
         return 0 if name is None else self.size + 1 if name == b"" else self.size - start
 
 
 def _super_name(file: BinaryIO, size: int) -> tuple[bytes | None, int]:
-    """The name of the super-journal and where its piece begins; None if there is none, empty if it is damaged."""
+    """Return the super-journal's name and its offset; None if there is none, empty if it is damaged."""
     if size < 16:
         return None, size
     file.seek(size - 16)
@@ -266,7 +266,7 @@ def _super_name(file: BinaryIO, size: int) -> tuple[bytes | None, int]:
 
 
 def super_journal(journal: Path) -> tuple[str, int] | None:
-    """The super-journal that a transaction over several files names, and the journal's length without that name."""
+    """Return the super-journal of a transaction over several files, and the journal's length without its name."""
     size = journal.stat().st_size if journal.is_file() else 0
     if size < 16:
         return None
@@ -276,7 +276,7 @@ def super_journal(journal: Path) -> tuple[str, int] | None:
 
 
 def _keys(page: bytes, number: int) -> frozenset[_Key]:
-    """Return what the rows of a b-tree's page are known by, or the pages below it; none for any other page."""
+    """Return the identities of a b-tree page's rows, or of its child pages; none for any other page."""
     base = 100 if number == 1 else 0
     kind = page[base] if len(page) > base + 12 else 0
     if kind not in (2, 5, 10, 13):
@@ -290,7 +290,7 @@ def _keys(page: bytes, number: int) -> frozenset[_Key]:
 
 
 def _key(page: bytes, kind: int, at: int) -> _Key:
-    """One cell.  Of a table's row its rowid and its first column that is not empty: others may change in place."""
+    """Return a cell's identity.  For a table's row its rowid and first non-empty column: others may change in place."""
     if kind in (2, 5):
         return kind, int.from_bytes(page[at : at + 4], "big"), b""
     length, at = _varint(page, at)
@@ -306,7 +306,7 @@ def _key(page: bytes, kind: int, at: int) -> _Key:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at an offset, and where it ends.  Raises IndexError."""
+    """Return the number at an offset, and its end.  Raises IndexError."""
     value = 0
     for where in range(at, at + 9):
         value = value << 7 | data[where] & 0x7F

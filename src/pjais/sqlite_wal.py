@@ -1,10 +1,10 @@
-"""Checks that the WAL beside a SQLite file is applied in full.
+"""Check that the WAL beside a SQLite file is applied in full.
 
-SQLite stops reading a WAL at the first byte that makes no sense, and says nothing: what lies behind is lost.  So it is
-checked against its format here (SQLite file format, §4), without opening the database.  These are no damage:
+SQLite silently stops reading a WAL at the first invalid byte, and everything after it is lost.  So the WAL is checked
+against SQLite's file format, without opening the database.  These are no damage:
 
-    a frame that the file ends in, frames behind the last commit     the app was stopped while it wrote
-    frames of an earlier generation behind the present ones          a WAL is written again from its start
+    an incomplete last frame, frames after the last commit           the app was stopped while it wrote
+    frames of an earlier generation after the current ones           a WAL is written again from its start
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ALL = 0xFFFFFFFF
 
 
 class State(NamedTuple):
-    """How much of a side file counts: `lost` says what is damaged and not applied, `torn` what was never committed."""
+    """The state of a side file: `lost` describes damaged data that is not applied, `torn` uncommitted data."""
 
     lost: str | None = None
     torn: str | None = None
@@ -40,7 +40,7 @@ class _Header(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """The header of one frame of a WAL; `whole` is false for one that the file ends in."""
+    """The header of one frame of a WAL; `whole` is false for a truncated one."""
 
     number: int
     at: int
@@ -57,7 +57,7 @@ class _Frame(NamedTuple):
 
 
 def state(wal: Path, applied: int) -> State:
-    """The state of a WAL of which SQLite applies the first `applied` frames."""
+    """Return the state of a WAL of which SQLite applies the first `applied` frames."""
     size = wal.stat().st_size if wal.is_file() else 0
     if not size:
         return State()
@@ -70,7 +70,7 @@ def state(wal: Path, applied: int) -> State:
 
 
 def torn_tail(wal: Path) -> str | None:
-    """Return what a sound WAL holds behind its last commit, if anything."""
+    """Describe the data after a valid WAL's last commit, if there is any."""
     last = 0
     size = wal.stat().st_size if wal.is_file() else 0
     if size > HEADER:
@@ -83,7 +83,7 @@ def torn_tail(wal: Path) -> str | None:
 
 
 def _wal_header(head: bytes) -> _Header | str:
-    """The header of a WAL, or what is wrong with it."""
+    """Return the header of a WAL, or its problem."""
     if len(head) < HEADER:
         return f"it ends after {len(head)} of {HEADER} bytes"
     order = {b"\x37\x7f\x06\x82": "<", b"\x37\x7f\x06\x83": ">"}.get(head[:4])
@@ -97,7 +97,7 @@ def _wal_header(head: bytes) -> _Header | str:
 
 
 def checksum(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
-    """The running checksum of a WAL; `order` is the byte order of its words."""
+    """Return the running checksum of a WAL; `order` is the byte order of its words."""
     one, two = sums
     for first, second in struct.iter_unpack(f"{order}II", data):
         one = one + first + two & _ALL
@@ -106,7 +106,7 @@ def checksum(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
 
 
 def _frames(file: BinaryIO, header: _Header, size: int, first: int) -> Iterator[_Frame]:
-    """The frames of a WAL from a number on; numbers begin at 1."""
+    """Yield the frames of a WAL from a number on; numbers begin at 1."""
     length = _FRAME + header.page_size
     for at in range(HEADER + (first - 1) * length, size, length):
         file.seek(at)
@@ -114,7 +114,7 @@ def _frames(file: BinaryIO, header: _Header, size: int, first: int) -> Iterator[
 
 
 def _behind(file: BinaryIO, header: _Header, size: int, applied: int) -> State:
-    """Return what the frames are that SQLite does not apply."""
+    """Classify the frames that SQLite does not apply."""
     sums = header.sums
     for frame in _frames(file, header, size, applied) if applied else ():
         sums = struct.unpack_from(">II", frame.head, 16)
@@ -151,8 +151,8 @@ def _behind(file: BinaryIO, header: _Header, size: int, applied: int) -> State:
 def _is_left_over(frame: _Frame, header: _Header) -> bool:
     """Return whether a frame belongs to an earlier generation of the WAL.
 
-    Each generation counts the first salt up by one and draws the second anew.  Only where nothing was ever committed
-    are both drawn anew; so one salt alone that differs is damage.
+    Each generation increments the first salt and draws a new second one.  Both are drawn again only if nothing was
+    ever committed; so a difference in one salt alone is damage.
     """
     if frame.salts[:4] == header.salts[:4] or frame.salts[4:] == header.salts[4:] or not any(frame.head):
         return False

@@ -1,4 +1,4 @@
-"""The web origin that owns a browser's store: out of the names that browsers give to folders and databases.
+"""Determine the web origin that owns a browser's store, from the names of its folders and databases.
 
 An origin is written as a page sees it (`https://app.example`, `http://localhost:8717`, `file://`,
 `chrome-extension://<id>`), followed by its storage partition or bucket if there is one.  Documents of two origins are
@@ -23,7 +23,7 @@ _DEFAULT_BUCKET = "_default"
 
 
 def named(name: str) -> str | None:
-    """The origin that one name stands for: Chromium's and Firefox's folders and databases, or a URL; None for others.
+    """Return the origin of a name: Chromium's and Firefox's folders and databases, or a URL; None for others.
 
     Chromium writes `scheme_host_port`, port 0 for the scheme's own; Firefox `scheme+++host+port^attributes`.
     """
@@ -59,9 +59,9 @@ def _written(scheme: str, host: str, port: int) -> str:
 
 
 def normal(text: str) -> str:
-    """An origin as it is compared: scheme and host in lower case, no default port, no slash at the end.
+    """Normalise an origin for comparison: scheme and host in lower case, no default port, no final slash.
 
-    What follows a partition's mark `^` stays, without its escapes.
+    The part after a partition's mark `^` is kept, unescaped.
     """
     base, mark, partition = text.partition("^")
     try:
@@ -79,15 +79,15 @@ def normal(text: str) -> str:
 
 
 def asked(text: str) -> str:
-    """The origin that somebody asks for: a URL, or a name as a browser's folder has it."""
+    """Return the origin that somebody asks for, as a URL or as a browser's folder name."""
     return named(text) or text
 
 
 def of_place(path: Path) -> str | None:
-    """The origin of a folder or file in a browser's profile, as far as its path says; None where it does not.
+    """Return the origin of a folder or file in a browser's profile from its path; None if the path does not tell.
 
-    The folders in `WebStorage` (partitioned frames, storage buckets) have numbers; whose they are stands in a database
-    beside them.
+    The folders in `WebStorage` (partitioned frames, storage buckets) have numbers; a database beside them names their
+    owners.
     """
     for one in (path, *path.parents[:4]):
         if one.parent.name == "WebStorage" and one.name.isdigit():
@@ -101,7 +101,7 @@ def of_place(path: Path) -> str | None:
 
 
 def _bucket(books: Path, number: int) -> str | None:
-    """The owner of one numbered storage bucket: its storage key, and the bucket's name if the app gave it one."""
+    """Return the owner of one numbered storage bucket: its storage key, and the bucket's name if the app named it."""
     try:
         with tempfile.TemporaryDirectory(prefix="pjais-quota-") as folder:
             copy = Path(folder) / "copy"

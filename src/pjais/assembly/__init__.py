@@ -1,1 +1,1 @@
-"""Snapshots to records in a new store: reading, normalising, validating and writing meet here."""
+"""Assemble a new store from snapshots: reading, normalising, validating and writing meet here."""

@@ -1,6 +1,6 @@
-"""Snapshots to records to a new file: the one place where reading, normalising, validating and writing meet.
+"""Assemble records from snapshots in a new file: the only module in which reading, validating and writing meet.
 
-`readings` is also what a later verification goes through, so that both see exactly the same.
+A later verification uses `readings` too, so that both see exactly the same.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def origin_of(snapshot: Snapshot) -> Origin:
 
 
 def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any]:
-    """Return what a run's row keeps of all that changes records, and the names of collections."""
+    """Return the part of a run's row about everything that changes records, and the names of collections."""
     chosen = {"expand_cold": expand_cold, "reading": mappings.READING, **({"only": only} if any(only) else {})}
     return {**chosen, "names": builder.names.as_list()}
 
@@ -124,7 +124,7 @@ EVERYTHING = Only()
 
 
 class Choices(NamedTuple):
-    """What the owner chose for a run, as far as it changes records; kept in the run's row for verification."""
+    """The owner's choices that change records; kept in the run's row for verification."""
 
     ids: Ids = Ids()
     expand_cold: bool = False

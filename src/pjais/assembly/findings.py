@@ -1,6 +1,6 @@
-"""Findings as they come in: counted by rule, the first kept, all of them spooled to the run's folder.
+"""Collect findings: counted by rule, the first kept, all of them spooled to the run's folder.
 
-Memory does not grow with their number, and nothing is shown as whole that was cut: the count is always there.
+Memory does not grow with their number, and a truncated list always has its full count.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Findings:
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """Return their number."""
         return self.levels.total()
 
     @property

@@ -1,8 +1,8 @@
-"""Under which id a record goes in: its own, a new one (`--ids new`), or the one that an earlier move gave it.
+"""Choose the id of a record: its own, a new one (`--ids new`), or the one that an earlier migration assigned.
 
-LiveStore's imports may have given every record a new id and kept the old one as `sourceId` (guide B, and our
-own `--ids new`).  Then the record under its old id, in the store it came from, is the same record: the newest
-store's id stays, and every reference follows (design §6).  Nothing is merged without such a map.
+LiveStore's imports may have assigned new ids and kept the old ones as `sourceId` (guide B, and our own `--ids new`).
+Then the record with the old id, in the store it came from, is the same record: the newest store's id stays, and every
+reference follows.  Nothing is merged without such a map.
 
 The map is kept in the target's `migration_ids`, so that a later run and every proof see the same ids.
 """
@@ -19,7 +19,7 @@ NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
 """The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
 
 _MOVED = "$moved:"
-"""What the entries of ids that an earlier move changed begin with: `$moved:<table>:<old id>`."""
+"""Prefix of map entries for ids changed by an earlier migration: `$moved:<table>:<old id>`."""
 
 Change = Callable[[str, tuple[str, ...]], str]
 """(id, the tables that it may belong to) -> the id that counts."""
@@ -34,7 +34,7 @@ class Ids:
 
     @property
     def active(self) -> bool:
-        """Whether any id changes at all."""
+        """True if any id changes at all."""
         return self.new or bool(self.map)
 
     def learn(self, snapshots: Iterable[Snapshot]) -> None:

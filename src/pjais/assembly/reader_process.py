@@ -1,8 +1,8 @@
-"""Reading and normalising in a second process, beside the writing, where a source is large enough to pay for it.
+"""Read and normalise in a second process, in parallel with writing, if a source is large enough.
 
-The process is asked for one snapshot after the other and gives exactly what `assemble.items` gives.  The same bytes
-always give the same pieces in the same order; so where the process ends early, for whatever reason, the rest is
-read here, from where it stopped.  Errors need no way across: whatever it met is met again here.
+The process is asked for one snapshot after the other and returns exactly what `assemble.items` yields.  The same bytes
+always give the same pieces in the same order; so if the process ends early, for whatever reason, this process reads on
+from where it stopped.  Errors need not be transferred: they occur again here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WORTH = 16 << 20
 """Bytes of sources below which reading takes less time than starting a process does."""
 
 _BATCH = 100
-"""Items in one message: so few that they still lie in the processor's cache when they are written."""
+"""Items in one message: few enough to be still in the processor's cache when they are written."""
 _AHEAD = 64
 """Messages that may wait here: about 7 MB of ordinary memories."""
 _LENGTH = 4
@@ -145,7 +145,7 @@ def _take(pipe: IO[bytes], waiting: Queue[bytes]) -> None:
 
 
 def serve(version: str) -> None:
-    """What the second process does, until nobody listens any more.
+    """Run the second process, until nobody listens any longer.
 
     It ends at once where the package was replaced by another version since the first process loaded it.
     """

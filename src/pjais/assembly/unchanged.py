@@ -1,15 +1,15 @@
-"""Documents that are as they were: a later run passes them by before they are normalised, checked and digested.
+"""Skip unchanged documents in a later run, before they are normalised, validated and digested.
 
-A later run reads a JSON file that was copied before.  Whatever is in it letter for letter as the last run over this
-source had it, in the same list, is the same document, and makes the same record: the run would find its account,
-compare the digests, and write nothing.  So here the account is met at once, at the same place in the reading order.
-Everything else goes the ordinary way, and so does everything where this would not be certain:
+A later run reads a JSON file of which an earlier run made a copy.  A document that is byte for byte the same in the
+same list makes the same record: the run would find its ledger entry, compare the digests, and write nothing.  So the
+entry is confirmed at once, at the same position in the reading order.  Everything else is processed as usual, and so
+is everything for which this would not be certain:
 
-- the last run over the source made records otherwise: another version of pjais, other choices, other ids;
-- its backup is gone or is not what the store says of it; what it noted of its documents cannot be read;
-- a document has come by in another version, has no id, or has no account, or two, or one that was decided about.
+- the last run over the source made records differently: another version of pjais, other choices, other ids;
+- its backup is missing or is not the one recorded in the store; its notes about documents cannot be read;
+- the document was already seen in another version, has no id, or not exactly one ledger entry, or a decision.
 
-What was noted of a document then (a date in another form, ...) is noted of it again, from the report of that run.
+Findings about a document then (a date in another form, ...) are repeated, from the report of that run.
 """
 
 from __future__ import annotations
@@ -155,11 +155,11 @@ class _Alike:
         self._new: BinaryIO = stack.enter_context(new.open("rb"))
         self._ends = False
         self._behind = 0
-        """How much farther on in the new file the same bytes are."""
+        """Return the offset of the same bytes in the new file relative to the old."""
         self._until = 0
         """The byte of the new file up to which they are known to be the same."""
         self._last: tuple[int, str] | None = None
-        """Where, in the old file, the last document ends that both have, and its collection."""
+        """The end, in the old file, of the last document that both have, and its collection."""
         self._further: Iterator[Piece] | None = None
         """The old file, read on from somewhere behind."""
         self._read_to = 0
@@ -201,7 +201,7 @@ class _Alike:
         return end < self._until
 
     def _found_ahead(self, text: bytes) -> int | None:
-        """Where the old file has this text farther on, if so: it is looked for the farther, the more are new."""
+        """Return the later position of this text in the old file; the more new documents, the farther it searches."""
         at, collection = self._last or (0, None)
         if self._further is None or at - self._read_to > _NEAR:
             self._read_to, self._ahead = at, {}
@@ -293,7 +293,7 @@ def _last_run(db: sqlite.Connection, snapshot: Snapshot) -> _Run | None:
 
 
 def _noted(folder: Path, name: str) -> _Noted | None:
-    """What a run noted of each document of a source; None where its report is not there as it wrote it."""
+    """Return a run's findings about each document of a source; None if its report is missing or changed."""
     told: dict[str, Any] = {}
     for entry in journal.entries(folder):
         told = entry.details.get("report", told) if entry.event == "done" else told

@@ -1,1 +1,1 @@
-"""Checks of a finished migration: of the app's store, of the checklist, for whoever supports it."""
+"""Checks of a finished migration: the app's store, the checklist, the support bundle."""

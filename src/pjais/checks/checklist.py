@@ -1,7 +1,7 @@
-"""The checklists of the RxDB to LiveStore guide (before, during, after, and the way back), checked where they can be.
+"""The checklists of guide B (before, during, after, and rollback), checked automatically where possible.
 
-Each line is `ok`, `failed`, `skip` (it does not apply here, with the reason) or `ask` (only a person can say).  Nothing
-is changed: what must be tried out is tried on scratch copies.  Checks of an open store come from above, as `Probes`.
+Each line is `ok`, `failed`, `skip` (not applicable, with the reason) or `ask` (only a person can answer).  Nothing
+is changed: trials run on scratch copies.  Checks of an open store are passed in by the caller, as `Probes`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _checked(phase: str, text: str, look: Callable[[_Facts], Answer], facts: _Fa
 
 
 class _Facts:
-    """What the lines look at; each thing once."""
+    """The data that the lines check, each read once."""
 
     def __init__(self, workspace: Workspace, probes: Probes, password: str | None) -> None:
         self.workspace = workspace
@@ -100,12 +100,12 @@ class _Facts:
 
     @cached_property
     def live(self) -> switch.Live:
-        """Which side is live."""
+        """Return the live side."""
         return switch.live(self.workspace)
 
     @cached_property
     def there(self) -> bool:
-        """Whether there is a new side."""
+        """True if there is a new side."""
         return cutover.inspect(self.workspace.target) is not None
 
     @cached_property
@@ -262,7 +262,7 @@ def _proved(facts: _Facts) -> Answer:
 
 
 def _agree(facts: _Facts) -> Answer:
-    """Return what the discrepancy log says."""
+    """Return the check of the discrepancy log."""
     seen = shadow.agreement(facts.workspace)
     if seen.last is None:
         return "skip", "never compared: pjais shadow does, and pjais switch before it cuts over"

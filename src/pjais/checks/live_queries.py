@@ -1,4 +1,4 @@
-"""Whether live queries work: on a scratch copy of the store a persona is made, and a subscription must hear of it."""
+"""Check live queries: create a persona in a scratch copy of the store, of which a subscription must be notified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pjais.workspace import Workspace
 
 _NAME = "a check, on a scratch copy"
 _SECONDS = 10.0
-"""How long a subscription may take; it takes milliseconds."""
+"""Time limit of a subscription, which normally takes milliseconds."""
 
 
 def check(workspace: Workspace) -> AppCheck:

@@ -1,4 +1,4 @@
-"""The verification after a migration (guide B §5.3): health, integrity, performance, features, each with figures.
+"""The verification after a migration in guide B: health, integrity, performance, features, each with figures.
 
 Everything happens on a scratch copy.  No test persona is ever left behind, and the store's bytes are hashed
 before and after.  An empty store is healthy.
@@ -23,7 +23,7 @@ from pjais.targets.livestore import writer
 from pjais.workspace import Workspace
 
 LIMIT_MS = 100.0
-"""What a query of the guide may take (guide B §5.3)."""
+"""Time limit of a query in guide B."""
 
 _QUERIES = {
     "all personas": ("SELECT * FROM personas ORDER BY lastUsed DESC", ()),

@@ -1,7 +1,7 @@
 """The verification after a migration (guide A, "Post-Migration"): data, function, speed, backups, each with figures.
 
-Whatever is tried out is tried on a scratch copy; the store itself is only read, and no test persona is ever left
-behind.  An empty store is healthy.
+Trials run on a scratch copy; the store itself is only read, and no test persona is ever left behind.  An empty
+store is healthy.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""`support-bundle`: what somebody who helps must know, in two small files that one can read before sending them.
+"""`support-bundle`: diagnostics for support, in two small files that one can read before sending them.
 
 Versions, layout, sizes, states, codes and counts; no content, no name, no id, no tag, no path above the data folder.
 A file's name is shown only if it is one that every installation has; any other is numbered.  Nothing in the data
-folder is written, and the store is read as a scratch copy, so that this works on what is damaged, too; a part that
-cannot be told says which error stood in the way.
+folder is written, and the store is read as a scratch copy, so that this works on damaged data, too; a part that cannot
+be determined names the error.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PHASES = frozenset({"back up", "read and write", "index", "write the log", "ver
 _EVENTS = frozenset({"backup", "begun", "resumed", "backed-up", "built", "verified", "switched", "done", "failed",
                      "abandoned", "rolling-back", "rolled-back"})  # fmt: skip
 _FAULTS = (PjaisError, OSError, sqlite.Error, ValueError, KeyError, TypeError, AttributeError, OverflowError)
-"""What a damaged folder may bring about while it is looked at."""
+"""Errors that a damaged folder may cause while it is examined."""
 
 
 class _Names:
@@ -165,7 +165,7 @@ def _folder(workspace: Workspace) -> dict[str, Any]:
 
 
 def _files(folder: Path, names: _Names) -> list[dict[str, Any]]:
-    """What lies in the data folder: kind by name, size, date, mode.  The first some hundred; the rest is counted."""
+    """Return the content of the data folder: kind by name, size, date, mode.  Some hundred; the rest is counted."""
     found: list[dict[str, Any]] = []
     left = size = 0
     for path in sorted(folder.rglob("*")):

@@ -1,6 +1,7 @@
-"""The guides' benchmark: how long a migration of so many memories takes, and the queries that guide B measures.
+"""The guides' benchmark: the duration of a migration of a given size, and the queries that guide B measures.
 
-Guide A names the phases (detection, backup, validation and migration, verification) and sample LiveStore data; guide
+Guide A (docs/guides.md)
+names the phases (detection, backup, validation and migration, verification) and sample LiveStore data; guide
 B's `measurePerformance` asks for all personas, all memories, and the 100 memories above importance 50 that were used
 last, and passes below 100 ms.  Its batch of 100 is the smallest size.  The data is made up: the same size gives the
 same rows.
@@ -22,7 +23,7 @@ from pjais.workspace import resolve_workspace
 
 SIZES = (100, 1_000, 10_000)
 LIMIT_MS = 100.0
-"""What guide B's measurePerformance demands of its queries together."""
+"""Time limit of guide B's measurePerformance for its queries together."""
 
 _PERSONAS = 20
 _DAY = 86_400_000
@@ -49,7 +50,7 @@ class Measured(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether the guide's three queries together stay below its limit."""
+        """True if the guide's three queries together stay below its limit."""
         return sum(self.queries[name] for name in GUIDE_QUERIES) < LIMIT_MS
 
     def as_dict(self) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
 
 
 def write_source(path: Path, memories: int) -> None:
-    """A LiveStore-shaped database (guide B's columns) of so many memories."""
+    """Create a LiveStore-like database (guide B's columns) with this number of memories."""
     with closing(sqlite.create(path)) as db:
         db.execute(_TABLES)
         db.execute("BEGIN")

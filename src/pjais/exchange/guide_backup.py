@@ -1,9 +1,9 @@
-"""The RxDB guide's backup JSON for a backup that no migration made, and its check against the raw files.
+"""Write guide B's backup JSON for a backup without a migration, and check it against the raw files.
 
 A migration writes these files while it reads (`guide_export.Backups`).  Here they are derived from the snapshot alone,
-so the same call that makes them can tell later whether they still say what the raw files hold.  What cannot be in
-them (an encrypted source without its password, documents that are no records) is said and fails nothing: the raw
-files are the backup.
+so the same function can check later that they still match the raw files.  Data that cannot be in them (an encrypted
+source without its password, documents that are no records) is reported and fails nothing: the raw files are the
+backup.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pjais.exchange import guide_export
 from pjais.sources import backup
 
 CONTENT = "rxdb-backup"
-"""What the manifest calls such a file; only these are compared, since 0.1.0 wrote others (`--ids new`)."""
+"""The manifest's name for such a file; only these are compared, since 0.1.0 wrote others (`--ids new`)."""
 
 LOCKED = "the password is missing or wrong"
 _EXPORTED_AT = re.compile(rb'  "exportedAt": \d+,\n')

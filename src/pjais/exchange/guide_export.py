@@ -1,8 +1,7 @@
 """The export of the RxDB to LiveStore guide: `rxdb-backup-<time>.json`, its validation, and its verification.
 
-The shape is the guide's (formats/pjais.md §1.3), completed with what its own exporter forgets: embedding,
-tier, counts and deletedAt.  The migration ids are made from kind and id, so the same data gives the same file
-but for the time of export.
+The format is the guide's, completed with fields that its own exporter omits: embedding, tier, counts and deletedAt.
+The migration ids are derived from kind and id, so the same data gives the same file except for the time of export.
 """
 
 from __future__ import annotations
@@ -90,7 +89,7 @@ class GuideWriter:
             self._memories.write(f"{separator}\n    {canonical.dumps(_memory(record))}")
 
     def close(self) -> None:
-        """Let go of what waits, finished or not."""
+        """Discard pending output, finished or not."""
         self._memories.close()
 
     def finish(self, destination: Path) -> Validation:
@@ -262,7 +261,7 @@ class Backups:
             writer.put(_original(snapshot.dialect, entry, record) if changed else record)
 
     def close(self) -> None:
-        """Let go of what waits, finished or not."""
+        """Discard pending output, finished or not."""
         for writer in self._writers.values():
             writer.close()
 

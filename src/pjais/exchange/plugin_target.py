@@ -1,7 +1,7 @@
-"""Exports and targets that other packages add: everything of a proved store, written by them, read back, compared.
+"""Exports and targets of other packages: write everything of a verified store, read it back, compare.
 
-A target of somebody else's goes the same way as ours: written beside its place, read back and compared document
-by document, then put in place by one rename; the folder of before is kept beside it.
+A target of another package is treated like ours: written to a temporary folder, read back and compared document by
+document, then put in place by one rename; the previous folder is kept beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pjais.workspace import Workspace
 
 
 class Written(NamedTuple):
-    """What was written: where, how many documents, and where the folder of before is kept (None: there was none)."""
+    """The result: the folder, the number of documents, and where the previous folder is kept (None: there was none)."""
 
     folder: Path
     documents: int

@@ -1,8 +1,8 @@
-"""`export` and `import`: our own JSON, byte-equal for equal data, and any source's documents as they are.
+"""`export` and `import`: our own JSON, byte-equal for equal data, and any source's documents unchanged.
 
-The export is one JSON object whose members stand in a fixed order, each list sorted by id, each object by
-key.  A source that is no store of ours is first brought into a scratch store by the same steps as a
-migration, so an export holds exactly what a migration would bring.
+The export is one JSON object with members in a fixed order, each list sorted by id, each object by key.  A source
+that is no store of ours is first migrated to a scratch store by the same steps as a migration, so an export holds
+exactly what a migration would import.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def documents(db: sqlite.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def export_name(table: Table) -> str:
-    """Return what a table's records are called in our export."""
+    """Return the name of a table's records in our export."""
     return _NAMES.get(table.name, table.name)
 
 
@@ -140,7 +140,7 @@ def as_document(record: Record) -> dict[str, Any]:
 
 @contextmanager
 def opened(workspace: Workspace, store: Path | None, password: str | None) -> Iterator[sqlite.Connection]:
-    """A store of ours, opened; anything else brought into a scratch store first."""
+    """Open a store of ours; migrate anything else to a scratch store first."""
     path = workspace.target if store is None else store.expanduser().absolute()
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
@@ -211,7 +211,7 @@ def export_documents(
     Lines are `{"source", "origin", "database", "collection", "key", "id", "document"}`, ordered by web origin,
     database, collection and id.  `key` is the document's own (null: it has none), `id` a text to sort by.  Raises
     SourceDamaged for a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where
-    it is.  `note` is told what else was seen of the source, a torn log for one.
+    it is.  `note` receives remarks about the source, such as a torn log.
     """
     path = workspace.target if store is None else store.expanduser().absolute()
     if not path.exists():
@@ -233,7 +233,7 @@ def export_documents(
 
 
 def _inside(snapshot: Snapshot, named: Path) -> str:
-    """The name of a source: its place in the folder that was named, which may lie elsewhere tomorrow."""
+    """Return the name of a source, relative to the named folder, which may be moved later."""
     there = Path(snapshot.origin)
     inside = there != named and there.is_relative_to(named)
     return canonical.mend(there.relative_to(named).as_posix() if inside else there.name)

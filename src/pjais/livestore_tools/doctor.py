@@ -1,4 +1,4 @@
-"""A look at a LiveStore store's health: what LiveStore itself never says (formats/livestore.md §3, §5).
+"""Check a LiveStore store for problems that LiveStore itself never reports.
 
 Each check says what it means for the store's owner and what to do about it.  Nothing is written; the store is
 read as a private copy.
@@ -27,7 +27,7 @@ from pjais.sources.livestore.store import Store
 from pjais.workspace import Workspace
 
 _HEAP_EVENTS = 3300
-"""About how many events LiveStore 0.3 can boot with its fixed memory of 16 MiB (formats/livestore.md §3)."""
+"""Approximate number of events that LiveStore 0.3 can boot with its fixed memory of 16 MiB."""
 _SHOWN = 10
 _NOTED = {"state-differs", "log-only", "state-lossy", "state-dates"}
 
@@ -162,7 +162,7 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
 
 
 class _Imports:
-    """Whether an import that began came to its end.  Guide B's importer writes no end, ours does."""
+    """Check that every import that began was completed.  Guide B's importer records no end, ours does."""
 
     def __init__(self) -> None:
         self._begun = self._ended = self._records = 0
@@ -179,7 +179,7 @@ class _Imports:
             self._records += 1
 
     def check(self) -> Check:
-        """Return what the log shows of imports."""
+        """Return the check of the imports in the log."""
         line = f"{self._begun} begun, {self._ended} completed, {counted(self._records, 'record')}"
         if self._begun <= self._ended:
             return Check("", "imports", True, line)
@@ -192,7 +192,7 @@ class _Imports:
 
 
 def _parent_problem(event: Event, before: list[Number]) -> list[str]:
-    """Return what is wrong with an event's number or parent, if anything."""
+    """Return the problem of an event's number or parent, if any."""
     number, parent = event.number, event.parent
     if number.global_ == 0 and parent is not None and parent.global_ >= 0:
         return ["event 0: LiveStore 0.3 and 0.4 skip it in silence"]
@@ -306,7 +306,7 @@ def _format(found: Store) -> int:
 
 
 def _events_of(found: Store) -> Counter[bytes]:
-    """How often a log holds each event, by digest, whatever its number; what cannot be read is like nothing else."""
+    """Count each event of a log by digest, regardless of its number; every unreadable one counts as different."""
     assert found.log is not None
     return Counter(
         canonical.digest(

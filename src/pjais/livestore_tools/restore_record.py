@@ -1,6 +1,6 @@
-"""`restore-record`: one record, or one field of it, as it was after some event, brought back by a new event.
+"""`restore-record`: restore one record, or one field of it, to its version after some event, by a new event.
 
-Nothing is taken back: the log grows by one event, and the history shows it.  Only stores that we wrote are
+No event is removed: the log grows by one, and the history shows it.  Only stores that we wrote are
 written to, since other apps may not know the event.
 """
 

@@ -1,8 +1,7 @@
 """A LiveStore store opened from Python: its records now or at any event, queries over its state, and new events.
 
-LiveStore takes no locks, so `commit` looks whether any program has the store open and refuses then; it also
-removes the state files, since LiveStore would not look at the log again.  Reading never disturbs an app: it
-works on a private copy.
+LiveStore takes no locks, so `commit` refuses if any program has the store open; it also removes the state files,
+since LiveStore would not read the log again.  Reading never disturbs an app: it works on a private copy.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class LiveStore:
         self.close()
 
     def close(self) -> None:
-        """Let go of the private copy."""
+        """Remove the private copy."""
         self._stack.close()
         self._line = None
 
@@ -78,7 +77,7 @@ class LiveStore:
             return state.query(sql, values)
 
     def diff(self, before: Point, after: Point) -> list[Changed]:
-        """Return what differs between two moments (`timeline.point`)."""
+        """Return the differences between two points in time (`timeline.point`)."""
         return self.timeline.diff(before, after)
 
     def history(self, record_id: str) -> list[Moment]:

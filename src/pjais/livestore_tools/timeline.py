@@ -1,8 +1,7 @@
-"""A LiveStore store through time: its events, its state at any of them, what differs between two, one record's past.
+"""Point-in-time queries of a LiveStore store: its events, any past state, differences, a record's history.
 
 LiveStore keeps every event and offers none of this.  A store is read as a private copy, so it may be open in its
-app meanwhile, or lie in a closed browser profile.  An event that cannot be read takes part with no effect, and is
-named by `events`.
+app meanwhile, or be in a closed browser profile.  An unreadable event has no effect, and is named by `events`.
 """
 
 from __future__ import annotations
@@ -43,14 +42,14 @@ class Point(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What one event did to one record."""
+    """The effect of one event on one record."""
 
     event: Event
     changes: tuple[Changed, ...]
 
 
 class Filter:
-    """Which events are wanted; None means any.  Raises UsageError for what is no time or no event."""
+    """A filter of events; None means any.  Raises UsageError for an invalid time or event."""
 
     def __init__(
         self, name: str | None, key: str | None, since: str | None, until: str | None, after: str | None
@@ -80,7 +79,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """An opened store.  `label` names it where several lie in one place; `others` are those that were not taken."""
+    """An opened store.  `label` names it if a location has several; `others` are those not chosen."""
 
     label: str
     found: store.Store
@@ -145,7 +144,7 @@ class Timeline:
                     yield log_proof.record_of(table, row)
 
     def diff(self, before: Point, after: Point) -> list[Changed]:
-        """Return what differs between two moments, record by record and field by field."""
+        """Return the differences between two points in time, by record and field."""
         if before.steps > after.steps:
             turned = self.diff(after, before)
             return [one._replace(before=one.after, after=one.before) for one in turned]
@@ -202,7 +201,7 @@ def read_whole(path: Path) -> Iterator[Event]:
 
 
 def operations_of(event: Event) -> tuple[schema.Operation, ...]:
-    """Return what an event does; nothing, where pjais cannot read it."""
+    """Return the operations of an event; none if pjais cannot read it."""
     try:
         return schema.decode(event.name, event.args)
     except (KeyError, ValueError, RecursionError):

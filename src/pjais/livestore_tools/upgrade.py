@@ -1,8 +1,8 @@
-"""From one storage format of LiveStore's to another, which LiveStore itself does not do: it shows an empty store.
+"""Upgrade a LiveStore store to another storage format, which LiveStore itself does not do: it shows an empty store.
 
-Every event is copied, with its number, arguments, clients and metadata; the files of the old format stay.  What
-the new format has no place for (format 2's times) goes into the event's sync metadata.  The new log is written
-beside its place, read back event by event, replayed against the old one, and put there by one rename.
+Every event is copied, with its number, arguments, clients and metadata; the files of the old format stay.  Values
+without a column in the new format (format 2's times) go into the event's sync metadata.  The new log is written to a
+temporary file, read back event by event, replayed against the old one, and put in place by one rename.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pjais.workspace import Workspace
 
 
 class Upgraded(NamedTuple):
-    """What was written: the new log, how many events it holds, and from which format they came."""
+    """The result: the new log, its number of events, and their old format."""
 
     log: Path
     events: int

@@ -1,6 +1,6 @@
 """A run's report on disk: `report.json` with every finding, and `report.html` for people.
 
-Neither holds content of a memory: only where, what and why.
+Neither holds content of a memory: only locations, rules and reasons.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _sources(report: Report) -> str:
 
 
 def _passed(report: Report) -> str:
-    """Return what was found beside the sources: nobody shall believe that it was migrated."""
+    """Return the stores that were found and not migrated, so that nobody believes they were."""
     if not report.passed:
         return ""
     body = [

@@ -1,4 +1,4 @@
-"""What every code means and what to do: errors, outcomes and the rules of findings.
+"""Explanations of every code: errors, outcomes and the rules of findings.
 
 `pjais explain CODE` and the generated table in the docs both read this.
 """
@@ -88,7 +88,7 @@ RULES = {
 
 
 def explain(code: str) -> str | None:
-    """Return what a code means and what to do; None for a code that does not exist."""
+    """Return the meaning of a code and what to do; None for a code that does not exist."""
     for error in all_errors():
         if error.code.lower() == code.lower():
             first = (error.__doc__ or "").strip().split("\n")[0]

@@ -1,7 +1,6 @@
-"""The local web page: migrate, look, search and travel in time in a browser (`pjais ui`).
+"""The local web UI: migrate, browse, search and view the history in a browser (`pjais ui`).
 
-Routes over pipeline and store, and no logic of its own.  A view is a function that gives a typed value; the same value
-is a page for people, JSON at the same address for who accepts that, and `GET /api/...` in the OpenAPI document.
-What changes something is a POST to `/do/...`.  Nobody but the owner gets in (`guard`), and no request leaves the
-machine.
+Routes over the library, without logic of its own.  A view is a function that returns a typed value; the same value is
+a page for people, JSON at the same address for clients that accept it, and `GET /api/...` in the OpenAPI document.
+Every change is a POST to `/do/...`.  Only the owner has access (`guard`), and no request leaves the machine.
 """

@@ -1,6 +1,6 @@
-"""What changes something: `POST /do/NAME` with a form of the page.  Each is one call of the library.
+"""Actions: `POST /do/NAME` with a form of the page.  Each is one call of the library.
 
-An action says where to look next.  What takes long is begun here and goes on as the page's work (`Session.start`).
+An action returns the next address.  Long work is started here and continues as a job of the session (`Session.start`).
 No path is ever taken from a form: an action names records, runs, backups and stores, which are looked up.
 """
 

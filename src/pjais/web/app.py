@@ -1,7 +1,7 @@
-"""The page as a value: an app built from lists of views and actions, behind its guard.
+"""The web app as a value, built from lists of views and actions, behind its guard.
 
-Each view is given twice: as `GET /api/...`, in the OpenAPI document, and at its own address as a page, or as JSON for
-who accepts JSON and not HTML.  A request changes nothing unless it is a POST to `/do/...`.
+Each view is served twice: as `GET /api/...`, in the OpenAPI document, and at its own address as a page, or as JSON for
+clients that accept JSON and not HTML.  A request changes nothing unless it is a POST to `/do/...`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 _LOOKS = ["GET", "HEAD"]
 _OF_THE_DISK = (sqlite.Error, OSError)
 _OF_THE_DATA = (ValidationError, RecursionError)
-"""What comes of a store or a report that somebody else wrote into: a value that is not there, or not of its kind."""
+"""Errors caused by a store or report that another program changed: a missing value, or one of another type."""
 
 
 def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:

@@ -1,7 +1,7 @@
-"""News for the open pages: something changed, and what kind of thing.  From any thread to every listener.
+"""Notify open pages of changes and their topic, from any thread to every listener.
 
-News carry no content; a page that hears of them asks again for what it shows.  What comes while a listener is busy
-is one piece of news, so a slow page never has a queue of old ones.
+Notifications carry no content; a notified page requests again what it shows.  Those that arrive while a listener is
+busy are merged into one, so a slow page never has a backlog.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Listener:
 
 
 class Broadcast:
-    """Who listens, and how they are told."""
+    """The listeners, and how to notify them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

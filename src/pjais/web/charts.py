@@ -1,7 +1,7 @@
-"""Pictures as SVG, drawn on the server: columns over time, bars by name, dots on a map.
+"""Charts as SVG, rendered on the server: columns over time, bars by name, dots on a map.
 
-Plain shapes with classes, so that the page's style gives them their colours in light and dark; each shape names
-itself to who points at it, and the whole has a name for who cannot see it.
+Plain shapes with classes, so that the page's style gives them their colours in light and dark; each shape has a
+tooltip, and the whole has a name for screen readers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 _WIDTH = 720
 _GROUPS = 8
-"""How many colours there are; further groups begin again."""
+"""Number of colours; further groups reuse them."""
 
 
 def columns(counts: Mapping[str, int], name: str, height: int = 220) -> Markup:

@@ -1,7 +1,7 @@
-"""How the owner of a page comes in: by an address that opens it once, and is in no process's arguments.
+"""The owner's access to the page: an address that is valid once, and is in no process's arguments.
 
-Arguments can be read by every user of the machine.  So a browser is given the path of a private file that leads on to
-the page; the file and its token are gone once they were used.
+Arguments can be read by every user of the machine.  So the browser gets the path of a private file that redirects to
+the page; the file and its token are deleted after use.
 """
 
 from __future__ import annotations

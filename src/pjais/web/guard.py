@@ -1,6 +1,6 @@
-"""Nobody but the owner gets in: what stands before every request.
+"""Access control for every request: only the owner is let in.
 
-The page is served to this machine alone, and yet any web site that its owner visits can send requests to it, and any
+The page is served to this machine alone, but any web site that its owner visits can send requests to it, and any
 other user of the machine can connect.  So: the Host header must name the loopback address (a foreign name that was
 made to point here, DNS rebinding, is refused); who asks must hold a key of this start: a ticket, in the opened address
 and good for one use, which is exchanged for a cookie that other sites' requests do not carry, or a program's token;
@@ -26,14 +26,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pjais.errors import UsageError
 
 LARGEST_BODY = 4 << 20
-"""Bytes of a request: room for a mended document, and not for more."""
+"""Maximum size of a request in bytes: enough for an edited document."""
 LARGEST_ADDRESS = 56 << 10
 """Bytes of a path and its query: room for the longest id, however it is written."""
 BODY_SECONDS = 20.0
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 _METHODS = "GET, HEAD, POST"
 _OPEN_PATHS = ("/static/",)
-"""What anybody may see: the page's own style and script, which tell nothing."""
+"""Public paths: the page's own style and script, which reveal nothing."""
 
 _HEADERS = {
     "content-security-policy": (
@@ -196,7 +196,7 @@ class Guard:
 
 
 def _from_itself(headers: Headers, host: str) -> bool:
-    """Whether a request was sent by the page: by what the browser says of where it comes from."""
+    """Return whether a request was sent by the page, by the browser's headers on its origin."""
     if headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return False
     origin = headers.get("origin")

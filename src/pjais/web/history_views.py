@@ -1,7 +1,7 @@
-"""The view of time: a moment of a store against now, record by record and field by field.
+"""The history view: a past version of a store compared with now, by record and field.
 
-A store in SQLite has its history of changes, a LiveStore store its event log; both are one row of moments, from 0 (as
-it was migrated; before the first event) to the last.
+A SQLite store has its history of changes, a LiveStore store its event log; both are one sequence of versions, from 0
+(as migrated; before the first event) to the last.
 """
 
 from __future__ import annotations

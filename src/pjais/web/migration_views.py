@@ -1,4 +1,4 @@
-"""The views of the pipeline: what is where, the migration, its report, backups, quarantine, old and new."""
+"""Views of migrations: status, the migration, its report, backups, quarantine, cutover."""
 
 from __future__ import annotations
 

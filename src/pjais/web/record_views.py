@@ -1,4 +1,4 @@
-"""The views of the records: personas, memories, conversations, pictures.  Each gives one typed value."""
+"""Views of records: personas, memories, conversations, charts.  Each returns one typed value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pjais.web import schemas, view_values
 from pjais.web.view_values import Id, InSession, Limit, Missing, Number, Offset, Words, page, step
 
 MARKS = ("\ue000", "\ue001")
-"""What stands around a hit in a snippet: characters that no text means anything by."""
+"""Marks around a hit in a snippet: characters without a meaning in any text."""
 _MAPPED_UNASKED = 5_000
 _SMALL = 20_000
 _BEGINNING, _BEGINNING_OF_MANY = 2, 4

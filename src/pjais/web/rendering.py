@@ -1,6 +1,6 @@
-"""Values of the views as HTML: templates that escape everything, and the few ways in which values are written.
+"""Render the views' values as HTML: templates that escape everything, and the formatting of values.
 
-A value is text and nothing else, whatever it says; the one exception are the marks around the hits of a search.
+A value is always plain text, whatever it contains; the only exception are the marks around the hits of a search.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WITHIN = {
     "/run": "/migrate", "/rollback": "/migrate", "/backups": "/migrate", "/quarantine": "/migrate",
     "/kept": "/migrate", "/work": "/migrate",
 }  # fmt: skip
-"""Which entry of the navigation a page belongs to."""
+"""The navigation entry of each page."""
 RECORDS = {
     "personas": "/persona", "memory_entities": "/memory", "memoryEntities": "/memory", "conversations": "/conversation"
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the views give, typed: the JSON of `GET /api/...` and the values of the pages.
+"""Types of the views' values: the JSON of `GET /api/...` and the values of the pages.
 
 Records are as `pjais export` and `--json` show them: camelCase, instants as ISO-8601 in UTC (null: unknown),
 importance 0-100.  The rest is named as the command line's JSON names it.

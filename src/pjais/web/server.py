@@ -1,4 +1,4 @@
-"""The server of the page: on the loopback address alone, until it is stopped."""
+"""The server of the web UI: on the loopback address only, until it is stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pjais.web.session import Session
 
 HOST = "127.0.0.1"
 HEAD_SECONDS = 15.0
-"""How long a connection may be open without a whole head of a request, at its beginning and between requests."""
+"""How long a connection may stay open without a complete request head, at its beginning and between requests."""
 _CONNECTIONS = 200
 
 
@@ -41,7 +41,7 @@ class _Patient(H11Protocol):
 
     @property
     def at_work(self) -> bool:
-        """Whether a request is being answered."""
+        """True while a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
@@ -64,7 +64,7 @@ class _Patient(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """The server; at its end the open pages are told, so that none of them holds it up."""
+    """The server; it notifies open pages when it stops, so that none of them delays it."""
 
     def __init__(
         self, config: uvicorn.Config, session: Session, entrance: Entrance, ready: Callable[[Entrance], None]
@@ -86,7 +86,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(session: Session, port: int, ready: Callable[[Entrance], None], *, keys: Keys | None = None) -> None:
-    """Serve a data folder until interrupted; `ready` is told the ways in once it answers.
+    """Serve a data folder until interrupted; `ready` receives the addresses once it answers.
 
     `port` 0 takes a free one.  Raises UsageError where the port is taken.
     """

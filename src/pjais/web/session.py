@@ -1,8 +1,8 @@
-"""What one page serves: a data folder, its open store, the work in progress, and the watch over changes.
+"""The session of one server: a data folder, its open store, the running job, and the watch over changes.
 
-Work that may put another file in the store's place (a migration, a rollback) has the store for itself: it is closed,
-and opened again afterwards; meanwhile who asks for it is told that work is going on.  Other work (an increment, a
-proof) runs beside it.  One piece of work runs at a time.
+A job that may replace the store's file (a migration, a rollback) has exclusive access: the store is closed, and
+reopened afterwards; meanwhile requests for it are told that a job is running.  Other jobs (an increment, a proof) run
+beside the open store.  One job runs at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pjais.workspace import Workspace, resolve_workspace
 
 T = TypeVar("T")
 _LOOK_SECONDS = 1.0
-"""How often the folder is looked at for what other programs did: runs, backups, another store in its place."""
+"""Polling interval of the folder for changes by other programs: runs, backups, a replaced store."""
 _TELL_SECONDS = 0.1
 _FOLLOW_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
@@ -70,7 +70,7 @@ class Job:
 
     @property
     def failed_long_ago(self) -> bool:
-        """Whether it failed, and so long ago that it is worth another try."""
+        """True if it failed long enough ago to be worth a retry."""
         return self.state == "failed" and time.monotonic() - self.ended > _RETRY_SECONDS
 
 
@@ -86,12 +86,12 @@ class Session:
     ) -> None:  # fmt: skip
         self.broadcast = Broadcast()
         self.options = run.Options(password=password)
-        """What the owner said last: the password of an encrypted source stays here and is never shown."""
+        """The owner's last input: the password of an encrypted source is kept here and never shown."""
         self.job: Job | None = None
         self.following = False
-        """Whether the page brings over what the old app writes, again and again."""
+        """True while the page syncs what the old app writes."""
         self.compared: dict[str, Any] | None = None
-        """What the last comparison of old and new said."""
+        """Result of the last comparison of old and new."""
         self._plan: tuple[object, Job] | None = None
         self._figures: dict[object, Any] = {}
         self._counted_at = 0
@@ -99,7 +99,7 @@ class Session:
         self._one_run = threading.Lock()
         """Held by an increment of this page, and by work that writes: what somebody begins waits for it to end."""
         self._in_the_loop = False
-        """Whether a thread follows: it may still go round once after it was told to stop."""
+        """True while a thread follows: it may finish one more round after it was told to stop."""
         self._named = (data_dir, target, tuple(sources))
         self._gate = threading.Condition()
         self._readers = 0
@@ -225,7 +225,7 @@ class Session:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """The store closed for the length of the block; whoever asks for it is told that work is going on."""
+        """Close the store for the duration of the block; requests for it are told that a job is running."""
         with self._gate:
             if self._alone:
                 raise RunActive("work on this data is going on already", advice="wait for it to end")
@@ -254,7 +254,7 @@ class Session:
         return progress
 
     def follow(self, *, on: bool) -> None:
-        """Begin or end to bring over, second by second, what the old app writes."""
+        """Start or stop syncing what the old app writes, every second."""
         with self._gate:
             self.following = on
             begins = on and not self._in_the_loop
@@ -328,7 +328,7 @@ class Session:
         return f"{command} --data-dir {shlex.quote(str(self._named[0]))}"
 
     def close(self) -> None:
-        """Let go of everything; work that is going on ends with the process, and the next run goes on from there."""
+        """Close everything; a running job ends with the process, and the next run continues from there."""
         self._closed.set()
         self.broadcast.close()
         with self._gate:
@@ -344,7 +344,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def _written(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written to."""
+    """Return a stamp that changes when a file is written to."""
     try:
         seen = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""What all views share: what may be asked, and values of the library as the shapes of the page."""
+"""Shared by all views: request parameters, and values of the library converted to `schemas`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pjais.web.session import Job, Session
 
 
 def session_of(request: Request) -> Session:
-    """What the page of a request serves."""
+    """Return the session of a request."""
     session: Session = request.app.state.session
     return session
 
@@ -39,13 +39,13 @@ Number = Annotated[
 
 
 class Missing(UsageError):
-    """What was asked for is not there."""
+    """The requested object does not exist."""
 
     advice_default = "go back to the list"
 
 
 def page(total: int, offset: int, limit: int) -> schemas.Page:
-    """Where a list goes on."""
+    """Return the paging of a list."""
     return schemas.Page(
         total=total, offset=offset, limit=limit, before=max(0, offset - limit) if offset else None,
         after=offset + limit if offset + limit < total else None,
@@ -68,7 +68,7 @@ def change(one: Changed) -> schemas.Change:
 
 
 def step(one: Moment) -> schemas.Step:
-    """What one change of the history did."""
+    """Return one change of the history."""
     return schemas.Step(
         seq=str(one.seq), at=text(one.at), op=one.op, table=one.table, id=one.key,
         changes=[change(each) for each in one.changes],
@@ -119,11 +119,11 @@ def sources(refs: Iterable[SourceRef]) -> list[schemas.Source]:
 
 
 def later(one: Later) -> schemas.Later:
-    """What was written since a run."""
+    """Return the writes since a run."""
     examples = [[str(part) for part in each] for each in one.examples]
     return schemas.Later(added=one.added, edited=one.edited, removed=one.removed, examples=examples)
 
 
 def counts(one: Any) -> schemas.Counts:
-    """What became of a source's documents."""
+    """Return the outcomes of a source's documents."""
     return schemas.Counts(**one.as_dict())
