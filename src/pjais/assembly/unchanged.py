@@ -155,7 +155,7 @@ class _Alike:
         self._new: BinaryIO = stack.enter_context(new.open("rb"))
         self._ends = False
         self._behind = 0
-        """Return the offset of the same bytes in the new file relative to the old."""
+        """Offset of the same bytes in the new file, relative to the old one."""
         self._until = 0
         """The byte of the new file up to which they are known to be the same."""
         self._last: tuple[int, str] | None = None
@@ -164,7 +164,7 @@ class _Alike:
         """The old file, read on from somewhere behind."""
         self._read_to = 0
         self._ahead: dict[bytes, int] = {}
-        """The texts of documents behind the last one that both have, and where in the old file each ends."""
+        """Texts of documents after the last one that both have, and the end of each in the old file."""
         self._missed = 0
         """Documents of the new file since then."""
         self._in_a_list = json_files.form(old) == "list"

@@ -1,10 +1,9 @@
 """The guides' benchmark: the duration of a migration of a given size, and the queries that guide B measures.
 
-Guide A (docs/guides.md)
-names the phases (detection, backup, validation and migration, verification) and sample LiveStore data; guide
-B's `measurePerformance` asks for all personas, all memories, and the 100 memories above importance 50 that were used
-last, and passes below 100 ms.  Its batch of 100 is the smallest size.  The data is made up: the same size gives the
-same rows.
+Guide A (docs/guides.md) names the phases (detection, backup, validation and migration, verification) and sample
+LiveStore data; guide B's `measurePerformance` queries all personas, all memories, and the 100 memories above
+importance 50 that were used last, and passes below 100 ms.  Its batch of 100 is the smallest size.  The data is
+generated: the same size gives the same rows.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 SQLite stops at the first invalid page; everything after it would be lost.  This reader follows
 the published file format (sqlite.org/fileformat2.html) page by page and trusts nothing it can check: cells and
 free space must fill their page, a chain of overflow pages must end where its payload ends, a record must fill
-its payload, and the rows of a page must lie between the keys around it.
+its payload, and the rows of a page must be between the keys around it.
 
 Guarantee: every readable row is returned as SQLite would return it, every other piece is named and kept as raw
 bytes, and no input makes the reader raise or run for ever.
@@ -28,7 +28,7 @@ _FILE, _INDEXES = "$file", "$index"
 _SIZES = [1 << power for power in range(9, 17)]
 _SAMPLE = 1 << 19  # bytes that are cut in each way, to see in which the pages are sound
 _INNER, _INDEX, _TABLE_INNER, _TABLE_LEAF = (2, 5), (2, 10), 5, 13  # what the first byte of a page says
-_ALL = (-(1 << 63) - 1, (1 << 63) - 1)  # below which no rowid lies, and above which none does
+_ALL = (-(1 << 63) - 1, (1 << 63) - 1)  # the lowest and the highest possible rowid
 _BODY = dict(enumerate((0, 1, 2, 3, 4, 6, 8, 8, 0, 0)))  # bytes of a value, by its serial type
 _CODECS = {"utf-8": "surrogateescape", "utf-16-le": "surrogatepass", "utf-16-be": "surrogatepass"}
 _SURROGATE = re.compile("[\ud800-\udfff]")

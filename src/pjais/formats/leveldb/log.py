@@ -214,7 +214,7 @@ def batch(payload: bytes) -> tuple[list[Change], int, str]:
 def trusted(record: Record, changes: list[Change], fault: str, *, header: bool) -> list[Change]:
     """Return which changes of a damaged record can be believed.
 
-    Where only some fragments are unsound and the batch still fits together to its last byte, the changes that lie
+    If only some fragments are damaged and the batch is still consistent to its last byte, the changes
     outside them; else those before the first damage.  `header` says whether the batch's own header is known good.
     """
     unsound = record.unsound()

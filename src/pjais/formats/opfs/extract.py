@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 SIDES = ("-journal", "-wal")
-"""What a pool may hold beside `/x.db` without which that is not whole."""
+"""Files of a pool that may be needed to complete `/x.db`."""
 
 BOOKS = "Origins"
 """The group of what is wrong with the profile's own books, which is no pool's."""
@@ -302,7 +302,7 @@ class _Storage:
         return _SAHPOOL if one.of_sqlite_wasm else _WA_SQLITE if _is_others(one) else None
 
     def _belongs(self, one: PoolFile) -> bool:
-        """Whether a file is to be accounted for.  One without a place: if it shows itself, or may have lost it."""
+        """Return whether a file must be reported.  One without a path: if its content shows it, or may be lost."""
         if self._maker(one):
             return False
         return self.lost or one.is_pools() if one.pool == "?" else one.pool in self.pools
