@@ -1,4 +1,4 @@
-"""The pipeline in a browser: quarantine, rollback, backups, old and new, and a LiveStore store through time."""
+"""Migrations in a browser: quarantine, rollback, backups, old and new, and a LiveStore store through time."""
 
 from __future__ import annotations
 

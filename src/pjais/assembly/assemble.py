@@ -29,7 +29,7 @@ Watch = Callable[[Snapshot, Entry], None]
 
 
 class Reading(NamedTuple):
-    """One piece of a snapshot and what it came to; `record` is None where it cannot go in."""
+    """One piece of a snapshot and its result; `record` is None if it is invalid."""
 
     piece: Piece
     record: Record | None
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
 
 
 def origin_of(snapshot: Snapshot) -> Origin:
-    """The source as the account names it."""
+    """Return the source as the ledger names it."""
     return Origin(snapshot.kind, snapshot.dialect, snapshot.name)
 
 
@@ -51,7 +51,7 @@ def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any
 def source_entries(
     builder: Builder, snapshots: Iterable[Snapshot], counts: Iterable[Counts], only: Only
 ) -> tuple[dict[str, Any], ...]:
-    """All sources of a run as `migration_runs` keeps them."""
+    """Return all sources of a run for `migration_runs`."""
     return tuple(
         _source_entry(snapshot, one, builder.was.get(snapshot.name, []), only)
         for snapshot, one in zip(snapshots, counts, strict=True)
@@ -59,7 +59,7 @@ def source_entries(
 
 
 def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only) -> dict[str, Any]:
-    """A source as `migration_runs` keeps it; `was`: the names that its documents were known under before."""
+    """Return a source for `migration_runs`; `was`: earlier names of the source of its documents."""
     return {
         "kind": snapshot.kind,
         "name": snapshot.name,
@@ -76,15 +76,15 @@ def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only
 
 
 def by_absence(kind: str) -> bool:
-    """Return whether a document that is no longer there was removed.
+    """Return whether the absence of a document means that it was removed.
 
-    RxDB leaves a tombstone for what its app removes; what merely is not there was purged by its clean-up.
+    RxDB leaves a tombstone for what its app removes; an absent document was purged by its clean-up.
     """
     return kind != "rxdb-profile"
 
 
 class Same(NamedTuple):
-    """A document that is known to be as an earlier run saw it: its account, and what was seen of it then."""
+    """A document known to be unchanged since an earlier run: its ledger entry, and its findings then."""
 
     account: Standing
     at: Identity
@@ -96,9 +96,9 @@ Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading | Same
 
 
 class Only(NamedTuple):
-    """Of which web origin, database and collection a run takes documents; None: of all.
+    """The web origin, database and collection of the documents that a run takes; None: all.
 
-    Documents that belong to no web origin (the app's own files) are taken with those of any one.
+    Documents without a web origin (the app's own files) are taken together with those of any.
     """
 
     origin: str | None = None
@@ -106,13 +106,13 @@ class Only(NamedTuple):
     collection: str | None = None
 
     def takes(self, piece: Piece) -> bool:
-        """Return whether a piece of a source is asked for; what is wrong with a whole file always is."""
+        """Return whether a piece of a source is wanted; problems of a whole file always are."""
         if isinstance(piece, Remark) or piece.collection == "$file":
             return True
         return self.covers(piece.origin, piece.database, piece.collection)
 
     def covers(self, origin: str | None, database: str | None, name: str) -> bool:
-        """Return whether documents of a web origin, database and collection are asked for."""
+        """Return whether documents of a web origin, database and collection are wanted."""
         return (
             (self.origin is None or origin in (None, self.origin))
             and (self.database is None or database == self.database)
@@ -133,7 +133,7 @@ class Choices(NamedTuple):
 
 
 def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Reading]:
-    """All pieces of a snapshot, or these ones of it, in reading order, normalised and checked."""
+    """Yield all pieces of a snapshot, or the given ones, in reading order, normalised and validated."""
     returned: dict[str, str] = {}
     change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
     for piece in filter(choices.only.takes, read(snapshot, choices.password) if pieces is None else pieces):
@@ -166,7 +166,7 @@ def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | Non
 
 
 def items(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
-    """All pieces of a snapshot, or these ones of it, as a builder takes them, in reading order."""
+    """Yield all pieces of a snapshot, or the given ones, as a builder takes them, in reading order."""
     for reading in readings(snapshot, choices, pieces):
         piece, record, problems, removed = reading
         if record is None or (removed and snapshot.dialect == "pjais-export"):
@@ -176,7 +176,7 @@ def items(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None =
 
 
 def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, str]) -> Record:
-    """Links of the Drizzle schema name memories by number; they follow those whose first id came back."""
+    """Update links of the Drizzle schema, which name memories by number, to memories whose original id was restored."""
     if isinstance(record, Memory):
         if piece.native_id is not None and record.id != piece.native_id:
             returned[piece.native_id] = record.id
@@ -189,7 +189,7 @@ def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, s
 
 
 def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
-    """Yield what each document of a snapshot must have become."""
+    """Yield the expected outcome of each document of a snapshot."""
     for piece, record, _, _ in readings(snapshot, choices):
         if isinstance(piece, Remark):
             continue
@@ -198,7 +198,7 @@ def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
 
 
 def original(dialect: str, wanted: Expected) -> str | None:
-    """The text of the document that a record was made of, as a builder keeps it."""
+    """Return the text of a record's document, as a builder keeps it."""
     return None if wanted.record is None else document_text(mappings.rebuild, dialect, wanted.collection, wanted.record)
 
 
@@ -213,7 +213,7 @@ def assemble(
 ) -> None:
     """Put every document of every snapshot into the builder, or into its quarantine.
 
-    `watch` is shown every live record on its way in; `source` gives what `items` gives, perhaps sooner.
+    `watch` is called with every live record; `source` yields the same as `items`, possibly faster.
     """
     snapshots = tuple(snapshots)
     choices.ids.learn(snapshots)
@@ -235,7 +235,7 @@ def assemble(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """No garbage collector for a while: documents and records have no cycles, and there are very many."""
+    """Disable the garbage collector: documents and records have no cycles, and there are very many."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -280,7 +280,7 @@ def _read_and_write(
 
 
 def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
-    """The orphans that had to leave; where an older copy of one was superseded by it, that one is tried again."""
+    """Handle rejected orphans; if an older copy was superseded by one, that copy is tried again."""
     while refusals := builder.settle():
         yield from refusals
         for refusal in refusals:
@@ -298,7 +298,7 @@ def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
 def _note(
     source: str, at: Entry | Identity | Piece, problems: tuple[validate.Problem, ...], findings: Findings
 ) -> None:
-    """Keep what was seen of one document; one that goes in and was changed by a rule counts as repaired."""
+    """Collect the findings of one document; a valid one changed by a rule counts as repaired."""
     native_id = None if isinstance(at, Remark | Unreadable) else at.native_id
     collection = at.collection if isinstance(at, Remark) else full_name(at.database, at.collection)
     if isinstance(at, Entry | Identity) and any(problem[0] == "repair" for problem in problems):

@@ -19,7 +19,7 @@ _KEPT = 200
 
 
 class Findings:
-    """The findings of one run.  `folder` is where they are spooled; None keeps only counts and the first."""
+    """The findings of one run.  They are spooled to `folder`; None keeps only counts and the first ones."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.rules: Counter[str] = Counter()
@@ -28,7 +28,7 @@ class Findings:
         self.first_errors: list[Finding] = []
         self.unreadable = 0
         self.incomplete: set[str] = set()
-        """The sources of which a piece cannot be read: what is absent there may still be."""
+        """Sources with an unreadable piece: a document that is absent there may still exist."""
         self.repaired: Counter[str] = Counter()
         self._file: IO[str] | None = None
         if folder is not None:
@@ -36,7 +36,7 @@ class Findings:
             self._file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace")
 
     def add(self, finding: Finding) -> None:
-        """Take one in."""
+        """Add one finding."""
         self.levels[finding.level] += 1
         self.rules[f"{finding.level}:{finding.rule}:{finding.field or ''}"] += 1
         if len(self.first) < _KEPT:
@@ -53,7 +53,7 @@ class Findings:
 
     @property
     def shown(self) -> tuple[Finding, ...]:
-        """The first ones, errors before all others."""
+        """Return the first ones, errors before all others."""
         rest = [finding for finding in self.first if finding.level != "error"]
         return tuple([*self.first_errors, *rest][:_KEPT])
 
@@ -65,7 +65,7 @@ class Findings:
 
 
 def spooled(folder: Path) -> Iterator[dict[str, Any]]:
-    """All findings of a run, from its folder."""
+    """Yield all findings of a run, from its folder."""
     path = folder / NAME
     if path.is_file():
         with path.open(encoding="utf-8") as file:

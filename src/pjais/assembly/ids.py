@@ -22,11 +22,11 @@ _MOVED = "$moved:"
 """Prefix of map entries for ids changed by an earlier migration: `$moved:<table>:<old id>`."""
 
 Change = Callable[[str, tuple[str, ...]], str]
-"""(id, the tables that it may belong to) -> the id that counts."""
+"""(id, the tables that it may belong to) -> the current id."""
 
 
 class Ids:
-    """The ids of one target.  `known` is what its `migration_ids` holds; `new`: every record gets a new one."""
+    """The ids of one target.  `known`: the content of its `migration_ids`; `new`: every record gets a new one."""
 
     def __init__(self, known: dict[str, str] | None = None, *, new: bool = False) -> None:
         self.map = known if known is not None else {}
@@ -38,14 +38,14 @@ class Ids:
         return self.new or bool(self.map)
 
     def learn(self, snapshots: Iterable[Snapshot]) -> None:
-        """Take in which ids earlier moves gave, as the snapshots' LiveStore stores tell."""
+        """Add the ids that earlier migrations assigned, from the snapshots' LiveStore stores."""
         for snapshot in snapshots:
             if snapshot.kind in livestore.KINDS and snapshot.damage is None:
                 for table, old, new in livestore.moved_ids(snapshot):
                     self.map.setdefault(f"{_MOVED}{table}:{old}", new)
 
     def of_kind(self, kind: str) -> Change:
-        """The function that gives the id that counts for one met in a source of this kind."""
+        """Return the function from an id in a source of this kind to the current id."""
 
         def change(old: str, tables: tuple[str, ...]) -> str:
             name = self._moved(old, tables)
@@ -56,7 +56,7 @@ class Ids:
         return change
 
     def _moved(self, old: str, tables: tuple[str, ...]) -> str:
-        """Follow an id through all moves; one that leads back to itself stays."""
+        """Follow an id through all migrations; one in a cycle stays."""
         name, met = old, {old}
         while True:
             following = next(

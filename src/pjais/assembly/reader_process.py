@@ -28,25 +28,25 @@ from pjais.version import __version__
 from pjais.workspace import source_bytes
 
 WORTH = 16 << 20
-"""Bytes of sources below which reading takes less time than starting a process does."""
+"""Size of sources in bytes below which reading is faster than starting a process."""
 
 _BATCH = 100
 """Items in one message: few enough to be still in the processor's cache when they are written."""
 _AHEAD = 64
-"""Messages that may wait here: about 7 MB of ordinary memories."""
+"""Maximum number of queued messages: about 7 MB of ordinary memories."""
 _LENGTH = 4
 _END = pickle.dumps(None)
 _SERVE = f"from pjais.assembly.reader_process import serve; serve({__version__!r})"
 
 
 _Sent = Reading | tuple[tuple[Any, ...], tuple[Any, ...]]
-"""An item on its way: an entry as a plain tuple, which is a quarter of the work."""
+"""An item in transfer: an entry as a plain tuple, which is a quarter of the work."""
 
 
 class Reader:
-    """Gives the items of snapshots; `items` has the shape of `assemble.items`.
+    """Yields the items of snapshots; `items` has the signature of `assemble.items`.
 
-    `late`: a process is worth its start, but only where anything is asked for.
+    `late`: a process is worth starting, but only on the first request.
     """
 
     def __init__(self, process: subprocess.Popen[bytes] | None, *, late: bool = False) -> None:
@@ -54,7 +54,7 @@ class Reader:
         self._late = late
 
     def items(self, snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
-        """All pieces of a snapshot as a builder takes them.  Ids that a run maps are made here, where its map is."""
+        """Yield all pieces of a snapshot as a builder takes them.  Ids are mapped here, where the run's map is."""
         given = 0
         if self._late:
             self._process, self._late = _start(), False
@@ -83,9 +83,9 @@ class Reader:
 
 @contextmanager
 def reader(sources: Iterable[SourceRef], *, late: bool = False) -> Iterator[Reader]:
-    """A reader for these sources, whose process starts at once: it is ready when their copies are.
+    """Return a reader for these sources, whose process starts at once, to be ready when their copies are.
 
-    `late`: it starts when something is asked of it; a later run may find all documents as they were.
+    `late`: it starts on the first request; a later run may find all documents unchanged.
     """
     worth = source_bytes(tuple(sources)) >= WORTH and (os.cpu_count() or 1) > 1
     made = Reader(_start() if worth and not late else None, late=worth and late)
@@ -96,7 +96,7 @@ def reader(sources: Iterable[SourceRef], *, late: bool = False) -> Iterator[Read
 
 
 def _start() -> subprocess.Popen[bytes] | None:
-    """The second process; None where this one is no ordinary Python that could be started again."""
+    """Return the second process; None if this one is no ordinary Python that could be started again."""
     if not sys.executable or getattr(sys, "frozen", False):
         return None
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -110,7 +110,7 @@ def _start() -> subprocess.Popen[bytes] | None:
 
 
 def _asked(process: subprocess.Popen[bytes], snapshot: Snapshot, choices: Choices) -> Iterator[list[_Sent] | None]:
-    """The batches of one snapshot, then None where it is complete.  A thread takes them in while we write."""
+    """Yield the batches of one snapshot, then None if it is complete.  A thread receives them while we write."""
     assert process.stdin is not None and process.stdout is not None
     waiting: Queue[bytes] = Queue(_AHEAD)
     try:
@@ -125,7 +125,7 @@ def _asked(process: subprocess.Popen[bytes], snapshot: Snapshot, choices: Choice
         while data := waiting.get():
             yield pickle.loads(data)
     finally:
-        if data:  # nobody asks any more, and the thread would wait for ever
+        if data:  # the consumer has stopped, and the thread would wait for ever
             process.kill()
             while waiting.get():
                 pass
@@ -133,7 +133,7 @@ def _asked(process: subprocess.Popen[bytes], snapshot: Snapshot, choices: Choice
 
 
 def _take(pipe: IO[bytes], waiting: Queue[bytes]) -> None:
-    """Take in the messages of one snapshot, and nothing at the end; an incomplete one counts as the end."""
+    """Receive the messages of one snapshot, and an empty one at the end; a truncated one counts as the end."""
     data = b""
     while data != _END:
         length = int.from_bytes(pipe.read(_LENGTH))
@@ -147,7 +147,7 @@ def _take(pipe: IO[bytes], waiting: Queue[bytes]) -> None:
 def serve(version: str) -> None:
     """Run the second process, until nobody listens any longer.
 
-    It ends at once where the package was replaced by another version since the first process loaded it.
+    It ends at once if the package was replaced by another version since the first process loaded it.
     """
     if version != __version__:
         return

@@ -33,31 +33,31 @@ from pjais.targets.sqlite.ledger import Identity
 from pjais.version import __version__
 
 _DIALECTS = frozenset({"json", "rxdb-export"})
-"""Those whose documents stand in lists of one file (`jsonfiles.read_export`)."""
+"""Dialects with documents in lists of one file (`json_files.read_export`)."""
 
 _BLOCK = 1 << 16
-"""Bytes of both files that are compared at once."""
+"""Block size of the comparison of both files, in bytes."""
 
 _TOGETHER = 500
-"""Documents whose accounts are asked for at once."""
+"""Number of documents whose ledger entries are queried at once."""
 
 _AHEAD = 16
-"""Documents that are read ahead in the old file, at least, where the new one differs."""
+"""Minimum number of documents that are read ahead in the old file if the new one differs."""
 
 _NEAR = 1 << 20
-"""Bytes of the old file that are rather read than left out by opening it farther on."""
+"""Bytes of the old file that are read rather than skipped by reopening it at a later offset."""
 
 _LOST = 100_000
-"""Documents read ahead after which it is given up to find where the files go on alike."""
+"""Number of documents read ahead after which the search for a common continuation is given up."""
 
 Source = Callable[[Snapshot, Choices], Iterator[Item]]
 _Noted = dict[tuple[str, str], tuple[validate.Problem, ...]]
 
 
 def passing_by(backups: Path, builder: Builder, otherwise: Source, *, noting: bool = True) -> Source:
-    """Return a source of items that passes by what is unchanged; `otherwise` gives those of any other snapshot.
+    """Return a source of items that skips unchanged documents; `otherwise` yields those of any other snapshot.
 
-    `noting`: the run reports what was noted of documents, also of unchanged ones.
+    `noting`: the run reports findings about documents, including unchanged ones.
     """
 
     def source(snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
@@ -68,7 +68,7 @@ def passing_by(backups: Path, builder: Builder, otherwise: Source, *, noting: bo
 
 
 class _Before(NamedTuple):
-    """The copy of a source that the last run read, and what it noted of each document."""
+    """The copy of a source that the last run read, and its findings about each document."""
 
     path: Path
     noted: _Noted
@@ -90,9 +90,9 @@ def _items(builder: Builder, snapshot: Snapshot, choices: Choices, before: _Befo
 
 
 class _Waiting:
-    """Documents of one list that the old file has too, in reading order: their accounts are asked for together.
+    """Documents of one list that the old file has too, in reading order: their ledger entries are queried together.
 
-    What goes the ordinary way may change accounts, so after it they are asked for again, first of one document.
+    Ordinary processing may change entries, so after it they are queried again, first for one document.
     """
 
     def __init__(self, builder: Builder, snapshot: Snapshot, choices: Choices, noted: _Noted) -> None:
@@ -101,20 +101,20 @@ class _Waiting:
         self._collection = ""
         self._together = _TOGETHER
         self._others = set[tuple[str, str | None]]()
-        """Documents of which another version came by: their accounts are no longer what they were."""
+        """Documents seen in another version: their ledger entries have changed."""
 
     def takes(self, piece: Document) -> bool:
-        """Return whether a document can be asked for together with those that wait."""
+        """Return whether a document can be queried together with the pending ones."""
         same_list = not self._documents or piece.collection == self._collection
         return same_list and piece.native_id not in self._documents and len(self._documents) < _TOGETHER
 
     def add(self, piece: Document) -> None:
-        """Let a document wait."""
+        """Add a pending document."""
         self._collection = piece.collection
         self._documents[str(piece.native_id)] = piece
 
     def met(self) -> Iterator[Item]:
-        """Give all that wait."""
+        """Yield all pending documents."""
         ids = list(self._documents)
         while ids:
             asked, ids = ids[: self._together], ids[self._together :]
@@ -131,7 +131,7 @@ class _Waiting:
         self._documents.clear()
 
     def ordinary(self, piece: Piece) -> Iterator[Item]:
-        """Give a piece as every other run does."""
+        """Process a piece as usual."""
         if isinstance(piece, Document):
             self._others.add((piece.collection, piece.native_id))
         yield from items(self._snapshot, self._choices, (piece,))
@@ -142,11 +142,11 @@ class _Waiting:
 
 
 class _Alike:
-    """Two versions of one file, side by side: which documents of the new one are in the old one as they are.
+    """Compares two versions of one file, to find the documents of the new one that are unchanged.
 
-    Where both have the same bytes from the beginning, or from behind the same document in the same list, they mean the
-    same.  Where they differ, the old file is read on from behind the last document that both have, until one of its
-    documents comes in the new one too, in a list of the same name; from behind it the bytes are compared again.
+    If both have the same bytes from the beginning, or after the same document in the same list, they mean the same.
+    Where they differ, the old file is read on after the last document that both have, until one of its documents
+    occurs in the new one too, in a list of the same name; after it the bytes are compared again.
     """
 
     def __init__(self, stack: ExitStack, old: Path, new: Path) -> None:
@@ -157,11 +157,11 @@ class _Alike:
         self._behind = 0
         """Offset of the same bytes in the new file, relative to the old one."""
         self._until = 0
-        """The byte of the new file up to which they are known to be the same."""
+        """Offset in the new file up to which both are known to be equal."""
         self._last: tuple[int, str] | None = None
         """The end, in the old file, of the last document that both have, and its collection."""
         self._further: Iterator[Piece] | None = None
-        """The old file, read on from somewhere behind."""
+        """The old file, read on from a later offset."""
         self._read_to = 0
         self._ahead: dict[bytes, int] = {}
         """Texts of documents after the last one that both have, and the end of each in the old file."""
@@ -171,7 +171,7 @@ class _Alike:
         self._comparable = json_files.form(old) == json_files.form(new) != "record"
 
     def has(self, document: Document) -> bool:
-        """Return whether the old file has a document as it is.  Ask in reading order."""
+        """Return whether the old file has the same document.  Call in reading order."""
         if document.raw is None or not self._comparable:
             return False
         end = _end(document)
@@ -188,7 +188,7 @@ class _Alike:
         return True
 
     def _is_alike(self, end: int) -> bool:
-        """Compare on; one byte behind a document belongs to it, since nothing else says where a number ends."""
+        """Continue the comparison, including the byte after a document, since only that shows where a number ends."""
         size = _BLOCK >> 5
         while end >= self._until and not self._ends:
             size = min(2 * size, _BLOCK)
@@ -222,7 +222,7 @@ class _Alike:
 
 
 def _end(document: Document) -> int:
-    """Return the byte behind a document."""
+    """Return the byte after a document."""
     return int(document.place.removeprefix("byte ")) + _length(str(document.raw))
 
 
@@ -245,7 +245,7 @@ def _digest(piece: Document) -> bytes:
 
 
 def _before(backups: Path, db: sqlite.Connection, snapshot: Snapshot, choices: Choices, noting: bool) -> _Before | None:
-    """The source as the last run over it had it; None where nothing can be said for certain."""
+    """Return the source as the last run over it read it; None if that is not certain."""
     if snapshot.dialect not in _DIALECTS or snapshot.damage is not None or choices.ids.active or any(choices.only):
         return None
     found = _last_run(db, snapshot)
@@ -268,11 +268,11 @@ def _before(backups: Path, db: sqlite.Connection, snapshot: Snapshot, choices: C
 
 
 class _Run(NamedTuple):
-    """The last run over a source, as the store has it."""
+    """Return the last run over a source, from the store."""
 
     run_id: str
     made: tuple[str, int | None, bool]
-    """By which version records were made, and by which choice."""
+    """Return the version and the options with which records were made."""
     files: list[tuple[str, str]]
 
 
@@ -281,7 +281,7 @@ def _last_run(db: sqlite.Connection, snapshot: Snapshot) -> _Run | None:
     for run_id, ids, version, sources, options in sqlite.fetch(db, runs):
         for source in json.loads(sources):
             if snapshot.name in source.get("was", ()):
-                return None  # documents of it were taken over by another source since
+                return None  # another source has taken over documents of it since
             if (source["kind"], source["name"]) != (snapshot.kind, snapshot.name):
                 continue
             if ids != "keep" or source["origin"] != snapshot.origin or "only" in source:

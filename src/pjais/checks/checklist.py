@@ -34,7 +34,7 @@ Answer = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a checklist: what must hold, its state, what was seen, and the next command if there is one."""
+    """One line of a checklist: the requirement, its state, the details, and the next command if there is one."""
 
     phase: str
     text: str
@@ -43,7 +43,7 @@ class Line:
     command: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The line as a JSON object."""
+        """Return the line as a JSON object."""
         told = {"phase": self.phase, "text": self.text, "state": self.state, "about": self.about}
         return told if self.command is None else {**told, "next": self.command}
 
@@ -58,18 +58,18 @@ class Probes(NamedTuple):
 def check(
     workspace: Workspace, probes: Probes, phases: tuple[str, ...] = PHASES, *, password: str | None = None
 ) -> list[Line]:
-    """The lines of these checklists, in the guide's order."""
+    """Return the lines of these checklists, in the guide's order."""
     facts = _Facts(workspace, probes, password)
     return [_checked(phase, text, look, facts, command) for phase, text, look, command in _LINES if phase in phases]
 
 
 def answered(line: Line, yes: bool) -> Line:
-    """A line that a person answered."""
+    """Return a line that a person answered."""
     return replace(line, state="yes" if yes else "no")
 
 
 def passed(lines: list[Line]) -> bool:
-    """Return whether nothing that can be checked fails."""
+    """Return whether no check fails."""
     return all(line.state != "failed" for line in lines)
 
 
@@ -93,7 +93,7 @@ class _Facts:
 
     @cached_property
     def sources(self) -> tuple[SourceRef, ...]:
-        """The old side as it is now, less what was passed over; empty where it was removed."""
+        """Return the current old side, without excluded sources; empty if it was removed."""
         found = self.workspace.find().sources
         over = origins.passed_over(self.workspace, found)
         return tuple(ref for ref in found if ref not in over)
@@ -110,7 +110,7 @@ class _Facts:
 
     @cached_property
     def sound(self) -> tuple[list[Path], list[str]]:
-        """The backups that are sound, newest last, and what is wrong with the others."""
+        """Return the valid backups, newest last, and the problems of the others."""
         sound, wrong = [], []
         for folder in journal.run_folders(self.workspace.data_dir):
             try:
@@ -125,18 +125,18 @@ class _Facts:
 
     @cached_property
     def app(self) -> dict[str, AppCheck]:
-        """The verification after a migration, by name."""
+        """Return the verification after a migration, by name."""
         return {one.name: one for one in self.probes.verify_app(self.workspace)}
 
     @cached_property
     def counts(self) -> tuple[int, int]:
-        """(documents read, documents in quarantine) of all sources, as the account has them."""
+        """Return (documents read, documents in quarantine) of all sources, from the ledger."""
         with closing(sqlite.open_reader(self.workspace.target)) as db:
             documents = int(sqlite.value(db, "SELECT count(*) FROM migration_records"))
             return documents, quarantine.waiting(db)
 
     def users(self) -> tuple[int, ...]:
-        """The processes that have the old side open."""
+        """Return the processes that have the old side open."""
         return files.users(path for ref in self.sources for path in ref.files)
 
 
@@ -162,7 +162,7 @@ def _no_source() -> Answer:
 
 
 def _kept_in(ref: SourceRef, sound: list[Path]) -> str | None:
-    """The newest backup that holds every file of a source as it is now."""
+    """Return the newest backup that holds every current file of a source."""
     wanted = {str(path): path for path in ref.files if path.exists() and not path.name.endswith("-shm")}
     hashes: dict[str, str] = {}
     for folder in reversed(sound):
@@ -186,7 +186,7 @@ def _backup_sound(facts: _Facts) -> Answer:
 
 
 def _tried(facts: _Facts) -> Answer:
-    """A dry run of the new side, in a scratch store."""
+    """Run a dry run of the new side, in a scratch store."""
     if facts.there and not state.anything_new(facts.workspace, facts.sources, exact=False):
         return "ok", f"the new side is there, and holds all that the old one does: {facts.workspace.live}"
     if not facts.sources:
@@ -199,7 +199,7 @@ def _tried(facts: _Facts) -> Answer:
 
 
 def _way_back(facts: _Facts) -> Answer:
-    """Return whether the old side can be had again."""
+    """Return whether the old side can be restored."""
     sound, _ = facts.sound
     old = facts.live.sources or tuple(str(ref.path) for ref in facts.sources)
     if old and all(Path(path).exists() for path in old):
@@ -232,7 +232,7 @@ def _exported(facts: _Facts) -> Answer:
 
 
 def _export_valid(facts: _Facts) -> Answer:
-    """The guide's own validation of its export, and that nothing waits in quarantine."""
+    """Check the guide's own validation of its export, and that nothing is undecided in quarantine."""
     if not facts.there:
         return _NOTHING
     documents, held = facts.counts
@@ -282,7 +282,7 @@ def _no_errors(facts: _Facts) -> Answer:
 
 
 def _named(*names: str) -> Callable[[_Facts], Answer]:
-    """Checks of the verification after a migration; without names all of them."""
+    """Return checks of the verification after a migration; without names all of them."""
 
     def look(facts: _Facts) -> Answer:
         if not facts.there:
@@ -340,7 +340,7 @@ def _new_backup(facts: _Facts) -> Answer:
 
 
 def _is_run(workspace: Workspace, backup_id: str) -> bool:
-    """Return whether a backup is a run's own: that one holds the store of before."""
+    """Return whether a backup belongs to a run: that one holds the previous store."""
     return "begun" in journal.events(workspace.backups / backup_id)
 
 
@@ -383,7 +383,7 @@ Look = Callable[[_Facts], Answer]
 
 
 def _lines() -> Iterator[tuple[str, str, Look, str | None]]:
-    """(phase, what must hold, what looks, the command where it fails)."""
+    """(phase, requirement, check function, command if it fails)."""
     yield "pre", "The old data is backed up", _backup_made, "pjais backup create"
     yield "pre", "Every backup is sound", _backup_sound, "pjais backup verify"
     yield "pre", "A dry run goes through", _tried, "pjais plan"

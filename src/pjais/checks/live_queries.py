@@ -22,7 +22,7 @@ _SECONDS = 10.0
 
 
 def check(workspace: Workspace) -> AppCheck:
-    """The check of a store's live queries, with the time (ms) that the news took."""
+    """Check a store's live queries; the result includes the time of the notification (ms)."""
     with tempfile.TemporaryDirectory(prefix="pjais-check-") as folder, closing(_copy(workspace, Path(folder))) as side:
         news = threading.Event()
         errors: list[Exception] = []
@@ -43,7 +43,7 @@ def check(workspace: Workspace) -> AppCheck:
 
 
 def _copy(workspace: Workspace, folder: Path) -> Side:
-    """The store's copy in a folder of its own; of a LiveStore store its log alone, which has no reader but us."""
+    """Return the store's copy in a separate folder; of a LiveStore store its log alone, which only we read."""
     if workspace.log is None:
         copy = folder / "copy.sqlite"
         cutover.copy_target(workspace.target, copy)

@@ -39,7 +39,7 @@ _QUERIES = {
 
 
 class AppCheck(NamedTuple):
-    """One check: whether it passed, one line about it, and its figures (milliseconds by query)."""
+    """One check: whether it passed, one line of detail, and its figures (milliseconds by query)."""
 
     name: str
     passed: bool
@@ -47,12 +47,12 @@ class AppCheck(NamedTuple):
     figures: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """The check as a JSON object."""
+        """Return the check as a JSON object."""
         return {"check": self.name, "passed": self.passed, "message": self.message, "figures": self.figures}
 
 
 def of_livestore(here: Workspace, path: Path) -> list[AppCheck]:
-    """The guide's verification of a LiveStore store.  Raises NoSourceFound where there is none."""
+    """Run the guide's verification of a LiveStore store.  Raises NoSourceFound if there is none."""
     before = _hashes(path)
     with timeline.opened(here, path) as line:
         now = line.point()
@@ -92,7 +92,7 @@ def _performance(replay: Replay) -> AppCheck:
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Return how long a call takes, in ms: the best of three, since other programs run too."""
+    """Return the duration of a call in ms: the best of three, since other programs run too."""
     took = []
     for _ in range(3):
         began = time.perf_counter()
@@ -114,7 +114,7 @@ _STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def _features(folder: Path, held: list[timeline.Found]) -> AppCheck:
-    """Commit one of each of the app's events to a copy of the log, read it back, and look at what it did."""
+    """Commit one of each of the app's events to a copy of the log, read it back, and check the effect."""
     files.private_folder(folder)
     log = folder / "eventlog.db"
     writer.create_log(log, WRITABLE[0])

@@ -23,7 +23,7 @@ from pjais.workspace import Workspace
 
 
 def of_sqlite(workspace: Workspace) -> list[AppCheck]:
-    """The checks of a store in SQLite.  Raises NoSourceFound where there is none, ForeignTarget."""
+    """Return the checks of a store in SQLite.  Raises NoSourceFound if there is none, ForeignTarget."""
     if cutover.inspect(workspace.target) is None:
         raise NoSourceFound(
             "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
@@ -89,7 +89,7 @@ def _plugins(store: Store) -> AppCheck:
 
 
 def _features(store: Store) -> AppCheck:
-    """Create, activate, remember, search, update, delete, restore: on the copy."""
+    """Create, activate, add, search, update, delete, restore: on the copy."""
     persona = store.personas.create(name="a check, on a scratch copy")
     active = store.personas.activate(persona.id)
     memory = store.memories.remember("zyzzyva ceremony", persona=persona.id)

@@ -53,13 +53,13 @@ _FAULTS = (PjaisError, OSError, sqlite.Error, ValueError, KeyError, TypeError, A
 
 
 class _Names:
-    """Names as they are shown: those that every installation has, and numbers for all others."""
+    """Names for display: those that every installation has, and numbers for all others."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def of(self, path: Path) -> str:
-        """A relative path."""
+        """Return a relative path for display."""
         return "/".join(self._one(part) for part in path.parts)
 
     def _one(self, name: str) -> str:
@@ -71,7 +71,7 @@ class _Names:
 
 
 def collect(workspace: Workspace) -> dict[str, Any]:
-    """All that goes into the bundle, as a JSON object.  Never raises for what the data folder holds."""
+    """Return the bundle's content as a JSON object.  Never raises because of the data folder's content."""
     names = _Names()
     parts: dict[str, Callable[[], Any]] = {
         "program": _program,
@@ -87,7 +87,7 @@ def collect(workspace: Workspace) -> dict[str, Any]:
 
 
 def _guarded(part: Callable[..., Any], *arguments: Any) -> Any:
-    """A part of the bundle, or which error stood in its way; an error's text may quote data, so it stays out."""
+    """Return a part of the bundle, or the type of an error; the error's text may quote data, so it is left out."""
     try:
         return part(*arguments)
     except _FAULTS as error:
@@ -95,7 +95,7 @@ def _guarded(part: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def write(workspace: Workspace, folder: Path) -> tuple[dict[str, Any], list[Path]]:
-    """Write the bundle as JSON and as text; returns it and the two files.  Raises UsageError where that cannot be."""
+    """Write the bundle as JSON and text; return it and the two files.  Raises UsageError if they cannot be written."""
     found = collect(workspace)
     stamp = found["made_at"].replace("-", "").replace(":", "").replace(".", "")
     made = [folder / f"pjais-support-{stamp}.{suffix}" for suffix in ("json", "txt")]
@@ -110,7 +110,7 @@ def write(workspace: Workspace, folder: Path) -> tuple[dict[str, Any], list[Path
 
 
 def text(found: dict[str, Any]) -> list[str]:
-    """The bundle as lines for people."""
+    """Return the bundle as lines for people."""
     lines = [
         f"pjais support bundle, made {found['made_at']}",
         "Versions, layout, states, codes and counts. No content, names, ids or tags. Nothing was uploaded.",
@@ -209,7 +209,7 @@ def _backup(folder: Path) -> dict[str, Any]:
 
 
 def _reported(folder: Path) -> dict[str, Any]:
-    """Counts by outcome and by rule, and how long each phase took, out of a run's report."""
+    """Return counts by outcome and by rule, and the duration of each phase, from a run's report."""
     path = folder / "report.json"
     if not path.is_file():
         return {}
@@ -228,7 +228,7 @@ def _code(code: str | None) -> str | None:
 
 
 def _store(workspace: Workspace) -> dict[str, Any]:
-    """The store as a scratch copy: its versions, counts, and what the checks say."""
+    """Return the versions, counts and checks of the store, from a scratch copy."""
     if not workspace.target.exists():
         return {"state": "missing"}
     with tempfile.TemporaryDirectory(prefix="pjais-support-") as name:
@@ -273,7 +273,7 @@ def _event_log(path: Path, scratch: Path) -> dict[str, Any]:
 
 
 def _log(workspace: Workspace) -> list[dict[str, Any]]:
-    """The last lines of migration.log: when, of which run, and what; only phases and codes."""
+    """Return the last lines of migration.log: time, run, and event; only phases and codes."""
     path = workspace.log_dir / logbook.NAME
     if not path.is_file():
         return []

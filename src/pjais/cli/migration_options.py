@@ -43,7 +43,7 @@ OWN_TARGETS = (None, "sqlite", "livestore")
 
 
 def known_target(to: str | None) -> str | None:
-    """The target that the pipeline writes; one that another package adds is written from the SQLite store."""
+    """Return the target that a migration writes; one that another package adds is written from the SQLite store."""
     if to in OWN_TARGETS:
         return to
     from pjais import extensions

@@ -33,14 +33,14 @@ _EXPORTED_AT = re.compile(rb'  "exportedAt": \d+,\n')
 
 
 class Made(NamedTuple):
-    """The files that were written, and a line for whatever is not in them."""
+    """The written files, and a line for everything that is not in them."""
 
     exports: tuple[guide_export.Made, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
 def named(exports: Sequence[guide_export.Made], *, comparable: bool = True) -> list[dict[str, Any]]:
-    """Files as the manifest names them; `comparable`: as `write` would make them again of the raw files."""
+    """Return files as the manifest names them; `comparable`: `write` would produce the same from the raw files."""
     content = {"content": CONTENT} if comparable else {}
     return [{**backup.weighed(one.path), **content, "origin": one.origin, "database": one.database}
             for one in exports]  # fmt: skip
@@ -65,7 +65,7 @@ def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: s
 def _fill(
     backups: guide_export.Backups, snapshots: tuple[Snapshot, ...], choices: Choices
 ) -> tuple[list[str], Snapshot | None]:
-    """Pass all live records on; return what is no record, or the snapshot that could not be decrypted."""
+    """Pass all live records on; return the invalid documents, or the snapshot that could not be decrypted."""
     lines = []
     for snapshot in snapshots:
         refused = 0
@@ -85,7 +85,7 @@ def _fill(
 
 
 def check(folder: Path, password: str | None = None) -> tuple[list[str], list[str]]:
-    """Compare the guide's files of a backup with what its raw files hold: (what differs, what was not compared)."""
+    """Compare the guide's files of a backup with its raw files; return (differences, files not compared)."""
     named = [str(one["stored"]) for one in backup.manifest(folder).get("exports", ()) if one.get("content") == CONTENT]
     there = [name for name in named if (folder / name).is_file()]
     if not there:
@@ -106,7 +106,7 @@ def check(folder: Path, password: str | None = None) -> tuple[list[str], list[st
 
 
 def _difference(path: Path, again: Path) -> int | None:
-    """The first line in which two such files differ, but for the time of export."""
+    """Return the first line in which two such files differ, except for the time of export."""
     with path.open("rb") as left, again.open("rb") as right:
         for number, (one, other) in enumerate(zip_longest(_lines(left), _lines(right)), 1):
             if one != other:

@@ -32,7 +32,7 @@ from pjais.workspace import Workspace
 
 @dataclass
 class Validation:
-    """The guide's validation of an export: what is wrong, what is worth a look, and the figures."""
+    """The guide's validation of an export: errors, warnings, and statistics."""
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Validation:
     size: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The validation as a JSON object, with the guide's names."""
+        """Return the validation as a JSON object, with the guide's names."""
         return {
             "isValid": not self.errors,
             "errors": self.errors,
@@ -64,17 +64,17 @@ def export(workspace: Workspace, store: Path | None, destination: Path, *, passw
 
 
 class GuideWriter:
-    """Takes records in any order and writes the guide's file at the end; memories wait on disk, not in memory."""
+    """Takes records in any order and writes the guide's file at the end; memories are spooled to disk."""
 
     def __init__(self) -> None:
         self._result = Validation()
         self._personas: dict[str, str] = {}
         self._references: list[tuple[str, str | None]] = []
-        """Of memories that came before their persona, or that have none."""
+        """Persona ids of memories that came before their persona, or that have none."""
         self._memories = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by finish
 
     def put(self, record: Record) -> None:
-        """Take one record; what is neither a persona nor a memory has no place in this format."""
+        """Add one record; this format holds personas and memories only."""
         if isinstance(record, Persona):
             if record.id not in self._personas:
                 _check_persona(record, self._result)
@@ -93,7 +93,7 @@ class GuideWriter:
         self._memories.close()
 
     def finish(self, destination: Path) -> Validation:
-        """Write the file in one step; return what its validation found."""
+        """Write the file in one step; return its validation."""
         result = self._result
         result.errors += [
             f"Memory {memory} references non-existent persona {persona}"
@@ -123,7 +123,7 @@ class GuideWriter:
 def verify(path: Path) -> Validation:
     """Read an export back, one record at a time, and validate it again.
 
-    Raises BackupFailed if it is not what it says it is.
+    Raises BackupFailed if it is not a valid export.
     """
     result = Validation(size=path.stat().st_size)
     known: set[Any] = set()
@@ -230,7 +230,7 @@ def _check_persona(persona: Persona, result: Validation) -> None:
 
 
 class Made(NamedTuple):
-    """One backup file of the guide's, and whose documents it holds."""
+    """One backup file of the guide's, and the owner of its documents."""
 
     path: Path
     origin: str | None
@@ -240,7 +240,7 @@ class Made(NamedTuple):
 class Backups:
     """The RxDB guide's own backup of each RxDB database, `rxdb-backup-<date>T<time>.json`, made while it is read.
 
-    It holds what the database holds, under the ids that its documents have there, whatever the run makes of them.
+    It holds the database's documents under their own ids, whatever ids the run assigns.
     """
 
     def __init__(self, folder: Path, at_ms: int, choices: Choices) -> None:
@@ -250,7 +250,7 @@ class Backups:
         self._writers: dict[tuple[str, str | None, str | None], GuideWriter] = {}
 
     def put(self, snapshot: Snapshot, entry: Entry) -> None:
-        """Take a record on its way in."""
+        """Add a record."""
         if snapshot.kind != "rxdb-profile":
             return
         name = (snapshot.name, entry.origin, entry.database)
@@ -277,6 +277,6 @@ class Backups:
 
 
 def _original(dialect: str, entry: Entry, record: Record) -> Record:
-    """The record as its document alone would make it: under its own ids, its content as it is."""
+    """Return the record of its document alone: with its own ids and unchanged content."""
     value = mappings.rebuild(dialect, entry.collection, record)
     return mappings.normalise(dialect, Document(entry.collection, entry.native_id, entry.place, value)).record

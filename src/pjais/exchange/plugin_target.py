@@ -29,7 +29,7 @@ class Written(NamedTuple):
 def export(
     workspace: Workspace, store: Path | None, name: str, write: Callable[[str], object], password: str | None
 ) -> None:
-    """Write a store or a source through an exporter that was added.  Raises UsageError for an unknown one."""
+    """Write a store or a source with an added exporter.  Raises UsageError for an unknown one."""
     exporter = extensions.exporter(name)
     if exporter is None:
         known = ", ".join(("pjais", "rxdb-export", *extensions.names("exporters")))
@@ -39,9 +39,9 @@ def export(
 
 
 def write(workspace: Workspace, name: str) -> Written:
-    """Write the store of a place through a target that was added, to `<data>/<name>`.
+    """Write the workspace's store to an added target, in `<data>/<name>`.
 
-    Raises UsageError for an unknown target, VerificationFailed where it does not read back what was given.
+    Raises UsageError for an unknown target, VerificationFailed if it does not read back what was written.
     """
     target = extensions.target_kind(name)
     if target is None:
@@ -69,7 +69,7 @@ def write(workspace: Workspace, name: str) -> Written:
 
 
 def _compare(given: Documents, found: Documents) -> tuple[int, list[str]]:
-    """(how many documents were given, what is missing, changed or was not given)."""
+    """Return (number of documents, those that are missing, changed or unexpected)."""
     wanted = {(name, str(document["id"])): canonical.dumps(document, sort=True) for name, document in given}
     count, wrong = len(wanted), []
     for name, document in found:

@@ -41,7 +41,7 @@ Write = Callable[[str], None]
 def export(
     workspace: Workspace, store: Path | None, destination: Path | None, *, password: str | None = None
 ) -> str | None:
-    """Export a store or any source; return the text where no destination is given.
+    """Export a store or any source; return the text if no destination is given.
 
     Raises NoSourceFound, SourceDamaged (a source with unreadable pieces cannot be exported as if whole).
     """
@@ -78,7 +78,7 @@ def write_export(
 
 
 def documents(db: sqlite.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every record of an open store as a document of our export, with the name of its list; sorted by id."""
+    """Yield every record of an open store as a document of our export, with the name of its list; sorted by id."""
     for table in TABLES:
         for record in _records(db, table, None):
             yield export_name(table), as_document(record)
@@ -90,7 +90,7 @@ def export_name(table: Table) -> str:
 
 
 def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Write) -> int:
-    """Write documents of our export, each with the name of its list, as one export; returns how many.
+    """Write documents of our export, each with the name of its list, as one export; return their number.
 
     They must come list by list, in the order of the tables.
     """
@@ -129,7 +129,7 @@ def _record(table: Table, row: tuple[Any, ...]) -> Record:
 
 
 def as_document(record: Record) -> dict[str, Any]:
-    """A record as our export and `--json` show it: camelCase, instants as ISO-8601."""
+    """Return a record as our export and `--json` show it: camelCase, instants as ISO-8601."""
     if isinstance(record, Other):
         return dict(record._asdict())
     mapping = mappings.MAPPINGS["pjais-export"][rows.table_of(record).name]
@@ -171,7 +171,7 @@ def opened(workspace: Workspace, store: Path | None, password: str | None) -> It
 
 @contextmanager
 def _read_transaction(db: sqlite.Connection) -> Iterator[None]:
-    """One consistent view for the whole export, whoever writes meanwhile."""
+    """Keep one consistent view for the whole export, whoever writes meanwhile."""
     db.execute("BEGIN")
     yield
     db.execute("ROLLBACK")
@@ -206,12 +206,12 @@ def export_documents(
     skip: Write | None = None,
     note: Write = lambda _: None,
 ) -> int:
-    """Every live document of a source exactly as it is stored, as NDJSON; returns how many.
+    """Write every live document of a source exactly as it is stored, as NDJSON; return their number.
 
     Lines are `{"source", "origin", "database", "collection", "key", "id", "document"}`, ordered by web origin,
     database, collection and id.  `key` is the document's own (null: it has none), `id` a text to sort by.  Raises
-    SourceDamaged for a piece that cannot be read; with `skip` it is passed over, and `skip` called with what and where
-    it is.  `note` receives remarks about the source, such as a torn log.
+    SourceDamaged for a piece that cannot be read; with `skip` it is left out, and `skip` is called with its name and
+    location.  `note` receives remarks about the source, such as a torn log.
     """
     path = workspace.target if store is None else store.expanduser().absolute()
     if not path.exists():

@@ -33,7 +33,7 @@ _NOTED = {"state-differs", "log-only", "state-lossy", "state-dates"}
 
 
 class Check(NamedTuple):
-    """One check: whether all is well, what was found, what it means, and the remedy (both empty if all is well)."""
+    """One check: whether it passed, the findings, their meaning, and the remedy (both empty if it passed)."""
 
     store: str
     name: str
@@ -43,13 +43,13 @@ class Check(NamedTuple):
     remedy: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """The check as a JSON object."""
+        """Return the check as a JSON object."""
         named = {"store": self.store, "check": self.name, "ok": self.ok, "found": self.found}
         return {**named, "meaning": self.meaning, "remedy": self.remedy}
 
 
 def examine(here: Workspace, path: Path) -> list[Check]:
-    """All checks of every LiveStore store at a path.  Raises NoSourceFound where there is none."""
+    """Return all checks of every LiveStore store at a path.  Raises NoSourceFound if there is none."""
     place = Workspace(here.data_dir, here.data_dir / "-", (path,))
     if not path.exists():
         raise NoSourceFound("there is no such store", where=[str(path)])
@@ -118,7 +118,7 @@ def _is_wal(path: Path) -> bool:
 
 
 def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
-    """The events one by one: can each be read, do their numbers and parents fit."""
+    """Check each event: that it can be read, and that numbers and parents are consistent."""
     assert found.log is not None
     unread: list[str] = []
     unknown: Counter[str] = Counter()
@@ -169,7 +169,7 @@ class _Imports:
         self._ours = False
 
     def see(self, event: Event) -> None:
-        """Take notice of one event."""
+        """Add one event."""
         if event.name == "v1.MigrationStarted":
             self._begun += 1
             self._ours = self._ours or (isinstance(event.args, dict) and "schemaVersion" in event.args)
@@ -223,7 +223,7 @@ def _position(found: Store, numbers: list[Number]) -> Iterator[Check]:
     last = numbers[-1] if numbers else Number(0)
     head = facts.head if facts is not None else None
     beyond = head is not None and head > last.global_
-    silent = facts is not None and facts.format.number == 2  # which kept no such account
+    silent = facts is not None and facts.format.number == 2  # which did not record this
     yield Check(
         "", "head", not beyond and (head is not None or silent),
         "the log does not say what a backend confirmed" if head is None else f"{head}, the log ends at {last}",
@@ -241,7 +241,7 @@ def _position(found: Store, numbers: list[Number]) -> Iterator[Check]:
 
 
 def _sides(found: Store, snapshot: Snapshot, group: locations.Group) -> Iterator[Check]:
-    """State against log: which events the state has not seen, and which rows differ."""
+    """Compare state and log: events that the state has not seen, and rows that differ."""
     if found.state is None:
         yield Check("", "state", True, "there is none; LiveStore makes it from the log at its next boot")
         return
@@ -274,7 +274,7 @@ _REMEDY_DATES = "keep the state file: only it holds the dates.  pjais migrate --
 
 
 def _stranded(name: str, logs: list[tuple[str, Store]]) -> Iterator[Check]:
-    """Events of an earlier format beside a newer one: the app that is installed shows none of them.
+    """Check for events of an earlier format beside a newer one, none of which the installed app shows.
 
     After an upgrade the newer log holds them too, and the old one is history.
     """

@@ -32,7 +32,7 @@ def restore(
     time: str | None = None,
     field: str | None = None,
 ) -> Restored:
-    """Bring a record back as it was.  Raises UsageError where it was not there then, or the store is not ours.
+    """Restore a record to an earlier version.  Raises UsageError if it did not exist then, or the store is not ours.
 
     Raises MigrationFailed while an app has the store open.
     """
@@ -66,7 +66,7 @@ def restore(
 def _row(
     line: Timeline, key: str, point: timeline.Point, table: LiveTable | None = None
 ) -> tuple[LiveTable | None, Row | None]:
-    """The record of a key at a moment, in whichever table it is."""
+    """Return the record of a key at a point in time, from any table."""
     with line.state(point) as replay:
         for one in (table,) if table is not None else livestore.TABLES:
             row = replay.row(one, key)
@@ -96,7 +96,7 @@ def _event(
     updates = {name: _value(columns[name], wanted[name]) for name in names}
     args = {"id": key, "updates": updates}
     if "updatedAt" in columns and field != "updatedAt":
-        args["updatedAt"] = journal.now_ms()  # it is a change of today, and so it must count
+        args["updatedAt"] = journal.now_ms()  # it is a change made now, and must count as one
         updates.pop("updatedAt", None)
     return _named(f"v1.{subject}Updated", args), tuple(names)
 
@@ -106,7 +106,7 @@ def _named(name: str, args: dict[str, Any]) -> writer.NewEvent:
 
 
 def _value(column: livestore.Column, held: Any) -> Any:
-    """A stored value as an argument."""
+    """Return a stored value as an argument."""
     if held is None:
         return None
     if column.form == "json":

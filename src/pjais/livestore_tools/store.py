@@ -48,31 +48,31 @@ class LiveStore:
         self._line = None
 
     def refresh(self) -> None:
-        """Take a new copy: what an app committed meanwhile is seen from now on."""
+        """Make a new copy, which includes what an app committed meanwhile."""
         self._stack.close()
         self._stack = ExitStack()
         self._line = None
 
     @property
     def timeline(self) -> Timeline:
-        """The store through time."""
+        """Return the store's timeline."""
         if self._line is None:
             here = resolve_workspace(self.path.parent)
             self._line = self._stack.enter_context(timeline.opened(here, self.path))
         return self._line
 
     def events(self) -> Iterator[Found]:
-        """Every event, in order."""
+        """Yield every event, in order."""
         return self.timeline.events()
 
     def records(self, *, event: str | None = None, time: str | None = None) -> list[Record]:
-        """Every record, now, after an event (`"12"`) or at a time (ISO-8601)."""
+        """Return every record, now, after an event (`"12"`) or at a time (ISO-8601)."""
         return list(self.timeline.records(self.timeline.point(event=event, time=time)))
 
     def query(
         self, sql: str, values: tuple[Any, ...] = (), *, event: str | None = None, time: str | None = None
     ) -> list[tuple[Any, ...]]:
-        """A query over the tables of the schema (`personas`, `memoryEntities`, ...), now or then."""
+        """Run a query on the tables of the schema (`personas`, `memoryEntities`, ...), now or at a point in time."""
         with self.timeline.state(self.timeline.point(event=event, time=time)) as state:
             return state.query(sql, values)
 
@@ -81,11 +81,11 @@ class LiveStore:
         return self.timeline.diff(before, after)
 
     def history(self, record_id: str) -> list[Moment]:
-        """Every event that changed a record."""
+        """Return every event that changed a record."""
         return self.timeline.history(record_id)
 
     def commit(self, *new: tuple[str, dict[str, Any]]) -> int:
-        """Append events, all or none; returns the number of the last one.
+        """Append events, all or none; return the number of the last one.
 
         Each is a name and its arguments as the log holds them (times in ms).  Raises UsageError for an event that
         does not decode or a store that pjais did not write, MigrationFailed while a program has it open.

@@ -35,7 +35,7 @@ Found = Event | Broken | Unreadable
 
 
 class Point(NamedTuple):
-    """A moment in a store's life: after how many of its events, and which one was the last (None: before all)."""
+    """A point in time: the number of events up to it, and the last of them (None: before all)."""
 
     steps: int
     number: Number | None
@@ -61,7 +61,7 @@ class Filter:
         self._last_time: int | None = None
 
     def takes(self, one: Found) -> bool:
-        """Return whether an event is wanted; one without a time of its own has that of the one before it."""
+        """Return whether an event matches; one without a time has that of the event before it."""
         if not isinstance(one, Event):
             return self._name is None and self._key is None and self._since is None and self._until is None
         self._last_time = one.at if one.at is not None else self._last_time
@@ -87,14 +87,14 @@ class Timeline:
     others: tuple[str, ...] = ()
 
     def events(self) -> Iterator[Found]:
-        """Every event, in the order in which LiveStore applies them."""
+        """Yield every event, in the order in which LiveStore applies them."""
         assert self.found.log is not None
         return store.events(self.found.log)
 
     def point(self, *, event: str | None = None, time: str | None = None) -> Point:
-        """The moment after an event (`12`, or `12.1` for a client-only one), or at a time; without both, now.
+        """Return the point after an event (`12`, or `12.1` for a client-only one), or at a time; without both, now.
 
-        Raises UsageError for what is no event or no time, or where no event carries a time.
+        Raises UsageError for an invalid event or time, or if no event carries a time.
         """
         if event is not None:
             return self._at_event(_number(event))
@@ -115,7 +115,7 @@ class Timeline:
         return Point(steps, numbers[steps - 1] if steps else None)
 
     def _at_time(self, text: str) -> Point:
-        """After the last event before the first one that is later than the time; events without a time go along."""
+        """Return the point before the first event later than a time; those without a time count with earlier ones."""
         wanted = _instant(text)
         steps, last, timed = 0, None, False
         for event in self._readable():
@@ -130,14 +130,14 @@ class Timeline:
 
     @contextmanager
     def state(self, point: Point) -> Iterator[Replay]:
-        """The state at a moment, replayed from the first event."""
+        """Return the state at a point in time, replayed from the first event."""
         with closing(Replay(self._scratch_file())) as replay:
             for _, operations in self._operations(0, point.steps):
                 replay.apply(operations)
             yield replay
 
     def records(self, point: Point) -> Iterator[Record]:
-        """Every record as it was at a moment, personas first."""
+        """Yield every record at a point in time, personas first."""
         with self.state(point) as replay:
             for table in livestore.TABLES:
                 for row in replay.rows(table):
@@ -162,7 +162,7 @@ class Timeline:
         return found
 
     def history(self, key: str) -> list[Moment]:
-        """Every event that changed a record, and what it changed.  Raises UsageError for an id that never was."""
+        """Return every event that changed a record, and its changes.  Raises UsageError for an unknown id."""
         moments: list[Moment] = []
         with closing(Replay(self._scratch_file())) as replay:
             for event, operations in self._operations(0, None):
@@ -195,7 +195,7 @@ class Timeline:
 
 
 def read_whole(path: Path) -> Iterator[Event]:
-    """The events of a closed log that can be read."""
+    """Yield the readable events of a closed log."""
     with closing(sqlite.open_frozen(path)) as db:
         yield from (event for event in read_events(db) if isinstance(event, Event))
 
@@ -233,7 +233,7 @@ def _shown(table: LiveTable, row: Row | None) -> dict[str, Any] | None:
 
 
 def shown(column: livestore.Column, held: Any) -> Any:
-    """A stored value as people and JSON see it: JSON as a value, truth as truth, times as ISO-8601."""
+    """Return a stored value as people and JSON see it: JSON and booleans as values, times as ISO-8601."""
     if held is None:
         return None
     if column.form == "json":
@@ -246,7 +246,7 @@ def shown(column: livestore.Column, held: Any) -> Any:
 
 
 class Opened(NamedTuple):
-    """One store of a place: its name, its parts, and a folder to work in."""
+    """One store at a path: its name, its parts, and a scratch folder."""
 
     label: str
     found: store.Store
@@ -255,9 +255,9 @@ class Opened(NamedTuple):
 
 @contextmanager
 def stores(here: Workspace, path: Path) -> Iterator[list[Opened]]:
-    """Every LiveStore store at a path, read as private copies, older formats first.
+    """Yield every LiveStore store at a path, read as private copies, older formats first.
 
-    Raises NoSourceFound where there is none.
+    Raises NoSourceFound if there is none.
     """
     if not path.exists():
         raise NoSourceFound("there is no such store", where=[str(path)])
@@ -280,9 +280,9 @@ def stores(here: Workspace, path: Path) -> Iterator[list[Opened]]:
 
 @contextmanager
 def opened(here: Workspace, path: Path) -> Iterator[Timeline]:
-    """A store through time: a folder, its log, or a browser profile; of several stores the one of the newest format.
+    """Open a timeline of a folder, a log, or a browser profile; of several stores the one of the newest format.
 
-    Raises NoSourceFound where there is none, or where only a state is left, which has no past.
+    Raises NoSourceFound if there is none, or if only a state is left, which has no history.
     """
     with stores(here, path) as found:
         logs = [one for one in found if one.found.log is not None]

@@ -37,7 +37,7 @@ class Upgraded(NamedTuple):
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The outcome as a JSON object."""
+        """Return the outcome as a JSON object."""
         return {
             "code": "done", "log": str(self.log), "events": self.events, "from": self.before, "to": self.after,
             "notes": list(self.notes),
@@ -47,8 +47,8 @@ class Upgraded(NamedTuple):
 def upgrade(here: Workspace, path: Path, number: int, output: Path | None = None) -> Upgraded:
     """Write a store's log in another format, beside the old one or into the new folder `output`.
 
-    Raises UsageError where both formats hold events, SourceInUse while an app has the store open, SourceDamaged
-    for a log whose events cannot all be read, NoSourceFound where there is no log.
+    Raises UsageError if both formats hold events, SourceInUse while an app has the store open, SourceDamaged
+    for a log whose events cannot all be read, NoSourceFound if there is no log.
     """
     if number not in eventlog.WRITABLE:
         raise UsageError(f"format {number} cannot be written; 6 and 4 can", where=[str(number)])
@@ -109,7 +109,7 @@ def _read(found: store.Store) -> Iterator[Event]:
 
 
 def _write(log: Path, number: int, written: list[Event], shift: int, head: int) -> tuple[str, ...]:
-    """The new log, proved, in its place.  An empty log that LiveStore made there, and its states, are set aside."""
+    """Put the verified new log in place.  An empty log that LiveStore created there, and its states, are renamed."""
     files.private_folder(log.parent)
     beside = log.with_name(f".{log.name}.new")
     for suffix in ("", *sqlite.SIDE_FILES):
@@ -151,7 +151,7 @@ def _metadata(event: Event) -> str:
 
 
 def _prove(path: Path, written: list[Event], shift: int) -> None:
-    """The new log read back: as many events, each the same, and the same state."""
+    """Read the new log back and compare: the same events, and the same state."""
     with closing(sqlite.open_frozen(path)) as db, tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
         told = facts(db)
         with (
@@ -171,7 +171,7 @@ def _prove(path: Path, written: list[Event], shift: int) -> None:
 
 
 def _set_aside(log: Path, number: int) -> tuple[str, ...]:
-    """Rename what LiveStore made in the new format while it showed nothing: an empty log, and its states."""
+    """Rename the empty log and states that LiveStore created in the new format."""
     there = [log, *log.parent.glob(f"state*@{number}.db")]
     moved = []
     for one in there:

@@ -50,7 +50,7 @@ $passed
 
 
 def render(report: Report) -> str:
-    """The page.  Every value is escaped; no content of a memory is in it."""
+    """Return the page.  Every value is escaped; it holds no content of a memory."""
     tone = "good" if report.exit_code == 0 else "warn" if report.exit_code == 1 else "bad"
     return _PAGE.substitute(
         title=f"Migration {escape(report.run_id or '')}",
@@ -81,7 +81,7 @@ def _numbers(total: Counts) -> str:
 
 
 def _table(head: list[tuple[str, bool]], body: list[list[str]], nothing: str) -> str:
-    """A table; a column marked True holds numbers.  Cells are HTML already."""
+    """Return a table; a column marked True holds numbers.  Cells are HTML already."""
     if not body:
         return f"<p>{escape(nothing)}</p>"
     tags = ['<th class="n">' if number else "<th>" for _, number in head]

@@ -84,7 +84,7 @@ RULES = {
     "unsound-file": "SQLite's integrity check failed; the file was read page by page.",
     "wrong-type": "A value of a type that no rule can read; the record is refused.",
 }
-"""Every rule of a finding: what was seen and what was done."""
+"""Every rule of a finding: the condition and the action."""
 
 
 def explain(code: str) -> str | None:
@@ -99,5 +99,5 @@ def explain(code: str) -> str | None:
 
 
 def all_codes() -> tuple[str, ...]:
-    """Every code that `explain` knows."""
+    """Return every code that `explain` knows."""
     return (*(error.code for error in all_errors()), *OUTCOMES, *RULES)

@@ -67,7 +67,7 @@ def edit(session: Session, form: Form) -> str:
 
 
 def _untouched(record: Any, name: str, text: str) -> bool:
-    """Whether a field says what the page showed: its form sends every field, and not as it was in all characters.
+    """Return whether a field is unchanged: the form sends every field, and not always with the same characters.
 
     A browser sends other ends of lines, none at all in a field of one line, and U+FFFD for NUL.
     """
@@ -167,7 +167,7 @@ def _history(call: str) -> Action:
     return action
 
 
-# -- the pipeline
+# -- migrations
 
 
 def migrate(session: Session, form: Form) -> str:
@@ -196,7 +196,7 @@ def verify(session: Session, form: Form) -> str:
 
 
 def rollback(session: Session, form: Form) -> str:
-    """Go back to before a run; what was written since is kept in a file of the run's folder, or let go."""
+    """Restore the state before a run; later writes are kept in a file of the run's folder, or discarded."""
     here, name = session.workspace(), _need(form, "run")
     if form.get("later") not in ("keep", "discard"):
         raise UsageError("say what becomes of what was written since: keep or discard it")
@@ -253,7 +253,7 @@ def restore_backup(session: Session, form: Form) -> str:
 
 
 def replay(session: Session, form: Form) -> str:
-    """Try a document in quarantine again, as it is or as it was mended."""
+    """Replay a quarantined document, unchanged or edited."""
     here, number = session.workspace(), _whole("id", _need(form, "id"))
     text = form.get("document", "")
     mended = None
@@ -290,7 +290,7 @@ def bring_over(session: Session, form: Form) -> str:
 
 
 def keep_following(session: Session, form: Form) -> str:
-    """Bring over what the old app writes, again and again, until it is stopped."""
+    """Sync what the old app writes, repeatedly, until it is stopped."""
     session.follow(on=form.get("on") == "yes")
     return "/sides"
 

@@ -2,8 +2,8 @@
 
 The page is served to this machine alone, but any web site that its owner visits can send requests to it, and any
 other user of the machine can connect.  So: the Host header must name the loopback address (a foreign name that was
-made to point here, DNS rebinding, is refused); who asks must hold a key of this start: a ticket, in the opened address
-and good for one use, which is exchanged for a cookie that other sites' requests do not carry, or a program's token;
+made to point here, DNS rebinding, is refused); the client must hold a key of this server: a ticket, in the opened address
+and valid once, which is exchanged for a cookie that other sites' requests do not carry, or a program's token;
 what changes something must come from the page
 itself (Origin, Sec-Fetch-Site and a word in the form that only the page knows); a request must be small and arrive in
 time; and an answer tells the browser to load nothing from anywhere else, whatever its content says.

@@ -30,7 +30,7 @@ Where = Annotated[int, Query(ge=0, le=1000)]
 
 
 def stores(here: Workspace) -> list[tuple[str, Path]]:
-    """What can be travelled through: the store in use, and the LiveStore stores that were found; kind and path."""
+    """Return the stores with a history: the store in use, and the LiveStore stores found; kind and path."""
     own = [("livestore" if here.log is not None else "sqlite", here.live)] if here.target.exists() else []
     found = [("livestore", ref.path) for ref in here.find().sources if ref.kind in _LOGS]
     return own + [one for one in found if one not in own]

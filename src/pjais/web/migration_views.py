@@ -24,7 +24,7 @@ _FINDINGS = 200
 
 
 def front(session: InSession) -> schemas.Overview:
-    """What is where, and what to do next."""
+    """Return the status, and the next step."""
     here = session.workspace()
     status = migration_status.status(here)
     told = status["store"]
@@ -50,7 +50,7 @@ def _runs(here: Workspace) -> list[schemas.Run]:
 
 
 def migration(session: InSession) -> schemas.Migration:
-    """What was found, what a migration would do, how far it is, and what it came to.
+    """Return the sources found, the plan, the progress, and the result.
 
     Where there is something new, a plan is made beside; it reads, and writes nothing.
     """
@@ -85,7 +85,7 @@ def planned(made: Any) -> dict[str, Any]:
 
 
 def rollback(session: InSession) -> schemas.Rollback:
-    """Which run a rollback would undo, and what was written since."""
+    """Return the run that a rollback would undo, and later writes."""
     found, later = migration_rollback.preview(session.workspace())
     return schemas.Rollback(code="done", run=found.id, later=view_values.later(later), job=view_values.job(session.job))
 

@@ -302,7 +302,7 @@ class _Storage:
         return _SAHPOOL if one.of_sqlite_wasm else _WA_SQLITE if _is_others(one) else None
 
     def _belongs(self, one: PoolFile) -> bool:
-        """Return whether a file must be reported.  One without a path: if its content shows it, or may be lost."""
+        """Return whether a file must be reported.  One without a path: if its content or a lost index suggests it."""
         if self._maker(one):
             return False
         return self.lost or one.is_pools() if one.pool == "?" else one.pool in self.pools

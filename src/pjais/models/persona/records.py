@@ -113,7 +113,7 @@ class Draft(NamedTuple):
 
     record: Record
     problems: tuple[tuple[str, str, str | None, str], ...]
-    """(level, rule, field, message) for each; the pipeline adds the place."""
+    """(level, rule, field, message) for each; the caller adds the location."""
     removed: bool = False
 
 
