@@ -92,7 +92,7 @@ class Same(NamedTuple):
 
 
 Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading | Same
-"""A record ready to go in, with what was seen on the way; a reading that needs more than its row; or nothing new."""
+"""A record to be added, with its findings; a reading that needs more than its row; or an unchanged document."""
 
 
 class Only(NamedTuple):
@@ -308,7 +308,7 @@ def _note(
 
 
 def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Findings) -> None:
-    """A reading of which nothing goes in as a record, or the tombstone that our own export writes."""
+    """Handle a reading without a valid record, or the tombstone that our own export writes."""
     piece, record, problems, _ = reading
     if record is not None and isinstance(piece, Document):
         tombstone = entry(piece, record, removed=True)

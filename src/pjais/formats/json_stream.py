@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 from pjais import canonical
 
 _WINDOW = 1 << 18
-"""Bytes of the file that are looked at together: so few that they stay in the processor's cache."""
+"""Block size in bytes, small enough for the processor's cache."""
 
 _AHEAD = 1 << 16
 """Characters of an object that are searched for its keys."""
@@ -143,7 +143,7 @@ class JsonStream:
     def members(self, *, further: bool = False) -> Iterator[str]:
         """The keys of the object at the cursor; the caller consumes each value before the next key.
 
-        `further`: the cursor is behind a member of it.
+        `further`: the cursor is after a member of it.
         """
         if not further:
             self.expect("{")
@@ -168,7 +168,7 @@ class JsonStream:
     def items(self, *, further: bool = False) -> Iterator[Value | Broken]:
         """The elements of the array at the cursor.  Stops after a Broken that reaches to the end.
 
-        `further`: the cursor is behind an element of it.
+        `further`: the cursor is after an element of it.
         """
         if not further:
             self.expect("[")

@@ -74,7 +74,7 @@ _OF_THE_DATA = (ValidationError, RecursionError)
 
 
 def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
-    """The app for one data folder, behind its guard."""
+    """Return the app for one data folder, behind its guard."""
     app = FastAPI(title="pjais", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.session = session
     app.state.keys = keys

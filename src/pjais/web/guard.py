@@ -2,11 +2,11 @@
 
 The page is served to this machine alone, but any web site that its owner visits can send requests to it, and any
 other user of the machine can connect.  So: the Host header must name the loopback address (a foreign name that was
-made to point here, DNS rebinding, is refused); the client must hold a key of this server: a ticket, in the opened address
-and valid once, which is exchanged for a cookie that other sites' requests do not carry, or a program's token;
-what changes something must come from the page
-itself (Origin, Sec-Fetch-Site and a word in the form that only the page knows); a request must be small and arrive in
-time; and an answer tells the browser to load nothing from anywhere else, whatever its content says.
+made to point here, DNS rebinding, is refused); the client must hold a key of this server: a ticket, in the opened
+address and valid once, which is exchanged for a cookie that other sites' requests do not carry, or a program's token;
+a change must come from the page itself (Origin, Sec-Fetch-Site and a word in the form that only the page knows); a
+request must be small and arrive in time; and an answer tells the browser to load nothing from anywhere else, whatever
+its content says.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Refused(Exception):
 
 
 class Guard:
-    """The page behind its door."""
+    """The app behind access control."""
 
     def __init__(self, app: ASGIApp, keys: Keys, port: int | None) -> None:
         """`port`: the one that is served; None: any (tests that speak to the app without a socket)."""
@@ -133,7 +133,7 @@ class Guard:
         await answer(scope, receive, armed)
 
     def _answered(self, scope: Scope) -> Response | None:
-        """The answer of the door itself, or None where the request may go in.  Raises _Refused."""
+        """Return the guard's own response, or None if the request may pass.  Raises _Refused."""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):

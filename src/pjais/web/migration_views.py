@@ -124,7 +124,7 @@ def backups(session: InSession) -> schemas.Backups:
 
 
 def quarantine(session: InSession, everything: bool = False) -> schemas.Quarantine:
-    """The documents that could not go in, and why; with `everything` also those replayed or discarded."""
+    """Return the rejected documents, and why; `everything` includes those replayed or discarded."""
     found = migration_quarantine.listed(session.workspace(), everything=everything)
     return schemas.Quarantine(code="done", entries=[_kept(one) for one in found], everything=everything)
 

@@ -35,7 +35,7 @@ _FOLLOW_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 _FIGURES = 500
 """So many are remembered: each filter that somebody tries is one."""
-"""A next command, with what may stand before it (`close the app, then: `) and the remark behind it."""
+"""A next command, with an optional instruction before it (`close the app, then: `) and a remark after it."""
 
 
 @dataclass

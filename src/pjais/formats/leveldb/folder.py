@@ -231,7 +231,7 @@ class LevelDB:
             next_sequence = sequence + len(changes) if changes and not fault else None
 
     def _content(self, number: int) -> bytes | None:
-        """An unpacked block or a whole batch; the first pass has found it sound."""
+        """Return an unpacked block or a whole batch, which the first pass has found valid."""
         content = self._cache.get(number)
         if content is not None:
             self._cache.move_to_end(number)

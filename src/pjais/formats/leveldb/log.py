@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A record, perhaps with unsound fragments, or one whose end is lost (`whole` is false)."""
+    """A record, possibly with damaged fragments, or without its end (`whole` is false)."""
 
     parts: tuple[Part, ...]
     whole: bool = True

@@ -9,7 +9,7 @@ Spoiled, with the reason, even if LiveStore would drop it silently; nothing rais
 only unused slots, scratch files of SQLite, and files outside the pools, which belong to other programs.
 
     Paths     tells the directory (so the store's id and format).  Where it is missing or damaged, a file that it
-              does not name is of the group "<storage>/?": its pool cannot be told.  Where it is sound, such a file
+              does not name is of the group "<storage>/?": its pool is unknown.  Where it is valid, such a file
               was removed as far as the browser knows, so it is Spoiled: data are not raised from the dead.
     one path, two files     Which one LiveStore would take is left to chance, so none is taken: all are Spoiled, and
               their journals too, since a journal must not be played back into another file.
@@ -52,7 +52,7 @@ SIDES = ("-journal", "-wal")
 """Files of a pool that may be needed to complete `/x.db`."""
 
 BOOKS = "Origins"
-"""The group of what is wrong with the profile's own books, which is no pool's."""
+"""The group of problems of the browser's own path index, which belongs to no pool."""
 
 _CHUNK = 1 << 20
 _SAHPOOL, _WA_SQLITE = "sqlite-wasm (opfs-sahpool)", "wa-sqlite"
@@ -82,7 +82,7 @@ class Carved(NamedTuple):
 
 
 class Spoiled(NamedTuple):
-    """A file of a pool (or of the browser's own books) that is not what it must be, and why.
+    """An invalid file of a pool (or of the browser's own path index), and why.
 
     As in Carved, but `name` and `flags` are only what the header claims.  `readable`: the payload begins as a SQLite
     file does, so that a reader may choose to look at it.
@@ -163,7 +163,7 @@ def others(root: Path) -> list[Other]:
 def sets(found: Iterable[Carved | Spoiled]) -> list[PoolStore]:
     """The pools, so that each database stands beside its journal (`PoolStore.sides`) for SQLite to roll back.
 
-    What is wrong with the browser's own books comes as a PoolStore without files, of the group "<storage>" or BOOKS.
+    Problems of the browser's own path index come as a PoolStore without files, of the group "<storage>" or BOOKS.
     The folder is one: call it for each "File System" folder by itself.
     """
     stores: dict[str, PoolStore] = {}
@@ -368,7 +368,7 @@ class _Storage:
         return Carved(self.origin, one.directory, group, one.opfs_name, one.file, 0, 0, one.size, True)
 
     def _removed(self, one: PoolFile) -> str:
-        """Return why a sound file is not live: as far as the browser knows it was removed."""
+        """Return why a valid file is not live: according to the browser it was removed."""
         if one.directory is not None or self.lost:
             return ""
         return "Paths does not name it any more: it was removed, or the browser's books were set back"
@@ -383,7 +383,7 @@ class _Storage:
 
 
 def _is_others(one: PoolFile) -> bool:
-    """Return whether a sound header names a lasting file that LiveStore has no such name for."""
+    """Return whether a valid header names a persistent file with a name that LiveStore does not use."""
     return one.sound and bool(one.path) and not one.is_dropped() and not one.of_livestore
 
 

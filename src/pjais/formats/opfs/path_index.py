@@ -77,7 +77,7 @@ def origins(folder: Path) -> tuple[dict[str, str], list[Problem]]:
 
 
 class Paths:
-    """The tree of names of one storage.  `problems` is empty only where it is sound and knows anything at all."""
+    """The tree of names of one storage.  `problems` is empty only if it is valid and not empty."""
 
     def __init__(self, folder: Path) -> None:
         loss = "which directory a file belongs to may not be known"

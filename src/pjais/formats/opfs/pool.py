@@ -13,7 +13,7 @@ HEADER = 4096
 """Bytes before the payload of a pool file."""
 
 HEAD = HEADER + 100
-"""Bytes of a file that are looked at: the pool's header and SQLite's."""
+"""Bytes of a file that are read: the pool's header and SQLite's."""
 
 MAGIC = b"SQLite format 3\x00"
 """As in pjais.sqlite, which opens SQLite and is not wanted here."""

@@ -88,7 +88,7 @@ class _Reader:
         self.spare = len(data) + SPARE_ELEMENTS
 
     def read(self) -> Any:
-        """The whole value; Firefox, too, refuses words behind it."""
+        """Return the whole value; like Firefox, refuse words after it."""
         if self.halves[1] == _HEADER:
             self.pos = 1
         top: dict[str, Any] = {}

@@ -46,7 +46,7 @@ _HOST_NAMES: Final = {
 
 
 def varint(data: bytes, pos: int, most: int = 2**32) -> tuple[int, int]:
-    """An unsigned number of up to 32 bits (or as told), and the place behind it."""
+    """Return an unsigned number of up to 32 bits (or below `most`), and the offset after it."""
     value = shift = 0
     while True:
         byte = data[pos]
@@ -198,7 +198,7 @@ class Leaves:
         return self._view(buffer, pos)
 
     def _view(self, buffer: JSBuffer, pos: int) -> tuple[Any, int]:
-        """The view behind a buffer, if there is one; else the buffer."""
+        """Return the view after a buffer, if there is one; else the buffer."""
         data = self.data
         start = pos
         while start < self.size and data[start] == 0:

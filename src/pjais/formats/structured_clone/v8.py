@@ -88,7 +88,7 @@ class _Reader(Leaves):
     __slots__ = ()
 
     def read(self, pos: int) -> tuple[Any, int]:  # long on purpose: the hot loop, calls would cost more than they tell
-        """The value at a place, and the place behind it."""
+        """Return the value at an offset, and the offset after it."""
         data, objects, constants, names = self.data, self.objects, _CONSTANTS, _names
         opened = Pending()
         stack: list[tuple[int, Any, Any, int, int]] = []
@@ -335,7 +335,7 @@ def _read_value(data: bytes, pos: int, version: int, *, node: bool) -> tuple[Any
 
 
 def _header(data: bytes, pos: int, what: str) -> tuple[int, int]:
-    """The version behind an 0xFF, and the place behind it."""
+    """Return the version after an 0xFF, and the offset after it."""
     if data[pos : pos + 1] != b"\xff":
         raise CloneError(f"no header of {what} at byte {pos}")
     try:
@@ -345,7 +345,7 @@ def _header(data: bytes, pos: int, what: str) -> tuple[int, int]:
 
 
 def _nothing_after(data: bytes, pos: int, end: int) -> None:
-    """Refuse anything but padding behind the value: it would be data that was not read."""
+    """Refuse anything but padding after the value: it would be data that was not read."""
     if data[pos:end].strip(b"\0"):
         raise CloneError(f"{end - pos} bytes follow the value, from byte {pos}")
 

@@ -170,7 +170,7 @@ def changed(kind: str, document: Document, record: Record, updates: dict[str, An
 
 
 def with_ids(kind: str, document: Document, record: Record, change: Callable[[str, tuple[str, ...]], str]) -> Record:
-    """The record under other ids, its own and those it refers to; `change` is told what tables an id may be of."""
+    """Return the record with its own id and references replaced; `change` receives the tables that an id may be of."""
     mapping = mapping_of(kind, document.collection)
     if mapping is None or not isinstance(document.value, dict) or isinstance(record, Other):
         return record
