@@ -65,7 +65,7 @@ function definitions({ Events, Schema }, fields) {
     [key, Events.synced({ name: key.includes(".") ? key : `v1.${key}`, schema: Schema.Struct(each) })]));
 }
 
-/** The arguments of the events: doc 12's, with the dates that its materializers take from the clock. */
+/** The arguments of the events: those of the app's LiveStore schema, with the dates that its materializers take from the clock. */
 export function fullFields({ Schema, anything, strings, message, personality, settings }) {
   const { String, Number, Boolean, NullOr, optional, DateFromNumber } = Schema;
   const memory = { id: String, personaId: String, type: String, name: String, content: anything, summary: String, tags: strings };

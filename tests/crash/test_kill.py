@@ -1,4 +1,4 @@
-"""`kill -9` at any moment leaves the old state or the new one, and the next call finishes the job (promise 2)."""
+"""`kill -9` at any moment leaves the old state or the new one, and the next call finishes the job."""
 
 from __future__ import annotations
 

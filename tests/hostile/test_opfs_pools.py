@@ -235,7 +235,7 @@ def test_books_that_are_lost(profile: Profile, book: str, harm: str) -> None:
 
 
 def entry(parent: int, data: str, name: str) -> bytes:
-    """A value of Paths (formats/livestore.md §4)."""
+    """A value of `Paths`, as Chromium writes it."""
     texts = b""
     for one in (data.encode(), name.encode()):
         texts += len(one).to_bytes(4, "little") + one + bytes(-len(one) % 4)

@@ -23,7 +23,7 @@ from strategies import examples
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "livestore"
 PROFILES = sorted(one for one in GOLDEN.glob("*opfs-*") if one.name.startswith(("opfs-", "given-opfs-")))
-HOTTEST = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # a journal's magic (SQLite file format, §3)
+HOTTEST = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # a journal's magic
 
 
 # -- a writer of pools and of Chromium's books, from the descriptions alone

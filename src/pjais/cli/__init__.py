@@ -53,7 +53,7 @@ def cli(context: Context) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; returns the exit code of design §8."""
+    """Run one command line; return its exit code (see `pjais.errors`)."""
     prepare_streams()
     as_json = "--json" in arguments
     verbose = sum(one.count("v") for one in arguments if one.startswith("-v") and set(one[1:]) == {"v"})

@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Context:
-    """What the shared options say; a command's own values win over those before it."""
+    """The values of the shared options; a command's own values win over those before it."""
 
     data_dir: Path | None = None
     as_json: bool = False

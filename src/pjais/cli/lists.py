@@ -200,7 +200,7 @@ def given_fields(pairs: Sequence[str], record: type[Record]) -> dict[str, Any]:
 
 
 def told(context: Context, as_json: dict[str, Any], line: str) -> None:
-    """What was done: an object with --json, a line for people."""
+    """Print the result: an object with --json, a line for people."""
     if context.as_json:
         print_json(as_json)
     else:

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 _SOURCES = ("sources", "store", "file")
-"""What commands call the data that they read; each may stand for the other."""
+"""Parameter names of commands for the data that they read; they are interchangeable."""
 _SUBJECTS = (*_SOURCES, "names")
 _OPTIONS = (
     "to", "target", "store_id", "form", "on_invalid", "ids", "expand_cold", "password_file", "documents", "shape",

@@ -1,4 +1,4 @@
-"""What `undo` and `redo` share: the store, and a list of its operations."""
+"""Shared by `undo` and `redo`: the store, and a list of its operations."""
 
 from __future__ import annotations
 

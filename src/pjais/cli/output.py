@@ -1,4 +1,4 @@
-"""What people and programs see: tables, JSON, errors, progress.  The only module that writes to the terminal.
+"""Output for people and programs: tables, JSON, errors, progress.  The only module that writes to the terminal.
 
 Nothing that a document, a file or an argument holds steers the terminal: control characters are written out as JSON
 writes them, so that JSON stays the same JSON.  A terminal that is gone ends the call; one that was never there

@@ -17,7 +17,7 @@ _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined
 
 
 def say_passed(passed: tuple[Passed, ...]) -> None:
-    """What was found and is not taken, one line each."""
+    """Print stores that were found and not migrated, one line each."""
     for line in told(passed):
         say(safe(line))
 
