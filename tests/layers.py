@@ -93,6 +93,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "search statistics tiers",
         "semantic",
         "memories",
+        "as_of",
         "store",
     ),
     "assembly": (
@@ -148,13 +149,5 @@ FLOORS: dict[str, tuple[str, ...]] = {
 }
 """The same inside a package: a module imports modules of earlier rows of its own package only."""
 
-EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("persona.store", "migration.automatic"),
-        ("store.as_of", "persona.conversations"),
-        ("store.as_of", "persona.memories"),
-        ("store.as_of", "persona.personas"),
-        ("store.as_of", "persona.relationships"),
-    }
-)
+EXCEPTIONS: frozenset[tuple[str, str]] = frozenset()
 """(importer, imported) that still run against the order; each is to be struck."""

@@ -16,8 +16,9 @@ import pytest
 import pjais
 import world
 from pjais import cli
+from pjais.core.results import Notice
 from pjais.errors import PasswordNeeded, UsageError, ValidationFailed
-from pjais.migration import automatic, run
+from pjais.migration import run
 
 GOLDEN = Path(__file__).parent / "golden" / "rxdb"
 PASSWORD = json.loads((GOLDEN / "v17-encrypted" / "expected.json").read_text("utf-8"))["password"]
@@ -233,7 +234,7 @@ def test_a_store_opens_without_the_password_and_takes_it_later(
 
 
 def test_the_notice_is_one_line(folder: Path) -> None:
-    notice = automatic.Notice("MIGRATION_003", "2 cannot go in", ("a", "b"), "pjais migrate")
+    notice = Notice("MIGRATION_003", "2 cannot go in", ("a", "b"), "pjais migrate")
     assert notice.line == "new data waits, and the store is opened as it is: MIGRATION_003: 2 cannot go in (a, ...)"
 
 

@@ -212,3 +212,18 @@ class Report:
             "phases": {name: round(seconds, 3) for name, seconds in self.phases},
             "next": self.next_command,
         }
+
+
+class Notice(NamedTuple):
+    """A pending migration: why an automatic one failed, and what to do about it."""
+
+    code: str
+    what: str
+    where: tuple[str, ...]
+    next_command: str
+
+    @property
+    def line(self) -> str:
+        """Return the notice in one line, without the next command."""
+        named = f" ({self.where[0]}{', ...' if len(self.where) > 1 else ''})" if self.where else ""
+        return f"new data waits, and the store is opened as it is: {self.code}: {self.what}{named}"

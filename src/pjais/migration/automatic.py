@@ -12,10 +12,10 @@ import json
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from pjais import files, sqlite
 from pjais.choices import Ids, OnInvalid
+from pjais.core.results import Notice
 from pjais.core.source import SourceRef
 from pjais.errors import PasswordNeeded, PjaisError, SourceDamaged, ValidationFailed, VerificationFailed
 from pjais.migration import fault_messages, recover, run, state
@@ -25,21 +25,6 @@ from pjais.workspace import Workspace
 
 _LASTING = (ValidationFailed, SourceDamaged, PasswordNeeded, VerificationFailed)
 """Errors that recur as long as the sources are unchanged; after any other error the run is retried each time."""
-
-
-class Notice(NamedTuple):
-    """A pending migration: why an automatic one failed, and what to do about it."""
-
-    code: str
-    what: str
-    where: tuple[str, ...]
-    next_command: str
-
-    @property
-    def line(self) -> str:
-        """Return the notice in one line, without the next command."""
-        named = f" ({self.where[0]}{', ...' if len(self.where) > 1 else ''})" if self.where else ""
-        return f"new data waits, and the store is opened as it is: {self.code}: {self.what}{named}"
 
 
 def migrate(here: Workspace, refs: Sequence[SourceRef], on_invalid: OnInvalid, password: str | None) -> Notice | None:

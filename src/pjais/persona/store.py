@@ -15,25 +15,22 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pjais import choices
-from pjais.core.results import Changed, Restored
+from pjais.core.results import Changed, Notice, Restored
+from pjais.persona.as_of import Past
 from pjais.persona.conversations import Conversations
 from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
 from pjais.persona.relationships import Plugins, Relationships
 from pjais.persona.search import Found
 from pjais.store import as_of, history, operations, undo
-from pjais.store.as_of import Past
 from pjais.store.history import Moment, When
 from pjais.store.live import Live
 from pjais.store.operations import Operation
 from pjais.store.pool import Pool
 from pjais.store.records import Page, Records
-
-if TYPE_CHECKING:
-    from pjais.migration.automatic import Notice
 
 T = TypeVar("T")
 

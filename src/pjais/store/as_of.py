@@ -15,21 +15,15 @@ import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar
 
 from pjais import choices, instants, sqlite
 from pjais.errors import StoreFailed, UsageError
 from pjais.models.persona import rows
-from pjais.models.persona.records import Conversation, Memory, Other, Persona, Plugin, Record, Relationship
+from pjais.models.persona.records import Record
 from pjais.models.persona.tables import BY_NAME, MEMORIES, OTHERS, TABLES, Table
-from pjais.persona.conversations import Conversations
-from pjais.persona.memories import Memories
-from pjais.persona.personas import Personas
-from pjais.persona.relationships import Plugins, Relationships
 from pjais.store.operations import last_change
 from pjais.store.pool import BUSY_MS, Pool
-from pjais.store.records import Records
 from pjais.targets.sqlite import ddl
 
 R = TypeVar("R", bound=Record)
@@ -161,7 +155,7 @@ def _at_time(db: sqlite.Connection, wanted: int, low: int, high: int) -> int:
     return low
 
 
-class _Then(Pool):
+class PoolAsOf(Pool):
     """Replaces a store's connections by one that sees a point in time, under the names of the real tables.
 
     It is opened on demand: a record by its id is read through the store's own connections.
@@ -288,101 +282,3 @@ def _temporary() -> str:
             f"UNION ALL SELECT {columns} FROM temp.past_{table.name};"
         )
     return "\n".join(lines)
-
-
-class _Past(Records[R], Generic[R]):
-    """The records of one table at a point in time; reading one by its id touches no other."""
-
-    def get(self, key: str) -> R | None:
-        """Return the record of this id at that time, or None."""
-        choices.text("key", key)
-        then = cast(_Then, self._pool)
-        with then.present() as db:
-            values = row_at(db, self.table, key, then.seq)
-        return None if values is None else cast(R, record_of(self.table, values))
-
-
-class PastPersonas(_Past[Persona], Personas):
-    """The personas at a point in time."""
-
-
-class PastMemories(_Past[Memory], Memories):
-    """The memories at a point in time."""
-
-    def search(self, *_: Any, **__: Any) -> Any:
-        """Raise UsageError: only the present is indexed."""
-        raise UsageError("the search index holds the present; list the memories of the moment instead")
-
-    search_page = hybrid = search
-
-
-class PastConversations(_Past[Conversation], Conversations):
-    """The conversations at a point in time."""
-
-
-class PastRelationships(_Past[Relationship], Relationships):
-    """The relationships at a point in time."""
-
-
-class PastPlugins(_Past[Plugin], Plugins):
-    """The plugins at a point in time."""
-
-
-class PastOthers(_Past[Other]):
-    """Documents without a model at a point in time; their key is the JSON array of collection and id."""
-
-    table = OTHERS
-    order = "t.collection, t.id"
-
-
-class Past:
-    """A store as it was after change `seq`: read-only.  Use as a context manager, or call `close`."""
-
-    def __init__(self, store: Pool, seq: int) -> None:
-        self.seq = seq
-        self._then = _Then(store, seq)
-        self.personas = PastPersonas(self._then)
-        self.memories = PastMemories(self._then)
-        self.conversations = PastConversations(self._then)
-        self.relationships = PastRelationships(self._then)
-        self.plugins = PastPlugins(self._then)
-        self.others = PastOthers(self._then)
-
-    def __enter__(self) -> Past:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def at(self) -> int | None:
-        """Return when the last change was made (ms); None for the state right after the migration."""
-        with self._then.present() as db:
-            text = sqlite.value(db, "SELECT at FROM main.changes WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (self.seq,))
-        return None if text is None else instants.from_text(text)
-
-    def get(self, table: str, key: str) -> Record | None:
-        """Return a record of any table by its key at that time, or None."""
-        choices.text("key", key)
-        with self._then.present() as db:
-            values = row_at(db, table_named(table), key, self.seq)
-        return None if values is None else record_of(table_named(table), values)
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of records of each table."""
-        with self._then.reader() as db:
-            return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
-
-    def records(self, table: str | None = None) -> Iterator[Record]:
-        """Yield every record, or those of one table, ordered by key, all from one consistent view."""
-        for one in TABLES if table is None else (table_named(table),):
-            columns = ", ".join(one.column_names)
-            with self._then.reader() as db:
-                for row in sqlite.each(db, f"SELECT {columns} FROM {one.name} ORDER BY {', '.join(one.key)}"):
-                    yield record_of(one, dict(zip(one.column_names, row, strict=True)))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._then.close()
