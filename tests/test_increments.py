@@ -262,6 +262,21 @@ def test_an_automatic_backup_that_is_the_only_copy_of_something_stays(
     assert pjais.verify(tmp_path).passed
 
 
+def test_a_discarded_backup_is_not_missed_when_the_run_that_discarded_it_is_rolled_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that went and came again frees the backup that brought it first; a rollback goes back behind that."""
+    monkeypatch.setattr(retention, "KEPT", 1)
+    first, *others = [["m0", "m1"], ["m0", "m2"], ["m0", "m3"], ["m0", "m1", "m2", "m3"]]
+    for names in (first, *others):
+        write_json(tmp_path, personas=[persona()], memories=[memory(name) for name in names])
+        pjais.open(tmp_path).close()
+    assert len(journal.run_folders(tmp_path)) < 4
+    pjais.rollback(tmp_path)
+    proof = pjais.verify(tmp_path)
+    assert [about for _, _, about in proof.checks if about.startswith("discarded by a later run")]
+
+
 def test_a_changeset_that_was_changed_is_named_and_not_used(tmp_path: Path) -> None:
     source(tmp_path, 3)
     migrated(tmp_path)

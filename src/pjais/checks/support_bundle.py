@@ -47,7 +47,7 @@ _SUFFIX = re.compile(r"\.(?:json|jsonl|db|sqlite|log|ldb|leveldb|blob|db-wal|db-
 _LOG_LINE = re.compile(r"(\S{10,30}Z) (\S+) ([A-Za-z_0-9 ]+): ?([\d.]+ s)?")
 _PHASES = frozenset({"back up", "read and write", "index", "write the log", "verify", "cut over"})
 _EVENTS = frozenset({"backup", "begun", "resumed", "backed-up", "built", "verified", "switched", "done", "failed",
-                     "abandoned", "rolling-back", "rolled-back"})  # fmt: skip
+                     "abandoned", "discarded", "rolling-back", "rolled-back"})  # fmt: skip
 _FAULTS = (PjaisError, OSError, sqlite.Error, ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """Errors that a damaged folder may cause while it is examined."""
 

@@ -5,7 +5,8 @@ then reads it there.  The data to revert such a run stays in the store itself.  
 are kept in any case, and an older one that holds the only copy of anything stays.
 
 A rollback reverts whole migrations, and with them the backups from which the proof of the earlier state would be read.
-So the increment before a migration keeps its backup until ten migrations have followed it.
+So the increment before a migration keeps its backup until ten migrations have followed it.  A run that discards a backup
+records that in its journal: once it is rolled back itself, the proof knows why that backup is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pjais.migration import copies, recover, state
 from pjais.targets.sqlite.builder import Builder
 from pjais.workspace import Workspace
 
+DISCARDED = "discarded"
+"""The event in the journal of the run that discarded the backup of another."""
 KEPT = 10
 """Number of backups of automatic migrations that are kept, whether a proof needs them or not."""
 
@@ -40,10 +43,20 @@ def _may_go(run: state.RunState, later: Sequence[state.RunState], follow: bool) 
     return run.automatic and sum(one.automatic for one in later) >= KEPT
 
 
-def discard(workspace: Workspace, runs: Sequence[state.RunState], password: str | None = None) -> None:
-    """Remove the backups of these runs; of an automatic migration never the only copy of anything."""
+def discard(workspace: Workspace, runs: Sequence[state.RunState], by: Path, password: str | None = None) -> None:
+    """Remove the backups of these runs; of an automatic migration never the only copy of anything.
+
+    `by`: the folder of the run that no longer needs them.
+    """
     held = copies.Copies(workspace, [workspace.target], password)
     for one in runs:
         others = [folder for folder in journal.run_folders(workspace.data_dir) if folder != one.folder]
         if not one.automatic or held.only_here(one.folder, others) is None:
+            journal.record(by, DISCARDED, run=one.id)
             recover.discard(one.folder)
+
+
+def discarded(data_dir: Path) -> set[str]:
+    """Return the runs whose backups were discarded, as the journals of later runs say."""
+    entries = (entry for folder in journal.run_folders(data_dir) for entry in journal.entries(folder))
+    return {str(entry.details["run"]) for entry in entries if entry.event == DISCARDED}

@@ -424,7 +424,7 @@ class _Run:
             with self._phase("cut over"):
                 self._commit(builder)
             with fault_messages.finishing(self.workspace):
-                retention.discard(self.workspace, expired, self.options.password)
+                retention.discard(self.workspace, expired, self.folder, self.options.password)
 
     def _commit(self, builder: Builder) -> None:
         """Commit the run; after an error here or later, its report depends on whether the store holds the run."""

@@ -16,7 +16,7 @@ from pjais.bitset import Bitset
 from pjais.core.results import Difference, Proof
 from pjais.display import counted
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
-from pjais.migration import backups, state
+from pjais.migration import backups, retention, state
 from pjais.sources import backup
 from pjais.store import upgrade
 from pjais.targets.livestore import account_sync, log_proof
@@ -95,6 +95,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
             workspace, links, {str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs")}
         )
         settled = Bitset()
+        discarded = retention.discarded(workspace.data_dir)
         for run_id, ids, options in sqlite.fetch(
             db, "SELECT id, ids, options FROM migration_runs ORDER BY number DESC"
         ):
@@ -115,6 +116,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
                 settled,
                 of_run,
                 may_go=bool(not of_run or chosen.get("follow") or chosen.get("automatic")),
+                gone=run_id in discarded,
             )
             compared += count
             differences += found
@@ -164,12 +166,18 @@ def _one_run(
     links: Sequence[chain.Link],
     *,
     may_go: bool,
+    gone: bool,
 ) -> tuple[int, list[Difference], list[compare.Check]]:
-    """Compare the documents of one run's snapshots with the ledger, and check that the backup itself is valid."""
+    """Compare the documents of one run's snapshots with the ledger, and check that the backup itself is valid.
+
+    `may_go`: the run was not requested, so its backup may have been discarded.  `gone`: a later run's journal says so.
+    """
     name = f"backup {run_id}"
     own = sqlite.each(db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
     if not folder.is_dir() and may_go and all(seq in settled for (seq,) in own):
         return 0, [], []  # the backups of later runs hold all of its documents
+    if not folder.is_dir() and may_go and gone:
+        return 0, [], [(name, True, "discarded by a later run that was rolled back; the account stands for it")]
     try:
         wrong = [*backups.check(folder), *_swapped(folder, links)]
         snapshots = backup.load(folder)

@@ -134,7 +134,7 @@ def _bring(workspace: Workspace, options: run.Options, refs: tuple[SourceRef, ..
         account_sync.push(workspace, run_id)
         journal.record(folder, "pushed")
         recover.seal_journal(workspace.target, folder)
-        retention.discard(workspace, expired, options.password)
+        retention.discard(workspace, expired, folder, options.password)
     return done
 
 
