@@ -372,7 +372,9 @@ def test_an_older_copy_is_red_and_named_though_only_edits_lie_between(
 
 def note(folder: Path) -> Path:
     """The file that notes the head of the store of a data folder."""
-    return heads.path_of(folder / "pjais.sqlite")
+    path = heads.path_of(folder / "pjais.sqlite")
+    assert path is not None
+    return path
 
 
 def test_an_older_copy_counts_as_the_store_when_its_owner_says_so(edited: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_python_writer_and_two_stores_in_one_process(store: Store) -> None:
 DYING = """
 import sys
 from pathlib import Path
-from pjais.store import Store
+from pjais.persona.store import Store
 store = Store(Path(sys.argv[1]))
 with store.transaction():
     for number in range(2000):

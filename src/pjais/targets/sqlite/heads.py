@@ -39,14 +39,19 @@ class Head(NamedTuple):
     at: str
 
 
-def path_of(store: Path) -> Path:
-    """Return the file to note a store's head in: in its newest backup, or beside the store where there is none."""
-    backups = store.parent / paths.BACKUPS
+def path_of(store: Path) -> Path | None:
+    """Return the file to note a store's head in: in the newest backup near it; None where there is none."""
     with suppress(OSError):
-        folders = [one for one in backups.iterdir() if one.is_dir() and not one.name.startswith(".")]
+        folders = [one for one in _backups(store).iterdir() if one.is_dir() and not one.name.startswith(".")]
         if folders:
             return max(folders) / _name(store)
-    return store.with_name(_name(store))
+    return None
+
+
+def _backups(store: Path) -> Path:
+    """The folder of the backups near a store.  The account of a LiveStore store is one folder further down."""
+    folder = store.parent.parent if store.name == paths.ACCOUNT_NAME else store.parent
+    return folder / paths.BACKUPS
 
 
 def _name(store: Path) -> str:
@@ -54,8 +59,8 @@ def _name(store: Path) -> str:
 
 
 def _notes(store: Path) -> list[Path]:
-    """Every file that may note a store's head; a backup keeps its own when a newer one is made."""
-    return [store.with_name(_name(store)), *(store.parent / paths.BACKUPS).glob(f"*/{glob.escape(_name(store))}")]
+    """Every file that notes a store's head; a backup keeps its own when a newer one is made."""
+    return list(_backups(store).glob(f"*/{glob.escape(_name(store))}"))
 
 
 def noted(store: Path) -> Head | None:
@@ -86,7 +91,7 @@ def problem(db: sqlite.Connection, store: Path) -> str | None:
         what = f"the history ends at change {last}, and on {head.at} it held change {head.change}"
     else:
         what = f"it does not hold what its history held on {head.at}"
-    told = ", ".join(str(path) for path in _notes(store) if path.exists())
+    told = ", ".join(str(path) for path in _notes(store))
     return f"an older copy of the store was put back: {what} (to keep this copy all the same, remove {told})"
 
 
@@ -102,8 +107,9 @@ def note(db: sqlite.Connection, store: Path, *, known: bool = False) -> None:
         before, now = noted(store), _of(db)
         if now is None or (before is not None and before[:4] == now[:4]):
             return
-        if before is None or known or leads_on(db, before):
-            files.write_atomically(path_of(store), json.dumps(now._asdict()).encode() + b"\n")
+        path = path_of(store)
+        if path is not None and (before is None or known or leads_on(db, before)):
+            files.write_atomically(path, json.dumps(now._asdict()).encode() + b"\n")
 
 
 def note_closed(store: Path) -> None:
