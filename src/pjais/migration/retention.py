@@ -5,8 +5,8 @@ then reads it there.  The data to revert such a run stays in the store itself.  
 are kept in any case, and an older one that holds the only copy of anything stays.
 
 A rollback reverts whole migrations, and with them the backups from which the proof of the earlier state would be read.
-So the increment before a migration keeps its backup until ten migrations have followed it.  A run that discards a backup
-records that in its journal: once it is rolled back itself, the proof knows why that backup is missing.
+So the increment before a migration keeps its backup until ten migrations have followed it.  A run that discards a
+backup records that in its journal: once it is rolled back itself, the proof knows why that backup is missing.
 """
 
 from __future__ import annotations
