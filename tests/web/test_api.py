@@ -515,3 +515,21 @@ def test_the_password_is_asked_for_and_never_shown(tmp_path: Path, caplog: pytes
     for one in folder.rglob("*"):
         if one.is_file() and ("logs" in one.parts or one.suffix in (".json", ".jsonl")):
             assert password.encode() not in one.read_bytes(), one
+
+
+def test_a_store_beside_a_bad_source_is_shown_and_the_plan_says_what_waits(tmp_path: Path) -> None:
+    """One bad document in an old source shuts nothing, also on the page."""
+    folder = served.migrated(tmp_path / "data", personas=[world.persona()], memories=[world.memory("m1")])
+    memories = [world.memory("m1"), world.memory("m2", "nobody")]
+    world.write_json(folder, personas=[world.persona()], memories=memories)
+    with served.page(folder) as page:
+        assert page.json("/overview")["new_data"]
+        assert [hit["memory"]["id"] for hit in page.json("/memories")["hits"]] == ["m1"]
+        shown = page.json("/migrate")
+        while shown["plan"] is None and shown["plan_error"] is None:
+            shown = page.json("/migrate")
+        assert [rule["rule"] for rule in shown["plan"]["rules"] if rule["level"] == "error"] == ["orphan"]
+        page.do("migrate", quarantine="yes")
+        assert page.rested().state == "done"
+        assert len(page.json("/quarantine")["entries"]) == 1
+    assert pjais.verify(folder).passed
