@@ -22,10 +22,9 @@ from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace, resolve_workspace
 
 if TYPE_CHECKING:
-    from pjais.core.results import Notice, Plan, Proof, Report
+    from pjais.core.results import Notice, Plan, Progress, Proof, Report
     from pjais.livestore_tools.store import LiveStore
     from pjais.migration.rollback import Undone
-    from pjais.migration.run import Progress
 
 PathLike = str | os.PathLike[str]
 

@@ -13,7 +13,7 @@ from datetime import datetime
 LIMIT_MS = 8_640_000_000_000_000
 """The largest distance from 1970 that a JS Date can hold, in ms (ECMA-262, Time Values)."""
 
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 _EXTENDED = re.compile(r"([+-]\d{6})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _PLAIN = re.compile(
@@ -38,7 +38,7 @@ def to_text(ms: int) -> str:
     recent = _recent.get(ms)
     if recent is not None:
         return recent
-    day, rest = divmod(ms, _DAY_MS)
+    day, rest = divmod(ms, DAY_MS)
     date = _days.get(day)
     if date is None:
         if len(_days) > 50_000:

@@ -14,7 +14,7 @@ from pjais import instants
 from pjais.assembly.findings import Findings
 from pjais.assembly.ids import Ids
 from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
-from pjais.core.results import Counts, Finding
+from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.models.persona import mappings, validate
 from pjais.models.persona.records import Memory, Record
@@ -24,7 +24,6 @@ from pjais.targets.sqlite.documents import Expected
 from pjais.targets.sqlite.ledger import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
 from pjais.targets.sqlite.standing import Standing
 
-Progress = Callable[[str, int, int | None], None]
 Watch = Callable[[Snapshot, Entry], None]
 
 

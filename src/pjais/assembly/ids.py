@@ -12,6 +12,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 
+from pjais import choices, sqlite
 from pjais.core.snapshot import Snapshot
 from pjais.sources import livestore
 
@@ -25,12 +26,27 @@ Change = Callable[[str, tuple[str, ...]], str]
 """(id, the tables that it may belong to) -> the current id."""
 
 
+def option(db: sqlite.Connection) -> choices.Ids:
+    """Return the id option of a store's first run, which later runs must keep."""
+    return "new" if sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new" else "keep"
+
+
+def known(db: sqlite.Connection) -> dict[str, str]:
+    """Return the map of a store: id in the source -> id in the store."""
+    return sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
+
+
 class Ids:
     """The ids of one target.  `known`: the content of its `migration_ids`; `new`: every record gets a new one."""
 
     def __init__(self, known: dict[str, str] | None = None, *, new: bool = False) -> None:
         self.map = known if known is not None else {}
         self.new = new
+
+    @classmethod
+    def of(cls, db: sqlite.Connection) -> Ids:
+        """Return the ids of a store, as its runs assigned them."""
+        return cls(known(db), new=option(db) == "new")
 
     @property
     def active(self) -> bool:

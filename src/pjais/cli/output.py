@@ -13,16 +13,17 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pjais.display import one_line, visible, without_passwords
 from pjais.errors import FileFailed, PjaisError
 
-Progress = Callable[[str, int, int | None], None]
+if TYPE_CHECKING:  # `detect` starts without it
+    from pjais.core.results import Progress
 
 LINE_SECONDS = 3.0
 """How often progress is a line, where it cannot be a bar."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais.core.source import Passed, SourceRef
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with the name of a phase, how much of it is done, and of how much (None: not known)."""
 
 
 class Finding(NamedTuple):

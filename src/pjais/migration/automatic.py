@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from pjais import files, sqlite
+from pjais.assembly import ids
 from pjais.choices import Ids, OnInvalid
 from pjais.core.results import Notice
 from pjais.core.source import SourceRef
@@ -67,7 +68,7 @@ def _run(here: Workspace, options: run.Options) -> None:
 def _ids(here: Workspace) -> Ids:
     """Return the id option of the store's first run, which later runs must keep."""
     with closing(sqlite.open_reader(here.target)) as db:
-        return "new" if sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new" else "keep"
+        return ids.option(db)
 
 
 def _stamp(refs: Sequence[SourceRef], on_invalid: str) -> str:

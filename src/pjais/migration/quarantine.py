@@ -190,7 +190,7 @@ def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
 
 def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> list[Replayed]:
     """Replay entries in rounds, until a round imports nothing more."""
-    new_ids = _ids(db)
+    new_ids = Ids.of(db)
     waiting, done = entries, list[Replayed]()
     while waiting:
         tried = [_replay_one(db, entry, document, new_ids) for entry in waiting]
@@ -200,12 +200,6 @@ def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> li
         if not went_in:
             return done + tried
     return done
-
-
-def _ids(db: sqlite.Connection) -> Ids:
-    """Return the ids of a store, as its runs made them."""
-    new = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") == "new"
-    return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"), new=new)
 
 
 def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids) -> Replayed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from pjais.assembly import reader_process, unchanged
 from pjais.assembly.assemble import EVERYTHING, Choices, Only, assemble, items, options_of, origin_of, source_entries
 from pjais.assembly.findings import Findings, spooled
 from pjais.assembly.ids import Ids
-from pjais.core.results import Counts, Difference, Finding, Plan, Proof, Report
+from pjais.core.results import Counts, Difference, Finding, Plan, Progress, Proof, Report
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.display import counted
@@ -45,8 +45,6 @@ from pjais.targets.sqlite import compare, cutover
 from pjais.targets.sqlite.builder import Builder
 from pjais.version import __version__
 from pjais.workspace import Workspace, none_found, source_bytes
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,9 @@ from pathlib import Path
 from pjais import journal, paths, sqlite
 from pjais.assembly import assemble
 from pjais.assembly.assemble import Choices, Only, expected
-from pjais.assembly.ids import Ids
+from pjais.assembly.ids import Ids, known
 from pjais.bitset import Bitset
-from pjais.core.results import Difference, Proof
+from pjais.core.results import Difference, Progress, Proof
 from pjais.display import counted
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.migration import backups, retention, state
@@ -23,7 +23,6 @@ from pjais.targets.livestore import account_sync, log_proof
 from pjais.targets.sqlite import chain, compare, cutover, documents, heads
 from pjais.workspace import Workspace
 
-Progress = Callable[[str, int, int | None], None]
 _RUNS = "runs"
 """The check that fails if an older store was restored in place; it names the missing runs, the last one first."""
 
@@ -102,10 +101,9 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
             if run is not None and run_id != run:
                 continue
             progress("compare documents", compared, None)
-            known = sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids")
             chosen = json.loads(options or "{}")
             only = Only(*chosen.get("only", ()))
-            choices = Choices(Ids(known, new=ids == "new"), bool(chosen.get("expand_cold")), password, only)
+            choices = Choices(Ids(known(db), new=ids == "new"), bool(chosen.get("expand_cold")), password, only)
             of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
             count, found, check = _one_run(
                 db,

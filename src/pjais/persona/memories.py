@@ -22,8 +22,6 @@ from pjais.persona.vectors import Vectors
 from pjais.store.pool import Pool
 from pjais.store.records import List, Records
 
-_DAY_MS = 86_400_000
-
 
 class Memories(Records[Memory]):
     """The memories of a store.  Lists leave out deleted ones; `get` finds those too."""
@@ -101,7 +99,7 @@ class Memories(Records[Memory]):
         where, values = filters.where({"persona": persona})
         used = "(t.importance >= 80 OR t.access_count > 10 OR t.last_accessed >= ?)"
         rest = f"WHERE {where} AND {used} ORDER BY t.access_count DESC, {self.order} LIMIT ? OFFSET ?"
-        day = instants.to_text(journal.now_ms() - _DAY_MS)
+        day = instants.to_text(journal.now_ms() - instants.DAY_MS)
         return self._select(rest, (*values, day, *choices.window(limit)))
 
     def deleted(self, persona: str | None = None) -> List[Memory]:

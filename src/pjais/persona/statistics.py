@@ -12,8 +12,6 @@ from pjais import instants, sqlite
 from pjais.persona import filters
 from pjais.persona.filters import Filters
 
-_DAY_MS = 86_400_000
-
 
 def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
     """Return `total`, `by_tier`, `by_type`, `average_importance` (None without memories)."""
@@ -38,7 +36,7 @@ def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
 
 def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
     """Return stats, the number created in the last 24 hours, and the links among the memories."""
-    day: Filters = {**wanted, "created": (now - _DAY_MS, now)}
+    day: Filters = {**wanted, "created": (now - instants.DAY_MS, now)}
     where, values = filters.where(wanted)
     links = sqlite.fetch(
         db,
@@ -100,8 +98,8 @@ def analytics(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any
 
 def _activity(db: sqlite.Connection, wanted: Filters, now: int) -> list[dict[str, Any]]:
     where, values = filters.where(wanted)
-    first = (now // _DAY_MS - 6) * _DAY_MS
-    days = [instants.to_text(first + number * _DAY_MS)[:10] for number in range(7)]
+    first = (now // instants.DAY_MS - 6) * instants.DAY_MS
+    days = [instants.to_text(first + number * instants.DAY_MS)[:10] for number in range(7)]
     counts = {}
     for column in ("created_at", "last_accessed"):
         counts[column] = sqlite.pairs(

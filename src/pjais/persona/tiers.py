@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pjais import choices
+from pjais import choices, instants
 from pjais.errors import UsageError
 from pjais.models.persona.records import Memory
 from pjais.persona.filters import HOT
@@ -25,7 +25,6 @@ HOT_FROM = 75.0
 WARM_FROM = 40.0
 HOT_MOST = 100
 WARM_MOST = 500
-_DAY_MS = 86_400_000
 
 
 class Standing(NamedTuple):
@@ -121,7 +120,7 @@ def check(tier: str, names: Sequence[str] = (*HOT, "warm", "cold")) -> str:
 
 def _days(since: int | None, now: int) -> float:
     """Return the days since an instant; an unknown one counts as infinitely old."""
-    return float("inf") if since is None else (now - since) / _DAY_MS
+    return float("inf") if since is None else (now - since) / instants.DAY_MS
 
 
 def _bounded(points: float) -> float:

@@ -84,10 +84,8 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
         with closing(sqlite.open_reader(workspace.target)) as new, closing(
             Builder(scratch / "old.sqlite", "shadow", mappings.rebuild)
         ) as builder:  # fmt: skip
-            ids = str(sqlite.value(new, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1") or "keep")
-            known = sqlite.pairs(new, "SELECT old_id, new_id FROM migration_ids")
             builder.heed(new)
-            choices = Choices(Ids(known, new=ids == "new"), password=password, only=only)
+            choices = Choices(Ids.of(new), password=password, only=only)
             assemble(builder, snapshots, findings, choices, _quiet)
             builder.finish({"id": "shadow", "started_at": "", "program_version": "", "sources": "[]"})
             with closing(sqlite.open_frozen(scratch / "old.sqlite")) as old:

@@ -317,8 +317,7 @@ class SourceSide(FileSide):
         if cutover.inspect(self._here.target) is None:
             return Ids()
         with closing(sqlite.open_reader(self._here.target)) as db:
-            kind = sqlite.value(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1")
-            return Ids(sqlite.pairs(db, "SELECT old_id, new_id FROM migration_ids"), new=kind == "new")
+            return Ids.of(db)
 
     def _held(self) -> Store:
         assert self._store is not None

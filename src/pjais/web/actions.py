@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical
+from pjais.core.results import Progress
 from pjais.errors import BackupFailed, UsageError
 from pjais.exchange import guide_backup
 from pjais.livestore_tools import restore_record as record_restore
@@ -231,7 +232,7 @@ def check_backup(session: Session, form: Form) -> str:
     """Read a backup back and compare every file, its journal and its report, as `pjais backup verify` does."""
     folder = backups.folder_of(session.workspace(), _need(form, "id"))
 
-    def work(_: run.Progress) -> dict[str, Any]:
+    def work(_: Progress) -> dict[str, Any]:
         if wrong := backups.check(folder) or guide_backup.check(folder)[0]:
             raise BackupFailed("a backup is not sound", where=wrong)
         return {"sound": folder.name}
@@ -299,7 +300,7 @@ def compare(session: Session, form: Form) -> str:
     """Compare old and new, record by record."""
     here, password = session.workspace(), session.options.password
 
-    def work(_: run.Progress) -> dict[str, Any]:
+    def work(_: Progress) -> dict[str, Any]:
         session.compared = shadow.compare(here, password=password).as_dict()
         return session.compared
 

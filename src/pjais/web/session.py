@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pjais import journal, sqlite
+from pjais.core.results import Progress
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, PjaisError, RunActive, SourceInUse, UsageError
 from pjais.migration import fault_messages, run, state
@@ -74,7 +75,7 @@ class Job:
         return self.state == "failed" and time.monotonic() - self.ended > _RETRY_SECONDS
 
 
-Work = Callable[[run.Progress], Any]
+Work = Callable[[Progress], Any]
 
 
 class Session:
@@ -185,7 +186,7 @@ class Session:
             job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms())
             self.job = job
 
-        def in_turn(progress: run.Progress) -> Any:
+        def in_turn(progress: Progress) -> Any:
             with self._one_run if alone or writes else nullcontext():
                 return work(progress)
 
@@ -238,7 +239,7 @@ class Session:
             with self._gate:
                 self._alone = False
 
-    def _progress(self, job: Job) -> run.Progress:
+    def _progress(self, job: Job) -> Progress:
         told = [0.0]
 
         def progress(phase: str, done: int, total: int | None) -> None:
