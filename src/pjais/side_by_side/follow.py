@@ -9,9 +9,10 @@ since.  An interrupted increment leaves nothing; the next one does its work.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pjais import files, instants, journal
@@ -154,7 +155,7 @@ def _write(
         choices = Choices(ids, options.expand_cold, options.password, options.only)
         source = unchanged.passing_by(workspace.backups, builder, items, noting=False)
         assemble(builder, snapshots, findings, choices, lambda *_: None, source=source)
-        _refuse(findings, options)
+        _refuse(findings, options, snapshots)
         whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
         removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], by_absence)
         if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
@@ -178,9 +179,24 @@ def _write(
     return done, expired
 
 
-def _refuse(findings: Findings, options: run.Options) -> None:
+def _written_since(snapshots: Sequence[Snapshot]) -> bool:
+    """Return whether any file is no longer what was copied."""
+    for one in (file for snapshot in snapshots for file in snapshot.files):
+        try:
+            now = Path(one.source).stat()
+        except OSError:
+            return True
+        if (now.st_size, now.st_mtime_ns) != (one.size, one.mtime_ns):
+            return True
+    return False
+
+
+def _refuse(findings: Findings, options: run.Options, snapshots: Sequence[Snapshot]) -> None:
     if not findings.levels["error"] or options.on_invalid == "quarantine":
         return
+    if findings.unreadable and _written_since(snapshots):
+        # A copy of files that an app is writing may be torn where no time stamp shows it: that is no damage yet.
+        raise SourceInUse("a source was written to while it was read", where=[one.origin for one in snapshots])
     where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
              for one in findings.first_errors[:20]]  # fmt: skip
     kind = SourceDamaged if findings.unreadable else ValidationFailed
