@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pjais
+from pjais.assembly import assemble
 from pjais.cli import run
-from pjais.errors import MigrationFailed, NoSourceFound, SourceInUse, UsageError, VerificationFailed
+from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, UsageError, VerificationFailed
 from pjais.exchange import transfer
 from pjais.migration import backups, quarantine
 from pjais.migration.run import Options
@@ -186,6 +188,29 @@ def test_a_file_that_goes_while_it_is_looked_at_means_another_look(
             follow.increment(here)
     write(here, memory("m1"), memory("m2"), memory("m3"))
     assert follow.increment(here).new == 1
+
+
+def test_a_torn_copy_of_a_file_that_is_being_written_is_no_damage_yet(
+    here: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No time stamp shows every write that falls into a copy; that the app wrote again since shows enough."""
+    whole, read = here.data_dir / "data.json", assemble.assemble
+    text = whole.read_text("utf-8")
+    torn = text.replace('"content of m2"', '"content of m2')
+    whole.write_text(torn, "utf-8")
+    with pytest.raises(SourceDamaged):
+        follow.increment(here)
+
+    def written_meanwhile(*arguments: Any, **more: Any) -> None:
+        write(here, memory("m1"), memory("m2"), memory("m3"))
+        read(*arguments, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(follow, "assemble", written_meanwhile)
+        with pytest.raises(SourceInUse):
+            follow.increment(here)
+    assert follow.increment(here).new == 1
+    assert pjais.verify(here.data_dir).passed
 
 
 def in_silence(here: Workspace, sql: str) -> None:

@@ -268,11 +268,11 @@ def _before(backups: Path, db: sqlite.Connection, snapshot: Snapshot, choices: C
 
 
 class _Run(NamedTuple):
-    """Return the last run over a source, from the store."""
+    """The last run over a source, as the store has it."""
 
     run_id: str
     made: tuple[str, int | None, bool]
-    """Return the version and the options with which records were made."""
+    """The version and the options with which its records were made."""
     files: list[tuple[str, str]]
 
 

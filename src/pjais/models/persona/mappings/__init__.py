@@ -98,7 +98,7 @@ _NOTES: dict[str, Problem] = {
     "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; carried whole"),
     "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, carried whole"),
 }
-"""Return a reader's note about a document as a problem; a note may name a field: `rule:field`."""
+"""A reader's note about a document as a problem; a note may name a field: `rule:field`."""
 _WRAPPER = frozenset({"$value", "$text"})
 
 

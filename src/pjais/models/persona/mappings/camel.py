@@ -29,7 +29,7 @@ from pjais.models.persona.records import Conversation, Memory, Persona, Plugin, 
 
 
 class Style(NamedTuple):
-    """How one kind writes its values.
+    """The form in which one kind writes its values.
 
     `rows`: SQLite rows.  `dates`: the usual form of instants.  `lacks`: the attributes whose key is usually
     absent when there is nothing to say.  `tier`: what a memory without a tier has.
