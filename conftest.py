@@ -27,13 +27,14 @@ SLOW = (
     "web/test_api.py::test_every_answer_is_as_the_document_says",  # hundreds of made-up requests
     "web/test_api.py::test_a_store_that_is_harmed_while_it_is_served_is_told_and_no_fault_of_the_server",
     "web/test_api.py::test_a_view_says_the_same_at_both_of_its_addresses",
-    "web/test_guard.py::test_whatever_is_asked_comes_back_as_text",
-    "web/test_guard.py::test_streams_whose_readers_went_away_leave_nothing_and_open_ones_hold_nothing_up",
+    "web/test_guard.py",  # hostile texts in every field of every view, slow and silent connections
     "hostile/",  # thousands of damaged files, profiles and stores
     "read/test_rxdb.py::test_a_profile_is_migrated_and_proved",
     "read/test_structured_clone.py::test_node_agrees",
     "store/test_history_machine.py",  # random lives of a store
     "store/test_soak.py",
+    "test_beside.py",  # a second process for each
+    "test_checklist.py",
     "test_cleanup.py",  # each test proves a profile before anything of it goes
     "test_cli.py::test_the_whole_story_on_the_command_line",
     "test_increments.py::test_whatever_happened_around_a_run_it_can_be_taken_back",
