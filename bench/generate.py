@@ -9,10 +9,37 @@ from contextlib import closing
 from pathlib import Path
 
 _WORDS = [
-    "tea", "compass", "garden", "harbour", "lantern", "archive", "winter", "letter", "river", "clock",
-    "copper", "thread", "window", "orchard", "map", "kettle", "paper", "bridge", "cloud", "anchor", "cedar",
-    "salt", "market", "candle", "meadow", "tower", "violin", "needle", "stone", "rain",
-]  # fmt: skip
+    "tea",
+    "compass",
+    "garden",
+    "harbour",
+    "lantern",
+    "archive",
+    "winter",
+    "letter",
+    "river",
+    "clock",
+    "copper",
+    "thread",
+    "window",
+    "orchard",
+    "map",
+    "kettle",
+    "paper",
+    "bridge",
+    "cloud",
+    "anchor",
+    "cedar",
+    "salt",
+    "market",
+    "candle",
+    "meadow",
+    "tower",
+    "violin",
+    "needle",
+    "stone",
+    "rain",
+]
 
 
 def _vocabulary(rng: random.Random) -> list[str]:
@@ -28,24 +55,33 @@ def data_json(path: Path, memories: int, personas: int = 20, words: int = 78) ->
         file.write('{"personas":[')
         for number in range(personas):
             persona = {
-                "id": f"persona_{number:04}", "name": f"Persona {number}", "description": "made for a benchmark",
+                "id": f"persona_{number:04}",
+                "name": f"Persona {number}",
+                "description": "made for a benchmark",
                 "personality": {"traits": ["curious"], "temperament": "calm", "communicationStyle": "direct"},
-                "isActive": number == 0, "createdAt": "2025-01-01T00:00:00.000Z",
+                "isActive": number == 0,
+                "createdAt": "2025-01-01T00:00:00.000Z",
                 "updatedAt": "2025-02-01T00:00:00.000Z",
-            }  # fmt: skip
+            }
             file.write(("," if number else "") + json.dumps(persona))
         file.write('],"memories":[')
         for number in range(memories):
             day = f"2025-{1 + number % 12:02}-{1 + number % 28:02}"
             memory = {
-                "id": f"memory_{number:08}", "personaId": f"persona_{number % personas:04}",
-                "type": rng.choice(("text", "fact", "event", "preference")), "name": f"Memory {number}",
-                "content": " ".join(rng.choices(vocabulary, k=words)), "summary": f"Summary of memory {number}",
-                "tags": rng.sample(_WORDS, 2), "importance": number % 101,
-                "memoryTier": rng.choice(("hot", "warm", "cold")), "accessCount": number % 7,
-                "lastAccessed": f"{day}T10:00:00.000Z", "createdAt": f"{day}T08:00:00.123Z",
+                "id": f"memory_{number:08}",
+                "personaId": f"persona_{number % personas:04}",
+                "type": rng.choice(("text", "fact", "event", "preference")),
+                "name": f"Memory {number}",
+                "content": " ".join(rng.choices(vocabulary, k=words)),
+                "summary": f"Summary of memory {number}",
+                "tags": rng.sample(_WORDS, 2),
+                "importance": number % 101,
+                "memoryTier": rng.choice(("hot", "warm", "cold")),
+                "accessCount": number % 7,
+                "lastAccessed": f"{day}T10:00:00.000Z",
+                "createdAt": f"{day}T08:00:00.123Z",
                 "updatedAt": f"{day}T09:30:00.456Z",
-            }  # fmt: skip
+            }
             file.write(("," if number else "") + json.dumps(memory))
         file.write("]}")
     return path

@@ -28,8 +28,11 @@ def prepare(work: Path, count: int) -> None:
     """A store of ours with so many memories."""
     (work / "data").mkdir(parents=True)
     generate.data_json(work / "data" / "data.json", count, words=30)
-    subprocess.run([sys.executable, "-m", "pjais", "--data-dir", work / "data", "migrate", "--json"],
-                   capture_output=True, check=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "pjais", "--data-dir", work / "data", "migrate", "--json"],
+        capture_output=True,
+        check=True,
+    )
 
 
 def write(work: Path) -> Figures:
@@ -106,8 +109,11 @@ def real(work: Path, count: int = 300) -> Figures:
             began = time.perf_counter()
             subprocess.run(
                 ["node", str(HARNESS / "boot.mjs"), "0.4.0"],
-                input=json.dumps({**asked, "commit": events}), text=True, capture_output=True, check=True,
-            )  # fmt: skip
+                input=json.dumps({**asked, "commit": events}),
+                text=True,
+                capture_output=True,
+                check=True,
+            )
             took.append(time.perf_counter() - began)
         return {"events": count, "seconds": took[1] - took[0]}
 
@@ -142,8 +148,10 @@ def main() -> None:
                 continue
             done = subprocess.run(
                 [sys.executable, __file__, "--side", side, "--work", str(work)],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             told = json.loads(done.stdout)
             rate = told["events"] / told["seconds"]
             print(f"{side:26} {told['events']:>9,.0f} {told['seconds']:>8.2f} {rate:>10,.0f} {told['peak']:>8.0f}")

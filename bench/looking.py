@@ -108,9 +108,11 @@ def main() -> None:
         for label, make in (
             ("nothing", Path.exists),
             (f"{given.mb} MB of another app's IndexedDB", lambda data: foreign_indexeddb(data, given.mb)),
-            (f"{given.json_mb} MB of another program's JSON",
-             lambda data: foreign_json(data / "cache.json", given.json_mb)),
-        ):  # fmt: skip
+            (
+                f"{given.json_mb} MB of another program's JSON",
+                lambda data: foreign_json(data / "cache.json", given.json_mb),
+            ),
+        ):
             data = base / label.replace("/", "").replace(" ", "-")
             store(data)
             make(data)

@@ -30,9 +30,23 @@ Figures = dict[str, float]
 PHASES = ("back up", "read and write", "index", "verify", "cut over")
 PERSONA = ("id", "name", "description", "personality", "isActive", "createdAt", "updatedAt")
 MEMORY = (
-    "id", "personaId", "type", "name", "content", "summary", "tags", "importance", "memoryTier", "embedding",
-    "embeddingModel", "accessCount", "lastAccessed", "createdAt", "updatedAt", "searchId",
-)  # fmt: skip
+    "id",
+    "personaId",
+    "type",
+    "name",
+    "content",
+    "summary",
+    "tags",
+    "importance",
+    "memoryTier",
+    "embedding",
+    "embeddingModel",
+    "accessCount",
+    "lastAccessed",
+    "createdAt",
+    "updatedAt",
+    "searchId",
+)
 LARGE = 1_000_000
 PATIENCE = 300
 """Seconds after which one round has to do."""
@@ -80,9 +94,12 @@ def floor(source: Source, target: Path) -> Figures:
     db.close()
     done = time.perf_counter()
     return {
-        "parse": parsed - began, "insert": inserted - parsed, "indexes": indexed - inserted,
-        "search index": done - indexed, "whole": done - began,
-    }  # fmt: skip
+        "parse": parsed - began,
+        "insert": inserted - parsed,
+        "indexes": indexed - inserted,
+        "search index": done - indexed,
+        "whole": done - began,
+    }
 
 
 def _insert(table: str, names: tuple[str, ...]) -> str:

@@ -22,9 +22,19 @@ import pjais
 import store as made
 
 VIEWS = (
-    "/", "/migrate", "/personas", "/memories", "/memories?persona=p03&tier=hot", "/memory?id=m0000042",
-    "/conversations", "/time", "/pictures", "/sides", "/quarantine", "/backups",
-)  # fmt: skip
+    "/",
+    "/migrate",
+    "/personas",
+    "/memories",
+    "/memories?persona=p03&tier=hot",
+    "/memory?id=m0000042",
+    "/conversations",
+    "/time",
+    "/pictures",
+    "/sides",
+    "/quarantine",
+    "/backups",
+)
 
 
 def timed(call: Callable[[], object], times: int) -> list[float]:

@@ -69,17 +69,29 @@ def prepare(work: Path, count: int) -> dict[str, list[str]]:
         text = rng.choices(words, cum_weights=weights, k=85)
         at = rng.randrange(80)
         phrases.append(f"{text[at]} {text[at + 1]}")
-        memories.append({
-            "id": f"m{number:07}", "personaId": f"p{int(20 * rng.random() ** 2):02}", "importance": number % 101,
-            "type": rng.choice(("text", "fact", "event")), "name": " ".join(text[:4]), "content": " ".join(text[4:75]),
-            "summary": " ".join(text[75:]), "tags": rng.sample(words[:200], 2), "createdAt": 10**12 + number * 10**6,
-            "memoryTier": rng.choice(("hot", "warm", "cold")), "lastAccessed": 10**12 + number * 10**6,
-        })  # fmt: skip
+        memories.append(
+            {
+                "id": f"m{number:07}",
+                "personaId": f"p{int(20 * rng.random() ** 2):02}",
+                "importance": number % 101,
+                "type": rng.choice(("text", "fact", "event")),
+                "name": " ".join(text[:4]),
+                "content": " ".join(text[4:75]),
+                "summary": " ".join(text[75:]),
+                "tags": rng.sample(words[:200], 2),
+                "createdAt": 10**12 + number * 10**6,
+                "memoryTier": rng.choice(("hot", "warm", "cold")),
+                "lastAccessed": 10**12 + number * 10**6,
+            }
+        )
     personas = [{"id": f"p{number:02}", "name": f"Persona {number}", "isActive": number == 0} for number in range(20)]
     (work / "data").mkdir()
     (work / "data" / "data.json").write_text(json.dumps({"personas": personas, "memories": memories}), "utf-8")
-    subprocess.run([sys.executable, "-m", "pjais", "--data-dir", work / "data", "migrate", "--json"],
-                   capture_output=True, check=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "pjais", "--data-dir", work / "data", "migrate", "--json"],
+        capture_output=True,
+        check=True,
+    )
     (work / "data" / "data.json").unlink()
     middling = words[50:5000]
     return {
@@ -184,8 +196,11 @@ def better_sqlite3(folder: Path, queries: dict[str, list[str]]) -> Table:
     given = {"sql": statements(), "queries": typed, "personas": _personas(), "ids": _ids(), "text": content}
     done = subprocess.run(
         ["node", str(NODE), str(ORACLE), str(folder / "pjais.sqlite")],
-        input=json.dumps(given), capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     table: Table = json.loads(done.stdout)
     return table
 
@@ -230,8 +245,12 @@ def main() -> None:
         tables: dict[str, Table] = {}
         for side in filter(_present, SIDES):
             copy = shutil.copytree(work / "data", work / "copy")
-            done = subprocess.run([sys.executable, __file__, "--side", side, "--work", str(copy)],
-                                  capture_output=True, text=True, check=True)  # fmt: skip
+            done = subprocess.run(
+                [sys.executable, __file__, "--side", side, "--work", str(copy)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             tables[side] = json.loads(done.stdout)
             shutil.rmtree(copy)
         _print(tables, given.count)

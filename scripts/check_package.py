@@ -23,16 +23,30 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 MUST_HOLD = (
-    "pjais/py.typed", "pjais/web/templates/base.html", "pjais/web/static/page.js", "pjais/web/static/page.css",
+    "pjais/py.typed",
+    "pjais/web/templates/base.html",
+    "pjais/web/static/page.js",
+    "pjais/web/static/page.css",
     "pjais/demo/sample/data.json",
-)  # fmt: skip
+)
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "httpx", "playwright")
 TESTS = (
-    "test_cli.py", "test_migrate.py", "test_verify.py", "test_transfer.py", "test_time_travel.py", "test_beside.py",
-    "store/test_memories.py", "store/test_search.py", "store/test_semantic.py", "store/test_history.py",
-    "read/test_rxdb.py", "read/test_livestore.py", "read/test_indexeddb_sqlite.py", "read/test_leveldb_damage.py",
+    "test_cli.py",
+    "test_migrate.py",
+    "test_verify.py",
+    "test_transfer.py",
+    "test_time_travel.py",
+    "test_beside.py",
+    "store/test_memories.py",
+    "store/test_search.py",
+    "store/test_semantic.py",
+    "store/test_history.py",
+    "read/test_rxdb.py",
+    "read/test_livestore.py",
+    "read/test_indexeddb_sqlite.py",
+    "read/test_leveldb_damage.py",
     "web/test_guard.py",
-)  # fmt: skip
+)
 """Every command, reader and writer, the open store and the page."""
 
 

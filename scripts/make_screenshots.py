@@ -48,8 +48,14 @@ _ALWAYS_THE_SAME = r"""([temporary, today]) => {
 }"""
 """Where the data lies for the pictures is nobody's concern; the store's history has a clock of its own."""
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--font-render-hinting=none", "--force-color-profile=srgb",
-             "--disable-background-networking", "--no-first-run"]  # fmt: skip
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--font-render-hinting=none",
+    "--force-color-profile=srgb",
+    "--disable-background-networking",
+    "--no-first-run",
+]
 WINDOW = {"width": 1100, "height": 760}
 PHONE = {"width": 390, "height": 760}
 
@@ -117,10 +123,7 @@ class Pictures:
         self.page.set_viewport_size({"width": (self.page.viewport_size or WINDOW)["width"], "height": height})
         self.page.goto(self.origin + address)
         self.page.wait_for_selector(wait)
-        self.page.evaluate(
-            _ALWAYS_THE_SAME,
-            [self.temporary, instants.to_text(int(time.time() * 1000))[:10]],
-        )
+        self.page.evaluate(_ALWAYS_THE_SAME, [self.temporary, instants.to_text(int(time.time() * 1000))[:10]])
         path = self.folder / f"page-{name}.png"
         self.page.screenshot(path=path, animations="disabled")
         reduce(path)
@@ -142,9 +145,16 @@ def plant_a_bad_record(data: Path) -> None:
     path = data / "data.json"
     told = json.loads(path.read_text("utf-8"))
     kind = next(name for name in told if "memor" in name.lower())
-    lost = {"id": "memory_1750000000000_lostowner", "personaId": "persona_that_is_nowhere", "type": "note",
-            "name": "Whose was this?", "content": "A note whose persona was deleted.", "importance": 40,
-            "createdAt": 1_750_000_000_000, "updatedAt": 1_750_000_000_000}  # fmt: skip
+    lost = {
+        "id": "memory_1750000000000_lostowner",
+        "personaId": "persona_that_is_nowhere",
+        "type": "note",
+        "name": "Whose was this?",
+        "content": "A note whose persona was deleted.",
+        "importance": 40,
+        "createdAt": 1_750_000_000_000,
+        "updatedAt": 1_750_000_000_000,
+    }
     told[kind].append(lost)
     path.write_text(json.dumps(told, indent=2), "utf-8")
 

@@ -33,15 +33,8 @@ RANKS: tuple[tuple[str, ...], ...] = (
 """From the ground up: a name may import what stands in an earlier row, never its own row or a later one."""
 
 FLOORS: dict[str, tuple[str, ...]] = {
-    "core": (
-        "__init__ document rules snapshot source",
-        "results",
-    ),
-    "report": (
-        "rules",
-        "page",
-        "__init__",
-    ),
+    "core": ("__init__ document rules snapshot source", "results"),
+    "report": ("rules", "page", "__init__"),
     "formats": (
         "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
         "indexeddb.keys leveldb.log leveldb.table structured_clone.gecko structured_clone.leaves",
@@ -74,10 +67,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "collection_names compare cutover removals standing",
         "builder documents",
     ),
-    "targets.livestore": (
-        "__init__ log_proof writer",
-        "account_sync",
-    ),
+    "targets.livestore": ("__init__ log_proof writer", "account_sync"),
     "store": (
         "__init__ operations owners upgrade watcher",
         "fair_lock",
@@ -96,16 +86,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "as_of",
         "store",
     ),
-    "assembly": (
-        "__init__ findings ids",
-        "assemble",
-        "reader_process unchanged",
-    ),
-    "exchange": (
-        "__init__ transfer",
-        "guide_export plugin_target",
-        "guide_backup",
-    ),
+    "assembly": ("__init__ findings ids", "assemble", "reader_process unchanged"),
+    "exchange": ("__init__ transfer", "guide_export plugin_target", "guide_backup"),
     "migration": (
         "__init__ active copies fault_messages origins outcome rejection revert run_log run_proof state",
         "originals recover",
@@ -113,19 +95,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "run status verify",
         "automatic",
     ),
-    "livestore_tools": (
-        "__init__ doctor timeline",
-        "restore_record store upgrade",
-    ),
-    "side_by_side": (
-        "__init__ follow removable shadow sides",
-        "switch",
-        "cleanup service",
-    ),
-    "checks": (
-        "__init__ livestore_app support_bundle",
-        "checklist live_queries sqlite_app",
-    ),
+    "livestore_tools": ("__init__ doctor timeline", "restore_record store upgrade"),
+    "side_by_side": ("__init__ follow removable shadow sides", "switch", "cleanup service"),
+    "checks": ("__init__ livestore_app support_bundle", "checklist live_queries sqlite_app"),
     "web": (
         "__init__ broadcast charts guard schemas",
         "entrance session",

@@ -34,9 +34,20 @@ dates = st.one_of(
     floats,
 )
 json_texts = st.sampled_from(
-    ['{"a":1}', '{ "a": 1 }', "[]", '["x","y"]', '"[\\"x\\"]"', '{"a":1,"a":2}', "[0.1,2]", "null", "NaN",
-     '{"$bytes":"eA=="}', ""]
-)  # fmt: skip
+    [
+        '{"a":1}',
+        '{ "a": 1 }',
+        "[]",
+        '["x","y"]',
+        '"[\\"x\\"]"',
+        '{"a":1,"a":2}',
+        "[0.1,2]",
+        "null",
+        "NaN",
+        '{"$bytes":"eA=="}',
+        "",
+    ]
+)
 plausible = st.one_of(
     dates,
     json_texts,
@@ -54,9 +65,14 @@ def documents(dialect: str, mapping: Mapping) -> st.SearchStrategy[dict[str, Any
     strange = st.sampled_from(["$original", "$absent", "$value", "$$x", "_meta", "metadata", "kept", "$pjais"])
     if dialect in ROW_DIALECTS:
         values: st.SearchStrategy[Any] = st.one_of(
-            st.none(), st.integers(-(2**63), 2**63 - 1), floats, texts, st.binary(max_size=8), json_texts,
+            st.none(),
+            st.integers(-(2**63), 2**63 - 1),
+            floats,
+            texts,
+            st.binary(max_size=8),
+            json_texts,
             dates.filter(lambda value: isinstance(value, str | float) or (type(value) is int and abs(value) < 2**63)),
-        )  # fmt: skip
+        )
     else:
         values = plausible | json_values
     base = st.dictionaries(st.sampled_from(keys) | strange | texts, values, max_size=len(keys) + 3)

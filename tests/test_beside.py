@@ -104,14 +104,14 @@ def test_where_no_process_can_be_started_it_is_read_here(snapshot: Snapshot, mon
 
 def _content(store: Path) -> list[object]:
     with closing(sqlite.open_reader(store)) as db:
-        return [
-            sqlite.fetch(db, f"SELECT * FROM {table} ORDER BY 1")
-            for table in ("personas", "memory_entities")
-        ] + [
-            sqlite.fetch(db, "SELECT seq, collection, native_id, place, record_id, digest, outcome FROM "
-                             "migration_records ORDER BY seq"),
+        return [sqlite.fetch(db, f"SELECT * FROM {table} ORDER BY 1") for table in ("personas", "memory_entities")] + [
+            sqlite.fetch(
+                db,
+                "SELECT seq, collection, native_id, place, record_id, digest, outcome FROM "
+                "migration_records ORDER BY seq",
+            ),
             sqlite.fetch(db, "SELECT rowid FROM memory_fts WHERE memory_fts MATCH 'tea' ORDER BY rowid"),
-        ]  # fmt: skip
+        ]
 
 
 def test_a_migration_comes_to_the_same(snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,5 +147,8 @@ def test_every_line_of_the_guide_is_covered() -> None:
     """Guide B has five lines before, six during, six after, and five for the way back; three of ours come on top."""
     phases = [phase for phase, _, _, _ in checklist._LINES]
     assert {phase: phases.count(phase) for phase in checklist.PHASES} == {
-        "pre": 5, "during": 6 + 1, "post": 6 + 2, "rollback": 5,
-    }  # fmt: skip
+        "pre": 5,
+        "during": 6 + 1,
+        "post": 6 + 2,
+        "rollback": 5,
+    }

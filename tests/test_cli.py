@@ -66,9 +66,15 @@ def test_the_whole_story_on_the_command_line(sample: Path) -> None:
     code, found = asked("detect", "--data-dir", sample)
     assert code == 0
     assert {source["kind"] for source in found["sources"]} == {
-        "json", "livestore-db", "pjais-drizzle", "pjais-files", "pjais-flat", "rxdb-dump", "rxdb-export",
+        "json",
+        "livestore-db",
+        "pjais-drizzle",
+        "pjais-files",
+        "pjais-flat",
+        "rxdb-dump",
+        "rxdb-export",
         "rxdb-profile",
-    }  # fmt: skip
+    }
     code, plan = asked("plan", "--data-dir", sample)
     assert (code, plan["irreversible"]) == (0, [])
     assert not (sample / "pjais.sqlite").exists()
@@ -130,18 +136,31 @@ def test_the_next_command_works_as_it_is_typed(tmp_path: Path) -> None:
     planned = _next("detect", source)
     assert planned == ["plan", str(source)]
     migrated = _next(*planned, "--target", target, "--data-dir", folder)
-    assert migrated == ["migrate", "--on-invalid", "quarantine", str(source), "--target", str(target),
-                        "--data-dir", str(folder)]  # fmt: skip
+    assert migrated == [
+        "migrate",
+        "--on-invalid",
+        "quarantine",
+        str(source),
+        "--target",
+        str(target),
+        "--data-dir",
+        str(folder),
+    ]
     assert _next("migrate", source, "--target", target, "--data-dir", folder) == migrated
     assert ask("migrate", source, "--target", target, "--data-dir", folder)[1]["next"].split()[:3] == [
-        "pjais", "migrate", "--on-invalid",
-    ]  # fmt: skip
+        "pjais",
+        "migrate",
+        "--on-invalid",
+    ]
     listed = _next(*migrated)
     assert pjais(*listed).returncode == 0
     assert "m1" in pjais(*listed).stdout
     assert _next("plan", source, "--to", "livestore", "--store-id", "mine")[-4:] == [
-        "--to", "livestore", "--store-id", "mine",
-    ]  # fmt: skip
+        "--to",
+        "livestore",
+        "--store-id",
+        "mine",
+    ]
 
 
 def test_a_next_command_gets_what_it_takes_and_does_not_name() -> None:
@@ -152,14 +171,16 @@ def test_a_next_command_gets_what_it_takes_and_does_not_name() -> None:
     with migrate.make_context("migrate", ["it's/here", "--to", "livestore", "--on-invalid", "stop"], parent=root):
         for text, wanted in (
             ("pjais migrate", "pjais migrate 'it'\"'\"'s/here' --to livestore --on-invalid stop --data-dir d"),
-            ("pjais migrate OTHER --to sqlite --on-invalid quarantine",
-             "pjais migrate OTHER --to sqlite --on-invalid quarantine --data-dir d"),
+            (
+                "pjais migrate OTHER --to sqlite --on-invalid quarantine",
+                "pjais migrate OTHER --to sqlite --on-invalid quarantine --data-dir d",
+            ),
             ("pjais verify", "pjais verify --data-dir d"),
             ("pjais migrate SOURCE --to livestore --data-dir e --on-invalid stop",) * 2,
             ("pjais --help",) * 2,
             ("pjais detect --help",) * 2,
             ("pip install --upgrade pjais",) * 2,
-        ):  # fmt: skip
+        ):
             assert next_command.typed(text, "d") == wanted
 
 
@@ -167,8 +188,15 @@ def test_a_missing_password_names_the_call_that_wants_it(tmp_path: Path) -> None
     """Not `migrate`, where it was an export or a plan."""
     profile = Path(__file__).parent / "golden" / "rxdb" / "v17-encrypted"
     exported = _next("export", profile, "--documents", "-o", tmp_path / "out.ndjson")
-    assert exported == ["export", "--password-file", "-", str(profile), "--documents",
-                        "--output", str(tmp_path / "out.ndjson")]  # fmt: skip
+    assert exported == [
+        "export",
+        "--password-file",
+        "-",
+        str(profile),
+        "--documents",
+        "--output",
+        str(tmp_path / "out.ndjson"),
+    ]
     exported[2] = str(tmp_path / "password")
     (tmp_path / "password").write_text("correct horse battery staple ß🐎", "utf-8")
     assert pjais(*exported).returncode == 0
@@ -197,8 +225,11 @@ def test_emoji_and_joined_letters_are_shown_and_nothing_steers_the_terminal() ->
 def test_counts_agree_with_what_they_count() -> None:
     """One is one."""
     assert [counted(number, "piece") for number in (0, 1, 2, 1234)] == [
-        "0 pieces", "1 piece", "2 pieces", "1,234 pieces",
-    ]  # fmt: skip
+        "0 pieces",
+        "1 piece",
+        "2 pieces",
+        "1,234 pieces",
+    ]
     assert counted(1, "memory", "memories") == "1 memory"
     assert counted(2, "record was", "records were") == "2 records were"
 

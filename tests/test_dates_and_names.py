@@ -114,9 +114,12 @@ MIXED = [
 
 @pytest.mark.parametrize(
     ("name", "sql"),
-    [(name, sql.format(memories=memories) if "{memories}" in sql else sql) for name, sql in MIXED
-     for memories in (("MEMORYENTITIES", "memory_Entities", "memoryentities") if "{memories}" in sql else ("",))],
-)  # fmt: skip
+    [
+        (name, sql.format(memories=memories) if "{memories}" in sql else sql)
+        for name, sql in MIXED
+        for memories in (("MEMORYENTITIES", "memory_Entities", "memoryentities") if "{memories}" in sql else ("",))
+    ],
+)
 def test_names_of_tables_and_columns_have_no_case(tmp_path: Path, name: str, sql: str) -> None:
     """As in SQL; each row is rebuilt with the names as its table has them, and nothing is carried as unknown."""
     database(tmp_path / name, sql)
@@ -155,9 +158,11 @@ def test_keys_of_json_have_a_case(tmp_path: Path) -> None:
 def test_what_a_range_of_dates_leaves_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Memories without a date: the report notes each, lists and searches say how many they cannot find."""
     memories = [
-        memory("m1", createdAt=WHEN, content="green tea"), memory("m2", content="black tea"),
-        memory("m3", createdAt=None, content="tea"), memory("m4", createdAt="CURRENT_TIMESTAMP", content="coffee"),
-    ]  # fmt: skip
+        memory("m1", createdAt=WHEN, content="green tea"),
+        memory("m2", content="black tea"),
+        memory("m3", createdAt=None, content="tea"),
+        memory("m4", createdAt="CURRENT_TIMESTAMP", content="coffee"),
+    ]
     write_json(tmp_path, personas=[persona(createdAt=WHEN)], memories=memories)
     report = migrated(tmp_path)
     assert report.rules["note:no-date:created_at"] == 3

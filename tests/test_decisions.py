@@ -141,8 +141,12 @@ def test_a_refused_document_is_decided_once(tmp_path: Path, how: str) -> None:
     if not waiting(tmp_path):
         pytest.skip("no rule refuses this document")
     decide(tmp_path, how, "odd", importance=5, type="text")
-    write(tmp_path, world.memory(), {**world.memory("odd"), "importance": {"no": "number"}, "id": "odd", "type": {}},
-          world.memory("m2"))  # fmt: skip
+    write(
+        tmp_path,
+        world.memory(),
+        {**world.memory("odd"), "importance": {"no": "number"}, "id": "odd", "type": {}},
+        world.memory("m2"),
+    )
     report = world.migrated(tmp_path)
     assert (report.exit_code, report.total.waiting) == (0, 0)
     assert waiting(tmp_path) == []

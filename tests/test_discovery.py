@@ -138,8 +138,11 @@ def test_every_database_of_an_origin_with_what_made_it() -> None:
     found = look(GOLDEN / "any-app" / "kv" / "profile")
     told = [(one.database, one.made_by) for one in found.passed if one.kind == "indexeddb"]
     assert told == [
-        ("custom-db", None), ("keyval-store", "idb-keyval"), ("localforage", "localForage"), ("myApp", "localForage"),
-    ]  # fmt: skip
+        ("custom-db", None),
+        ("keyval-store", "idb-keyval"),
+        ("localforage", "localForage"),
+        ("myApp", "localForage"),
+    ]
     (storage,) = [one for one in found.passed if one.kind == "web-storage"]
     assert (storage.origin, storage.reason) == (
         "http://localhost:8804",
@@ -270,9 +273,12 @@ def test_a_sqlite_file_and_json_of_other_programs_are_named_with_their_size(tmp_
     found = look(tmp_path)
     unknown = "SQLite, but no table that pjais knows"
     assert reasons(found) == {
-        "theirs.db": unknown, "theirs": unknown, "theirs.sqlite3": unknown,
-        "config.json": "JSON, but nothing that pjais knows", "broken.json": "named as JSON, but it is none",
-    }  # fmt: skip
+        "theirs.db": unknown,
+        "theirs": unknown,
+        "theirs.sqlite3": unknown,
+        "config.json": "JSON, but nothing that pjais knows",
+        "broken.json": "named as JSON, but it is none",
+    }
     assert {one.path.name: one.size for one in found.passed}["config.json"] == 17
 
 

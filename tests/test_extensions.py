@@ -19,10 +19,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example, installed into a folder of its own."""
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-         "--no-build-isolation", "--target", folder, EXAMPLE],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            folder,
+            EXAMPLE,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -89,7 +102,10 @@ def test_an_extension_in_an_archive_is_found_too(site: Path, tmp_path: Path) -> 
     ask = "from pjais import extensions; print(*extensions.names('sources'))"
     for place, told in ((archive, "diary"), (site, "diary"), (tmp_path, "")):
         done = subprocess.run(
-            [sys.executable, "-c", ask], capture_output=True, text=True, check=True,
+            [sys.executable, "-c", ask],
+            capture_output=True,
+            text=True,
+            check=True,
             env={**os.environ, "PYTHONPATH": str(place)},
-        )  # fmt: skip
+        )
         assert done.stdout.strip() == told

@@ -39,17 +39,32 @@ def file(folder: Path, content: str | bytes, name: str = "export.json") -> Path:
 
 
 def counts(personas: int = 0, memories: int = 0, conversations: int = 0, others: int = 0) -> dict[str, int]:
-    return {
-        "personas": personas, "memory_entities": memories, "conversations": conversations, "other_records": others,
-    }  # fmt: skip
+    return {"personas": personas, "memory_entities": memories, "conversations": conversations, "other_records": others}
 
 
 def test_the_two_arrays_of_guide_a_import_whole(tmp_path: Path) -> None:
     """Rows as SELECT * gives them: JSON as text, 1 and 0, milliseconds."""
-    row = {"id": "p1", "name": "Ada [x] {y}", "description": "likes [tea] {hot}",
-           "personality": '{"traits":["calm"]}', "isActive": 1, "createdAt": 1700000000000, "updatedAt": 1}  # fmt: skip
-    note = {"id": "m1", "personaId": "p1", "type": "text", "content": "tea", "tags": '["a"]', "importance": 0,
-            "memoryTier": "hot", "embedding": None, "deletedAt": None, "createdAt": 1700000000000}  # fmt: skip
+    row = {
+        "id": "p1",
+        "name": "Ada [x] {y}",
+        "description": "likes [tea] {hot}",
+        "personality": '{"traits":["calm"]}',
+        "isActive": 1,
+        "createdAt": 1700000000000,
+        "updatedAt": 1,
+    }
+    note = {
+        "id": "m1",
+        "personaId": "p1",
+        "type": "text",
+        "content": "tea",
+        "tags": '["a"]',
+        "importance": 0,
+        "memoryTier": "hot",
+        "embedding": None,
+        "deletedAt": None,
+        "createdAt": 1700000000000,
+    }
     source = file(tmp_path, text([row], [note]))
     assert imported(tmp_path, source) == counts(1, 1)
     store = tmp_path / "data" / "pjais.sqlite"
@@ -85,8 +100,10 @@ def test_several_exports_in_one_file(tmp_path: Path) -> None:
 
 def test_several_dumps_of_rxdb_in_one_file(tmp_path: Path) -> None:
     """`exportJSON()` of one collection after the other."""
-    dumps = [{"name": name, "schemaHash": "x", "docs": docs}
-             for name, docs in (("personas", PERSONAS), ("memoryEntities", MEMORIES))]  # fmt: skip
+    dumps = [
+        {"name": name, "schemaHash": "x", "docs": docs}
+        for name, docs in (("personas", PERSONAS), ("memoryEntities", MEMORIES))
+    ]
     assert imported(tmp_path, file(tmp_path, text(*dumps))) == counts(2, 3)
 
 
@@ -138,10 +155,7 @@ def test_the_byte_of_a_cut_in_the_second_array(tmp_path: Path) -> None:
 
 def test_import_takes_several_files_in_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One report, one backup, one run; a reference from one file to another resolves."""
-    files = [
-        file(tmp_path, text(MEMORIES), "memories.json"),
-        file(tmp_path, text(PERSONAS), "personas.json"),
-    ]
+    files = [file(tmp_path, text(MEMORIES), "memories.json"), file(tmp_path, text(PERSONAS), "personas.json")]
     data = tmp_path / "data"
     assert run(["import", *map(str, files), "--data-dir", str(data), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -175,9 +189,7 @@ def test_the_same_file_twice_and_the_same_name_in_two_folders(tmp_path: Path) ->
 def backup(**metadata: Any) -> JSON:
     """The export of guide B."""
     told = {"totalPersonas": 2, "totalMemories": 3, "activePersonas": 0, "integrityCheck": True, **metadata}
-    return {
-        "personas": PERSONAS, "memoryEntities": MEMORIES, "metadata": told, "exportedAt": 1, "version": "1.0",
-    }  # fmt: skip
+    return {"personas": PERSONAS, "memoryEntities": MEMORIES, "metadata": told, "exportedAt": 1, "version": "1.0"}
 
 
 def notes(folder: Path, source: Path) -> list[str]:

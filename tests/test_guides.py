@@ -20,8 +20,13 @@ from pjais.models.persona.tables import SCHEMA_VERSION
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "guides.md"
 _CODE = re.compile(r"`([^`]+)`")
-CHECKED = (re.compile(r"pjais[. ]\S"), re.compile(r"MIGRATION_\d+"), re.compile(r"v\d\.\w+"), re.compile(r"make \S+"),
-           re.compile(r"(?:src|tests|docs)/\S+"))  # fmt: skip
+CHECKED = (
+    re.compile(r"pjais[. ]\S"),
+    re.compile(r"MIGRATION_\d+"),
+    re.compile(r"v\d\.\w+"),
+    re.compile(r"make \S+"),
+    re.compile(r"(?:src|tests|docs)/\S+"),
+)
 
 
 class Row(NamedTuple):

@@ -24,10 +24,23 @@ from strategies import examples
 from world import memory, migrated, persona, rows, write_json
 
 EVERYTHING = (
-    "personas", "memory_entities", "conversations", "relationships", "plugins", "other_records", "changes",
-    "migration_runs", "migration_records", "migration_quarantine", "migration_ids", "migration_decisions",
-    "migration_chain", "migration_changesets", "store_operations", "sqlite_sequence",
-)  # fmt: skip
+    "personas",
+    "memory_entities",
+    "conversations",
+    "relationships",
+    "plugins",
+    "other_records",
+    "changes",
+    "migration_runs",
+    "migration_records",
+    "migration_quarantine",
+    "migration_ids",
+    "migration_decisions",
+    "migration_chain",
+    "migration_changesets",
+    "store_operations",
+    "sqlite_sequence",
+)
 
 
 def content(store: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -121,8 +134,13 @@ def test_runs_are_taken_back_one_after_the_other_down_to_none(tmp_path: Path) ->
 
 
 @settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(st.sampled_from(["add", "change", "edit", "delete", "foreign"]), st.integers(0, 9)),
-                      min_size=1, max_size=8))  # fmt: skip
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["add", "change", "edit", "delete", "foreign"]), st.integers(0, 9)),
+        min_size=1,
+        max_size=8,
+    )
+)
 def test_whatever_happened_around_a_run_it_can_be_taken_back(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:

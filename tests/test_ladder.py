@@ -116,9 +116,11 @@ def test_a_column_that_is_added_to_the_model_is_one_step(tmp_path: Path, monkeyp
     write_json(tmp_path, personas=[persona()], memories=[memory()])
     migrated(tmp_path)
     added = upgrade.Step(
-        SCHEMA_VERSION + 1, "add a note to each plugin", upgrade.STEPS[0].obstacle,
+        SCHEMA_VERSION + 1,
+        "add a note to each plugin",
+        upgrade.STEPS[0].obstacle,
         lambda db, _: (db.execute("ALTER TABLE plugins ADD COLUMN note TEXT"), None)[1],
-    )  # fmt: skip
+    )
     with closing(sqlite.open_writer(tmp_path / "pjais.sqlite")) as db:
         monkeypatch.setattr(upgrade, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
         monkeypatch.setattr("pjais.targets.sqlite.compare.check_pages", lambda _: ())

@@ -16,8 +16,15 @@ from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged, Validation
 from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
 
 KINDS = {
-    "json", "livestore-db", "pjais-drizzle", "pjais-files", "pjais-flat", "rxdb-dump", "rxdb-export", "rxdb-profile",
-}  # fmt: skip
+    "json",
+    "livestore-db",
+    "pjais-drizzle",
+    "pjais-files",
+    "pjais-flat",
+    "rxdb-dump",
+    "rxdb-export",
+    "rxdb-profile",
+}
 
 
 @pytest.fixture
@@ -81,8 +88,14 @@ def test_the_copy_with_the_latest_change_is_live_and_the_others_are_listed(tmp_p
 def test_equally_old_copies_are_settled_by_the_later_kind(tmp_path: Path) -> None:
     """Ties go to the later kind of the app's history, whatever the order of reading."""
     write_json(tmp_path, personas=[persona()], memories=[memory("m1", content="from json")])
-    record = {"id": "m1", "personaId": "p1", "type": "text", "content": '"from livestore"', "tags": "[]",
-              "updatedAt": instants.from_text("2025-03-01T00:00:00.000Z")}  # fmt: skip
+    record = {
+        "id": "m1",
+        "personaId": "p1",
+        "type": "text",
+        "content": '"from livestore"',
+        "tags": "[]",
+        "updatedAt": instants.from_text("2025-03-01T00:00:00.000Z"),
+    }
     write_livestore(tmp_path / "livestore.db", [], [record])
     migrated(tmp_path)
     assert rows(tmp_path / "pjais.sqlite", "SELECT content FROM memory_entities") == [("from json",)]
@@ -224,8 +237,10 @@ def test_a_target_that_is_not_ours_is_not_touched(tmp_path: Path) -> None:
 
 def test_what_is_readable_of_a_damaged_database_is_saved(tmp_path: Path) -> None:
     """A wiped page costs its own rows; the rest goes in, the page is kept as raw bytes."""
-    memories = [{"id": f"m{n:04}", "personaId": "p1", "type": "t", "content": f'"{"x" * 200} {n}"', "tags": "[]"}
-                for n in range(400)]  # fmt: skip
+    memories = [
+        {"id": f"m{n:04}", "personaId": "p1", "type": "t", "content": f'"{"x" * 200} {n}"', "tags": "[]"}
+        for n in range(400)
+    ]
     path = write_livestore(tmp_path / "livestore.db", [{"id": "p1", "name": "A"}], memories)
     data = bytearray(path.read_bytes())
     data[20 * 4096 : 21 * 4096] = b"\xff" * 4096

@@ -112,10 +112,15 @@ def test_the_schema_of_an_app_has_the_guides_types() -> None:
     """`pjais livestore schema`: typed for whoever writes, while no old value stops the boot."""
     text = schema_ts()
     for line in (
-        "privacyLevel: Schema.Literal('low', 'medium', 'high'),", "memoryRetention: Schema.Number,",
-        "autoLearn: Schema.Boolean,", "traits: Schema.Array(Schema.String),",
+        "privacyLevel: Schema.Literal('low', 'medium', 'high'),",
+        "memoryRetention: Schema.Number,",
+        "autoLearn: Schema.Boolean,",
+        "traits: Schema.Array(Schema.String),",
         "role: Schema.Literal('user', 'assistant', 'system'),",
-        "settings: jsonOf(Settings),", "personality: jsonOf(Personality),", "settings: mayOf(Settings),",
-        "messages: listOf(Message),", "tags: listOf(Schema.String),",
-    ):  # fmt: skip
+        "settings: jsonOf(Settings),",
+        "personality: jsonOf(Personality),",
+        "settings: mayOf(Settings),",
+        "messages: listOf(Message),",
+        "tags: listOf(Schema.String),",
+    ):
         assert line in text

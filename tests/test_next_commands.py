@@ -101,9 +101,13 @@ def pasted(line: str, folder: Path) -> list[str]:
     script.write_text(f'#!/bin/sh\nfor word in "$@"; do printf \'%s\\0\' "$word"; done >>{shlex.quote(str(told))}\n')
     script.chmod(0o700)
     done = subprocess.run(
-        ["/bin/sh", "-c", line], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        ["/bin/sh", "-c", line],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
         env={"PATH": str(script.parent)},
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stdout + done.stderr) == (0, ""), line
     return told.read_text("utf-8").split("\0")[:-1]
 
@@ -157,18 +161,51 @@ def foreign(folder: Path) -> Path:
 
 
 SITUATIONS = {
-    "an empty folder": (empty, ("detect", "plan", "migrate", "status", "verify", "backup create", "backup verify",
-                                "rollback", "quarantine list", "export", "cleanup", "switch", "shadow", "checklist")),
+    "an empty folder": (
+        empty,
+        (
+            "detect",
+            "plan",
+            "migrate",
+            "status",
+            "verify",
+            "backup create",
+            "backup verify",
+            "rollback",
+            "quarantine list",
+            "export",
+            "cleanup",
+            "switch",
+            "shadow",
+            "checklist",
+        ),
+    ),
     "data not migrated": (fresh, ("detect", "plan", "status", "verify", "quarantine list", "switch --undo")),
     "a record that cannot go in": (orphaned, ("migrate", "follow --once")),
-    "a migrated folder": (done, ("migrate", "status", "verify", "backup create", "cleanup", "history nobody",
-                                 "memories show nobody", "backup verify nothing", "quarantine show 7", "explain x",
-                                 "rollback nothing", "undo", "restore-record m1 --event 99", "switch --undo")),
+    "a migrated folder": (
+        done,
+        (
+            "migrate",
+            "status",
+            "verify",
+            "backup create",
+            "cleanup",
+            "history nobody",
+            "memories show nobody",
+            "backup verify nothing",
+            "quarantine show 7",
+            "explain x",
+            "rollback nothing",
+            "undo",
+            "restore-record m1 --event 99",
+            "switch --undo",
+        ),
+    ),
     "written to since": (edited, ("rollback", "status", "verify")),
     "a column renamed": (renamed, ("memories", "verify", "remember x --persona p1")),
     "a file of the backup is gone": (broken, ("verify", "backup verify")),
     "a foreign target": (foreign, ("migrate", "status", "memories", "verify")),
-}  # fmt: skip
+}
 CASES = [(name, call) for name, (_, calls) in SITUATIONS.items() for call in calls]
 
 

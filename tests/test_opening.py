@@ -126,9 +126,18 @@ def test_what_is_remembered_may_be_deleted_or_damaged(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("memories",), ("personas",), ("search", "content"), ("conversations",), ("remember", "later"),
-              ("memories", "stats"), ("memories", "update", "m1", "--set", "name=x"), ("activate", "p1")],
-)  # fmt: skip
+    "words",
+    [
+        ("memories",),
+        ("personas",),
+        ("search", "content"),
+        ("conversations",),
+        ("remember", "later"),
+        ("memories", "stats"),
+        ("memories", "update", "m1", "--set", "name=x"),
+        ("activate", "p1"),
+    ],
+)
 def test_every_command_opens_it_and_says_so_in_one_line(folder: Path, called: Call, words: tuple[str, ...]) -> None:
     done = called(*words, "--data-dir", folder)
     assert done.exit_code == 0, done
@@ -256,7 +265,7 @@ LIBRARY: Any = pjais
         ("format='6'", lambda data: LIBRARY.migrate(data, to="livestore", format="6")),
         ("format=True", lambda data: LIBRARY.plan(data, to="livestore", format=True)),
     ],
-)  # fmt: skip
+)
 def test_a_choice_that_is_none_is_named_and_nothing_is_done(folder: Path, name: str, call: Any) -> None:
     before = world.hashes(folder), backups(folder)
     with pytest.raises(UsageError, match=name) as refused:

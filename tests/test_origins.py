@@ -156,15 +156,17 @@ def test_a_number_and_its_text_are_two_keys(tmp_path: Path) -> None:
         ("app_-_0.indexeddb.leveldb", "app://-"),
         ("http+++localhost+8717", "http://localhost:8717"),
         ("https+++app.example", "https://app.example"),
-        ("https+++app.example^partitionKey=%28https%2Cother.example%29",
-         "https://app.example^partitionKey=(https,other.example)"),
+        (
+            "https+++app.example^partitionKey=%28https%2Cother.example%29",
+            "https://app.example^partitionKey=(https,other.example)",
+        ),
         ("moz-extension+++0a1b2c3d^userContextId=4294967295", "moz-extension://0a1b2c3d^userContextId=4294967295"),
         ("HTTPS://App.Example:443/", "https://app.example"),
         ("http://127.0.0.1:8845/^0http://localhost", "http://127.0.0.1:8845^0http://localhost"),
         ("notes", None),
         ("my_app_folder", None),
     ],
-)  # fmt: skip
+)
 def test_the_names_that_browsers_give_to_folders_tell_the_origin(name: str, origin: str | None) -> None:
     """Chromium's, Electron's and Firefox's."""
     assert web_origin.named(name) == origin
@@ -176,9 +178,11 @@ def test_a_numbered_storage_bucket_belongs_to_whom_the_browsers_books_say(tmp_pa
     place = tmp_path / "WebStorage" / "2" / "IndexedDB" / "indexeddb.leveldb"
     assert web_origin.of_place(place) == SECOND
     assert web_origin.of_place(tmp_path / "WebStorage" / "77" / "IndexedDB" / "indexeddb.leveldb") is None
-    books = rows(tmp_path / "WebStorage" / "QuotaManager",
-                 "UPDATE buckets SET storage_key = 'http://127.0.0.1:8845/^0http://localhost', name = 'drafts' "
-                 "WHERE id = 2 RETURNING id")  # fmt: skip
+    books = rows(
+        tmp_path / "WebStorage" / "QuotaManager",
+        "UPDATE buckets SET storage_key = 'http://127.0.0.1:8845/^0http://localhost', name = 'drafts' "
+        "WHERE id = 2 RETURNING id",
+    )
     assert books and web_origin.of_place(place) == "http://127.0.0.1:8845^0http://localhost#drafts"
 
 
@@ -188,8 +192,11 @@ def test_a_profile_with_the_guides_own_two_databases_is_migrated(tmp_path: Path)
     store = tmp_path / "data" / "pjais.sqlite"
     assert report.total.quarantined == 0 and report.total.migrated == report.total.superseded > 0
     assert rows(store, "SELECT name FROM personas WHERE id = 'persona-ada'") == [("Ada of the second database",)]
-    by = rows(store, "SELECT DISTINCT superseded_by FROM migration_records WHERE database = 'pjais-rxdb' "
-                     "AND native_id = 'persona-ada' AND outcome = 'superseded'")  # fmt: skip
+    by = rows(
+        store,
+        "SELECT DISTINCT superseded_by FROM migration_records WHERE database = 'pjais-rxdb' "
+        "AND native_id = 'persona-ada' AND outcome = 'superseded'",
+    )
     assert by == [(rows(store, "SELECT min(source_path) FROM migration_records")[0][0] + " (database rxdb-dexie)",)]
     assert pjais.verify(tmp_path / "data").passed
 

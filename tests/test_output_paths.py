@@ -17,9 +17,20 @@ from world import hashes, memory, persona, write_json
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and /dev are of POSIX")
 
 PLACES = (
-    "missing folder", "below a file", "a folder", "a long name", "empty", "NUL", "dangling link", "circle of links",
-    "a device", "a pipe", "a URL", "/proc", "a read-only folder",
-)  # fmt: skip
+    "missing folder",
+    "below a file",
+    "a folder",
+    "a long name",
+    "empty",
+    "NUL",
+    "dangling link",
+    "circle of links",
+    "a device",
+    "a pipe",
+    "a URL",
+    "/proc",
+    "a read-only folder",
+)
 FILES = {
     "export": ("export", "{data}/pjais.sqlite", "-o"),
     "export of documents": ("export", "{data}/data.json", "--documents", "-o"),
@@ -84,12 +95,20 @@ def place(kind: str, folder: Path) -> str:
     (folder / "dangling").symlink_to(folder / "nowhere" / "x")
     (folder / "circle").symlink_to(folder / "circle")
     return {
-        "missing folder": f"{folder}/missing/x", "below a file": f"{folder}/file/x", "a folder": str(folder),
-        "a long name": f"{folder}/{'n' * 300}", "empty": "", "NUL": f"{folder}/a\0b",
-        "dangling link": f"{folder}/dangling", "circle of links": f"{folder}/circle", "a device": "/dev/full",
-        "a pipe": f"{folder}/pipe", "a URL": "postgresql://user:secret@host/db", "/proc": "/proc/x",
+        "missing folder": f"{folder}/missing/x",
+        "below a file": f"{folder}/file/x",
+        "a folder": str(folder),
+        "a long name": f"{folder}/{'n' * 300}",
+        "empty": "",
+        "NUL": f"{folder}/a\0b",
+        "dangling link": f"{folder}/dangling",
+        "circle of links": f"{folder}/circle",
+        "a device": "/dev/full",
+        "a pipe": f"{folder}/pipe",
+        "a URL": "postgresql://user:secret@host/db",
+        "/proc": "/proc/x",
         "a read-only folder": f"{folder}/locked/x",
-    }[kind]  # fmt: skip
+    }[kind]
 
 
 def kept(folder: Path) -> dict[str, str]:

@@ -24,18 +24,50 @@ from world import memory, persona, rows, write_json
 
 MARK = "zqxSecretzqx"
 _PLAIN = frozenset(
-    {"id", "_id", "type", "role", "memoryTier", "memory_tier", "collection", "version", "schemaHash", "instanceToken",
-     "passwordHash", "_rev", "fromId", "toId", "personaId", "sessionId", "sourceId", "targetId", "persona_id"}
-)  # fmt: skip
+    {
+        "id",
+        "_id",
+        "type",
+        "role",
+        "memoryTier",
+        "memory_tier",
+        "collection",
+        "version",
+        "schemaHash",
+        "instanceToken",
+        "passwordHash",
+        "_rev",
+        "fromId",
+        "toId",
+        "personaId",
+        "sessionId",
+        "sourceId",
+        "targetId",
+        "persona_id",
+    }
+)
 FAILING = [
-    memory("odd1", importance=MARK), memory("odd2", tags=f"{MARK} no list"), memory("odd3", embedding=MARK),
-    memory("odd4", "nobody", content=MARK, summary=MARK), memory(None, content=MARK),  # type: ignore[arg-type]
-    memory("odd5", createdAt=MARK, lastAccessed=MARK), memory("odd6", accessCount=MARK, memoryTier=MARK),
-    memory("odd7", type=[MARK]), memory("odd8", content={MARK: MARK}, name={"a": MARK}), MARK, [MARK],
-    memory("odd9", **{MARK: MARK}), memory("odd10", metadata={MARK: [MARK]}, embeddingModel=MARK),
-]  # fmt: skip
-PEOPLE = [persona("twin1", name=MARK), persona("twin2", name=MARK), persona("p1", personality=MARK, isActive=MARK),
-          persona("p2", settings=[MARK], updatedAt=MARK), {"name": MARK}]  # fmt: skip
+    memory("odd1", importance=MARK),
+    memory("odd2", tags=f"{MARK} no list"),
+    memory("odd3", embedding=MARK),
+    memory("odd4", "nobody", content=MARK, summary=MARK),
+    memory(None, content=MARK),  # type: ignore[arg-type]
+    memory("odd5", createdAt=MARK, lastAccessed=MARK),
+    memory("odd6", accessCount=MARK, memoryTier=MARK),
+    memory("odd7", type=[MARK]),
+    memory("odd8", content={MARK: MARK}, name={"a": MARK}),
+    MARK,
+    [MARK],
+    memory("odd9", **{MARK: MARK}),
+    memory("odd10", metadata={MARK: [MARK]}, embeddingModel=MARK),
+]
+PEOPLE = [
+    persona("twin1", name=MARK),
+    persona("twin2", name=MARK),
+    persona("p1", personality=MARK, isActive=MARK),
+    persona("p2", settings=[MARK], updatedAt=MARK),
+    {"name": MARK},
+]
 MESSAGES: list[Any] = [{"id": "1", "role": "user", "content": MARK, "timestamp": MARK}, MARK]
 MORE: dict[str, list[Any]] = {
     "conversations": [
@@ -104,25 +136,46 @@ def said(folder: Path, *words: str | Path) -> str:
 
 def written(folder: Path) -> dict[str, str]:
     """Everything that tells of a run: logs, journals, reports, the log of differences."""
-    told = [*folder.glob("logs/*"), *folder.glob("backups/*/report.*"), *folder.glob("backups/*/journal.jsonl"),
-            *folder.glob("*.jsonl"), *folder.glob("backups/*/findings*"), *folder.glob("support/*")]  # fmt: skip
+    told = [
+        *folder.glob("logs/*"),
+        *folder.glob("backups/*/report.*"),
+        *folder.glob("backups/*/journal.jsonl"),
+        *folder.glob("*.jsonl"),
+        *folder.glob("backups/*/findings*"),
+        *folder.glob("support/*"),
+    ]
     return {str(path.relative_to(folder)): path.read_text("utf-8", "replace") for path in told}
 
 
 def leaks(texts: dict[str, str]) -> list[str]:
     """Where the mark is, and what stands around it."""
-    return [f"{name}: {text[max(0, text.index(MARK) - 150) : text.index(MARK) + 40]}"
-            for name, text in texts.items() if MARK in text]  # fmt: skip
+    return [
+        f"{name}: {text[max(0, text.index(MARK) - 150) : text.index(MARK) + 40]}"
+        for name, text in texts.items()
+        if MARK in text
+    ]
 
 
 def life(folder: Path) -> dict[str, str]:
     """A data folder's life, command by command: what each of them printed."""
     calls: list[tuple[str | Path, ...]] = [
-        ("detect",), ("plan",), ("migrate",), ("migrate", "--on-invalid", "quarantine"), ("migrate", "--json"),
-        ("status",), ("verify",), ("verify", "--json"), ("quarantine", "list"), ("quarantine", "list", "--json"),
-        ("quarantine", "replay"), ("shadow",), ("backup", "list"), ("backup", "verify"), ("verify-app",),
+        ("detect",),
+        ("plan",),
+        ("migrate",),
+        ("migrate", "--on-invalid", "quarantine"),
+        ("migrate", "--json"),
+        ("status",),
+        ("verify",),
+        ("verify", "--json"),
+        ("quarantine", "list"),
+        ("quarantine", "list", "--json"),
+        ("quarantine", "replay"),
+        ("shadow",),
+        ("backup", "list"),
+        ("backup", "verify"),
+        ("verify-app",),
         ("support-bundle", "-o", folder / "support"),
-    ]  # fmt: skip
+    ]
     return {" ".join(map(str, words)): said(folder, *words) for words in calls}
 
 
@@ -171,10 +224,20 @@ def test_whatever_is_written_is_its_owners_alone(tmp_path: Path, to: str) -> Non
     try:
         said(folder, "migrate", "--on-invalid", "quarantine", "--to", to)
         before.add(write_json(folder, "rxdb-backup-1.json", personas=[persona()], memories=[memory("m2")]))
-        for words in ("follow --once --on-invalid quarantine", "shadow", "verify", "quarantine replay", "backup create",
-                      f"export -o {folder / 'whole.pjais.json'}", "status", "switch", "switch --undo",
-                      "migrate --on-invalid quarantine", f"support-bundle -o {folder / 'support'}",
-                      f"rollback --keep-later {folder / 'later.pjais.json'}"):  # fmt: skip
+        for words in (
+            "follow --once --on-invalid quarantine",
+            "shadow",
+            "verify",
+            "quarantine replay",
+            "backup create",
+            f"export -o {folder / 'whole.pjais.json'}",
+            "status",
+            "switch",
+            "switch --undo",
+            "migrate --on-invalid quarantine",
+            f"support-bundle -o {folder / 'support'}",
+            f"rollback --keep-later {folder / 'later.pjais.json'}",
+        ):
             said(folder, *words.split())
     finally:
         os.umask(umask)

@@ -63,9 +63,17 @@ def test_a_replay_reads_a_document_as_its_source_was_read(tmp_path: Path) -> Non
     write_json(tmp_path, personas=[persona("p1")], memories=[])
     pjais.migrate(tmp_path)
     lost: dict[str, object] = {
-        "id": "m1", "personaId": "nobody", "type": "fact", "name": None, "content": "tea", "tags": [], "importance": 50,
-        "memoryTier": "hot", "createdAt": "2023-11-14T22:13:20.000Z", "extra": {"kept": 1},
-    }  # fmt: skip
+        "id": "m1",
+        "personaId": "nobody",
+        "type": "fact",
+        "name": None,
+        "content": "tea",
+        "tags": [],
+        "importance": 50,
+        "memoryTier": "hot",
+        "createdAt": "2023-11-14T22:13:20.000Z",
+        "extra": {"kept": 1},
+    }
     export = {"format": "pjais-export", "version": 1, "personas": [], "memories": [lost]}
     (tmp_path / "other.pjais.json").write_text(json.dumps(export), "utf-8")
     pjais.migrate(tmp_path, [tmp_path / "other.pjais.json"], on_invalid="quarantine")
@@ -85,9 +93,12 @@ def test_collections_of_the_same_name_are_told_apart_where_their_databases_or_or
         return quarantine.Kept(1, "r", "k", "s", collection, "id", "", [], None, None, None, None, origin, database)
 
     assert quarantine.names([kept("memories", "a"), kept("memories", "b"), kept("personas", "a")]) == [
-        "a/memories", "b/memories", "personas",
-    ]  # fmt: skip
+        "a/memories",
+        "b/memories",
+        "personas",
+    ]
     assert quarantine.names([kept("notes", "a", "https://x"), kept("notes", "a", "https://y")]) == [
-        "https://x notes", "https://y notes",
-    ]  # fmt: skip
+        "https://x notes",
+        "https://y notes",
+    ]
     assert quarantine.names([kept("notes", None), kept("notes", None)]) == ["notes", "notes"]

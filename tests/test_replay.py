@@ -36,8 +36,13 @@ JSON = st.recursive(
     max_leaves=4,
 )
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "text": TEXTS, "json": JSON, "boolean": st.booleans(), "real": NUMBERS, "integer": DATES, "date": DATES,
-}  # fmt: skip
+    "text": TEXTS,
+    "json": JSON,
+    "boolean": st.booleans(),
+    "real": NUMBERS,
+    "integer": DATES,
+    "date": DATES,
+}
 MESSAGES = st.builds(
     lambda content, at: {"id": "m", "role": "user", "content": content, **at},
     JSON,

@@ -103,5 +103,7 @@ def test_a_phase_on_the_page_is_closed_when_the_next_one_begins(monkeypatch: pyt
         now[0] += seconds
     job.close()
     assert [(one["name"], one["seconds"]) for one in job.phases] == [
-        ("back up", 3.0), ("read and write", 5.0), ("verify", 2.0),
-    ]  # fmt: skip
+        ("back up", 3.0),
+        ("read and write", 5.0),
+        ("verify", 2.0),
+    ]

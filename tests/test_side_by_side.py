@@ -149,8 +149,12 @@ def test_an_edit_counts_after_any_number_of_increments(here: Workspace) -> None:
         store.memories.remove("m3")
     older = "2025-03-02T00:00:00.000Z"
     for number in range(3):
-        write(here, memory("m1", content=f"older {number}", updatedAt=older), memory("m3", updatedAt=older),
-              memory("m4", content=str(number)))  # fmt: skip
+        write(
+            here,
+            memory("m1", content=f"older {number}", updatedAt=older),
+            memory("m3", updatedAt=older),
+            memory("m4", content=str(number)),
+        )
         assert follow.increment(here).kept == (("memory_entities", "m2"),)
         assert held(here) == {"m1": "edited here", "m2": "edited here", "m4": str(number)}
         assert pjais.verify(here.data_dir).passed

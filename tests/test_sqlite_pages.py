@@ -207,9 +207,17 @@ def test_a_row_older_than_a_column_gets_its_default(tmp_path: Path) -> None:
         db.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
         db.execute("INSERT INTO a VALUES (1), (2)")
         adds = [
-            "b TEXT DEFAULT 'hot'", "c REAL DEFAULT 3", "d", "e INTEGER DEFAULT '7'", "f DEFAULT x'0102'",
-            "g TEXT DEFAULT 5", "h DEFAULT (-2)", "i NUMERIC DEFAULT '1.0'", "j DEFAULT 'it''s'", "k DEFAULT TRUE",
-        ]  # fmt: skip
+            "b TEXT DEFAULT 'hot'",
+            "c REAL DEFAULT 3",
+            "d",
+            "e INTEGER DEFAULT '7'",
+            "f DEFAULT x'0102'",
+            "g TEXT DEFAULT 5",
+            "h DEFAULT (-2)",
+            "i NUMERIC DEFAULT '1.0'",
+            "j DEFAULT 'it''s'",
+            "k DEFAULT TRUE",
+        ]
         for add in adds:
             db.execute(f"ALTER TABLE a ADD COLUMN {add}")
         db.execute("INSERT INTO a (id) VALUES (3)")

@@ -45,8 +45,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.memories.remember("a later thought", persona="p1")
         store.memories.update("m2", summary="edited")
         store.undo()
-    write_json(folder, personas=[persona()],
-               memories=[memory("m1"), memory("m2"), memory("m3"), *map(orphan, ("o1", "o2", "o3"))])  # fmt: skip
+    write_json(
+        folder,
+        personas=[persona()],
+        memories=[memory("m1"), memory("m2"), memory("m3"), *map(orphan, ("o1", "o2", "o3"))],
+    )
     pjais.migrate(folder, on_invalid="quarantine")
     with pjais.open(folder) as store:
         store.memories.update("m3", summary="after the last run")

@@ -26,10 +26,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which every text steers: in the store, in quarantine, in a file's name."""
     folder = tmp_path_factory.mktemp("nasty")
     write_json(
-        folder, "data\x1b[31m\u202e.json", personas=[persona("p1", name=NASTY, description=NASTY)],
-        memories=[memory(f"m{NASTY}", name=NASTY, content=NASTY, summary=NASTY, tags=[NASTY]),
-                  memory(f"o{NASTY}", "nobody", name=NASTY, content=NASTY), memory("w", importance=NASTY)],
-    )  # fmt: skip
+        folder,
+        "data\x1b[31m\u202e.json",
+        personas=[persona("p1", name=NASTY, description=NASTY)],
+        memories=[
+            memory(f"m{NASTY}", name=NASTY, content=NASTY, summary=NASTY, tags=[NASTY]),
+            memory(f"o{NASTY}", "nobody", name=NASTY, content=NASTY),
+            memory("w", importance=NASTY),
+        ],
+    )
     pjais.migrate(folder, on_invalid="quarantine")
     with pjais.open(folder) as store:
         store.memories.update(f"m{NASTY}", name=f"{NASTY}2")
@@ -37,14 +42,40 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 CALLS = (
-    ("detect",), ("plan",), ("status",), ("verify",), ("quarantine", "list"), ("quarantine", "show", "1"),
-    ("quarantine", "show", "2"), ("quarantine", "replay"), ("personas",), ("personas", "show", "p1"), ("memories",),
-    ("memories", "show", f"m{NASTY}"), ("memories", "--format", "csv"), ("memories", "--format", "markdown"),
-    ("memories", "--format", "ndjson"), ("search", "evil"), ("history", f"m{NASTY}"), ("diff", "0", "now"),
-    ("at", "--event", "0"), ("undo", "--list"), ("conversations",), ("export",), ("export", "--format", "pjais"),
-    ("memories", "show", f"nobody{NASTY}"), ("explain", NASTY), ("backup", "verify", NASTY), ("backup", "list"),
-    ("rollback", NASTY), ("cleanup", NASTY), (NASTY,), ("migrate", f"{NASTY}.json"), ("shadow",), ("checklist", "pre"),
-)  # fmt: skip
+    ("detect",),
+    ("plan",),
+    ("status",),
+    ("verify",),
+    ("quarantine", "list"),
+    ("quarantine", "show", "1"),
+    ("quarantine", "show", "2"),
+    ("quarantine", "replay"),
+    ("personas",),
+    ("personas", "show", "p1"),
+    ("memories",),
+    ("memories", "show", f"m{NASTY}"),
+    ("memories", "--format", "csv"),
+    ("memories", "--format", "markdown"),
+    ("memories", "--format", "ndjson"),
+    ("search", "evil"),
+    ("history", f"m{NASTY}"),
+    ("diff", "0", "now"),
+    ("at", "--event", "0"),
+    ("undo", "--list"),
+    ("conversations",),
+    ("export",),
+    ("export", "--format", "pjais"),
+    ("memories", "show", f"nobody{NASTY}"),
+    ("explain", NASTY),
+    ("backup", "verify", NASTY),
+    ("backup", "list"),
+    ("rollback", NASTY),
+    ("cleanup", NASTY),
+    (NASTY,),
+    ("migrate", f"{NASTY}.json"),
+    ("shadow",),
+    ("checklist", "pre"),
+)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(map(one_line, call))[:40])
@@ -118,23 +149,37 @@ def test_a_stream_of_another_encoding_gets_json_all_the_same(fresh: Path) -> Non
     with pjais.open(fresh) as store:
         store.memories.remember("Grüße 🐎", persona="p1")
     done = subprocess.run(
-        command("search", "Grüße", "--data-dir", fresh, "--json"), capture_output=True,
+        command("search", "Grüße", "--data-dir", fresh, "--json"),
+        capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0 and "Grüße 🐎" in json.dumps(json.loads(done.stdout), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://u:secret@h/db", "https://u:se/cret@secret@p", "postgresql://h/db?user=u&password=secret",
-     "mongodb+srv://u:secret@h"],
-)  # fmt: skip
+    [
+        "postgresql://u:secret@h/db",
+        "https://u:se/cret@secret@p",
+        "postgresql://h/db?user=u&password=secret",
+        "mongodb+srv://u:secret@h",
+    ],
+)
 def test_a_password_in_a_url_is_never_printed(tmp_path: Path, url: str, capfd: pytest.CaptureFixture[str]) -> None:
     for call in (
-        ("migrate", url), ("detect", url), ("plan", url), ("import", url), ("migrate", "--to", url), ("export", url),
-        ("verify", "--target", url), ("status", "--data-dir", url), ("events", url), ("explain", url),
-        ("backup", "verify", url), ("migrate", "--target", url, "-vv"),
-    ):  # fmt: skip
+        ("migrate", url),
+        ("detect", url),
+        ("plan", url),
+        ("import", url),
+        ("migrate", "--to", url),
+        ("export", url),
+        ("verify", "--target", url),
+        ("status", "--data-dir", url),
+        ("events", url),
+        ("explain", url),
+        ("backup", "verify", url),
+        ("migrate", "--target", url, "-vv"),
+    ):
         more = [] if "--data-dir" in call else ["--data-dir", str(tmp_path)]
         for shape in ([], ["--json"]):
             assert run([*call, *more, *shape]) != 70

@@ -49,12 +49,16 @@ def live(tmp_path: Path) -> Workspace:
         here,
         [
             event("v1.PersonaActivated", id="p1", activatedAt=2_000_000_000_000),
-            event("v1.MemoryEntityUpdated", id="m1", updates={"importance": 90, "tags": ["a"]},
-                  updatedAt=2_000_000_060_000),
+            event(
+                "v1.MemoryEntityUpdated",
+                id="m1",
+                updates={"importance": 90, "tags": ["a"]},
+                updatedAt=2_000_000_060_000,
+            ),
             event("v1.MemoryEntityDeleted", id="m2", deletedAt=2_000_000_120_000),
             event("v1.MemoryEntityRemoved", id="m2"),
         ],
-    )  # fmt: skip
+    )
     return here
 
 
@@ -63,9 +67,16 @@ def test_events_are_listed_in_order_and_filtered(live: Workspace, ask: Any) -> N
     code, events = ask("events", live.live)
     assert code == 0
     assert [one["name"].removeprefix("v1.") for one in events] == [
-        "MigrationStarted", "PersonaImported", "MemoryEntityImported", "MemoryEntityImported", "MigrationCompleted",
-        "PersonaActivated", "MemoryEntityUpdated", "MemoryEntityDeleted", "MemoryEntityRemoved",
-    ]  # fmt: skip
+        "MigrationStarted",
+        "PersonaImported",
+        "MemoryEntityImported",
+        "MemoryEntityImported",
+        "MigrationCompleted",
+        "PersonaActivated",
+        "MemoryEntityUpdated",
+        "MemoryEntityDeleted",
+        "MemoryEntityRemoved",
+    ]
     assert [one["number"] for one in events] == list(range(1, 10))
     _, touching = ask("events", live.live, "--id", "m2")
     assert [one["number"] for one in touching] == [4, 8, 9]
@@ -120,8 +131,10 @@ def test_the_history_of_a_record_names_each_event_that_changed_it(live: Workspac
     """A removal is a part of it."""
     _, told = ask("history", live.live, "m2")
     assert [one["name"].removeprefix("v1.") for one in told["steps"]] == [
-        "MemoryEntityImported", "MemoryEntityDeleted", "MemoryEntityRemoved",
-    ]  # fmt: skip
+        "MemoryEntityImported",
+        "MemoryEntityDeleted",
+        "MemoryEntityRemoved",
+    ]
     assert ask("history", live.live, "never-there")[0] == 2
 
 
@@ -238,8 +251,12 @@ def test_the_apps_verification_leaves_no_trace(live: Workspace, ask: Any, tmp_pa
     code, told = ask("verify-app", live.live)
     assert (code, told["passed"]) == (0, True)
     assert {check["check"] for check in told["checks"]} == {
-        "health", "integrity", "performance", "features", "no trace",
-    }  # fmt: skip
+        "health",
+        "integrity",
+        "performance",
+        "features",
+        "no trace",
+    }
     assert hashes(live.live) == before
     write_json(tmp_path, "data.json", personas=[], memories=[])
     pjais.migrate(tmp_path / "empty", sources=[tmp_path / "data.json"], to="livestore")

@@ -101,8 +101,11 @@ def test_documents_come_out_exactly_as_stored(tmp_path: Path) -> None:
     transfer.export_documents(resolve_workspace(tmp_path), tmp_path / "data.json", lines.append)
     documents = [json.loads(line) for line in lines]
     assert [(one["collection"], one["id"]) for one in documents] == [
-        ("memories", "m"), ("personas", "a"), ("personas", "b"), ("strange", "x"),
-    ]  # fmt: skip
+        ("memories", "m"),
+        ("personas", "a"),
+        ("personas", "b"),
+        ("strange", "x"),
+    ]
     assert documents[0]["document"] == memory("m")
     assert lines[3].endswith('"n":1.0}}\n')
     assert list(documents[0]) == ["source", "origin", "database", "collection", "key", "id", "document"]

@@ -30,11 +30,19 @@ from world import JSON, memory, migrated, persona, rows, write_json
 WHOLE = int(os.environ.get("PJAIS_EXAMPLES", "6"))
 
 STORED = {
-    "personas": "*", "memory_entities": "*", "conversations": "*", "relationships": "*", "plugins": "*",
-    "other_records": "*", "changes": "seq, table_name, record_id, op, before", "migration_ids": "*",
-    "migration_records": "*", "migration_quarantine": "*", "migration_runs": "number, ids, sources, counts, options",
+    "personas": "*",
+    "memory_entities": "*",
+    "conversations": "*",
+    "relationships": "*",
+    "plugins": "*",
+    "other_records": "*",
+    "changes": "seq, table_name, record_id, op, before",
+    "migration_ids": "*",
+    "migration_records": "*",
+    "migration_quarantine": "*",
+    "migration_runs": "number, ids, sources, counts, options",
     "migration_decisions": "source_kind, origin, database, collection, native_id, decision, record_type, record_id",
-}  # fmt: skip
+}
 
 
 def content(folder: Path) -> str:
@@ -250,8 +258,10 @@ def later_run(folder: Path, options: dict[str, Any], *, follow: bool) -> tuple[A
         report = pjais.migrate(folder, **options)
     except PjaisError as error:
         return error.code, error.what, error.where
-    findings = [(one.level, one.rule, one.source, one.collection, one.native_id, one.place, one.field, one.message)
-                for one in report.findings]  # fmt: skip
+    findings = [
+        (one.level, one.rule, one.source, one.collection, one.native_id, one.place, one.field, one.message)
+        for one in report.findings
+    ]
     return report.code, report.total, report.rules, findings, report.finding_count
 
 
@@ -270,8 +280,12 @@ def test_the_store_is_the_one_that_reading_everything_again_gives(seed: int, ste
         style = rng.randrange(3)
         (folder / "data.json").write_text(text_of(rng, state, style), "utf-8", "surrogatepass")
         if rng.random() < 0.4:
-            write_json(folder, "other.json", personas=[persona("p1")],
-                       memories=[memory("m1", content="elsewhere"), memory("m77", "p3")])  # fmt: skip
+            write_json(
+                folder,
+                "other.json",
+                personas=[persona("p1")],
+                memories=[memory("m1", content="elsewhere"), memory("m77", "p3")],
+            )
         pjais.migrate(folder, on_invalid="quarantine")
         for turn, how in enumerate(steps):
             if rng.random() < 0.3:

@@ -220,8 +220,7 @@ def test_every_flipped_bit_in_a_journals_headers_is_named_or_harmless(
 
 
 @pytest.mark.parametrize(
-    "edit",
-    [zero(0, 8), zero(0, 12), zero(8, 12), cut(20), cut(100), cut(600), flip(512 + 4 + 112), flip(0), flip(11)],
+    "edit", [zero(0, 8), zero(0, 12), zero(8, 12), cut(20), cut(100), cut(600), flip(512 + 4 + 112), flip(0), flip(11)]
 )
 def test_a_damaged_hot_journal_is_named(tmp_path: Path, edit: Edit) -> None:
     """Magic, count, length, a page: half-written values would pass as right."""

@@ -22,9 +22,15 @@ def persona(persona_id: str = "p1", **more: Any) -> JSON:
 def memory(memory_id: str = "m1", persona_id: str | None = "p1", **more: Any) -> JSON:
     """A memory as the app's JSON has it."""
     return {
-        "id": memory_id, "personaId": persona_id, "type": "text", "content": f"content of {memory_id}",
-        "tags": [], "importance": 50, "updatedAt": "2025-03-01T00:00:00.000Z", **more,
-    }  # fmt: skip
+        "id": memory_id,
+        "personaId": persona_id,
+        "type": "text",
+        "content": f"content of {memory_id}",
+        "tags": [],
+        "importance": 50,
+        "updatedAt": "2025-03-01T00:00:00.000Z",
+        **more,
+    }
 
 
 def write_json(folder: Path, name: str = "data.json", **lists: list[Any]) -> Path:

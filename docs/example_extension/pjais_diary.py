@@ -44,8 +44,12 @@ class Diary:
                 continue
             key = f"{persona}:{number}"
             memory = {
-                "id": key, "personaId": persona, "type": "entry", "content": text, "createdAt": f"{day}T00:00:00.000Z",
-            }  # fmt: skip
+                "id": key,
+                "personaId": persona,
+                "type": "entry",
+                "content": text,
+                "createdAt": f"{day}T00:00:00.000Z",
+            }
             yield Document("memories", key, f"line {number}", memory)
 
 

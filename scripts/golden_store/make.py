@@ -80,10 +80,19 @@ def _seen(folder: Path) -> dict[str, object]:
         changes = next(iter(db.execute("SELECT count(*) FROM changes")))[0]
         runs = next(iter(db.execute("SELECT count(*) FROM migration_runs")))[0]
         hits = [found.memory.id for found in store.memories.search("tea ceremony")]
-    quarantine = [[one.id, one.native_id, one.replayed_at is not None, one.discarded]
-                  for one in migration_quarantine.listed(resolve_workspace(folder), everything=True)]  # fmt: skip
-    return {"version": __version__, "counts": counts, "rows": rows, "changes": changes, "runs": runs, "hits": hits,
-            "quarantine": quarantine}  # fmt: skip
+    quarantine = [
+        [one.id, one.native_id, one.replayed_at is not None, one.discarded]
+        for one in migration_quarantine.listed(resolve_workspace(folder), everything=True)
+    ]
+    return {
+        "version": __version__,
+        "counts": counts,
+        "rows": rows,
+        "changes": changes,
+        "runs": runs,
+        "hits": hits,
+        "quarantine": quarantine,
+    }
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -49,9 +49,10 @@ def open(
     here = state.chosen(data_dir, target)
     if here.log is not None:  # its account follows the log, so writes to the account alone would not count
         raise UsageError(
-            "a LiveStore store is opened by pjais.open_livestore", where=[str(here.live)],
+            "a LiveStore store is opened by pjais.open_livestore",
+            where=[str(here.live)],
             next_command=f"pjais events {shlex.quote(str(here.live))}",
-        )  # fmt: skip
+        )
     known = _known(here)
     notice = None
     if os.environ.get("SKIP_MIGRATION", "").lower() not in ("true", "1", "yes"):
@@ -193,9 +194,12 @@ def migrate(
     from pjais.migration import origins, run
 
     options = run.Options(
-        on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password,
+        on_invalid=on_invalid,
+        ids=ids,
+        expand_cold=expand_cold,
+        password=password,
         only=origins.asked(origin, database, collection),
-    )  # fmt: skip
+    )
     here = resolve_workspace(data_dir, target, sources, to=to, store_id=store_id, format=format)
     return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
 

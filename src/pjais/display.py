@@ -12,8 +12,10 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 _CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
 """C0 without tab and line ends, DEL, C1 (U+009B begins an escape sequence as ESC does), halves of a character."""
-_FORMAT = r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164" \
-          r"\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"  # fmt: skip
+_FORMAT = (
+    r"\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
 """Format controls: characters that change the direction of text, break lines or are invisible.  Not the joiners
 U+200C and U+200D, which join letters of Persian and Hindi and the pieces of an emoji, and control nothing."""
 _RAW = re.compile(rf"[{_CONTROLS}\u202a-\u202e\u2066-\u2069]|\r(?!\n)")

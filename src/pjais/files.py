@@ -313,10 +313,11 @@ def on_read_only_medium(path: Path) -> bool:
 
 def _read_only(path: Path) -> FileFailed:
     return FileFailed(
-        f"{path} cannot be written: it is on a read-only medium", where=[str(path)],
+        f"{path} cannot be written: it is on a read-only medium",
+        where=[str(path)],
         safe="Nothing was changed; all that is there can be read, verified and exported.",
         advice="copy the data folder to a disk that can be written, and name it by --data-dir",
-    )  # fmt: skip
+    )
 
 
 def _denied(path: Path, what: str) -> FileFailed:
@@ -324,10 +325,12 @@ def _denied(path: Path, what: str) -> FileFailed:
     whose = "" if owner is None else f"; it belongs to {owner}"
     made_by_root = " (a run made with sudo leaves such files)" if owner == "root" else ""
     return FileFailed(
-        f"{path} {what}: permission denied{whose}{made_by_root}", where=[str(path)], safe="Nothing was changed.",
+        f"{path} {what}: permission denied{whose}{made_by_root}",
+        where=[str(path)],
+        safe="Nothing was changed.",
         advice="make the files yours again, or make the call as the user to whom they belong",
         next_command=f'sudo chown -R "$(id -u)" {shlex.quote(str(_common(path)))}',
-    )  # fmt: skip
+    )
 
 
 def _common(path: Path) -> Path:

@@ -41,9 +41,15 @@ SqlError = apsw.SQLError
 
 
 _WRITING = {
-    apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_TRUNCATE,
-    apsw.SQLITE_IOERR_DELETE, apsw.SQLITE_IOERR_CLOSE, apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE,
-}  # fmt: skip
+    apsw.SQLITE_IOERR_WRITE,
+    apsw.SQLITE_IOERR_FSYNC,
+    apsw.SQLITE_IOERR_DIR_FSYNC,
+    apsw.SQLITE_IOERR_TRUNCATE,
+    apsw.SQLITE_IOERR_DELETE,
+    apsw.SQLITE_IOERR_CLOSE,
+    apsw.SQLITE_IOERR_SHMOPEN,
+    apsw.SQLITE_IOERR_SHMSIZE,
+}
 
 
 def is_fault_of_disk(error: Error) -> bool:
@@ -189,9 +195,14 @@ def create(path: Path) -> Connection:
 def bulk(connection: Connection) -> None:
     """Configure a connection for a bulk load into a file that is not in place yet."""
     for pragma in (
-        "journal_mode = MEMORY", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32768",
-        "temp_store = MEMORY", "foreign_keys = OFF", "secure_delete = FAST",
-    ):  # fmt: skip
+        "journal_mode = MEMORY",
+        "synchronous = OFF",
+        "locking_mode = EXCLUSIVE",
+        "cache_size = -32768",
+        "temp_store = MEMORY",
+        "foreign_keys = OFF",
+        "secure_delete = FAST",
+    ):
         fetch(connection, f"PRAGMA {pragma}")  # a statement that returns a row runs only when the row is fetched
 
 

@@ -127,9 +127,10 @@ def none_found(where: list[str], found: Found) -> NoSourceFound:
     there = counted(len(found.passed), "store or file is here", "stores or files are here")
     could = next((one.path for one in found.passed if one.kind in _KINDS), None)
     return NoSourceFound(
-        f"no earlier data was found that pjais takes; {there}", where=[*where, *told(found.passed)],
+        f"no earlier data was found that pjais takes; {there}",
+        where=[*where, *told(found.passed)],
         next_command=None if could is None else f"pjais plan {shlex.quote(str(could))}",
-    )  # fmt: skip
+    )
 
 
 def _store_id(store_id: str | None) -> str:

@@ -263,8 +263,16 @@ def _warm() -> None:
     with tempfile.TemporaryDirectory(prefix="pjais-faults-") as folder, contextlib.redirect_stdout(io.StringIO()):
         shared = ["--data-dir", folder, "--json"]
         _first_sources(Path(folder))
-        for words in (["follow", "--once", *QUARANTINE], ["switch"], ["switch", "--undo"], ["backup", "create"],
-                      ["verify"], ["export"], ["quarantine", "list"], ["migrate", "--to", "livestore"]):  # fmt: skip
+        for words in (
+            ["follow", "--once", *QUARANTINE],
+            ["switch"],
+            ["switch", "--undo"],
+            ["backup", "create"],
+            ["verify"],
+            ["export"],
+            ["quarantine", "list"],
+            ["migrate", "--to", "livestore"],
+        ):
             run_command([*words, *shared])
     gc.freeze()  # a fork's own collections leave alone what it shares with us
 

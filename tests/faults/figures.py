@@ -20,8 +20,14 @@ from injector import KINDS, Fault
 from pjais.errors import all_errors
 
 _CODES = {error.code for error in all_errors()}
-_SAYS_OLD = ("the target is as it was", "nothing was switched", "Nothing was written", "Nothing was changed",
-             "nothing was written", "nothing was changed")  # fmt: skip
+_SAYS_OLD = (
+    "the target is as it was",
+    "nothing was switched",
+    "Nothing was written",
+    "Nothing was changed",
+    "nothing was written",
+    "nothing was changed",
+)
 
 
 @dataclass
@@ -48,9 +54,13 @@ class Figures:
     def as_dict(self) -> dict[str, int]:
         """The figures alone."""
         return {
-            "operations": self.operations, "faults": self.faults, "survived": self.survived,
-            "wrong": len(self.wrong), "hangs": len(self.hangs), "tracebacks": len(self.tracebacks),
-        }  # fmt: skip
+            "operations": self.operations,
+            "faults": self.faults,
+            "survived": self.survived,
+            "wrong": len(self.wrong),
+            "hangs": len(self.hangs),
+            "tracebacks": len(self.tracebacks),
+        }
 
 
 def rungs(world: World, step: int) -> Iterator[Fault]:

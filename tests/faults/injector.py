@@ -138,9 +138,15 @@ class Injector:
 
     def _opening(self, real: Callable[..., IO[Any]]) -> Callable[..., IO[Any]]:
         def call(
-            file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, errors: str | None = None,
-            newline: str | None = None, closefd: bool = True, opener: Any = None,
-        ) -> IO[Any]:  # fmt: skip
+            file: Any,
+            mode: str = "r",
+            buffering: int = -1,
+            encoding: str | None = None,
+            errors: str | None = None,
+            newline: str | None = None,
+            closefd: bool = True,
+            opener: Any = None,
+        ) -> IO[Any]:
             full = self.inside(file)
             if full is not None and not isinstance(file, int):
                 self.meet("create" if set(mode) & set("wax+") else "read", full)

@@ -57,8 +57,15 @@ def persona(record_id: Any = "p1", **more: Any) -> dict[str, Any]:
 
 def memory(record_id: Any = "m1", persona_id: Any = "p1", **more: Any) -> dict[str, Any]:
     """A sound memory."""
-    return {"id": record_id, "personaId": persona_id, "type": "text", "content": "healthy", "createdAt": WHEN,
-            "updatedAt": WHEN, **more}  # fmt: skip
+    return {
+        "id": record_id,
+        "personaId": persona_id,
+        "type": "text",
+        "content": "healthy",
+        "createdAt": WHEN,
+        "updatedAt": WHEN,
+        **more,
+    }
 
 
 def document(personas: Sequence[Any] = (), memories: Sequence[Any] = (), **more: Any) -> str:

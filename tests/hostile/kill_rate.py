@@ -103,8 +103,11 @@ def seen(path: Path, content: bytes, scratch: Path, words: Iterable[str]) -> Any
     """What a reader would see of a file with this content; None where it cannot be read."""
     try:
         if path.suffix in (".json", ".jsonl"):
-            return [json.loads(line) for line in (content.split(b"\n") if path.suffix == ".jsonl" else [content])
-                    if line.strip()]  # fmt: skip
+            return [
+                json.loads(line)
+                for line in (content.split(b"\n") if path.suffix == ".jsonl" else [content])
+                if line.strip()
+            ]
         if not content.startswith(sqlite.MAGIC) or "backups" in path.parts:
             return content
         scratch.write_bytes(content)

@@ -50,8 +50,15 @@ def persona(key: Any = "p1", **more: Any) -> Event:
 
 def memory(key: Any = "m1", **more: Any) -> Event:
     """A memory comes."""
-    args = {"id": key, "personaId": "p1", "type": "text", "content": "healthy", "tags": [], "createdAt": WHEN,
-            "updatedAt": WHEN}  # fmt: skip
+    args = {
+        "id": key,
+        "personaId": "p1",
+        "type": "text",
+        "content": "healthy",
+        "tags": [],
+        "createdAt": WHEN,
+        "updatedAt": WHEN,
+    }
     return "v1.MemoryEntityImported", {**args, **more}
 
 

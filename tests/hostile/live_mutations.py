@@ -22,8 +22,14 @@ from pjais.errors import PjaisError
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
 
-NODE = ("node-0.4.0-app", "node-0.3.1-app", "given-node-0.4.0", "node-0.4.0-rebased", "node-both-formats",
-        "node-0.4.0-twoschemas")  # fmt: skip
+NODE = (
+    "node-0.4.0-app",
+    "node-0.3.1-app",
+    "given-node-0.4.0",
+    "node-0.4.0-rebased",
+    "node-both-formats",
+    "node-0.4.0-twoschemas",
+)
 POOLS = ("opfs-0.4.0-app", "opfs-0.3.1", "opfs-0.2.0", "given-opfs-0.4.0")
 LIMIT = 10.0
 _PAGE = 8192

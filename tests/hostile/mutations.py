@@ -185,9 +185,11 @@ def _digest_holds(piece: Document) -> bool:
 def _live(item: str, pieces: list[Piece]) -> Iterator[tuple[str, str, Any]]:
     for piece in pieces:
         database, _, name = piece.collection.partition("/")
-        if isinstance(piece, Document) and database == account(item)["database"] and piece.value.get("_deleted") in (
-            None, False,
-        ):  # fmt: skip
+        if (
+            isinstance(piece, Document)
+            and database == account(item)["database"]
+            and piece.value.get("_deleted") in (None, False)
+        ):
             shown = {key: value for key, value in piece.value.items() if key not in RXDB_FIELDS}
             yield name, str(piece.native_id), json.loads(canonical.dumps(shown))
 

@@ -37,10 +37,15 @@ from pjais.workspace import resolve_workspace
 
 SAMPLE = Path(str(files("pjais.demo") / "sample"))
 PARTS = {
-    "json": ("data.json",), "rxdb-dump": ("rxdb-dump.json",), "rxdb-export": ("rxdb-backup-2025-06-01.json",),
-    "pjais-files": ("personas", "memory", "plugins"), "pjais-flat": ("pjais.db",), "shards": ("shards",),
-    "pjais-drizzle": ("database",), "livestore-db": ("livestore.db",),
-}  # fmt: skip
+    "json": ("data.json",),
+    "rxdb-dump": ("rxdb-dump.json",),
+    "rxdb-export": ("rxdb-backup-2025-06-01.json",),
+    "pjais-files": ("personas", "memory", "plugins"),
+    "pjais-flat": ("pjais.db",),
+    "shards": ("shards",),
+    "pjais-drizzle": ("database",),
+    "livestore-db": ("livestore.db",),
+}
 ITEMS = (*PARTS, "pjais-export", "pjais")
 LIMIT = 5.0
 

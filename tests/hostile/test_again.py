@@ -188,8 +188,11 @@ def test_cleanup_keeps_a_database_with_a_new_wal(box: Box) -> None:
 
 def test_a_stale_wal_beside_a_deleted_store(box: Box) -> None:
     begin(box)
-    crash_writer(box.target, "UPDATE memory_entities SET content = 'ghost'",
-                 *(f"INSERT INTO personas (id, name) VALUES ('g{n}', 'ghost')" for n in "1234"))  # fmt: skip
+    crash_writer(
+        box.target,
+        "UPDATE memory_entities SET content = 'ghost'",
+        *(f"INSERT INTO personas (id, name) VALUES ('g{n}', 'ghost')" for n in "1234"),
+    )
     box.target.unlink()
     assert box.migrate().exit_code == 0
     assert box.contents() == {"m1": "healthy", "m2": "healthy"}

@@ -197,8 +197,9 @@ def test_a_member_called_docs_hides_nothing(box: Box) -> None:
     box.goes_in(box.write("data.json", text), migrated=2)
 
 
-@pytest.mark.parametrize("text", [{"name": "personas", "docs": {"a": persona()}},
-                                  {"name": "db", "collections": {"personas": [persona()]}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", [{"name": "personas", "docs": {"a": persona()}}, {"name": "db", "collections": {"personas": [persona()]}}]
+)
 def test_a_dump_of_the_wrong_shape_is_reported(box: Box, text: object) -> None:
     box.write("data.json", json.dumps(text))
     assert box.migrate().exit_code == 16

@@ -320,9 +320,14 @@ def test_a_log_in_utf_16(live: Live) -> None:
     live.goes("m1", "m2")
 
 
-@pytest.mark.parametrize("more", ["DROP TABLE __livestore_session_changeset",
-    "DROP TABLE __livestore_session_changeset; CREATE TABLE __livestore_session_changeset (x)",
-    "DELETE FROM __livestore_session_changeset"])  # fmt: skip
+@pytest.mark.parametrize(
+    "more",
+    [
+        "DROP TABLE __livestore_session_changeset",
+        "DROP TABLE __livestore_session_changeset; CREATE TABLE __livestore_session_changeset (x)",
+        "DELETE FROM __livestore_session_changeset",
+    ],
+)
 def test_a_state_without_changesets(live: Live, more: str) -> None:
     """How far it reaches is not known; what only the log has is taken."""
     live.log(forge.memory("m3"))

@@ -518,8 +518,10 @@ def disk(folder: Path, mebibytes: int) -> Iterator[Path]:
     try:
         made = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0700", "tmpfs", str(folder)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except OSError as error:
         pytest.skip(f"a small disk cannot be mounted here: {error}")
     if made.returncode:

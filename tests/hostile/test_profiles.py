@@ -56,12 +56,7 @@ def test_ten_thousand_damaged_profiles(tmp_path: Path) -> None:
     assert not faults
 
 
-@pytest.mark.parametrize(
-    ("item", "seed"),
-    [
-        ("v17-compacted", 1210),
-    ],
-)
+@pytest.mark.parametrize(("item", "seed"), [("v17-compacted", 1210)])
 def test_seeds_that_once_broke_it(item: str, seed: int, tmp_path: Path) -> None:
     """What the long run found."""
     assert judge(item, tmp_path / "one", seed).faults == ()
@@ -150,9 +145,19 @@ def overwrite(path: Path, at: int, content: bytes) -> None:
 
 def memory_row(**more: Any) -> dict[str, Any]:
     """The memory mem-0001, sound, as RxDB stores it."""
-    row = {"id": "mem-0001", "personaId": "persona-unicode", "type": "text", "content": "x", "tags": [],
-           "createdAt": "2024-01-01T00:00:00.000Z", "updatedAt": "2024-01-01T00:00:00.000Z", "_deleted": "0",
-           "_rev": "9-abcdefghij", "_meta": {"lwt": 5}, "_attachments": {}}  # fmt: skip
+    row = {
+        "id": "mem-0001",
+        "personaId": "persona-unicode",
+        "type": "text",
+        "content": "x",
+        "tags": [],
+        "createdAt": "2024-01-01T00:00:00.000Z",
+        "updatedAt": "2024-01-01T00:00:00.000Z",
+        "_deleted": "0",
+        "_rev": "9-abcdefghij",
+        "_meta": {"lwt": 5},
+        "_attachments": {},
+    }
     return {**row, **more}
 
 
@@ -208,14 +213,7 @@ def test_a_missing_log(profile: Make) -> None:
     assert "000013.log" in " ".join(stopped.body["where"])
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "localhost",
-        "mydb.test",
-        "rx.tester",
-    ],
-)
+@pytest.mark.parametrize("host", ["localhost", "mydb.test", "rx.tester"])
 def test_a_compacted_profile_is_found_whatever_its_origin_is_called(profile: Make, host: str) -> None:
     """RxDB's names lie in compressed blocks: the bytes of a table need not show them."""
     one = profile("v17-killed")
@@ -318,12 +316,19 @@ def test_a_value_that_is_too_deep(profile: Make, content: bytes) -> None:
 
 
 ODD = {
-    "a Map": b";I\x02I\x04:\x02", "a Set": b"'I\x02,\x01", "a Date": b"D" + bytes(8),
+    "a Map": b";I\x02I\x04:\x02",
+    "a Set": b"'I\x02,\x01",
+    "a Date": b"D" + bytes(8),
     "no Date": b"D\0\0\0\0\0\0\xf8\x7f",
-    "a RegExp": b'R"\x01a\x00', "a BigInt": b"Z\x10" + b"\xff" * 8, "NaN": b"N\0\0\0\0\0\0\xf8\x7f",
-    "a buffer": b"B\x03abc", "a Number": b"n" + bytes(8), "a Blob that is not there": b"\\i\x07",
-    "half a character": b"c\x02\x00\xd8", "unset": b"_",
-}  # fmt: skip
+    "a RegExp": b'R"\x01a\x00',
+    "a BigInt": b"Z\x10" + b"\xff" * 8,
+    "NaN": b"N\0\0\0\0\0\0\xf8\x7f",
+    "a buffer": b"B\x03abc",
+    "a Number": b"n" + bytes(8),
+    "a Blob that is not there": b"\\i\x07",
+    "half a character": b"c\x02\x00\xd8",
+    "unset": b"_",
+}
 
 
 @pytest.mark.parametrize("field", ["content", "id", soak("tags"), soak("_attachments"), soak("_deleted")])
@@ -344,8 +349,13 @@ def test_values_that_json_does_not_have(profile: Make, names: list[str], field: 
 def test_a_version_of_rxdb_that_is_no_number(profile: Make) -> None:
     """The token row may say anything."""
     one = profile("v17-keycompression")
-    row = {"id": "storage-token|storageToken", "key": "storageToken", "context": "storage-token", "_deleted": "0",
-           "data": {"rxdbVersion": "next", "token": "a", "instanceToken": "b"}}  # fmt: skip
+    row = {
+        "id": "storage-token|storageToken",
+        "key": "storageToken",
+        "context": "storage-token",
+        "_deleted": "0",
+        "data": {"rxdbVersion": "next", "token": "a", "instanceToken": "b"},
+    }
     put(one.leveldb, (row_key(one.leveldb, "storage-token|storageToken"), wire(row)))
     assert one.box.quarantine(process=True).exit_code in (0, 1)
 
@@ -498,10 +508,15 @@ def test_no_password_and_a_wrong_one(profile: Make) -> None:
 @pytest.mark.parametrize(
     ("item", "ending"),
     [
-        ("v17-encrypted", "\n"), soak("v17-encrypted", ""), soak("v17-encrypted", "\r\n"), soak("v17-encrypted", "env"),
-        soak("v12-encrypted", "env"), soak("v12-encrypted", "\n"), soak("v16-encrypted-keycompression", "\r\n"),
+        ("v17-encrypted", "\n"),
+        soak("v17-encrypted", ""),
+        soak("v17-encrypted", "\r\n"),
+        soak("v17-encrypted", "env"),
+        soak("v12-encrypted", "env"),
+        soak("v12-encrypted", "\n"),
+        soak("v16-encrypted-keycompression", "\r\n"),
     ],
-)  # fmt: skip
+)
 def test_the_password_and_where_it_never_appears(
     profile: Make, item: str, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

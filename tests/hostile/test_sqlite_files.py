@@ -148,8 +148,16 @@ def test_tables_and_columns_of_every_name(box: Box) -> None:
     assert found["strict_one"] == '{"id":"a","v":1}|{"id":"b","v":1.0}|{"id":"c","v":"1"}'
     assert found["generated"] == '{"a":4,"b":8,"c":"4x"}'
     assert found["migration_records"] == found["changes"] == '{"id":"a","v":1}'
-    assert set(found) == {"select", "ta\"b'le;--", "ints", "strict_one", "without_rowid", "generated", "changes",
-                          "migration_records"}  # fmt: skip
+    assert set(found) == {
+        "select",
+        "ta\"b'le;--",
+        "ints",
+        "strict_one",
+        "without_rowid",
+        "generated",
+        "changes",
+        "migration_records",
+    }
 
 
 def test_integer_ids_and_values_of_every_type(box: Box) -> None:
@@ -212,8 +220,10 @@ def test_names_of_columns_survive_an_unknown_function(box: Box, table: str) -> N
     with contextlib.closing(sqlite3.connect(box.folder / "livestore.db")) as db:
         db.create_collation("MINE", lambda a, b: (a > b) - (a < b))
         db.create_function("mine", 1, lambda value: value, deterministic=True)
-        db.executescript(f"{ROWS_SQL} CREATE TABLE w({table}; INSERT INTO w(id, v) VALUES ('a', 1);"
-                         "CREATE INDEX odd ON personas(mine(name));")  # fmt: skip
+        db.executescript(
+            f"{ROWS_SQL} CREATE TABLE w({table}; INSERT INTO w(id, v) VALUES ('a', 1);"
+            "CREATE INDEX odd ON personas(mine(name));"
+        )
     assert box.migrate().exit_code == 0
     ((document,),) = box.sql("SELECT document FROM other_records WHERE collection = 'w'")
     assert '"id":"a"' in document and '"v":1' in document

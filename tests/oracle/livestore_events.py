@@ -15,10 +15,22 @@ Args = dict[str, Any]
 
 IDS = ["a", "Ü", "日本-3", "🌊", "'; DROP TABLE personas;--", 'quote"\\', "half \ud83d", " ", "__proto__", "$id"]
 TEXTS = [
-    "", "plain", "zwei\nZeilen\t", "日本語 👩🏽\u200d🚀", "é and e\u0301", "before\0after", "\0", "half \ud83d a pair",
-    "\udc4b", "\u2028\u2029\ufeff", "null", '{"looks":"like JSON"}', "[]", "'; DROP TABLE memoryEntities;--",
+    "",
+    "plain",
+    "zwei\nZeilen\t",
+    "日本語 👩🏽\u200d🚀",
+    "é and e\u0301",
+    "before\0after",
+    "\0",
+    "half \ud83d a pair",
+    "\udc4b",
+    "\u2028\u2029\ufeff",
+    "null",
+    '{"looks":"like JSON"}',
+    "[]",
+    "'; DROP TABLE memoryEntities;--",
     "x" * 3000,
-]  # fmt: skip
+]
 NUMBERS = [0, 1, -1, 50, 100, 0.1 + 0.2, 1e-7, 1.5e300, 5e-324, 2**53 - 1, -(2**53) + 1, 2**53 + 1, 2**70, 3.0, -0.0]
 DATES = [0, -1, 1714555800250, -815356800001, 8_640_000_000_000_000, -8_640_000_000_000_000]
 STAMPS = [0, 1714555800250, -5, 3.0, 0.5, 2**53 - 1, 2**53, 2**60, "2024-05-01", None, True, [1714555800250]]

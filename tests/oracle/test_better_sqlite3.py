@@ -10,15 +10,7 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from oracle_world import (
-    Migrated,
-    Row,
-    migrate_sample,
-    require,
-    use,
-    words_in,
-    words_of,
-)
+from oracle_world import Migrated, Row, migrate_sample, require, use, words_in, words_of
 
 pytestmark = pytest.mark.oracle
 

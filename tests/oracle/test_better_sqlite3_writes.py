@@ -12,16 +12,7 @@ from typing import Any, NamedTuple
 
 import apsw
 import pytest
-from oracle_world import (
-    HERE,
-    Migrated,
-    assert_search_agrees,
-    migrate_sample,
-    require,
-    rows_of,
-    use,
-    words_in,
-)
+from oracle_world import HERE, Migrated, assert_search_agrees, migrate_sample, require, rows_of, use, words_in
 from write_script import INSERT, NOW, Change, Script, everything, memory
 
 import pjais

@@ -25,11 +25,23 @@ pytestmark = pytest.mark.oracle
 
 Say = Callable[[str], None]
 COLUMNS = {
-    "id": "id", "personaId": "persona_id", "type": "type", "name": "name", "content": "content", "summary": "summary",
-    "tags": "tags", "importance": "importance", "memoryTier": "memory_tier", "embedding": "embedding",
-    "accessCount": "access_count", "connectionCount": "connection_count", "lastAccessed": "last_accessed",
-    "createdAt": "created_at", "updatedAt": "updated_at", "deletedAt": "deleted_at",
-}  # fmt: skip
+    "id": "id",
+    "personaId": "persona_id",
+    "type": "type",
+    "name": "name",
+    "content": "content",
+    "summary": "summary",
+    "tags": "tags",
+    "importance": "importance",
+    "memoryTier": "memory_tier",
+    "embedding": "embedding",
+    "accessCount": "access_count",
+    "connectionCount": "connection_count",
+    "lastAccessed": "last_accessed",
+    "createdAt": "created_at",
+    "updatedAt": "updated_at",
+    "deletedAt": "deleted_at",
+}
 """LiveStore's columns of a memory and ours."""
 DATES = ("lastAccessed", "createdAt", "updatedAt", "deletedAt")
 
@@ -55,9 +67,14 @@ def app(folder: Path, schema: str, since: int = 0) -> App:
     """The app on the store `live/old` of a folder; it goes on after so many writes."""
     (folder / "schema.ts").write_text(schema, "utf-8")
     asked = {
-        "schema": str(folder / "schema.ts"), "directory": str(folder / "live"), "storeId": "old",
-        "told": str(folder / "told.json"), "from": since + 1, "perSecond": 20, "seed": 7 + since,
-    }  # fmt: skip
+        "schema": str(folder / "schema.ts"),
+        "directory": str(folder / "live"),
+        "storeId": "old",
+        "told": str(folder / "told.json"),
+        "from": since + 1,
+        "perSecond": 20,
+        "seed": 7 + since,
+    }
     program = str(livestore_world.HERE / "app.mjs")
     return App(["node", program, "0.4.0", json.dumps(asked)], folder / "told.json")
 
@@ -74,8 +91,10 @@ def agrees(store: Path, told: JSON) -> None:
     wanted = {row["id"]: ours(row) for row in told["tables"]["memoryEntities"]["raw"]}
     with closing(sqlite.open_reader(store)) as db:
         names = ", ".join(COLUMNS.values())
-        found = {row[0]: dict(zip(COLUMNS, row, strict=True))
-                 for row in sqlite.each(db, f"SELECT {names} FROM memory_entities")}  # fmt: skip
+        found = {
+            row[0]: dict(zip(COLUMNS, row, strict=True))
+            for row in sqlite.each(db, f"SELECT {names} FROM memory_entities")
+        }
         people = sqlite.pairs(db, "SELECT id, name FROM personas")
     for row in found.values():
         row |= {name: json.loads(row[name]) for name in ("content", "tags")}

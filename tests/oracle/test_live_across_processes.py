@@ -57,13 +57,15 @@ def test_better_sqlite3_writes_in_one_process_and_a_live_query_in_another_sees_i
             assert line(writer.stdout) == "open"
             assert line(follower.stdout).startswith("m1;")
             assert writer.stdin is not None
-            for number, (sql, ids) in enumerate((
-                (insert("m2"), "m1 m2"),
-                (f"BEGIN; {insert('m3')}; ROLLBACK", ""),
-                ("UPDATE personas SET name = 'other'", ""),
-                (f"BEGIN; {insert('m4')}; {insert('m5')}; COMMIT", "m1 m2 m4 m5"),
-                ("DELETE FROM memory_entities WHERE id < 'm5'", "m5"),
-            )):  # fmt: skip
+            for number, (sql, ids) in enumerate(
+                (
+                    (insert("m2"), "m1 m2"),
+                    (f"BEGIN; {insert('m3')}; ROLLBACK", ""),
+                    ("UPDATE personas SET name = 'other'", ""),
+                    (f"BEGIN; {insert('m4')}; {insert('m5')}; COMMIT", "m1 m2 m4 m5"),
+                    ("DELETE FROM memory_entities WHERE id < 'm5'", "m5"),
+                )
+            ):
                 writer.stdin.write(sql + "\n")
                 writer.stdin.flush()
                 assert float(line(writer.stdout)) > 0, number

@@ -74,9 +74,7 @@ def boot(folder: Path, version: str, schema: Path, commit: list[Row] | None = No
 
 def keyed(tables: Tables, form: str = "raw") -> dict[str, dict[str, Row]]:
     """The rows that LiveStore told, by table and key."""
-    return {
-        table.name: {str(row[table.key]): row for row in tables[table.name][form]} for table in livestore.TABLES
-    }  # fmt: skip
+    return {table.name: {str(row[table.key]): row for row in tables[table.name][form]} for table in livestore.TABLES}
 
 
 def export(folder: Path, store: Path | None = None) -> str:
@@ -194,18 +192,35 @@ def test_new_ids_keep_the_old_ones_and_every_reference_follows(schema: Path, tmp
 
 
 COMMITS = [
-    {"event": "v1.PersonaUpdated", "args": {"id": "p1", "updates": {"description": "né\n👋", "settings": {"a": [None]}},
-                                            "updatedAt": 1760000000001}},
+    {
+        "event": "v1.PersonaUpdated",
+        "args": {
+            "id": "p1",
+            "updates": {"description": "né\n👋", "settings": {"a": [None]}},
+            "updatedAt": 1760000000001,
+        },
+    },
     {"event": "v1.PersonaActivated", "args": {"id": "p2", "activatedAt": 1760000000002}},
-    {"event": "v1.MemoryEntityCreated", "args": {"id": "m9", "personaId": "p2", "type": "text", "name": "by the app",
-                                                 "content": {"text": "🌊"}, "createdAt": 1760000000003}},
+    {
+        "event": "v1.MemoryEntityCreated",
+        "args": {
+            "id": "m9",
+            "personaId": "p2",
+            "type": "text",
+            "name": "by the app",
+            "content": {"text": "🌊"},
+            "createdAt": 1760000000003,
+        },
+    },
     {"event": "v1.MemoryEntityAccessed", "args": {"id": "m1", "accessedAt": 1760000000004}},
     {"event": "v1.MemoryEntityDeleted", "args": {"id": "m1", "deletedAt": 1760000000005}},
     {"event": "v1.ConversationStarted", "args": {"id": "c1", "personaId": "p1", "startedAt": 1760000000006}},
-    {"event": "v1.MessageAdded", "args": {"conversationId": "c1", "message": {"id": "x", "content": "hello",
-                                                                              "timestamp": 1760000000007}}},
+    {
+        "event": "v1.MessageAdded",
+        "args": {"conversationId": "c1", "message": {"id": "x", "content": "hello", "timestamp": 1760000000007}},
+    },
     {"event": "v1.MemoryEntityRemoved", "args": {"id": "m2"}},
-]  # fmt: skip
+]
 
 
 def two_personas(folder: Path) -> Path:
@@ -281,8 +296,10 @@ def test_a_second_run_appends_only_what_is_new_and_is_undone_byte_for_byte(
     longer = log_rows(path)
     assert longer[: len(log_before)] == log_before
     assert [row[6] for row in longer[len(log_before) :]] == [
-        "v1.MigrationStarted", "v1.MemoryEntityImported", "v1.MigrationCompleted",
-    ]  # fmt: skip
+        "v1.MigrationStarted",
+        "v1.MemoryEntityImported",
+        "v1.MigrationCompleted",
+    ]
     shown = boot(tmp_path / "live", version, schema)["tables"]
     assert keyed(shown)["memoryEntities"]["new"]["content"] == '"after the app"'
     assert "m9" in keyed(shown)["memoryEntities"]

@@ -6,11 +6,7 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from oracle_world import (
-    Migrated,
-    Row,
-    rows_of,
-)
+from oracle_world import Migrated, Row, rows_of
 
 GUIDE_COLUMNS = (
     "id, persona_id, type, name, content, summary, tags, importance, memory_tier, access_count, last_accessed"

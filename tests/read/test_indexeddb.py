@@ -60,10 +60,22 @@ def same(stored: Any, told: Any) -> bool:
 
 
 REAL = [
-    "firefox-v17", "v12-clean",
-    "v13-clean", "v14-clean", "v15-clean", "v16-clean", "v17-clean", "v17-blobs", "v17-compacted",
-    "v17-copied-running", "v17-killed", "v17-killed-midtx", "v17-sqlite", "v17-sqlite-killed", "v17-torn-log",
-]  # fmt: skip
+    "firefox-v17",
+    "v12-clean",
+    "v13-clean",
+    "v14-clean",
+    "v15-clean",
+    "v16-clean",
+    "v17-clean",
+    "v17-blobs",
+    "v17-compacted",
+    "v17-copied-running",
+    "v17-killed",
+    "v17-killed-midtx",
+    "v17-sqlite",
+    "v17-sqlite-killed",
+    "v17-torn-log",
+]
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -30,9 +30,11 @@ TOLD = [item for item in ITEMS if (GOLDEN / item / "expected.json").exists()]
 NODE = [item for item in TOLD if list((GOLDEN / item).glob("*/eventlog@*.db"))]
 ONE_FORMAT = [item for item in NODE if item != "node-both-formats"]
 OURS = {
-    "personas": "personas", "memoryEntities": "memories", "memory_entities": "memories",
+    "personas": "personas",
+    "memoryEntities": "memories",
+    "memory_entities": "memories",
     "conversations": "conversations",
-}  # fmt: skip
+}
 """What our export calls the app's tables; the rows of any other are carried whole."""
 Row = dict[str, Any]
 Rows = list[tuple[str, Row]]

@@ -472,10 +472,7 @@ def test_damaged_books_cost_names_not_files(tmp_path: Path) -> None:
         root / "000/t/Paths", {"000003.log": log([batch(n * 9, [op]) for n, op in enumerate(entries(tree))])}
     )
     flipped(paths / "000003.log", (paths / "000003.log").read_bytes().index(b"00/00000000"))
-    assert {one.name: one.group for one in taken(root).values()} == {
-        "/eventlog.db": "000/t/?",
-        "/state1.db": "000/t/1",
-    }
+    assert {one.name: one.group for one in taken(root).values()} == {"/eventlog.db": "000/t/?", "/state1.db": "000/t/1"}
     assert [one.group for one in spoiled(root)] == ["000/t"]
     assert [(one.group, len(one.files), len(one.spoiled)) for one in extract.sets(extract.carve(root))] == [
         ("000/t", 0, 1),

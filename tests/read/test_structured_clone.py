@@ -330,17 +330,9 @@ WRITTEN: dict[str, tuple[Any, str, str]] = {
         ),
     ),
     # undefined
-    "undef": (
-        UNDEFINED,
-        "ff15fe000000000000000000000000ff105f",
-        "030000000000f1ff000000000100ffff",
-    ),
+    "undef": (UNDEFINED, "ff15fe000000000000000000000000ff105f", "030000000000f1ff000000000100ffff"),
     # null
-    "nul": (
-        None,
-        "ff15fe000000000000000000000000ff1030",
-        "030000000000f1ff000000000000ffff",
-    ),
+    "nul": (None, "ff15fe000000000000000000000000ff1030", "030000000000f1ff000000000000ffff"),
     # 'top é'
     "str": (
         "top é",

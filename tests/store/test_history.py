@@ -38,8 +38,9 @@ def test_history_says_what_changed_and_when(store: Store) -> None:
     first, second = store.history("m0")
     assert (first.seq, first.op, second.seq) == (1, "update", 3)
     assert {one.field: (one.before, one.after) for one in first.changes if one.field != "updated_at"} == {
-        "importance": (50, 90), "tags": ([], ["a"]),
-    }  # fmt: skip
+        "importance": (50, 90),
+        "tags": ([], ["a"]),
+    }
     assert first.at is not None and second.at is not None and first.at <= second.at
     (replaced,) = store.history("p1")
     fields = {one.field: one.after for one in replaced.changes}
@@ -98,9 +99,17 @@ def test_a_time_is_the_last_change_up_to_it(store: Store) -> None:
     for seq in range(1, 9):  # times that lie apart, two of them the same
         foreign(store, "UPDATE changes SET at = ? WHERE seq = ?", f"2030-01-0{min(seq, 7)}T00:00:00.000Z", seq)
     for time, seq in (
-        ("2029-12-31", 0), ("2030-01-01", 1), ("2030-01-04T12:00:00Z", 4), ("2030-01-06T23:59:59.999Z", 6),
-        ("2030-01-07", 8), (1893456000000, 1), ("1893456000000", 1), (1893455999999, 0), (10**17, 8), (-(10**17), 0),
-    ):  # fmt: skip
+        ("2029-12-31", 0),
+        ("2030-01-01", 1),
+        ("2030-01-04T12:00:00Z", 4),
+        ("2030-01-06T23:59:59.999Z", 6),
+        ("2030-01-07", 8),
+        (1893456000000, 1),
+        ("1893456000000", 1),
+        (1893455999999, 0),
+        (10**17, 8),
+        (-(10**17), 0),
+    ):
         with store.at(time=time) as past:
             assert past.seq == seq, time
 

@@ -89,8 +89,9 @@ class Machine(RuleBasedStateMachine):
 
         if self.has(MEMORIES, key) or (owner is not None and not self.has(PERSONAS, owner)):
             return self.refused(call)
-        fresh = pjais.Memory(key, owner, "text", "", content, None, [], importance, "active", None, None, 0, 0,
-                             None, 0, 0, None, {})  # fmt: skip
+        fresh = pjais.Memory(
+            key, owner, "text", "", content, None, [], importance, "active", None, None, 0, 0, None, 0, 0, None, {}
+        )
         return self.own(call, {("memory_entities", key): {**as_row(fresh), "created_at": ..., "updated_at": ...}})
 
     @rule(key=MINDS, importance=NUMBERS, content=CONTENTS)

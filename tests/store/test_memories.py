@@ -27,11 +27,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             opened.personas.create(id=key, name=key)
         for number in range(40):
             opened.memories.create(
-                id=f"m{number:02}", persona_id=f"p{1 + number % 2}", content="é" * number,
-                type=("fact", "event", "text")[number % 3], importance=number * 2.5, tags=["a", "b"][: number % 3],
-                memory_tier=("hot", "active", "warm", "cold", "archived")[number % 5], access_count=number % 13,
-                created_at=now - number * DAY // 2, last_accessed=None if number % 4 else now - number * DAY,
-            )  # fmt: skip
+                id=f"m{number:02}",
+                persona_id=f"p{1 + number % 2}",
+                content="é" * number,
+                type=("fact", "event", "text")[number % 3],
+                importance=number * 2.5,
+                tags=["a", "b"][: number % 3],
+                memory_tier=("hot", "active", "warm", "cold", "archived")[number % 5],
+                access_count=number % 13,
+                created_at=now - number * DAY // 2,
+                last_accessed=None if number % 4 else now - number * DAY,
+            )
         opened.memories.delete("m07")
         opened.relationships.create(from_id="m02", to_id="m04", type="supports", strength=0.5)
         opened.relationships.create(from_id="m02", to_id="m06", type="supports", strength=1)
@@ -80,9 +86,8 @@ def test_filtered_pages_and_orders(store: Store) -> None:
 def test_those_in_heavy_use(store: Store, live: list[Memory]) -> None:
     now = journal.now_ms()
     expected = {
-        one.id for one in live
-        if one.importance >= 80 or one.access_count > 10 or (one.last_accessed or 0) >= now - DAY
-    }  # fmt: skip
+        one.id for one in live if one.importance >= 80 or one.access_count > 10 or (one.last_accessed or 0) >= now - DAY
+    }
     found = store.memories.performing("p1")
     assert {one.id for one in found} == expected
     assert [one.access_count for one in found] == sorted((one.access_count for one in found), reverse=True)
@@ -97,8 +102,11 @@ def test_stats(store: Store, live: list[Memory]) -> None:
     assert found["by_type"] == {kind: sum(one.type == kind for one in live) for kind in ("event", "fact", "text")}
     assert found["average_importance"] == pytest.approx(sum(one.importance for one in live) / 20)
     assert store.memories.stats(persona="nobody") == {
-        "total": 0, "by_tier": {}, "by_type": {}, "average_importance": None,
-    }  # fmt: skip
+        "total": 0,
+        "by_tier": {},
+        "by_type": {},
+        "average_importance": None,
+    }
 
 
 def test_insights(store: Store) -> None:

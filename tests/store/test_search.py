@@ -35,13 +35,18 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Sixty memories of two personas that all hold `tea`."""
     memories = [
         world.memory(
-            f"m{number:02}", f"p{1 + number % 2}", content=f"tea number{number} " + "and more " * (number % 7),
-            name="tea" if number % 10 == 0 else "", tags=["x"] if number % 3 == 0 else ["y", "x y"],
-            importance=number, memoryTier=("hot", "warm", "cold", "active")[number % 4],
-            createdAt=number * DAY, type="fact" if number < 30 else "event",
+            f"m{number:02}",
+            f"p{1 + number % 2}",
+            content=f"tea number{number} " + "and more " * (number % 7),
+            name="tea" if number % 10 == 0 else "",
+            tags=["x"] if number % 3 == 0 else ["y", "x y"],
+            importance=number,
+            memoryTier=("hot", "warm", "cold", "active")[number % 4],
+            createdAt=number * DAY,
+            type="fact" if number < 30 else "event",
         )
         for number in range(60)
-    ]  # fmt: skip
+    ]
     folder = tmp_path_factory.mktemp("filled")
     world.write_json(folder, personas=[world.persona("p1"), world.persona("p2")], memories=memories)
     with pjais.open(folder) as opened:
@@ -125,10 +130,12 @@ def test_deleted_memories_only_when_asked_for(store: Store) -> None:
         ({"created": (10 * DAY, 20 * DAY)}, lambda m: 10 <= m.importance <= 20),
         ({"created": (None, 5 * DAY)}, lambda m: m.importance <= 5),
         ({"importance": (7, 9.5)}, lambda m: 7 <= m.importance <= 9),
-        ({"persona": "p2", "tier": "hot", "importance": (30, None)},
-         lambda m: m.persona_id == "p2" and m.memory_tier in ("hot", "active") and m.importance >= 30),
+        (
+            {"persona": "p2", "tier": "hot", "importance": (30, None)},
+            lambda m: m.persona_id == "p2" and m.memory_tier in ("hot", "active") and m.importance >= 30,
+        ),
     ],
-)  # fmt: skip
+)
 def test_filters_are_the_same_however_it_is_answered(
     filled: Store, wanted: dict[str, Any], passes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,9 +201,45 @@ def test_a_long_text_is_cut_at_a_word(store: Store) -> None:
     assert store.memories.search("x" * 10_000_000) == []
 
 
-SYNTAX = ["NEAR(", "NEAR(a b, 2)", "AND", "OR", "NOT", '"', "*", "^", ":", "name:", "{name content}:", "(", ")", "+",
-          "-", "a AND", "NOT a", "^a", "-name : a", "'", ";", "--", "%", "_", "\\", "tea*", '"tea', "\x00", "\ud800",
-          "\udfff", "🍵", "e\u0301", "ＡＢ", "ß", "İ", "\u200b", "\ufeff"]  # fmt: skip
+SYNTAX = [
+    "NEAR(",
+    "NEAR(a b, 2)",
+    "AND",
+    "OR",
+    "NOT",
+    '"',
+    "*",
+    "^",
+    ":",
+    "name:",
+    "{name content}:",
+    "(",
+    ")",
+    "+",
+    "-",
+    "a AND",
+    "NOT a",
+    "^a",
+    "-name : a",
+    "'",
+    ";",
+    "--",
+    "%",
+    "_",
+    "\\",
+    "tea*",
+    '"tea',
+    "\x00",
+    "\ud800",
+    "\udfff",
+    "🍵",
+    "e\u0301",
+    "ＡＢ",
+    "ß",
+    "İ",
+    "\u200b",
+    "\ufeff",
+]
 texts = st.one_of(
     st.text(st.characters(codec=None), max_size=40),
     st.lists(st.sampled_from([*SYNTAX, "tea", "number7"]), max_size=8).map(" ".join),
@@ -231,9 +274,16 @@ def test_words_find_what_a_plain_look_finds(filled: Store, words: list[str], pre
 
 @pytest.mark.parametrize(
     "wanted",
-    [{"persona": "\ud800"}, {"tags": [1]}, {"colour": "red"}, {"created": 5}, {"created": (float("nan"), None)},
-     {"updated": ("2025", None)}, {"type": ["x"] * 501}],
-)  # fmt: skip
+    [
+        {"persona": "\ud800"},
+        {"tags": [1]},
+        {"colour": "red"},
+        {"created": 5},
+        {"created": (float("nan"), None)},
+        {"updated": ("2025", None)},
+        {"type": ["x"] * 501},
+    ],
+)
 def test_filters_that_are_none_are_refused(filled: Store, wanted: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         filled.memories.search("tea", **wanted)

@@ -24,10 +24,13 @@ def soaked(store: Path, seconds: float) -> list[dict[str, Any]]:
     running = [
         subprocess.Popen(
             [sys.executable, str(WORKER), str(store), f"w{number}-", str(seconds), *PERSONAS],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for number in range(PROCESSES)
-    ]  # fmt: skip
+    ]
     for one in running:
         assert one.stdout is not None
         assert one.stdout.readline() == "written\n", one.communicate()
@@ -57,9 +60,7 @@ def test_nothing_is_lost_and_nobody_is_told_locked(tmp_path: Path, seconds: int)
     written = dict(
         world.rows(path, "SELECT op, count(*) FROM changes WHERE table_name = 'memory_entities' GROUP BY op")
     )
-    assert written == {
-        "insert": created, "update": done["update"] + 2 * done["delete"], "delete": done["remove"],
-    }  # fmt: skip
+    assert written == {"insert": created, "update": done["update"] + 2 * done["delete"], "delete": done["remove"]}
     assert world.rows(path, "SELECT sum(usage_count) FROM personas") == [(done["activate"] + 1,)]
     assert world.rows(path, "SELECT count(*) FROM personas WHERE is_active") == [(1,)]
     assert world.rows(path, "PRAGMA integrity_check") == [("ok",)]

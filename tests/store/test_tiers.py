@@ -40,31 +40,43 @@ def one(key: str = "m", tier: str = "warm", **more: Any) -> Standing:
         (one(importance=100, access_count=20, last_accessed=NOW, links=10), 100.0),
         (one(importance=0, created_at=NOW - 400 * DAY), 0.0),
         (one(), 0.35 * 60 + 15 + 20),  # made now counts as accessed now
-        (one(importance=80, access_count=5, last_accessed=NOW - 10 * DAY, created_at=NOW - 30 * DAY, links=3),
-         0.35 * (0.6 * 80 + 0.4 * 25) + 0.3 * 80 + 0.2 * 70 + 0.15 * 30),
+        (
+            one(importance=80, access_count=5, last_accessed=NOW - 10 * DAY, created_at=NOW - 30 * DAY, links=3),
+            0.35 * (0.6 * 80 + 0.4 * 25) + 0.3 * 80 + 0.2 * 70 + 0.15 * 30,
+        ),
         (one(importance=150, created_at=NOW + 5 * DAY), 0.35 * 60 + 30 + 20),  # nothing counts more than 100
         (one(created_at=None), 15.0),
     ],
-)  # fmt: skip
+)
 def test_the_score_is_the_apps(standing: Standing, expected: float) -> None:
     assert tiers.score(standing, NOW) == pytest.approx(expected)
 
 
 @given(
     st.builds(
-        Standing, st.text(), st.text(), st.floats(allow_nan=False), st.integers(-(10**6), 10**6),
-        st.none() | st.integers(-(8 * 10**15), 8 * 10**15), st.none() | st.integers(-(8 * 10**15), 8 * 10**15),
+        Standing,
+        st.text(),
+        st.text(),
+        st.floats(allow_nan=False),
+        st.integers(-(10**6), 10**6),
+        st.none() | st.integers(-(8 * 10**15), 8 * 10**15),
+        st.none() | st.integers(-(8 * 10**15), 8 * 10**15),
         st.integers(0, 10**6),
     )
-)  # fmt: skip
+)
 def test_a_score_is_always_from_0_to_100(standing: Standing) -> None:
     assert 0 <= tiers.score(standing, NOW) <= 100.0000001
 
 
 def test_thresholds() -> None:
     assert [tiers.tier_for(points) for points in (100, 75, 74.9, 40, 39.9, 0)] == [
-        "hot", "hot", "warm", "warm", "cold", "cold",
-    ]  # fmt: skip
+        "hot",
+        "hot",
+        "warm",
+        "warm",
+        "cold",
+        "cold",
+    ]
 
 
 def test_limits_push_the_lowest_down() -> None:

@@ -28,8 +28,15 @@ if TYPE_CHECKING:
 SAMPLE = Path(pjais.__file__).parent / "demo" / "sample"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 AXE = Path(__file__).parents[1] / "oracle" / "node_modules" / "axe-core" / "axe.min.js"
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-              "--disable-component-update", "--disable-sync"]  # fmt: skip
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 _REFUSED = "Failed to load resource: the server responded with a status of 4"
 """What Chromium writes to the console for an answer that says no; the page is told of it in other ways."""
 

@@ -129,9 +129,7 @@ class Served(NamedTuple):
             one.sendall(request.encode("latin-1") if isinstance(request, str) else request)
             return read_all(one)
 
-    def get(
-        self, target: str, *headers: str, method: str = "GET", host: str | None = None, body: str = ""
-    ) -> bytes:  # fmt: skip
+    def get(self, target: str, *headers: str, method: str = "GET", host: str | None = None, body: str = "") -> bytes:
         """The answer to a request written by hand, by who holds the token."""
         given = [f"Host: {host or f'127.0.0.1:{self.port}'}", f"Authorization: Bearer {self.token}", *headers]
         head = "".join(f"{one}\r\n" for one in (*given, "Connection: close"))
@@ -175,9 +173,12 @@ def served(folder: Path, changed: Mapping[str, float] = MappingProxyType({})) ->
     code = f"{lines}import sys; from pjais.__main__ import main; sys.exit(main())"
     arguments = ["ui", "--port", "0", "--no-open", "--json", "--data-dir", str(folder)]
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    )
     try:
         assert process.stdout is not None
         told = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")

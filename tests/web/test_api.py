@@ -450,10 +450,17 @@ def test_what_nobody_typed_into_stays_as_it_was(tmp_path: Path) -> None:
 
 def test_what_a_form_means_is_said_and_never_guessed(page: Page) -> None:
     for action, form in (
-        ("switch", {"to": ""}), ("switch", {"to": "NEW"}), ("rollback", {"run": "x"}), ("edit", {"id": "m1"}),
-        ("edit", {"id": "m1", "kind": "__class__"}), ("edit", {"id": "m1", "kind": "relationships"}),
-        ("restore-record", {"id": "m1", "at": "0"}), ("remember", {}), ("unlock", {}), ("replay", {}),
-    ):  # fmt: skip
+        ("switch", {"to": ""}),
+        ("switch", {"to": "NEW"}),
+        ("rollback", {"run": "x"}),
+        ("edit", {"id": "m1"}),
+        ("edit", {"id": "m1", "kind": "__class__"}),
+        ("edit", {"id": "m1", "kind": "relationships"}),
+        ("restore-record", {"id": "m1", "at": "0"}),
+        ("remember", {}),
+        ("unlock", {}),
+        ("replay", {}),
+    ):
         answer = page.do(action, **form)
         assert (answer.status_code, answer.json()["code"]) == (400, "PJAIS_USAGE"), (action, form)
     for name in ("nothing", "__init__", "edit/", "../overview", "EDIT", "%2e%2e"):

@@ -28,9 +28,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script 
 def opened(folder: Path, browser: str) -> Iterator[subprocess.Popen[str]]:
     """`pjais ui --open` with a browser of ours."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pjais", "ui", "--open", "--data-dir", str(folder)], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "pjais", "ui", "--open", "--data-dir", str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "BROWSER": browser, "PYTHONUNBUFFERED": "1", "TMPDIR": str(folder.parent)},
-    )  # fmt: skip
+    )
     try:
         yield process
     finally:

@@ -30,12 +30,31 @@ from pjais.web.guard import Guard, Keys
 
 ADDRESSES = [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"LocalHost:{PORT}", f"[::1]:{PORT}"]
 OTHER_NAMES = [
-    "", "evil.example", f"evil.example:{PORT}", "127.0.0.1", f"127.0.0.1:{PORT + 1}", f"127.0.0.1:0{PORT}",
-    "127.0.0.1:", f"127.0.0.1.:{PORT}", f"localhost.:{PORT}", f"127.0.0.1.nip.io:{PORT}", f"a@127.0.0.1:{PORT}",
-    f"0.0.0.0:{PORT}", f"127.1:{PORT}", f"2130706433:{PORT}", f"0x7f000001:{PORT}", f"[::ffff:127.0.0.1]:{PORT}",
-    f"::1:{PORT}", f"[::]:{PORT}", f"127.0.0.1:{PORT}:{PORT}", f"127.0.0.1:{PORT}/",
-    f"127.0.0.1:{PORT},evil.example", f" 127.0.0.1:{PORT} x", "[::1", "]",
-]  # fmt: skip
+    "",
+    "evil.example",
+    f"evil.example:{PORT}",
+    "127.0.0.1",
+    f"127.0.0.1:{PORT + 1}",
+    f"127.0.0.1:0{PORT}",
+    "127.0.0.1:",
+    f"127.0.0.1.:{PORT}",
+    f"localhost.:{PORT}",
+    f"127.0.0.1.nip.io:{PORT}",
+    f"a@127.0.0.1:{PORT}",
+    f"0.0.0.0:{PORT}",
+    f"127.1:{PORT}",
+    f"2130706433:{PORT}",
+    f"0x7f000001:{PORT}",
+    f"[::ffff:127.0.0.1]:{PORT}",
+    f"::1:{PORT}",
+    f"[::]:{PORT}",
+    f"127.0.0.1:{PORT}:{PORT}",
+    f"127.0.0.1:{PORT}/",
+    f"127.0.0.1:{PORT},evil.example",
+    f" 127.0.0.1:{PORT} x",
+    "[::1",
+    "]",
+]
 PATIENCE = {"guard.BODY_SECONDS": 0.6, "server.HEAD_SECONDS": 0.6, "server._CONNECTIONS": 60}
 BEARER = {"authorization": f"Bearer {KEYS.token}"}
 COOKIE = {"cookie": f"pjais-{PORT}={KEYS.session}"}
@@ -130,19 +149,37 @@ def _raw(headers: list[tuple[bytes, bytes]], path: str = "/") -> int:
 @pytest.mark.parametrize(
     "headers",
     [
-        {}, {"cookie": "pjais-8123="}, {"cookie": f"pjais-8123={KEYS.token}"}, {"cookie": f"pjais={KEYS.session}"},
-        {"cookie": f"pjais-8124={KEYS.session}"}, {"cookie": f"pjais-8123={KEYS.session}x"},
-        {"cookie": ";;=;" * 500}, {"authorization": "Bearer "}, {"authorization": f"Bearer {KEYS.session}"},
-        {"authorization": KEYS.token}, {"authorization": f"Basic {KEYS.token}"}, {"authorization": "Bearer \xe9"},
-        {"x-token": KEYS.token}, {"referer": f"{OWN}/?token={KEYS.token}"},
+        {},
+        {"cookie": "pjais-8123="},
+        {"cookie": f"pjais-8123={KEYS.token}"},
+        {"cookie": f"pjais={KEYS.session}"},
+        {"cookie": f"pjais-8124={KEYS.session}"},
+        {"cookie": f"pjais-8123={KEYS.session}x"},
+        {"cookie": ";;=;" * 500},
+        {"authorization": "Bearer "},
+        {"authorization": f"Bearer {KEYS.session}"},
+        {"authorization": KEYS.token},
+        {"authorization": f"Basic {KEYS.token}"},
+        {"authorization": "Bearer \xe9"},
+        {"x-token": KEYS.token},
+        {"referer": f"{OWN}/?token={KEYS.token}"},
     ],
-)  # fmt: skip
+)
 def test_without_the_key_nothing_is_shown(stranger: Client, headers: dict[str, str]) -> None:
     given = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     for path in (
-        "/", "/api/overview", "/api/openapi.json", "/events", "/memories", "/nothing", "/?token=", "/?token=x",
-        f"/?token={KEYS.session}", f"/?token={KEYS.token}", f"/?Token={KEYS.ticket()}",
-    ):  # fmt: skip
+        "/",
+        "/api/overview",
+        "/api/openapi.json",
+        "/events",
+        "/memories",
+        "/nothing",
+        "/?token=",
+        "/?token=x",
+        f"/?token={KEYS.session}",
+        f"/?token={KEYS.token}",
+        f"/?Token={KEYS.ticket()}",
+    ):
         answer = stranger.get(path, headers=given)
         assert answer.status_code == 403, (path, headers)
         assert "content of m1" not in answer.text and KEYS.form not in answer.text
@@ -196,13 +233,28 @@ def test_the_token_opens_by_a_look_alone(stranger: Client) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "//evil.example", "///evil.example/x", "/\\evil.example", "/%5cevil.example", "/%2fevil.example",
-        "/%2f%2fevil.example", "/%5c%5cevil.example", "/%09/evil.example", "/%0a/evil.example",
-        "/%0d%0aset-cookie:a=b", "/.//evil.example", "/%2e%2e//evil.example", "/%252f/evil.example",
-        "/;//evil.example", "/@evil.example", "/%00//evil.example", "/http://evil.example",
-        "/%68ttp:%2f%2fevil.example", "/\u2215evil.example", "/?next=//evil.example",
+        "//evil.example",
+        "///evil.example/x",
+        "/\\evil.example",
+        "/%5cevil.example",
+        "/%2fevil.example",
+        "/%2f%2fevil.example",
+        "/%5c%5cevil.example",
+        "/%09/evil.example",
+        "/%0a/evil.example",
+        "/%0d%0aset-cookie:a=b",
+        "/.//evil.example",
+        "/%2e%2e//evil.example",
+        "/%252f/evil.example",
+        "/;//evil.example",
+        "/@evil.example",
+        "/%00//evil.example",
+        "/http://evil.example",
+        "/%68ttp:%2f%2fevil.example",
+        "/\u2215evil.example",
+        "/?next=//evil.example",
     ],
-)  # fmt: skip
+)
 def test_the_key_never_leads_away_from_the_page(stranger: Client, path: str) -> None:
     mark = "&" if "?" in path else "?"
     answer = stranger.get(f"{OWN}{path}{mark}token={KEYS.ticket()}")
@@ -242,15 +294,24 @@ def test_every_start_has_other_secrets_which_no_trace_shows() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"origin": "https://evil.example"}, {"origin": "null"}, {"origin": ""},
-        {"origin": f"https://127.0.0.1:{PORT}"}, {"origin": "http://127.0.0.1"},
-        {"origin": f"http://127.0.0.1:{PORT + 1}"}, {"origin": f"http://localhost:{PORT}"},
-        {"origin": f"{OWN}.evil.example"}, {"origin": f"{OWN}/"}, {"origin": f"{OWN} https://evil.example"},
-        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-site": "none"},
-        {"sec-fetch-site": ""}, {"sec-fetch-site": "cross-site", "origin": OWN},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"origin": f"https://127.0.0.1:{PORT}"},
+        {"origin": "http://127.0.0.1"},
+        {"origin": f"http://127.0.0.1:{PORT + 1}"},
+        {"origin": f"http://localhost:{PORT}"},
+        {"origin": f"{OWN}.evil.example"},
+        {"origin": f"{OWN}/"},
+        {"origin": f"{OWN} https://evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": ""},
+        {"sec-fetch-site": "cross-site", "origin": OWN},
         {"sec-fetch-site": "same-origin", "origin": "null"},
     ],
-)  # fmt: skip
+)
 def test_another_site_changes_nothing_though_it_knew_the_word(stranger: Client, home: Page, headers: Any) -> None:
     answer = stranger.post(
         "/do/remember",
@@ -311,10 +372,20 @@ def _answers(home: Page, stranger: Client) -> Iterator[tuple[str, httpx.Response
             for method in ("GET", "HEAD", "POST"):
                 yield f"{method} {path}", home.client.ask(method, path, params={"id": "m1"})
     for path in (
-        "/", "/api/openapi.json", "/nothing", "/api/nothing", "/static/page.js", "/static/page.css",
-        "/static/icon.svg", "/static/", "/static/nothing", "/static/../guard.py", "/memories?limit=x", "/docs",
+        "/",
+        "/api/openapi.json",
+        "/nothing",
+        "/api/nothing",
+        "/static/page.js",
+        "/static/page.css",
+        "/static/icon.svg",
+        "/static/",
+        "/static/nothing",
+        "/static/../guard.py",
+        "/memories?limit=x",
+        "/docs",
         "/redoc",
-    ):  # fmt: skip
+    ):
         yield path, home.client.get(path)
     yield "a stranger", stranger.get("/")
     yield "another name", stranger.get("/", headers={"host": "evil.example"})
@@ -367,12 +438,25 @@ def test_every_view_can_be_asked_for_its_head(home: Page) -> None:
 # -- what the data says
 
 NASTY = [
-    "<script>alert(1)</script>", '"\'><xss onpointerenter=alert(1) x-attr="',
-    "</textarea></title></pre></select><xss>", "{{7*7}}{% raw %}${7*7}", "javascript:alert(1)", "<!--", "]]>",
-    "&lt;xss&gt;&#60;xss&#62;", "\u202ex\u2066y\u200b", "\ue001\ue000<xss>\ue000\ue000hit\ue001",
-    "\x00\x01\x08\x0b\x1b[31m\x7f\x85", "\ufffe\uffff\U0010ffff", "a\r\nb\rc\n", "\n\nfirst lines", "x" * 20_000,
-    "//evil.example", "\\..\\../a/../b?c=d#e%2f", "' OR 1=1; --",
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    '"\'><xss onpointerenter=alert(1) x-attr="',
+    "</textarea></title></pre></select><xss>",
+    "{{7*7}}{% raw %}${7*7}",
+    "javascript:alert(1)",
+    "<!--",
+    "]]>",
+    "&lt;xss&gt;&#60;xss&#62;",
+    "\u202ex\u2066y\u200b",
+    "\ue001\ue000<xss>\ue000\ue000hit\ue001",
+    "\x00\x01\x08\x0b\x1b[31m\x7f\x85",
+    "\ufffe\uffff\U0010ffff",
+    "a\r\nb\rc\n",
+    "\n\nfirst lines",
+    "x" * 20_000,
+    "//evil.example",
+    "\\..\\../a/../b?c=d#e%2f",
+    "' OR 1=1; --",
+]
 _OURS = "".join(
     one.read_text("utf-8")
     for one in sorted(Path(rendering.__file__).parent.rglob("*"))
@@ -501,7 +585,7 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         memories=memories,
         conversations=talks,
         relationships=links,
-    )  # fmt: skip
+    )
     (folder / "backups" / "<xss>\u202e").mkdir()
     (folder / "<xss>&.json").write_text('{"memories": [}', "utf-8")
     with served.page(folder) as made:
@@ -581,13 +665,24 @@ def test_marks_of_a_hit_that_a_text_holds_itself_never_stand_open() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/static/../guard.py", "/static/%2e%2e/guard.py", "/static/..%2fguard.py",
-        "/static/%2e%2e%2f%2e%2e%2fversion.py", "/static/..%5cguard.py", "/static/..\\guard.py",
-        "/static//etc/passwd", "/static/%2fetc%2fpasswd", "/static/%00", "/static/page.js%00.css",
-        "/static/./../templates/base.html", "/static/....//guard.py", "/static/" + "a" * 5000, "/static/%ff",
-        "/static/~root/.profile", "/static/C:%5cwindows",
+        "/static/../guard.py",
+        "/static/%2e%2e/guard.py",
+        "/static/..%2fguard.py",
+        "/static/%2e%2e%2f%2e%2e%2fversion.py",
+        "/static/..%5cguard.py",
+        "/static/..\\guard.py",
+        "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd",
+        "/static/%00",
+        "/static/page.js%00.css",
+        "/static/./../templates/base.html",
+        "/static/....//guard.py",
+        "/static/" + "a" * 5000,
+        "/static/%ff",
+        "/static/~root/.profile",
+        "/static/C:%5cwindows",
     ],
-)  # fmt: skip
+)
 def test_only_the_two_files_are_served_and_no_file_beside_them(stranger: Client, home: Page, path: str) -> None:
     for who in (stranger, home.client):
         answer = who.get(path)
@@ -596,9 +691,22 @@ def test_only_the_two_files_are_served_and_no_file_beside_them(stranger: Client,
 
 
 IDS = [
-    "..", "../..", ".", "", "/", "/etc", "/etc/passwd", "..\\..", "a\x00b", "\x00", "x" * 5000, "backups/..", "~",
-    "*", "\u2025/",
-]  # fmt: skip
+    "..",
+    "../..",
+    ".",
+    "",
+    "/",
+    "/etc",
+    "/etc/passwd",
+    "..\\..",
+    "a\x00b",
+    "\x00",
+    "x" * 5000,
+    "backups/..",
+    "~",
+    "*",
+    "\u2025/",
+]
 
 
 def test_a_backup_or_a_run_is_a_name_and_never_a_path(home: Page, tmp_path: Path) -> None:
@@ -626,9 +734,24 @@ def test_where_a_backup_is_restored_to_is_not_for_a_request_to_say(tmp_path: Pat
 
 
 NUMBERS = [
-    "nan", "inf", "-inf", "1e300", "1e999", "-1", "-0", "0x1", "1.5", "\u0661", "\u00b2", "9" * 19, "9" * 5000, "",
-    " ", "1_0", "+1",
-]  # fmt: skip
+    "nan",
+    "inf",
+    "-inf",
+    "1e300",
+    "1e999",
+    "-1",
+    "-0",
+    "0x1",
+    "1.5",
+    "\u0661",
+    "\u00b2",
+    "9" * 19,
+    "9" * 5000,
+    "",
+    " ",
+    "1_0",
+    "+1",
+]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -708,15 +831,21 @@ def test_too_much_is_refused_before_it_is_read(home: Page, stranger: Client) -> 
 def test_bytes_that_are_no_request_are_answered_and_forgotten(process: Served) -> None:
     own = f"Host: 127.0.0.1:{process.port}\r\nAuthorization: Bearer {process.token}\r\nConnection: close\r\n"
     for request in (
-        "\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", f"GET / HTTP/1.1\r\n{own}Host: evil.example\r\n\r\n",
-        "GET / HTTP/1.1\r\n\r\n", f"GET /\xff HTTP/1.1\r\n{own}\r\n", f"GET / HTTP/1.1\r\n{own}a: b\x00c\r\n\r\n",
-        "\x16\x03\x01\x02\x00\x01\x00", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        f"GET / HTTP/1.1\r\n{own}Host: evil.example\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        f"GET /\xff HTTP/1.1\r\n{own}\r\n",
+        f"GET / HTTP/1.1\r\n{own}a: b\x00c\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         f"POST /do/undo HTTP/1.1\r\n{own}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
         f"POST /do/undo HTTP/1.1\r\n{own}Content-Length: -5\r\n\r\nhello",
         f"GET {'/' * 70_000} HTTP/1.1\r\n{own}\r\n",
         f"POST /do/undo HTTP/1.1\r\n{own}Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
         f"GET /%00%ff%fe HTTP/1.1\r\n{own}\r\n",
-    ):  # fmt: skip
+    ):
         answer = process.said(request)
         assert served.status(answer) in (0, 400, 403, 404, 414, 421), (request[:60], answer[:200])
         assert b"Traceback" not in answer

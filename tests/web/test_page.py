@@ -31,9 +31,10 @@ _WATCHED = """addEventListener("DOMContentLoaded", () => {
 def small(tmp_path: Path) -> Path:
     """A migrated folder with two personas and three memories."""
     write_json(
-        tmp_path, personas=[persona("p1", name="Ada"), persona("p2", name="Bea")],
+        tmp_path,
+        personas=[persona("p1", name="Ada"), persona("p2", name="Bea")],
         memories=[memory(f"m{number}", name=f"Name {number}") for number in (1, 2, 3)],
-    )  # fmt: skip
+    )
     pjais.migrate(tmp_path)
     return tmp_path
 

@@ -197,17 +197,25 @@ def test_what_records_say_is_text(looks: Looks, tmp_path: Path) -> None:
     """In every place: names, tags, contents, snippets, titles, attributes, pictures, quarantine."""
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg onload=alert(3)>"
     write_json(
-        tmp_path, personas=[persona("p1", name=evil, description=evil, personality={evil: evil})],
+        tmp_path,
+        personas=[persona("p1", name=evil, description=evil, personality={evil: evil})],
         memories=[
             memory("m1", name=evil, content=f"tea {evil}", summary=evil, tags=[evil], type=evil),
             memory("m2", name="other", content={evil: [evil]}, embedding=[1, 0]),
             memory(evil, content="tea", name=evil, embedding=[0, 1], type=evil),
             memory("m4", "nobody", name=evil, content=evil),
         ],
-        conversations=[{"id": "c1", "personaId": "p1", "title": evil, "summary": evil, "updatedAt": 1750000000000,
-                        "messages": [{"role": evil, "content": evil, "timestamp": evil},
-                                     {"role": "user", "content": evil}]}],
-    )  # fmt: skip
+        conversations=[
+            {
+                "id": "c1",
+                "personaId": "p1",
+                "title": evil,
+                "summary": evil,
+                "updatedAt": 1750000000000,
+                "messages": [{"role": evil, "content": evil, "timestamp": evil}, {"role": "user", "content": evil}],
+            }
+        ],
+    )
     pjais.migrate(tmp_path, on_invalid="quarantine")
     with pjais.open(tmp_path) as store:
         store.memories.update("m1", content=f"tea now {evil}", name=f"now {evil}")

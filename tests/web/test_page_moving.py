@@ -191,7 +191,7 @@ def test_a_livestore_store_is_travelled_through_its_events(looks: Looks, tmp_pat
             event("v1.MemoryEntityUpdated", id="m1", updates={"importance": 90}, updatedAt=2_000_000_060_000),
             event("v1.MemoryEntityUpdated", id="m1", updates={"content": "second"}, updatedAt=2_000_000_120_000),
         ],
-    )  # fmt: skip
+    )
     owner = looks(folder)
     page = owner.window("/time")
     slider = page.get_by_role("slider")

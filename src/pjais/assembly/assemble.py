@@ -222,9 +222,17 @@ def assemble(
     builder.store_ids(choices.ids.map)
     for refusal in _settled(builder, choices):
         findings.add(
-            Finding("error", refusal.rule, refusal.source, refusal.collection, refusal.native_id, refusal.place,
-                    refusal.field, refusal.message)
-        )  # fmt: skip
+            Finding(
+                "error",
+                refusal.rule,
+                refusal.source,
+                refusal.collection,
+                refusal.native_id,
+                refusal.place,
+                refusal.field,
+                refusal.message,
+            )
+        )
     for rule, where, message in builder.observations():
         findings.add(Finding("note", rule, "all sources", "personas", where, "", None, message))
     for table, key in builder.overridden:

@@ -29,13 +29,15 @@ _QUERIES = {
     "all personas": ("SELECT * FROM personas ORDER BY lastUsed DESC", ()),
     "active persona": ("SELECT * FROM personas WHERE isActive = 1 LIMIT 1", ()),
     "important memories": (
-        "SELECT * FROM memoryEntities WHERE importance > 50 ORDER BY lastAccessed DESC LIMIT 100", (),
+        "SELECT * FROM memoryEntities WHERE importance > 50 ORDER BY lastAccessed DESC LIMIT 100",
+        (),
     ),
     "a persona's memories": (
         "SELECT * FROM memoryEntities WHERE personaId = (SELECT personaId FROM memoryEntities LIMIT 1) "
-        "AND deletedAt IS NULL ORDER BY importance DESC LIMIT 100", (),
+        "AND deletedAt IS NULL ORDER BY importance DESC LIMIT 100",
+        (),
     ),
-}  # fmt: skip
+}
 
 
 class AppCheck(NamedTuple):
@@ -118,8 +120,11 @@ def _features(folder: Path, held: list[timeline.Found]) -> AppCheck:
     files.private_folder(folder)
     log = folder / "eventlog.db"
     writer.create_log(log, WRITABLE[0])
-    old = [writer.NewEvent(one.name, one.args_json.encode("utf-8", "surrogateescape")) for one in held
-           if isinstance(one, Event)]  # fmt: skip
+    old = [
+        writer.NewEvent(one.name, one.args_json.encode("utf-8", "surrogateescape"))
+        for one in held
+        if isinstance(one, Event)
+    ]
     steps = [writer.event(name, **args) for name, args in _STEPS]
     writer.append(log, [*old, *steps], synced=False)
     failed = []

@@ -31,8 +31,21 @@ from pjais.targets.sqlite import compare
 from pjais.version import __version__
 from pjais.workspace import Workspace
 
-_LIBRARIES = ("apsw", "click", "cramjam", "cryptography", "filelock", "google-crc32c", "orjson", "platformdirs",
-              "pydantic", "rich", "sqlite-vec", "fastapi", "uvicorn")  # fmt: skip
+_LIBRARIES = (
+    "apsw",
+    "click",
+    "cramjam",
+    "cryptography",
+    "filelock",
+    "google-crc32c",
+    "orjson",
+    "platformdirs",
+    "pydantic",
+    "rich",
+    "sqlite-vec",
+    "fastapi",
+    "uvicorn",
+)
 _FILES = 400
 _LINES = 60
 _KNOWN = re.compile(
@@ -46,8 +59,23 @@ _KNOWN = re.compile(
 _SUFFIX = re.compile(r"\.(?:json|jsonl|db|sqlite|log|ldb|leveldb|blob|db-wal|db-shm|sqlite-wal|sqlite-shm)$")
 _LOG_LINE = re.compile(r"(\S{10,30}Z) (\S+) ([A-Za-z_0-9 ]+): ?([\d.]+ s)?")
 _PHASES = frozenset({"back up", "read and write", "index", "write the log", "verify", "cut over"})
-_EVENTS = frozenset({"backup", "begun", "resumed", "backed-up", "built", "verified", "switched", "done", "failed",
-                     "abandoned", "discarded", "rolling-back", "rolled-back"})  # fmt: skip
+_EVENTS = frozenset(
+    {
+        "backup",
+        "begun",
+        "resumed",
+        "backed-up",
+        "built",
+        "verified",
+        "switched",
+        "done",
+        "failed",
+        "abandoned",
+        "discarded",
+        "rolling-back",
+        "rolled-back",
+    }
+)
 _FAULTS = (PjaisError, OSError, sqlite.Error, ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """Errors that a damaged folder may cause while it is examined."""
 
@@ -82,8 +110,11 @@ def collect(workspace: Workspace) -> dict[str, Any]:
         "store": lambda: _store(workspace),
         "log": lambda: _log(workspace),
     }
-    return {"format": "pjais-support", "made_at": instants.to_text(journal.now_ms()),
-            **{name: _guarded(part) for name, part in parts.items()}}  # fmt: skip
+    return {
+        "format": "pjais-support",
+        "made_at": instants.to_text(journal.now_ms()),
+        **{name: _guarded(part) for name, part in parts.items()},
+    }
 
 
 def _guarded(part: Callable[..., Any], *arguments: Any) -> Any:
@@ -104,8 +135,11 @@ def write(workspace: Workspace, folder: Path) -> tuple[dict[str, Any], list[Path
         files.write_atomically(made[0], (json.dumps(found, indent=2) + "\n").encode())
         files.write_atomically(made[1], "\n".join(text(found)).encode() + b"\n")
     except OSError as error:
-        raise UsageError("the bundle cannot be written there", where=[str(folder)],
-                         next_command="pjais support-bundle -o pjais-support") from error  # fmt: skip
+        raise UsageError(
+            "the bundle cannot be written there",
+            where=[str(folder)],
+            next_command="pjais support-bundle -o pjais-support",
+        ) from error
     return found, made
 
 
@@ -136,10 +170,15 @@ def _program() -> dict[str, Any]:
     with closing(sqlite.scratch()) as db:
         version = sqlite.value(db, "SELECT sqlite_version()")
     return {
-        "pjais": __version__, "python": platform.python_version(), "implementation": platform.python_implementation(),
-        "sqlite": version, "system": platform.platform(), "machine": platform.machine(),
-        "encoding": sys.getfilesystemencoding(), "libraries": dict(_versions()),
-    }  # fmt: skip
+        "pjais": __version__,
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "sqlite": version,
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "encoding": sys.getfilesystemencoding(),
+        "libraries": dict(_versions()),
+    }
 
 
 def _versions() -> Iterator[tuple[str, str | None]]:
@@ -174,8 +213,15 @@ def _files(folder: Path, names: _Names) -> list[dict[str, Any]]:
             left, size = left + 1, size + status.st_size
             continue
         shown = names.of(path.relative_to(folder)) + ("/" if path.is_dir() else "")
-        found.append({"name": shown, "bytes": status.st_size, "modified": instants.to_text(int(status.st_mtime * 1000)),
-                      "mode": f"{status.st_mode & 0o7777:o}", "link": path.is_symlink() or None})  # fmt: skip
+        found.append(
+            {
+                "name": shown,
+                "bytes": status.st_size,
+                "modified": instants.to_text(int(status.st_mtime * 1000)),
+                "mode": f"{status.st_mode & 0o7777:o}",
+                "link": path.is_symlink() or None,
+            }
+        )
     return found + ([{"more": left, "bytes": size}] if left else [])
 
 
@@ -185,22 +231,38 @@ def _sources(workspace: Workspace, names: _Names) -> list[dict[str, Any]]:
     for ref in found.sources:
         inside = ref.path.is_relative_to(workspace.data_dir)
         sizes = [path.stat().st_size for path in ref.files if path.exists()]
-        sources.append({
-            "kind": ref.kind, "dialect": ref.dialect, "damaged": ref.damage is not None, "files": len(ref.files),
-            "bytes": sum(sizes), "in_use": bool(files.users(ref.files)),
-            "name": names.of(ref.path.relative_to(workspace.data_dir)) if inside else "(elsewhere)",
-        })  # fmt: skip
+        sources.append(
+            {
+                "kind": ref.kind,
+                "dialect": ref.dialect,
+                "damaged": ref.damage is not None,
+                "files": len(ref.files),
+                "bytes": sum(sizes),
+                "in_use": bool(files.users(ref.files)),
+                "name": names.of(ref.path.relative_to(workspace.data_dir)) if inside else "(elsewhere)",
+            }
+        )
     return sources + ([{"passed_over": len(found.passed)}] if found.passed else [])
 
 
 def _run(run: state.RunState) -> dict[str, Any]:
     took = None if run.started_at is None or run.finished_at is None else run.finished_at - run.started_at
     started = None if run.started_at is None else instants.to_text(run.started_at)
-    shown = {"id": run.id if _KNOWN.fullmatch(run.id) else "(odd)", "state": run.state, "code": _code(run.code),
-             "follow": run.follow, "started": started, "ms": took,
-             "events": [one.event for one in journal.entries(run.folder) if one.event in _EVENTS][-12:]}  # fmt: skip
-    return {**shown, "journal": len(journal.problems(run.folder)), "backup": _guarded(_backup, run.folder),
-            **_guarded(_reported, run.folder)}  # fmt: skip
+    shown = {
+        "id": run.id if _KNOWN.fullmatch(run.id) else "(odd)",
+        "state": run.state,
+        "code": _code(run.code),
+        "follow": run.follow,
+        "started": started,
+        "ms": took,
+        "events": [one.event for one in journal.entries(run.folder) if one.event in _EVENTS][-12:],
+    }
+    return {
+        **shown,
+        "journal": len(journal.problems(run.folder)),
+        "backup": _guarded(_backup, run.folder),
+        **_guarded(_reported, run.folder),
+    }
 
 
 def _backup(folder: Path) -> dict[str, Any]:
@@ -218,8 +280,11 @@ def _reported(folder: Path) -> dict[str, Any]:
     for key, count in body["rules"].items():
         level, rule, *_ = key.split(":")
         rules[f"{level}:{rule if rule in RULES else '(unknown)'}"] += int(count)
-    return {"counts": {str(key): int(value) for key, value in body["total"].items()}, "findings": dict(rules),
-            "phases": {name: float(took) for name, took in body["phases"].items() if name in _PHASES}}  # fmt: skip
+    return {
+        "counts": {str(key): int(value) for key, value in body["total"].items()},
+        "findings": dict(rules),
+        "phases": {name: float(took) for name, took in body["phases"].items() if name in _PHASES},
+    }
 
 
 def _code(code: str | None) -> str | None:
@@ -261,8 +326,10 @@ def _copied(path: Path, scratch: Path) -> dict[str, Any]:
 
 
 def _quarantine(db: sqlite.Connection) -> dict[str, int]:
-    sql = ("SELECT r.value ->> '$.rule', count(*) FROM migration_quarantine AS q, json_each(q.reasons) AS r "
-           "WHERE q.replayed_at IS NULL GROUP BY 1")  # fmt: skip
+    sql = (
+        "SELECT r.value ->> '$.rule', count(*) FROM migration_quarantine AS q, json_each(q.reasons) AS r "
+        "WHERE q.replayed_at IS NULL GROUP BY 1"
+    )
     return {rule if rule in RULES else "(unknown)": int(count) for rule, count in sqlite.each(db, sql)}
 
 

@@ -33,8 +33,9 @@ def create(context: Context, sources: tuple[Path, ...], password: str | None) ->
     exports = [str(folder / one["stored"]) for one in body.get("exports", ())]
     left_out = body.get("left_out", [])
     if context.as_json:
-        print_json({"code": "done", "backup": folder.name, "folder": str(folder), "exports": exports,
-                    "left_out": left_out})  # fmt: skip
+        print_json(
+            {"code": "done", "backup": folder.name, "folder": str(folder), "exports": exports, "left_out": left_out}
+        )
     else:
         say(f"backed up and test-restored: {folder}")
         for path in exports:

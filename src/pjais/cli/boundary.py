@@ -51,9 +51,10 @@ class Bug(PjaisError):
 def unexpected(error: Exception, arguments: list[str]) -> PjaisError:
     """Return an error that nobody expected, with the call that shows where it came from."""
     return Bug(
-        f"an unexpected error: {type(error).__name__}: {error}", advice="report what this prints",
+        f"an unexpected error: {type(error).__name__}: {error}",
+        advice="report what this prints",
         next_command=without_passwords(shlex.join(["pjais", *(one for one in arguments if one != "-vv"), "-vv"])),
-    )  # fmt: skip
+    )
 
 
 def wrong_call(error: click.ClickException) -> PjaisError:

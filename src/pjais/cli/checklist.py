@@ -15,8 +15,12 @@ from pjais.cli.output import print_json, say, table
 from pjais.migration import state
 from pjais.workspace import Workspace
 
-_TITLES = {"pre": "Before the migration", "during": "During the migration", "post": "After the migration",
-           "rollback": "The way back"}  # fmt: skip
+_TITLES = {
+    "pre": "Before the migration",
+    "during": "During the migration",
+    "post": "After the migration",
+    "rollback": "The way back",
+}
 
 
 @click.command("checklist")

@@ -40,17 +40,23 @@ def cleanup_command(
             raise ConfirmationNeeded(
                 f"{what} ({size(judged.size)}) can go; say --yes to remove",
                 where=[f"{one.name}: {size(one.size)}" for one in judged.items],
-                safe="Nothing was removed.", next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),
-            )  # fmt: skip
+                safe="Nothing was removed.",
+                next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),
+            )
         click.confirm(f"Verified.  Remove {what} ({size(judged.size)})?", abort=True)
     freed = cleanup.remove(here, judged.items)
     left = cleanup.private(here)
     if context.as_json:
-        print_json({
-            "code": "done", "removed": [str(path) for one in judged.items for path in one.files], "freed": freed,
-            "items": [one.as_dict() for one in judged.items], "stays": [one.as_dict() for one in judged.stays],
-            "private": [one.as_dict() for one in left],
-        })  # fmt: skip
+        print_json(
+            {
+                "code": "done",
+                "removed": [str(path) for one in judged.items for path in one.files],
+                "freed": freed,
+                "items": [one.as_dict() for one in judged.items],
+                "stays": [one.as_dict() for one in judged.stays],
+                "private": [one.as_dict() for one in left],
+            }
+        )
         return 0
     say(f"removed {what}, {size(freed)} freed; the backups are kept in {here.backups}")
     if left:

@@ -22,9 +22,16 @@ _CONVERSATION_COLUMNS = ("id", "personaId", "title", "summary", "isArchived", "u
 @common
 @click.pass_context
 def conversations_command(
-    click_context: click.Context, context: Context, persona: str | None, archived: bool, target: Path | None,
-    limit: int, offset: int, order: str | None, shape: str,
-) -> int:  # fmt: skip
+    click_context: click.Context,
+    context: Context,
+    persona: str | None,
+    archived: bool,
+    target: Path | None,
+    limit: int,
+    offset: int,
+    order: str | None,
+    shape: str,
+) -> int:
     """List conversations, latest first; or show, archive, restore one."""
     if click_context.invoked_subcommand is not None:
         return 0

@@ -77,17 +77,30 @@ def _benchmark(context: Context, sizes: tuple[int, ...]) -> int:
     say("Migration of a LiveStore database, in seconds:\n")
     table(
         ("memories", *phases, "whole", "documents/s"),
-        [(f"{one.memories:,}", *(f"{one.phases[name]:.2f}" for name in phases), f"{one.seconds:.2f}",
-          f"{one.documents / one.seconds:,.0f}") for one in measured],
+        [
+            (
+                f"{one.memories:,}",
+                *(f"{one.phases[name]:.2f}" for name in phases),
+                f"{one.seconds:.2f}",
+                f"{one.documents / one.seconds:,.0f}",
+            )
+            for one in measured
+        ],
         ("memories", *phases, "whole", "documents/s"),
-    )  # fmt: skip
+    )
     say(f"\nQueries on the result, in ms; the first three together should take less than {benchmark.LIMIT_MS:.0f}:\n")
     table(
         ("memories", *queries, ""),
-        [(f"{one.memories:,}", *(f"{one.queries[name]:.2f}" for name in queries),
-          "passed" if one.passed else "slower") for one in measured],
+        [
+            (
+                f"{one.memories:,}",
+                *(f"{one.queries[name]:.2f}" for name in queries),
+                "passed" if one.passed else "slower",
+            )
+            for one in measured
+        ],
         ("memories", *queries),
-    )  # fmt: skip
+    )
     return 0
 
 

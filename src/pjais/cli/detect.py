@@ -31,10 +31,19 @@ def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     elif rows:
         table(
             ("kind", "path", "version", "records", "size", "in use"),
-            [(one["kind"], one["path"], one["version"] or "", one["records"], size(one["size"]),
-              "yes" if one["in_use"] else "no") for one in rows],
+            [
+                (
+                    one["kind"],
+                    one["path"],
+                    one["version"] or "",
+                    one["records"],
+                    size(one["size"]),
+                    "yes" if one["in_use"] else "no",
+                )
+                for one in rows
+            ],
             ("records", "size"),
-        )  # fmt: skip
+        )
         for one in rows:
             for note in one["notes"]:
                 say(safe(f"{one['path']}: {note}"))

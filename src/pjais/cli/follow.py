@@ -33,9 +33,17 @@ from pjais.side_by_side import follow, switch
 @password_option
 @common
 def follow_command(
-    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: OnInvalid, once: bool,
-    interval: float, seconds: float | None, allow_removals: bool, password: str | None,
-) -> int:  # fmt: skip
+    context: Context,
+    sources: tuple[Path, ...],
+    to: str | None,
+    target: Path | None,
+    on_invalid: OnInvalid,
+    once: bool,
+    interval: float,
+    seconds: float | None,
+    allow_removals: bool,
+    password: str | None,
+) -> int:
     """Bring over what the still-running old app writes, increment by increment.  End with Ctrl-C.
 
     With --json one object a line for each increment that brought something.

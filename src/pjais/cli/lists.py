@@ -63,9 +63,17 @@ def filter_options(function: F) -> F:
     @click.option("--max-importance", type=click.FloatRange(0, 100))
     @functools.wraps(function)
     def wrapped(
-        *arguments: Any, persona: str | None, tier: tuple[str, ...], kind: tuple[str, ...], tag: tuple[str, ...],
-        since: str | None, until: str | None, min_importance: float | None, max_importance: float | None, **rest: Any,
-    ) -> Any:  # fmt: skip
+        *arguments: Any,
+        persona: str | None,
+        tier: tuple[str, ...],
+        kind: tuple[str, ...],
+        tag: tuple[str, ...],
+        since: str | None,
+        until: str | None,
+        min_importance: float | None,
+        max_importance: float | None,
+        **rest: Any,
+    ) -> Any:
         wanted: dict[str, Any] = {"persona": persona}
         wanted |= {name: list(given) for name, given in (("tier", tier), ("type", kind), ("tags", tag)) if given}
         if since is not None or until is not None:

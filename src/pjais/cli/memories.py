@@ -37,9 +37,16 @@ _MEMORY_COLUMNS = ("id", "personaId", "type", "memoryTier", "importance", "name"
 @common
 @click.pass_context
 def memories_command(
-    click_context: click.Context, context: Context, wanted: dict[str, Any], deleted: bool, target: Path | None,
-    limit: int, offset: int, order: str | None, shape: str,
-) -> int:  # fmt: skip
+    click_context: click.Context,
+    context: Context,
+    wanted: dict[str, Any],
+    deleted: bool,
+    target: Path | None,
+    limit: int,
+    offset: int,
+    order: str | None,
+    shape: str,
+) -> int:
     """List memories, most important first; or show, update, delete, restore, promote, demote one."""
     if click_context.invoked_subcommand is not None:
         return 0

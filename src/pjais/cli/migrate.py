@@ -60,9 +60,12 @@ def migrate_command(
 
     here = resolve_workspace(context.data_dir, target, sources, to=known_target(to), store_id=store_id, format=form)
     options = run.Options(
-        on_invalid=on_invalid, ids=ids, expand_cold=expand_cold, password=password,
+        on_invalid=on_invalid,
+        ids=ids,
+        expand_cold=expand_cold,
+        password=password,
         only=origins.asked(origin, database, collection),
-    )  # fmt: skip
+    )
     with progress(quiet=context.quiet) as report_progress:
         report = run.migrate(here, options, report_progress)
     written = None

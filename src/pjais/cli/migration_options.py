@@ -20,15 +20,21 @@ store_id_option = click.option("--store-id", help="The id of the LiveStore store
 
 
 format_option = click.option(
-    "--format", "form", type=click.Choice(["6", "4"]), callback=lambda _, __, value: value and int(value),
+    "--format",
+    "form",
+    type=click.Choice(["6", "4"]),
+    callback=lambda _, __, value: value and int(value),
     help="LiveStore's storage format: 6 (0.4, the default) or 4 (0.3).",
-)  # fmt: skip
+)
 
 
 on_invalid_option = click.option(
-    "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
+    "--on-invalid",
+    type=click.Choice(["stop", "quarantine"]),
+    default="stop",
+    show_default=True,
     help="What to do about documents that cannot go in.",
-)  # fmt: skip
+)
 
 
 ids_option = click.option("--ids", type=click.Choice(["keep", "new"]), default="keep", show_default=True)

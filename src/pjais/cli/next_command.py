@@ -17,9 +17,20 @@ _SOURCES = ("sources", "store", "file")
 """Parameter names of commands for the data that they read; they are interchangeable."""
 _SUBJECTS = (*_SOURCES, "names")
 _OPTIONS = (
-    "to", "target", "store_id", "form", "on_invalid", "ids", "expand_cold", "password_file", "documents", "shape",
-    "output", "skip_unreadable", "once",
-)  # fmt: skip
+    "to",
+    "target",
+    "store_id",
+    "form",
+    "on_invalid",
+    "ids",
+    "expand_cold",
+    "password_file",
+    "documents",
+    "shape",
+    "output",
+    "skip_unreadable",
+    "once",
+)
 """Options that say which data is meant and how; never one that agrees to a loss."""
 
 

@@ -25,8 +25,9 @@ def opened_store(context: Context, target: Path | None) -> Store:
     if here.log is not None:
         raise UsageError(
             "the events of a LiveStore store are not taken back; bring records back one by one",
-            where=[str(here.live)], next_command=f"pjais events {shlex.quote(str(here.live))}",
-        )  # fmt: skip
+            where=[str(here.live)],
+            next_command=f"pjais events {shlex.quote(str(here.live))}",
+        )
     return existing_store(here.target)
 
 

@@ -63,9 +63,10 @@ def _write(text: str) -> None:
     except OSError as error:
         abandon_output()
         raise FileFailed(
-            f"the output cannot be written: {error.strerror}", where=["stdout"],
+            f"the output cannot be written: {error.strerror}",
+            where=["stdout"],
             safe="What the call did is done and whole; what it printed is not.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _whisper(text: str) -> None:

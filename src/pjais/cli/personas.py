@@ -31,9 +31,14 @@ _PERSONA_COLUMNS = ("id", "name", "isActive", "usageCount", "lastUsed", "updated
 @common
 @click.pass_context
 def personas_command(
-    click_context: click.Context, context: Context, target: Path | None, limit: int, offset: int, order: str | None,
+    click_context: click.Context,
+    context: Context,
+    target: Path | None,
+    limit: int,
+    offset: int,
+    order: str | None,
     shape: str,
-) -> int:  # fmt: skip
+) -> int:
     """List the personas; or show, create, update, remove one, or its numbers."""
     if click_context.invoked_subcommand is None:
         with opened(context, target) as store:

@@ -18,9 +18,14 @@ _PLUGIN_COLUMNS = ("id", "name", "version", "enabled", "installedAt")
 @common
 @click.pass_context
 def plugins_command(
-    click_context: click.Context, context: Context, target: Path | None, limit: int, offset: int, order: str | None,
+    click_context: click.Context,
+    context: Context,
+    target: Path | None,
+    limit: int,
+    offset: int,
+    order: str | None,
     shape: str,
-) -> int:  # fmt: skip
+) -> int:
     """List the app's plugins; or enable, disable one."""
     if click_context.invoked_subcommand is None:
         with opened(context, target) as store:

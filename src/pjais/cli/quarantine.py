@@ -107,10 +107,12 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
         print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})
     else:
         for one in results:
-            say(safe(
-                f"{one.id}: in, as {one.record_type} {one.record_id}"
-                if one.record_id
-                else f"{one.id}: still out: {'; '.join(one.problems)}"
-            ))  # fmt: skip
+            say(
+                safe(
+                    f"{one.id}: in, as {one.record_type} {one.record_id}"
+                    if one.record_id
+                    else f"{one.id}: still out: {'; '.join(one.problems)}"
+                )
+            )
         say(f"{len(results) - len(still)} in, {len(still)} still in quarantine")
     return 1 if still else 0

@@ -21,9 +21,15 @@ from pjais.cli.lists import opened, persona_option, print_record, target
 @target
 @common
 def remember_command(
-    context: Context, text: str, persona: str | None, kind: str, name: str | None, tags: tuple[str, ...],
-    importance: float, target: Path | None,
-) -> int:  # fmt: skip
+    context: Context,
+    text: str,
+    persona: str | None,
+    kind: str,
+    name: str | None,
+    tags: tuple[str, ...],
+    importance: float,
+    target: Path | None,
+) -> int:
     """Write a memory down; without --persona it is the active persona's."""
     number = int(importance) if importance == int(importance) else importance
     fields: dict[str, Any] = {"type": kind, "name": name, "tags": list(tags), "importance": number}

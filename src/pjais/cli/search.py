@@ -24,9 +24,16 @@ from pjais.exchange.transfer import as_document
 @target
 @common
 def search_command(
-    context: Context, words: tuple[str, ...], wanted: dict[str, Any], any_word: bool, prefix: bool, semantic: bool,
-    limit: int, offset: int, target: Path | None,
-) -> int:  # fmt: skip
+    context: Context,
+    words: tuple[str, ...],
+    wanted: dict[str, Any],
+    any_word: bool,
+    prefix: bool,
+    semantic: bool,
+    limit: int,
+    offset: int,
+    target: Path | None,
+) -> int:
     """Find memories that hold all words, best first.  "quoted words" are a phrase, tea* is the beginning of a word."""
     text = " ".join(words)
     with opened(context, target) as store:

@@ -29,9 +29,17 @@ from pjais.workspace import Workspace
 @password_option
 @common
 def shadow_command(
-    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, interval: float | None,
-    seconds: float | None, origin: str | None, database: str | None, collection: str | None, password: str | None,
-) -> int:  # fmt: skip
+    context: Context,
+    sources: tuple[Path, ...],
+    to: str | None,
+    target: Path | None,
+    interval: float | None,
+    seconds: float | None,
+    origin: str | None,
+    database: str | None,
+    collection: str | None,
+    password: str | None,
+) -> int:
     """Compare old and new, record by record; say for how long they have agreed.  Exit code 1 where they differ.
 
     What was edited in the new store since the migration is listed apart and is no difference; nor is a document that

@@ -23,9 +23,12 @@ to_option = click.option(
 
 
 on_invalid_option = click.option(
-    "--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True,
+    "--on-invalid",
+    type=click.Choice(["stop", "quarantine"]),
+    default="stop",
+    show_default=True,
     help="What to do about documents that cannot go in.",
-)  # fmt: skip
+)
 
 
 def resolved(context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None) -> Workspace:

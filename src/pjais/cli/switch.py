@@ -25,9 +25,15 @@ from pjais.side_by_side import switch
 @password_option
 @common
 def switch_command(
-    context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None, on_invalid: OnInvalid,
-    undo: bool, keep_edits: bool, password: str | None,
-) -> int:  # fmt: skip
+    context: Context,
+    sources: tuple[Path, ...],
+    to: str | None,
+    target: Path | None,
+    on_invalid: OnInvalid,
+    undo: bool,
+    keep_edits: bool,
+    password: str | None,
+) -> int:
     """Make the new side live: a last increment, the comparison, the proof, the final backup, one recorded step."""
     here = resolved(context, sources, to, target)
     if undo:

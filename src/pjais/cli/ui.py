@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 @password_option
 @common
 def ui_command(
-    context: Context, sources: tuple[Path, ...], target: Path | None, port: int, opens: bool | None,
+    context: Context,
+    sources: tuple[Path, ...],
+    target: Path | None,
+    port: int,
+    opens: bool | None,
     password: str | None,
-) -> int:  # fmt: skip
+) -> int:
     """Open the local web page: migrate, look, search, travel in time.  Loopback only; end with Ctrl-C."""
     try:
         from pjais.web.server import serve

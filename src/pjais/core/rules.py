@@ -27,13 +27,7 @@ class Changed:
     __slots__ = ("keep", "level", "message", "rule", "value")
 
     def __init__(
-        self,
-        value: Any,
-        rule: str | None = None,
-        message: str = "",
-        *,
-        level: str = "repair",
-        keep: bool = True,
+        self, value: Any, rule: str | None = None, message: str = "", *, level: str = "repair", keep: bool = True
     ) -> None:
         self.value = value
         self.rule = rule
@@ -204,12 +198,7 @@ class Number(Rule):
     """A number on the model's scale; `whole` ones are counters.  `limits` only lead to a note."""
 
     def __init__(
-        self,
-        default: int | None,
-        *,
-        whole: bool = False,
-        limits: tuple[int, int] | None = None,
-        real: bool = False,
+        self, default: int | None, *, whole: bool = False, limits: tuple[int, int] | None = None, real: bool = False
     ) -> None:
         self.default = default
         self._whole = whole

@@ -66,15 +66,30 @@ class Passed(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as a JSON object."""
         return {
-            "path": str(self.path), "reason": self.reason, "size": self.size, "kind": self.kind,
-            "made_by": self.made_by, "origin": self.origin, "database": self.database, "stores": list(self.stores),
-        }  # fmt: skip
+            "path": str(self.path),
+            "reason": self.reason,
+            "size": self.size,
+            "kind": self.kind,
+            "made_by": self.made_by,
+            "origin": self.origin,
+            "database": self.database,
+            "stores": list(self.stores),
+        }
 
 
 HISTORY = (
-    "rxdb-profile", "rxdb-dump", "rxdb-export", "livestore-opfs", "livestore", "livestore-db", "json",
-    "pjais-files", "pjais-flat", "pjais-drizzle", "pjais",
-)  # fmt: skip
+    "rxdb-profile",
+    "rxdb-dump",
+    "rxdb-export",
+    "livestore-opfs",
+    "livestore",
+    "livestore-db",
+    "json",
+    "pjais-files",
+    "pjais-flat",
+    "pjais-drizzle",
+    "pjais",
+)
 """Source kinds in the order of the app's history: of two equally recent copies, the later kind's wins."""
 
 

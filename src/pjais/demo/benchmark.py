@@ -27,8 +27,28 @@ LIMIT_MS = 100.0
 _PERSONAS = 20
 _DAY = 86_400_000
 _BEGAN = 1_735_689_600_000
-_WORDS = ("tea", "garden", "harbour", "lantern", "archive", "winter", "letter", "river", "clock", "copper", "orchard",
-          "kettle", "bridge", "anchor", "cedar", "market", "meadow", "violin", "stone", "rain")  # fmt: skip
+_WORDS = (
+    "tea",
+    "garden",
+    "harbour",
+    "lantern",
+    "archive",
+    "winter",
+    "letter",
+    "river",
+    "clock",
+    "copper",
+    "orchard",
+    "kettle",
+    "bridge",
+    "anchor",
+    "cedar",
+    "market",
+    "meadow",
+    "violin",
+    "stone",
+    "rain",
+)
 _TABLES = """
 CREATE TABLE personas (id TEXT PRIMARY KEY, name TEXT, description TEXT, avatar TEXT, personality TEXT, settings TEXT,
   isActive INTEGER, createdAt INTEGER, updatedAt INTEGER, lastUsed INTEGER, usageCount INTEGER);
@@ -55,10 +75,15 @@ class Measured(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """The figures as a JSON object."""
         return {
-            "memories": self.memories, "documents": self.documents, "seconds": round(self.seconds, 3),
-            "per_second": round(self.documents / self.seconds), "phases": _rounded(self.phases),
-            "queries_ms": _rounded(self.queries), "limit_ms": LIMIT_MS, "passed": self.passed,
-        }  # fmt: skip
+            "memories": self.memories,
+            "documents": self.documents,
+            "seconds": round(self.seconds, 3),
+            "per_second": round(self.documents / self.seconds),
+            "phases": _rounded(self.phases),
+            "queries_ms": _rounded(self.queries),
+            "limit_ms": LIMIT_MS,
+            "passed": self.passed,
+        }
 
 
 GUIDE_QUERIES: dict[str, Callable[[Store], Any]] = {
@@ -129,9 +154,18 @@ def _persona(number: int) -> tuple[Any, ...]:
     personality = {"traits": ["curious"], "temperament": "calm", "communicationStyle": "direct"}
     settings = {"memoryRetention": 90, "privacyLevel": "medium", "autoLearn": True}
     return (
-        f"persona_{number:04}", f"Persona {number}", "made for a benchmark", None, json.dumps(personality),
-        json.dumps(settings), int(number == 0), _BEGAN, _BEGAN + _DAY, None, number,
-    )  # fmt: skip
+        f"persona_{number:04}",
+        f"Persona {number}",
+        "made for a benchmark",
+        None,
+        json.dumps(personality),
+        json.dumps(settings),
+        int(number == 0),
+        _BEGAN,
+        _BEGAN + _DAY,
+        None,
+        number,
+    )
 
 
 def _memory(number: int) -> tuple[Any, ...]:
@@ -139,7 +173,20 @@ def _memory(number: int) -> tuple[Any, ...]:
     text = " ".join(_WORDS[(number * 31 + step * step) % len(_WORDS)] for step in range(60))
     content = json.dumps({"text": text})
     return (
-        f"memory_{number:08}", f"persona_{number % _PERSONAS:04}", "text", f"Memory {number}", content,
-        f"Summary of memory {number}", json.dumps([_WORDS[number % 7], _WORDS[number % 11]]), number % 101, None, None,
-        ("hot", "warm", "cold")[number % 3], number % 5, at + _DAY, at, at, None,
-    )  # fmt: skip
+        f"memory_{number:08}",
+        f"persona_{number % _PERSONAS:04}",
+        "text",
+        f"Memory {number}",
+        content,
+        f"Summary of memory {number}",
+        json.dumps([_WORDS[number % 7], _WORDS[number % 11]]),
+        number % 101,
+        None,
+        None,
+        ("hot", "warm", "cold")[number % 3],
+        number % 5,
+        at + _DAY,
+        at,
+        at,
+        None,
+    )

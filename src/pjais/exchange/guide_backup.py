@@ -42,8 +42,7 @@ class Made(NamedTuple):
 def named(exports: Sequence[guide_export.Made], *, comparable: bool = True) -> list[dict[str, Any]]:
     """Return files as the manifest names them; `comparable`: `write` would produce the same from the raw files."""
     content = {"content": CONTENT} if comparable else {}
-    return [{**backup.weighed(one.path), **content, "origin": one.origin, "database": one.database}
-            for one in exports]  # fmt: skip
+    return [{**backup.weighed(one.path), **content, "origin": one.origin, "database": one.database} for one in exports]
 
 
 def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: str | None = None) -> Made:

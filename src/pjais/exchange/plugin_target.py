@@ -55,8 +55,9 @@ def write(workspace: Workspace, name: str) -> Written:
             target.write(transfer.documents(db), beside)
             count, missing = _compare(transfer.documents(db), target.read(beside))
         if missing:
-            raise VerificationFailed("the new store does not hold what was given; it was not put in place",
-                                     where=missing[:20])  # fmt: skip
+            raise VerificationFailed(
+                "the new store does not hold what was given; it was not put in place", where=missing[:20]
+            )
         before = None
         if folder.exists():
             before = workspace.data_dir / f"{name}.before-{beside.name.split('.')[2]}"

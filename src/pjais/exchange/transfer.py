@@ -157,13 +157,16 @@ def opened(workspace: Workspace, store: Path | None, password: str | None) -> It
         with closing(builder):
             assemble(builder, snapshots, findings, Choices(Ids(), password=password), lambda *_: None)
             if findings.levels["error"]:
-                where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
-                         for one in findings.first_errors[:20]]  # fmt: skip
+                where = [
+                    f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
+                    for one in findings.first_errors[:20]
+                ]
                 raise SourceDamaged(
-                    f"{counted(findings.levels['error'], 'document')} cannot be exported", where=where,
+                    f"{counted(findings.levels['error'], 'document')} cannot be exported",
+                    where=where,
                     advice="migrate what is readable, then export the store",
                     next_command="pjais migrate --on-invalid quarantine",
-                )  # fmt: skip
+                )
             builder.finish({"id": "export", "started_at": "", "program_version": "", "sources": "[]"})
         with closing(sqlite.open_frozen(folder / "store.sqlite")) as db:
             yield db
@@ -248,8 +251,9 @@ def _lines(
             if skip is None:
                 raise SourceDamaged(
                     "a piece of the source cannot be read, so its documents cannot be given as whole",
-                    where=[what], next_command="pjais export --documents --skip-unreadable",
-                )  # fmt: skip
+                    where=[what],
+                    next_command="pjais export --documents --skip-unreadable",
+                )
             skip(what)
         elif isinstance(piece, Remark):
             note(f"{snapshot.name}: {piece.collection} {piece.place}: {piece.message}")
@@ -261,9 +265,14 @@ def _lines(
             name = canonical.mend(piece.native_id or piece.place)
             origin = piece.origin or snapshot.web_origin
             line = {
-                "source": source, "origin": origin, "database": database,
-                "collection": collection, "key": piece.native_id, "id": name, "document": value,
-            }  # fmt: skip
+                "source": source,
+                "origin": origin,
+                "database": database,
+                "collection": collection,
+                "key": piece.native_id,
+                "id": name,
+                "document": value,
+            }
             yield origin or "", database, collection, name, canonical.dumps(line)
 
 

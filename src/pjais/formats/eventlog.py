@@ -38,15 +38,30 @@ _SEQ_PARENT = ("parentSeqNumGlobal", "parentSeqNumClient")
 _SYNC = "syncMetadataJson"
 
 FORMATS = (
-    LogFormat("6", 6, *_SEQ, "seqNumRebaseGeneration", *_SEQ_PARENT, "parentSeqNumRebaseGeneration", "name", True,
-              _SYNC, None),
+    LogFormat(
+        "6", 6, *_SEQ, "seqNumRebaseGeneration", *_SEQ_PARENT, "parentSeqNumRebaseGeneration", "name", True, _SYNC, None
+    ),
     LogFormat("4", 4, *_SEQ, None, *_SEQ_PARENT, None, "name", True, _SYNC, None),
-    LogFormat("3", 3, "idGlobal", "idClient", None, "parentIdGlobal", "parentIdClient", None, "name", True, _SYNC,
-              None),
-    LogFormat("2", 2, "idGlobal", "idLocal", None, "parentIdGlobal", "parentIdLocal", None, "mutation", False, _SYNC,
-              "createdAt", 0),
+    LogFormat(
+        "3", 3, "idGlobal", "idClient", None, "parentIdGlobal", "parentIdClient", None, "name", True, _SYNC, None
+    ),
+    LogFormat(
+        "2",
+        2,
+        "idGlobal",
+        "idLocal",
+        None,
+        "parentIdGlobal",
+        "parentIdLocal",
+        None,
+        "mutation",
+        False,
+        _SYNC,
+        "createdAt",
+        0,
+    ),
     LogFormat("2 (0.1)", 2, "id", None, None, None, None, None, "mutation", False, None, "createdAt", 0),
-)  # fmt: skip
+)
 """All formats, newest first.  5 has the log of 6; its sync status lacks `backendId`."""
 
 LOG_TABLES = ("eventlog", "mutation_log")

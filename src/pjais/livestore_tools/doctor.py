@@ -91,21 +91,31 @@ def _files(found: Store, group: locations.Group) -> Iterator[Check]:
     unsound = [part for part in (found.log, found.state.part if found.state else None) if part and part.unsound]
     lines = [f"{one.place}: {one.reason}" for one in bad] + [f"{part.name}: {part.unsound[0]}" for part in unsound]
     yield Check(
-        "", "files", not lines, "; ".join(lines[:_SHOWN]) or "every file can be read and is sound",
+        "",
+        "files",
+        not lines,
+        "; ".join(lines[:_SHOWN]) or "every file can be read and is sound",
         "a file is damaged; LiveStore may refuse to boot, or drop it in silence" if lines else "",
         "pjais migrate --on-invalid quarantine saves what can be read" if lines else "",
-    )  # fmt: skip
+    )
     wal = [name for name, path in group.databases if _is_wal(path)]
     yield Check(
-        "", "journal mode", not wal, ", ".join(wal) or "none is in WAL mode",
+        "",
+        "journal mode",
+        not wal,
+        ", ".join(wal) or "none is in WAL mode",
         "LiveStore cannot open a database in WAL mode" if wal else "",
         "pjais livestore upgrade STORE --to 6 -o NEW writes it anew" if wal else "",
-    )  # fmt: skip
+    )
     if found.log is None:
         yield Check(
-            "", "log", False, "there is no event log",
-            "the rows are still shown, but the next change of the schema loses them", "pjais migrate, now",
-        )  # fmt: skip
+            "",
+            "log",
+            False,
+            "there is no event log",
+            "the rows are still shown, but the next change of the schema loses them",
+            "pjais migrate, now",
+        )
     if found.older:
         names = ", ".join(state.part.name for state in found.older)
         yield Check("", "old states", True, names, "left behind by earlier schemas; they hold nothing of their own")
@@ -141,10 +151,12 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
         except (ValueError, RecursionError) as error:
             unread.append(f"event {event.number}, {event.name}: {error}")
     yield _listed(
-        "events", unread, f"{counted(len(numbers), 'event')}, each can be read",
+        "events",
+        unread,
+        f"{counted(len(numbers), 'event')}, each can be read",
         "LiveStore fails to boot once, and from the second boot on shows only the rows before it, in silence",
         "pjais migrate --on-invalid quarantine: the events behind it are read too",
-    )  # fmt: skip
+    )
     names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
     yield Check(
         "",
@@ -153,11 +165,20 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
         names or "all are known",
         "pjais does not know what these do; the state's rows are taken as the app shows them" if names else "",
     )
-    yield _listed("parents", parents, "every event follows the one before it",
-                  "the chain is broken: a sync backend may refuse it, and a rebase may go wrong",
-                  "pjais migrate --to livestore writes a log in one piece")  # fmt: skip
-    yield _listed("metadata", metadata, "every event's sync metadata can be decoded",
-                  "LiveStore fails to boot on these events", "pjais migrate --to livestore")  # fmt: skip
+    yield _listed(
+        "parents",
+        parents,
+        "every event follows the one before it",
+        "the chain is broken: a sync backend may refuse it, and a rebase may go wrong",
+        "pjais migrate --to livestore writes a log in one piece",
+    )
+    yield _listed(
+        "metadata",
+        metadata,
+        "every event's sync metadata can be decoded",
+        "LiveStore fails to boot on these events",
+        "pjais migrate --to livestore",
+    )
     yield imports.check()
 
 
@@ -225,19 +246,25 @@ def _position(found: Store, numbers: list[Number]) -> Iterator[Check]:
     beyond = head is not None and head > last.global_
     silent = facts is not None and facts.format.number == 2  # which did not record this
     yield Check(
-        "", "head", not beyond and (head is not None or silent),
+        "",
+        "head",
+        not beyond and (head is not None or silent),
         "the log does not say what a backend confirmed" if head is None else f"{head}, the log ends at {last}",
         "LiveStore refuses to boot" if beyond else "" if head is not None else "LiveStore takes it for 0",
         "pjais livestore upgrade STORE --to 6 -o NEW" if beyond or (head is None and not silent) else "",
-    )  # fmt: skip
+    )
     if facts is not None and facts.format.number == 4:
         many = len(numbers) > _HEAP_EVENTS
         yield Check(
-            "", "size", not many, counted(len(numbers), "event"),
+            "",
+            "size",
+            not many,
+            counted(len(numbers), "event"),
             "LiveStore 0.3 has 16 MiB of memory, and aborts on logs of about this length when it has to replay them"
-            if many else "",
+            if many
+            else "",
             "pjais livestore upgrade STORE --to 6, and LiveStore 0.4" if many else "",
-        )  # fmt: skip
+        )
 
 
 def _sides(found: Store, snapshot: Snapshot, group: locations.Group) -> Iterator[Check]:
@@ -256,17 +283,23 @@ def _sides(found: Store, snapshot: Snapshot, group: locations.Group) -> Iterator
         if isinstance(piece, Document):
             notes.update({note.partition(":")[0] for note in piece.notes} & _NOTED)
     yield Check(
-        "", "state", not behind, behind or "it has seen every event",
+        "",
+        "state",
+        not behind,
+        behind or "it has seen every event",
         "LiveStore shows the old rows until the state file is removed, and then all of them" if behind else "",
         _REMEDY_DATES if behind and notes["state-dates"] else _REMEDY if behind else "",
-    )  # fmt: skip
+    )
     lines = [f"{counted(count, 'row')}: {rule}" for rule, count in sorted(notes.items()) if rule != "state-dates"]
     wrong = notes["state-differs"] + notes["log-only"]
     yield Check(
-        "", "rows", not wrong, "; ".join(lines) or "replaying the log gives the state",
+        "",
+        "rows",
+        not wrong,
+        "; ".join(lines) or "replaying the log gives the state",
         "pjais explain state-differs | log-only | state-lossy" if lines else "",
         "pjais migrate takes each row from the side that can be trusted, and says so" if wrong else "",
-    )  # fmt: skip
+    )
 
 
 _REMEDY = "close the app and remove the state file; LiveStore makes it anew (or: pjais migrate)"
@@ -290,15 +323,22 @@ def _stranded(name: str, logs: list[tuple[str, Store]]) -> Iterator[Check]:
     if not lines:
         labels = ", ".join(label for label, _ in old)
         yield Check(
-            name, "formats", True, f"every event in {labels} is in format {newest} too",
+            name,
+            "formats",
+            True,
+            f"every event in {labels} is in format {newest} too",
             "the older log is history: LiveStore does not look at it, and nothing is in it alone",
-        )  # fmt: skip
+        )
         return
     upgrade = "" if held else f"pjais livestore upgrade STORE --to {newest}, or "  # which mixes no two logs
     yield Check(
-        name, "formats", False, "; ".join(lines), "LiveStore shows the newest format only, and says nothing of these",
+        name,
+        "formats",
+        False,
+        "; ".join(lines),
+        "LiveStore shows the newest format only, and says nothing of these",
         f"{upgrade}pjais migrate, which reads them all",
-    )  # fmt: skip
+    )
 
 
 def _format(found: Store) -> int:

@@ -96,8 +96,9 @@ class LiveStore:
             except KeyError:
                 raise UsageError("there is no such event in the schema", where=[name]) from None
             except materializers.Undecodable as error:
-                raise UsageError("the event's arguments are not what its name promises", where=[f"{name}: {error}"]) \
-                    from error  # fmt: skip
+                raise UsageError(
+                    "the event's arguments are not what its name promises", where=[f"{name}: {error}"]
+                ) from error
         if not timeline.is_ours(self.timeline):
             raise UsageError("pjais writes only to stores that it made", where=[str(self.path)])
         here = resolve_workspace(self.path.parent, self.path)

@@ -39,9 +39,13 @@ class Upgraded(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as a JSON object."""
         return {
-            "code": "done", "log": str(self.log), "events": self.events, "from": self.before, "to": self.after,
+            "code": "done",
+            "log": str(self.log),
+            "events": self.events,
+            "from": self.before,
+            "to": self.after,
             "notes": list(self.notes),
-        }  # fmt: skip
+        }
 
 
 def upgrade(here: Workspace, path: Path, number: int, output: Path | None = None) -> Upgraded:
@@ -90,10 +94,11 @@ def _refuse_if_open(folder: Path, path: Path, number: int) -> None:
     users = files.users(there)
     if users:
         raise SourceInUse(
-            "the store is open in another program", where=[f"process {user}" for user in users],
+            "the store is open in another program",
+            where=[f"process {user}" for user in users],
             advice="close the app first",
             next_command=f"pjais livestore upgrade {shlex.quote(str(path))} --to {number}",
-        )  # fmt: skip
+        )
 
 
 def _read(found: store.Store) -> Iterator[Event]:
@@ -154,10 +159,7 @@ def _prove(path: Path, written: list[Event], shift: int) -> None:
     """Read the new log back and compare: the same events, and the same state."""
     with closing(sqlite.open_frozen(path)) as db, tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
         told = facts(db)
-        with (
-            closing(Replay(Path(folder) / "before.db")) as before,
-            closing(Replay(Path(folder) / "after.db")) as after,
-        ):
+        with closing(Replay(Path(folder) / "before.db")) as before, closing(Replay(Path(folder) / "after.db")) as after:
             wrong = [] if told is not None and told.events == len(written) else ["the number of events"]
             for old, new in zip(written, timeline.read_whole(path), strict=False):
                 wanted = (old.number.global_ + shift, old.name, old.args)

@@ -27,9 +27,13 @@ class Live:
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
         return {
-            "live": self.side, "at": None if self.at is None else instants.to_text(self.at), "target": self.target,
-            "changes": self.changes, "sources": list(self.sources), "backup": self.backup,
-        }  # fmt: skip
+            "live": self.side,
+            "at": None if self.at is None else instants.to_text(self.at),
+            "target": self.target,
+            "changes": self.changes,
+            "sources": list(self.sources),
+            "backup": self.backup,
+        }
 
 
 def live(data_dir: Path) -> Live:

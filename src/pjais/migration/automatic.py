@@ -101,8 +101,12 @@ def _remembered(here: Workspace, stamp: str, *, has_password: bool) -> Notice | 
 
 def _remember(here: Workspace, stamp: str, notice: Notice) -> None:
     told = {
-        "stamp": stamp, "target": str(here.target), "code": notice.code, "what": notice.what,
-        "where": list(notice.where[:3]), "next": notice.next_command,
-    }  # fmt: skip
+        "stamp": stamp,
+        "target": str(here.target),
+        "code": notice.code,
+        "what": notice.what,
+        "where": list(notice.where[:3]),
+        "next": notice.next_command,
+    }
     with suppress(OSError):  # a read-only medium: the run is retried next time
         files.write_atomically(here.backups / state.FAILED, json.dumps(told).encode("utf-8", "surrogateescape"))

@@ -63,9 +63,10 @@ def restore(workspace: Workspace, lost: Sequence[Gone]) -> list[Path]:
         folder = workspace.data_dir / RESTORED / outside[0].run_id
         raise UsageError(
             "a source of this run is gone; without the store its data would be in the backup alone",
-            where=[one.origin for one in outside], safe="Nothing was changed.",
+            where=[one.origin for one in outside],
+            safe="Nothing was changed.",
             next_command=f"pjais backup restore {outside[0].run_id} --to {shlex.quote(str(folder))}",
-        )  # fmt: skip
+        )
     back = []
     for one in lost:
         for file, path in one.files:
@@ -147,8 +148,10 @@ def _held(workspace: Workspace, run_id: str, source: dict[str, Any]) -> tuple[Co
     if not held:
         raise BackupFailed(
             "a source of this run is gone, and its backup is not sound: the store is the only copy",
-            where=[source["origin"], *wrong], safe="Nothing was changed.", next_command=f"pjais backup verify {run_id}",
-        )  # fmt: skip
+            where=[source["origin"], *wrong],
+            safe="Nothing was changed.",
+            next_command=f"pjais backup verify {run_id}",
+        )
     return tuple(one for one in held[0].files if not one.source.endswith("-shm"))
 
 

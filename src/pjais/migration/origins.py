@@ -49,8 +49,9 @@ def chosen(workspace: Workspace, found: Found, only: Only) -> tuple[Found, Only]
                 f"no source here is of the web origin {only.origin}", where=here, next_command="pjais detect"
             )
         taken = tuple(ref for ref in found.sources if browsers.get(ref, only.origin) in (None, only.origin))
-        passed = [Passed(ref.path, f"of another web origin: {browsers[ref]}")
-                  for ref in found.sources if ref not in taken]  # fmt: skip
+        passed = [
+            Passed(ref.path, f"of another web origin: {browsers[ref]}") for ref in found.sources if ref not in taken
+        ]
         found = Found(taken, (*found.passed, *passed))
     _stop_where_mixed(workspace, found.sources, browsers, before, only)
     return found, only
@@ -119,10 +120,12 @@ def _stop_where_mixed(
         wanted = only.origin or min(arriving - stored)
         raise UsageError(
             "the store holds personas of another web origin, and those of two origins are never merged",
-            where=[*(f"in the store: {one}" for one in sorted(stored)),
-                   *(f"in the sources: {one}" for one in sorted(arriving - stored))],
+            where=[
+                *(f"in the store: {one}" for one in sorted(stored)),
+                *(f"in the sources: {one}" for one in sorted(arriving - stored)),
+            ],
             next_command=f"pjais migrate --origin {shlex.quote(wanted)}{_target(workspace, wanted)}",
-        )  # fmt: skip
+        )
     first, *rest = sorted(arriving)
     raise UsageError(
         "several web origins hold personas, and those of two origins are never merged: choose one; each may have a "

@@ -25,9 +25,14 @@ from pjais.targets.sqlite import chain, cutover, heads
 from pjais.workspace import Workspace, of_target
 
 _UNFINISHED = (
-    ".live.json.*.part", ".cleanup.json.*.part", ".*since-switch-*.part", f"{paths.BACKUPS}/*/.*.part*",
-    f"{paths.BACKUPS}/*/.*.work*", ".*.head.*.part", f"{paths.BACKUPS}/.*.head.*.part",
-)  # fmt: skip
+    ".live.json.*.part",
+    ".cleanup.json.*.part",
+    ".*since-switch-*.part",
+    f"{paths.BACKUPS}/*/.*.part*",
+    f"{paths.BACKUPS}/*/.*.work*",
+    ".*.head.*.part",
+    f"{paths.BACKUPS}/.*.head.*.part",
+)
 """Temporary files that an interrupted call may leave in the data folder."""
 
 
@@ -116,9 +121,19 @@ def _report(run: state.RunState, workspace: Workspace) -> None:
     code = "quarantined" if total.waiting else "done"
     message = "finished after an interruption; pjais verify proves it"
     made = Report(
-        code, 1 if total.waiting else 0, run.id, workspace.data_dir, target, run.started_at or 0, journal.now_ms(),
-        tuple(json.loads(row[0])), total, backup=run.folder, next_command="pjais verify", message=message,
-    )  # fmt: skip
+        code,
+        1 if total.waiting else 0,
+        run.id,
+        workspace.data_dir,
+        target,
+        run.started_at or 0,
+        journal.now_ms(),
+        tuple(json.loads(row[0])),
+        total,
+        backup=run.folder,
+        next_command="pjais verify",
+        message=message,
+    )
     report.write(run.folder, made, spooled(run.folder))
     files.remove(run.folder / "findings.jsonl")
 

@@ -173,9 +173,11 @@ def _refuse_while_live(workspace: Workspace) -> None:
     named = None if was.target is None else Path(was.target)
     if was.side == "new" and (named is None or files.same(named, workspace.live) or not named.exists()):
         raise UsageError(
-            "the new side is live; switch back before its store is rolled back", where=[str(workspace.live)],
-            safe="Nothing was changed.", next_command="pjais switch --undo",
-        )  # fmt: skip
+            "the new side is live; switch back before its store is rolled back",
+            where=[str(workspace.live)],
+            safe="Nothing was changed.",
+            next_command="pjais switch --undo",
+        )
 
 
 def preview(workspace: Workspace) -> tuple[state.RunState, Later]:
@@ -194,10 +196,12 @@ def _catch_up(workspace: Workspace, run_id: str, discard_later: bool) -> None:
     except MigrationFailed as error:
         if not discard_later:
             raise MigrationFailed(
-                error.what, where=error.where, safe=error.safe,
+                error.what,
+                where=error.where,
+                safe=error.safe,
                 advice="the log as it is now is kept beside the backup",
                 next_command=f"pjais rollback {run_id} --discard-later",
-            ) from error  # fmt: skip
+            ) from error
 
 
 def _run_to_undo(workspace: Workspace, run_id: str | None) -> state.RunState:

@@ -27,12 +27,7 @@ from pjais.core.results import Counts, Difference, Finding, Plan, Progress, Proo
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.display import counted
-from pjais.errors import (
-    BackupFailed,
-    NoSpace,
-    PjaisError,
-    UsageError,
-)
+from pjais.errors import BackupFailed, NoSpace, PjaisError, UsageError
 from pjais.exchange import guide_backup, guide_export
 from pjais.migration import backups, fault_messages, origins, recover, rejection, retention, run_log, run_proof, state
 from pjais.migration.outcome import verdict
@@ -40,7 +35,7 @@ from pjais.models.persona import mappings
 from pjais.sources import backup
 from pjais.sources.detect.found import Found, Passed
 from pjais.store import upgrade
-from pjais.targets.livestore import account_sync, log_proof  # fmt: skip
+from pjais.targets.livestore import account_sync, log_proof
 from pjais.targets.sqlite import compare, cutover
 from pjais.targets.sqlite.builder import Builder
 from pjais.version import __version__
@@ -94,10 +89,16 @@ def plan(workspace: Workspace, options: Options = Options(), progress: Progress 
             counts = _counts(builder, snapshots, findings)
     needed, free = _space(workspace, found.sources)
     return Plan(
-        tuple(zip(found.sources, counts, strict=True)), str(workspace.live), dict(findings.rules), findings.shown,
-        needed, free, (time.monotonic() - began) * 1.5,
-        not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:]), found.passed,
-    )  # fmt: skip
+        tuple(zip(found.sources, counts, strict=True)),
+        str(workspace.live),
+        dict(findings.rules),
+        findings.shown,
+        needed,
+        free,
+        (time.monotonic() - began) * 1.5,
+        not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:]),
+        found.passed,
+    )
 
 
 def migrate(workspace: Workspace, options: Options = Options(), progress: Progress = _quiet) -> Report:
@@ -191,9 +192,17 @@ def _counts(builder: Builder, snapshots: tuple[Snapshot, ...], findings: Finding
 
 def _without_run(workspace: Workspace, started: int, code: str, message: str, passed: tuple[Passed, ...]) -> Report:
     return Report(
-        code, 0, None, workspace.data_dir, workspace.live, started, journal.now_ms(), message=message,
-        next_command="pjais verify", passed=passed,
-    )  # fmt: skip
+        code,
+        0,
+        None,
+        workspace.data_dir,
+        workspace.live,
+        started,
+        journal.now_ms(),
+        message=message,
+        next_command="pjais verify",
+        passed=passed,
+    )
 
 
 class _Run:
@@ -293,13 +302,22 @@ class _Run:
                     return earlier
             try:
                 files.private_folder(self.folder)
-                journal.begin(self.folder, "begun", target=state.relative_target(self.workspace), version=__version__,
-                              data_dir=str(self.workspace.data_dir), imported=self.options.imported,
-                              automatic=self.options.automatic)  # fmt: skip
+                journal.begin(
+                    self.folder,
+                    "begun",
+                    target=state.relative_target(self.workspace),
+                    version=__version__,
+                    data_dir=str(self.workspace.data_dir),
+                    imported=self.options.imported,
+                    automatic=self.options.automatic,
+                )
                 snapshots = backup.snapshot_all(
-                    self.folder, found.sources, at_ms=self.started, progress=self.progress,
+                    self.folder,
+                    found.sources,
+                    at_ms=self.started,
+                    progress=self.progress,
                     earlier=backups.latest_files(self.workspace, self.folder),
-                )  # fmt: skip
+                )
                 journal.record(self.folder, "backed-up")
             except PjaisError as error:
                 journal.record(self.folder, "failed", code=error.code)
@@ -474,10 +492,25 @@ class _Run:
 
     def _report(self, code: str, exit_code: int, message: str, next_command: str = "pjais verify") -> Report:
         return Report(
-            code, exit_code, self.id, self.workspace.data_dir, self.workspace.live, self.started, journal.now_ms(),
-            self.sources, self.total, dict(self.findings.rules), self.findings.shown, self.findings.total,
-            self.proof, self.folder, tuple(self.phases), next_command, message, self.passed,
-        )  # fmt: skip
+            code,
+            exit_code,
+            self.id,
+            self.workspace.data_dir,
+            self.workspace.live,
+            self.started,
+            journal.now_ms(),
+            self.sources,
+            self.total,
+            dict(self.findings.rules),
+            self.findings.shown,
+            self.findings.total,
+            self.proof,
+            self.folder,
+            tuple(self.phases),
+            next_command,
+            message,
+            self.passed,
+        )
 
     def _write_report(self, final: Report) -> None:
         report.write(self.folder, final, spooled(self.folder))

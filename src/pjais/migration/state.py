@@ -74,10 +74,20 @@ def run_state(folder: Path) -> RunState:
     if target is not None:
         target = str(folder.parent.parent / target)  # an absolute path stays what it is
     of_run = begun.details if begun else {}
-    return RunState(folder.name, folder, state, code, begun.at if begun else None, ended.at if ended else None, target,
-                    bool(of_run.get("follow")), of_run.get("data_dir"), bool(of_run.get("imported")),
-                    bool(of_run.get("automatic")),
-                    _at_work(entries) if state == "interrupted" else None)  # fmt: skip
+    return RunState(
+        folder.name,
+        folder,
+        state,
+        code,
+        begun.at if begun else None,
+        ended.at if ended else None,
+        target,
+        bool(of_run.get("follow")),
+        of_run.get("data_dir"),
+        bool(of_run.get("imported")),
+        bool(of_run.get("automatic")),
+        _at_work(entries) if state == "interrupted" else None,
+    )
 
 
 def _at_work(entries: Sequence[journal.Entry]) -> int | None:
@@ -196,9 +206,13 @@ def is_new(ref: SourceRef, known: Known, *, exact: bool) -> bool:
 
 
 def anything_new(
-    here: Workspace, refs: Sequence[SourceRef], *, exact: bool, known: Known | None = None,
+    here: Workspace,
+    refs: Sequence[SourceRef],
+    *,
+    exact: bool,
+    known: Known | None = None,
     only: tuple[str | None, ...] = (None, None),
-) -> bool:  # fmt: skip
+) -> bool:
     """Return whether a migration would have anything to do.  `known`: the target's sources, if already read."""
     if not here.target.exists():
         return bool(refs)

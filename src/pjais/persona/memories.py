@@ -145,8 +145,11 @@ class Memories(Records[Memory]):
             if kind is None:
                 return [], 0
             found = self._vectors.some(db, kind, embedding_map.MOST)
-            keys = [key for key in found if (held := self.get(key)) and not held.deleted_at
-                    and persona in (None, held.persona_id)]  # fmt: skip
+            keys = [
+                key
+                for key in found
+                if (held := self.get(key)) and not held.deleted_at and persona in (None, held.persona_id)
+            ]
             points = embedding_map.project([found[key] for key in keys])
             return [(self.need(key), x, y) for key, (x, y) in zip(keys, points, strict=True)], count
 
@@ -178,9 +181,17 @@ class Memories(Records[Memory]):
         return self.update(memory_id, deleted_at=None)
 
     def search(
-        self, text: str, *, any: bool = False, prefix: bool = False, marks: tuple[str, str] = ("[", "]"),
-        highlight: bool = False, limit: int | None = 50, offset: int = 0, **wanted: Unpack[Filters],
-    ) -> List[Found]:  # fmt: skip
+        self,
+        text: str,
+        *,
+        any: bool = False,
+        prefix: bool = False,
+        marks: tuple[str, str] = ("[", "]"),
+        highlight: bool = False,
+        limit: int | None = 50,
+        offset: int = 0,
+        **wanted: Unpack[Filters],
+    ) -> List[Found]:
         """Find memories with all words of `text` (or any), best first.  Any text is safe; see `pjais.persona.query`.
 
         `"quoted words"` are a phrase, `tea*` is the beginning of a word; with `prefix` the last word is one, too.
@@ -191,9 +202,17 @@ class Memories(Records[Memory]):
             return search.search(db, asked)
 
     def search_page(
-        self, text: str, *, any: bool = False, prefix: bool = False, marks: tuple[str, str] = ("[", "]"),
-        highlight: bool = False, limit: int | None = 50, offset: int = 0, **wanted: Unpack[Filters],
-    ) -> Results:  # fmt: skip
+        self,
+        text: str,
+        *,
+        any: bool = False,
+        prefix: bool = False,
+        marks: tuple[str, str] = ("[", "]"),
+        highlight: bool = False,
+        limit: int | None = 50,
+        offset: int = 0,
+        **wanted: Unpack[Filters],
+    ) -> Results:
         """Return one page of `search`, the total number of hits, and the offset of the next page."""
         asked = Query(text, any, prefix, marks, highlight, limit, offset, wanted)
         with self._pool.view() as db:
@@ -212,9 +231,16 @@ class Memories(Records[Memory]):
             return int(statistics.stats(db, rest)["total"]) if text is None else search.count(db, asked)
 
     def similar(
-        self, text: str | None = None, *, vector: Sequence[float] | None = None, model: str | None = None,
-        embed: Embed | None = None, threshold: float = THRESHOLD, limit: int | None = 20, **wanted: Unpack[Filters],
-    ) -> List[Similar]:  # fmt: skip
+        self,
+        text: str | None = None,
+        *,
+        vector: Sequence[float] | None = None,
+        model: str | None = None,
+        embed: Embed | None = None,
+        threshold: float = THRESHOLD,
+        limit: int | None = 20,
+        **wanted: Unpack[Filters],
+    ) -> List[Similar]:
         """Find memories with an embedding similar to a vector, most similar first; cosine of at least `threshold`.
 
         A text is embedded by `embed`, else by a local model (the one of `model`, else that of most embeddings).
@@ -236,10 +262,18 @@ class Memories(Records[Memory]):
             return semantic.similar_to(db, self._vectors, memory_id, threshold, limit, wanted)
 
     def hybrid(
-        self, text: str, *, vector: Sequence[float] | None = None, model: str | None = None,
-        embed: Embed | None = None, any: bool = False, threshold: float = THRESHOLD, limit: int | None = 20,
-        offset: int = 0, **wanted: Unpack[Filters],
-    ) -> List[Blended]:  # fmt: skip
+        self,
+        text: str,
+        *,
+        vector: Sequence[float] | None = None,
+        model: str | None = None,
+        embed: Embed | None = None,
+        any: bool = False,
+        threshold: float = THRESHOLD,
+        limit: int | None = 20,
+        offset: int = 0,
+        **wanted: Unpack[Filters],
+    ) -> List[Blended]:
         """Merge `search` and `similar` into one list, by reciprocal rank fusion.  Raises as `similar`."""
         asked = Query(text, any=any, limit=limit, offset=offset, filters=wanted)
         target = Target(vector, None if vector is not None else text, model, embed)

@@ -55,6 +55,10 @@ class Personas(Records[Persona]):
             )[0]
             talks = sqlite.value(db, "SELECT count(*) FROM conversations WHERE persona_id = ?", (persona_id,))
         return {
-            "memories": total, "by_tier": by_tier, "by_type": by_type, "mean_importance": mean,
-            "conversations": talks, "last_activity": None if last is None else instants.from_text(last),
-        }  # fmt: skip
+            "memories": total,
+            "by_tier": by_tier,
+            "by_type": by_type,
+            "mean_importance": mean,
+            "conversations": talks,
+            "last_activity": None if last is None else instants.from_text(last),
+        }

@@ -29,9 +29,11 @@ def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
         importance += sum_
     total = tiers.total()
     return {
-        "total": total, "by_tier": dict(sorted(tiers.items(), key=str)), "by_type": dict(sorted(types.items())),
+        "total": total,
+        "by_tier": dict(sorted(tiers.items(), key=str)),
+        "by_type": dict(sorted(types.items())),
         "average_importance": importance / total if total else None,
-    }  # fmt: skip
+    }
 
 
 def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
@@ -46,10 +48,11 @@ def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]
         (*values, *values),
     )
     return {
-        **stats(db, wanted), "last_24_hours": _count(db, day),
+        **stats(db, wanted),
+        "last_24_hours": _count(db, day),
         "links": sum(row[1] for row in links),
         "links_by_type": {row[0]: {"count": row[1], "average_strength": row[2]} for row in links},
-    }  # fmt: skip
+    }
 
 
 def months(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
@@ -91,9 +94,12 @@ def analytics(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any
         "total": total,
         "size": {"total": size, "average": size / total if total else None, "largest": largest},
         "importance": {"min": low, "max": high, "average": held["average_importance"]},
-        "by_tier": held["by_tier"], "by_type": held["by_type"], "accesses": accesses,
-        "with_embedding": embedded, "activity": _activity(db, wanted, now),
-    }  # fmt: skip
+        "by_tier": held["by_tier"],
+        "by_type": held["by_type"],
+        "accesses": accesses,
+        "with_embedding": embedded,
+        "activity": _activity(db, wanted, now),
+    }
 
 
 def _activity(db: sqlite.Connection, wanted: Filters, now: int) -> list[dict[str, Any]]:

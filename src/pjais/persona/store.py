@@ -111,9 +111,14 @@ class Store:
             return history.diff(db, before, after)
 
     def restore_record(
-        self, table: str, record_id: str, seq: int | None = None, *, time: int | str | None = None,
+        self,
+        table: str,
+        record_id: str,
+        seq: int | None = None,
+        *,
+        time: int | str | None = None,
         field: str | None = None,
-    ) -> Restored:  # fmt: skip
+    ) -> Restored:
         """Restore a record, or one field of it, to its version then, by an ordinary, validated write."""
         return history.restore_record(self.pool, table, record_id, seq=seq, time=time, field=field)
 

@@ -51,9 +51,14 @@ class Move(NamedTuple):
 def standing(memory: Memory, links: int) -> Standing:
     """Return a memory's inputs for the score, given its number of relationships."""
     return Standing(
-        memory.id, memory.memory_tier, memory.importance, memory.access_count, memory.last_accessed,
-        memory.created_at, links,
-    )  # fmt: skip
+        memory.id,
+        memory.memory_tier,
+        memory.importance,
+        memory.access_count,
+        memory.last_accessed,
+        memory.created_at,
+        links,
+    )
 
 
 def score(one: Standing, now: int) -> float:

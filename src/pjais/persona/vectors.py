@@ -77,8 +77,7 @@ class Vectors:
         """Return how many embeddings there are of each kind, the commonest first."""
         with self._lock:
             found = sqlite.fetch(
-                self._ready(db),
-                "SELECT model, dimension, count(*) FROM vectors GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+                self._ready(db), "SELECT model, dimension, count(*) FROM vectors GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
             )
         return {Kind(model, dimension): count for model, dimension, count in found}
 

@@ -72,12 +72,17 @@ def render(report: Report) -> str:
 
 def _numbers(total: Counts) -> str:
     cells = [
-        ("read", total.read), ("migrated", total.migrated), ("superseded", total.superseded),
-        ("removed in the source", total.removed), ("quarantined", total.quarantined),
-    ]  # fmt: skip
-    return '<div class="numbers">' + "".join(
-        f'<div class="number"><b>{count:,}</b>{escape(name)}</div>' for name, count in cells
-    ) + "</div>"  # fmt: skip
+        ("read", total.read),
+        ("migrated", total.migrated),
+        ("superseded", total.superseded),
+        ("removed in the source", total.removed),
+        ("quarantined", total.quarantined),
+    ]
+    return (
+        '<div class="numbers">'
+        + "".join(f'<div class="number"><b>{count:,}</b>{escape(name)}</div>' for name, count in cells)
+        + "</div>"
+    )
 
 
 def _table(head: list[tuple[str, bool]], body: list[list[str]], nothing: str) -> str:
@@ -87,12 +92,14 @@ def _table(head: list[tuple[str, bool]], body: list[list[str]], nothing: str) ->
     tags = ['<th class="n">' if number else "<th>" for _, number in head]
     top = "".join(f"{tag}{escape(name)}</th>" for tag, (name, _) in zip(tags, head, strict=True))
     rows = "".join(
-        "<tr>" + "".join(
+        "<tr>"
+        + "".join(
             f'<td class="n">{cell}</td>' if number else f"<td>{cell}</td>"
             for cell, (_, number) in zip(row, head, strict=True)
-        ) + "</tr>"
+        )
+        + "</tr>"
         for row in body
-    )  # fmt: skip
+    )
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
@@ -111,10 +118,15 @@ def _passed(report: Report) -> str:
     if not report.passed:
         return ""
     body = [
-        [escape(one.kind), f"<code>{escape(one.label)}</code>", escape(one.made_by or ""), f"{one.size:,}",
-         escape(one.reason)]
+        [
+            escape(one.kind),
+            f"<code>{escape(one.label)}</code>",
+            escape(one.made_by or ""),
+            f"{one.size:,}",
+            escape(one.reason),
+        ]
         for one in report.passed
-    ]  # fmt: skip
+    ]
     head = [("kind", False), ("what", False), ("made by", False), ("bytes", True), ("why", False)]
     return f"<h2>Found and not taken</h2>{_table(head, body, '')}"
 
@@ -126,9 +138,14 @@ def _rules(report: Report) -> str:
     for key, count in sorted(report.rules.items(), key=lambda item: (order[item[0].split(":")[0]], -item[1])):
         level, rule, field = key.split(":", 2)
         body.append(
-            [f'<span class="{tones[level]}">{level}</span>', f"<code>{escape(rule)}</code>", escape(field),
-             escape(RULES.get(rule, "")), f"{count:,}"]
-        )  # fmt: skip
+            [
+                f'<span class="{tones[level]}">{level}</span>',
+                f"<code>{escape(rule)}</code>",
+                escape(field),
+                escape(RULES.get(rule, "")),
+                f"{count:,}",
+            ]
+        )
     head = [("level", False), ("rule", False), ("field", False), ("meaning", False), ("times", True)]
     table = _table(head, body, "Nothing had to be repaired, and nothing is worth a note.")
     return table + _first_findings(report)
@@ -138,10 +155,16 @@ def _first_findings(report: Report) -> str:
     if not report.findings:
         return ""
     body = [
-        [escape(one.level), f"<code>{escape(one.source)}</code>", f"<code>{escape(one.collection)}</code>",
-         f"<code>{escape(one.native_id or one.place)}</code>", escape(one.field or ""), escape(one.message)]
+        [
+            escape(one.level),
+            f"<code>{escape(one.source)}</code>",
+            f"<code>{escape(one.collection)}</code>",
+            f"<code>{escape(one.native_id or one.place)}</code>",
+            escape(one.field or ""),
+            escape(one.message),
+        ]
         for one in report.findings[:100]
-    ]  # fmt: skip
+    ]
     head = [(name, False) for name in ("level", "source", "collection", "record", "field", "what")]
     shown = f"The first {len(body)} of {report.finding_count:,}; all of them are in report.json."
     return f"<details><summary>{shown}</summary>{_table(head, body, '')}</details>"
@@ -158,10 +181,13 @@ def _proof(report: Report) -> str:
         for what, ok, about in proof.checks
     ]
     body += [
-        ["difference", f"<code>{escape(one.record_type)} {escape(one.record_id)}</code>",
-         escape(f"{one.field or ''} {one.problem}")]
+        [
+            "difference",
+            f"<code>{escape(one.record_type)} {escape(one.record_id)}</code>",
+            escape(f"{one.field or ''} {one.problem}"),
+        ]
         for one in proof.differences
-    ]  # fmt: skip
+    ]
     return line + _table([("check", False), ("", False), ("about", False)], body, "")
 
 

@@ -48,8 +48,14 @@ class Old:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the item as a JSON object."""
-        return {"name": self.name, "kind": self.kind, "path": str(self.path), "size": self.size,
-                "databases": sorted(self.names), "files": [str(path) for path in self.files]}  # fmt: skip
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "path": str(self.path),
+            "size": self.size,
+            "databases": sorted(self.names),
+            "files": [str(path) for path in self.files],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +133,12 @@ def remove(workspace: Workspace, items: Sequence[Old]) -> int:
         _refuse_unless_new_is_live(workspace)
         for one in items:
             if outside := [str(path) for path in one.files if not files.is_inside(path, workspace.data_dir)]:
-                raise UsageError("old data lies outside of the data folder; nothing was removed", where=outside,
-                                 safe="Nothing was removed.", next_command="pjais cleanup")  # fmt: skip
+                raise UsageError(
+                    "old data lies outside of the data folder; nothing was removed",
+                    where=outside,
+                    safe="Nothing was removed.",
+                    next_command="pjais cleanup",
+                )
             for path, digest in one.hashes.items():
                 if path.exists() and files.sha256(path) != digest:
                     raise _changed(path)
@@ -171,12 +181,19 @@ def _emptied(workspace: Workspace, one: Old) -> list[Path]:
 def _refuse_unless_new_is_live(workspace: Workspace) -> None:
     was = switch.live(workspace)
     if was.side == "new" and was.target not in (None, str(workspace.live)):
-        raise UsageError("another store is the live one; nothing was removed", where=[str(was.target)],
-                         next_command=f"pjais cleanup --target {shlex.quote(str(was.target))}")  # fmt: skip
+        raise UsageError(
+            "another store is the live one; nothing was removed",
+            where=[str(was.target)],
+            next_command=f"pjais cleanup --target {shlex.quote(str(was.target))}",
+        )
     follows = any(run.follow and run.state == "done" for run in state.runs(workspace.data_dir))
     if was.side == "old" and (was.at is not None or follows):
-        raise UsageError("the old side is live; nothing was removed", where=[str(workspace.data_dir / switch.LIVE)],
-                         safe="Nothing was removed.", next_command="pjais switch")  # fmt: skip
+        raise UsageError(
+            "the old side is live; nothing was removed",
+            where=[str(workspace.data_dir / switch.LIVE)],
+            safe="Nothing was removed.",
+            next_command="pjais switch",
+        )
 
 
 def _begun(workspace: Workspace) -> set[tuple[str, str]]:
@@ -265,8 +282,11 @@ def _bytes(entries: Iterable[dict[str, Any]]) -> int:
 
 
 def _changed(path: Path) -> SourceInUse:
-    return SourceInUse("a source has changed since it was migrated; nothing was removed", where=[str(path)],
-                       next_command="pjais migrate")  # fmt: skip
+    return SourceInUse(
+        "a source has changed since it was migrated; nothing was removed",
+        where=[str(path)],
+        next_command="pjais migrate",
+    )
 
 
 def _of_source(
@@ -279,9 +299,17 @@ def _of_source(
         if files.sha256(one) != digest:
             raise _changed(one)
     _refuse_new_side_files(source["files"])
-    whole = Old(name, source["kind"], path, (source["kind"], source["origin"]), frozenset(),
-                tuple(Path(entry["path"]) for entry in there), removable.folders(source["kind"], path), hashes,
-                _bytes(there))  # fmt: skip
+    whole = Old(
+        name,
+        source["kind"],
+        path,
+        (source["kind"], source["origin"]),
+        frozenset(),
+        tuple(Path(entry["path"]) for entry in there),
+        removable.folders(source["kind"], path),
+        hashes,
+        _bytes(there),
+    )
     if begun:  # it was judged when it was complete
         left = tuple(sorted(one for one in path.rglob("*") if one.is_file())) if path.is_dir() else ()
         return [replace(whole, files=left) if source["kind"] == "livestore-opfs" else whole], []
@@ -305,8 +333,14 @@ def _of_source(
 def _part(whole: Old, part: removable.Part) -> Old:
     hashes = {path: digest for path, digest in whole.hashes.items() if path in part.files}
     size = sum(path.stat().st_size for path in part.files if path.exists())
-    return replace(whole, name=f"{whole.name}: {part.name}", names=frozenset(part.names), files=part.files,
-                   hashes=hashes, size=size)  # fmt: skip
+    return replace(
+        whole,
+        name=f"{whole.name}: {part.name}",
+        names=frozenset(part.names),
+        files=part.files,
+        hashes=hashes,
+        size=size,
+    )
 
 
 def _ref(workspace: Workspace, source: dict[str, Any]) -> SourceRef | None:
@@ -342,14 +376,19 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
             if others:
                 raise UsageError(
                     f"{wanted} lies in one place with others and cannot be removed alone; name the whole",
-                    where=sorted(others), safe="Nothing was removed.",
+                    where=sorted(others),
+                    safe="Nothing was removed.",
                     next_command=f"pjais cleanup {shlex.quote(one.name)}",
-                )  # fmt: skip
+                )
         blocked = [one for one in stays if wanted in one.names or wanted in (one.name, one.path.name, str(one.path))]
         if not found:
             where = [f"{one.path}: {one.reason}" for one in blocked] or [wanted, *(f"known: {one}" for one in known)]
-            raise UsageError("this cannot be removed" if blocked else "there is no such old data", where=where,
-                             safe="Nothing was removed.", next_command="pjais cleanup")  # fmt: skip
+            raise UsageError(
+                "this cannot be removed" if blocked else "there is no such old data",
+                where=where,
+                safe="Nothing was removed.",
+                next_command="pjais cleanup",
+            )
         chosen += [one for one in found if one not in chosen]
     return chosen
 
@@ -426,9 +465,11 @@ _IN_BACKUPS = (
     ("*/rxdb-backup-*.json", "the guide's export of an RxDB source"),
 )
 _OF_PROFILE = (
-    ("Local Storage", "what the app kept in localStorage"), ("Session Storage", "what it kept in sessionStorage"),
-    ("ls", "what the app kept in localStorage"), ("webappsstore.sqlite", "what it kept in localStorage"),
-)  # fmt: skip
+    ("Local Storage", "what the app kept in localStorage"),
+    ("Session Storage", "what it kept in sessionStorage"),
+    ("ls", "what the app kept in localStorage"),
+    ("webappsstore.sqlite", "what it kept in localStorage"),
+)
 
 
 def private(workspace: Workspace) -> list[Private]:
@@ -438,9 +479,11 @@ def private(workspace: Workspace) -> list[Private]:
         found.append((workspace.backups, "the backups: every source as it was; pjais backup prune removes some"))
         found += [(path, about) for pattern, about in _IN_BACKUPS for path in sorted(workspace.backups.glob(pattern))]
     found += [
-        (path, about) for pattern, about in _IN_DATA_DIR for path in sorted(workspace.data_dir.glob(pattern))
+        (path, about)
+        for pattern, about in _IN_DATA_DIR
+        for path in sorted(workspace.data_dir.glob(pattern))
         if not path.is_relative_to(workspace.backups)
-    ]  # fmt: skip
+    ]
     for folder in _profiles(workspace):
         found += [(folder / name, about) for name, about in _OF_PROFILE if (folder / name).exists()]
     return [Private(path, _whole_size(path), about) for path, about in dict(found).items()]

@@ -57,10 +57,15 @@ class Increment:
     def as_dict(self) -> dict[str, Any]:
         """Return the increment as a JSON object."""
         return {
-            "run": self.run_id, "new": self.new, "changed": self.changed, "removed": self.removed,
-            "kept": [list(one) for one in self.kept], "overridden": [list(one) for one in self.overridden],
-            "quarantined": self.quarantined, "lag_ms": self.lag_ms,
-        }  # fmt: skip
+            "run": self.run_id,
+            "new": self.new,
+            "changed": self.changed,
+            "removed": self.removed,
+            "kept": [list(one) for one in self.kept],
+            "overridden": [list(one) for one in self.overridden],
+            "quarantined": self.quarantined,
+            "lag_ms": self.lag_ms,
+        }
 
 
 def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_removals: bool = False) -> Increment:
@@ -72,8 +77,9 @@ def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_re
     if not workspace.target.exists():
         began = journal.now_ms()
         report = run.migrate(workspace, options)
-        return Increment(report.run_id, new=report.total.migrated, quarantined=report.total.waiting,
-                         lag_ms=journal.now_ms() - began)  # fmt: skip
+        return Increment(
+            report.run_id, new=report.total.migrated, quarantined=report.total.waiting, lag_ms=journal.now_ms() - began
+        )
     with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
         recover.recover(workspace)
         account_sync.inspect(workspace)
@@ -117,8 +123,14 @@ def _bring(workspace: Workspace, options: run.Options, refs: tuple[SourceRef, ..
     run_id = journal.new_run_id(workspace.backups)
     folder = files.private_folder(workspace.backups / run_id)
     began = journal.now_ms()
-    journal.begin(folder, "begun", target=state.relative_target(workspace), version=__version__,
-                  data_dir=str(workspace.data_dir), follow=True)  # fmt: skip
+    journal.begin(
+        folder,
+        "begun",
+        target=state.relative_target(workspace),
+        version=__version__,
+        data_dir=str(workspace.data_dir),
+        follow=True,
+    )
     try:
         snapshots = backup.snapshot_all(folder, refs, at_ms=began, earlier=backups.latest_files(workspace, folder))
         journal.record(folder, "backed-up")
@@ -173,9 +185,15 @@ def _write(
         )
     newest = max((one.mtime_ns for snapshot in snapshots for one in snapshot.files), default=0) // 1_000_000
     done = Increment(
-        run_id, new, changed, removed, tuple(kept), tuple(builder.overridden),
-        sum(one.waiting for one in counts), max(0, journal.now_ms() - newest),
-    )  # fmt: skip
+        run_id,
+        new,
+        changed,
+        removed,
+        tuple(kept),
+        tuple(builder.overridden),
+        sum(one.waiting for one in counts),
+        max(0, journal.now_ms() - newest),
+    )
     return done, expired
 
 
@@ -197,17 +215,26 @@ def _refuse(findings: Findings, options: run.Options, snapshots: Sequence[Snapsh
     if findings.unreadable and _written_since(snapshots):
         # A copy of files that an app is writing may be torn where no time stamp shows it: that is no damage yet.
         raise SourceInUse("a source was written to while it was read", where=[one.origin for one in snapshots])
-    where = [f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
-             for one in findings.first_errors[:20]]  # fmt: skip
+    where = [
+        f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
+        for one in findings.first_errors[:20]
+    ]
     kind = SourceDamaged if findings.unreadable else ValidationFailed
-    raise kind(f"{counted(findings.levels['error'], 'document')} cannot go in", where=where,
-               next_command="pjais follow --on-invalid quarantine")  # fmt: skip
+    raise kind(
+        f"{counted(findings.levels['error'], 'document')} cannot go in",
+        where=where,
+        next_command="pjais follow --on-invalid quarantine",
+    )
 
 
 def _row(
-    run_id: str, began: int, options: run.Options, snapshots: tuple[Snapshot, ...], counts: tuple[Counts, ...],
+    run_id: str,
+    began: int,
+    options: run.Options,
+    snapshots: tuple[Snapshot, ...],
+    counts: tuple[Counts, ...],
     builder: Builder,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     sources = source_entries(builder, snapshots, counts, options.only)
     return {
         "id": run_id,

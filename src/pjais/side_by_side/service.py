@@ -43,9 +43,14 @@ class Service:
     """The guide's unified service.  Thread-safe.  Use as a context manager, or call `close`."""
 
     def __init__(
-        self, old: PathLike | None = None, new: PathLike | None = None, data_dir: PathLike | None = None, *,
-        password: str | None = None, shadowed: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        old: PathLike | None = None,
+        new: PathLike | None = None,
+        data_dir: PathLike | None = None,
+        *,
+        password: str | None = None,
+        shadowed: bool = False,
+    ) -> None:
         """`old`: a profile, store or file; None: what a migration of the data folder would read.
 
         `new`: a store; None: the one that was switched to, else that of the data folder.  `password`: of an encrypted
@@ -243,8 +248,9 @@ def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
         else:
             names = rows.table_of(left[key]).column_names
             pairs = zip(names, rows.to_row(left[key]), rows.to_row(right[key]), strict=True)
-            yield from (Difference(*key, name, "differs") for name, one, other in pairs
-                        if not canonical.same(one, other))  # fmt: skip
+            yield from (
+                Difference(*key, name, "differs") for name, one, other in pairs if not canonical.same(one, other)
+            )
 
 
 def _loud(error: Exception) -> None:

@@ -56,10 +56,14 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as a JSON object."""
         return {
-            "at": instants.to_text(self.at), "records": self.records, "refused": self.refused,
-            "difference_count": self.count, "differences": [one.as_dict() for one in self.differences],
-            "edit_count": self.edit_count, "edits": [one.as_dict() for one in self.edits],
-        }  # fmt: skip
+            "at": instants.to_text(self.at),
+            "records": self.records,
+            "refused": self.refused,
+            "difference_count": self.count,
+            "differences": [one.as_dict() for one in self.differences],
+            "edit_count": self.edit_count,
+            "edits": [one.as_dict() for one in self.edits],
+        }
 
 
 def compare(workspace: Workspace, *, password: str | None = None, only: Only = EVERYTHING) -> Comparison:
@@ -81,9 +85,10 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
         scratch = Path(folder)
         snapshots = backup.snapshot_all(scratch / "copy", found.sources, at_ms=at)
         findings = Findings()
-        with closing(sqlite.open_reader(workspace.target)) as new, closing(
-            Builder(scratch / "old.sqlite", "shadow", mappings.rebuild)
-        ) as builder:  # fmt: skip
+        with (
+            closing(sqlite.open_reader(workspace.target)) as new,
+            closing(Builder(scratch / "old.sqlite", "shadow", mappings.rebuild)) as builder,
+        ):
             builder.heed(new)
             choices = Choices(Ids.of(new), password=password, only=only)
             assemble(builder, snapshots, findings, choices, _quiet)
@@ -97,8 +102,7 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
                     for one, edited in _differences(old, new, table, judge):
                         counts[edited] += 1
                         shown[edited] += [one] if len(shown[edited]) < _SHOWN else []
-    done = Comparison(at, records, refused, tuple(shown[False]), counts[False], tuple(shown[True]),
-                      counts[True])  # fmt: skip
+    done = Comparison(at, records, refused, tuple(shown[False]), counts[False], tuple(shown[True]), counts[True])
     _log(workspace, done)
     return done
 

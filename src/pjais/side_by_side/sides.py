@@ -338,8 +338,9 @@ class SourceSide(FileSide):
     def _create(self, fields: dict[str, Any]) -> Persona:
         raise UsageError(
             "old data are only read; the old app writes to them until the switch",
-            where=[f"{self.path}: {', '.join(sorted(fields))}"], next_command="pjais switch",
-        )  # fmt: skip
+            where=[f"{self.path}: {', '.join(sorted(fields))}"],
+            next_command="pjais switch",
+        )
 
 
 class LiveStoreSide(FileSide):
@@ -405,10 +406,17 @@ class LiveStoreSide(FileSide):
 
 
 _ARGS = {
-    "id": "id", "name": "name", "description": "description", "avatar": "avatar", "personality": "personality",
-    "settings": "settings", "memory_configuration": "memoryConfiguration", "privacy_settings": "privacySettings",
-    "is_active": "isActive", "created_at": "createdAt",
-}  # fmt: skip
+    "id": "id",
+    "name": "name",
+    "description": "description",
+    "avatar": "avatar",
+    "personality": "personality",
+    "settings": "settings",
+    "memory_configuration": "memoryConfiguration",
+    "privacy_settings": "privacySettings",
+    "is_active": "isActive",
+    "created_at": "createdAt",
+}
 
 
 def _creation(fields: dict[str, Any]) -> dict[str, Any]:
@@ -424,7 +432,9 @@ def _creation(fields: dict[str, Any]) -> dict[str, Any]:
     problems = validate.check(Draft(record, ()))
     if not validate.valid(problems):
         raise ValidationFailed(
-            "the record is not what its model allows", safe="Nothing was written.", next_command="pjais --help",
+            "the record is not what its model allows",
+            safe="Nothing was written.",
+            next_command="pjais --help",
             where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],
-        )  # fmt: skip
+        )
     return {_ARGS[name]: value for name, value in given.items() if value is not None}

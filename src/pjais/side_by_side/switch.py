@@ -76,10 +76,19 @@ def _go(workspace: Workspace, options: run.Options, keep_edits: bool) -> Live:
     with files.only_run(workspace.data_dir):
         _refuse_if_running(refs)
         if state.anything_new(workspace, _old_side(workspace, options), exact=False):
-            raise SourceInUse("the old side was written to during the switch; nothing was switched",
-                              where=[str(ref.path) for ref in refs], next_command="pjais switch")  # fmt: skip
-        done = Live("new", journal.now_ms(), str(workspace.live), cutover.last_change(workspace.target),
-                    tuple(str(ref.path) for ref in refs), final.name)  # fmt: skip
+            raise SourceInUse(
+                "the old side was written to during the switch; nothing was switched",
+                where=[str(ref.path) for ref in refs],
+                next_command="pjais switch",
+            )
+        done = Live(
+            "new",
+            journal.now_ms(),
+            str(workspace.live),
+            cutover.last_change(workspace.target),
+            tuple(str(ref.path) for ref in refs),
+            final.name,
+        )
         _record(workspace, done)
     return done
 
@@ -97,9 +106,11 @@ def _refuse_if_running(refs: Any) -> None:
     users = files.users([path for ref in refs for path in ref.files])
     if users:
         raise SourceInUse(
-            "the old app is running; nothing was switched", where=[f"process {user}" for user in users],
-            advice="close it first", next_command="pjais switch",
-        )  # fmt: skip
+            "the old app is running; nothing was switched",
+            where=[f"process {user}" for user in users],
+            advice="close it first",
+            next_command="pjais switch",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +124,14 @@ class Returned:
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as a JSON object."""
         return {
-            "code": "done", "live": "old", "added": self.later.added, "edited": self.later.edited,
-            "removed": self.later.removed, "export": None if self.export is None else str(self.export),
+            "code": "done",
+            "live": "old",
+            "added": self.later.added,
+            "edited": self.later.edited,
+            "removed": self.later.removed,
+            "export": None if self.export is None else str(self.export),
             "rxdb_export": None if self.guide is None else str(self.guide),
-        }  # fmt: skip
+        }
 
 
 def back(workspace: Workspace) -> Returned:
@@ -143,10 +158,12 @@ def _back(workspace: Workspace, was: Live) -> Returned:
     gone = [path for path in was.sources if not Path(path).exists()]
     if gone:
         raise NoSourceFound(
-            "the old side is not there any more; restore it first", where=gone, safe="The new side stays live.",
+            "the old side is not there any more; restore it first",
+            where=gone,
+            safe="The new side stays live.",
             advice="restore it, then: pjais switch --undo",
             next_command=originals.restoring(workspace, str(was.backup)),
-        )  # fmt: skip
+        )
     account_sync.catch_up(workspace)
     there = workspace.target.exists()  # the store may have been removed by hand
     later = rollback.writes_since(workspace.target, was.changes) if there else rollback.Later(0, 0, 0, ())

@@ -38,9 +38,14 @@ Progress = Callable[[str, int, int], None]
 
 
 def snapshot_all(
-    folder: Path, refs: Sequence[SourceRef], *, at_ms: int, progress: Progress | None = None,
-    earlier: Mapping[str, Path] | None = None, **more: Any,
-) -> tuple[Snapshot, ...]:  # fmt: skip
+    folder: Path,
+    refs: Sequence[SourceRef],
+    *,
+    at_ms: int,
+    progress: Progress | None = None,
+    earlier: Mapping[str, Path] | None = None,
+    **more: Any,
+) -> tuple[Snapshot, ...]:
     """Copy every source into `folder`, test the copies, and write the manifest, including `more`.
 
     `earlier`: files of earlier backups by SHA-256 (`stored_files`), which are hard-linked, not copied.
@@ -57,8 +62,7 @@ def snapshot_all(
         write_manifest(folder, snapshots, at_ms, **more)
     except OSError as error:
         raise BackupFailed(
-            f"the backup could not be written: {error.strerror or error}",
-            where=[str(error.filename or folder)],
+            f"the backup could not be written: {error.strerror or error}", where=[str(error.filename or folder)]
         ) from error
     broken = check(folder)
     if broken:
@@ -69,8 +73,9 @@ def snapshot_all(
 def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Mapping[str, Path]) -> Snapshot:
     copied = _copy_still(folder, ref, number, earlier)
     if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # not inspected then, readable now
-        raise SourceInUse("a source could not be read, and then it could", where=[str(ref.path)],
-                          advice="make the same call again")  # fmt: skip
+        raise SourceInUse(
+            "a source could not be read, and then it could", where=[str(ref.path)], advice="make the same call again"
+        )
     consistent: str | None = None
     unsound: tuple[str, ...] = ()
     path = _opened_path(folder, ref.dialect, copied)
@@ -274,9 +279,14 @@ def _source_entry(snapshot: Snapshot) -> dict[str, Any]:
         "damage": snapshot.damage,
         "unsound": list(snapshot.unsound),
         "files": [
-            {"source": one.source,
-                "original": one.original, "stored": one.stored, "size": one.size, "sha256": one.sha256,
-             "mtime_ns": one.mtime_ns}
+            {
+                "source": one.source,
+                "original": one.original,
+                "stored": one.stored,
+                "size": one.size,
+                "sha256": one.sha256,
+                "mtime_ns": one.mtime_ns,
+            }
             for one in snapshot.files
         ],
         "consistent": None
@@ -286,7 +296,7 @@ def _source_entry(snapshot: Snapshot) -> dict[str, Any]:
             "size": consistent.stat().st_size,  # type: ignore[union-attr]
             "sha256": files.sha256(consistent),  # type: ignore[arg-type]
         },
-    }  # fmt: skip
+    }
 
 
 def _self_hash(body: dict[str, Any]) -> str:
@@ -330,11 +340,19 @@ def load(folder: Path) -> tuple[Snapshot, ...]:
         path = folder / consistent if consistent else _opened_path(folder, entry["dialect"], copied)
         found.append(
             Snapshot(
-                entry["kind"], entry["dialect"], entry["name"], entry["origin"],
+                entry["kind"],
+                entry["dialect"],
+                entry["name"],
+                entry["origin"],
                 path,
-                copied, folder, consistent, entry["damage"], tuple(entry["unsound"]), entry.get("web_origin"),
+                copied,
+                folder,
+                consistent,
+                entry["damage"],
+                tuple(entry["unsound"]),
+                entry.get("web_origin"),
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 

@@ -26,9 +26,16 @@ KNOWN = frozenset({"personas", "memories", "memoryEntities", "memory_entities", 
 """Collections that must be arrays; any other value under these names is invalid."""
 
 _OF_A_PERSONA = frozenset(
-    {"personality", "personalityProfile", "memoryConfiguration", "privacySettings", "memory_configuration",
-     "privacy_settings", "personality_traits"}
-)  # fmt: skip
+    {
+        "personality",
+        "personalityProfile",
+        "memoryConfiguration",
+        "privacySettings",
+        "memory_configuration",
+        "privacy_settings",
+        "personality_traits",
+    }
+)
 
 LOOSE = "$loose"
 """The collection of top-level members that are neither an array nor part of the envelope."""
@@ -277,8 +284,5 @@ def _document(collection: str, item: Value, native_id: str | None = None) -> Doc
 def _unreadable(collection: str, item: Broken) -> Unreadable:
     raw, reason = item.raw, f"not JSON: {item.reason}"
     if len(raw) > _RAW_LIMIT:
-        raw, reason = (
-            raw[:_RAW_LIMIT],
-            f"{reason}; {len(item.raw)} bytes, of which the first 8 MiB are kept here",
-        )
+        raw, reason = (raw[:_RAW_LIMIT], f"{reason}; {len(item.raw)} bytes, of which the first 8 MiB are kept here")
     return Unreadable(collection, f"byte {item.place}", raw, reason)

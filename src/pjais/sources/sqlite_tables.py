@@ -169,12 +169,7 @@ def _bad_text_row(
         for name in columns
     )
     (row,) = sqlite.fetch(
-        connection,
-        f"SELECT {rowid or 'NULL'}, {asked} FROM {quoted(table)} {order} LIMIT 1 OFFSET ?",
-        (number,),
+        connection, f"SELECT {rowid or 'NULL'}, {asked} FROM {quoted(table)} {order} LIMIT 1 OFFSET ?", (number,)
     )
     pairs = zip(row[1::2], row[2::2], strict=True)
-    return (
-        row[0],
-        *(value.decode("utf-8", "surrogateescape") if kind == "text" else value for kind, value in pairs),
-    )
+    return (row[0], *(value.decode("utf-8", "surrogateescape") if kind == "text" else value for kind, value in pairs))

@@ -270,7 +270,7 @@ class PoolAsOf(Pool):
 def _temporary() -> str:
     """Return the SQL of the temporary tables, and of the views that shadow the real ones."""
     lines = [
-        "CREATE TEMP TABLE past_keys (id INTEGER PRIMARY KEY, table_name, record_id, UNIQUE (table_name, record_id));",
+        "CREATE TEMP TABLE past_keys (id INTEGER PRIMARY KEY, table_name, record_id, UNIQUE (table_name, record_id));"
     ]
     for table in TABLES:
         columns = ", ".join(table.column_names)

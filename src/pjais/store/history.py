@@ -162,13 +162,7 @@ def shown(column: Column, row: Values) -> Any:
 
 
 def restore_record(
-    pool: Pool,
-    table: str,
-    key: str,
-    *,
-    seq: int | None = None,
-    time: int | str | None = None,
-    field: str | None = None,
+    pool: Pool, table: str, key: str, *, seq: int | None = None, time: int | str | None = None, field: str | None = None
 ) -> Restored:
     """Restore a record, or one field of it, to its version at a point in time.
 
@@ -188,9 +182,10 @@ def restore_record(
         then = row_at(db, held, key, moment(db, seq, time))
         if then is None:
             raise UsageError(
-                "the record was not there at that moment", where=[f"{held.name} {key}"],
+                "the record was not there at that moment",
+                where=[f"{held.name} {key}"],
                 next_command=f"pjais history {shlex.quote(key)}",
-            )  # fmt: skip
+            )
         present = row_now(db, held, key)
         wanted, fields = _wanted(held, key, then, present, field)
         if not fields:
@@ -238,8 +233,9 @@ def _refuse_bad(db: sqlite.Connection, table: Table, values: Values) -> None:
     for column, value, targets in missing_references(db, table, values):
         raise UsageError(
             f"what the record refers to is gone from {targets[0]}; bring that back first",
-            where=[f"{column}: {value}"], next_command=f"pjais history {shlex.quote(str(value))}",
-        )  # fmt: skip
+            where=[f"{column}: {value}"],
+            next_command=f"pjais history {shlex.quote(str(value))}",
+        )
 
 
 def missing_references(

@@ -26,12 +26,24 @@ List = list
 _MOST = (1 << 63) - 1
 """SQLite's largest whole number."""
 _DEFAULTS: dict[str, Any] = {
-    "is_active": False, "usage_count": 0, "importance": 50, "memory_tier": "active", "access_count": 0,
-    "connection_count": 0, "is_archived": False, "enabled": True, "type": "text", "content": "", "name": "",
-}  # fmt: skip
+    "is_active": False,
+    "usage_count": 0,
+    "importance": 50,
+    "memory_tier": "active",
+    "access_count": 0,
+    "connection_count": 0,
+    "is_archived": False,
+    "enabled": True,
+    "type": "text",
+    "content": "",
+    "name": "",
+}
 _COMMANDS = {
-    "personas": "personas", "memory_entities": "memories", "conversations": "conversations", "plugins": "plugins",
-}  # fmt: skip
+    "personas": "personas",
+    "memory_entities": "memories",
+    "conversations": "conversations",
+    "plugins": "plugins",
+}
 """The command that lists the records of a table."""
 _LISTS = ("tags", "topics", "messages")
 
@@ -159,9 +171,12 @@ class Records(Generic[R]):
             )
         if unstorable := list(self._unstorable(record)):
             raise ValidationFailed(
-                "the record holds what a store cannot keep exactly", where=unstorable, safe="Nothing was written.",
-                advice="make the same call with these fields corrected", next_command="pjais explain MIGRATION_003",
-            )  # fmt: skip
+                "the record holds what a store cannot keep exactly",
+                where=unstorable,
+                safe="Nothing was written.",
+                advice="make the same call with these fields corrected",
+                next_command="pjais explain MIGRATION_003",
+            )
         return cast(R, record)
 
     def _unstorable(self, record: Record) -> Iterator[str]:

@@ -89,8 +89,9 @@ def _write(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
             gone = wanted[table, key] is None
             raise UsageError(
                 "other records refer to this one now" if gone else f"the record cannot come back: {error}",
-                where=[f"{table.name} {key}", _named(operation)], next_command=f"pjais history {shlex.quote(key)}",
-            ) from error  # fmt: skip
+                where=[f"{table.name} {key}", _named(operation)],
+                next_command=f"pjais history {shlex.quote(key)}",
+            ) from error
 
 
 def _refuse_two_active(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:

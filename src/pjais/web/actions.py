@@ -248,8 +248,9 @@ def restore_backup(session: Session, form: Form) -> str:
     destination = here.data_dir / "restored" / folder.name
     session.start(
         "restore backup",
-        lambda _: {"folder": str(destination), "files": len(backup.restore(folder, destination))}, alone=False,
-    )  # fmt: skip
+        lambda _: {"folder": str(destination), "files": len(backup.restore(folder, destination))},
+        alone=False,
+    )
     return "/backups"
 
 
@@ -266,9 +267,11 @@ def replay(session: Session, form: Form) -> str:
         raise UsageError("this document is in the store already", next_command="pjais quarantine list")
     if result.record_id is None:
         raise UsageError(
-            "it still cannot go in", where=result.problems, safe="It stays in quarantine as it was.",
+            "it still cannot go in",
+            where=result.problems,
+            safe="It stays in quarantine as it was.",
             next_command=f"pjais quarantine show {number}",
-        )  # fmt: skip
+        )
     return rendering.record(str(result.record_type), result.record_id) or "/quarantine"
 
 

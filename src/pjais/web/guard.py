@@ -153,9 +153,10 @@ class Guard:
             return entered
         if not self._is_known(headers):
             raise _Refused(
-                403, "open the address that `pjais ui` printed: it carries the key to this page, for one use; "
+                403,
+                "open the address that `pjais ui` printed: it carries the key to this page, for one use; "
                 "after each use a new one is printed there",
-            )  # fmt: skip
+            )
         if scope["method"] == "POST" and not _from_itself(headers, hosts[0]):
             raise _Refused(403, "only the page itself may change something")
         return None

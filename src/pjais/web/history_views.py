@@ -63,20 +63,31 @@ def _of_history(session: Session, at: int | None, offset: int, limit: int) -> di
         with store.at(moment) as past:
             when, counts = past.at, past.counts()
         return {
-            "ours": True, "at": moment, "last": last, "number": str(moment), "when": view_values.text(when),
-            "counts": counts, "page": page(len(changes), offset, limit),
+            "ours": True,
+            "at": moment,
+            "last": last,
+            "number": str(moment),
+            "when": view_values.text(when),
+            "counts": counts,
+            "page": page(len(changes), offset, limit),
             "changes": [view_values.change(one) for one in changes[offset : offset + limit]],
-            "undoable": _operations(store.undoable(10)), "redoable": _operations(store.redoable(10)),
-        }  # fmt: skip
+            "undoable": _operations(store.undoable(10)),
+            "redoable": _operations(store.redoable(10)),
+        }
 
 
 def _operations(found: list[Operation]) -> list[schemas.Operation]:
     return [
         schemas.Operation(
-            id=one.id, at=view_values.text(one.at), kind=one.kind, label=one.label, first_seq=one.first_seq,
+            id=one.id,
+            at=view_values.text(one.at),
+            kind=one.kind,
+            label=one.label,
+            first_seq=one.first_seq,
             last_seq=one.last_seq,
-        ) for one in found
-    ]  # fmt: skip
+        )
+        for one in found
+    ]
 
 
 def _of_log(here: Workspace, path: Path, at: int | None, offset: int, limit: int) -> dict[str, Any]:
@@ -89,11 +100,17 @@ def _of_log(here: Workspace, path: Path, at: int | None, offset: int, limit: int
         with line.state(then) as replay:
             counts = {table.name: sum(1 for _ in replay.keys(table)) for table in TABLES}
         return {
-            "ours": timeline.is_ours(line), "at": moment, "last": last, "number": str(event.number) if event else None,
-            "when": view_values.text(event.at) if event else None, "counts": counts,
-            "page": page(len(changes), offset, limit), "undoable": [], "redoable": [],
+            "ours": timeline.is_ours(line),
+            "at": moment,
+            "last": last,
+            "number": str(event.number) if event else None,
+            "when": view_values.text(event.at) if event else None,
+            "counts": counts,
+            "page": page(len(changes), offset, limit),
+            "undoable": [],
+            "redoable": [],
             "changes": [view_values.change(one) for one in changes[offset : offset + limit]],
-        }  # fmt: skip
+        }
 
 
 @contextmanager

@@ -30,11 +30,19 @@ def front(session: InSession) -> schemas.Overview:
     told = status["store"]
     store = told and schemas.Store(path=told["path"], kind=status["live"], size=told["size"], records=told["records"])
     return schemas.Overview(
-        code="done", data_dir=status["data_dir"], store=store, active=_active(session, here),
-        quarantined=status["quarantined"], sources=len(status["sources"]), new_data=status["new_data"],
-        side=switch.live(here).side, runs=_runs(here), message=status["message"], next=session.typed(status["next"]),
+        code="done",
+        data_dir=status["data_dir"],
+        store=store,
+        active=_active(session, here),
+        quarantined=status["quarantined"],
+        sources=len(status["sources"]),
+        new_data=status["new_data"],
+        side=switch.live(here).side,
+        runs=_runs(here),
+        message=status["message"],
+        next=session.typed(status["next"]),
         job=view_values.job(session.job),
-    )  # fmt: skip
+    )
 
 
 def _active(session: Session, here: Workspace) -> schemas.Persona | None:
@@ -62,26 +70,34 @@ def migration(session: InSession) -> schemas.Migration:
     work = session.planned(here, taken, planned) if new else None
     made = work.result if work is not None and work.state == "done" else None
     return schemas.Migration(
-        code="done", data_dir=str(here.data_dir), sources=view_values.sources(taken), new_data=new,
+        code="done",
+        data_dir=str(here.data_dir),
+        sources=view_values.sources(taken),
+        new_data=new,
         passed=[{"path": one.label, "reason": one.reason} for one in found.passed]
         + [{"path": str(ref.path), "reason": f"of another web origin: {origin}"} for ref, origin in over.items()],
         plan=made and schemas.Plan(**made),
         plan_error=schemas.Problem(**work.error) if work is not None and work.error else None,
-        job=view_values.job(session.job), runs=_runs(here),
-    )  # fmt: skip
+        job=view_values.job(session.job),
+        runs=_runs(here),
+    )
 
 
 def planned(made: Any) -> dict[str, Any]:
     """A plan as the page shows it."""
     return schemas.Plan(
-        target=made.target, total=view_values.counts(made.total), rules=view_values.rules(made.findings),
+        target=made.target,
+        total=view_values.counts(made.total),
+        rules=view_values.rules(made.findings),
         sources=[
             schemas.SourceCounts(kind=ref.kind, name=ref.name, counts=view_values.counts(counts))
             for ref, counts in made.sources
         ],
-        bytes_needed=made.bytes_needed, bytes_free=made.bytes_free, seconds=round(made.seconds, 1),
+        bytes_needed=made.bytes_needed,
+        bytes_free=made.bytes_free,
+        seconds=round(made.seconds, 1),
         nothing_to_do=made.nothing_to_do,
-    ).model_dump()  # fmt: skip
+    ).model_dump()
 
 
 def rollback(session: InSession) -> schemas.Rollback:
@@ -142,10 +158,19 @@ def kept(session: InSession, id: int) -> schemas.Kept:
 def _kept(one: Kept, *, whole: bool = False) -> schemas.Kept:
     document = json.loads(canonical.dumps(one.document)) if whole and one.document is not None else None
     return schemas.Kept(
-        id=one.id, run=one.run_id, source_kind=one.source_kind, source=one.source, collection=one.collection,
-        native_id=one.native_id, place=one.place, reasons=one.reasons, replayed_at=one.replayed_at,
-        discarded=one.discarded, document=document, raw_bytes=len(one.raw or b""),
-    )  # fmt: skip
+        id=one.id,
+        run=one.run_id,
+        source_kind=one.source_kind,
+        source=one.source,
+        collection=one.collection,
+        native_id=one.native_id,
+        place=one.place,
+        reasons=one.reasons,
+        replayed_at=one.replayed_at,
+        discarded=one.discarded,
+        document=document,
+        raw_bytes=len(one.raw or b""),
+    )
 
 
 def sides(session: InSession) -> schemas.Sides:
@@ -161,10 +186,17 @@ def sides(session: InSession) -> schemas.Sides:
     if live.side == "new" and here.target.exists():
         later = view_values.later(migration_rollback.writes_since(here.target, live.changes))
     return schemas.Sides(
-        code="done", side=live.side, since=view_values.text(live.at), agreed_since=view_values.text(since),
-        comparisons=comparisons, sources=view_values.sources(here.find().sources), following=session.following,
-        last=session.compared, later=later, job=view_values.job(session.job),
-    )  # fmt: skip
+        code="done",
+        side=live.side,
+        since=view_values.text(live.at),
+        agreed_since=view_values.text(since),
+        comparisons=comparisons,
+        sources=view_values.sources(here.find().sources),
+        following=session.following,
+        last=session.compared,
+        later=later,
+        job=view_values.job(session.job),
+    )
 
 
 def work(session: InSession) -> schemas.Job:

@@ -47,9 +47,11 @@ def personas(session: InSession, offset: Offset = 0, limit: Limit = 60) -> schem
             for one in found.records
         }
     return schemas.Personas(
-        code="done", page=page(found.total, offset, limit), memories=counts,
+        code="done",
+        page=page(found.total, offset, limit),
+        memories=counts,
         records=[view_values.persona(one) for one in found.records],
-    )  # fmt: skip
+    )
 
 
 def persona(session: InSession, id: Id) -> schemas.PersonaView:
@@ -59,10 +61,12 @@ def persona(session: InSession, id: Id) -> schemas.PersonaView:
         if record is None:
             raise Missing("there is no such persona", where=[id])
         return schemas.PersonaView(
-            code="done", record=view_values.persona(record), figures=store.personas.stats(id),
+            code="done",
+            record=view_values.persona(record),
+            figures=store.personas.stats(id),
             conversations=[_conversation(one) for one in store.conversations.recent(id, 10)],
             history=_history(store, record, "personas"),
-        )  # fmt: skip
+        )
 
 
 def _of(store: Store, persona: str) -> Callable[[], dict[str, Any]]:
@@ -70,10 +74,21 @@ def _of(store: Store, persona: str) -> Callable[[], dict[str, Any]]:
 
 
 def memories(
-    session: InSession, q: Words = "", persona: Id = "", tier: Id = "", type: Id = "", tag: Words = "", since: Id = "",
-    until: Id = "", least: Number = None, most: Number = None, deleted: bool = False, order: Id = "",
-    offset: Offset = 0, limit: Limit = 50,
-) -> schemas.Memories:  # fmt: skip
+    session: InSession,
+    q: Words = "",
+    persona: Id = "",
+    tier: Id = "",
+    type: Id = "",
+    tag: Words = "",
+    since: Id = "",
+    until: Id = "",
+    least: Number = None,
+    most: Number = None,
+    deleted: bool = False,
+    order: Id = "",
+    offset: Offset = 0,
+    limit: Limit = 50,
+) -> schemas.Memories:
     """Memories that pass the filters, most important first; with words those that hold them, best first."""
     wanted = _filters(persona, tier, type, tag, since, until, least, most)
     with session.store() as store:
@@ -93,9 +108,14 @@ def memories(
         of_persona: Filters = {"persona": persona} if persona else {}
         every = session.figure(store, str(of_persona), lambda: store.memories.stats(**of_persona))
         return schemas.Memories(
-            code="done", q=q, page=page(total, offset, limit), hits=hits, tiers=_named(every["by_tier"]),
-            types=_named(every["by_type"]), personas=_names(store),
-        )  # fmt: skip
+            code="done",
+            q=q,
+            page=page(total, offset, limit),
+            hits=hits,
+            tiers=_named(every["by_tier"]),
+            types=_named(every["by_type"]),
+            personas=_names(store),
+        )
 
 
 def _named(counts: dict[Any, int]) -> dict[str, int]:
@@ -133,17 +153,23 @@ def memory(session: InSession, id: Id) -> schemas.MemoryView:
         owner = None if record.persona_id is None else store.personas.get(record.persona_id)
         similar = store.memories.similar_to(id, limit=5) if record.embedding else []
         return schemas.MemoryView(
-            code="done", record=_memory(record), persona=None if owner is None else owner.name or owner.id,
+            code="done",
+            record=_memory(record),
+            persona=None if owner is None else owner.name or owner.id,
             score=store.memories.score(id),
             links=[
                 schemas.Link(
-                    id=one.id, other=one.to_id if one.from_id == id else one.from_id, outgoing=one.from_id == id,
-                    type=one.type, strength=one.strength,
-                ) for one in store.relationships.of(id)
+                    id=one.id,
+                    other=one.to_id if one.from_id == id else one.from_id,
+                    outgoing=one.from_id == id,
+                    type=one.type,
+                    strength=one.strength,
+                )
+                for one in store.relationships.of(id)
             ],
             similar=[schemas.Hit(memory=_memory(one.memory), snippet=f"{one.similarity:.2f}") for one in similar],
             history=_history(store, record, "memory_entities"),
-        )  # fmt: skip
+        )
 
 
 def conversations(
@@ -154,9 +180,11 @@ def conversations(
         found = store.conversations.archived(persona or None) if archived else store.conversations.list()
         found = [one for one in found if one.is_archived == archived and persona in ("", one.persona_id)]
         return schemas.Conversations(
-            code="done", page=page(len(found), offset, limit), personas=_names(store),
+            code="done",
+            page=page(len(found), offset, limit),
+            personas=_names(store),
             records=[_conversation(one) for one in found[offset : offset + limit]],
-        )  # fmt: skip
+        )
 
 
 def conversation(session: InSession, id: Id) -> schemas.ConversationView:
@@ -167,9 +195,11 @@ def conversation(session: InSession, id: Id) -> schemas.ConversationView:
             raise Missing("there is no such conversation", where=[id])
         owner = None if record.persona_id is None else store.personas.get(record.persona_id)
         return schemas.ConversationView(
-            code="done", record=_conversation(record), persona=None if owner is None else owner.name or owner.id,
+            code="done",
+            record=_conversation(record),
+            persona=None if owner is None else owner.name or owner.id,
             history=_history(store, record, "conversations"),
-        )  # fmt: skip
+        )
 
 
 def pictures(session: InSession, persona: Id = "", map: bool = False) -> schemas.Pictures:
@@ -180,9 +210,14 @@ def pictures(session: InSession, persona: Id = "", map: bool = False) -> schemas
         count = session.figure(store, "embedded", store.memories.embedded)
         points, of = store.memories.atlas(persona or None) if map or 0 < count <= _MAPPED_UNASKED else ([], count)
         return schemas.Pictures(
-            code="done", persona=persona or None, personas=_names(store), total=stats["total"],
+            code="done",
+            persona=persona or None,
+            personas=_names(store),
+            total=stats["total"],
             months=session.figure(store, f"months {wanted}", lambda: store.memories.months(**wanted)),
             importance=session.figure(store, f"importance {wanted}", lambda: store.memories.importance(**wanted)),
-            tiers=_named(stats["by_tier"]), types=_named(stats["by_type"]), mapped_of=of,
+            tiers=_named(stats["by_tier"]),
+            types=_named(stats["by_type"]),
+            mapped_of=of,
             map=[schemas.Dot(id=one.id, name=one.name or one.id, group=one.type, x=x, y=y) for one, x, y in points],
-        )  # fmt: skip
+        )

@@ -23,18 +23,34 @@ from pjais.web import charts
 from pjais.web.record_views import MARKS
 
 NAVIGATION = (
-    ("/", "Overview"), ("/migrate", "Migrate"), ("/personas", "Personas"), ("/memories", "Memories"),
-    ("/conversations", "Conversations"), ("/time", "Time"), ("/pictures", "Pictures"), ("/sides", "Old and new"),
-)  # fmt: skip
+    ("/", "Overview"),
+    ("/migrate", "Migrate"),
+    ("/personas", "Personas"),
+    ("/memories", "Memories"),
+    ("/conversations", "Conversations"),
+    ("/time", "Time"),
+    ("/pictures", "Pictures"),
+    ("/sides", "Old and new"),
+)
 _WITHIN = {
-    "/overview": "/", "/persona": "/personas", "/memory": "/memories", "/conversation": "/conversations",
-    "/run": "/migrate", "/rollback": "/migrate", "/backups": "/migrate", "/quarantine": "/migrate",
-    "/kept": "/migrate", "/work": "/migrate",
-}  # fmt: skip
+    "/overview": "/",
+    "/persona": "/personas",
+    "/memory": "/memories",
+    "/conversation": "/conversations",
+    "/run": "/migrate",
+    "/rollback": "/migrate",
+    "/backups": "/migrate",
+    "/quarantine": "/migrate",
+    "/kept": "/migrate",
+    "/work": "/migrate",
+}
 """The navigation entry of each page."""
 RECORDS = {
-    "personas": "/persona", "memory_entities": "/memory", "memoryEntities": "/memory", "conversations": "/conversation"
-}  # fmt: skip
+    "personas": "/persona",
+    "memory_entities": "/memory",
+    "memoryEntities": "/memory",
+    "conversations": "/conversation",
+}
 
 
 _FIRST_MS = 10**11
@@ -45,10 +61,20 @@ _HIT = re.compile(f"{MARKS[0]}([^{''.join(MARKS)}]*){MARKS[1]}")
 def page(request: Request, template: str, shown: Any, status: int = 200) -> Response:
     """A view's value by its template."""
     path = request.url.path
-    text = _environment().get_template(f"{template}.html").render(
-        shown=shown, request=request, path=path, here=_WITHIN.get(path, path), navigation=NAVIGATION,
-        csrf=request.app.state.keys.form, version=__version__, query=dict(request.query_params),
-    )  # fmt: skip
+    text = (
+        _environment()
+        .get_template(f"{template}.html")
+        .render(
+            shown=shown,
+            request=request,
+            path=path,
+            here=_WITHIN.get(path, path),
+            navigation=NAVIGATION,
+            csrf=request.app.state.keys.form,
+            version=__version__,
+            query=dict(request.query_params),
+        )
+    )
     return HTMLResponse(text.encode("utf-8", "backslashreplace"), status, headers={"vary": "accept"})
 
 
@@ -60,13 +86,24 @@ def problem(request: Request, error: PjaisError, status: int) -> Response:
 @cache
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("pjais.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("pjais.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     made.filters |= {
-        "day": day, "moment": moment, "size": size, "number": number, "marked": marked, "value": value,
-        "pretty": pretty, "spoken": spoken, "short": short, "content": content,
-    }  # fmt: skip
+        "day": day,
+        "moment": moment,
+        "size": size,
+        "number": number,
+        "marked": marked,
+        "value": value,
+        "pretty": pretty,
+        "spoken": spoken,
+        "short": short,
+        "content": content,
+    }
     made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
     return made
 

@@ -94,10 +94,18 @@ def serve(session: Session, port: int, ready: Callable[[Entrance], None], *, key
     with closing(session), closing(_listening(port)) as listening:
         bound = int(listening.getsockname()[1])
         config = uvicorn.Config(
-            app.make(session, keys, bound), log_level="warning", access_log=False, server_header=False, lifespan="off",
-            http=_Patient, ws="none", limit_concurrency=_CONNECTIONS, timeout_keep_alive=15,
-            timeout_graceful_shutdown=1, h11_max_incomplete_event_size=64 << 10,
-        )  # fmt: skip
+            app.make(session, keys, bound),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            http=_Patient,
+            ws="none",
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=64 << 10,
+        )
         with closing(Entrance(f"http://{HOST}:{bound}", keys)) as entrance:
             with suppress(KeyboardInterrupt):  # how its owner ends it
                 _Server(config, session, entrance, ready).run(sockets=[listening])

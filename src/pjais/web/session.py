@@ -82,9 +82,13 @@ class Session:
     """A data folder as the page serves it.  Safe from threads.  Close it at the end."""
 
     def __init__(
-        self, data_dir: Path | None = None, target: Path | None = None, sources: Sequence[Path] = (), *,
+        self,
+        data_dir: Path | None = None,
+        target: Path | None = None,
+        sources: Sequence[Path] = (),
+        *,
         password: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.broadcast = Broadcast()
         self.options = run.Options(password=password)
         """The owner's last input: the password of an encrypted source is kept here and never shown."""
@@ -141,9 +145,10 @@ class Session:
         here = self.workspace()
         if here.log is not None:
             raise UsageError(
-                "this data lives in a LiveStore store: look at it under Time", where=[str(here.live)],
+                "this data lives in a LiveStore store: look at it under Time",
+                where=[str(here.live)],
                 next_command=f"pjais events {shlex.quote(str(here.live))}",
-            )  # fmt: skip
+            )
         if self._store is not None and self._store.path == here.target and here.target.exists():
             return self._store
         self._let_go()

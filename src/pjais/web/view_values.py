@@ -47,9 +47,12 @@ class Missing(UsageError):
 def page(total: int, offset: int, limit: int) -> schemas.Page:
     """Return the paging of a list."""
     return schemas.Page(
-        total=total, offset=offset, limit=limit, before=max(0, offset - limit) if offset else None,
+        total=total,
+        offset=offset,
+        limit=limit,
+        before=max(0, offset - limit) if offset else None,
         after=offset + limit if offset + limit < total else None,
-    )  # fmt: skip
+    )
 
 
 def persona(record: Persona) -> schemas.Persona:
@@ -70,9 +73,13 @@ def change(one: Changed) -> schemas.Change:
 def step(one: Moment) -> schemas.Step:
     """Return one change of the history."""
     return schemas.Step(
-        seq=str(one.seq), at=text(one.at), op=one.op, table=one.table, id=one.key,
+        seq=str(one.seq),
+        at=text(one.at),
+        op=one.op,
+        table=one.table,
+        id=one.key,
         changes=[change(each) for each in one.changes],
-    )  # fmt: skip
+    )
 
 
 def job(one: Job | None) -> schemas.Job | None:
@@ -82,10 +89,14 @@ def job(one: Job | None) -> schemas.Job | None:
     if one.state == "running":
         one.close()
     return schemas.Job(
-        id=one.id, kind=one.kind, started=instants.to_text(one.started), state=one.state,
-        phases=[schemas.Phase(**each) for each in list(one.phases)], result=None if one.state != "done" else one.result,
+        id=one.id,
+        kind=one.kind,
+        started=instants.to_text(one.started),
+        state=one.state,
+        phases=[schemas.Phase(**each) for each in list(one.phases)],
+        result=None if one.state != "done" else one.result,
         error=None if one.error is None else schemas.Problem(**one.error),
-    )  # fmt: skip
+    )
 
 
 def rules(counted: Mapping[str, int]) -> list[schemas.Rule]:

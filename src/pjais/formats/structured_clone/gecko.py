@@ -55,19 +55,41 @@ _PRINCIPAL: Final = 0xFFFF0017
 _AT_ONCE: Final = {_SET: 1, _MAP: 2, _ERROR: 3, _SAVED_FRAME: 1}  # beginnings that stand together
 
 _UNREADABLE: Final = {
-    0xFFFF001B: "SharedArrayBuffer", 0xFFFF001C: "WebAssembly memory", 0xFFFF0200: "transferred objects",
-    0xFFFF8004: "MutableFile", 0xFFFF8006: "WebAssembly module", 0xFFFF8007: "ImageData", 0xFFFF800A: "CryptoKey",
+    0xFFFF001B: "SharedArrayBuffer",
+    0xFFFF001C: "WebAssembly memory",
+    0xFFFF0200: "transferred objects",
+    0xFFFF8004: "MutableFile",
+    0xFFFF8006: "WebAssembly module",
+    0xFFFF8007: "ImageData",
+    0xFFFF800A: "CryptoKey",
     _END_OF_KEYS: "end of a container",
-}  # fmt: skip
+}
 _KINDS: Final = (
-    ("Int8Array", 1), ("Uint8Array", 1), ("Int16Array", 2), ("Uint16Array", 2), ("Int32Array", 4), ("Uint32Array", 4),
-    ("Float32Array", 4), ("Float64Array", 8), ("Uint8ClampedArray", 1), ("BigInt64Array", 8), ("BigUint64Array", 8),
+    ("Int8Array", 1),
+    ("Uint8Array", 1),
+    ("Int16Array", 2),
+    ("Uint16Array", 2),
+    ("Int32Array", 4),
+    ("Uint32Array", 4),
+    ("Float32Array", 4),
+    ("Float64Array", 8),
+    ("Uint8ClampedArray", 1),
+    ("BigInt64Array", 8),
+    ("BigUint64Array", 8),
     ("Float16Array", 2),
-)  # fmt: skip
+)
 _ERROR_NAMES: Final = (  # as Firefox 153 numbers them; before SuppressedError the last three were one less
-    "Error", "InternalError", "AggregateError", "EvalError", "RangeError", "ReferenceError", "SuppressedError",
-    "SyntaxError", "TypeError", "URIError",
-)  # fmt: skip
+    "Error",
+    "InternalError",
+    "AggregateError",
+    "EvalError",
+    "RangeError",
+    "ReferenceError",
+    "SuppressedError",
+    "SyntaxError",
+    "TypeError",
+    "URIError",
+)
 
 
 class _Reader:

@@ -25,24 +25,48 @@ from pjais.formats.structured_clone.values import (
 
 DENSE: Final = 4  # the first kind of container whose values go to the end of a list
 _VIEWS: Final = {
-    0x62: ("Int8Array", 1), 0x42: ("Uint8Array", 1), 0x43: ("Uint8ClampedArray", 1), 0x77: ("Int16Array", 2),
-    0x57: ("Uint16Array", 2), 0x64: ("Int32Array", 4), 0x44: ("Uint32Array", 4), 0x68: ("Float16Array", 2),
-    0x66: ("Float32Array", 4), 0x46: ("Float64Array", 8), 0x71: ("BigInt64Array", 8), 0x51: ("BigUint64Array", 8),
+    0x62: ("Int8Array", 1),
+    0x42: ("Uint8Array", 1),
+    0x43: ("Uint8ClampedArray", 1),
+    0x77: ("Int16Array", 2),
+    0x57: ("Uint16Array", 2),
+    0x64: ("Int32Array", 4),
+    0x44: ("Uint32Array", 4),
+    0x68: ("Float16Array", 2),
+    0x66: ("Float32Array", 4),
+    0x46: ("Float64Array", 8),
+    0x71: ("BigInt64Array", 8),
+    0x51: ("BigUint64Array", 8),
     0x3F: ("DataView", 1),
-}  # fmt: skip
+}
 _NODE_VIEWS: Final = (*(_VIEWS[tag] for tag in b"bBCwWdDfF?"), ("Buffer", 1), _VIEWS[0x71], _VIEWS[0x51])
 _ERROR_NAMES: Final = {
-    0x45: "EvalError", 0x52: "RangeError", 0x46: "ReferenceError", 0x53: "SyntaxError", 0x54: "TypeError",
+    0x45: "EvalError",
+    0x52: "RangeError",
+    0x46: "ReferenceError",
+    0x53: "SyntaxError",
+    0x54: "TypeError",
     0x55: "URIError",
-}  # fmt: skip
+}
 _UNREADABLE: Final = {
-    0x75: "SharedArrayBuffer", 0x74: "transferred ArrayBuffer", 0x70: "shared object", 0x77: "WebAssembly module",
+    0x75: "SharedArrayBuffer",
+    0x74: "transferred ArrayBuffer",
+    0x70: "shared object",
+    0x77: "WebAssembly module",
     0x6D: "WebAssembly memory",
-}  # fmt: skip
+}
 _HOST_NAMES: Final = {
-    0x62: "Blob by uuid", 0x66: "File by path", 0x4B: "CryptoKey", 0x23: "ImageData", 0x67: "ImageBitmap",
-    0x6E: "file handle", 0x4E: "folder handle", 0x64: "DOMFileSystem", 0x78: "DOMException", 0x6B: "RTCCertificate",
-}  # fmt: skip
+    0x62: "Blob by uuid",
+    0x66: "File by path",
+    0x4B: "CryptoKey",
+    0x23: "ImageData",
+    0x67: "ImageBitmap",
+    0x6E: "file handle",
+    0x4E: "folder handle",
+    0x64: "DOMFileSystem",
+    0x78: "DOMException",
+    0x6B: "RTCCertificate",
+}
 
 
 def varint(data: bytes, pos: int, most: int = 2**32) -> tuple[int, int]:

@@ -133,15 +133,31 @@ def _some(table: LiveTable, *names: str) -> tuple[Column, ...]:
 
 
 _MEMORY_ARGS = _some(
-    MEMORIES, "personaId", "type", "name", "content", "summary", "tags", "importance", "memoryTier", "embedding",
-    "embeddingModel", "createdAt",
-)  # fmt: skip
+    MEMORIES,
+    "personaId",
+    "type",
+    "name",
+    "content",
+    "summary",
+    "tags",
+    "importance",
+    "memoryTier",
+    "embedding",
+    "embeddingModel",
+    "createdAt",
+)
 
 EVENTS = (
     Event(
         "v1.MigrationStarted",
-        (_arg("fromSystem"), _arg("toSystem"), _arg("startedAt", "date"), _arg("runId"), _arg("program"),
-         _arg("schemaVersion", "integer")),
+        (
+            _arg("fromSystem"),
+            _arg("toSystem"),
+            _arg("startedAt", "date"),
+            _arg("runId"),
+            _arg("program"),
+            _arg("schemaVersion", "integer"),
+        ),
         (),
         "startedAt",
         "frames an import",
@@ -161,8 +177,18 @@ EVENTS = (
     _imported("OtherRecord", OTHERS),
     Event(
         "v1.PersonaCreated",
-        _some(PERSONAS, "name", "description", "avatar", "personality", "settings", "memoryConfiguration",
-              "privacySettings", "isActive", "createdAt"),
+        _some(
+            PERSONAS,
+            "name",
+            "description",
+            "avatar",
+            "personality",
+            "settings",
+            "memoryConfiguration",
+            "privacySettings",
+            "isActive",
+            "createdAt",
+        ),
         (Insert(PERSONAS, {"updatedAt": "createdAt"}),),
         "createdAt",
     ),
@@ -185,8 +211,13 @@ EVENTS = (
     ),
     _removed("Persona", PERSONAS),
     Event("v1.MemoryEntityCreated", _MEMORY_ARGS, (Insert(MEMORIES, {"updatedAt": "createdAt"}),), "createdAt"),
-    Event("v1.MemoryAdded", _MEMORY_ARGS, (Insert(MEMORIES, {"updatedAt": "createdAt"}),), "createdAt",
-          "the name in the integration guide's schema"),
+    Event(
+        "v1.MemoryAdded",
+        _MEMORY_ARGS,
+        (Insert(MEMORIES, {"updatedAt": "createdAt"}),),
+        "createdAt",
+        "the name in the integration guide's schema",
+    ),
     _updated("MemoryEntity", MEMORIES),
     Event(
         "v1.MemoryEntityAccessed",
@@ -248,7 +279,7 @@ EVENTS = (
         (Set(OTHERS, {"document": Take("document")}, "key"),),
     ),
     Event("v1.OtherRecordRemoved", (_id("key"),), (Remove(OTHERS, "key"),)),
-)  # fmt: skip
+)
 """Every event that our schema knows, in the order of the printed schema."""
 
 BY_NAME = {event.name: event for event in EVENTS}

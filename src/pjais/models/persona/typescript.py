@@ -181,9 +181,13 @@ def _arg(column: Column) -> str:
 
 def _required(column: Column) -> str:
     return {
-        "text": "Schema.String", "boolean": "Schema.Boolean", "real": "Schema.Finite", "integer": "Schema.Int",
-        "date": "Schema.DateFromNumber", "json": "Schema.Unknown",
-    }[column.form]  # fmt: skip
+        "text": "Schema.String",
+        "boolean": "Schema.Boolean",
+        "real": "Schema.Finite",
+        "integer": "Schema.Int",
+        "date": "Schema.DateFromNumber",
+        "json": "Schema.Unknown",
+    }[column.form]
 
 
 def _column_args(table: LiveTable) -> str:

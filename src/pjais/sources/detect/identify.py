@@ -24,9 +24,11 @@ from pjais.sqlite_files import MAGIC, SIDE_FILES
 LEAVES = "a link that leaves the folder; name it to follow it"
 
 _DB_NAMES = {
-    "livestore.db": "livestore-db", "database.db": "livestore-db", "pjais.db": "pjais-flat",
+    "livestore.db": "livestore-db",
+    "database.db": "livestore-db",
+    "pjais.db": "pjais-flat",
     "database/pjais.db": "pjais-drizzle",
-}  # fmt: skip
+}
 _JSON_NAME = re.compile(r"data\.json|rxdb-backup-.*\.json|.*\.pjais\.json")
 _BETWEEN_VALUES = re.compile(r"[\s\ufeff\x1e]*")
 _BEGINNINGS = ("data", "pjais", "livestore", "rxdb-", "shard_", "eventlog", "mutationlog", "state", "app")

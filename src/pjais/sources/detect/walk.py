@@ -17,17 +17,45 @@ DEPTH = 6
 """Depth of a search, in folders."""
 
 _SKIPPED = frozenset(
-    {paths.BACKUPS, paths.LOGS, "node_modules", "Cache", "Code Cache", "GPUCache", "ShaderCache", "GrShaderCache",
-     "DawnCache", "DawnGraphiteCache", "DawnWebGPUCache", "Service Worker", "blob_storage", "Crashpad", "Extensions",
-     "component_crx_cache", "extensions_crx_cache", "Safe Browsing", "__pycache__"}
-)  # fmt: skip
+    {
+        paths.BACKUPS,
+        paths.LOGS,
+        "node_modules",
+        "Cache",
+        "Code Cache",
+        "GPUCache",
+        "ShaderCache",
+        "GrShaderCache",
+        "DawnCache",
+        "DawnGraphiteCache",
+        "DawnWebGPUCache",
+        "Service Worker",
+        "blob_storage",
+        "Crashpad",
+        "Extensions",
+        "component_crx_cache",
+        "extensions_crx_cache",
+        "Safe Browsing",
+        "__pycache__",
+    }
+)
 """Our own folders, programs, and a browser's caches: nobody's documents."""
 _RECORDS = frozenset({"personas", "memory", "plugins"})
 """The app's folders with one file per record, which are one source together."""
 _BROWSER = frozenset(
-    {"IndexedDB", "Local Storage", "Session Storage", "WebStorage", "File System", "Preferences", "Local State",
-     "Network Persistent State", "Cookies", "prefs.js"}
-)  # fmt: skip
+    {
+        "IndexedDB",
+        "Local Storage",
+        "Session Storage",
+        "WebStorage",
+        "File System",
+        "Preferences",
+        "Local State",
+        "Network Persistent State",
+        "Cookies",
+        "prefs.js",
+    }
+)
 
 
 @dataclass(slots=True)

@@ -181,8 +181,16 @@ class _Reading:
             return
         except (materializers.Undecodable, ValueError, RecursionError) as error:
             reason = f"{event.name}: {error}"
-            yield from self._broken(Broken(event.number, f"event {event.number}", event.args_json.encode(
-                "utf-8", "surrogateescape"), reason, event.name), seen)  # fmt: skip
+            yield from self._broken(
+                Broken(
+                    event.number,
+                    f"event {event.number}",
+                    event.args_json.encode("utf-8", "surrogateescape"),
+                    reason,
+                    event.name,
+                ),
+                seen,
+            )
             return
         self._own = self._own or (not operations and "schemaVersion" in event.args)
         self._replay.apply(operations)

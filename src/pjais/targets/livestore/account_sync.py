@@ -141,8 +141,10 @@ def _followed(workspace: Workspace, path: Path) -> int:
         if last < known:
             raise MigrationFailed(
                 f"the event log ends at {last}, and its account holds {known}: the log was replaced or cut",
-                where=[str(workspace.log)], safe="Nothing was changed.", next_command="pjais backup list",
-            )  # fmt: skip
+                where=[str(workspace.log)],
+                safe="Nothing was changed.",
+                next_command="pjais backup list",
+            )
         with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
             with closing(Replay(Path(folder) / "replay.db")) as replay:
                 touched, count = _replayed(path, replay, known, _pushed(db))
@@ -411,8 +413,9 @@ def refuse_if_open(workspace: Workspace) -> None:
         raise MigrationFailed(
             "the LiveStore store is open in another program",
             where=[str(workspace.log), *(f"process {user}" for user in users)],
-            advice="close the app first", next_command="pjais migrate",
-        )  # fmt: skip
+            advice="close the app first",
+            next_command="pjais migrate",
+        )
 
 
 def cut_over(

@@ -30,9 +30,13 @@ _SESSION = "static"
 _BATCH = 5000
 
 SUBJECTS = {
-    "personas": "Persona", "memoryEntities": "MemoryEntity", "conversations": "Conversation",
-    "relationships": "Relationship", "plugins": "Plugin", "otherRecords": "OtherRecord",
-}  # fmt: skip
+    "personas": "Persona",
+    "memoryEntities": "MemoryEntity",
+    "conversations": "Conversation",
+    "relationships": "Relationship",
+    "plugins": "Plugin",
+    "otherRecords": "OtherRecord",
+}
 """The event names of each table: `v1.PersonaUpdated`."""
 
 SourceIds = Mapping[tuple[str, str], str]
@@ -202,6 +206,9 @@ def _other_args(row: tuple[Any, ...], source_ids: SourceIds) -> dict[str, Any]:
     key = orjson.dumps([collection, record_id]).decode()
     source = source_ids.get((tables.OTHERS.name, key), record_id)
     return {
-        "key": key, "collection": collection, "recordId": record_id, "sourceId": source,
+        "key": key,
+        "collection": collection,
+        "recordId": record_id,
+        "sourceId": source,
         "document": orjson.Fragment(document),
-    }  # fmt: skip
+    }

@@ -41,9 +41,16 @@ class Builder:
     """
 
     def __init__(
-        self, path: Path, run_id: str, rebuild: Rebuild, *, existing: bool = False, live: bool = False,
-        followed: bool = False, searched: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        path: Path,
+        run_id: str,
+        rebuild: Rebuild,
+        *,
+        existing: bool = False,
+        live: bool = False,
+        followed: bool = False,
+        searched: bool = False,
+    ) -> None:
         self.path = path
         self.overridden: list[tuple[str, str]] = []
         """(record type, id) of records edited in the target and replaced by a later change in a source."""
@@ -382,9 +389,14 @@ class Builder:
         return (age(arrival.record), own, arrival.origin.name) >= (held, rank(rival[1]), rival[2])
 
     def _replace(
-        self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None, where: str,
+        self,
+        table: Table,
+        arrival: Arrival,
+        present: rows.Row,
+        rival: tuple[Any, ...] | None,
+        where: str,
         key: list[Any],
-    ) -> None:  # fmt: skip
+    ) -> None:
         sets = ", ".join(f"{name} = ?" for name in table.column_names)
         if self._edited_at(table, arrival, present) is not None:
             self.overridden.append((table.name, arrival.key))

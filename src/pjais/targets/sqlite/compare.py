@@ -152,8 +152,11 @@ def _bent(db: sqlite.Connection) -> list[str]:
     `store_operations` is created with the first transaction.
     """
     held = sqlite.pairs(db, _SCHEMA)
-    wrong = [f"{name} {'was changed' if name in held else 'is missing'}" for name, sql in _definitions().items()
-             if not (_is_made(held[name], sql) if name in held else "store_operations" in name)]  # fmt: skip
+    wrong = [
+        f"{name} {'was changed' if name in held else 'is missing'}"
+        for name, sql in _definitions().items()
+        if not (_is_made(held[name], sql) if name in held else "store_operations" in name)
+    ]
     version = sqlite.pragma_int(db, "user_version")
     return wrong + ([f"schema version {version}"] if version != SCHEMA_VERSION else [])
 
@@ -248,9 +251,7 @@ def _past(
     """Yield the current row and the row before each change, newest first; None where it did not exist."""
     yield values
     for op, before in sqlite.each(
-        db,
-        "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC",
-        (table.name, key),
+        db, "SELECT op, before FROM changes WHERE table_name = ? AND record_id = ? ORDER BY seq DESC", (table.name, key)
     ):
         values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
         yield values
@@ -322,8 +323,9 @@ def present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | N
     names = ", ".join(table.column_names)
     where = " AND ".join(f"{name} = ?" for name in table.key)
     try:
-        row = sqlite.first(db, f"SELECT {names} FROM {table.name} WHERE {where}",
-                           (key,) if len(table.key) == 1 else json.loads(key))  # fmt: skip
+        row = sqlite.first(
+            db, f"SELECT {names} FROM {table.name} WHERE {where}", (key,) if len(table.key) == 1 else json.loads(key)
+        )
     except ValueError:
         return None
     return None if row is None else dict(zip(table.column_names, row, strict=True))
@@ -351,10 +353,7 @@ def left_over(found: Rows) -> list[Difference]:
 
 
 def proof(
-    found: Rows,
-    checks: tuple[tuple[str, bool, str], ...],
-    documents: int = 0,
-    differences: Iterable[Difference] = (),
+    found: Rows, checks: tuple[tuple[str, bool, str], ...], documents: int = 0, differences: Iterable[Difference] = ()
 ) -> Proof:
     """Return all comparisons as one value; the first differences are kept, all are counted."""
     everything = [*differences, *left_over(found)]

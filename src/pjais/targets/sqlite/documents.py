@@ -61,9 +61,13 @@ class Source(NamedTuple):
 
 
 def compare_documents(
-    db: sqlite.Connection, source: Source, expected: Iterable[Expected], found: Rows, settled: Bitset,
+    db: sqlite.Connection,
+    source: Source,
+    expected: Iterable[Expected],
+    found: Rows,
+    settled: Bitset,
     original: Original,
-) -> tuple[int, list[Difference]]:  # fmt: skip
+) -> tuple[int, list[Difference]]:
     """Compare every document of one source's snapshot with the ledger; return their number and the differences.
 
     A run enters new and changed documents in the ledger; the entry of an unchanged one stays with the run that imported
@@ -137,9 +141,18 @@ def _earlier_account(db: sqlite.Connection, source: Source, wanted: Expected, se
         f"SELECT {_ACCOUNT} FROM migration_records WHERE source_kind = ? AND collection IN (?, ?) AND native_id IS ? "
         "AND run_id <> ? AND (source_path = ? OR ?) AND (native_id IS NOT NULL OR place = ?) "
         "ORDER BY source_path = ?, seq DESC",
-        (source.kind, wanted.collection, full_name(*wanted[1:3]), wanted.native_id, source.run_id, source.name,
-         wanted.native_id is not None, wanted.place, source.name),
-    ):  # fmt: skip
+        (
+            source.kind,
+            wanted.collection,
+            full_name(*wanted[1:3]),
+            wanted.native_id,
+            source.run_id,
+            source.name,
+            wanted.native_id is not None,
+            wanted.place,
+            source.name,
+        ),
+    ):
         held = Account(*row)
         if not _is_of(held, wanted):
             continue

@@ -30,10 +30,11 @@ def explained(path: Path, error: Exception) -> ForeignTarget | None:
         f"another program changed the store's schema ({error})",
         where=[f"{path}: {one}" for one in gone],
         safe="Nothing was written; the data and its backups are as they were.",
-        advice=f"name it as it was, by the program that renamed it: {advice}" if advice else
-        "put back what is missing, or restore the store as it was from a backup",
+        advice=f"name it as it was, by the program that renamed it: {advice}"
+        if advice
+        else "put back what is missing, or restore the store as it was from a backup",
         next_command="pjais backup list",
-    )  # fmt: skip
+    )
 
 
 def _lost(there: dict[str, list[str]], wanted: dict[str, list[str]]) -> tuple[list[str], list[tuple[str, str, str]]]:

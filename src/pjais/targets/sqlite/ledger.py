@@ -212,10 +212,21 @@ class Account:
         seq = self._next()
         kind, dialect, name = self.origin
         self._waiting.append(
-            Known(seq, self._run_id, kind, name, dialect, *entry[:5], entry.table,
-                  rows.row_key(entry.table, entry.row), entry.digest,
-                  "removed" if entry.removed else "migrated", None, None)
-        )  # fmt: skip
+            Known(
+                seq,
+                self._run_id,
+                kind,
+                name,
+                dialect,
+                *entry[:5],
+                entry.table,
+                rows.row_key(entry.table, entry.row),
+                entry.digest,
+                "removed" if entry.removed else "migrated",
+                None,
+                None,
+            )
+        )
         return seq
 
     def refuse(self, one: Identity, reasons: Sequence[dict[str, Any]], content: Content) -> None:
@@ -244,9 +255,14 @@ class Account:
             self._db,
             f"SELECT {_COLUMNS} FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ? "
             f"AND source_kind = ? AND {_SAME} AND outcome IN ('migrated', 'removed') ORDER BY seq",
-            (entry.table, rows.row_key(entry.table, entry.row), entry.digest, self.origin.kind,
-             *_same(entry.identity, self._run_id)),
-        )  # fmt: skip
+            (
+                entry.table,
+                rows.row_key(entry.table, entry.row),
+                entry.digest,
+                self.origin.kind,
+                *_same(entry.identity, self._run_id),
+            ),
+        )
         return self._elsewhere(found)
 
     def moved_refusal(self, one: Identity, content: Content, outcome: str = "quarantined") -> list[Known]:
@@ -337,8 +353,10 @@ class Account:
     def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
         """Give a document whose record's key is taken by another one this key."""
         entry = arrival.entry.under(key)
-        self._db.execute("UPDATE migration_records SET record_id = ?, digest = ? WHERE seq = ?",
-                         (rows.row_key(entry.table, entry.row), entry.digest, arrival.seq))  # fmt: skip
+        self._db.execute(
+            "UPDATE migration_records SET record_id = ?, digest = ? WHERE seq = ?",
+            (rows.row_key(entry.table, entry.row), entry.digest, arrival.seq),
+        )
         return arrival._replace(entry=entry)
 
     def forget(self, seq: int) -> None:
@@ -371,8 +389,14 @@ class Account:
             (refusal.record_type, refusal.record_id),
         ):
             known = Known(*row)
-            piece = Document(known.collection, known.native_id, known.place, canonical.loads(str(known.document)),
-                             database=known.database, origin=known.origin)  # fmt: skip
+            piece = Document(
+                known.collection,
+                known.native_id,
+                known.place,
+                canonical.loads(str(known.document)),
+                database=known.database,
+                origin=known.origin,
+            )
             dialect = known.dialect or self.dialect(known.source_path, known.source_kind)
             best = Heir(known.seq, dialect, known.source_path, piece)
         return best
@@ -420,8 +444,17 @@ class Account:
         if not self._goes_on_waiting(known, document):
             self._keep(known, [reason], document, None)
         collection = full_name(known.database, known.collection)
-        return Refusal(known.source_path, collection, known.native_id, known.place, "orphan", column, message,
-                       record_type, record_id)  # fmt: skip
+        return Refusal(
+            known.source_path,
+            collection,
+            known.native_id,
+            known.place,
+            "orphan",
+            column,
+            message,
+            record_type,
+            record_id,
+        )
 
     def _goes_on_waiting(self, orphan: Known, document: str) -> bool:
         """Return whether earlier runs have this version of an orphan in quarantine; it stays there, once."""
@@ -455,9 +488,12 @@ def identity(piece: Document | Unreadable) -> Identity:
     """Return the identity of a document in the ledger."""
     native_id = piece.native_id if isinstance(piece, Document) else None
     return Identity(
-        _mended(piece.origin), _mended(piece.database), canonical.mend(piece.collection), _mended(native_id),
+        _mended(piece.origin),
+        _mended(piece.database),
+        canonical.mend(piece.collection),
+        _mended(native_id),
         canonical.mend(piece.place),
-    )  # fmt: skip
+    )
 
 
 def _same(one: Identity, run_id: str) -> tuple[str | None, ...]:

@@ -47,11 +47,7 @@ MAPPINGS: dict[str, dict[str, Mapping]] = {
     "rxdb-profile": _rxdb,
     "rxdb-profile-sqlite": _rxdb,
     "rxdb-profile-firefox": _rxdb,
-    "pjais-flat": {
-        "personas": flat.PERSONAS,
-        "memory_entities": flat.MEMORIES,
-        "conversations": flat.CONVERSATIONS,
-    },
+    "pjais-flat": {"personas": flat.PERSONAS, "memory_entities": flat.MEMORIES, "conversations": flat.CONVERSATIONS},
     "pjais-drizzle": {
         "personas": drizzle.PERSONAS,
         "memory_entities": drizzle.MEMORIES,
@@ -83,9 +79,7 @@ REMOVED = "removed"
 _RXDB_PROFILES = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
 """Dialects whose collections the account named `<database>/<collection>` before 0.2; RxDB allows no `/` in a name."""
 
-_KEY_TWICE: Problem = (
-    "repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept",
-)  # fmt: skip
+_KEY_TWICE: Problem = ("repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept")
 _NOTES: dict[str, Problem] = {
     "invalid-utf8": ("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"),
     "seconds": ("note", "date-seconds", None, "Unix seconds, as the default of the column shows"),

@@ -94,11 +94,7 @@ def personas(style: Style) -> Mapping:
             ("avatar", ("avatar",), Text()),
             ("personality", ("personality",), objects),
             ("settings", ("settings",), objects),
-            (
-                "memory_configuration",
-                ("memoryConfiguration", "memory_configuration", "memoryConfig"),
-                objects,
-            ),
+            ("memory_configuration", ("memoryConfiguration", "memory_configuration", "memoryConfig"), objects),
             ("privacy_settings", ("privacySettings", "privacy_settings"), objects),
             ("is_active", ("isActive", "is_active"), Truth(numeric=style.rows)),
             ("created_at", ("createdAt", "created_at"), Instant()),

@@ -82,10 +82,22 @@ LOOKS_LIKE_SECONDS = "read as milliseconds, a date of 1970; as Unix seconds it w
 """The note for an instant that may be a thousand times too small."""
 
 _DEFAULTS: Document = {
-    "is_active": False, "usage_count": 0, "tags": [], "topics": [], "messages": [], "importance": 50,
-    "memory_tier": "active", "access_count": 0, "connection_count": 0, "is_archived": False, "enabled": True,
-    "content": "", "name": "", "type": "", "extra": {},
-}  # fmt: skip
+    "is_active": False,
+    "usage_count": 0,
+    "tags": [],
+    "topics": [],
+    "messages": [],
+    "importance": 50,
+    "memory_tier": "active",
+    "access_count": 0,
+    "connection_count": 0,
+    "is_archived": False,
+    "enabled": True,
+    "content": "",
+    "name": "",
+    "type": "",
+    "extra": {},
+}
 """Defaults of fields that a kind lacks altogether; every other one is null."""
 
 

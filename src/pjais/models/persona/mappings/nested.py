@@ -47,8 +47,12 @@ PERSONA: Mapping[str, Mapping[str, Kind]] = {
     "settings": {"memoryRetention": NUMBER, "privacyLevel": _one_of(*PRIVACY_LEVELS), "autoLearn": FLAG},
 }
 MESSAGE: Mapping[str, Kind] = {
-    "id": TEXT, "role": _one_of(*ROLES), "content": TEXT, "timestamp": INSTANT, "metadata": OBJECT,
-}  # fmt: skip
+    "id": TEXT,
+    "role": _one_of(*ROLES),
+    "content": TEXT,
+    "timestamp": INSTANT,
+    "metadata": OBJECT,
+}
 
 
 def note_persona(values: Document, _document: Document, _original: Document, problems: list[Problem]) -> None:
