@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 RANKS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "instants", "display", "bitset", "sqlite_files"),
+    ("version", "errors", "instants", "display", "bitset", "sqlite_files", "commands"),
     ("canonical", "paths", "choices", "sqlite_wal"),
     ("files", "sqlite_journal"),
     ("sqlite",),
@@ -110,7 +110,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "demo": ("__init__ benchmark",),
     "cli": (
-        "boundary commands locations next_command output",
+        "boundary locations next_command output",
         "context migration_options",
         "__init__ backup checklist cleanup explain export lists livestore rollback run_report sides_options status "
         "store_history support_bundle time_options ui verify verify_app",

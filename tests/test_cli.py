@@ -21,8 +21,8 @@ import click
 import pytest
 
 from pjais.cli import cli, next_command, run
-from pjais.cli.commands import COMMANDS
 from pjais.cli.output import safe
+from pjais.commands import COMMANDS
 from pjais.display import counted
 from pjais.errors import all_errors
 from pjais.report.rules import RULES, all_codes, explain
@@ -338,6 +338,31 @@ def test_no_file_of_ours_is_readable_by_others(sample: Path) -> None:
     for name in ("logs/migration.log", "backups/*/report.json", "backups/*/report.html", "backups/*/journal.jsonl"):
         for path in sample.glob(name):
             assert b"kettle" not in path.read_bytes(), path
+
+
+def test_the_help_loads_no_command_and_no_click() -> None:
+    """`pjais --help` is as quick as `--version`, and says the same as the whole command line does."""
+    program = (
+        "import sys; sys.argv = ['pjais', '--help']; from pjais.__main__ import main; main(); "
+        "print([one for one in sys.modules if one == 'click' or one.startswith('pjais.cli')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    *lines, loaded = done.stdout.splitlines()
+    assert loaded == "[]"
+    whole = subprocess.run([sys.executable, "-m", "pjais", "--help", "-v"], capture_output=True, text=True, check=True)
+    assert whole.stdout.splitlines() == lines
+    named = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :]]
+    assert named == list(COMMANDS)
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize("words", [[], ["backup"], ["quarantine"], ["livestore"]])
+def test_a_missing_command_is_asked_for_in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The help is one call away and no part of the error."""
+    assert run(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("PJAIS_USAGE: name a command\n")
+    assert f"Next: {' '.join(['pjais', *words])} --help" in told
 
 
 def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:

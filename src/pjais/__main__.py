@@ -8,13 +8,28 @@ from pjais.version import __version__
 
 
 def main() -> None:
-    """Run the command line; `--version` alone loads nothing else."""
-    if sys.argv[1:] == ["--version"]:
+    """Run the command line; `--version` and `--help` alone load nothing else."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
         sys.stdout.write(f"pjais {__version__}\n")
+        return
+    if arguments in (["--help"], ["-h"]) and _helped():
         return
     from pjais.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(arguments))
+
+
+def _helped() -> bool:
+    """Print the help; False if stdout cannot be written, which the command line explains."""
+    from pjais.commands import help_text
+
+    try:
+        sys.stdout.write(help_text())
+        sys.stdout.flush()
+    except (OSError, AttributeError, ValueError):
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from keyword import iskeyword
 import click
 
 from pjais.cli import boundary
-from pjais.cli.commands import COMMANDS
 from pjais.cli.context import Context, common
 from pjais.cli.output import ReaderGone, prepare_streams, print_error, warn
+from pjais.commands import ABOUT, COMMANDS, help_text
 from pjais.display import without_passwords
 from pjais.errors import ConfirmationNeeded, FileFailed, PjaisError
 from pjais.version import __version__
@@ -28,12 +28,9 @@ class _Commands(click.Group):
         """All commands, in the order in which one meets them."""
         return list(COMMANDS)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands for the help, as click does; no module is loaded for it."""
-        room = formatter.width - 6 - max(map(len, COMMANDS))
-        lines = [(name, click.Command(name, help=about).get_short_help_str(room)) for name, about in COMMANDS.items()]
-        with formatter.section("Commands"):
-            formatter.write_dl(lines)
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help, for which no command is loaded."""
+        formatter.write(help_text(formatter.width))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name."""
@@ -45,11 +42,11 @@ class _Commands(click.Group):
         return command if isinstance(command, click.Command) else None
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, help=ABOUT, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="pjais %(version)s")
 @common
 def cli(context: Context) -> None:
-    """Move AI personas, memories and conversations into plain SQLite, with proof and a way back."""
+    """Run one of the commands."""
 
 
 def run(arguments: list[str]) -> int:

@@ -62,4 +62,6 @@ def wrong_call(error: click.ClickException) -> PjaisError:
     context = getattr(error, "ctx", None)
     path = "pjais" if context is None else context.command_path
     usage = [] if context is None else context.get_usage().splitlines()
-    return UsageError(error.format_message(), where=usage, next_command=f"{path} --help")
+    missing = type(error).__name__ == "NoArgsIsHelpError"  # of click from 8.2 on; its message is the whole help
+    what = "name a command" if missing else error.format_message()
+    return UsageError(what, where=usage, next_command=f"{path} --help")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pjais import files
+from pjais import commands, files
 from pjais.cli import boundary, next_command
 from pjais.cli.locations import DATA_FOLDER, PATH
 from pjais.cli.output import is_interactive
@@ -82,10 +82,10 @@ def _password(file: Path | None) -> str | None:
 def common(function: F) -> F:
     """Give a command the shared options, as one `Context`."""
 
-    @click.option("--data-dir", type=DATA_FOLDER, help="The data folder (also PJAIS_DATA_DIR).")
-    @click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.")
-    @click.option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")
-    @click.option("-q", "--quiet", is_flag=True, help="No progress.")
+    @click.option("--data-dir", type=DATA_FOLDER, help=commands.DATA_DIR)
+    @click.option("--json", "as_json", is_flag=True, help=commands.JSON)
+    @click.option("-v", "--verbose", count=True, help=commands.VERBOSE)
+    @click.option("-q", "--quiet", is_flag=True, help=commands.QUIET)
     @functools.wraps(function)
     def wrapped(*, data_dir: Path | None, as_json: bool, verbose: int, quiet: bool, **rest: Any) -> Any:
         ctx = click.get_current_context()

@@ -1,6 +1,19 @@
-"""The commands, in the order in which one meets them, and the line that `pjais --help` prints about each."""
+"""The help of `pjais` itself: its commands in the order in which one meets them, and the options that all share.
+
+It stands apart from the command line, so that `pjais --help` loads neither click nor any command.
+"""
 
 from __future__ import annotations
+
+import shutil
+import textwrap
+
+ABOUT = "Move AI personas, memories and conversations into plain SQLite, with proof and a way back."
+
+DATA_DIR = "The data folder (also PJAIS_DATA_DIR)."
+JSON = "JSON on stdout, and nothing else there."
+VERBOSE = "Say more; -vv shows tracebacks."
+QUIET = "No progress."
 
 COMMANDS = {
     "detect": "Say what is here: kind, path, version, records, size, in use or not.",
@@ -44,3 +57,27 @@ COMMANDS = {
     "support-bundle": "Write two small files for whoever helps you: versions, layout, states, codes and counts.",
 }
 """The first sentence of the help of each command; it is in the module of its name, which this does not load."""
+
+_OPTIONS = {
+    "--version": "Show the version and exit.",
+    "--data-dir PATH": DATA_DIR,
+    "--json": JSON,
+    "-v, --verbose": VERBOSE,
+    "-q, --quiet": QUIET,
+    "-h, --help": "Show this message and exit.",
+}
+
+
+def help_text(width: int | None = None) -> str:
+    """Return what `pjais --help` prints, in at most so many columns (None: those of the terminal)."""
+    width = max(min(shutil.get_terminal_size().columns, 80) - 2, 50) if width is None else width
+    about = textwrap.fill(ABOUT, width, initial_indent="  ", subsequent_indent="  ")
+    options, commands = _two_columns(_OPTIONS, width), _two_columns(COMMANDS, width)
+    return f"Usage: pjais [OPTIONS] COMMAND [ARGS]...\n\n{about}\n\nOptions:\n{options}\nCommands:\n{commands}"
+
+
+def _two_columns(lines: dict[str, str], width: int) -> str:
+    """Return names and what each is about, one line each, cut where the line ends."""
+    first = max(map(len, lines))
+    cut = textwrap.TextWrapper(width - first - 4, max_lines=1, placeholder="...", break_on_hyphens=False)
+    return "".join(f"  {name:{first}}  {cut.fill(text)}\n" for name, text in lines.items())
