@@ -86,7 +86,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "as_of",
         "store",
     ),
-    "assembly": ("__init__ findings ids", "assemble", "reader_process unchanged"),
+    "assembly": ("__init__ findings ids", "assemble", "reader_process scratch unchanged"),
     "exchange": ("__init__ transfer", "guide_export plugin_target", "guide_backup"),
     "migration": (
         "__init__ active copies fault_messages origins outcome rejection revert run_log run_proof state",
@@ -97,7 +97,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "livestore_tools": ("__init__ doctor timeline", "restore_record store upgrade"),
     "side_by_side": ("__init__ follow removable shadow sides", "switch", "cleanup service"),
-    "checks": ("__init__ livestore_app support_bundle", "checklist live_queries sqlite_app"),
+    "checks": ("__init__ livestore_app support_bundle", "live_queries sqlite_app", "verify_app", "checklist"),
     "web": (
         "__init__ broadcast charts guard schemas",
         "entrance session",

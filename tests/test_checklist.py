@@ -10,20 +10,19 @@ from pathlib import Path
 import pytest
 
 import pjais
-from pjais.checks import checklist, live_queries, sqlite_app
+from pjais.checks import checklist
 from pjais.cli import run
 from pjais.migration import backups
 from pjais.side_by_side import cleanup, follow, shadow, switch
 from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona, rows, write_json
 
-PROBES = checklist.Probes(sqlite_app.of_sqlite, live_queries.check)
 HOLD = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
 
 def states(here: Workspace, *phases: str) -> dict[str, str]:
     """The state of each line, by what must hold."""
-    return {line.text: line.state for line in checklist.check(here, PROBES, phases or checklist.PHASES)}
+    return {line.text: line.state for line in checklist.check(here, phases or checklist.PHASES)}
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_nothing_is_changed_by_looking(here: Workspace) -> None:
     """Neither the store's rows nor the log of discrepancies."""
     follow.increment(here)
     before = (rows(here.target, "SELECT * FROM personas"), sorted(path.name for path in here.data_dir.iterdir()))
-    checklist.check(here, PROBES)
+    checklist.check(here)
     after = (rows(here.target, "SELECT * FROM personas"), sorted(path.name for path in here.data_dir.iterdir()))
     assert after[0] == before[0]
     assert {name for name in after[1] if not name.startswith("pjais.sqlite-")} == {

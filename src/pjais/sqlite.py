@@ -25,6 +25,8 @@ from pjais.errors import FileFailed, SourceDamaged
 
 MAGIC = sqlite_files.MAGIC
 SIDE_FILES = sqlite_files.SIDE_FILES
+_CONTENT = ("-wal", "-journal")
+"""Suffixes of the side files without which a database is incomplete."""
 
 Connection = apsw.Connection
 Session = apsw.Session
@@ -122,9 +124,7 @@ def open_scratch(path: Path) -> Connection:
         raise refused
     folder = Path(tempfile.mkdtemp(prefix="pjais-copy-"))
     try:
-        for suffix in ("", "-wal", "-journal"):
-            if (side := Path(f"{path}{suffix}")).exists():
-                files.copy_hashed(side, folder / f"copy.sqlite{suffix}")
+        copy_files(path, folder / "copy.sqlite")
         return _Scratch(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -214,15 +214,39 @@ def is_sqlite(path: Path) -> bool:
 
 def needs_recovery(path: Path) -> bool:
     """Return whether the file is incomplete without its WAL or its rollback journal."""
-    return any(
-        (side := Path(f"{path}{suffix}")).exists() and side.stat().st_size > 0 for suffix in ("-wal", "-journal")
-    )
+    return any((side := Path(f"{path}{suffix}")).exists() and side.stat().st_size > 0 for suffix in _CONTENT)
 
 
 def remove(path: Path) -> None:
     """Remove a file of ours with its side files, if they exist."""
     for suffix in ("", *SIDE_FILES):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def copy_files(source: Path, destination: Path) -> None:
+    """Copy a database file byte by byte, with its WAL and its rollback journal; what is not there is left out.
+
+    The `-shm` file stays: it holds locks of the live database, and SQLite makes a new one from the WAL.
+    """
+    for suffix in ("", *_CONTENT):
+        if files.is_plain_file(side := Path(f"{source}{suffix}")):
+            files.copy_hashed(side, Path(f"{destination}{suffix}"))
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a database that is complete in one file: itself, or a private copy with its WAL or journal applied.
+
+    The database is never written to, so it may be somebody else's; the copy is removed afterwards.
+    """
+    if not needs_recovery(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="pjais-copy-") as folder:
+        copy = Path(folder) / "copy.sqlite"
+        copy_files(path, copy)
+        copy_source(copy, Path(folder) / "whole.sqlite")
+        yield Path(folder) / "whole.sqlite"
 
 
 def copy_database(source: Path, destination: Path) -> None:

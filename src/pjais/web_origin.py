@@ -8,12 +8,11 @@ never the same document, whatever their ids say.
 from __future__ import annotations
 
 import re
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pjais import files, sqlite
+from pjais import sqlite
 
 _CHROMIUM = re.compile(r"([a-z][a-z0-9+.-]*)_(.*)_(\d{1,5})(?:@\d+)?(?:\.indexeddb(?:\.leveldb|\.blob)?)?", re.DOTALL)
 _FIREFOX = re.compile(r"([a-z][a-z0-9.-]*)\+\+\+([^^]*)((?:\^.*)?)", re.DOTALL)
@@ -103,14 +102,8 @@ def of_place(path: Path) -> str | None:
 def _bucket(books: Path, number: int) -> str | None:
     """Return the owner of one numbered storage bucket: its storage key, and the bucket's name if the app named it."""
     try:
-        with tempfile.TemporaryDirectory(prefix="pjais-quota-") as folder:
-            copy = Path(folder) / "copy"
-            for suffix in ("", "-wal", "-journal"):
-                if (side := books.with_name(books.name + suffix)).is_file():
-                    files.copy_hashed(side, copy.with_name(copy.name + suffix))
-            sqlite.copy_database(copy, Path(folder) / "whole")
-            with closing(sqlite.open_frozen(Path(folder) / "whole")) as db:
-                found = sqlite.first(db, "SELECT storage_key, name FROM buckets WHERE id = ?", (number,))
+        with sqlite.whole(books) as there, closing(sqlite.open_frozen(there)) as db:
+            found = sqlite.first(db, "SELECT storage_key, name FROM buckets WHERE id = ?", (number,))
     except (OSError, sqlite.Error):
         return None
     if found is None:

@@ -24,8 +24,6 @@ from pjais.targets.sqlite.documents import Expected
 from pjais.targets.sqlite.ledger import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
 from pjais.targets.sqlite.standing import Standing
 
-Watch = Callable[[Snapshot, Entry], None]
-
 
 class Reading(NamedTuple):
     """One piece of a snapshot and its result; `record` is None if it is invalid."""
@@ -131,6 +129,13 @@ class Choices(NamedTuple):
     only: Only = EVERYTHING
 
 
+Watch = Callable[[Snapshot, Entry], None]
+"""Called with every live record that is put into a store."""
+
+Source = Callable[[Snapshot, Choices], Iterator[Item]]
+"""Yields the pieces of a snapshot as a builder takes them: `items`, or the same faster."""
+
+
 def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Reading]:
     """Yield all pieces of a snapshot, or the given ones, in reading order, normalised and validated."""
     returned: dict[str, str] = {}
@@ -208,7 +213,7 @@ def assemble(
     choices: Choices,
     progress: Progress,
     watch: Watch = lambda *_: None,
-    source: Callable[[Snapshot, Choices], Iterator[Item]] = items,
+    source: Source = items,
 ) -> None:
     """Put every document of every snapshot into the builder, or into its quarantine.
 
@@ -259,7 +264,7 @@ def _read_and_write(
     choices: Choices,
     progress: Progress,
     watch: Watch,
-    source: Callable[[Snapshot, Choices], Iterator[Item]],
+    source: Source,
 ) -> None:
     done = 0
     for snapshot in snapshots:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
 
 from pjais import choices, sqlite
 from pjais.core.snapshot import Snapshot
@@ -47,6 +49,14 @@ class Ids:
     def of(cls, db: sqlite.Connection) -> Ids:
         """Return the ids of a store, as its runs assigned them."""
         return cls(known(db), new=option(db) == "new")
+
+    @classmethod
+    def of_file(cls, path: Path | None, *, new: bool = False) -> Ids:
+        """Return the ids of the store in a file (None: no store yet), for a run with this choice of ids."""
+        if path is None:
+            return cls(new=new)
+        with closing(sqlite.open_reader(path)) as db:
+            return cls(known(db), new=new)
 
     @property
     def active(self) -> bool:

@@ -1,7 +1,7 @@
 """The checklists of guide B (before, during, after, and rollback), checked automatically where possible.
 
 Each line is `ok`, `failed`, `skip` (not applicable, with the reason) or `ask` (only a person can answer).  Nothing
-is changed: trials run on scratch copies.  Checks of an open store are passed in by the caller, as `Probes`.
+is changed: trials run on scratch copies.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pjais import files, instants, journal, sqlite
+from pjais.checks import live_queries, verify_app
 from pjais.checks.livestore_app import AppCheck
 from pjais.core.source import SourceRef
 from pjais.display import counted
@@ -48,18 +49,9 @@ class Line:
         return told if self.command is None else {**told, "next": self.command}
 
 
-class Probes(NamedTuple):
-    """Checks that need an open store: the verification after a migration, and whether live queries work."""
-
-    verify_app: Callable[[Workspace], list[AppCheck]]
-    reactive: Callable[[Workspace], AppCheck]
-
-
-def check(
-    workspace: Workspace, probes: Probes, phases: tuple[str, ...] = PHASES, *, password: str | None = None
-) -> list[Line]:
+def check(workspace: Workspace, phases: tuple[str, ...] = PHASES, *, password: str | None = None) -> list[Line]:
     """Return the lines of these checklists, in the guide's order."""
-    facts = _Facts(workspace, probes, password)
+    facts = _Facts(workspace, password)
     return [_checked(phase, text, look, facts, command) for phase, text, look, command in _LINES if phase in phases]
 
 
@@ -86,9 +78,8 @@ def _checked(phase: str, text: str, look: Callable[[_Facts], Answer], facts: _Fa
 class _Facts:
     """The data that the lines check, each read once."""
 
-    def __init__(self, workspace: Workspace, probes: Probes, password: str | None) -> None:
+    def __init__(self, workspace: Workspace, password: str | None) -> None:
         self.workspace = workspace
-        self.probes = probes
         self.password = password
 
     @cached_property
@@ -126,7 +117,7 @@ class _Facts:
     @cached_property
     def app(self) -> dict[str, AppCheck]:
         """Return the verification after a migration, by name."""
-        return {one.name: one for one in self.probes.verify_app(self.workspace)}
+        return {one.name: one for one in verify_app.verify_app(self.workspace)}
 
     @cached_property
     def counts(self) -> tuple[int, int]:
@@ -301,7 +292,7 @@ def _all(found: list[AppCheck]) -> str:
 def _reactive(facts: _Facts) -> Answer:
     if not facts.there:
         return _NOTHING
-    done = facts.probes.reactive(facts.workspace)
+    done = live_queries.check(facts.workspace)
     return "ok" if done.passed else "failed", done.message
 
 

@@ -13,7 +13,6 @@ import os
 import platform
 import re
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -296,22 +295,14 @@ def _store(workspace: Workspace) -> dict[str, Any]:
     """Return the versions, counts and checks of the store, from a scratch copy."""
     if not workspace.target.exists():
         return {"state": "missing"}
-    with tempfile.TemporaryDirectory(prefix="pjais-support-") as name:
-        shown = _guarded(_copied, workspace.target, Path(name) / "store.db")
-        if workspace.log is not None and workspace.log.exists():
-            shown["event_log"] = _guarded(_event_log, workspace.log, Path(name) / "log.db")
+    shown = _guarded(_copied, workspace.target)
+    if workspace.log is not None and workspace.log.exists():
+        shown["event_log"] = _guarded(_event_log, workspace.log)
     return dict(shown)
 
 
-def _copy(path: Path, scratch: Path) -> Path:
-    for suffix in ("", "-wal", "-journal"):
-        if Path(f"{path}{suffix}").exists():
-            files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{scratch}{suffix}"))
-    return scratch
-
-
-def _copied(path: Path, scratch: Path) -> dict[str, Any]:
-    with closing(sqlite.open_writer(_copy(path, scratch))) as db:
+def _copied(path: Path) -> dict[str, Any]:
+    with closing(sqlite.open_scratch(path)) as db:
         shown: dict[str, Any] = {
             name: _guarded(sqlite.value, db, f"PRAGMA {name}")
             for name in ("application_id", "user_version", "journal_mode", "page_size", "page_count", "freelist_count")
@@ -333,8 +324,8 @@ def _quarantine(db: sqlite.Connection) -> dict[str, int]:
     return {rule if rule in RULES else "(unknown)": int(count) for rule, count in sqlite.each(db, sql)}
 
 
-def _event_log(path: Path, scratch: Path) -> dict[str, Any]:
-    with closing(sqlite.open_writer(_copy(path, scratch))) as db:
+def _event_log(path: Path) -> dict[str, Any]:
+    with closing(sqlite.open_scratch(path)) as db:
         last, count = sqlite.fetch(db, "SELECT max(seqNumGlobal), count(*) FROM eventlog")[0]
         return {"events": count, "last": last, "problems": len(sqlite.problems(db))}
 

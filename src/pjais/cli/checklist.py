@@ -7,13 +7,11 @@ from pathlib import Path
 
 import click
 
-from pjais.checks import checklist, live_queries, livestore_app, sqlite_app
-from pjais.checks.livestore_app import AppCheck
+from pjais.checks import checklist
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, say, table
 from pjais.migration import state
-from pjais.workspace import Workspace
 
 _TITLES = {
     "pre": "Before the migration",
@@ -34,8 +32,7 @@ def checklist_command(context: Context, phase: str | None, target: Path | None, 
     Without PHASE all of them.  Exit code 1 where something that can be checked fails.
     """
     here = state.chosen(context.data_dir, target)
-    probes = checklist.Probes(_verify_app, live_queries.check)
-    lines = checklist.check(here, probes, checklist.PHASES if phase is None else (phase,), password=password)
+    lines = checklist.check(here, checklist.PHASES if phase is None else (phase,), password=password)
     if not context.as_json and sys.stdin.isatty() and sys.stdout.isatty():
         lines = [_asked(line) if line.state == "ask" else line for line in lines]
     passed = checklist.passed(lines)
@@ -51,10 +48,6 @@ def checklist_command(context: Context, phase: str | None, target: Path | None, 
             if line.command:
                 say(f"{line.text}:\nNext: {context.typed(line.command)}")
     return 0 if passed else 1
-
-
-def _verify_app(here: Workspace) -> list[AppCheck]:
-    return sqlite_app.of_sqlite(here) if here.log is None else livestore_app.of_livestore(here, here.live)
 
 
 def _asked(line: checklist.Line) -> checklist.Line:

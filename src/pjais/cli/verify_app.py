@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pjais.checks import livestore_app, sqlite_app
+from pjais.checks.verify_app import verify_app
 from pjais.cli.context import Context, common
 from pjais.cli.locations import PATH
 from pjais.cli.output import print_json, safe, say, table
@@ -21,12 +21,9 @@ def verify_app_command(context: Context, store: Path | None) -> int:
     """Check that an app can live with the store: health, integrity, performance, features; on a scratch copy."""
     path = None if store is None else store.expanduser().absolute()
     here = state.chosen(context.data_dir, None) if path is None else resolve_workspace(context.data_dir)
-    if path is None and here.log is None:
-        checks = sqlite_app.of_sqlite(here)
-    elif path is not None and path.is_file() and path.suffix == ".sqlite":
-        checks = sqlite_app.of_sqlite(state.chosen(context.data_dir, path))
-    else:
-        checks = livestore_app.of_livestore(here, here.live if path is None else path)
+    if path is not None and path.is_file() and path.suffix == ".sqlite":
+        here, path = state.chosen(context.data_dir, path), None
+    checks = verify_app(here, path)
     passed = all(one.passed for one in checks)
     if context.as_json:
         print_json(

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical, files, journal, sqlite
-from pjais.assembly.assemble import Choices, assemble
-from pjais.assembly.findings import Findings
-from pjais.assembly.ids import Ids
+from pjais.assembly.assemble import Choices
+from pjais.assembly.scratch import scratch_store
 from pjais.core.document import RXDB_FIELDS, Document, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
+from pjais.core.source import SourceRef
 from pjais.display import counted
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
 from pjais.models.persona import mappings, rows
@@ -30,7 +30,6 @@ from pjais.sources import backup
 from pjais.sources.registry import read
 from pjais.store import upgrade
 from pjais.targets.sqlite import cutover
-from pjais.targets.sqlite.builder import Builder
 from pjais.workspace import Workspace
 
 FORMAT = "pjais-export"
@@ -149,26 +148,20 @@ def opened(workspace: Workspace, store: Path | None, password: str | None) -> It
             with closing(sqlite.open_reader(there)) as db, _read_transaction(db):
                 yield db
         return
-    with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
-        folder = Path(scratch)
-        snapshots = _snapshots(workspace, path, folder)
-        findings = Findings()
-        builder = Builder(folder / "store.sqlite", "export", mappings.rebuild)
-        with closing(builder):
-            assemble(builder, snapshots, findings, Choices(Ids(), password=password), lambda *_: None)
-            if findings.levels["error"]:
-                where = [
-                    f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
-                    for one in findings.first_errors[:20]
-                ]
-                raise SourceDamaged(
-                    f"{counted(findings.levels['error'], 'document')} cannot be exported",
-                    where=where,
-                    advice="migrate what is readable, then export the store",
-                    next_command="pjais migrate --on-invalid quarantine",
-                )
-            builder.finish({"id": "export", "started_at": "", "program_version": "", "sources": "[]"})
-        with closing(sqlite.open_frozen(folder / "store.sqlite")) as db:
+    with scratch_store(_found(workspace, path), Choices(password=password)) as scratch:
+        findings = scratch.findings
+        if findings.levels["error"]:
+            where = [
+                f"{one.source}: {one.collection}/{one.native_id or one.place}: {one.message}"
+                for one in findings.first_errors[:20]
+            ]
+            raise SourceDamaged(
+                f"{counted(findings.levels['error'], 'document')} cannot be exported",
+                where=where,
+                advice="migrate what is readable, then export the store",
+                next_command="pjais migrate --on-invalid quarantine",
+            )
+        with closing(sqlite.open_frozen(scratch.finish())) as db:
             yield db
 
 
@@ -193,11 +186,11 @@ def _is_ours(path: Path) -> bool:
         raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
 
 
-def _snapshots(workspace: Workspace, path: Path, folder: Path) -> tuple[Snapshot, ...]:
+def _found(workspace: Workspace, path: Path) -> tuple[SourceRef, ...]:
     found = Workspace(workspace.data_dir, workspace.target, (path,)).find()
     if not found.sources:
         raise NoSourceFound("no earlier data was found", where=[str(path)])
-    return backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
+    return found.sources
 
 
 def export_documents(
@@ -220,7 +213,8 @@ def export_documents(
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
     with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
-        snapshots = _snapshots(workspace, path, Path(scratch))
+        refs = _found(workspace, path)
+        snapshots = backup.snapshot_all(Path(scratch) / "copy", refs, at_ms=journal.now_ms())
         with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
             db.execute("CREATE TABLE lines (origin, database, collection, id, line)")
             for snapshot in snapshots:

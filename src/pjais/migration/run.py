@@ -10,10 +10,9 @@ removed, or the transaction rolled back, and the target is unchanged.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,6 +22,7 @@ from pjais.assembly import reader_process, unchanged
 from pjais.assembly.assemble import EVERYTHING, Choices, Only, assemble, items, options_of, origin_of, source_entries
 from pjais.assembly.findings import Findings, spooled
 from pjais.assembly.ids import Ids
+from pjais.assembly.scratch import scratch_store
 from pjais.core.results import Counts, Difference, Finding, Plan, Progress, Proof, Report
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
@@ -75,18 +75,19 @@ def plan(workspace: Workspace, options: Options = Options(), progress: Progress 
     account_sync.inspect(workspace)
     cutover.inspect(workspace.target, older=True)
     began = time.monotonic()
-    findings = Findings()
-    with tempfile.TemporaryDirectory(prefix="pjais-plan-") as scratch:
-        folder = Path(scratch)
-        snapshots = backup.snapshot_all(folder / "copy", found.sources, at_ms=journal.now_ms())
-        if workspace.target.exists():
-            with upgrade.readable(workspace) as there:
-                cutover.copy_target(there, folder / "new.sqlite")
-        builder = Builder(folder / "new.sqlite", "plan", mappings.rebuild, existing=workspace.target.exists())
-        with closing(builder):
-            source = unchanged.passing_by(workspace.backups, builder, items)
-            assemble(builder, snapshots, findings, _choices(builder, options), progress, source=source)
-            counts = _counts(builder, snapshots, findings)
+    with ExitStack() as stack:
+        base = stack.enter_context(upgrade.readable(workspace)) if workspace.target.exists() else None
+        scratch = stack.enter_context(
+            scratch_store(
+                found.sources,
+                _choices(Ids.of_file(base, new=options.ids == "new"), options),
+                base=base,
+                progress=progress,
+                source=lambda builder: unchanged.passing_by(workspace.backups, builder, items),
+            )
+        )
+        findings = scratch.findings
+        counts = _counts(scratch.builder, scratch.snapshots, findings)
     needed, free = _space(workspace, found.sources)
     return Plan(
         tuple(zip(found.sources, counts, strict=True)),
@@ -178,8 +179,7 @@ def _space(workspace: Workspace, refs: tuple[SourceRef, ...]) -> tuple[int, int]
     return 5 * size + 2 * held + (4 << 20), files.free_space(workspace.data_dir)
 
 
-def _choices(builder: Builder, options: Options) -> Choices:
-    ids = Ids(builder.known_ids(), new=options.ids == "new")
+def _choices(ids: Ids, options: Options) -> Choices:
     return Choices(ids, options.expand_cold, options.password, options.only)
 
 
@@ -360,7 +360,7 @@ class _Run:
     def _fill(self, builder: Builder, snapshots: tuple[Snapshot, ...]) -> dict[str, Any]:
         """Read the snapshots into a builder, up to but excluding its commit; return the run's row."""
         with self._phase("read and write"):
-            choices = _choices(builder, self.options)
+            choices = _choices(Ids(builder.known_ids(), new=self.options.ids == "new"), self.options)
             for one in self.passed:
                 self.findings.add(Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason))
             with closing(guide_export.Backups(self.folder, self.started, choices)) as guide:

@@ -8,27 +8,22 @@ content.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pjais import canonical, files, instants, journal, sqlite
-from pjais.assembly.assemble import EVERYTHING, Choices, Only, assemble, by_absence, origin_of
-from pjais.assembly.findings import Findings
+from pjais.assembly.assemble import EVERYTHING, Choices, Only, by_absence, origin_of
 from pjais.assembly.ids import Ids
+from pjais.assembly.scratch import scratch_store
 from pjais.core.results import Difference
 from pjais.errors import NoSourceFound
 from pjais.migration import origins, quarantine
-from pjais.models.persona import mappings
 from pjais.models.persona.tables import PERSONAS, TABLES, Table
-from pjais.sources import backup
 from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import cutover
-from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.compare import led_to, present
 from pjais.targets.sqlite.ledger import Origin
 from pjais.workspace import Workspace
@@ -81,21 +76,12 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
         )
     account_sync.catch_up(workspace)
     at = journal.now_ms()
-    with tempfile.TemporaryDirectory(prefix="pjais-shadow-") as folder:
-        scratch = Path(folder)
-        snapshots = backup.snapshot_all(scratch / "copy", found.sources, at_ms=at)
-        findings = Findings()
-        with (
-            closing(sqlite.open_reader(workspace.target)) as new,
-            closing(Builder(scratch / "old.sqlite", "shadow", mappings.rebuild)) as builder,
-        ):
-            builder.heed(new)
-            choices = Choices(Ids.of(new), password=password, only=only)
-            assemble(builder, snapshots, findings, choices, _quiet)
-            builder.finish({"id": "shadow", "started_at": "", "program_version": "", "sources": "[]"})
-            with closing(sqlite.open_frozen(scratch / "old.sqlite")) as old:
+    with closing(sqlite.open_reader(workspace.target)) as new:
+        choices = Choices(Ids.of(new), password=password, only=only)
+        with scratch_store(found.sources, choices, decisions=new) as scratch:
+            judge = _Judge(new, [origin_of(snapshot) for snapshot in scratch.snapshots], only)
+            with closing(sqlite.open_frozen(scratch.finish())) as old:
                 records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
-                judge = _Judge(new, [origin_of(snapshot) for snapshot in snapshots], only)
                 refused = quarantine.waiting(old)
                 for table in TABLES:
                     records += int(sqlite.value(old, f"SELECT count(*) FROM {table.name}"))
@@ -105,10 +91,6 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
     done = Comparison(at, records, refused, tuple(shown[False]), counts[False], tuple(shown[True]), counts[True])
     _log(workspace, done)
     return done
-
-
-def _quiet(phase: str, done: int, total: int | None) -> None:
-    """Report no progress."""
 
 
 def _is_told(db: sqlite.Connection, table: Table, key: str) -> bool:

@@ -11,7 +11,6 @@ that its events lack (dates, defaults), and pjais never writes to it.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -21,20 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files, journal, sqlite
-from pjais.assembly.assemble import Choices, assemble
-from pjais.assembly.findings import Findings
+from pjais.assembly.assemble import Choices
 from pjais.assembly.ids import Ids
+from pjais.assembly.scratch import scratch_store
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse, UsageError, ValidationFailed
 from pjais.livestore_tools.store import LiveStore
-from pjais.models.persona import livestore, mappings, validate
+from pjais.models.persona import livestore, validate
 from pjais.models.persona.records import Draft, Memory, Persona
 from pjais.persona.store import Store
-from pjais.sources import backup
 from pjais.sources.livestore.replay import Replay
 from pjais.targets.livestore import account_sync, log_proof
 from pjais.targets.sqlite import cutover
-from pjais.targets.sqlite.builder import Builder
 from pjais.workspace import Workspace, resolve_workspace
 
 Callback = Callable[[list[Persona]], object]
@@ -302,14 +299,8 @@ class SourceSide(FileSide):
             raise NoSourceFound("the old side was not found", where=[str(path) for path in self._paths])
 
     def _read(self, stack: ExitStack) -> None:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pjais-side-")))
-        with tempfile.TemporaryDirectory(prefix="pjais-side-") as copy:
-            snapshots = backup.snapshot_all(Path(copy) / "copy", self._refs, at_ms=journal.now_ms())
-            with closing(Builder(scratch / "old.sqlite", "side", mappings.rebuild)) as builder:
-                choices = Choices(self._ids(), password=self._password)
-                assemble(builder, snapshots, Findings(), choices, lambda *_: None)
-                builder.finish({"id": "side", "started_at": "", "program_version": "", "sources": "[]"})
-        self._store = Store(scratch / "old.sqlite")
+        choices = Choices(self._ids(), password=self._password)
+        self._store = Store(stack.enter_context(scratch_store(self._refs, choices)).finish())
         stack.callback(self._store.close)
 
     def _ids(self) -> Ids:

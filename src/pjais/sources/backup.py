@@ -239,11 +239,7 @@ def _consistent_copy(folder: Path, copied: Sequence[CopiedFile], destination: Pa
     scratch = destination.with_name(f".{destination.name}.work")
     main = folder / copied[0].stored
     try:
-        files.copy_hashed(main, scratch)
-        for suffix in ("-wal", "-journal"):
-            side = main.with_name(main.name + suffix)
-            if side.exists():
-                files.copy_hashed(side, Path(f"{scratch}{suffix}"))
+        sqlite.copy_files(main, scratch)
         lost = sqlite.copy_source(scratch, destination).lost
     finally:
         for suffix in ("", *sqlite.SIDE_FILES):

@@ -8,7 +8,6 @@ logs are read whole: they hold at most what Chromium keeps in memory, about 4 MB
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -104,13 +103,8 @@ def sqlite_file(path: Path) -> Glance:
     try:
         found = _described(path)
         if found is None and sqlite.needs_recovery(path):
-            with tempfile.TemporaryDirectory(prefix="pjais-") as scratch:
-                copy = Path(scratch) / "copy.db"
-                for suffix in ("", "-wal", "-journal"):
-                    if files.is_plain_file(Path(f"{path}{suffix}")):
-                        files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{copy}{suffix}"))
-                sqlite.copy_source(copy, Path(scratch) / "whole.db")
-                found = _described(Path(scratch) / "whole.db")
+            with sqlite.whole(path) as there:
+                found = _described(there)
     except (sqlite.Error, OSError, UnicodeError) as error:
         return Glance((), f"SQLite cannot read it: {error}")
     if found is None:

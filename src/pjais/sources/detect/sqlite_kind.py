@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from pjais import files, sqlite
+from pjais import sqlite
 from pjais.models.persona.tables import APPLICATION_ID
 
 BROWSERS = "browser"
@@ -15,17 +14,8 @@ BROWSERS = "browser"
 
 def kind_of(path: Path, expected: str | None) -> tuple[str | None, str | None]:
     """Return (kind, version) of a SQLite file, by its tables and columns."""
-    if not sqlite.needs_recovery(path):
-        with closing(sqlite.open_frozen(path)) as connection:
-            return _kind_of_tables(connection, expected)
-    with tempfile.TemporaryDirectory(prefix="pjais-") as scratch:
-        copy = Path(scratch) / "copy.db"
-        for suffix in ("", "-wal", "-journal"):
-            if files.is_plain_file(Path(f"{path}{suffix}")):
-                files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{copy}{suffix}"))
-        sqlite.copy_source(copy, Path(scratch) / "whole.db")
-        with closing(sqlite.open_frozen(Path(scratch) / "whole.db")) as connection:
-            return _kind_of_tables(connection, expected)
+    with sqlite.whole(path) as there, closing(sqlite.open_frozen(there)) as connection:
+        return _kind_of_tables(connection, expected)
 
 
 def _kind_of_tables(connection: sqlite.Connection, expected: str | None) -> tuple[str | None, str | None]:

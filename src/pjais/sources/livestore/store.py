@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pjais import files, sqlite
+from pjais import sqlite
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.errors import SourceDamaged
 from pjais.formats import sqlite_pages
@@ -126,9 +126,7 @@ def _whole(name: str, path: Path, copy: Path) -> Part:
     lost: list[str] = []
     if sqlite.needs_recovery(path):
         work = copy.with_suffix(".work")
-        for suffix in ("", "-wal", "-journal"):
-            if files.is_plain_file(Path(f"{path}{suffix}")):
-                files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{work}{suffix}"))
+        sqlite.copy_files(path, work)
         line = sqlite.copy_source(work, copy).lost
         lost = [line] if line else []
         path = copy

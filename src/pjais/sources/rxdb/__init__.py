@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import canonical, files, sqlite, web_origin
+from pjais import canonical, sqlite, web_origin
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.errors import PasswordNeeded
@@ -154,10 +154,7 @@ def _existing(folder: Path) -> Path | None:
 def _whole(path: Path, scratch: Path, unsound: list[Unreadable]) -> Path:
     """Return a consistent copy of one SQLite file of a snapshot; report findings of its integrity check."""
     copy = scratch / "raw" / path.name
-    for suffix in ("", "-wal", "-journal"):
-        side = path.with_name(path.name + suffix)
-        if side.is_file():
-            files.copy_hashed(side, copy.with_name(copy.name + suffix))
+    sqlite.copy_files(path, copy)
     whole = scratch / path.name
     try:
         lost = sqlite.copy_source(copy, whole).lost

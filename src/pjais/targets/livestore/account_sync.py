@@ -18,7 +18,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -83,22 +83,7 @@ def states(workspace: Workspace) -> list[Path]:
 def readable_log(workspace: Workspace) -> AbstractContextManager[Path]:
     """Return the workspace's log as one closed file."""
     assert workspace.log is not None
-    return _in_one_piece(workspace.log)
-
-
-@contextmanager
-def _in_one_piece(path: Path) -> Iterator[Path]:
-    """Yield a closed log: the file itself, or a recovered copy if it has a journal."""
-    if not sqlite.needs_recovery(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
-        work = Path(folder) / "work.db"
-        for suffix in ("", "-wal", "-journal"):
-            if Path(f"{path}{suffix}").exists():
-                files.copy_hashed(Path(f"{path}{suffix}"), Path(f"{work}{suffix}"))
-        sqlite.copy_database(work, Path(folder) / "log.db")
-        yield Path(folder) / "log.db"
+    return sqlite.whole(workspace.log)
 
 
 def last_number(path: Path) -> int:
@@ -481,7 +466,7 @@ def holds(log_path: Path, run_id: str) -> bool:
     """Return whether a log holds a run completely."""
     if not log_path.exists():
         return False
-    with _in_one_piece(log_path) as path, closing(sqlite.open_frozen(path)) as db:
+    with sqlite.whole(log_path) as path, closing(sqlite.open_frozen(path)) as db:
         found = sqlite.first(
             db,
             "SELECT 1 FROM eventlog WHERE name = 'v1.MigrationCompleted' "
