@@ -38,6 +38,7 @@ def prepare(work: Path, count: int) -> None:
 def write(work: Path) -> Figures:
     """Every record of the store as an event in a new log."""
     from pjais import sqlite
+    from pjais.models.persona.model import MODEL
     from pjais.targets.livestore import writer
 
     log = work / "eventlog@6.db"
@@ -45,7 +46,7 @@ def write(work: Path) -> Figures:
     began = time.perf_counter()
     writer.create_log(log, 6)
     with closing(sqlite.open_frozen(work / "data" / "pjais.sqlite")) as db:
-        count = writer.append(log, writer.imports(db, {}), synced=False)
+        count = writer.append(log, writer.imports(db, MODEL, {}), synced=False)
     return {"events": count, "seconds": time.perf_counter() - began}
 
 

@@ -64,6 +64,7 @@ def floor(source: Source, target: Path) -> Figures:
     """Parse, insert, index, rebuild the search index; no proof, no backup, no conversion."""
     import apsw
 
+    from pjais.models.persona.model import MODEL
     from pjais.models.persona.tables import MEMORIES, PERSONAS
     from pjais.targets.sqlite import ddl
 
@@ -87,7 +88,7 @@ def floor(source: Source, target: Path) -> Figures:
             db.execute(f"CREATE INDEX {name} ON {table.name} ({columns})")
     db.execute("CREATE UNIQUE INDEX s ON memory_entities (search_id)")
     indexed = time.perf_counter()
-    db.execute(ddl.SEARCH_INDEX)
+    db.execute(ddl.search_indexes(MODEL))
     db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('hashsize', 67108864)")
     db.execute("INSERT INTO memory_fts (memory_fts) VALUES ('rebuild')")
     db.execute("COMMIT")

@@ -33,7 +33,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 """From the ground up: a name may import what stands in an earlier row, never its own row or a later one."""
 
 FLOORS: dict[str, tuple[str, ...]] = {
-    "core": ("__init__ document rules snapshot source", "results"),
+    "core": ("__init__ document rules snapshot source table", "mapping results", "model validate"),
     "report": ("rules", "page", "__init__"),
     "formats": (
         "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
@@ -45,12 +45,14 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb indexeddb.metadata",
     ),
     "models": (
-        "__init__ persona persona.mappings.cold persona.records",
-        "persona.livestore persona.tables persona.validate",
-        "persona.events persona.mappings.mapping persona.mappings.nested persona.rows",
+        "persona persona.cold persona.records",
+        "persona.livestore persona.tables",
+        "persona.events persona.mappings.nested persona.observations persona.upgrades",
         "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat persona.mappings.own "
         "persona.materializers persona.typescript",
         "persona.mappings",
+        "persona.model",
+        "__init__",
     ),
     "sources": (
         "__init__ backup detect.cache detect.found detect.grouping detect.json_kind detect.makers "
@@ -62,7 +64,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "count",
     ),
     "targets.sqlite": (
-        "__init__ chain ddl decisions observations",
+        "__init__ chain ddl decisions",
         "drift heads ledger search_index",
         "collection_names compare cutover removals standing",
         "builder documents",

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pjais import instants
+from pjais.core.mapping import Fields
 from pjais.models.persona.mappings import MAPPINGS
-from pjais.models.persona.mappings.mapping import Mapping
 
 
 def examples(count: int) -> int:
@@ -59,7 +59,7 @@ plausible = st.one_of(
 ids = st.one_of(st.text(min_size=1, max_size=6), st.integers(0, 9), st.sampled_from(["p1", "m1"]))
 
 
-def documents(dialect: str, mapping: Mapping) -> st.SearchStrategy[dict[str, Any]]:
+def documents(dialect: str, mapping: Fields) -> st.SearchStrategy[dict[str, Any]]:
     """Documents of one collection: some of its keys, some others, values of every sort."""
     keys = sorted({key for field in mapping.fields for key in field.keys})
     strange = st.sampled_from(["$original", "$absent", "$value", "$$x", "_meta", "metadata", "kept", "$pjais"])

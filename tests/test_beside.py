@@ -17,6 +17,7 @@ from pjais.assembly import reader_process
 from pjais.assembly.assemble import Choices, Item, items
 from pjais.assembly.ids import Ids
 from pjais.core.snapshot import Snapshot
+from pjais.models.persona.model import MODEL
 from world import write_json
 
 COUNT = 3000
@@ -54,10 +55,10 @@ def _process(reader: reader_process.Reader) -> int:
 
 def test_it_gives_the_same_items_again_and_again(snapshot: Snapshot, reader: reader_process.Reader) -> None:
     """One process serves several snapshots."""
-    here = list(items(snapshot, Choices()))
+    here = list(items(MODEL, snapshot, Choices()))
     process = _process(reader)
-    assert list(reader.items(snapshot, Choices())) == here
-    assert list(reader.items(snapshot, Choices())) == here
+    assert list(reader.items(MODEL, snapshot, Choices())) == here
+    assert list(reader.items(MODEL, snapshot, Choices())) == here
     assert _process(reader) == process
 
 
@@ -70,25 +71,25 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_comes_twice(
     process = _process(reader)
     if after == 0:
         os.kill(process, signal.SIGKILL)
-    for item in reader.items(snapshot, Choices()):
+    for item in reader.items(MODEL, snapshot, Choices()):
         found.append(item)
         if len(found) == after:
             os.kill(process, signal.SIGKILL)
-    assert found == list(items(snapshot, Choices()))
+    assert found == list(items(MODEL, snapshot, Choices()))
 
 
 def test_who_stops_asking_is_not_kept_waiting(snapshot: Snapshot, reader: reader_process.Reader) -> None:
     """An error while writing leaves the reading where it is."""
-    asking = reader.items(snapshot, Choices())
+    asking = reader.items(MODEL, snapshot, Choices())
     next(asking)
     asking.close()  # type: ignore[attr-defined]  # it is a generator
-    assert list(reader.items(snapshot, Choices())) == list(items(snapshot, Choices()))
+    assert list(reader.items(MODEL, snapshot, Choices())) == list(items(MODEL, snapshot, Choices()))
 
 
 def test_new_ids_are_made_here(snapshot: Snapshot, reader: reader_process.Reader) -> None:
     """The map of ids is this process's."""
     choices = Choices(Ids(new=True))
-    assert list(reader.items(snapshot, choices)) == list(items(snapshot, Choices(Ids(new=True))))
+    assert list(reader.items(MODEL, snapshot, choices)) == list(items(MODEL, snapshot, Choices(Ids(new=True))))
     assert len(choices.ids.map) > COUNT / 2
 
 
@@ -99,7 +100,7 @@ def test_where_no_process_can_be_started_it_is_read_here(snapshot: Snapshot, mon
         monkeypatch.setattr(sys, "executable", executable)
         with reader_process.reader(()) as reader:
             assert reader._process is None
-            assert list(reader.items(snapshot, Choices())) == list(items(snapshot, Choices()))
+            assert list(reader.items(MODEL, snapshot, Choices())) == list(items(MODEL, snapshot, Choices()))
 
 
 def _content(store: Path) -> list[object]:

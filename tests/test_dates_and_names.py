@@ -13,9 +13,9 @@ import pytest
 import pjais
 from pjais.cli import run
 from pjais.core.document import Document
+from pjais.core.mapping import read_instant
 from pjais.migration.run import Options
-from pjais.models.persona import mappings
-from pjais.models.persona.mappings.mapping import read_instant
+from pjais.models.persona.model import MODEL
 from pjais.report.rules import RULES
 from pjais.side_by_side import follow
 from pjais.workspace import resolve_workspace
@@ -48,7 +48,7 @@ def test_a_number_that_may_be_seconds_is_noted(tmp_path: Path, raw: Any) -> None
 )
 def test_a_date_that_is_no_likely_number_of_seconds_is_not_noted(raw: Any) -> None:
     """Milliseconds, 0, dates before 1970, and a text that says 1970 itself."""
-    draft = mappings.normalise("json", Document("memories", "m1", "", memory(createdAt=raw)))
+    draft = MODEL.reader("json", "memories").read(Document("memories", "m1", "", memory(createdAt=raw)))
     assert "looks-like-seconds" not in {problem[1] for problem in draft.problems}
     assert read_instant(raw)[0] is not None
 

@@ -15,7 +15,7 @@ from guide_names import NAMES
 from pjais.cli import cli
 from pjais.errors import all_errors
 from pjais.models.persona.events import EVENTS
-from pjais.models.persona.tables import SCHEMA_VERSION
+from pjais.models.persona.model import MODEL
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "guides.md"
@@ -130,4 +130,4 @@ def test_the_versions_are_those_of_the_program() -> None:
     """The table of versions names the schema that is written."""
     text = PAGE.read_text("utf-8")
     (line,) = re.findall(r"^\| schema of the store .*$", text, re.MULTILINE)
-    assert re.search(rf"\b{SCHEMA_VERSION} by", line)
+    assert re.search(rf"\b{MODEL.schema_version} by", line)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import tarfile
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pjais
-from pjais import journal, sqlite
+from pjais import journal, models, sqlite
+from pjais.core.model import Dialects, Model, Upgrade
 from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
 from pjais.migration import quarantine as migration_quarantine
-from pjais.models.persona.tables import SCHEMA_VERSION
+from pjais.models.persona.model import MODEL
 from pjais.store import upgrade
 from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, rows, write_json
@@ -33,6 +36,11 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def schema(store: Path) -> set[tuple[Any, ...]]:
     return set(rows(store, "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"))
+
+
+def with_step(step: Upgrade) -> Callable[..., Model]:
+    """Return what gives the model with another first step."""
+    return lambda *_: replace(MODEL, upgrades=(step, *MODEL.upgrades[1:]))
 
 
 def test_an_older_store_is_proved_as_it_is_and_stays_as_it_is(old: Path) -> None:
@@ -63,7 +71,7 @@ def test_an_upgraded_store_has_the_schema_of_a_new_one(old: Path, tmp_path: Path
     fresh.mkdir()
     pjais.open(fresh).close()
     assert schema(old / "pjais.sqlite") == schema(fresh / "pjais.sqlite")
-    assert rows(old / "pjais.sqlite", "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    assert rows(old / "pjais.sqlite", "PRAGMA user_version") == [(MODEL.schema_version,)]
 
 
 def test_a_migration_upgrades_first_and_goes_on(old: Path) -> None:
@@ -87,11 +95,11 @@ def test_status_says_what_an_older_store_needs(old: Path) -> None:
     from pjais.migration import status
 
     told = status.status(resolve_workspace(old))
-    assert told["store"]["upgrade"] == [step.does for step in upgrade.STEPS]
+    assert told["store"]["upgrade"] == [step.does for step in MODEL.upgrades]
 
 
 def test_a_step_that_cannot_be_done_says_why_and_leaves_the_store(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upgrade, "STEPS", (upgrade.STEPS[0]._replace(obstacle=lambda _: "the moon is full"),))
+    monkeypatch.setattr(models, "named", with_step(MODEL.upgrades[0]._replace(obstacle=lambda _: "the moon is full")))
     before = (old / "pjais.sqlite").read_bytes()
     with pytest.raises(MigrationFailed, match="the moon is full"):
         upgrade.upgrade_held(resolve_workspace(old))
@@ -99,13 +107,10 @@ def test_a_step_that_cannot_be_done_says_why_and_leaves_the_store(old: Path, mon
 
 
 def test_a_step_that_loses_a_value_is_taken_back(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = upgrade.STEPS[0]
-
-    def careless(db: sqlite.Connection, dialects: upgrade.Dialects) -> None:
-        real.apply(db, dialects)
+    def careless(db: sqlite.Connection, _: Dialects) -> None:
         db.execute("UPDATE personas SET description = 'x' WHERE id = (SELECT min(id) FROM personas)")
 
-    monkeypatch.setattr(upgrade, "STEPS", (real._replace(apply=careless),))
+    monkeypatch.setattr(models, "named", with_step(MODEL.upgrades[0]._replace(then=careless)))
     with pytest.raises(MigrationFailed, match="taken back"):
         upgrade.upgrade_held(resolve_workspace(old))
     assert rows(old / "pjais.sqlite", "PRAGMA user_version") == [(1,)]
@@ -115,16 +120,11 @@ def test_a_column_that_is_added_to_the_model_is_one_step(tmp_path: Path, monkeyp
     """What a next version does: the step writes its SQL out, and the store keeps every row."""
     write_json(tmp_path, personas=[persona()], memories=[memory()])
     migrated(tmp_path)
-    added = upgrade.Step(
-        SCHEMA_VERSION + 1,
-        "add a note to each plugin",
-        upgrade.STEPS[0].obstacle,
-        lambda db, _: (db.execute("ALTER TABLE plugins ADD COLUMN note TEXT"), None)[1],
-    )
+    added = Upgrade(MODEL.schema_version + 1, "add a note to each plugin", "ALTER TABLE plugins ADD COLUMN note TEXT")
+    later = replace(MODEL, upgrades=(*MODEL.upgrades, added))
     with closing(sqlite.open_writer(tmp_path / "pjais.sqlite")) as db:
-        monkeypatch.setattr(upgrade, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-        monkeypatch.setattr("pjais.targets.sqlite.compare.check_pages", lambda _: ())
-        upgrade.apply(db, (added,), {}, tmp_path / "pjais.sqlite")
+        monkeypatch.setattr("pjais.targets.sqlite.compare.check_pages", lambda *_: ())
+        upgrade.apply(db, later, (added,), {}, tmp_path / "pjais.sqlite")
     assert ("note",) in rows(tmp_path / "pjais.sqlite", "SELECT name FROM pragma_table_info('plugins')")
     with pytest.raises(ForeignTarget, match="newer") as told:
         pjais.verify(tmp_path)

@@ -9,22 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pjais import canonical, sqlite
+from pjais.core import validate
 from pjais.core.document import Document
-from pjais.models.persona import mappings, rows, validate
+from pjais.models.persona import mappings
+from pjais.models.persona.model import MODEL
 from pjais.targets.sqlite import ddl
 from strategies import COLLECTIONS, documents, examples, json_values, texts
 
 
 def through_the_target(record: Any) -> Any:
     """The record as it comes back from SQLite."""
-    table = rows.table_of(record)
+    table = MODEL.table_of(record)
     db = sqlite.Connection(":memory:")
-    db.execute(ddl.create_tables())
+    db.execute(ddl.create_tables(MODEL))
     marks = ", ".join("?" * len(table.columns))
-    db.execute(f"INSERT INTO {table.name} ({', '.join(table.column_names)}) VALUES ({marks})", rows.to_row(record))
+    db.execute(f"INSERT INTO {table.name} ({', '.join(table.column_names)}) VALUES ({marks})", table.to_row(record))
     (row,) = sqlite.fetch(db, f"SELECT {', '.join(table.column_names)} FROM {table.name}")
-    assert canonical.digest(row) == rows.record_digest(record)
-    return rows.to_record(table, row)
+    assert canonical.digest(row) == table.digest(table.to_row(record))
+    return table.to_record(row)
 
 
 @pytest.mark.parametrize(("dialect", "collection"), COLLECTIONS, ids=lambda value: str(value))
@@ -35,22 +37,22 @@ def test_rebuild_gives_the_document_again(dialect: str, collection: str, data: s
     mapping = mappings.MAPPINGS[dialect][collection]
     value = data.draw(documents(dialect, mapping))
     document = Document(collection, str(value["id"]), "here", value)
-    draft = mappings.normalise(dialect, document)
+    draft = MODEL.reader(dialect, collection).read(document)
     if not validate.valid(validate.check(draft)):
         return
-    assert canonical.same(mappings.rebuild(dialect, collection, draft.record), value)
+    assert canonical.same(MODEL.rebuild(dialect, collection, draft.record), value)
     stored = through_the_target(draft.record)
-    assert canonical.same(mappings.rebuild(dialect, collection, stored), value)
+    assert canonical.same(MODEL.rebuild(dialect, collection, stored), value)
 
 
 @settings(max_examples=examples(200), deadline=None)
 @given(collection=texts.filter(bool), value=json_values)
 def test_a_document_of_an_unknown_collection_is_carried_whole(collection: str, value: Any) -> None:
     """Other records lose nothing either."""
-    draft = mappings.normalise("json", Document(collection, None, "byte 1", value))
+    draft = MODEL.reader("json", collection).read(Document(collection, None, "byte 1", value))
     if collection not in mappings.MAPPINGS["json"]:
-        assert canonical.same(mappings.rebuild("json", collection, draft.record), value)
-        assert canonical.same(mappings.rebuild("json", collection, through_the_target(draft.record)), value)
+        assert canonical.same(MODEL.rebuild("json", collection, draft.record), value)
+        assert canonical.same(MODEL.rebuild("json", collection, through_the_target(draft.record)), value)
 
 
 @settings(max_examples=examples(300), deadline=None)

@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pjais import canonical, sqlite
+from pjais.core import validate
 from pjais.core.document import Document
-from pjais.models.persona import events, livestore, mappings, materializers, rows, validate
+from pjais.models.persona import events, livestore, mappings, materializers
 from pjais.models.persona.livestore import Column
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
 from pjais.sources.livestore.replay import Replay, Row
 from pjais.targets.livestore import log_proof, writer
@@ -177,17 +179,21 @@ def test_a_message_for_something_that_is_no_list_changes_nothing() -> None:
 def store_of(record: Record, *more: str) -> Iterator[sqlite.Connection]:
     """A store of ours with one record, and `more` than the tables."""
     with closing(sqlite.Connection(":memory:")) as db:
-        for sql in (ddl.create_tables(), *more, "PRAGMA foreign_keys = OFF"):
+        for sql in (ddl.create_tables(MODEL), *more, "PRAGMA foreign_keys = OFF"):
             db.execute(sql)
         put(db, record)
         yield db
 
 
 def put(db: sqlite.Connection, record: Record) -> None:
-    table = rows.table_of(record)
+    table = MODEL.table_of(record)
     names = ", ".join(table.column_names)
     marks = ", ".join("?" * len(table.columns))
-    db.execute(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows.to_row(record))
+    db.execute(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", table.to_row(record))
+
+
+def row_of(record: Record) -> tuple[Any, ...]:
+    return MODEL.table_of(record).to_row(record)
 
 
 def replayed(made: Replay, written: Iterator[writer.NewEvent]) -> None:
@@ -196,12 +202,12 @@ def replayed(made: Replay, written: Iterator[writer.NewEvent]) -> None:
 
 
 def records_of(made: Replay) -> list[Record]:
-    return [log_proof.record_of(table, row) for table in livestore.TABLES for row in made.rows(table)]
+    return [log_proof.record_of(MODEL, table, row) for table in livestore.TABLES for row in made.rows(table)]
 
 
 def drafts(data: st.DataObject, dialect: str, collection: str) -> Record | None:
     value = data.draw(documents(dialect, mappings.MAPPINGS[dialect][collection]))
-    draft = mappings.normalise(dialect, Document(collection, str(value["id"]), "here", value))
+    draft = MODEL.reader(dialect, collection).read(Document(collection, str(value["id"]), "here", value))
     return draft.record if validate.valid(validate.check(draft)) else None
 
 
@@ -214,9 +220,9 @@ def test_a_record_written_as_an_event_is_that_record_again(dialect: str, collect
     if record is None:
         return
     with store_of(record) as db, replay() as made:
-        replayed(made, writer.imports(db, {}))
+        replayed(made, writer.imports(db, MODEL, {}))
         (again,) = records_of(made)
-        assert canonical.same(rows.to_row(again), rows.to_row(record))
+        assert canonical.same(row_of(again), row_of(record))
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -225,11 +231,11 @@ def test_a_document_of_an_unknown_collection_written_as_an_event_is_that_documen
     collection: str, value: Any
 ) -> None:
     """NaN, bytes and all."""
-    draft = mappings.normalise("json", Document(collection, None, "byte 1", value))
+    draft = MODEL.reader("json", collection).read(Document(collection, None, "byte 1", value))
     with store_of(draft.record) as db, replay() as made:
-        replayed(made, writer.imports(db, {}))
+        replayed(made, writer.imports(db, MODEL, {}))
         (again,) = records_of(made)
-        assert canonical.same(rows.to_row(again), rows.to_row(draft.record))
+        assert canonical.same(row_of(again), row_of(draft.record))
 
 
 @pytest.mark.parametrize(("dialect", "collection"), [one for one in COLLECTIONS if one[0] == "json"])
@@ -243,17 +249,17 @@ def test_what_changed_later_is_written_so_that_the_record_is_the_new_one(
     if before is None or after is None:
         return
     after = after._replace(id=before.id)
-    table = rows.table_of(before)
-    with store_of(before, ddl.SEARCH_INDEX, ddl.create_triggers()) as db, replay() as made:
-        replayed(made, writer.imports(db, {}))
+    table = MODEL.table_of(before)
+    with store_of(before, ddl.search_indexes(MODEL), ddl.create_triggers(MODEL)) as db, replay() as made:
+        replayed(made, writer.imports(db, MODEL, {}))
         mark = int(sqlite.value(db, "SELECT max(seq) FROM changes"))
         sets = ", ".join(f"{name} = ?" for name in table.column_names)
-        db.execute(f"UPDATE {table.name} SET {sets}", rows.to_row(after))
+        db.execute(f"UPDATE {table.name} SET {sets}", table.to_row(after))
         stored = sqlite.fetch(db, f"SELECT {', '.join(table.column_names)} FROM {table.name}")
-        replayed(made, writer.later(db, mark, {}))
+        replayed(made, writer.later(db, MODEL, mark, {}))
         (again,) = records_of(made)
-        assert canonical.same(rows.to_row(again), stored[0])
+        assert canonical.same(row_of(again), stored[0])
         mark = int(sqlite.value(db, "SELECT max(seq) FROM changes"))
         db.execute(f"DELETE FROM {table.name}")
-        replayed(made, writer.later(db, mark, {}))
+        replayed(made, writer.later(db, MODEL, mark, {}))
         assert records_of(made) == []

@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 import pjais
 from pjais.assembly import unchanged
 from pjais.core.document import Document
+from pjais.core.mapping import Draft, Fields
 from pjais.errors import PjaisError
 from pjais.migration import quarantine, run
-from pjais.models.persona import mappings
-from pjais.models.persona.records import Draft
 from pjais.side_by_side.follow import increment
 from pjais.workspace import resolve_workspace
 from world import JSON, memory, migrated, persona, rows, write_json
@@ -66,14 +65,14 @@ def reading_everything() -> Iterator[None]:
 def counting() -> Iterator[list[str]]:
     """The native ids of all documents that are normalised in here."""
     met: list[str] = []
-    real = mappings.normalise
+    real = Fields.read
 
-    def counted(kind: str, one: Document) -> Draft:
+    def counted(mapping: Fields, one: Document) -> Draft:
         met.append(str(one.native_id))
-        return real(kind, one)
+        return real(mapping, one)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mappings, "normalise", counted)
+        patch.setattr(Fields, "read", counted)
         yield met
 
 

@@ -10,6 +10,7 @@ import pytest
 import pjais
 from pjais import sqlite
 from pjais.errors import VerificationFailed
+from pjais.models.persona.model import MODEL
 from pjais.targets.sqlite import compare
 from world import memory, migrated, persona, rows, write_json
 
@@ -114,7 +115,7 @@ def test_the_search_index_is_checked_beside_readers_however_long_they_take(tmp_p
     with closing(sqlite.open_reader(new)) as reading, closing(sqlite.open_writer(new, wait_ms=1)) as db:
         rows_read = sqlite.each(reading, "SELECT * FROM memory_entities")
         next(rows_read)
-        assert compare.check_search(db) == ("search index", True, "agrees with the memories")
+        assert compare.check_search(db, MODEL) == ("search index", True, "agrees with the memories")
 
 
 def test_a_store_that_somebody_writes_to_is_busy_and_not_wrong(tmp_path: Path) -> None:
@@ -123,4 +124,4 @@ def test_a_store_that_somebody_writes_to_is_busy_and_not_wrong(tmp_path: Path) -
     path = tmp_path / "pjais.sqlite"
     with closing(sqlite.open_writer(path)) as other, closing(sqlite.open_writer(path, wait_ms=1)) as db:
         with sqlite.transaction(other), pytest.raises(sqlite.Busy):
-            compare.check_search(db)
+            compare.check_search(db, MODEL)

@@ -66,12 +66,12 @@ def _known(here: Workspace) -> state.Known:
     """Return what the store knows of its sources; one of an older version is upgraded first."""
     known: state.Known = {}
     try:
-        cutover.inspect(here.target, lambda db: known.update(state.known_sources(db)))
+        cutover.inspect(here.target, here.model, lambda db: known.update(state.known_sources(db)))
     except OlderStore:
         from pjais.store import upgrade
 
         upgrade.upgrade_held(here)
-        cutover.inspect(here.target, lambda db: known.update(state.known_sources(db)))
+        cutover.inspect(here.target, here.model, lambda db: known.update(state.known_sources(db)))
     return known
 
 
@@ -134,13 +134,12 @@ def _migrate_first(here: Workspace, on_invalid: OnInvalid, password: str | None)
 
 def _create_empty(here: Workspace) -> None:
     from pjais import files, journal
-    from pjais.models.persona import mappings
     from pjais.targets.sqlite.builder import Builder
     from pjais.version import __version__
 
     files.private_folder(here.target.parent)
     new = here.target.with_name(f".{here.target.name}.{journal.new_run_id()}.new")
-    with closing(Builder(new, "", mappings.rebuild)) as builder:
+    with closing(Builder(new, here.model, "")) as builder:
         builder.finish({"id": "created", "started_at": "", "program_version": __version__, "sources": "[]"})
     cutover.cut_over(new, here.target, expected_change=None)
 

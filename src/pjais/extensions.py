@@ -1,7 +1,8 @@
-"""Source kinds, targets and exporters that other packages add, by entry points (`docs/extending.md`).
+"""Source kinds, targets, models and exporters that other packages add, by entry points (`docs/extending.md`).
 
     [project.entry-points."pjais.sources"]      an object that is a `SourceKind`
     [project.entry-points."pjais.targets"]      an object that is a `TargetKind`
+    [project.entry-points."pjais.models"]       an object that is a `pjais.core.model.Model`
     [project.entry-points."pjais.exporters"]    a function that is an `Exporter`
 
 The name of the entry point is the kind's, the target's or the format's name.  They are loaded on demand; one
@@ -22,6 +23,7 @@ from pjais.errors import UsageError
 
 if TYPE_CHECKING:
     from pjais.core.document import Piece
+    from pjais.core.model import Model
     from pjais.core.snapshot import Snapshot
 
 Documents = Iterable[tuple[str, dict[str, Any]]]
@@ -115,7 +117,7 @@ def _loaded(group: str, name: str) -> Any:
 
 
 def names(group: str) -> tuple[str, ...]:
-    """Return the names of all extensions of a group: sources, targets or exporters."""
+    """Return the names of all extensions of a group: sources, targets, models or exporters."""
     return tuple(sorted(_found(group)))
 
 
@@ -139,4 +141,10 @@ def target_kind(name: str) -> TargetKind | None:
 def exporter(name: str) -> Exporter | None:
     """Return the added exporter of this name, or None."""
     found: Exporter | None = _loaded("exporters", name) if name in _found("exporters") else None
+    return found
+
+
+def model(name: str) -> Model | None:
+    """Return the added model of this name, or None."""
+    found: Model | None = _loaded("models", name) if name in _found("models") else None
     return found

@@ -12,7 +12,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -430,14 +430,14 @@ def _row_by_key(db: Connection, table: str, key: dict[int, Any]) -> tuple[Any, .
     return row
 
 
-def apply_inverse(db: Connection, changeset: bytes, *, lenient: str) -> None:
+def apply_inverse(db: Connection, changeset: bytes, *, lenient: Container[str]) -> None:
     """Revert a changeset, inside the caller's transaction.
 
-    Raises `Error` if a row is not what the changeset left, except in the table `lenient`.
+    Raises `Error` if a row is not what the changeset left, except in the tables `lenient`.
     """
 
     def on_conflict(reason: int, change: apsw.TableChange) -> int:
-        replaces = reason == apsw.SQLITE_CHANGESET_DATA and change.name == lenient
+        replaces = reason == apsw.SQLITE_CHANGESET_DATA and change.name in lenient
         return int(apsw.SQLITE_CHANGESET_REPLACE if replaces else apsw.SQLITE_CHANGESET_ABORT)
 
     apsw.Changeset.apply(apsw.Changeset.invert(changeset), db, conflict=on_conflict)

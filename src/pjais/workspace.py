@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pjais import canonical, choices, paths
+from pjais import canonical, choices, models, paths
+from pjais.core.model import Model
 from pjais.core.source import HISTORY, Passed, SourceRef
 from pjais.display import counted
 from pjais.errors import NoSourceFound, UsageError
@@ -36,6 +37,12 @@ class Workspace:
     named: bool = True
     log: Path | None = None
     format: int = 6
+    model_name: str = models.DEFAULT
+
+    @property
+    def model(self) -> Model:
+        """Return the model of the data: the one place where the engine is given one."""
+        return models.named(self.model_name)
 
     @property
     def live(self) -> Path:

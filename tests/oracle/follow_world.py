@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pjais import sqlite
 from pjais.errors import NoSourceFound, SourceInUse
-from pjais.models.persona import mappings, rows
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.tables import TABLES
 from pjais.side_by_side import follow
 from pjais.targets.sqlite import ddl
@@ -227,6 +227,6 @@ def documents(store: Path) -> dict[tuple[str, str], JSON]:
                 f"r.record_id = {ddl.key_sql(table, 't')}"
             )
             for kind, collection, key, *row in sqlite.each(db, sql):
-                document = mappings.rebuild(kind, collection, rows.to_record(table, tuple(row)))
+                document = MODEL.rebuild(kind, collection, table.to_record(tuple(row)))
                 found[collection.rpartition("/")[2], key] = document
     return found

@@ -13,7 +13,7 @@ from history_model import Row, State
 
 import pjais
 from pjais import sqlite
-from pjais.models.persona import rows as stored
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.tables import TABLES
 from pjais.persona.store import Past, Store
 from world import memory, persona, write_json
@@ -60,11 +60,11 @@ def read(store: Store) -> State:
 
 def seen(past: Past) -> State:
     """Every row of a moment."""
-    return {(stored.table_of(one).name, one.id): as_row(one) for one in past.records()}
+    return {(MODEL.table_of(one).name, one.id): as_row(one) for one in past.records()}
 
 
 def as_row(record: Any) -> Row:
-    return dict(zip(stored.table_of(record).column_names, stored.to_row(record), strict=True))
+    return dict(zip(MODEL.table_of(record).column_names, MODEL.table_of(record).to_row(record), strict=True))
 
 
 def replayed(store: Store, first: State) -> Iterator[tuple[int, State]]:

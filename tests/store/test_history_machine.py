@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import pjais
+from pjais.core.table import Table
 from pjais.errors import PjaisError
-from pjais.models.persona.tables import BY_NAME, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
+from pjais.models.persona.model import MODEL
+from pjais.models.persona.tables import MEMORIES, PERSONAS, RELATIONSHIPS, TABLES
 from pjais.persona.store import Past
 
 PEOPLE = st.sampled_from(["p0", "p1", "p2"])
@@ -369,4 +371,4 @@ def test_a_long_life(machine: type[Machine]) -> None:
 def test_the_tables_of_the_machine_are_those_of_the_store() -> None:
     """`read` looks at the first four; the others are tested by example."""
     assert [table.name for table in TABLES[:4]] == ["personas", "memory_entities", "conversations", "relationships"]
-    assert set(BY_NAME) == {table.name for table in TABLES}
+    assert set(MODEL.by_name) == {table.name for table in TABLES}

@@ -17,7 +17,7 @@ import pytest
 import pjais
 import world
 from pjais.errors import ForeignTarget, StoreFailed, UsageError
-from pjais.models.persona.tables import SCHEMA_VERSION
+from pjais.models.persona.model import MODEL
 from pjais.persona.store import Live, Store
 from pjais.store import watcher
 
@@ -461,7 +461,7 @@ def test_a_newer_schema_in_its_place_is_refused_and_told(store: Store) -> None:
     assert isinstance(told.errors[0], ForeignTarget)
     with pytest.raises(ForeignTarget, match="newer"):
         store.memories.remember("x", type="fact")
-    replaced(store, f"PRAGMA user_version = {SCHEMA_VERSION}", "DELETE FROM memory_entities")
+    replaced(store, f"PRAGMA user_version = {MODEL.schema_version}", "DELETE FROM memory_entities")
     told.until(lambda: told.results[-1] == [])
 
 

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 from pjais import instants
 from pjais.assembly.findings import Findings
 from pjais.assembly.ids import Ids
+from pjais.core import validate
 from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
+from pjais.core.mapping import Mapping, Problem
+from pjais.core.model import Model
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
-from pjais.models.persona import mappings, validate
-from pjais.models.persona.records import Memory, Record
+from pjais.core.table import Record
 from pjais.sources.registry import read
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.documents import Expected
@@ -30,7 +32,7 @@ class Reading(NamedTuple):
 
     piece: Piece
     record: Record | None
-    problems: tuple[validate.Problem, ...]
+    problems: tuple[Problem, ...]
     removed: bool
 
 
@@ -41,7 +43,7 @@ def origin_of(snapshot: Snapshot) -> Origin:
 
 def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any]:
     """Return the part of a run's row about everything that changes records, and the names of collections."""
-    chosen = {"expand_cold": expand_cold, "reading": mappings.READING, **({"only": only} if any(only) else {})}
+    chosen = {"expand_cold": expand_cold, "reading": builder.model.reading, **({"only": only} if any(only) else {})}
     return {**chosen, "names": builder.names.as_list()}
 
 
@@ -85,10 +87,10 @@ class Same(NamedTuple):
 
     account: Standing
     at: Identity
-    problems: tuple[validate.Problem, ...]
+    problems: tuple[Problem, ...]
 
 
-Item = tuple[Entry, tuple[validate.Problem, ...]] | Reading | Same
+Item = tuple[Entry, tuple[Problem, ...]] | Reading | Same
 """A record to be added, with its findings; a reading that needs more than its row; or an unchanged document."""
 
 
@@ -132,13 +134,16 @@ class Choices(NamedTuple):
 Watch = Callable[[Snapshot, Entry], None]
 """Called with every live record that is put into a store."""
 
-Source = Callable[[Snapshot, Choices], Iterator[Item]]
+Source = Callable[[Model, Snapshot, Choices], Iterator[Item]]
 """Yields the pieces of a snapshot as a builder takes them: `items`, or the same faster."""
 
 
-def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Reading]:
+def readings(
+    model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None
+) -> Iterator[Reading]:
     """Yield all pieces of a snapshot, or the given ones, in reading order, normalised and validated."""
     returned: dict[str, str] = {}
+    mappings: dict[str, Mapping] = {}
     change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
     for piece in filter(choices.only.takes, read(snapshot, choices.password) if pieces is None else pieces):
         if isinstance(piece, Remark):
@@ -149,7 +154,10 @@ def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | Non
             yield Reading(piece, None, (problem,), False)
             continue
         try:
-            draft = mappings.normalise(snapshot.dialect, piece)
+            mapping = mappings.get(piece.collection)
+            if mapping is None:
+                mapping = mappings.setdefault(piece.collection, model.reader(snapshot.dialect, piece.collection))
+            draft = mapping.read(piece)
             problems = validate.check(draft)
         except RecursionError:
             yield Reading(piece, None, (("error", "too-deep", None, "nested too deeply"),), False)
@@ -160,50 +168,41 @@ def readings(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | Non
             yield Reading(piece, None, problems, False)
             continue
         record = draft.record
-        if snapshot.dialect == "pjais-drizzle":
-            record = _follow(snapshot.dialect, piece, record, returned)
+        if mapping.renames and piece.native_id is not None and record.id != piece.native_id:
+            returned[piece.native_id] = record.id
+        if mapping.follows:
+            ends = {name: getattr(record, name) for name in mapping.follows}
+            moved = {name: returned[end] for name, end in ends.items() if end in returned}
+            record = mapping.changed(record, piece.value, moved)
         if choices.expand_cold:
-            record = mappings.expanded(snapshot.dialect, piece, record)
+            record = mapping.expanded(record, piece.value)
         if change is not None:
-            record = mappings.with_ids(snapshot.dialect, piece, record, change)
+            record = mapping.with_ids(record, piece.value, change)
         yield Reading(piece, record, problems, draft.removed)
 
 
-def items(snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
+def items(model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
     """Yield all pieces of a snapshot, or the given ones, as a builder takes them, in reading order."""
-    for reading in readings(snapshot, choices, pieces):
+    for reading in readings(model, snapshot, choices, pieces):
         piece, record, problems, removed = reading
-        if record is None or (removed and snapshot.dialect == "pjais-export"):
+        if record is None or (removed and model.reader(snapshot.dialect, piece.collection).removes):
             yield reading
         else:
-            yield entry(piece, record, removed=removed), problems  # type: ignore[arg-type]  # only documents have one
+            yield entry(model, piece, record, removed=removed), problems  # type: ignore[arg-type]  # only documents have one
 
 
-def _follow(dialect: str, piece: Document, record: Record, returned: dict[str, str]) -> Record:
-    """Update links of the Drizzle schema, which name memories by number, to memories whose original id was restored."""
-    if isinstance(record, Memory):
-        if piece.native_id is not None and record.id != piece.native_id:
-            returned[piece.native_id] = record.id
-        return record
-    if piece.collection == "memory_relationships":
-        ends = {name: getattr(record, name) for name in ("from_id", "to_id")}
-        moved = {name: returned[end] for name, end in ends.items() if end in returned}
-        return mappings.changed(dialect, piece, record, moved)
-    return record
-
-
-def expected(snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
+def expected(model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
     """Yield the expected outcome of each document of a snapshot."""
-    for piece, record, _, _ in readings(snapshot, choices):
+    for piece, record, _, _ in readings(model, snapshot, choices):
         if isinstance(piece, Remark):
             continue
         refused = kept(piece) if record is None else None
         yield Expected(*identity(piece), record, refused)
 
 
-def original(dialect: str, wanted: Expected) -> str | None:
+def original(model: Model, dialect: str, wanted: Expected) -> str | None:
     """Return the text of a record's document, as a builder keeps it."""
-    return None if wanted.record is None else document_text(mappings.rebuild, dialect, wanted.collection, wanted.record)
+    return None if wanted.record is None else document_text(model, dialect, wanted.collection, wanted.record)
 
 
 def assemble(
@@ -239,7 +238,7 @@ def assemble(
             )
         )
     for rule, where, message in builder.observations():
-        findings.add(Finding("note", rule, "all sources", "personas", where, "", None, message))
+        findings.add(Finding("note", rule, "all sources", builder.model.tables[0].name, where, "", None, message))
     for table, key in builder.overridden:
         message = "edited in the target, and later changed in a source; the edit is kept in the history"
         findings.add(Finding("note", "edit-superseded", "the target", table, key, "", None, message))
@@ -269,7 +268,7 @@ def _read_and_write(
     done = 0
     for snapshot in snapshots:
         builder.begin_source(origin_of(snapshot))
-        for item in source(snapshot, choices):
+        for item in source(builder.model, snapshot, choices):
             done += 1
             if done % 2000 == 0:
                 progress("read and write", done, None)
@@ -299,17 +298,17 @@ def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:
             heir = builder.heir(refusal)
             if heir is None:
                 continue
-            draft = mappings.normalise(heir.dialect, heir.document)
+            mapping = builder.model.reader(heir.dialect, heir.document.collection)
+            draft = mapping.read(heir.document)
+            if not validate.valid(validate.check(draft)):
+                continue
             record = draft.record
             if choices.ids.active:
-                record = mappings.with_ids(heir.dialect, heir.document, record, choices.ids.of_kind(heir.dialect))
-            if validate.valid(validate.check(draft)):
-                builder.reinstate(heir, record)
+                record = mapping.with_ids(record, heir.document.value, choices.ids.of_kind(heir.dialect))
+            builder.reinstate(heir, record)
 
 
-def _note(
-    source: str, at: Entry | Identity | Piece, problems: tuple[validate.Problem, ...], findings: Findings
-) -> None:
+def _note(source: str, at: Entry | Identity | Piece, problems: tuple[Problem, ...], findings: Findings) -> None:
     """Collect the findings of one document; a valid one changed by a rule counts as repaired."""
     native_id = None if isinstance(at, Remark | Unreadable) else at.native_id
     collection = at.collection if isinstance(at, Remark) else full_name(at.database, at.collection)
@@ -323,7 +322,7 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
     """Handle a reading without a valid record, or the tombstone that our own export writes."""
     piece, record, problems, _ = reading
     if record is not None and isinstance(piece, Document):
-        tombstone = entry(piece, record, removed=True)
+        tombstone = entry(builder.model, piece, record, removed=True)
         _note(snapshot.name, tombstone, problems, findings)
         builder.put(tombstone)
         named = piece.value if isinstance(piece.value, dict) else {}
@@ -342,6 +341,6 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
     _note(snapshot.name, piece, problems, findings)
 
 
-def _reason(problem: validate.Problem) -> dict[str, Any]:
+def _reason(problem: Problem) -> dict[str, Any]:
     level, rule, field, message = problem
     return {"level": level, "rule": rule, "field": field, "message": message}

@@ -20,7 +20,9 @@ from queue import Queue
 from threading import Thread
 from typing import IO, Any
 
+from pjais import models
 from pjais.assembly.assemble import Choices, Item, Reading, items
+from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.targets.sqlite.ledger import Entry
@@ -53,14 +55,14 @@ class Reader:
         self._process = process
         self._late = late
 
-    def items(self, snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
+    def items(self, model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
         """Yield all pieces of a snapshot as a builder takes them.  Ids are mapped here, where the run's map is."""
         given = 0
         if self._late:
             self._process, self._late = _start(), False
         if self._process is not None and not choices.ids.active:
             complete = False
-            for batch in _asked(self._process, snapshot, choices):
+            for batch in _asked(self._process, (model.name, snapshot, choices)):
                 complete = batch is None
                 given += len(batch or ())
                 for item in batch or ():
@@ -68,7 +70,7 @@ class Reader:
             if complete:
                 return
             self.close()
-        yield from islice(items(snapshot, choices), given, None)
+        yield from islice(items(model, snapshot, choices), given, None)
 
     def close(self) -> None:
         """End the process."""
@@ -112,12 +114,12 @@ def _start() -> subprocess.Popen[bytes] | None:
         return None
 
 
-def _asked(process: subprocess.Popen[bytes], snapshot: Snapshot, choices: Choices) -> Iterator[list[_Sent] | None]:
+def _asked(process: subprocess.Popen[bytes], asked: tuple[str, Snapshot, Choices]) -> Iterator[list[_Sent] | None]:
     """Yield the batches of one snapshot, then None if it is complete.  A thread receives them while we write."""
     assert process.stdin is not None and process.stdout is not None
     waiting: Queue[bytes] = Queue(_AHEAD)
     try:
-        pickle.dump((snapshot, choices), process.stdin)
+        pickle.dump(asked, process.stdin)
         process.stdin.flush()
     except OSError:
         return
@@ -157,9 +159,9 @@ def serve(version: str) -> None:
     gc.disable()  # documents and records have no cycles
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
-            snapshot, choices = pickle.load(sys.stdin.buffer)
+            model, snapshot, choices = pickle.load(sys.stdin.buffer)
             batch: list[_Sent] = []
-            for item in items(snapshot, choices):
+            for item in items(models.named(model), snapshot, choices):
                 batch.append(item if isinstance(item, Reading) else (tuple(item[0]), item[1]))
                 if len(batch) == _BATCH:
                     _send(pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))

@@ -15,10 +15,10 @@ from pathlib import Path
 from pjais import files, journal, sqlite
 from pjais.assembly.assemble import Choices, Source, assemble, items
 from pjais.assembly.findings import Findings
+from pjais.core.model import Model
 from pjais.core.results import Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
-from pjais.models.persona import mappings
 from pjais.sources import backup
 from pjais.targets.sqlite import cutover
 from pjais.targets.sqlite.builder import Builder
@@ -43,6 +43,7 @@ class Scratch:
 
 @contextmanager
 def scratch_store(
+    model: Model,
     refs: Sequence[SourceRef],
     choices: Choices,
     *,
@@ -62,7 +63,7 @@ def scratch_store(
         snapshots = backup.snapshot_all(copy, refs, at_ms=journal.now_ms())
         if base is not None:
             cutover.copy_target(base, store)
-        builder = Builder(store, "scratch", mappings.rebuild, existing=base is not None)
+        builder = Builder(store, model, "scratch", existing=base is not None)
         try:
             if decisions is not None:
                 builder.heed(decisions)

@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from pjais import canonical, files, journal, sqlite
-from pjais.assembly.assemble import Choices, Item, Same, items
+from pjais.assembly.assemble import Choices, Item, Same, Source, items
 from pjais.core.document import Document, Piece
+from pjais.core.mapping import Problem
+from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.errors import BackupFailed
-from pjais.models.persona import mappings, validate
 from pjais.sources import backup, json_files
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.ledger import Identity
@@ -50,8 +51,7 @@ _NEAR = 1 << 20
 _LOST = 100_000
 """Number of documents read ahead after which the search for a common continuation is given up."""
 
-Source = Callable[[Snapshot, Choices], Iterator[Item]]
-_Noted = dict[tuple[str, str], tuple[validate.Problem, ...]]
+_Noted = dict[tuple[str, str], tuple[Problem, ...]]
 
 
 def passing_by(backups: Path, builder: Builder, otherwise: Source, *, noting: bool = True) -> Source:
@@ -60,9 +60,9 @@ def passing_by(backups: Path, builder: Builder, otherwise: Source, *, noting: bo
     `noting`: the run reports findings about documents, including unchanged ones.
     """
 
-    def source(snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
-        before = _before(backups, builder.connection, snapshot, choices, noting)
-        return otherwise(snapshot, choices) if before is None else _items(builder, snapshot, choices, before)
+    def source(model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
+        before = _before(backups, builder, snapshot, choices, noting)
+        return otherwise(model, snapshot, choices) if before is None else _items(builder, snapshot, choices, before)
 
     return source
 
@@ -134,7 +134,7 @@ class _Waiting:
         """Process a piece as usual."""
         if isinstance(piece, Document):
             self._others.add((piece.collection, piece.native_id))
-        yield from items(self._snapshot, self._choices, (piece,))
+        yield from items(self._builder.model, self._snapshot, self._choices, (piece,))
 
     def _may_stand(self, native_id: str) -> bool:
         name = (self._collection, native_id)
@@ -244,12 +244,12 @@ def _digest(piece: Document) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _before(backups: Path, db: sqlite.Connection, snapshot: Snapshot, choices: Choices, noting: bool) -> _Before | None:
+def _before(backups: Path, builder: Builder, snapshot: Snapshot, choices: Choices, noting: bool) -> _Before | None:
     """Return the source as the last run over it read it; None if that is not certain."""
     if snapshot.dialect not in _DIALECTS or snapshot.damage is not None or choices.ids.active or any(choices.only):
         return None
-    found = _last_run(db, snapshot)
-    if found is None or found.made != (__version__, mappings.READING, choices.expand_cold):
+    found = _last_run(builder.connection, snapshot)
+    if found is None or found.made != (__version__, builder.model.reading, choices.expand_cold):
         return None
     folder = backups / found.run_id
     try:

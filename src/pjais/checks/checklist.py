@@ -97,7 +97,7 @@ class _Facts:
     @cached_property
     def there(self) -> bool:
         """True if there is a new side."""
-        return cutover.inspect(self.workspace.target) is not None
+        return cutover.inspect(self.workspace.target, self.workspace.model) is not None
 
     @cached_property
     def sound(self) -> tuple[list[Path], list[str]]:
@@ -241,7 +241,7 @@ def _export_valid(facts: _Facts) -> Answer:
 def _imported(facts: _Facts) -> Answer:
     if not facts.there:
         return _NOTHING
-    found = state.record_counts(facts.workspace.target)
+    found = state.record_counts(facts.workspace.target, facts.workspace.model)
     return "ok", ", ".join(f"{count:,} {name}" for name, count in found.items() if count) or "empty, as its sources"
 
 

@@ -24,7 +24,7 @@ from pjais.workspace import Workspace
 
 def of_sqlite(workspace: Workspace) -> list[AppCheck]:
     """Return the checks of a store in SQLite.  Raises NoSourceFound if there is none, ForeignTarget."""
-    if cutover.inspect(workspace.target) is None:
+    if cutover.inspect(workspace.target, workspace.model) is None:
         raise NoSourceFound(
             "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
         )
@@ -58,7 +58,7 @@ def _backups(workspace: Workspace) -> AppCheck:
 
 
 def _health(workspace: Workspace, store: Store) -> AppCheck:
-    counts = state.record_counts(workspace.target)
+    counts = state.record_counts(workspace.target, workspace.model)
     active = store.personas.active()
     line = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "empty, and healthy"
     return AppCheck("health", True, f"{line}; active: {active.id if active else 'nobody'}", {})

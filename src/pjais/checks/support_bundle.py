@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files, instants, journal, logbook, sqlite
+from pjais.core.model import Model
 from pjais.errors import PjaisError, UsageError, all_errors
 from pjais.migration import state
-from pjais.models.persona.tables import TABLES
 from pjais.report.rules import OUTCOMES, RULES
 from pjais.sources import backup
 from pjais.targets.sqlite import compare
@@ -295,24 +295,24 @@ def _store(workspace: Workspace) -> dict[str, Any]:
     """Return the versions, counts and checks of the store, from a scratch copy."""
     if not workspace.target.exists():
         return {"state": "missing"}
-    shown = _guarded(_copied, workspace.target)
+    shown = _guarded(_copied, workspace.target, workspace.model)
     if workspace.log is not None and workspace.log.exists():
         shown["event_log"] = _guarded(_event_log, workspace.log)
     return dict(shown)
 
 
-def _copied(path: Path) -> dict[str, Any]:
+def _copied(path: Path, model: Model) -> dict[str, Any]:
     with closing(sqlite.open_scratch(path)) as db:
         shown: dict[str, Any] = {
             name: _guarded(sqlite.value, db, f"PRAGMA {name}")
             for name in ("application_id", "user_version", "journal_mode", "page_size", "page_count", "freelist_count")
         }
-        tables = [*(table.name for table in TABLES), *sorted(sqlite.SYSTEM_NAMES)]
+        tables = [*(table.name for table in model.tables), *sorted(sqlite.SYSTEM_NAMES)]
         shown["rows"] = {name: _guarded(sqlite.value, db, f"SELECT count(*) FROM {name}") for name in tables}
         outcomes = "SELECT outcome, count(*) FROM migration_records GROUP BY outcome"
         shown["outcomes"] = _guarded(sqlite.pairs, db, outcomes)
         shown["quarantine"] = _guarded(_quarantine, db)
-        shown["checks"] = _guarded(lambda: {what: ok for what, ok, _ in compare.check_file(db)})
+        shown["checks"] = _guarded(lambda: {what: ok for what, ok, _ in compare.check_file(db, model)})
         return shown
 
 

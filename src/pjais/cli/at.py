@@ -17,10 +17,9 @@ from pjais.cli.output import print_json, say, table
 from pjais.cli.time_options import event_option, opened_timeline, time_option
 from pjais.display import counted
 from pjais.errors import UsageError
-from pjais.exchange import transfer
 from pjais.livestore_tools import timeline
 from pjais.livestore_tools.timeline import Timeline
-from pjais.models.persona import rows
+from pjais.models.persona.model import MODEL
 from pjais.persona.store import Store
 
 
@@ -83,7 +82,7 @@ def _shown_state(
 def _documents(line: Timeline, point: timeline.Point, key: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     for record in line.records(point):
         if key is None or record.id == key:
-            yield transfer.export_name(rows.table_of(record)), transfer.as_document(record)
+            yield MODEL.table_of(record).title, MODEL.as_document(record)
 
 
 def _print_state(line: Timeline, point: timeline.Point, documents: Iterator[tuple[str, dict[str, Any]]]) -> None:

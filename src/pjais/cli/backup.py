@@ -13,6 +13,7 @@ from pjais.display import counted
 from pjais.errors import BackupFailed, UsageError
 from pjais.exchange import guide_backup
 from pjais.migration import backups, state
+from pjais.models.persona.model import MODEL
 from pjais.sources import backup
 from pjais.workspace import resolve_workspace
 
@@ -81,7 +82,7 @@ def verify_backup(context: Context, backup_id: str | None, password: str | None)
     unread: list[str] = []
     for folder in folders:
         bad = backups.check(folder)
-        differs, skipped = guide_backup.check(folder, password) if not bad else ([], [])
+        differs, skipped = guide_backup.check(MODEL, folder, password) if not bad else ([], [])
         wrong += [f"{folder.name}/{line}" for line in (*bad, *differs)]
         unread += [f"{folder.name}/{line}" for line in skipped]
     if wrong:

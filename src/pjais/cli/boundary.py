@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pjais import models
 from pjais.display import without_passwords
 from pjais.errors import FileFailed, NoSpace, PjaisError, SourceDamaged, StoreFailed, UsageError
 
@@ -38,7 +39,7 @@ def explained(error: Exception, find_store: Callable[[], Path | None] = lambda: 
         return StoreFailed("another program holds the store", where=where)
     if isinstance(error, sqlite.IOFault | sqlite.CannotOpen | sqlite.ReadOnly):
         return StoreFailed(f"the store cannot be read or written: {error}", where=where)
-    return None if store is None else drift.explained(store, error)
+    return None if store is None else drift.explained(store, models.named(), error)
 
 
 class Bug(PjaisError):

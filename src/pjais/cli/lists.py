@@ -20,7 +20,7 @@ from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, safe, say, table, warn, write_raw
 from pjais.display import counted
 from pjais.errors import UsageError
-from pjais.exchange.transfer import as_document
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
 from pjais.persona.store import Store
 
@@ -113,7 +113,7 @@ def print_records(
     without_date: int = 0,
 ) -> None:
     """A list of records; `columns` are the fields of the export that a table shows."""
-    documents = [as_document(record) for record in records]
+    documents = [MODEL.as_document(record) for record in records]
     warn_undated(without_date)
     if context.as_json:
         left_out = {"without_date": without_date} if without_date else {}
@@ -175,7 +175,7 @@ def _print_markdown(columns: Sequence[str], documents: Sequence[dict[str, Any]])
 
 def print_record(context: Context, record: Record, line: str | None = None) -> None:
     """One record: a line about what was done, or all its fields."""
-    document = as_document(record)
+    document = MODEL.as_document(record)
     if context.as_json:
         print_json({"code": "done", "record": document})
     elif line is not None:

@@ -10,7 +10,7 @@ import click
 from pjais.cli.context import Context, common
 from pjais.cli.lists import filter_options, opened, target, warn_undated
 from pjais.cli.output import print_json, say, table
-from pjais.exchange.transfer import as_document
+from pjais.models.persona.model import MODEL
 
 
 @click.command("search")
@@ -47,7 +47,9 @@ def search_command(
         undated = store.memories.without_date(text, any=any_word, prefix=prefix, **wanted)
     warn_undated(undated)
     if context.as_json:
-        results = [{"snippet": snippet, "rank": rank, "memory": as_document(found)} for found, snippet, rank in rows]
+        results = [
+            {"snippet": snippet, "rank": rank, "memory": MODEL.as_document(found)} for found, snippet, rank in rows
+        ]
         left_out = {"without_date": undated} if undated else {}
         print_json({"code": "done", "count": len(rows), "total": total, **left_out, "results": results})
         return 0

@@ -12,12 +12,12 @@ from typing import Any
 from pjais import files, instants, paths, sqlite
 from pjais.cli.context import Context
 from pjais.cli.output import say, table
+from pjais.core.model import APPLICATION_ID
 from pjais.errors import NoSourceFound, UsageError
 from pjais.exchange import transfer
 from pjais.migration import state
-from pjais.models.persona import rows
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Persona, Record
-from pjais.models.persona.tables import APPLICATION_ID
 from pjais.persona.store import Past, Store
 from pjais.store.history import When
 from pjais.targets.sqlite import cutover
@@ -41,7 +41,7 @@ def opened(context: Context, path: Path | None) -> Store | Path:
 
 def existing_store(target: Path) -> Store:
     """Open the store at this path.  Raises NoSourceFound where there is none."""
-    if cutover.inspect(target) is None:
+    if cutover.inspect(target, MODEL) is None:
         raise NoSourceFound("there is no store here", where=[str(target)], next_command="pjais migrate")
     return Store(target)
 
@@ -54,7 +54,7 @@ def _is_ours(path: Path) -> bool:
             ours = sqlite.pragma_int(db, "application_id") == APPLICATION_ID
     except sqlite.Error:
         return False
-    return ours and cutover.inspect(path) is not None
+    return ours and cutover.inspect(path, MODEL) is not None
 
 
 def at(store: Store, event: str | None, time: str | None) -> Past:
@@ -77,7 +77,7 @@ def when(text: str) -> When:
 def documents(store: Store, past: Past, record_id: str | None) -> Documents:
     """The records of a moment as our export shows them, all or those of one id."""
     for record in past.records() if record_id is None else _of_id(store, past, record_id):
-        yield transfer.export_name(rows.table_of(record)), transfer.as_document(record)
+        yield MODEL.table_of(record).title, MODEL.as_document(record)
 
 
 def _of_id(store: Store, past: Past, record_id: str) -> Iterator[Record]:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from pjais.assembly.assemble import Choices, Reading, Same, items
 from pjais.core.document import Remark
+from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.display import counted
 from pjais.errors import BackupFailed, PasswordNeeded
@@ -45,15 +46,15 @@ def named(exports: Sequence[guide_export.Made], *, comparable: bool = True) -> l
     return [{**backup.weighed(one.path), **content, "origin": one.origin, "database": one.database} for one in exports]
 
 
-def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: str | None = None) -> Made:
+def write(model: Model, folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: str | None = None) -> Made:
     """Write and read back the guide's backup of each RxDB snapshot."""
     password = os.environ.get("PJAIS_PASSWORD") if password is None else password
     rest = tuple(one for one in snapshots if one.kind == "rxdb-profile")
     left_out: list[str] = []
     while rest:
         choices = Choices(password=password)
-        with closing(guide_export.Backups(folder, at_ms, choices)) as backups:
-            refused, locked = _fill(backups, rest, choices)
+        with closing(guide_export.Backups(model, folder, at_ms, choices)) as backups:
+            refused, locked = _fill(model, backups, rest, choices)
             if locked is None:
                 return Made(tuple(backups.finish()), (*left_out, *refused))
         left_out.append(f"{locked.name}: {LOCKED}")
@@ -62,14 +63,14 @@ def write(folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: s
 
 
 def _fill(
-    backups: guide_export.Backups, snapshots: tuple[Snapshot, ...], choices: Choices
+    model: Model, backups: guide_export.Backups, snapshots: tuple[Snapshot, ...], choices: Choices
 ) -> tuple[list[str], Snapshot | None]:
     """Pass all live records on; return the invalid documents, or the snapshot that could not be decrypted."""
     lines = []
     for snapshot in snapshots:
         refused = 0
         try:
-            for item in items(snapshot, choices):
+            for item in items(model, snapshot, choices):
                 if isinstance(item, Reading):
                     refused += item.record is None and not isinstance(item.piece, Remark)
                 elif not isinstance(item, Same) and not item[0].removed:
@@ -83,7 +84,7 @@ def _fill(
     return lines, None
 
 
-def check(folder: Path, password: str | None = None) -> tuple[list[str], list[str]]:
+def check(model: Model, folder: Path, password: str | None = None) -> tuple[list[str], list[str]]:
     """Compare the guide's files of a backup with its raw files; return (differences, files not compared)."""
     named = [str(one["stored"]) for one in backup.manifest(folder).get("exports", ()) if one.get("content") == CONTENT]
     there = [name for name in named if (folder / name).is_file()]
@@ -91,7 +92,7 @@ def check(folder: Path, password: str | None = None) -> tuple[list[str], list[st
         return [], []
     with tempfile.TemporaryDirectory(prefix="pjais-guide-") as scratch:
         try:
-            made = write(Path(scratch), backup.load(folder), 0, password)
+            made = write(model, Path(scratch), backup.load(folder), 0, password)
         except BackupFailed as error:
             return [], [f"{name}: {error.what}" for name in there]
         if any(line.endswith(LOCKED) for line in made.left_out):

@@ -19,13 +19,14 @@ from pjais import canonical, files, instants, journal, sqlite
 from pjais.assembly.assemble import Choices
 from pjais.assembly.ids import NAMESPACE
 from pjais.core.document import Document
+from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
+from pjais.core.table import Record, Table
 from pjais.errors import BackupFailed
 from pjais.exchange import transfer
 from pjais.formats.json_stream import Broken, JsonStream, Malformed, Value
-from pjais.models.persona import mappings, rows
-from pjais.models.persona.records import Memory, Persona, Record
-from pjais.models.persona.tables import BY_NAME, MEMORIES, PERSONAS, Table
+from pjais.models.persona.records import Memory, Persona
+from pjais.models.persona.tables import MEMORIES, PERSONAS
 from pjais.targets.sqlite.ledger import Entry
 from pjais.workspace import Workspace
 
@@ -172,7 +173,7 @@ def _sound(item: Value | Broken) -> Any:
 
 def _records(db: sqlite.Connection, table: Table) -> Iterator[Record]:
     for row in sqlite.each(db, f"SELECT {', '.join(table.column_names)} FROM {table.name} ORDER BY id"):
-        yield rows.to_record(table, row)
+        yield table.to_record(row)
 
 
 def _marks(record: Persona | Memory) -> dict[str, Any]:
@@ -243,7 +244,8 @@ class Backups:
     It holds the database's documents under their own ids, whatever ids the run assigns.
     """
 
-    def __init__(self, folder: Path, at_ms: int, choices: Choices) -> None:
+    def __init__(self, model: Model, folder: Path, at_ms: int, choices: Choices) -> None:
+        self._model = model
         stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
         self._path = folder / f"rxdb-backup-{stamp}.json"
         self._choices = choices
@@ -256,9 +258,9 @@ class Backups:
         name = (snapshot.name, entry.origin, entry.database)
         writer = self._writers.get(name) or self._writers.setdefault(name, GuideWriter())
         if entry.table in (PERSONAS.name, MEMORIES.name):
-            record = rows.to_record(BY_NAME[entry.table], entry.row)
+            record = self._model.by_name[entry.table].to_record(entry.row)
             changed = self._choices.ids.active or self._choices.expand_cold
-            writer.put(_original(snapshot.dialect, entry, record) if changed else record)
+            writer.put(_original(self._model, snapshot.dialect, entry, record) if changed else record)
 
     def close(self) -> None:
         """Discard pending output, finished or not."""
@@ -276,7 +278,8 @@ class Backups:
         return made
 
 
-def _original(dialect: str, entry: Entry, record: Record) -> Record:
+def _original(model: Model, dialect: str, entry: Entry, record: Record) -> Record:
     """Return the record of its document alone: with its own ids and unchanged content."""
-    value = mappings.rebuild(dialect, entry.collection, record)
-    return mappings.normalise(dialect, Document(entry.collection, entry.native_id, entry.place, value)).record
+    mapping = model.reader(dialect, entry.collection)
+    value = mapping.rebuild(record)
+    return mapping.read(Document(entry.collection, entry.native_id, entry.place, value)).record

@@ -35,7 +35,7 @@ def export(
         known = ", ".join(("pjais", "rxdb-export", *extensions.names("exporters")))
         raise UsageError(f"there is no exporter {name}", where=[f"known: {known}"])
     with transfer.opened(workspace, store, password) as db:
-        exporter(transfer.documents(db), write)
+        exporter(transfer.documents(db, workspace.model), write)
 
 
 def write(workspace: Workspace, name: str) -> Written:
@@ -52,8 +52,8 @@ def write(workspace: Workspace, name: str) -> Written:
     files.private_folder(beside)
     try:
         with closing(sqlite.open_reader(workspace.target)) as db:
-            target.write(transfer.documents(db), beside)
-            count, missing = _compare(transfer.documents(db), target.read(beside))
+            target.write(transfer.documents(db, workspace.model), beside)
+            count, missing = _compare(transfer.documents(db, workspace.model), target.read(beside))
         if missing:
             raise VerificationFailed(
                 "the new store does not hold what was given; it was not put in place", where=missing[:20]

@@ -18,22 +18,18 @@ from pjais import canonical, files, journal, sqlite
 from pjais.assembly.assemble import Choices
 from pjais.assembly.scratch import scratch_store
 from pjais.core.document import RXDB_FIELDS, Document, Remark, Unreadable
+from pjais.core.model import APPLICATION_ID, EXPORT, REMOVED, Model
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
+from pjais.core.table import Record, Table
 from pjais.display import counted
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
-from pjais.models.persona import mappings, rows
-from pjais.models.persona.mappings import REMOVED
-from pjais.models.persona.records import Other, Record
-from pjais.models.persona.tables import APPLICATION_ID, TABLES, Table
 from pjais.sources import backup
 from pjais.sources.registry import read
 from pjais.store import upgrade
 from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace
 
-FORMAT = "pjais-export"
-_NAMES = {"memory_entities": "memories", "other_records": "others"}
 Write = Callable[[str], None]
 
 
@@ -47,27 +43,28 @@ def export(
     with opened(workspace, store, password) as db:
         if destination is None:
             parts: list[str] = []
-            write_export(db, parts.append)
+            write_export(db, workspace.model, parts.append)
             return "".join(parts)
         with files.writing(destination.absolute()) as file:
-            write_export(db, file.text)
+            write_export(db, workspace.model, file.text)
     return None
 
 
 def write_export(
     db: sqlite.Connection,
+    model: Model,
     write: Write,
     *,
     only: Mapping[str, Sequence[str]] | None = None,
     removed: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write the canonical export of an open store; `only` limits it to some keys of some tables."""
-    write(f'{{"format":"{FORMAT}","version":1')
-    for table in TABLES:
-        write(f',\n"{export_name(table)}":[')
+    write(f'{{"format":"{EXPORT}","version":1')
+    for table in model.tables:
+        write(f',\n"{table.title}":[')
         separator = "\n"
         for record in _records(db, table, None if only is None else only.get(table.name, ())):
-            write(separator + canonical.dumps(as_document(record), sort=True))
+            write(separator + canonical.dumps(model.as_document(record), sort=True))
             separator = ",\n"
         write("]")
     if removed:
@@ -76,16 +73,11 @@ def write_export(
     write("}\n")
 
 
-def documents(db: sqlite.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
+def documents(db: sqlite.Connection, model: Model) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every record of an open store as a document of our export, with the name of its list; sorted by id."""
-    for table in TABLES:
+    for table in model.tables:
         for record in _records(db, table, None):
-            yield export_name(table), as_document(record)
-
-
-def export_name(table: Table) -> str:
-    """Return the name of a table's records in our export."""
-    return _NAMES.get(table.name, table.name)
+            yield table.title, model.as_document(record)
 
 
 def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Write) -> int:
@@ -93,7 +85,7 @@ def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Writ
 
     They must come list by list, in the order of the tables.
     """
-    write(f'{{"format":"{FORMAT}","version":1')
+    write(f'{{"format":"{EXPORT}","version":1')
     count, current = 0, None
     for name, document in documents:
         write(("\n]" if current is not None else "") + f',\n"{name}":[\n' if name != current else ",\n")
@@ -118,7 +110,7 @@ def _records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) ->
 
 def _record(table: Table, row: tuple[Any, ...]) -> Record:
     try:
-        return rows.to_record(table, row)
+        return table.to_record(row)
     except (ValueError, TypeError) as error:
         raise SourceDamaged(
             "a row of the store holds what no record can be",
@@ -127,28 +119,18 @@ def _record(table: Table, row: tuple[Any, ...]) -> Record:
         ) from error
 
 
-def as_document(record: Record) -> dict[str, Any]:
-    """Return a record as our export and `--json` show it: camelCase, instants as ISO-8601."""
-    if isinstance(record, Other):
-        return dict(record._asdict())
-    mapping = mappings.MAPPINGS["pjais-export"][rows.table_of(record).name]
-    document = mapping.rebuild(record)
-    document["extra"] = record.extra
-    return document
-
-
 @contextmanager
 def opened(workspace: Workspace, store: Path | None, password: str | None) -> Iterator[sqlite.Connection]:
     """Open a store of ours; migrate anything else to a scratch store first."""
     path = workspace.target if store is None else store.expanduser().absolute()
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
-    if path.is_file() and _is_ours(path):
+    if path.is_file() and _is_ours(path, workspace.model):
         with upgrade.readable(replace(workspace, target=path)) as there:
             with closing(sqlite.open_reader(there)) as db, _read_transaction(db):
                 yield db
         return
-    with scratch_store(_found(workspace, path), Choices(password=password)) as scratch:
+    with scratch_store(workspace.model, _found(workspace, path), Choices(password=password)) as scratch:
         findings = scratch.findings
         if findings.levels["error"]:
             where = [
@@ -173,7 +155,7 @@ def _read_transaction(db: sqlite.Connection) -> Iterator[None]:
     db.execute("ROLLBACK")
 
 
-def _is_ours(path: Path) -> bool:
+def _is_ours(path: Path, model: Model) -> bool:
     if (refused := files.refusal(path)) is not None:
         raise refused
     try:
@@ -181,7 +163,7 @@ def _is_ours(path: Path) -> bool:
             return False
         with closing(sqlite.open_reader(path)) as db:
             ours = sqlite.pragma_int(db, "application_id") == APPLICATION_ID
-        return ours and cutover.inspect(path, older=True) is not None
+        return ours and cutover.inspect(path, model, older=True) is not None
     except (sqlite.Error, OSError) as error:
         raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
 

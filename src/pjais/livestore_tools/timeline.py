@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import instants, journal, sqlite
+from pjais import instants, journal, models, sqlite
 from pjais.core.document import Unreadable
 from pjais.core.results import Changed
 from pjais.errors import NoSourceFound, UsageError
@@ -141,7 +141,7 @@ class Timeline:
         with self.state(point) as replay:
             for table in livestore.TABLES:
                 for row in replay.rows(table):
-                    yield log_proof.record_of(table, row)
+                    yield log_proof.record_of(models.named(), table, row)
 
     def diff(self, before: Point, after: Point) -> list[Changed]:
         """Return the differences between two points in time, by record and field."""

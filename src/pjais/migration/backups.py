@@ -60,7 +60,7 @@ def create(workspace: Workspace, *, password: str | None = None) -> Path:
                 at_ms = journal.now_ms()
                 earlier = latest_files(workspace, folder)
                 snapshots = backup.snapshot_all(folder, found.sources, at_ms=at_ms, earlier=earlier, **more)
-                made = guide_backup.write(folder, snapshots, at_ms, password)
+                made = guide_backup.write(workspace.model, folder, snapshots, at_ms, password)
                 if made.exports or made.left_out:
                     more |= {"exports": guide_backup.named(made.exports), "left_out": list(made.left_out)}
                     backup.write_manifest(folder, snapshots, at_ms, **more)
@@ -75,7 +75,7 @@ def _keep_store(workspace: Workspace, folder: Path) -> dict[str, Any]:
     """Copy the store and its log, if they exist; return them as entries of the manifest, which is written last."""
     if not workspace.target.exists():
         return {}
-    cutover.inspect(workspace.target)
+    cutover.inspect(workspace.target, workspace.model)
     copy = folder / "previous.sqlite"
     cutover.copy_target(workspace.target, copy)
     heads.note_closed(workspace.target)
@@ -167,7 +167,7 @@ def _needed(workspace: Workspace) -> set[str]:
         if run.state in ("done", "interrupted") and run.target and _is_away(workspace, Path(run.target))
     }
     for target in _targets(workspace):
-        if target.exists() and cutover.inspect(target) is not None:
+        if target.exists() and cutover.inspect(target, workspace.model) is not None:
             with closing(sqlite.open_reader(target)) as db:
                 needed |= {str(run) for (run,) in sqlite.each(db, "SELECT id FROM migration_runs")}
     return needed

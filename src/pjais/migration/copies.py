@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pjais import canonical, files, journal, sqlite
+from pjais import files, journal, sqlite
 from pjais.core.document import Remark, full_name
+from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.display import counted
 from pjais.errors import BackupFailed, PjaisError
-from pjais.models.persona.tables import BY_NAME
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
 from pjais.targets.sqlite import ddl, ledger
@@ -37,6 +37,7 @@ class Copies:
     def __init__(self, workspace: Workspace, stores: Sequence[Path], password: str | None = None) -> None:
         self._place = workspace
         self._password = password
+        self._model = workspace.model
         self._stores = [path for path in stores if path.is_file()]
         self._hashes: dict[Path, frozenset[str]] = {}
 
@@ -66,7 +67,7 @@ class Copies:
         found: set[Unit] = set()
         for path in _store_copies(folder):
             if not any(_goes_on(path, store) for store in self._stores):
-                found |= _of_store(path)
+                found |= _of_store(path, self._model)
         for snapshot in _snapshots(folder):
             digests = {one.sha256 for one in snapshot.files if not one.source.endswith("-shm")}
             if not _lies_there(snapshot) and not any(self._holds(one, digests) for one in reversed(others)):
@@ -76,7 +77,7 @@ class Copies:
     def _not_elsewhere(self, folder: Path, missing: set[Unit], others: Sequence[Path]) -> set[Unit]:
         """Return what is found in no store, no current source, and no other backup."""
         for path in self._stores:
-            missing = _less_store(missing, path)
+            missing = _less_store(missing, path, self._model)
         for snapshot in _snapshots(folder) if missing else ():
             missing = missing - self._of_source_now(snapshot)
         for other in reversed(others):
@@ -85,7 +86,7 @@ class Copies:
                     with suppress(PjaisError):
                         missing = missing - _of_snapshot(snapshot, self._password)
             for path in _store_copies(other) if missing else ():
-                missing = _less_store(missing, path)
+                missing = _less_store(missing, path, self._model)
         return missing
 
     def _of_source_now(self, snapshot: Snapshot) -> set[Unit]:
@@ -177,13 +178,13 @@ def _accounted(db: sqlite.Connection) -> set[Unit]:
     return {_unit(*row) for row in sqlite.each(db, _ACCOUNTED.format(collection=collection))}
 
 
-def _of_store(path: Path) -> set[Unit]:
+def _of_store(path: Path, model: Model) -> set[Unit]:
     """Return the documents in a store's ledger, and every record that differs from what a migration made of it."""
     with closing(sqlite.open_frozen(path)) as db:
         found = _accounted(db)
         known = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ?"
         for table, key in sqlite.fetch(db, "SELECT DISTINCT table_name, record_id FROM changes"):
-            digest = _digest(db, table, key)
+            digest = _digest(db, model, table, key)
             if digest is None:
                 found |= set() if sqlite.first(db, known, (table, key)) else {(_REMOVED, table, key)}
             elif sqlite.first(db, f"{known} AND digest = ?", (table, key, digest)) is None:
@@ -191,28 +192,28 @@ def _of_store(path: Path) -> set[Unit]:
         return found
 
 
-def _less_store(missing: set[Unit], path: Path) -> set[Unit]:
+def _less_store(missing: set[Unit], path: Path, model: Model) -> set[Unit]:
     """Remove what a store holds: the documents in its ledger, and records that are exactly the same."""
     with closing(sqlite.open_reader(path)) as db:
         accounted = _accounted(db) if missing else set()
-        return {one for one in missing - accounted if not _is_written_in(db, one)}
+        return {one for one in missing - accounted if not _is_written_in(db, model, one)}
 
 
-def _is_written_in(db: sqlite.Connection, unit: Unit) -> bool:
+def _is_written_in(db: sqlite.Connection, model: Model, unit: Unit) -> bool:
     """Return whether a store holds exactly this record, or a trace of its removal."""
     if unit[0] == _WRITTEN:
-        return _digest(db, str(unit[1]), str(unit[2])) == unit[3]
+        return _digest(db, model, str(unit[1]), str(unit[2])) == unit[3]
     told = "SELECT 1 FROM changes WHERE table_name = ? AND record_id = ?"
     return unit[0] == _REMOVED and (
-        _digest(db, str(unit[1]), str(unit[2])) is not None or sqlite.first(db, told, unit[1:]) is not None
+        _digest(db, model, str(unit[1]), str(unit[2])) is not None or sqlite.first(db, told, unit[1:]) is not None
     )
 
 
-def _digest(db: sqlite.Connection, name: str, key: str) -> bytes | None:
-    table = BY_NAME[name]
+def _digest(db: sqlite.Connection, model: Model, name: str, key: str) -> bytes | None:
+    table = model.by_name[name]
     sql = f"SELECT {', '.join(table.column_names)} FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = ?"
     row = sqlite.first(db, sql, (key,))
-    return None if row is None else canonical.digest(row)
+    return None if row is None else table.digest(row)
 
 
 def _goes_on(copy: Path, store: Path) -> bool:

@@ -17,10 +17,9 @@ from typing import Any
 
 from pjais import journal, sqlite, web_origin
 from pjais.assembly.assemble import Only
+from pjais.core.model import Model
 from pjais.core.source import SourceRef
 from pjais.errors import PjaisError, UsageError
-from pjais.models.persona import mappings
-from pjais.models.persona.tables import OTHERS
 from pjais.sources import backup, rxdb
 from pjais.sources.detect.found import Found, Passed
 from pjais.workspace import Workspace
@@ -108,11 +107,15 @@ def _stop_where_mixed(
     coming = {origin for ref in refs if (origin := browsers.get(ref)) is not None}
     if len(coming | {origin for origin in there.values() if origin is not None}) < 2:
         return
-    stored = {origin for name, origin in there.items() if origin is not None and _has_personas(workspace.target, name)}
+    stored = {
+        origin
+        for name, origin in there.items()
+        if origin is not None and _has_records(workspace.target, workspace.model, name)
+    }
     arriving = {
         origin
         for ref in refs
-        if (origin := browsers.get(ref)) is not None and (origin in stored or _brings_personas(ref))
+        if (origin := browsers.get(ref)) is not None and (origin in stored or _brings_records(workspace.model, ref))
     }
     if len(stored | arriving) < 2 or not arriving - stored:
         return
@@ -151,18 +154,19 @@ def _slug(origin: str) -> str:
     return "".join(one if one.isalnum() else "-" for one in origin.partition("://")[2]).strip("-") or "file"
 
 
-def _has_personas(target: Path, source: tuple[str, str]) -> bool:
+def _has_records(target: Path, model: Model, source: tuple[str, str]) -> bool:
     with closing(sqlite.open_reader(target)) as db:
         sql = (
             "SELECT 1 FROM migration_records WHERE source_kind = ? AND source_path = ? AND outcome = 'migrated' "
-            f"AND record_type <> '{OTHERS.name}' LIMIT 1"
+            "AND record_type <> ? LIMIT 1"
         )
-        return sqlite.first(db, sql, source) is not None
+        return sqlite.first(db, sql, (*source, model.carrying.name if model.carrying else "")) is not None
 
 
-def _brings_personas(ref: SourceRef) -> bool:
-    """Return whether a source holds a document of a collection of the `persona` model."""
-    return any(mappings.mapping_of(ref.dialect, name) is not None for _, name in _collections(ref))
+def _brings_records(model: Model, ref: SourceRef) -> bool:
+    """Return whether a source holds a document of a collection that the model knows."""
+    found = (model.mapping(ref.dialect, name) for _, name in _collections(ref))
+    return any(mapping is not None and not mapping.table.carries for mapping in found)
 
 
 def _collections(ref: SourceRef) -> frozenset[tuple[str | None, str]]:

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, files, instants, journal, sqlite
 from pjais.assembly.ids import Ids
+from pjais.core import validate
 from pjais.core.document import Document, full_name
+from pjais.core.mapping import Problem
+from pjais.core.model import Model
+from pjais.core.table import Record, Table
 from pjais.errors import NoSourceFound, UsageError, VerificationFailed
 from pjais.migration import fault_messages, recover, state
-from pjais.models.persona import mappings, rows, validate
-from pjais.models.persona.records import Record
-from pjais.models.persona.tables import MEMORIES
 from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import chain, cutover, decisions, heads
 from pjais.targets.sqlite.ddl import insert_sql
@@ -100,7 +101,7 @@ def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = 
 
     Raises NoSourceFound if there is no target, UsageError for an id that does not exist.
     """
-    if cutover.inspect(workspace.target) is None:
+    if cutover.inspect(workspace.target, workspace.model) is None:
         raise NoSourceFound(
             "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
         )
@@ -168,7 +169,7 @@ def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) 
             with closing(sqlite.open_writer(workspace.target)) as db, sqlite.transaction(db):
                 _refuse_changed(workspace, db)
                 with chain.sealing(db, "replay", copy.name):
-                    done = _replay_all(db, entries, document)
+                    done = _replay_all(db, workspace.model, entries, document)
             account_sync.push(workspace, name)
             journal.record(copy, "pushed")
         heads.note_closed(workspace.target)
@@ -188,12 +189,12 @@ def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
         )
 
 
-def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> list[Replayed]:
+def _replay_all(db: sqlite.Connection, model: Model, entries: list[Kept], document: Any) -> list[Replayed]:
     """Replay entries in rounds, until a round imports nothing more."""
     new_ids = Ids.of(db)
     waiting, done = entries, list[Replayed]()
     while waiting:
-        tried = [_replay_one(db, entry, document, new_ids) for entry in waiting]
+        tried = [_replay_one(db, model, entry, document, new_ids) for entry in waiting]
         went_in = [one for one in tried if one.record_id is not None]
         done += went_in
         waiting = [one for one, result in zip(waiting, tried, strict=True) if result.record_id is None]
@@ -202,7 +203,7 @@ def _replay_all(db: sqlite.Connection, entries: list[Kept], document: Any) -> li
     return done
 
 
-def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids) -> Replayed:
+def _replay_one(db: sqlite.Connection, model: Model, entry: Kept, mended: Any, ids: Ids) -> Replayed:
     value = entry.document if mended is None else mended
     if value is None:
         return Replayed(entry.id, None, None, ["raw bytes; give the mended document"])
@@ -212,28 +213,29 @@ def _replay_one(db: sqlite.Connection, entry: Kept, mended: Any, ids: Ids) -> Re
     notes = tuple(f"seconds:{one['field']}" for one in entry.reasons if one.get("rule") == "date-seconds")
     piece = Document(entry.collection, native_id, entry.place, value, None, notes)
     dialect = entry.dialect or entry.source_kind
-    draft = mappings.normalise(dialect, piece)
+    mapping = model.reader(dialect, piece.collection)
+    draft = mapping.read(piece)
     problems = validate.check(draft)
     if not validate.valid(problems):
         return Replayed(entry.id, None, None, [_line(problem) for problem in problems if problem[0] == "error"])
     record = draft.record
     if ids.active:
-        record = mappings.with_ids(dialect, piece, record, ids.of_kind(entry.source_kind))
+        record = mapping.with_ids(record, piece.value, ids.of_kind(entry.source_kind))
         db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.map.items())
-    reason = _obstacle(db, record)
+    table = model.table_of(record)
+    reason = _obstacle(db, table, record)
     if reason:
         return Replayed(entry.id, None, None, [reason])
-    _bring_in(db, entry, record)
-    return Replayed(entry.id, rows.table_of(record).name, rows.record_key(record), [])
+    _bring_in(db, entry, table, record)
+    return Replayed(entry.id, table.name, table.record_key(record), [])
 
 
-def _line(problem: validate.Problem) -> str:
+def _line(problem: Problem) -> str:
     _, rule, field, message = problem
     return f"{field + ': ' if field else ''}{message} [{rule}]"
 
 
-def _obstacle(db: sqlite.Connection, record: Record) -> str | None:
-    table = rows.table_of(record)
+def _obstacle(db: sqlite.Connection, table: Table, record: Record) -> str | None:
     where = " AND ".join(f"{name} = ?" for name in table.key)
     keys = [getattr(record, name) for name in table.key]
     if sqlite.first(db, f"SELECT 1 FROM {table.name} WHERE {where}", keys):
@@ -246,16 +248,15 @@ def _obstacle(db: sqlite.Connection, record: Record) -> str | None:
     return None
 
 
-def _bring_in(db: sqlite.Connection, entry: Kept, record: Record) -> None:
-    table = rows.table_of(record)
-    row = rows.to_row(record)
-    bound = (*row, None) if table is MEMORIES else row
+def _bring_in(db: sqlite.Connection, entry: Kept, table: Table, record: Record) -> None:
+    row = table.to_row(record)
+    bound = row if table.search is None else (*row, None)
     db.execute(insert_sql(table), bound)
     now = instants.to_text(journal.now_ms())
     db.execute("UPDATE migration_quarantine SET replayed_at = ? WHERE id = ?", (now, entry.id))
-    decisions.write(db, entry.id, "replayed", now, (table.name, rows.record_key(record)))
+    decisions.write(db, entry.id, "replayed", now, (table.name, table.record_key(record)))
     db.execute(
         "UPDATE migration_records SET outcome = 'migrated', record_type = ?, record_id = ?, digest = ? "
         "WHERE seq = (SELECT record_seq FROM migration_quarantine WHERE id = ?)",
-        (table.name, rows.record_key(record), canonical.digest(row), entry.id),
+        (table.name, table.record_key(record), table.digest(row), entry.id),
     )

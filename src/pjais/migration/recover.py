@@ -18,7 +18,6 @@ from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.errors import BackupFailed, MigrationFailed
 from pjais.migration import revert, state
-from pjais.models.persona.tables import SCHEMA_VERSION
 from pjais.sources import backup
 from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import chain, cutover, heads
@@ -89,7 +88,7 @@ def _seal_journals(workspace: Workspace) -> None:
     """Do the same for runs that were interrupted just before it."""
     ended = [run for run in state.runs(workspace.data_dir) if run.state == "done" and run.target]
     for target in {Path(str(run.target)) for run in ended}:
-        if cutover.inspect(target, older=True) != SCHEMA_VERSION:
+        if cutover.inspect(target, workspace.model, older=True) != workspace.model.schema_version:
             continue
         with closing(sqlite.open_reader(target)) as db:
             events = [(one.event, one.run_id) for one in chain.links(db)]
@@ -214,7 +213,7 @@ def _put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: i
             _copy_previous(previous, new)
         else:
             files.copy_hashed(kept, new)
-            revert.revert(new, folder.name)
+            revert.revert(new, workspace.model, folder.name)
         heads.forget(workspace.target)  # the history is truncated
         cutover.cut_over(new, workspace.target, expected_change=expected_change)
     except BaseException:

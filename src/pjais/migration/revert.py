@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from pjais import sqlite
+from pjais.core.model import Model
+from pjais.core.table import Table
 from pjais.errors import MigrationFailed
-from pjais.models.persona.tables import BY_NAME, MEMORIES, Table
 from pjais.targets.sqlite import chain, compare
 
 
@@ -30,7 +31,7 @@ def _is_step(link: chain.Link, run_id: str) -> bool:
     return link.run_id == run_id and link.event != "finished"
 
 
-def revert(copy: Path, run_id: str) -> None:
+def revert(copy: Path, model: Model, run_id: str) -> None:
     """Revert a copy of a store to the state before a run.
 
     Raises MigrationFailed if later steps cannot be reverted exactly; the copy is then unusable.
@@ -40,39 +41,40 @@ def revert(copy: Path, run_id: str) -> None:
         with sqlite.transaction(db):
             links = chain.links(db)
             first = next(at for at, one in enumerate(links) if _is_step(one, run_id))
-            _undo_edits(db, links[-1])
+            _undo_edits(db, model, links[-1])
             for at in range(len(links) - 1, first - 1, -1):
-                _undo(db, links[at], links[at - 1], copy)
+                _undo(db, model, links[at], links[at - 1], copy)
             _forget_numbers(db)
-            db.execute("INSERT INTO memory_fts (memory_fts) VALUES ('rebuild')")
+            for _, search in model.searched:
+                db.execute(f"INSERT INTO {search.name} ({search.name}) VALUES ('rebuild')")
             wrong = chain.check(db)
             if wrong:
                 raise _refusal(copy, *wrong)
 
 
-def _undo(db: sqlite.Connection, link: chain.Link, before: chain.Link, copy: Path) -> None:
+def _undo(db: sqlite.Connection, model: Model, link: chain.Link, before: chain.Link, copy: Path) -> None:
     if link.event == chain.EDITS:
-        _undo_edits(db, before)
+        _undo_edits(db, model, before)
     elif link.event != "finished":
         changeset = chain.changeset(db, link)
         if changeset is None:
             raise _refusal(copy, f"what {link.event} {link.run_id or ''} changed is not kept")
         try:
-            # A memory that was removed and restored has another number in the search index.
-            sqlite.apply_inverse(db, changeset, lenient=MEMORIES.name)
+            # A searched record that was removed and restored has another number in the search index.
+            sqlite.apply_inverse(db, changeset, lenient=[table.name for table, _ in model.searched])
         except sqlite.Error as error:
             raise _refusal(copy, f"what {link.event} {link.run_id or ''} changed was changed since: {error}") from error
     db.execute("DELETE FROM migration_changesets WHERE link = ?", (link.number,))
     db.execute("DELETE FROM migration_chain WHERE number = ?", (link.number,))
 
 
-def _undo_edits(db: sqlite.Connection, before: chain.Link) -> None:
+def _undo_edits(db: sqlite.Connection, model: Model, before: chain.Link) -> None:
     """Walk every record back to its version when a link was made, and delete the later history."""
     touched = sqlite.fetch(
         db, "SELECT DISTINCT table_name, record_id FROM changes WHERE seq > ?", (before.changes_seq,)
     )
     for name, key in touched:
-        table = BY_NAME[name]
+        table = model.by_name[name]
         _put(db, table, key, compare.values_before(db, table, key, before.changes_seq))
     db.execute("DELETE FROM changes WHERE seq > ?", (before.changes_seq,))
     db.execute("DELETE FROM store_operations WHERE id > ?", (before.operation_id,))
@@ -92,8 +94,8 @@ def _put(db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] |
     db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*row, *parts))
     if db.total_changes() == before:
         names, marks = ", ".join(table.column_names), ", ".join("?" * len(row))
-        number = "(SELECT coalesce(max(search_id), 0) + 1 FROM memory_entities)"
-        more, last = (", search_id", f", {number}") if table is MEMORIES else ("", "")
+        number = f"(SELECT coalesce(max(search_id), 0) + 1 FROM {table.name})"
+        more, last = ("", "") if table.search is None else (", search_id", f", {number}")
         db.execute(f"INSERT INTO {table.name} ({names}{more}) VALUES ({marks}{last})", row)
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files, journal, sqlite
+from pjais.core.model import Model
 from pjais.display import counted
 from pjais.errors import ConfirmationNeeded, MigrationFailed, NoSourceFound, UsageError
 from pjais.exchange import transfer
 from pjais.migration import active, fault_messages, originals, recover, state
-from pjais.models.persona.tables import BY_NAME
 from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import cutover, heads
 from pjais.workspace import Workspace
@@ -115,7 +115,7 @@ def rollback(
     with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
         recover.recover(workspace)
         run = _run_to_undo(workspace, run_id)
-        cutover.inspect(workspace.target)
+        cutover.inspect(workspace.target, workspace.model)
         _refuse_while_live(workspace)
         if run.id not in _held(workspace):
             return _accept_older(workspace, run, discard_later=discard_later)
@@ -130,14 +130,18 @@ def rollback(
                 advice="keep them in a file, or say --discard-later",
                 next_command=f"pjais rollback {run.id} --keep-later later-{run.id}.pjais.json",
             )
-        if keep_later is not None and keep_later.exists() and not _is_that(keep_later, workspace.target, run.id):
+        if (
+            keep_later is not None
+            and keep_later.exists()
+            and not _is_that(keep_later, workspace.model, workspace.target, run.id)
+        ):
             raise UsageError("the file for later writes exists already", where=[str(keep_later)])
         back = originals.restore(workspace, originals.gone(workspace, run.id))
         kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
         expected_change = cutover.last_change(workspace.target)
         cutover.copy_target(workspace.target, kept)
         if keep_later is not None and later.total:
-            _export_later(kept, run.id, keep_later)
+            _export_later(workspace.model, kept, run.id, keep_later)
         journal.record(run.folder, "rolling-back", kept=kept.name)
         with fault_messages.switching(workspace):
             account_sync.put_back(workspace, run.folder, kept)
@@ -240,28 +244,28 @@ def in_place(workspace: Workspace) -> list[state.RunState]:
 
 def _held(workspace: Workspace) -> list[str]:
     """Return the runs that a store holds, in its order; none if there is no store."""
-    if cutover.inspect(workspace.target) is None:
+    if cutover.inspect(workspace.target, workspace.model) is None:
         return []
     with closing(sqlite.open_reader(workspace.target)) as db:
         return [str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs ORDER BY rowid")]
 
 
-def _is_that(file: Path, store: Path, run_id: str) -> bool:
+def _is_that(file: Path, model: Model, store: Path, run_id: str) -> bool:
     """Return whether a file holds exactly what would be exported, so that an interrupted rollback wrote it."""
     with tempfile.TemporaryDirectory(prefix="pjais-later-") as scratch:
         now = Path(scratch) / "later.json"
-        _export_later(store, run_id, now)
+        _export_later(model, store, run_id, now)
         return file.is_file() and files.sha256(file) == files.sha256(now)
 
 
-def _export_later(store: Path, run_id: str, destination: Path) -> None:
+def _export_later(model: Model, store: Path, run_id: str, destination: Path) -> None:
     """Export the records written since a run, and name those that were removed."""
     with closing(sqlite.open_reader(store)) as db:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
-    export_since(store, int(mark), destination)
+    export_since(model, store, int(mark), destination)
 
 
-def export_since(store: Path, mark: int, destination: Path) -> None:
+def export_since(model: Model, store: Path, mark: int, destination: Path) -> None:
     """Export the records written since an entry of the history, and name those that were removed."""
     with closing(sqlite.open_reader(store)) as db:
         touched = _touched(db, mark)
@@ -277,18 +281,19 @@ def export_since(store: Path, mark: int, destination: Path) -> None:
                 removed.append({"collection": table, "id": key, "removedAt": last})
             else:
                 alive.setdefault(table, []).append(key)
-        _add_personas(db, alive)
+        _add_owners(db, model, alive)
         files.private_folder(destination.absolute().parent)
         with files.writing(destination) as file:
-            transfer.write_export(db, file.text, only=alive, removed=removed)
+            transfer.write_export(db, model, file.text, only=alive, removed=removed)
 
 
-def _add_personas(db: sqlite.Connection, alive: dict[str, list[str]]) -> None:
-    """Add the personas of the records, so that the export is self-contained."""
-    wanted = set(alive.get("personas", ()))
-    for name in ("memory_entities", "conversations"):
-        for key in alive.get(name, ()):
-            persona = sqlite.value(db, f"SELECT persona_id FROM {BY_NAME[name].name} WHERE id = ?", (key,))
-            wanted |= {persona} if persona is not None else set()
-    if wanted:
-        alive["personas"] = sorted(wanted)
+def _add_owners(db: sqlite.Connection, model: Model, alive: dict[str, list[str]]) -> None:
+    """Add the records to which those of the export belong, so that it is self-contained."""
+    for table in model.tables:
+        if table.owner is None:
+            continue
+        (owners,) = (targets for column, targets in table.references if column == table.owner)
+        sql = f"SELECT {table.owner} FROM {table.name} WHERE {table.key[0]} = ?"
+        found = {sqlite.value(db, sql, (key,)) for key in alive.get(table.name, ())} - {None}
+        if found:
+            alive[owners[0]] = sorted({*alive.get(owners[0], ()), *found})

@@ -31,7 +31,6 @@ from pjais.errors import BackupFailed, NoSpace, PjaisError, UsageError
 from pjais.exchange import guide_backup, guide_export
 from pjais.migration import backups, fault_messages, origins, recover, rejection, retention, run_log, run_proof, state
 from pjais.migration.outcome import verdict
-from pjais.models.persona import mappings
 from pjais.sources import backup
 from pjais.sources.detect.found import Found, Passed
 from pjais.store import upgrade
@@ -73,12 +72,13 @@ def plan(workspace: Workspace, options: Options = Options(), progress: Progress 
     found, only = origins.chosen(workspace, _sources(workspace), options.only)
     options = replace(options, only=only)
     account_sync.inspect(workspace)
-    cutover.inspect(workspace.target, older=True)
+    cutover.inspect(workspace.target, workspace.model, older=True)
     began = time.monotonic()
     with ExitStack() as stack:
         base = stack.enter_context(upgrade.readable(workspace)) if workspace.target.exists() else None
         scratch = stack.enter_context(
             scratch_store(
+                workspace.model,
                 found.sources,
                 _choices(Ids.of_file(base, new=options.ids == "new"), options),
                 base=base,
@@ -148,7 +148,7 @@ def _sources(workspace: Workspace) -> Found:
 
 
 def _check_choice(workspace: Workspace, options: Options) -> None:
-    if workspace.target.exists() and cutover.inspect(workspace.target) is not None:
+    if workspace.target.exists() and cutover.inspect(workspace.target, workspace.model) is not None:
         with closing(sqlite.open_reader(workspace.target)) as db:
             before = sqlite.first(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1")
         if before and before[0] != options.ids:
@@ -348,7 +348,7 @@ class _Run:
             files.private_folder(self.workspace.log.parent)
         if existing:
             files.copy_hashed(self.folder / "previous.sqlite", self.new)
-        with closing(Builder(self.new, self.id, mappings.rebuild, existing=existing, searched=True)) as builder:
+        with closing(Builder(self.new, self.workspace.model, self.id, existing=existing, searched=True)) as builder:
             row = self._fill(builder, snapshots)
             builder.commit()
         if self.workspace.log is not None:
@@ -363,7 +363,7 @@ class _Run:
             choices = _choices(Ids(builder.known_ids(), new=self.options.ids == "new"), self.options)
             for one in self.passed:
                 self.findings.add(Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason))
-            with closing(guide_export.Backups(self.folder, self.started, choices)) as guide:
+            with closing(guide_export.Backups(builder.model, self.folder, self.started, choices)) as guide:
                 source = unchanged.passing_by(self.workspace.backups, builder, self.reader.items)
                 assemble(builder, snapshots, self.findings, choices, self.progress, guide.put, source)
                 self.reader.close()
@@ -417,10 +417,13 @@ class _Run:
             facts = self._facts()
             differences: list[Difference] = []
             if self.workspace.log is not None:
-                count, differences = log_proof.compare(account_sync.new_log(self.workspace, self.id), self.new)
+                count, differences = log_proof.compare(
+                    account_sync.new_log(self.workspace, self.id), self.new, self.workspace.model
+                )
                 line = f"{counted(count, 'record')} replayed from it: as in the account"
                 facts = (*facts, ("event log", not differences, line))
-            self.proof = run_proof.of_new_file(self.new, self.folder / "previous.sqlite", facts, differences)
+            previous = self.folder / "previous.sqlite"
+            self.proof = run_proof.of_new_file(self.workspace.model, self.new, previous, facts, differences)
         run_proof.demand(self.proof)
         journal.record(self.folder, "verified")
 
@@ -429,11 +432,11 @@ class _Run:
 
         It includes the data to revert it, so that no copy of the store is needed (`pjais.migration.revert`).
         """
-        builder = Builder(self.workspace.target, self.id, mappings.rebuild, existing=True, live=True)
+        builder = Builder(self.workspace.target, self.workspace.model, self.id, existing=True, live=True)
         with closing(builder):
             self._fill(builder, snapshots)
             with self._phase("verify"):
-                self.proof = run_proof.of_change(builder.connection, self.id, self._facts())
+                self.proof = run_proof.of_change(builder.connection, builder.model, self.id, self._facts())
             run_proof.demand(self.proof)
             journal.record(self.folder, "verified")
             expired = retention.expired(self.workspace, builder)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files, sqlite
+from pjais.core.model import Model
 from pjais.core.results import Counts, Difference, Proof
 from pjais.errors import MigrationFailed, VerificationFailed
 from pjais.targets.sqlite import compare
@@ -22,25 +23,25 @@ Facts = Sequence[compare.Check]
 """Checks other than those of the records."""
 
 
-def of_new_file(new: Path, previous: Path, facts: Facts, differences: Sequence[Difference] = ()) -> Proof:
+def of_new_file(model: Model, new: Path, previous: Path, facts: Facts, differences: Sequence[Difference] = ()) -> Proof:
     """Compare every record of a new file with its digest, and check pages, schema, references and search index.
 
     `previous`: a copy of the store that the file was built on, if there is one.  Syncs the file meanwhile.
     """
     with ThreadPoolExecutor(3) as pool, closing(sqlite.open_reader(new)) as db:
         # These run in C, beside the comparison; the disk already starts the sync that the cutover would wait for.
-        pages = pool.submit(_check_pages, new, previous)
-        search = pool.submit(_check_search, new)
+        pages = pool.submit(_check_pages, model, new, previous)
+        search = pool.submit(_check_search, model, new)
         synced = pool.submit(files.sync_file, new)
-        rows = compare.compare_rows(db)
+        rows = compare.compare_rows(db, model)
         checks = (*pages.result(), search.result(), *facts)
         synced.result()
     return compare.proof(rows, checks, 0, differences)
 
 
-def of_change(db: sqlite.Connection, run_id: str, facts: Facts) -> Proof:
+def of_change(db: sqlite.Connection, model: Model, run_id: str, facts: Facts) -> Proof:
     """Compare every record that a run put into an existing store with its digest, inside of the run's transaction."""
-    return compare.proof(compare.compare_run(db, run_id), tuple(facts))
+    return compare.proof(compare.compare_run(db, model, run_id), tuple(facts))
 
 
 def demand(proof: Proof) -> None:
@@ -86,15 +87,15 @@ def untouched(changed: Sequence[str]) -> compare.Check:
     return ("sources unchanged", True, "their bytes hash the same before and after")
 
 
-def _check_pages(path: Path, previous: Path) -> tuple[compare.Check, ...]:
+def _check_pages(model: Model, path: Path, previous: Path) -> tuple[compare.Check, ...]:
     broken_before = 0
     if previous.exists():
         with closing(sqlite.open_frozen(previous)) as db:
             broken_before = len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
     with closing(sqlite.without_modules(sqlite.open_reader(path))) as db:
-        return compare.check_pages(db, broken_before)
+        return compare.check_pages(db, model, broken_before)
 
 
-def _check_search(path: Path) -> compare.Check:
+def _check_search(model: Model, path: Path) -> compare.Check:
     with closing(sqlite.open_writer(path)) as db:
-        return compare.check_search(db)
+        return compare.check_search(db, model)

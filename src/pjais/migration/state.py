@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files, instants, journal, sqlite
+from pjais.core.model import Model
 from pjais.core.source import SourceRef
-from pjais.models.persona.tables import TABLES
 from pjais.workspace import Workspace, of_target, resolve_workspace
 
 PathLike = str | os.PathLike[str]
@@ -222,7 +222,7 @@ def anything_new(
     return any(is_new(ref, known, exact=exact) for ref in refs)
 
 
-def record_counts(target: Path) -> dict[str, int]:
+def record_counts(target: Path, model: Model) -> dict[str, int]:
     """Return the number of records in each table of the target."""
     with closing(sqlite.open_reader(target)) as db:
-        return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
+        return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in model.tables}

@@ -52,7 +52,7 @@ def status(here: Workspace) -> dict[str, Any]:
 
 def _store(here: Workspace) -> tuple[dict[str, Any] | None, int]:
     """Return the store, and the number of undecided documents in its quarantine."""
-    version = cutover.inspect(here.target, older=True)
+    version = cutover.inspect(here.target, here.model, older=True)
     if version is None:
         return None, 0
     with closing(sqlite.open_reader(here.target)) as db:
@@ -60,7 +60,7 @@ def _store(here: Workspace) -> tuple[dict[str, Any] | None, int]:
     return {
         "path": str(here.live),
         "schema": version,
-        "upgrade": [step.does for step in upgrade.pending(version)],
+        "upgrade": [step.does for step in upgrade.pending(here.model, version)],
         "size": here.target.stat().st_size,
-        "records": state.record_counts(here.target),
+        "records": state.record_counts(here.target, here.model),
     }, quarantined

@@ -13,6 +13,7 @@ from pjais.assembly import assemble
 from pjais.assembly.assemble import Choices, Only, expected
 from pjais.assembly.ids import Ids, known
 from pjais.bitset import Bitset
+from pjais.core.model import Model
 from pjais.core.results import Difference, Progress, Proof
 from pjais.display import counted
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
@@ -35,7 +36,7 @@ def verify(
     Raises VerificationFailed (its report is the Proof) if something differs that no history explains,
     NoSourceFound if there is no target, ForeignTarget if it is not ours.
     """
-    if cutover.inspect(workspace.target, older=workspace.log is None) is None:
+    if cutover.inspect(workspace.target, workspace.model, older=workspace.log is None) is None:
         raise NoSourceFound(
             "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
         )
@@ -75,20 +76,21 @@ def _line(difference: Difference) -> str:
 
 
 def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress, password: str | None) -> Proof:
+    model = workspace.model
     with closing(sqlite.open_checked(path)) as db:
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)
         # An app may remove records that others refer to: its log records that, and the comparison with it is the proof.
         apps = len(sqlite.fetch(db, "PRAGMA foreign_key_check")) if workspace.log is not None else 0
-        checks = list(compare.check_file(db, apps))
+        checks = list(compare.check_file(db, model, apps))
         if not checks[0][1]:
             return Proof(checks=tuple(checks))
         progress("compare records", 0, None)
-        rows = compare.compare_rows(db)
-        checks += [compare.check_chain(db), compare.check_head(db, workspace.target)]
+        rows = compare.compare_rows(db, model)
+        checks += [compare.check_chain(db, model), compare.check_head(db, workspace.target)]
         compared = 0
-        differences = [*compare.compare_history(db), *compare.compare_account(db)]
+        differences = [*compare.compare_history(db, model), *compare.compare_account(db)]
         links = chain.links(db)
         checks += _missing_runs(
             workspace, links, {str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs")}
@@ -107,6 +109,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
             of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
             count, found, check = _one_run(
                 db,
+                model,
                 _folder(workspace, run_id, of_run),
                 run_id,
                 choices,
@@ -122,7 +125,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
         if workspace.log is not None:
             progress("compare the event log", compared, None)
             with account_sync.readable_log(workspace) as path:
-                count, found = log_proof.compare(path, workspace.target)
+                count, found = log_proof.compare(path, workspace.target, model)
             differences += found
             if not account_sync.is_sealed(workspace):
                 checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
@@ -156,6 +159,7 @@ def _missing_runs(workspace: Workspace, links: Sequence[chain.Link], held: set[s
 
 def _one_run(
     db: sqlite.Connection,
+    model: Model,
     folder: Path,
     run_id: str,
     choices: Choices,
@@ -185,9 +189,11 @@ def _one_run(
     differences: list[Difference] = []
     for snapshot in snapshots:
         source = documents.Source(run_id, snapshot.kind, snapshot.name)
-        original = partial(assemble.original, snapshot.dialect)
+        original = partial(assemble.original, model, snapshot.dialect)
         try:
-            count, found = documents.compare_documents(db, source, expected(snapshot, choices), rows, settled, original)
+            count, found = documents.compare_documents(
+                db, model, source, expected(model, snapshot, choices), rows, settled, original
+            )
         except OSError as error:  # a file of the backup is missing or unreadable; `wrong` names it
             wrong = wrong or [f"{snapshot.name}: {error}"]
             continue

@@ -1,1 +1,35 @@
-"""The meaning of an app's data: records, tables, mappings, LiveStore events."""
+"""The meaning of an app's data: the models by name, built in and added by other packages.
+
+    [project.entry-points."pjais.models"]       an object that is a `pjais.core.model.Model`
+
+The engine takes its model from here and knows none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pjais import extensions
+from pjais.errors import UsageError
+
+if TYPE_CHECKING:
+    from pjais.core.model import Model
+
+DEFAULT = "persona"
+
+
+def named(name: str = DEFAULT) -> Model:
+    """Return the model of this name.  Raises UsageError if there is none."""
+    if name == DEFAULT:
+        from pjais.models.persona.model import MODEL
+
+        return MODEL
+    found = extensions.model(name)
+    if found is None:
+        raise UsageError("there is no such model", where=[name, f"one of: {', '.join(names())}"])
+    return found
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all models."""
+    return (DEFAULT, *extensions.names("models"))

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
 from pjais.models.persona.records import Conversation, Memory, Other, Persona, Plugin, Record, Relationship
-from pjais.models.persona.tables import OTHERS, TABLES
+from pjais.models.persona.tables import OTHERS
 from pjais.persona.conversations import Conversations
 from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
@@ -102,17 +102,20 @@ class Past:
         """Return a record of any table by its key at that time, or None."""
         choices.text("key", key)
         with self._then.present() as db:
-            values = row_at(db, table_named(table), key, self.seq)
-        return None if values is None else record_of(table_named(table), values)
+            held = table_named(self._then.model, table)
+            values = row_at(db, held, key, self.seq)
+        return None if values is None else record_of(held, values)
 
     def counts(self) -> dict[str, int]:
         """Return the number of records of each table."""
+        tables = self._then.model.tables
         with self._then.reader() as db:
-            return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
+            return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in tables}
 
     def records(self, table: str | None = None) -> Iterator[Record]:
         """Yield every record, or those of one table, ordered by key, all from one consistent view."""
-        for one in TABLES if table is None else (table_named(table),):
+        model = self._then.model
+        for one in model.tables if table is None else (table_named(model, table),):
             columns = ", ".join(one.column_names)
             with self._then.reader() as db:
                 for row in sqlite.each(db, f"SELECT {columns} FROM {one.name} ORDER BY {', '.join(one.key)}"):

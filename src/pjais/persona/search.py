@@ -18,9 +18,8 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, choices, sqlite
 from pjais.errors import StoreFailed, UsageError
-from pjais.models.persona import rows
 from pjais.models.persona.records import Memory
-from pjais.models.persona.tables import MEMORIES, SEARCHED
+from pjais.models.persona.tables import MEMORIES, SEARCH
 from pjais.persona import filters, query
 
 RANKED_ALL = 6000
@@ -30,15 +29,13 @@ RANKED = 500
 _FEW = 4000
 """If a persona has at most this many memories, they are looked up first, and all of its hits are ranked."""
 
-WEIGHTS = {"name": 8.0, "content": 1.0, "summary": 4.0, "tags": 3.0}
-"""Weight of a hit in each column."""
 _WORDS = 16
 """Words of a snippet (FTS5 allows 64)."""
 
 _PLAIN_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
 """Tags that are literal in the JSON of `tags`, whoever wrote it: the index can narrow the search to them."""
 
-_BM25 = ", ".join(str(WEIGHTS[name]) for name in SEARCHED)
+_BM25 = ", ".join(map(str, SEARCH.weights))
 _COLUMNS = ", ".join(f"t.{name}" for name in MEMORIES.column_names)
 _WIDTH = len(MEMORIES.columns)
 _JOINED = "memory_fts CROSS JOIN memory_entities AS t ON t.search_id = memory_fts.rowid WHERE memory_fts MATCH ?"
@@ -280,11 +277,11 @@ class _Plan:
         """Return the SQL of a result's columns, to which `_shown_values` are bound."""
         shown = f"{_COLUMNS}, snippet(memory_fts, -1, ?, ?, '…', {_WORDS})"
         if self.asked.highlight:
-            shown += "".join(f", highlight(memory_fts, {number}, ?, ?)" for number in range(len(SEARCHED)))
+            shown += "".join(f", highlight(memory_fts, {number}, ?, ?)" for number in range(len(SEARCH.columns)))
         return shown
 
     def _shown_values(self) -> tuple[str, ...]:
-        return self.asked.marks * (1 + len(SEARCHED) if self.asked.highlight else 1)
+        return self.asked.marks * (1 + len(SEARCH.columns) if self.asked.highlight else 1)
 
     def _each(self, sql: str, values: tuple[Any, ...]) -> Iterator[Found]:
         for row in sqlite.each(self.db, sql, values):
@@ -293,14 +290,15 @@ class _Plan:
     def _found(self, row: tuple[Any, ...]) -> Found:
         marked = None
         if self.asked.highlight:
-            marked = {name: text for name, text in zip(SEARCHED, row[_WIDTH + 1 : -1], strict=True) if text is not None}
+            texts = zip(SEARCH.columns, row[_WIDTH + 1 : -1], strict=True)
+            marked = {name: text for name, text in texts if text is not None}
         return Found(_memory(row), row[_WIDTH] or "", row[-1], marked)
 
     def _holding(self) -> tuple[str, list[Any]]:
         """Return SQL for memories that contain every term literally in any searched column."""
-        holds = " OR ".join(f"instr(t.{name}, ?) > 0" for name in SEARCHED)
+        holds = " OR ".join(f"instr(t.{name}, ?) > 0" for name in SEARCH.columns)
         each = (" OR " if self.asked.any else " AND ").join([f"({holds})"] * len(self.terms))
-        values = [term.text.strip() for term in self.terms for _ in SEARCHED]
+        values = [term.text.strip() for term in self.terms for _ in SEARCH.columns]
         return f"({each}) AND {self.where}", [*values, *self.values]
 
     def _literal(self) -> Iterator[Found]:
@@ -313,7 +311,7 @@ class _Plan:
             yield self._literal_found(row)
 
     def _literal_found(self, row: tuple[Any, ...]) -> Found:
-        texts = {name: str(row[MEMORIES.column_names.index(name)] or "") for name in SEARCHED}
+        texts = {name: str(row[MEMORIES.column_names.index(name)] or "") for name in SEARCH.columns}
         wanted = [term.text.strip() for term in self.terms]
         before, after = self.asked.marks
         marked = {}
@@ -337,6 +335,6 @@ def _around(text: str, hit: str, marks: tuple[str, str], width: int = 60) -> str
 
 
 def _memory(row: tuple[Any, ...]) -> Memory:
-    record = rows.to_record(MEMORIES, row[:_WIDTH])
+    record = MEMORIES.to_record(row[:_WIDTH])
     assert isinstance(record, Memory)
     return record

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, choices, sqlite
 from pjais.errors import UsageError
-from pjais.models.persona import rows
 from pjais.models.persona.records import Memory
 from pjais.models.persona.tables import MEMORIES
 from pjais.persona import embedding, filters, search
@@ -149,7 +148,7 @@ def _shown(db: sqlite.Connection, near: list[tuple[str, float]], limit: int | No
         held = {row[0]: row for row in sqlite.each(db, sql, (ids, *values))}
         for key, similarity in batch:
             if key in held:
-                record = rows.to_record(MEMORIES, held[key])
+                record = MEMORIES.to_record(held[key])
                 assert isinstance(record, Memory)
                 found.append(Similar(record, similarity))
     return found[:most]

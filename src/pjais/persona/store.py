@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from pjais import choices
 from pjais.core.results import Changed, Notice, Restored
+from pjais.models.persona.model import MODEL
 from pjais.persona.as_of import Past
 from pjais.persona.conversations import Conversations
 from pjais.persona.memories import Memories
@@ -42,7 +43,7 @@ class Store:
         self.path = path
         self.notices = notices
         """Pending migrations: sources whose new data could not be migrated when the store was opened, and why."""
-        self.pool = Pool(path)
+        self.pool = Pool(path, MODEL)
         self.personas = Personas(self.pool)
         self.memories = Memories(self.pool)
         self.conversations = Conversations(self.pool)
@@ -89,12 +90,12 @@ class Store:
     def history(self, record_id: str, table: str | None = None) -> list[Moment]:
         """Return every change of a record since the migration, by anybody.  Raises UsageError for an unknown id."""
         with self.pool.view() as db:
-            return history.history(db, record_id, table)
+            return history.history(db, MODEL, record_id, table)
 
     def find(self, record_id: str, table: str | None = None) -> list[tuple[str, str]]:
         """Return (table, key) of the records that have or had this id; several tables may have it."""
         with self.pool.view() as db:
-            return [(one.name, key) for one, key in history.find(db, record_id, table)]
+            return [(one.name, key) for one, key in history.find(db, MODEL, record_id, table)]
 
     def at(self, seq: int | None = None, *, time: int | str | None = None) -> Past:
         """Return the store after change `seq` (0: right after the migration), or at a time (ms or ISO-8601).
@@ -108,7 +109,7 @@ class Store:
     def diff(self, before: When, after: When = "now") -> list[Changed]:
         """Return the differences between two points in time: numbers of changes, times (ISO-8601), or `now`."""
         with self.pool.view() as db:
-            return history.diff(db, before, after)
+            return history.diff(db, MODEL, before, after)
 
     def restore_record(
         self,

@@ -26,7 +26,6 @@ from pjais.core.source import SourceRef
 from pjais.display import counted
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.migration import backups, fault_messages, origins, recover, retention, run, state
-from pjais.models.persona import mappings
 from pjais.sources import backup
 from pjais.store import upgrade
 from pjais.targets.livestore import account_sync
@@ -161,7 +160,7 @@ def _write(
 ) -> tuple[Increment, list[state.RunState]]:
     """Write the snapshots to the store; return the increment, and the runs whose backups no proof needs any longer."""
     findings = Findings()
-    builder = Builder(workspace.target, run_id, mappings.rebuild, existing=True, live=True, followed=True)
+    builder = Builder(workspace.target, workspace.model, run_id, existing=True, live=True, followed=True)
     with closing(builder):
         ids = Ids(builder.known_ids(), new=options.ids == "new")
         choices = Choices(ids, options.expand_cold, options.password, options.only)

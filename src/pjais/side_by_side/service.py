@@ -27,7 +27,7 @@ from pjais import canonical, files, instants, journal
 from pjais.core.results import Difference
 from pjais.errors import NoSourceFound, PjaisError, UsageError
 from pjais.migration import state
-from pjais.models.persona import rows
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Conversation, Memory, Other, Persona, Plugin, Relationship
 from pjais.side_by_side import shadow, sides, switch
 from pjais.side_by_side.sides import Callback, OnError, Side, SourceSide, Stop
@@ -233,8 +233,9 @@ def _records(answer: object) -> list[Any]:
 
 def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
     """Yield differences by record and field, as `pjais shadow` names them."""
-    left = {(rows.table_of(one).name, rows.record_key(one)): one for one in _records(old)}
-    right = {(rows.table_of(one).name, rows.record_key(one)): one for one in _records(new)}
+    left, right = (
+        {(MODEL.table_of(one).name, MODEL.record_key(one)): one for one in _records(answer)} for answer in (old, new)
+    )
     if what == _ACTIVE:
         yield from (Difference(*key, "is_active", "differs") for key in sorted(left.keys() ^ right.keys()))
         return
@@ -246,8 +247,8 @@ def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
         elif key not in left:
             yield Difference(*key, None, "only on the new side")
         else:
-            names = rows.table_of(left[key]).column_names
-            pairs = zip(names, rows.to_row(left[key]), rows.to_row(right[key]), strict=True)
+            table = MODEL.table_of(left[key])
+            pairs = zip(table.column_names, table.to_row(left[key]), table.to_row(right[key]), strict=True)
             yield from (
                 Difference(*key, name, "differs") for name, one, other in pairs if not canonical.same(one, other)
             )

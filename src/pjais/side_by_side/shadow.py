@@ -18,12 +18,13 @@ from pjais import canonical, files, instants, journal, sqlite
 from pjais.assembly.assemble import EVERYTHING, Choices, Only, by_absence, origin_of
 from pjais.assembly.ids import Ids
 from pjais.assembly.scratch import scratch_store
+from pjais.core.model import Model
 from pjais.core.results import Difference
+from pjais.core.table import Table
 from pjais.errors import NoSourceFound
 from pjais.migration import origins, quarantine
-from pjais.models.persona.tables import PERSONAS, TABLES, Table
 from pjais.targets.livestore import account_sync
-from pjais.targets.sqlite import cutover
+from pjais.targets.sqlite import cutover, removals
 from pjais.targets.sqlite.compare import led_to, present
 from pjais.targets.sqlite.ledger import Origin
 from pjais.workspace import Workspace
@@ -70,7 +71,7 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
     found, only = origins.chosen(workspace, workspace.find(), only)
     if not found.sources:
         raise NoSourceFound("the old side was not found", where=[str(path) for path in workspace.sources])
-    if cutover.inspect(workspace.target) is None:
+    if cutover.inspect(workspace.target, workspace.model) is None:
         raise NoSourceFound(
             "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais follow"
         )
@@ -78,12 +79,12 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
     at = journal.now_ms()
     with closing(sqlite.open_reader(workspace.target)) as new:
         choices = Choices(Ids.of(new), password=password, only=only)
-        with scratch_store(found.sources, choices, decisions=new) as scratch:
-            judge = _Judge(new, [origin_of(snapshot) for snapshot in scratch.snapshots], only)
+        with scratch_store(workspace.model, found.sources, choices, decisions=new) as scratch:
+            judge = _Judge(new, workspace.model, [origin_of(snapshot) for snapshot in scratch.snapshots], only)
             with closing(sqlite.open_frozen(scratch.finish())) as old:
                 records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
                 refused = quarantine.waiting(old)
-                for table in TABLES:
+                for table in workspace.model.tables:
                     records += int(sqlite.value(old, f"SELECT count(*) FROM {table.name}"))
                     for one, edited in _differences(old, new, table, judge):
                         counts[edited] += 1
@@ -103,8 +104,9 @@ def _is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
 class _Judge:
     """Tells differences that the store's ledger explains from real ones."""
 
-    def __init__(self, store: sqlite.Connection, compared: Sequence[Origin], only: Only) -> None:
+    def __init__(self, store: sqlite.Connection, model: Model, compared: Sequence[Origin], only: Only) -> None:
         self._store = store
+        self._model = model
         self._only = only
         self._compared = {(one.kind, one.name) for one in compared}
 
@@ -114,7 +116,7 @@ class _Judge:
         The store's history must say so, too; otherwise the record was changed in silence.
         """
         made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
-        known = sqlite.first(self._store, made, (table.name, key, canonical.digest(old))) is not None
+        known = sqlite.first(self._store, made, (table.name, key, table.digest(old))) is not None
         return known and _is_told(self._store, table, key)
 
     def of_new(self, table: Table, key: str, row: tuple[Any, ...]) -> str | None:
@@ -132,16 +134,15 @@ class _Judge:
         )
         here = [one for one in known if one[:2] in self._compared and self._only.covers(*one[4:])]
         replayed = [one[2] for one in here if one[3] is not None]
-        if replayed and canonical.digest(row) in replayed:
+        if replayed and table.digest(row) in replayed:
             return None
         if not known or replayed:  # added by hand, or edited since it was replayed
             return "edit" if _is_told(self._store, table, key) else "difference"
         if not here or not any(by_absence(str(one[0])) for one in here):
             return None
-        if canonical.digest(row) not in {one[2] for one in here} and _is_told(self._store, table, key):
+        if table.digest(row) not in {one[2] for one in here} and _is_told(self._store, table, key):
             return "edit"  # removed in the source, and kept since it was edited
-        referred = "SELECT 1 FROM memory_entities WHERE persona_id = ?"
-        return None if table is PERSONAS and sqlite.first(self._store, referred, (key,)) else "difference"
+        return None if removals.is_referred_to(self._store, self._model, table, key) else "difference"
 
 
 def _differences(

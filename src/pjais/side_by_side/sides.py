@@ -19,15 +19,18 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from pjais import files, journal, sqlite
+from pjais import files, journal, models, sqlite
 from pjais.assembly.assemble import Choices
 from pjais.assembly.ids import Ids
 from pjais.assembly.scratch import scratch_store
+from pjais.core import validate
+from pjais.core.mapping import Draft
+from pjais.core.model import Model
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, PjaisError, SourceInUse, UsageError, ValidationFailed
 from pjais.livestore_tools.store import LiveStore
-from pjais.models.persona import livestore, validate
-from pjais.models.persona.records import Draft, Memory, Persona
+from pjais.models.persona import livestore
+from pjais.models.persona.records import Memory, Persona
 from pjais.persona.store import Store
 from pjais.sources.livestore.replay import Replay
 from pjais.targets.livestore import account_sync, log_proof
@@ -123,15 +126,15 @@ def side(path: Path, here: Workspace, password: str | None = None) -> Side:
     """
     if not path.exists():
         raise NoSourceFound("there is nothing here", where=[str(path)], next_command="pjais detect --help")
-    if path.is_file() and _is_store(path):
+    if path.is_file() and _is_store(path, here.model):
         return SqliteSide(path)
     log = _own_log(path)
     return LiveStoreSide(log) if log is not None else SourceSide((path,), here, password)
 
 
-def _is_store(path: Path) -> bool:
+def _is_store(path: Path, model: Model) -> bool:
     with suppress(PjaisError):
-        return cutover.inspect(path) is not None
+        return cutover.inspect(path, model) is not None
     return False
 
 
@@ -300,12 +303,12 @@ class SourceSide(FileSide):
 
     def _read(self, stack: ExitStack) -> None:
         choices = Choices(self._ids(), password=self._password)
-        self._store = Store(stack.enter_context(scratch_store(self._refs, choices)).finish())
+        self._store = Store(stack.enter_context(scratch_store(self._here.model, self._refs, choices)).finish())
         stack.callback(self._store.close)
 
     def _ids(self) -> Ids:
         """Return the ids that a migration assigned to the records, so that both sides use the same."""
-        if cutover.inspect(self._here.target) is None:
+        if cutover.inspect(self._here.target, self._here.model) is None:
             return Ids()
         with closing(sqlite.open_reader(self._here.target)) as db:
             return Ids.of(db)
@@ -357,7 +360,7 @@ class LiveStoreSide(FileSide):
     def _record(self, table: livestore.LiveTable, key: str) -> Any:
         assert self._replay is not None
         row = self._replay.row(table, key)
-        return None if row is None else log_proof.record_of(table, row)
+        return None if row is None else log_proof.record_of(models.named(), table, row)
 
     def _records(self, table: livestore.LiveTable, where: str = "1", values: tuple[Any, ...] = ()) -> list[Any]:
         assert self._replay is not None

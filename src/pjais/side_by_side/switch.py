@@ -172,7 +172,7 @@ def _back(workspace: Workspace, was: Live) -> Returned:
         stamp = instants.to_text(journal.now_ms()).replace(":", "-").replace(".", "-")
         export = workspace.data_dir / f"since-switch-{stamp}.pjais.json"
         guide = workspace.data_dir / f"rxdb-since-switch-{stamp}.json"
-        rollback.export_since(workspace.target, was.changes, export)
+        rollback.export_since(workspace.model, workspace.target, was.changes, export)
         guide_export.export(workspace, export, guide)
     _record(workspace, Live("old", journal.now_ms(), was.target, was.changes, was.sources, was.backup))
     return Returned(later, export, guide)

@@ -18,24 +18,24 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pjais import choices, instants, sqlite
+from pjais.core.model import Model
+from pjais.core.table import Record, Table
 from pjais.errors import StoreFailed, UsageError
-from pjais.models.persona import rows
-from pjais.models.persona.records import Record
-from pjais.models.persona.tables import BY_NAME, MEMORIES, OTHERS, TABLES, Table
 from pjais.store.operations import last_change
 from pjais.store.pool import BUSY_MS, Pool
 from pjais.targets.sqlite import ddl
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Any)
 Values = dict[str, Any]
 """A row by column, with values as stored."""
 
 
-def table_named(name: str) -> Table:
+def table_named(model: Model, name: str) -> Table:
     """Return a table by its name in the file or on the store (`memories`, `others`).  Raises UsageError."""
-    table = {**BY_NAME, "memories": MEMORIES, "others": OTHERS}.get(choices.text("table", name))
+    choices.text("table", name)
+    table = next((one for one in model.tables if name in (one.name, one.title)), None)
     if table is None:
-        raise UsageError("there is no such table", where=[name, f"one of: {', '.join(BY_NAME)}"])
+        raise UsageError("there is no such table", where=[name, f"one of: {', '.join(model.by_name)}"])
     return table
 
 
@@ -92,7 +92,7 @@ def _filled(table: Table, known: Values) -> Values:
 def record_of(table: Table, values: Values) -> Record:
     """Return the record in a row.  Raises StoreFailed for invalid values of another program."""
     try:
-        return rows.to_record(table, tuple([values[name] for name in table.column_names]))
+        return table.to_record(tuple([values[name] for name in table.column_names]))
     except (ValueError, TypeError) as error:
         raise StoreFailed(
             "a row holds what no record can be; another program wrote it",
@@ -163,6 +163,7 @@ class PoolAsOf(Pool):
 
     def __init__(self, store: Pool, seq: int) -> None:
         self.path = store.path
+        self.model = store.model
         self.seq = seq
         self._store = store
         self._db: sqlite.Connection | None = None
@@ -246,7 +247,7 @@ class PoolAsOf(Pool):
         if last < self.seq:
             raise StoreFailed("the moment is not committed yet, or was taken back", where=[f"change {self.seq}"])
         if self._covered is None:
-            db.execute(_temporary())
+            db.execute(_temporary(self.model))
         since = self.seq if self._covered is None else self._covered
         if last > since:
             known = sqlite.value(db, "SELECT coalesce(max(id), 0) FROM temp.past_keys")
@@ -257,7 +258,7 @@ class PoolAsOf(Pool):
             )
             new = "SELECT table_name, record_id FROM temp.past_keys WHERE id > ?"
             for name, key in sqlite.each(db, new, (known,)):
-                self._keep(db, BY_NAME[name], key)
+                self._keep(db, self.model.by_name[name], key)
         self._covered = last
 
     def _keep(self, db: sqlite.Connection, table: Table, key: str) -> None:
@@ -267,12 +268,12 @@ class PoolAsOf(Pool):
             db.execute(f"INSERT INTO temp.past_{table.name} VALUES ({marks})", tuple(values.values()))
 
 
-def _temporary() -> str:
+def _temporary(model: Model) -> str:
     """Return the SQL of the temporary tables, and of the views that shadow the real ones."""
     lines = [
         "CREATE TEMP TABLE past_keys (id INTEGER PRIMARY KEY, table_name, record_id, UNIQUE (table_name, record_id));"
     ]
-    for table in TABLES:
+    for table in model.tables:
         columns = ", ".join(table.column_names)
         lines.append(
             f"CREATE TEMP TABLE past_{table.name} ({columns}, PRIMARY KEY ({', '.join(table.key)}));"

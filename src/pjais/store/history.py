@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pjais import canonical, choices, instants, journal, sqlite
+from pjais.core import validate
+from pjais.core.mapping import Draft
+from pjais.core.model import Model
 from pjais.core.results import Changed, Restored
+from pjais.core.table import Column, Record, Table
 from pjais.errors import UsageError, ValidationFailed
-from pjais.models.persona import validate
-from pjais.models.persona.records import Draft, Record
-from pjais.models.persona.tables import OTHERS, PERSONAS, TABLES, Column, Table
 from pjais.store.as_of import Values, match, moment, record_of, row_at, row_now, stored, table_named
 from pjais.store.operations import last_change
 from pjais.store.pool import Pool
@@ -46,23 +47,23 @@ class Moment(NamedTuple):
         }
 
 
-def history(db: sqlite.Connection, record_id: str, table: str | None = None) -> list[Moment]:
+def history(db: sqlite.Connection, model: Model, record_id: str, table: str | None = None) -> list[Moment]:
     """Return every change of a record, oldest first; if several tables have the id, table by table.
 
     Empty for a record that was not changed since the migration.  Raises UsageError for an id that never existed.
     """
-    found = find(db, record_id, table)
+    found = find(db, model, record_id, table)
     if not found:
         raise UsageError("there is no such record, and never was since the migration", where=[record_id])
     return [one for held, key in found for one in reversed(list(_backwards(db, held, key)))]
 
 
-def find(db: sqlite.Connection, record_id: str, table: str | None = None) -> list[tuple[Table, str]]:
+def find(db: sqlite.Connection, model: Model, record_id: str, table: str | None = None) -> list[tuple[Table, str]]:
     """Return (table, key) of the records that have or had an id.  A document without a model is found by id or key."""
     choices.text("record_id", record_id)
     found = []
-    for one in TABLES if table is None else (table_named(table),):
-        for key in _keys_of_others(db, record_id) if one is OTHERS else (record_id,):
+    for one in model.tables if table is None else (table_named(model, table),):
+        for key in _keys_of_carried(db, one, record_id) if one.carries else (record_id,):
             touched = sqlite.first(db, f"{_OF_RECORD} LIMIT 1", (one.name, key))
             if touched is not None or row_now(db, one, key) is not None:
                 found.append((one, key))
@@ -72,13 +73,13 @@ def find(db: sqlite.Connection, record_id: str, table: str | None = None) -> lis
 _OF_RECORD = "SELECT seq FROM changes WHERE table_name = ? AND record_id = ?"
 
 
-def _keys_of_others(db: sqlite.Connection, record_id: str) -> tuple[str, ...]:
-    keys = "SELECT json_array(collection, id) FROM other_records WHERE id = ?1 OR json_array(collection, id) = ?1"
+def _keys_of_carried(db: sqlite.Connection, table: Table, record_id: str) -> tuple[str, ...]:
+    keys = f"SELECT json_array(collection, id) FROM {table.name} WHERE id = ?1 OR json_array(collection, id) = ?1"
     past = (
-        "SELECT DISTINCT record_id FROM changes WHERE table_name = 'other_records' "
+        "SELECT DISTINCT record_id FROM changes WHERE table_name = ?2 "
         "AND (record_id = ?1 OR json_extract(record_id, '$[1]') = ?1)"
     )
-    return tuple(key for (key,) in sqlite.fetch(db, f"{keys} UNION {past}", (record_id,)))
+    return tuple(key for (key,) in sqlite.fetch(db, f"{keys} UNION {past}", (record_id, table.name)))
 
 
 def _backwards(db: sqlite.Connection, table: Table, key: str) -> Iterator[Moment]:
@@ -99,12 +100,12 @@ def _nothing(table: Table) -> Values:
     return dict.fromkeys(table.column_names)
 
 
-def diff(db: sqlite.Connection, before: When, after: When = "now") -> list[Changed]:
+def diff(db: sqlite.Connection, model: Model, before: When, after: When = "now") -> list[Changed]:
     """Return the differences between two points in time, by record and field.  Raises UsageError."""
     early, late = (_resolved(db, one) for one in (before, after))
     low, high = sorted((early, late))
     found: list[Changed] = []
-    for table in TABLES:
+    for table in model.tables:
         for (key,) in sqlite.fetch(
             db,
             "SELECT DISTINCT record_id FROM changes NOT INDEXED "
@@ -171,7 +172,7 @@ def restore_record(
     Raises UsageError if the record did not exist then, or what it refers to is missing; ValidationFailed if that
     version is not valid by its model.
     """
-    held = table_named(table)
+    held = table_named(pool.model, table)
     choices.text("record_id", key)
     choices.maybe("field", field)
     if field is not None and field not in held.record._fields:
@@ -191,8 +192,9 @@ def restore_record(
         if not fields:
             return Restored(held.name, key, (), None)
         _refuse_bad(db, held, wanted)
-        if held is PERSONAS and wanted["is_active"] and not (present and present["is_active"]):
-            db.execute("UPDATE personas SET is_active = 0 WHERE is_active = 1 AND id <> ?", (key,))
+        flag = held.sole
+        if flag is not None and wanted[flag] and not (present and present[flag]):
+            db.execute(f"UPDATE {held.name} SET {flag} = 0 WHERE {flag} = 1 AND {held.key[0]} <> ?", (key,))
         put(db, held, key, wanted)
         return Restored(held.name, key, fields, last_change(db))
 

@@ -26,14 +26,12 @@ from weakref import WeakSet
 
 from pjais import choices
 from pjais.errors import StoreFailed, UsageError
-from pjais.models.persona.tables import TABLES
 from pjais.store import watcher
 from pjais.store.pool import Pool
 
 T = TypeVar("T")
 OnError = Callable[[Exception], object]
 
-_KNOWN = frozenset(table.name for table in TABLES)
 _RETRY_SECONDS = 1.0
 """After an error a subscription retries at the next change, or after this time."""
 
@@ -44,7 +42,7 @@ class Live(Generic[T]):
     def __init__(self, pool: Pool, query: Callable[[], T], tables: Iterable[str] | None = None) -> None:
         """`tables`: those that the query reads; None: any.  Raises UsageError for a table without history."""
         asked = {watcher.ANY} if tables is None else set(choices.texts("tables", tables))
-        if unknown := sorted(asked - _KNOWN - {watcher.ANY}):
+        if unknown := sorted(asked - pool.model.by_name.keys() - {watcher.ANY}):
             raise UsageError("there are no such tables to follow", where=unknown)
         self.tables = frozenset(asked)
         self._pool = pool

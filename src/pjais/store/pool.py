@@ -21,8 +21,8 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext, suppres
 from pathlib import Path
 
 from pjais import sqlite
+from pjais.core.model import Model
 from pjais.errors import StoreFailed, UsageError
-from pjais.models.persona.tables import SCHEMA_VERSION
 from pjais.store import operations, owners
 from pjais.store.fair_lock import Turns
 from pjais.store.owners import Held
@@ -44,8 +44,11 @@ Mark = tuple[int, int, int]
 class Pool:
     """The connections to one store file.  `on_commit` is called after each commit of this pool's writer."""
 
-    def __init__(self, path: Path, *, readers: int = _READERS, on_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, path: Path, model: Model, *, readers: int = _READERS, on_commit: Callable[[], None] = lambda: None
+    ) -> None:
         self.path = path
+        self.model = model
         self.on_commit = on_commit
         self.watcher = Watcher(path)
         self._idle: list[tuple[sqlite.Connection, Mark]] = []
@@ -99,7 +102,7 @@ class Pool:
             connection, mark = self._checked_out()
             held = Held(self, connection, writes=False)
             try:
-                with _explained(self.path):
+                with _explained(self.path, self.model):
                     yield connection
             finally:
                 held.let_go()
@@ -143,7 +146,7 @@ class Pool:
                 yield own.connection
             return
         self._refuse_standstill()
-        with self._turn(), _explained(self.path):
+        with self._turn(), _explained(self.path, self.model):
             self._check_open(in_turn=True)  # here, not earlier: the wait for another thread may have been long
             db = self._writers_connection()
             db.execute("BEGIN IMMEDIATE")
@@ -165,7 +168,7 @@ class Pool:
         except TimeoutError as error:
             raise self._too_long() from error
         try:
-            with _explained(self.path):
+            with _explained(self.path, self.model):
                 self._check_open(in_turn=True)
                 db = self._writers_connection()
                 await _begin(db)
@@ -327,8 +330,8 @@ class Pool:
 
     def _refuse_newer(self, db: sqlite.Connection) -> None:
         """Refuse a store that a newer pjais upgraded in place, which no change of the file would reveal."""
-        if sqlite.pragma_int(db, "user_version") > SCHEMA_VERSION:
-            cutover.inspect(self.path)
+        if sqlite.pragma_int(db, "user_version") > self.model.schema_version:
+            cutover.inspect(self.path, self.model)
 
     def _move(self, *, in_turn: bool) -> None:
         """Switch to the file that replaced the store's.
@@ -340,7 +343,7 @@ class Pool:
             now = self._look()
             if now == self._identity:
                 return
-            cutover.inspect(self.path)
+            cutover.inspect(self.path, self.model)
             self._drop_writer()
             self._head = heads.Follower(self.path)
             self._identity, self._wal = now, 0
@@ -360,7 +363,7 @@ class Pool:
                 held = self._idle.pop() if self._idle else None
             if held is None:
                 before = self._look()
-                with _explained(self.path):
+                with _explained(self.path, self.model):
                     connection = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
                 held = connection, self._mark()
                 if held[1][:2] == before == self._identity:
@@ -432,7 +435,7 @@ async def _begin(db: sqlite.Connection) -> None:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path, model: Model) -> Iterator[None]:
     """Convert SQLite's errors to ours."""
     try:
         yield
@@ -447,7 +450,7 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite.IOFault as error:
         raise StoreFailed(f"the store's file cannot be read or written: {error}", where=[str(path)]) from error
     except sqlite.SqlError as error:
-        changed = drift.explained(path, error)
+        changed = drift.explained(path, model, error)
         if changed is None:
             raise
         raise changed from error

@@ -1,6 +1,6 @@
 """Common operations on all records of a store: read, list, write, with every write validated.
 
-A write goes through the same models as a migration (`pjais.models.persona.validate`); invalid records are refused
+A write goes through the same models as a migration (`pjais.core.validate`); invalid records are refused
 with every field named, and nothing is written.
 """
 
@@ -9,35 +9,23 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pjais import canonical, choices, instants, journal, sqlite
+from pjais.core import validate
+from pjais.core.mapping import Draft
+from pjais.core.table import Record, Table
 from pjais.errors import UsageError, ValidationFailed
-from pjais.models.persona import rows, validate
-from pjais.models.persona.records import Draft, Record
-from pjais.models.persona.tables import Table
 from pjais.store.live import Live
 from pjais.store.pool import Pool
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Any)
 List = list
 """The builtin, which the `list` method hides below."""
 
 _MOST = (1 << 63) - 1
 """SQLite's largest whole number."""
-_DEFAULTS: dict[str, Any] = {
-    "is_active": False,
-    "usage_count": 0,
-    "importance": 50,
-    "memory_tier": "active",
-    "access_count": 0,
-    "connection_count": 0,
-    "is_archived": False,
-    "enabled": True,
-    "type": "text",
-    "content": "",
-    "name": "",
-}
 _COMMANDS = {
     "personas": "personas",
     "memory_entities": "memories",
@@ -45,7 +33,6 @@ _COMMANDS = {
     "plugins": "plugins",
 }
 """The command that lists the records of a table."""
-_LISTS = ("tags", "topics", "messages")
 
 
 class Page(NamedTuple, Generic[R]):
@@ -148,9 +135,7 @@ class Records(Generic[R]):
         unknown = sorted(set(given) - set(fields) - {"created_at", "updated_at", "installed_at"})
         if unknown:
             raise UsageError("there are no such fields", where=unknown)
-        values = {
-            name: _DEFAULTS.get(name, [] if name in _LISTS else {} if name == "extra" else None) for name in fields
-        }
+        values = {column.name: copy(column.default) for column in self.table.columns if column.name in fields}
         return self._valid(self.table.record(**{**values, **{k: v for k, v in given.items() if k in fields}}))
 
     def _checked(self, held: R, fields: dict[str, Any]) -> R:
@@ -210,16 +195,16 @@ class Records(Generic[R]):
     def _insert(self, db: sqlite.Connection, record: R) -> None:
         names = ", ".join(self.table.column_names)
         marks = ", ".join("?" * len(self.table.columns))
-        db.execute(f"INSERT INTO {self.table.name} ({names}) VALUES ({marks})", rows.to_row(record))
+        db.execute(f"INSERT INTO {self.table.name} ({names}) VALUES ({marks})", self.table.to_row(record))
 
     def _write(self, db: sqlite.Connection, record: R) -> None:
         sets = ", ".join(f"{name} = ?" for name in self.table.column_names)
-        db.execute(f"UPDATE {self.table.name} SET {sets} WHERE id = ?", (*rows.to_row(record), record.id))
+        db.execute(f"UPDATE {self.table.name} SET {sets} WHERE id = ?", (*self.table.to_row(record), record.id))
 
     def _select(self, rest: str, values: Sequence[Any] = ()) -> List[R]:
         with self._pool.reader() as db:
             found = sqlite.fetch(db, f"SELECT {self._columns} FROM {self.table.name} AS t {rest}", values)
-        return [cast(R, rows.to_record(self.table, row)) for row in found]
+        return [cast(R, self.table.to_record(row)) for row in found]
 
     def _ordering(self, order: str | None) -> str:
         if order is None:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from pjais import choices, instants, sqlite
+from pjais.core.model import Model
+from pjais.core.table import Table
 from pjais.errors import UsageError
-from pjais.models.persona.tables import BY_NAME, CONVERSATIONS, MEMORIES, PERSONAS, RELATIONSHIPS, TABLES, Table
 from pjais.store import operations
 from pjais.store.as_of import Values, row_at, row_now
 from pjais.store.history import missing_references, put
@@ -23,9 +24,6 @@ from pjais.store.pool import Pool
 
 Wanted = dict[tuple[Table, str], Values | None]
 """The wanted row of each record; None: deleted."""
-
-_LINKED = (MEMORIES, PERSONAS, CONVERSATIONS)
-"""The tables to which relationships refer."""
 
 
 def undo(pool: Pool, n: int = 1) -> list[Operation]:
@@ -54,14 +52,14 @@ def _take_back(
             raise UsageError(f"{kind} of {n} operation{'s' * (n > 1)}: {there}", where=[str(pool.path)])
         for operation in found:
             since = operations.last_change(db)
-            _invert(db, operation)
+            _invert(db, pool.model, operation)
             number = operations.note(db, since, operation.label, kind)
             assert number is not None
             operations.undone(db, operation, number)
     return found
 
 
-def _invert(db: sqlite.Connection, operation: Operation) -> None:
+def _invert(db: sqlite.Connection, model: Model, operation: Operation) -> None:
     """Restore every record that an operation changed."""
     wanted: Wanted = {}
     for name, key in sqlite.fetch(
@@ -71,17 +69,19 @@ def _invert(db: sqlite.Connection, operation: Operation) -> None:
     ):
         if operations.foreign_change(db, name, key, operation.last_seq) is not None:
             _refuse(db, operation, name, key)
-        table = BY_NAME[name]
+        table = model.by_name[name]
         wanted[table, key] = row_at(db, table, key, operation.first_seq - 1)
-    _refuse_two_active(db, operation, wanted)
-    _write(db, operation, wanted)
-    _refuse_leaning(db, operation, wanted)
+    for table in model.tables:
+        if table.sole is not None:
+            _refuse_two(db, operation, wanted, table, table.sole)
+    _write(db, model, operation, wanted)
+    _refuse_leaning(db, model, operation, wanted)
 
 
-def _write(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
+def _write(db: sqlite.Connection, model: Model, operation: Operation, wanted: Wanted) -> None:
     """Write the records so that a referenced one is created first and removed last."""
-    coming = [(table, key) for table in TABLES for held, key in wanted if held is table and wanted[table, key]]
-    going = [(table, key) for table in reversed(TABLES) for held, key in wanted if held is table]
+    coming = [(table, key) for table in model.tables for held, key in wanted if held is table and wanted[table, key]]
+    going = [(table, key) for table in reversed(model.tables) for held, key in wanted if held is table]
     for table, key in [*coming, *(one for one in going if wanted[one] is None)]:
         try:
             put(db, table, key, wanted[table, key])
@@ -94,29 +94,45 @@ def _write(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
             ) from error
 
 
-def _refuse_two_active(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
-    """Refuse to make a persona active beside one that was made active since."""
-    if not any(table is PERSONAS and values and values["is_active"] for (table, _), values in wanted.items()):
+def _refuse_two(db: sqlite.Connection, operation: Operation, wanted: Wanted, table: Table, flag: str) -> None:
+    """Refuse to set a flag that one record has beside one for which it was set since (two active personas)."""
+    if not any(held is table and values and values[flag] for (held, _), values in wanted.items()):
         return
-    for (key,) in sqlite.fetch(db, "SELECT id FROM personas WHERE is_active = 1"):
-        before = row_at(db, PERSONAS, key, operation.first_seq - 1)
-        if (PERSONAS, key) not in wanted and not (before and before["is_active"]):
-            _refuse(db, operation, PERSONAS.name, key)
+    for (key,) in sqlite.fetch(db, f"SELECT {table.key[0]} FROM {table.name} WHERE {flag} = 1"):
+        before = row_at(db, table, key, operation.first_seq - 1)
+        if (table, key) not in wanted and not (before and before[flag]):
+            _refuse(db, operation, table.name, key)
 
 
-def _refuse_leaning(db: sqlite.Connection, operation: Operation, wanted: Wanted) -> None:
-    """Refuse to break a valid link: SQLite checks its foreign keys, this function relationships."""
+def _refuse_leaning(db: sqlite.Connection, model: Model, operation: Operation, wanted: Wanted) -> None:
+    """Refuse to break a valid link: SQLite checks foreign keys, this function references to one of several tables."""
+    for table in model.tables:
+        for column, targets in table.references:
+            if len(targets) > 1:
+                _refuse_broken(db, model, operation, wanted, table, column, targets)
+
+
+def _refuse_broken(
+    db: sqlite.Connection,
+    model: Model,
+    operation: Operation,
+    wanted: Wanted,
+    linking: Table,
+    column: str,
+    targets: tuple[str, ...],
+) -> None:
     for (table, key), values in wanted.items():
-        if values is None and table in _LINKED:
-            for (link,) in sqlite.fetch(db, "SELECT id FROM relationships WHERE from_id = ?1 OR to_id = ?1", (key,)):
-                before = row_at(db, RELATIONSHIPS, link, operation.first_seq - 1) or {}
-                for column, lost, _ in missing_references(db, RELATIONSHIPS, row_now(db, RELATIONSHIPS, link) or {}):
-                    if lost == key != before.get(column):
-                        _refuse(db, operation, RELATIONSHIPS.name, link)
-        elif values is not None and table is RELATIONSHIPS:
-            for _, lost, targets in missing_references(db, table, values):
-                for target in targets:
-                    if row_at(db, BY_NAME[target], lost, operation.first_seq - 1):
+        if values is None and table.name in targets:
+            links = f"SELECT {linking.key[0]} FROM {linking.name} WHERE {column} = ?"
+            for (link,) in sqlite.fetch(db, links, (key,)):
+                before = row_at(db, linking, link, operation.first_seq - 1) or {}
+                for name, lost, _ in missing_references(db, linking, row_now(db, linking, link) or {}):
+                    if name == column and lost == key != before.get(column):
+                        _refuse(db, operation, linking.name, link)
+        elif values is not None and table is linking:
+            for name, lost, _ in missing_references(db, table, values):
+                for target in targets if name == column else ():
+                    if row_at(db, model.by_name[target], lost, operation.first_seq - 1):
                         _refuse(db, operation, target, lost)
 
 

@@ -14,13 +14,15 @@ from typing import Any
 
 from pjais import canonical
 from pjais.core.results import Progress
+from pjais.core.table import Table
 from pjais.errors import BackupFailed, UsageError
 from pjais.exchange import guide_backup
 from pjais.livestore_tools import restore_record as record_restore
 from pjais.migration import backups, quarantine, run
 from pjais.migration import rollback as migration_rollback
 from pjais.migration import verify as migration_verify
-from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS, Table
+from pjais.models.persona.model import MODEL
+from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS
 from pjais.side_by_side import follow, shadow
 from pjais.side_by_side import switch as side_switch
 from pjais.sources import backup
@@ -233,7 +235,7 @@ def check_backup(session: Session, form: Form) -> str:
     folder = backups.folder_of(session.workspace(), _need(form, "id"))
 
     def work(_: Progress) -> dict[str, Any]:
-        if wrong := backups.check(folder) or guide_backup.check(folder)[0]:
+        if wrong := backups.check(folder) or guide_backup.check(MODEL, folder)[0]:
             raise BackupFailed("a backup is not sound", where=wrong)
         return {"sound": folder.name}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pjais import instants
 from pjais.errors import UsageError
-from pjais.exchange.transfer import as_document
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Memory, Record
 from pjais.persona.filters import Filters
 from pjais.persona.store import Store
@@ -23,11 +23,11 @@ _BEGINNING, _BEGINNING_OF_MANY = 2, 4
 
 
 def _memory(record: Memory) -> schemas.Memory:
-    return schemas.Memory(**as_document(record))
+    return schemas.Memory(**MODEL.as_document(record))
 
 
 def _conversation(record: Record) -> schemas.Conversation:
-    return schemas.Conversation(**as_document(record))
+    return schemas.Conversation(**MODEL.as_document(record))
 
 
 def _history(store: Store, record: Record, table: str) -> list[schemas.Step]:

@@ -152,7 +152,7 @@ class Session:
         if self._store is not None and self._store.path == here.target and here.target.exists():
             return self._store
         self._let_go()
-        if cutover.inspect(here.target) is None:
+        if cutover.inspect(here.target, here.model) is None:
             raise NoSourceFound("there is no store here yet", where=[str(here.target)], next_command="pjais migrate")
         self._store = store = Store(here.target)
         live = store.live(store.last_change)

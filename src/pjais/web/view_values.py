@@ -12,8 +12,8 @@ from pjais import files, instants
 from pjais.core.results import Changed
 from pjais.core.source import SourceRef
 from pjais.errors import UsageError
-from pjais.exchange.transfer import as_document
 from pjais.migration.rollback import Later
+from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Persona
 from pjais.persona.store import Moment
 from pjais.report.rules import RULES
@@ -57,7 +57,7 @@ def page(total: int, offset: int, limit: int) -> schemas.Page:
 
 def persona(record: Persona) -> schemas.Persona:
     """A persona as the export shows it."""
-    return schemas.Persona(**as_document(record))
+    return schemas.Persona(**MODEL.as_document(record))
 
 
 def text(ms: int | None) -> str | None:

@@ -106,24 +106,3 @@ class Other(NamedTuple):
 
 
 Record = Persona | Memory | Conversation | Relationship | Plugin | Other
-
-
-class Draft(NamedTuple):
-    """A normalised document before validation: the record it would be, and what the rules did on the way."""
-
-    record: Record
-    problems: tuple[tuple[str, str, str | None, str], ...]
-    """(level, rule, field, message) for each; the caller adds the location."""
-    removed: bool = False
-
-
-def age(record: Record) -> int:
-    """When a record was last changed (ms), as far as it says; unknown counts as oldest."""
-    if isinstance(record, Other):
-        return -(1 << 62)
-    when = getattr(record, "updated_at", None)
-    if when is None:
-        when = getattr(record, "created_at", None)
-    if when is None:
-        when = getattr(record, "installed_at", None)
-    return -(1 << 62) if when is None else int(when)

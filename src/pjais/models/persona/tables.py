@@ -7,56 +7,16 @@ types and defaults; the model's further columns follow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
-from pjais.models.persona import records
-
-APPLICATION_ID = 0x504A4149
-"""`PJAI` in the SQLite header: this file is ours."""
-
-SCHEMA_VERSION = 2
-"""The header's user_version; a file with a larger one was written by a newer program."""
-
-
-class Column(NamedTuple):
-    """One column: its declaration in SQL, and in which form the model's value is stored.
-
-    `form`: text, number, bool (0/1), json (text), instant (ISO-8601 text), content (text or JSON text) or
-    content_format (`text` | `json`, derived from content).
-    """
-
-    name: str
-    declaration: str
-    form: str = "text"
-
-
-class Table(NamedTuple):
-    """One table of records.  `references` are (column, table) pairs that must resolve."""
-
-    name: str
-    record: type[records.Record]
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    indexes: tuple[tuple[str, str], ...] = ()
-    references: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """The names of the columns that hold the record, in order."""
-        return tuple(column.name for column in self.columns)
-
-
-def camel(name: str) -> str:
-    """A column's name as documents, exports and LiveStore have it."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
+from pjais.core.table import Column, Search, Table
+from pjais.models.persona import cold, records
 
 _NOW = "TEXT DEFAULT CURRENT_TIMESTAMP"
 
 
-def _json(name: str) -> Column:
-    return Column(name, "JSON", "json")
+def _json(name: str, default: Any = None) -> Column:
+    return Column(name, "JSON", "json", default)
 
 
 def _instant(name: str, declaration: str = "TEXT") -> Column:
@@ -69,26 +29,31 @@ PERSONAS = Table(
     ("id",),
     (
         Column("id", "TEXT PRIMARY KEY"),
-        Column("name", "TEXT NOT NULL"),
+        Column("name", "TEXT NOT NULL", default=""),
         Column("description", "TEXT"),
         _json("personality"),
         _json("memory_configuration"),
         _json("privacy_settings"),
-        Column("is_active", "INTEGER DEFAULT 0", "bool"),
+        Column("is_active", "INTEGER DEFAULT 0", "bool", False),
         _instant("created_at", _NOW),
         _instant("updated_at", _NOW),
         Column("avatar", "TEXT"),
         _json("settings"),
         _instant("last_used"),
-        Column("usage_count", "INTEGER DEFAULT 0", "number"),
-        _json("extra"),
+        Column("usage_count", "INTEGER DEFAULT 0", "number", 0),
+        _json("extra", {}),
     ),
     (
         ("personas_active", "is_active"),
         ("personas_last_used", "last_used DESC"),
         ("personas_updated", "updated_at DESC"),
     ),
+    sole="is_active",
+    dated=True,
 )
+
+SEARCH = Search("memory_fts", ("name", "content", "summary", "tags"), (8.0, 1.0, 4.0, 3.0))
+"""The full-text index over memories: a hit in the name counts most."""
 
 MEMORIES = Table(
     "memory_entities",
@@ -97,23 +62,23 @@ MEMORIES = Table(
     (
         Column("id", "TEXT PRIMARY KEY"),
         Column("persona_id", "TEXT REFERENCES personas(id)"),
-        Column("type", "TEXT NOT NULL"),
-        Column("name", "TEXT"),
-        Column("content", "TEXT NOT NULL", "content"),
+        Column("type", "TEXT NOT NULL", default="text"),
+        Column("name", "TEXT", default=""),
+        Column("content", "TEXT NOT NULL", "content", ""),
         Column("summary", "TEXT"),
-        _json("tags"),
-        Column("importance", "INTEGER DEFAULT 50", "number"),
-        Column("memory_tier", "TEXT DEFAULT 'active'"),
+        _json("tags", []),
+        Column("importance", "INTEGER DEFAULT 50", "number", 50),
+        Column("memory_tier", "TEXT DEFAULT 'active'", default="active"),
         _json("embedding"),
         Column("embedding_model", "TEXT"),
-        Column("access_count", "INTEGER DEFAULT 0", "number"),
+        Column("access_count", "INTEGER DEFAULT 0", "number", 0),
         _instant("last_accessed"),
         _instant("created_at", _NOW),
         _instant("updated_at", _NOW),
         _instant("deleted_at"),
-        Column("connection_count", "INTEGER DEFAULT 0", "number"),
+        Column("connection_count", "INTEGER DEFAULT 0", "number", 0),
         Column("content_format", "TEXT DEFAULT 'text'", "content_format"),
-        _json("extra"),
+        _json("extra", {}),
     ),
     (
         ("memories_persona_importance", "persona_id, importance DESC, last_accessed DESC"),
@@ -124,6 +89,11 @@ MEMORIES = Table(
         ("memories_deleted", "deleted_at"),
     ),
     (("persona_id", ("personas",)),),
+    SEARCH,
+    title="memories",
+    owner="persona_id",
+    dated=True,
+    packed=(("content", cold.expand),),
 )
 
 CONVERSATIONS = Table(
@@ -135,19 +105,21 @@ CONVERSATIONS = Table(
         Column("persona_id", "TEXT REFERENCES personas(id)"),
         Column("session_id", "TEXT"),
         Column("title", "TEXT"),
-        _json("messages"),
+        _json("messages", []),
         Column("summary", "TEXT"),
         Column("sentiment", "TEXT"),
-        _json("topics"),
-        Column("importance", "INTEGER DEFAULT 50", "number"),
-        Column("is_archived", "INTEGER DEFAULT 0", "bool"),
+        _json("topics", []),
+        Column("importance", "INTEGER DEFAULT 50", "number", 50),
+        Column("is_archived", "INTEGER DEFAULT 0", "bool", False),
         _instant("created_at", _NOW),
         _instant("updated_at", _NOW),
         _instant("archived_at"),
-        _json("extra"),
+        _json("extra", {}),
     ),
     (("conversations_persona", "persona_id, is_archived, updated_at DESC"),),
     (("persona_id", ("personas",)),),
+    owner="persona_id",
+    dated=True,
 )
 
 RELATIONSHIPS = Table(
@@ -158,10 +130,10 @@ RELATIONSHIPS = Table(
         Column("id", "TEXT PRIMARY KEY"),
         Column("from_id", "TEXT NOT NULL"),
         Column("to_id", "TEXT NOT NULL"),
-        Column("type", "TEXT NOT NULL"),
+        Column("type", "TEXT NOT NULL", default="text"),
         Column("strength", "NUMERIC", "number"),
         _instant("created_at", _NOW),
-        _json("extra"),
+        _json("extra", {}),
     ),
     (("relationships_from", "from_id, type"), ("relationships_to", "to_id, type")),
     (
@@ -176,12 +148,12 @@ PLUGINS = Table(
     ("id",),
     (
         Column("id", "TEXT PRIMARY KEY"),
-        Column("name", "TEXT NOT NULL"),
+        Column("name", "TEXT NOT NULL", default=""),
         Column("version", "TEXT"),
-        Column("enabled", "INTEGER DEFAULT 1", "bool"),
+        Column("enabled", "INTEGER DEFAULT 1", "bool", True),
         _json("manifest"),
         _instant("installed_at"),
-        _json("extra"),
+        _json("extra", {}),
     ),
 )
 
@@ -190,13 +162,9 @@ OTHERS = Table(
     records.Other,
     ("collection", "id"),
     (Column("collection", "TEXT NOT NULL"), Column("id", "TEXT NOT NULL"), _json("document")),
+    title="others",
+    carries=True,
 )
 
 TABLES = (PERSONAS, MEMORIES, CONVERSATIONS, RELATIONSHIPS, PLUGINS, OTHERS)
 """Every table of records, in an order in which references point backwards."""
-
-BY_NAME = {table.name: table for table in TABLES}
-BY_RECORD = {table.record: table for table in TABLES}
-
-SEARCHED = ("name", "content", "summary", "tags")
-"""The columns of `memory_entities` that `memory_fts` indexes."""

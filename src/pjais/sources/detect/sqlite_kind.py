@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pjais import sqlite
-from pjais.models.persona.tables import APPLICATION_ID
+from pjais.core.model import APPLICATION_ID
 
 BROWSERS = "browser"
 """A database of the browser itself, without any app's data: cookies, history, quotas."""

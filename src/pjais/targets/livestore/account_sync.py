@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical, files, instants, journal, paths, sqlite
+from pjais.core.model import Model
 from pjais.errors import ForeignTarget, MigrationFailed, UsageError
-from pjais.models.persona import livestore, materializers, rows
+from pjais.models.persona import livestore, materializers
 from pjais.models.persona.livestore import LiveTable
-from pjais.models.persona.tables import TABLES
 from pjais.sources.livestore import log
 from pjais.sources.livestore.log import Event
 from pjais.sources.livestore.replay import Replay, Row
@@ -133,7 +133,7 @@ def _followed(workspace: Workspace, path: Path) -> int:
         with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:
             with closing(Replay(Path(folder) / "replay.db")) as replay:
                 touched, count = _replayed(path, replay, known, _pushed(db))
-                _absorb(db, replay, touched, last, path)
+                _absorb(db, workspace.model, replay, touched, last, path)
         return count
 
 
@@ -173,21 +173,21 @@ def _up_to(args: Any, default: int) -> int:
     return found if type(found) is int else default
 
 
-def _absorb(db: sqlite.Connection, replay: Replay, touched: Touched, last: int, log_path: Path) -> None:
+def _absorb(db: sqlite.Connection, model: Model, replay: Replay, touched: Touched, last: int, log_path: Path) -> None:
     db.execute("PRAGMA foreign_keys = OFF")  # the app's own removals may leave what refers to a row
     with sqlite.transaction(db):
         for (name, key), at in touched.items():
             live = livestore.BY_NAME[name]
             before = int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
-            _put(db, live, key, replay.row(live, key))
+            _put(db, model, live, key, replay.row(live, key))
             if at is not None:
                 db.execute("UPDATE changes SET at = ? WHERE seq > ?", (instants.to_text(at), before))
         _note_absorbed(db, last, log_path, ours=False)
 
 
-def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> None:
+def _put(db: sqlite.Connection, model: Model, live: LiveTable, key: str, row: Row | None) -> None:
     """Set one row of the account to what the log says."""
-    table = next(one for one in TABLES if one.record is live.record)
+    table = model.by_record[live.record]
     names = table.column_names
     where = " AND ".join(f"{name} = ?" for name in table.key)
     if row is None:
@@ -195,8 +195,8 @@ def _put(db: sqlite.Connection, live: LiveTable, key: str, row: Row | None) -> N
         if values is not None:
             db.execute(f"DELETE FROM {table.name} WHERE {where}", values)
         return
-    record = log_proof.record_of(live, row)
-    stored = rows.to_row(record)
+    record = log_proof.record_of(model, live, row)
+    stored = table.to_row(record)
     wanted = tuple(getattr(record, name) for name in table.key)
     if None in wanted:
         return  # an id that is none: it stays in the log alone, and the proof names it
@@ -321,8 +321,8 @@ def extend(workspace: Workspace, folder: Path, account: Path, run: dict[str, Any
     else:
         writer.create_log(path, workspace.format)
     with closing(sqlite.open_frozen(account)) as db:
-        ids = _source_ids(db)
-        body = writer.later(db, mark, ids) if previous.exists() else writer.imports(db, ids)
+        model, ids = workspace.model, _source_ids(db, workspace.model)
+        body = writer.later(db, model, mark, ids) if previous.exists() else writer.imports(db, model, ids)
         upto = _pushed(db)
         last = writer.append(path, _framed(run, body, upto), synced=False)
     files.sync_file(path)
@@ -347,7 +347,7 @@ def _framed(run: dict[str, Any], body: Iterator[writer.NewEvent], upto: int) -> 
     yield writer.event("v1.MigrationCompleted", runId=run["id"], completedAt=journal.now_ms(), counts=counts, upTo=upto)
 
 
-def _source_ids(db: sqlite.Connection) -> dict[tuple[str, str], str]:
+def _source_ids(db: sqlite.Connection, model: Model) -> dict[tuple[str, str], str]:
     """(table, id) -> the id that the record had in its source."""
     found: dict[tuple[str, str], str] = {}
     for old, new in sqlite.each(db, "SELECT old_id, new_id FROM migration_ids"):
@@ -355,7 +355,7 @@ def _source_ids(db: sqlite.Connection) -> dict[tuple[str, str], str]:
             _, table, source = old.split(":", 2)
             found[table, new] = source
         else:
-            found.update(((table.name, new), old) for table in TABLES)
+            found.update(((table.name, new), old) for table in model.tables)
     return found
 
 
@@ -371,7 +371,8 @@ def push(workspace: Workspace, run_id: str) -> None:
         refuse_if_open(workspace)
         run = {"id": run_id, "started_at": instants.to_text(journal.now_ms()), "sources": "[]", "counts": "{}"}
         _remove_states(workspace)
-        number = writer.append(workspace.log, _framed(run, writer.later(db, mark, _source_ids(db)), upto))
+        later = writer.later(db, workspace.model, mark, _source_ids(db, workspace.model))
+        number = writer.append(workspace.log, _framed(run, later, upto))
         _note_absorbed(db, number, workspace.log, ours=True)
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from pjais import canonical, sqlite
 from pjais.core.document import Document
+from pjais.core.model import Model
 from pjais.core.results import Difference
+from pjais.core.table import Record, Table
+from pjais.core.table import Row as StoredRow
 from pjais.display import counted
-from pjais.models.persona import livestore, mappings, materializers, rows
+from pjais.models.persona import livestore, materializers
 from pjais.models.persona.livestore import LiveTable
 from pjais.models.persona.mappings import own
-from pjais.models.persona.records import Other, Record
-from pjais.models.persona.tables import TABLES, Table
 from pjais.sources.livestore import log
 from pjais.sources.livestore.log import Event
 from pjais.sources.livestore.replay import Replay, Row
@@ -23,22 +24,23 @@ from pjais.sources.livestore.replay import Replay, Row
 _DIALECT = "livestore"
 
 
-def record_of(live: LiveTable, row: Row) -> Record:
+def record_of(model: Model, live: LiveTable, row: Row) -> Record:
     """Return the record in a row of our LiveStore schema."""
     value = {name: held for name, held in row.items() if name != "sourceId"}
     extra = own.whole_extra(value.get("extra"))
     if extra is not None:
         value["extra"] = None
     document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
-    record = mappings.normalise(_DIALECT, document).record
-    if extra is None or isinstance(record, Other):
+    mapping = model.reader(_DIALECT, document.collection)
+    record = mapping.read(document).record
+    if extra is None or mapping.table.carries:
         return record
     residue, more = extra.get("$pjais"), record.extra.get("$pjais")
     both = {**residue, **more} if isinstance(residue, dict) and isinstance(more, dict) else more or residue
     return record._replace(extra=extra if both is None else {**extra, "$pjais": both})
 
 
-def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
+def compare(log_path: Path, account: Path, model: Model) -> tuple[int, list[Difference]]:
     """Compare every row of the replayed log with the account, both ways; return their number and the differences."""
     differences: list[Difference] = []
     count = 0
@@ -62,10 +64,10 @@ def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
             Difference(name, key, None, "inserted twice by events of the log") for name, key, _ in replay.settle()
         ]
         for live in livestore.TABLES:
-            table = next(one for one in TABLES if one.record is live.record)
+            table = model.by_record[live.record]
             for row in replay.rows(live):
                 count += 1
-                differences += _compare_row(db, table, rows.to_row(record_of(live, row)), str(row[live.key]))
+                differences += _compare_row(db, table, table.to_row(record_of(model, live, row)), str(row[live.key]))
             missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) - replay.counts()[live.name]
             if missing:
                 line = f"{counted(missing, 'record is', 'records are')} not in the log"
@@ -73,14 +75,14 @@ def compare(log_path: Path, account: Path) -> tuple[int, list[Difference]]:
     return count, differences
 
 
-def _compare_row(db: sqlite.Connection, table: Table, wanted: rows.Row, name: str) -> Iterator[Difference]:
+def _compare_row(db: sqlite.Connection, table: Table, wanted: StoredRow, name: str) -> Iterator[Difference]:
     names = table.column_names
     where = " AND ".join(f"{column} = ?" for column in table.key)
     key = tuple(wanted[names.index(column)] for column in table.key)
     held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", key)
     if held is None:
         yield Difference(table.name, canonical.mend(name), None, "in the log, and not in its account")
-    elif held != wanted and canonical.digest(held) != canonical.digest(wanted):
+    elif held != wanted and table.digest(held) != table.digest(wanted):
         for column, one, other in zip(names, held, wanted, strict=True):
             if not canonical.same(one, other):
                 yield Difference(table.name, str(key[-1]), column, "the log says something else than its account")

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from pjais import instants, sqlite
+from pjais.core.model import Model
+from pjais.core.table import Table, camel
 from pjais.formats import eventlog
-from pjais.models.persona import livestore, tables
+from pjais.models.persona import livestore
 from pjais.models.persona.livestore import LiveTable
-from pjais.models.persona.tables import TABLES, Table, camel
 from pjais.targets.sqlite import ddl
 
 CLIENT = "pjais"
@@ -111,9 +112,9 @@ def _rows(batch: list[NewEvent], last: int, generation: int, generations: bool) 
             yield number, number - 1, one.name, args
 
 
-def imports(db: sqlite.Connection, source_ids: SourceIds) -> Iterator[NewEvent]:
+def imports(db: sqlite.Connection, model: Model, source_ids: SourceIds) -> Iterator[NewEvent]:
     """Yield every record of a store of ours as an event, personas first, so that references point backwards."""
-    for table in TABLES:
+    for table in model.tables:
         encode = _encoder(table, source_ids)
         name = f"v1.{SUBJECTS[livestore.BY_RECORD[table.record].name]}Imported"
         columns = ", ".join(table.column_names)
@@ -121,9 +122,9 @@ def imports(db: sqlite.Connection, source_ids: SourceIds) -> Iterator[NewEvent]:
             yield NewEvent(name, orjson.dumps(encode(row)))
 
 
-def later(db: sqlite.Connection, mark: int, source_ids: SourceIds) -> Iterator[NewEvent]:
+def later(db: sqlite.Connection, model: Model, mark: int, source_ids: SourceIds) -> Iterator[NewEvent]:
     """Yield what changed in a store of ours since an entry of its history, as events: new, changed, removed."""
-    for table in TABLES:
+    for table in model.tables:
         encode = _encoder(table, source_ids)
         live = livestore.BY_RECORD[table.record]
         columns = ", ".join(f"t.{name}" for name in table.column_names)
@@ -166,8 +167,8 @@ def _encoder(table: Table, source_ids: SourceIds) -> Callable[[tuple[Any, ...]],
 
     A null in an argument would become the JSON text `null` in a JSON column, and fail the boot elsewhere.
     """
-    if table is tables.OTHERS:
-        return lambda row: _other_args(row, source_ids)
+    if table.carries:
+        return lambda row: _other_args(table, row, source_ids)
     live = livestore.BY_RECORD[table.record]
     places = {camel(name): place for place, name in enumerate(table.column_names)}
     forms = {column.name: _ENCODE[column.form] for column in live.columns if column.name in places}
@@ -201,10 +202,10 @@ _ENCODE: dict[str, Callable[[Any], Any] | None] = {
 }
 
 
-def _other_args(row: tuple[Any, ...], source_ids: SourceIds) -> dict[str, Any]:
+def _other_args(table: Table, row: tuple[Any, ...], source_ids: SourceIds) -> dict[str, Any]:
     collection, record_id, document = row
     key = orjson.dumps([collection, record_id]).decode()
-    source = source_ids.get((tables.OTHERS.name, key), record_id)
+    source = source_ids.get((table.name, key), record_id)
     return {
         "key": key,
         "collection": collection,

@@ -10,21 +10,19 @@ and are kept whole in `migration_records`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, instants, sqlite
+from pjais import instants, sqlite
 from pjais.core.document import Document, Unreadable
+from pjais.core.model import APPLICATION_ID, Model, Observation
 from pjais.core.source import rank
-from pjais.models.persona import rows
-from pjais.models.persona.records import Record, age
-from pjais.models.persona.tables import APPLICATION_ID, BY_NAME, MEMORIES, OTHERS, SCHEMA_VERSION, TABLES, Table
+from pjais.core.table import Record, Row, Table
 from pjais.targets.sqlite import chain, collection_names, ddl, ledger, removals
 from pjais.targets.sqlite.decisions import Content
-from pjais.targets.sqlite.ledger import Account, Arrival, Entry, Heir, Origin, Rebuild, Refusal
-from pjais.targets.sqlite.observations import Observation, observations
+from pjais.targets.sqlite.ledger import Account, Arrival, Entry, Heir, Origin, Refusal
 from pjais.targets.sqlite.search_index import SearchIndex
 from pjais.targets.sqlite.standing import Standing, standing
 
@@ -43,8 +41,8 @@ class Builder:
     def __init__(
         self,
         path: Path,
+        model: Model,
         run_id: str,
-        rebuild: Rebuild,
         *,
         existing: bool = False,
         live: bool = False,
@@ -52,10 +50,10 @@ class Builder:
         searched: bool = False,
     ) -> None:
         self.path = path
+        self.model = model
         self.overridden: list[tuple[str, str]] = []
         """(record type, id) of records edited in the target and replaced by a later change in a source."""
         self._run_id = run_id
-        self._rebuild = rebuild
         self._existing = existing
         self._followed = followed
         self._decided = existing
@@ -70,19 +68,22 @@ class Builder:
         else:
             self._db = sqlite.create(path)
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            self._db.execute(ddl.create_tables())
+            self._db.execute(f"PRAGMA user_version = {model.schema_version}")
+            self._db.execute(ddl.create_tables(model))
         self._db.execute("BEGIN IMMEDIATE")
         self._recording = ExitStack()
         self._session = self._recording.enter_context(chain.recording(self._db)) if live else None
-        self._search_id = self._one("SELECT coalesce(max(search_id), 0) FROM memory_entities")
+        self._search_ids = {
+            table: int(self._one(f"SELECT coalesce(max(search_id), 0) FROM {table.name}"))
+            for table, _ in model.searched
+        }
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
         self._deferred: list[Arrival] = []
         self._arrived: set[tuple[str, str]] = set()
         """Records that this run put into an existing store; only these can be its orphans."""
-        self._account = Account(self._db, run_id)
-        self._search = SearchIndex(self._db) if searched and not existing else None
-        self.names = collection_names.Names(collection_names.known(self._db) if existing else ())
+        self._account = Account(self._db, model, run_id)
+        self._search = self._indexes() if searched and not existing else {}
+        self.names = collection_names.Names(model, collection_names.known(self._db, model) if existing else ())
         self.heir = self._account.heir
         self.counts = self._account.counts
         self.was = self._account.was
@@ -105,7 +106,7 @@ class Builder:
     def observations(self) -> list[Observation]:
         """Return observations about the records as a whole; notes, never a reason to refuse a document."""
         self._flush()
-        return observations(self._db)
+        return list(self.model.observations(self._db))
 
     def expect(self, origins: Sequence[Origin]) -> None:
         """Announce all sources of this run."""
@@ -122,14 +123,15 @@ class Builder:
         entry = self.names.placed(entry, earlier)
         earlier = earlier or (self._account.moved(entry) if self._existing else [])
         for known in earlier:
-            if known.is_same(entry):
+            if known.is_same(entry, carried=self.model.is_carried(entry.table)):
                 self._account.meet(known, entry.identity)
                 return
         if self._decided and self._account.stands(entry.identity, earlier, lambda: self._content(entry)):
             return
         seq = self._account.add(entry)
         if not entry.removed:
-            arrival = Arrival(seq, entry, self._account.origin, tuple([known.seq for known in earlier]))
+            before = tuple([known.seq for known in earlier])
+            arrival = Arrival(seq, entry, self.model.by_name[entry.table], self._account.origin, before)
             self._arrivals.setdefault(entry.table, []).append(arrival)
         self._pending += 1
         if self._pending >= _BATCH:
@@ -137,11 +139,11 @@ class Builder:
 
     def standing(self, collection: str, ids: Sequence[str]) -> dict[str, Standing]:
         """Return ledger entries of this source's documents that can be confirmed without building their records."""
-        return standing(self._db, self._run_id, self._account.origin, collection, ids, self._account.met)
+        return standing(self._db, self.model, self._run_id, self._account.origin, collection, ids, self._account.met)
 
     def meet(self, known: Standing, collection: collection_names.Collection) -> None:
         """Record that a document is unchanged, as `put` does for its record."""
-        if known.record_type == OTHERS.name:
+        if self.model.is_carried(known.record_type):
             self.names.of(collection)
         self._account.note_met(known.seq, known.outcome)
 
@@ -170,32 +172,30 @@ class Builder:
         self._make_record_index()
         refusals: list[Refusal] = []
         waiting, self._deferred = self._deferred, []
-        for table in TABLES:
+        for table in self.model.tables:
             for arrival in waiting:
                 if arrival.table is table:
                     refusals += self._merge_or_refuse(table, arrival)
-        while found := [refusal for table in TABLES for refusal in self._orphans(table)]:
+        while found := [refusal for table in self.model.tables for refusal in self._orphans(table)]:
             refusals += found
         return refusals
 
     def reinstate(self, heir: Heir, record: Record) -> None:
         """Make a superseded copy live again after its successor was quarantined."""
-        table = rows.table_of(record)
-        row = rows.to_row(record)
+        table = self.model.table_of(record)
         self._spoil_search(table)
-        self._search_id += 1
-        self._db.execute(ddl.insert_sql(table), (*row, self._search_id) if table is MEMORIES else row)
+        self._db.execute(ddl.insert_sql(table), next(self._bound(table, [table.to_row(record)])))
         self._account.recount(heir.seq, "migrated")
         self._db.execute(
             "UPDATE migration_records SET outcome = 'migrated', superseded_by = NULL, document = NULL WHERE seq = ?",
             (heir.seq,),
         )
-        self._arrived.add((table.name, rows.record_key(record)))
+        self._arrived.add((table.name, table.record_key(record)))
 
     def remove(self, table_name: str, key: str, removed_at: int | None) -> None:
         """Remove a record that our own export names as removed, unless it was changed later or is referred to."""
         if self._existing:
-            removals.remove(self._db, table_name, key, removed_at)
+            removals.remove(self._db, self.model, table_name, key, removed_at)
 
     def needs(self, run_id: str) -> bool:
         """Return whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
@@ -217,7 +217,7 @@ class Builder:
     ) -> tuple[int, list[tuple[str, str]]]:
         """Remove what these sources no longer hold; see `pjais.targets.sqlite.removals.remove_gone`."""
         self._flush()
-        return removals.remove_gone(self._db, self._account, origins, by_absence)
+        return removals.remove_gone(self._db, self.model, self._account, origins, by_absence)
 
     def complete(
         self,
@@ -231,10 +231,10 @@ class Builder:
         """
         if not self._existing:
             progress("indexes")
-            self._db.execute(ddl.create_indexes())
+            self._db.execute(ddl.create_indexes(self.model))
             progress("search index")
             self._build_search()
-            self._db.execute(ddl.create_triggers())
+            self._db.execute(ddl.create_triggers(self.model))
         number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
         columns = ", ".join(("number", *run))
         marks = ", ".join("?" * (len(run) + 1))
@@ -275,7 +275,7 @@ class Builder:
         """Write pending rows: ledger entries first, so that conflicts find them."""
         self._account.flush()
         for name, arrivals in self._arrivals.items():
-            self._insert(BY_NAME[name], arrivals)
+            self._insert(self.model.by_name[name], arrivals)
         self._arrivals.clear()
         self._pending = 0
 
@@ -289,12 +289,12 @@ class Builder:
             return
         last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.name}")
         before = self._db.total_changes()
-        bound = list(self._bound(table, arrivals))
+        bound = list(self._bound(table, [arrival.entry.row for arrival in arrivals]))
         self._db.executemany(ddl.insert_sql(table, ignore=True), bound)
         if self._db.total_changes() - before != len(arrivals):
             self._merge_rest(table, arrivals, last)
-        elif table is MEMORIES and self._search is not None:
-            self._search.add(bound)
+        elif table in self._search:
+            self._search[table].add(bound)
 
     def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
         """Merge those rows of a batch that were skipped because another copy of the record was there before.
@@ -312,16 +312,17 @@ class Builder:
                 self._merge(table, arrival)
 
     def _spoil_search(self, table: Table) -> None:
-        if table is MEMORIES and self._search is not None:
-            self._search.spoil()
+        if table in self._search:
+            self._search[table].spoil()
 
-    def _bound(self, table: Table, arrivals: Sequence[Arrival]) -> Iterator[rows.Row]:
-        if table is not MEMORIES:
-            yield from (arrival.entry.row for arrival in arrivals)
+    def _bound(self, table: Table, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield rows as they are bound, with the next search ids if their table has them."""
+        if table.search is None:
+            yield from rows
             return
-        for arrival in arrivals:
-            self._search_id += 1
-            yield (*arrival.entry.row, self._search_id)
+        for row in rows:
+            self._search_ids[table] += 1
+            yield (*row, self._search_ids[table])
 
     def _missing_reference(self, table: Table, arrival: Arrival) -> tuple[str, str] | None:
         """Return (column, table) of a reference that is dangling at this point."""
@@ -351,10 +352,10 @@ class Builder:
         present = sqlite.first(self._db, f"SELECT {columns} FROM {table.name} WHERE {where}", key)
         if present is None:
             deleted_at = self._edited_at(table, arrival, None)
-            if deleted_at is not None and deleted_at >= age(arrival.record):
+            if deleted_at is not None and deleted_at >= table.age(arrival.record):
                 self._supersede(arrival.seq, "a deletion in the target", arrival)
             else:
-                self._db.execute(ddl.insert_sql(table), next(self._bound(table, [arrival])))
+                self._db.execute(ddl.insert_sql(table), next(self._bound(table, [arrival.entry.row])))
                 self._arrived.add((table.name, arrival.key))
                 self._forget_before(arrival)
             return
@@ -375,27 +376,21 @@ class Builder:
                 arrival.seq, arrival.name_of(rival[2], rival[5]) if rival else "a later edit in the target", arrival
             )
 
-    def _precedence(self, table: Table, arrival: Arrival, present: rows.Row, rival: tuple[Any, ...] | None) -> bool:
+    def _precedence(self, table: Table, arrival: Arrival, present: Row, rival: tuple[Any, ...] | None) -> bool:
         """Return whether the arriving copy wins: later change, then later kind of the app's history, then path."""
-        held = age(rows.to_record(table, present))
+        held, arriving = table.age(table.to_record(present)), table.age(arrival.record)
         edited = self._edited_at(table, arrival, present)
         if edited is not None:
-            return age(arrival.record) > max(held, edited)
+            return arriving > max(held, edited)
         if self._followed and rival is not None and rival[0] in arrival.before:
             return True  # clocks may go backwards
         own = rank(arrival.origin.kind)
         if rival is None:
-            return (age(arrival.record), own) >= (held, -2)
-        return (age(arrival.record), own, arrival.origin.name) >= (held, rank(rival[1]), rival[2])
+            return (arriving, own) >= (held, -2)
+        return (arriving, own, arrival.origin.name) >= (held, rank(rival[1]), rival[2])
 
     def _replace(
-        self,
-        table: Table,
-        arrival: Arrival,
-        present: rows.Row,
-        rival: tuple[Any, ...] | None,
-        where: str,
-        key: list[Any],
+        self, table: Table, arrival: Arrival, present: Row, rival: tuple[Any, ...] | None, where: str, key: list[Any]
     ) -> None:
         sets = ", ".join(f"{name} = ?" for name in table.column_names)
         if self._edited_at(table, arrival, present) is not None:
@@ -404,7 +399,7 @@ class Builder:
         self._arrived.add((table.name, arrival.key))
         self._forget_before(arrival)
         if rival and rival[0] not in arrival.before:
-            held = rows.to_record(table, present)
+            held = table.to_record(present)
             document = self._document(self._account.dialect(rival[2], rival[1]), rival[3], held)
             self._account.supersede(rival[0], arrival.name_beside(rival[2], rival[5]), document)
 
@@ -423,7 +418,7 @@ class Builder:
         )
         if known is None or known[0] == arrival.key or len(table.key) > 1:
             return
-        for other in TABLES:
+        for other in self.model.tables:
             for column, targets in other.references:
                 if table.name in targets:
                     sql = f"UPDATE {other.name} SET {column} = ? WHERE {column} = ?"
@@ -431,17 +426,17 @@ class Builder:
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", known)
 
     def _content(self, entry: Entry) -> Content:
-        record = rows.to_record(BY_NAME[entry.table], entry.row)
+        record = self.model.by_name[entry.table].to_record(entry.row)
         return self._document(self._account.origin.dialect, entry.collection, record), None
 
     def _document(self, dialect: str, collection: str, record: Record) -> str:
-        return ledger.document_text(self._rebuild, dialect, collection, record)
+        return ledger.document_text(self.model, dialect, collection, record)
 
     def _supersede(self, seq: int, by: str, arrival: Arrival) -> None:
         document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)
         self._account.supersede(seq, by, document)
 
-    def _edited_at(self, table: Table, arrival: Arrival, present: rows.Row | None) -> int | None:
+    def _edited_at(self, table: Table, arrival: Arrival, present: Row | None) -> int | None:
         """Return when the record was last changed in the target by anyone but a run, if ever (ms).
 
         The ledger says what a run made of it; a deletion by a run leaves no entry.
@@ -462,7 +457,7 @@ class Builder:
             "AND seq <> ?",
             (table.name, key, arrival.seq),
         )
-        by_run = not digests if present is None else (canonical.digest(present),) in digests
+        by_run = not digests if present is None else (table.digest(present),) in digests
         return None if by_run else instants.from_text(last[0])
 
     def _make_record_index(self) -> None:
@@ -494,11 +489,16 @@ class Builder:
         )
         self._spoil_search(table)
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", (key,))
-        document = self._document(self._account.dialect(source, kind), collection, rows.to_record(table, row))
+        document = self._document(self._account.dialect(source, kind), collection, table.to_record(row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)
 
     def _build_search(self) -> None:
-        if self._search is None:
-            self._search = SearchIndex(self._db)
-            self._search.spoil()
-        self._search.complete()
+        if not self._search:
+            self._search = self._indexes()
+            for index in self._search.values():
+                index.spoil()
+        for index in self._search.values():
+            index.complete()
+
+    def _indexes(self) -> dict[Table, SearchIndex]:
+        return {table: SearchIndex(self._db, table, search) for table, search in self.model.searched}

@@ -1,4 +1,4 @@
-"""Names under which documents of collections without a model are kept (`other_records.collection`).
+"""Names under which documents of collections without a model are kept (in `other_records.collection`, say).
 
 The collection's own name; if a collection of another database has it, `database.collection`; if one of another web
 origin has that too, `origin/database.collection`.  A name once assigned stays, whatever comes later.
@@ -14,7 +14,7 @@ from typing import Any
 
 from pjais import canonical, sqlite
 from pjais.core.document import full_name
-from pjais.models.persona.tables import OTHERS
+from pjais.core.model import Model
 from pjais.targets.sqlite.ledger import Entry, Known
 
 Collection = tuple[str | None, str | None, str]
@@ -22,14 +22,15 @@ Collection = tuple[str | None, str | None, str]
 
 _FROM_ACCOUNT = (
     "SELECT DISTINCT origin, database, collection, record_id ->> '$[0]' FROM migration_records "
-    "WHERE record_type = 'other_records' AND record_id ->> '$[0]' IS NOT NULL ORDER BY seq"
+    "WHERE record_type = ? AND record_id ->> '$[0]' IS NOT NULL ORDER BY seq"
 )
 
 
 class Names:
     """The names of one store."""
 
-    def __init__(self, known: Iterable[tuple[Collection, str]] = ()) -> None:
+    def __init__(self, model: Model, known: Iterable[tuple[Collection, str]] = ()) -> None:
+        self._model = model
         self._names = dict(known)
         self._taken = set(self._names.values())
 
@@ -47,16 +48,16 @@ class Names:
 
     def placed(self, entry: Entry, earlier: Sequence[Known]) -> Entry:
         """Return a record of such a collection under its name; a key assigned by an earlier run stays."""
-        if entry.table != OTHERS.name or entry.row[0] != entry.collection:  # our own files hold the name already
-            return entry
+        if not self._model.is_carried(entry.table) or entry.row[0] != entry.collection:
+            return entry  # our own files hold the name already
         name = self.of(entry[:3])
-        live = (one for one in earlier if one.record_type == OTHERS.name and one.outcome != "superseded")
+        live = (one for one in earlier if one.record_type == entry.table and one.outcome != "superseded")
         given = next((json.loads(str(one.record_id)) for one in live), None)
-        return entry.under((name, entry.row[1]) if given is None else given)
+        return entry.under(self._model.by_name[entry.table], (name, entry.row[1]) if given is None else given)
 
     def has(self, entry: Entry) -> bool:
         """Return whether a record is of a collection that is named here."""
-        return entry.table == OTHERS.name and entry[:3] in self._names
+        return self._model.is_carried(entry.table) and entry[:3] in self._names
 
     def next(self, entry: Entry) -> tuple[str, str]:
         """Return the next key to try for a document whose key is taken by a document of another file."""
@@ -82,10 +83,11 @@ def apart(name: str, turn: int) -> str:
     return f"{name} ({turn})"
 
 
-def known(db: sqlite.Connection) -> Iterator[tuple[Collection, str]]:
+def known(db: sqlite.Connection, model: Model) -> Iterator[tuple[Collection, str]]:
     """Yield the names of a store, as its last run recorded them; before 0.2 only its ledger has them."""
     text = sqlite.value(db, "SELECT options FROM migration_runs ORDER BY number DESC LIMIT 1")
     options: dict[str, Any] = json.loads(text or "{}")
-    listed = options["names"] if "names" in options else sqlite.fetch(db, _FROM_ACCOUNT)
+    carrying = "" if model.carrying is None else model.carrying.name
+    listed = options["names"] if "names" in options else sqlite.fetch(db, _FROM_ACCOUNT, (carrying,))
     for origin, database, collection, name in listed:
         yield (origin, database, collection), name

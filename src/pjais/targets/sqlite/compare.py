@@ -19,11 +19,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import canonical, sqlite
+from pjais import sqlite
+from pjais.core.model import Model
 from pjais.core.results import Difference, Proof
+from pjais.core.table import Row, Table
 from pjais.display import counted
-from pjais.models.persona import rows
-from pjais.models.persona.tables import BY_NAME, SCHEMA_VERSION, TABLES, Table
 from pjais.targets.sqlite import chain, ddl, heads
 
 _SHOWN = 200
@@ -52,12 +52,12 @@ Check = tuple[str, bool, str]
 """(name, passed, one line of detail)."""
 
 
-def check_file(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
+def check_file(db: sqlite.Connection, model: Model, broken_before: int = 0) -> tuple[Check, ...]:
     """Run SQLite's own checks, and those of the search index."""
-    return (*check_pages(db, broken_before), check_search(db))
+    return (*check_pages(db, model, broken_before), check_search(db, model))
 
 
-def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, ...]:
+def check_pages(db: sqlite.Connection, model: Model, broken_before: int = 0) -> tuple[Check, ...]:
     """Run SQLite's own checks of pages, schema and references.
 
     `broken_before`: the number of references broken before a run, by another writer with foreign keys off; a run
@@ -65,7 +65,7 @@ def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, .
     """
     problems = sqlite.problems(db)
     orphans = [] if problems else sqlite.fetch(db, "PRAGMA foreign_key_check")
-    bent = [] if problems else _bent(db)
+    bent = [] if problems else _bent(db, model)
     return (
         ("integrity", not problems, "; ".join(problems) or "every page is sound"),
         ("schema", not bent, "; ".join(bent) or "every table, index and trigger is as it was made"),
@@ -77,8 +77,8 @@ def check_pages(db: sqlite.Connection, broken_before: int = 0) -> tuple[Check, .
     )
 
 
-def check_search(db: sqlite.Connection) -> Check:
-    """Check the search index: its own structure, and word by word against the memories that it indexes.
+def check_search(db: sqlite.Connection, model: Model) -> Check:
+    """Check the search indexes: their own structure, and word by word against the records that they index.
 
     FTS5 treats this check as a write.  It is rolled back, since a commit would wait for every reader to end, and the
     comparison of rows runs for longer than a writer waits.  Raises `sqlite.Busy` if another writer is active.
@@ -86,22 +86,28 @@ def check_search(db: sqlite.Connection) -> Check:
     try:
         db.execute("BEGIN")
         try:
-            db.execute("INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)")
+            for _, search in model.searched:
+                db.execute(_CHECK_INDEX.format(search.name))
         finally:
             db.execute("ROLLBACK")
     except sqlite.Busy:
         raise
     except sqlite.Error as error:
         return ("search index", False, str(error))
-    stray = sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE search_id IS NULL")
-    if stray:
-        return ("search index", False, f"{counted(stray, 'memory is', 'memories are')} not in it (no search_id)")
-    return ("search index", True, "agrees with the memories")
+    for table, _ in model.searched:
+        stray = int(sqlite.value(db, f"SELECT count(*) FROM {table.name} WHERE search_id IS NULL"))
+        if stray:
+            told = counted(stray, "record is", "records are")
+            return ("search index", False, f"{told} not in it (no search_id)")
+    return ("search index", True, f"agrees with the {' and the '.join(table.title for table, _ in model.searched)}")
 
 
-def check_chain(db: sqlite.Connection) -> Check:
+_CHECK_INDEX = "INSERT INTO {0} ({0}, rank) VALUES ('integrity-check', 1)"
+
+
+def check_chain(db: sqlite.Connection, model: Model) -> Check:
     """Check our own tables and the history against the chain, and that the helper tables hold nothing else."""
-    wrong = [*chain.check(db), *_stray(db)]
+    wrong = [*chain.check(db), *_stray(db, model)]
     return ("chain", not wrong, "; ".join(wrong) or "runs, accounts, quarantine and history are as they were written")
 
 
@@ -115,11 +121,11 @@ def check_head(db: sqlite.Connection, store: Path) -> Check:
     return (HEAD, wrong is None, wrong or "the history goes on from where it was last seen")
 
 
-def _stray(db: sqlite.Connection) -> list[str]:
+def _stray(db: sqlite.Connection, model: Model) -> list[str]:
     """Return rows in the triggers' helper table that no trigger wrote: it holds images of existing records only."""
     held = {
         name: f"SELECT 1 FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id"
-        for name, table in BY_NAME.items()
+        for name, table in model.by_name.items()
     }
     told = " OR ".join(f"(r.table_name = '{name}' AND EXISTS ({sql}))" for name, sql in held.items())
     rows_of_nothing = sqlite.fetch(
@@ -128,37 +134,41 @@ def _stray(db: sqlite.Connection) -> list[str]:
     return [f"changes_replaced holds a row that no trigger wrote: {table} {key}" for table, key in rows_of_nothing]
 
 
-_SCHEMA = (
-    "SELECT type || ' ' || name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_schema "
-    "WHERE NOT (type = 'table' AND (name GLOB 'memory_fts_*' OR name GLOB 'sqlite_*'))"
-)
-"""Excludes the tables that SQLite itself creates, which vary with its version."""
+def _schema(db: sqlite.Connection, model: Model) -> dict[str, str]:
+    """Return the definitions in a store, `index NAME of TABLE` -> its SQL, without the tables that SQLite creates."""
+    made = ["sqlite_*", *(f"{search.name}_*" for _, search in model.searched)]
+    return sqlite.pairs(
+        db,
+        "SELECT type || ' ' || name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_schema "
+        f"WHERE NOT (type = 'table' AND ({' OR '.join('name GLOB ?' for _ in made)}))",
+        made,
+    )
 
 
 @cache
-def _definitions() -> dict[str, str]:
-    """Return the definitions in a new store: `index NAME of TABLE` -> its SQL."""
+def _definitions(model: Model) -> dict[str, str]:
+    """Return the definitions in a new store."""
     with closing(sqlite.scratch()) as db:
-        for sql in (ddl.create_tables(), ddl.create_indexes(), ddl.SEARCH_INDEX, ddl.create_triggers()):
+        for sql in ddl.create_all(model):
             db.execute(sql)
-        return sqlite.pairs(db, _SCHEMA)
+        return _schema(db, model)
 
 
-def _bent(db: sqlite.Connection) -> list[str]:
+def _bent(db: sqlite.Connection, model: Model) -> list[str]:
     """Return the parts of the schema that are missing or changed; empty for a valid store.
 
     With a missing or changed trigger the history and the search index would go wrong in silence.  Additions by others
     are allowed: further tables, indexes and triggers, and columns of their own in our tables.  The table
     `store_operations` is created with the first transaction.
     """
-    held = sqlite.pairs(db, _SCHEMA)
+    held = _schema(db, model)
     wrong = [
         f"{name} {'was changed' if name in held else 'is missing'}"
-        for name, sql in _definitions().items()
+        for name, sql in _definitions(model).items()
         if not (_is_made(held[name], sql) if name in held else "store_operations" in name)
     ]
     version = sqlite.pragma_int(db, "user_version")
-    return wrong + ([f"schema version {version}"] if version != SCHEMA_VERSION else [])
+    return wrong + ([f"schema version {version}"] if version != model.schema_version else [])
 
 
 def _is_made(held: str, made: str) -> bool:
@@ -170,14 +180,14 @@ def _is_made(held: str, made: str) -> bool:
     return more > 0 and any(held[at] == "," for at in ends)
 
 
-def compare_rows(db: sqlite.Connection) -> Rows:
+def compare_rows(db: sqlite.Connection, model: Model) -> Rows:
     """Compare every row of every table of records with `migration_records`."""
     records = 0
     found = Rows(0, Counter(), [], {})
-    for table in TABLES:
+    for table in model.tables:
         for row, key, digest in _rows_with_account(db, table):
             records += 1
-            if digest is not None and canonical.digest(row) == digest:
+            if digest is not None and table.digest(row) == digest:
                 continue
             past = list(_past(db, table, key, dict(zip(table.column_names, row, strict=True))))
             if digest is None and None in past:
@@ -194,11 +204,11 @@ def compare_rows(db: sqlite.Connection) -> Rows:
     return found._replace(records=records)
 
 
-def compare_run(db: sqlite.Connection, run_id: str) -> Rows:
+def compare_run(db: sqlite.Connection, model: Model, run_id: str) -> Rows:
     """Read back every record that a run put into a store and compare it with `migration_records`."""
     records = 0
     found = Rows(0, Counter(), [], {})
-    for table in TABLES:
+    for table in model.tables:
         columns = ", ".join(f"t.{name}" for name in table.column_names)
         for *row, key, digest, there in sqlite.each(
             db,
@@ -210,17 +220,17 @@ def compare_run(db: sqlite.Connection, run_id: str) -> Rows:
             records += 1
             if not there:
                 found.suspects[table.name, key] = None
-            elif canonical.digest(tuple(row)) != digest:
+            elif table.digest(tuple(row)) != digest:
                 found.suspects[table.name, key] = dict(zip(table.column_names, row, strict=True))
     return found._replace(records=records)
 
 
 def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> bool:
     """Return whether any past version of a record has this digest."""
-    return any(values is not None and canonical.digest(_row(table, values)) == digest for values in past)
+    return any(values is not None and table.digest(_row(table, values)) == digest for values in past)
 
 
-def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[rows.Row, str, bytes | None]]:
+def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[Row, str, bytes | None]]:
     columns = ", ".join(f"t.{name}" for name in table.column_names)
     key = ddl.key_sql(table, "t")
     width = len(table.columns)
@@ -241,7 +251,7 @@ def _accounts_without_row(db: sqlite.Connection, table: Table) -> list[tuple[str
     )
 
 
-def _row(table: Table, values: dict[str, Any]) -> rows.Row:
+def _row(table: Table, values: dict[str, Any]) -> Row:
     return tuple([values.get(name) for name in table.column_names])
 
 
@@ -283,21 +293,20 @@ def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def compare_history(db: sqlite.Connection) -> list[Difference]:
+def compare_history(db: sqlite.Connection, model: Model) -> list[Difference]:
     """Compare every change with the next one of the same record, and the last with the current row.
 
     The image before a change is stored twice in the file (`pjais.targets.sqlite.ddl`); the image after it must be
     what the next change found.
     """
     differences = []
-    known = {table.name: table for table in TABLES}
     columns = "table_name, record_id, op, before, after"
     last: tuple[str, str] | None = None
     values: dict[str, Any] | None = None
     for name, key, op, before, after in sqlite.each(
         db, f"SELECT {columns} FROM changes ORDER BY table_name, record_id, seq DESC"
     ):
-        table = known.get(name)
+        table = model.by_name.get(name)
         if table is None:
             differences.append(Difference(name, key, None, "the history tells of a table that is none of ours"))
             continue

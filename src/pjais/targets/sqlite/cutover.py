@@ -13,15 +13,15 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from pjais import files, sqlite
+from pjais.core.model import APPLICATION_ID, Model
 from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
-from pjais.models.persona.tables import APPLICATION_ID, SCHEMA_VERSION
 from pjais.targets.sqlite import heads
 
-_OURS = {"personas", "memory_entities", "changes", "migration_runs", "migration_records"}
+_OURS = {"changes", "migration_runs", "migration_records"}
 
 
 def inspect(
-    target: Path, look: Callable[[sqlite.Connection], object] | None = None, *, older: bool = False
+    target: Path, model: Model, look: Callable[[sqlite.Connection], object] | None = None, *, older: bool = False
 ) -> int | None:
     """Return the schema version of the target; None if there is no file.
 
@@ -44,10 +44,10 @@ def inspect(
             application = sqlite.pragma_int(db, "application_id")
             version = sqlite.pragma_int(db, "user_version")
             tables = {name for (name,) in sqlite.each(db, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            ours = application == APPLICATION_ID and tables >= _OURS
-            if look is not None and ours and version == SCHEMA_VERSION:
+            ours = application == APPLICATION_ID and tables >= _OURS and not tables.isdisjoint(model.by_name)
+            if look is not None and ours and version == model.schema_version:
                 look(db)
-            needs = _version_needed(db) if ours and version > SCHEMA_VERSION else None
+            needs = _version_needed(db) if ours and version > model.schema_version else None
     except sqlite.Busy as error:
         raise MigrationFailed(
             "the store is locked by another program", where=[str(target)], advice="close it first"
@@ -60,17 +60,18 @@ def inspect(
         raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)]) from error
     except sqlite.Error as error:
         raise ForeignTarget(f"the target cannot be opened: {error}", where=[str(target)]) from error
-    if application != APPLICATION_ID or (version <= SCHEMA_VERSION and not tables >= _OURS):
+    if application != APPLICATION_ID or (version <= model.schema_version and not ours):
         raise ForeignTarget("the target exists and is not a pjais store", where=[str(target)])
-    if version > SCHEMA_VERSION:
+    if version > model.schema_version:
         raise ForeignTarget(
-            f"the target was written by a newer pjais (schema {version}, this program knows {SCHEMA_VERSION})",
+            f"the target was written by a newer pjais (schema {version}, this program knows {model.schema_version})",
             where=[str(target)],
             next_command=f"pip install --upgrade 'pjais>={needs}'" if needs else "pip install --upgrade pjais",
         )
-    if version < SCHEMA_VERSION and not older:
+    if version < model.schema_version and not older:
         raise OlderStore(
-            f"the store has schema {version}; this program works with schema {SCHEMA_VERSION}", where=[str(target)]
+            f"the store has schema {version}; this program works with schema {model.schema_version}",
+            where=[str(target)],
         )
     return version
 

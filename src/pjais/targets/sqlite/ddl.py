@@ -1,9 +1,9 @@
-"""SQL of the target: tables, search index, history triggers; generated from `pjais.models.persona.tables`.
+"""SQL of the target: tables, search indexes, history triggers; generated from a model's tables.
 
 Guarantees of the triggers, whoever writes (better-sqlite3, the sqlite3 shell, Datasette, pjais):
 
-- `memory_fts` follows `memory_entities`.  The index has an integer id of its own (`search_id`), because a
-  VACUUM may renumber the rowids of a table whose key is TEXT.
+- a search index follows its table.  It has an integer id of its own (`search_id`), because a VACUUM may renumber the
+  rowids of a table whose key is TEXT.
 - `changes` gets one row for every insert, update and delete, with the values before and after.
 - an instant written without a zone (SQLite's CURRENT_TIMESTAMP, UTC) is converted to ISO-8601 with `Z`.
 
@@ -16,12 +16,13 @@ id changes is a deletion and an insertion.
 
 from __future__ import annotations
 
-from pjais.models.persona.tables import MEMORIES, SEARCHED, TABLES, Column, Table
+from pjais.core.model import Model
+from pjais.core.table import Column, Search, Table
 
 _NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 _ZONELESS = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*"
 
-SYSTEM_TABLES = """
+_SYSTEM_TABLES = """
 CREATE TABLE changes (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
@@ -35,8 +36,7 @@ CREATE TABLE changes_replaced (
     table_name TEXT NOT NULL,
     record_id TEXT NOT NULL,
     before JSON,
-    search_id INTEGER,
-    name, content, summary, tags,
+    %s
     PRIMARY KEY (table_name, record_id)
 ) WITHOUT ROWID;
 CREATE TABLE migration_runs (
@@ -156,10 +156,18 @@ CREATE INDEX IF NOT EXISTS migration_ids_twice ON migration_ids (new_id);
 """Values that no backup could prove are stored in an index too, as a second copy: SQLite's own integrity check
 compares the two, whoever wrote them."""
 
-SEARCH_INDEX = f"""
-CREATE VIRTUAL TABLE memory_fts USING fts5(
-    {", ".join(SEARCHED)},
-    content='memory_entities', content_rowid='search_id', tokenize='unicode61 remove_diacritics 2'
+
+def search_indexes(model: Model) -> str:
+    """Return the SQL of the search indexes, still empty."""
+    return "".join(search_index(table, search) for table, search in model.searched)
+
+
+def search_index(table: Table, search: Search) -> str:
+    """Return the SQL of one search index, still empty."""
+    return f"""
+CREATE VIRTUAL TABLE {search.name} USING fts5(
+    {", ".join(search.columns)},
+    content='{table.name}', content_rowid='search_id', tokenize='unicode61 remove_diacritics 2'
 );
 """
 
@@ -167,7 +175,7 @@ CREATE VIRTUAL TABLE memory_fts USING fts5(
 def create_table(table: Table) -> str:
     """Return the CREATE TABLE of one table of records."""
     lines = [f"{column.name} {column.declaration}" for column in table.columns]
-    if table is MEMORIES:
+    if table.search is not None:
         lines.append("search_id INTEGER")
     if len(table.key) > 1:
         lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
@@ -178,33 +186,43 @@ def create_table(table: Table) -> str:
         for column in table.columns
         if column.form == "json"
     ]
-    if table is MEMORIES:
-        lines.append("CHECK (content_format IN ('text', 'json'))")
+    formats = (column.name for column in table.columns if column.form == "content_format")
+    lines += [f"CHECK ({name} IN ('text', 'json'))" for name in formats]
     return f"CREATE TABLE {table.name} (\n    " + ",\n    ".join(lines) + "\n);"
 
 
 def insert_sql(table: Table, *, ignore: bool = False) -> str:
-    """Return the INSERT of one record's row; memories get their search id as the last value."""
-    columns = [*table.column_names, "search_id"] if table is MEMORIES else list(table.column_names)
+    """Return the INSERT of one record's row; the last value is the search id, if the table has one."""
+    columns = [*table.column_names, *(["search_id"] if table.search is not None else [])]
     marks = ", ".join("?" * len(columns))
     return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
 
 
-def create_tables() -> str:
+def create_tables(model: Model) -> str:
     """Return the SQL of the bare tables, which a bulk load fills."""
-    return "\n".join([create_table(table) for table in TABLES]) + SYSTEM_TABLES + OPERATIONS_TABLE
+    texts = dict.fromkeys(name for _, search in model.searched for name in search.columns)
+    kept = f"search_id INTEGER,\n    {', '.join(texts)}," if texts else "search_id INTEGER,"
+    return "\n".join([create_table(table) for table in model.tables]) + _SYSTEM_TABLES % kept + OPERATIONS_TABLE
 
 
-def create_indexes() -> str:
+def create_indexes(model: Model) -> str:
     """Return the SQL of the indexes, created after a bulk load."""
-    lines = [f"CREATE INDEX {name} ON {table.name} ({columns});" for table in TABLES for name, columns in table.indexes]
-    lines.append("CREATE UNIQUE INDEX memory_entities_search_id ON memory_entities (search_id);")
+    lines = [
+        f"CREATE INDEX {name} ON {table.name} ({columns});" for table in model.tables for name, columns in table.indexes
+    ]
+    lines += [f"CREATE UNIQUE INDEX {table.name}_search_id ON {table.name} (search_id);" for table, _ in model.searched]
     return "\n".join(lines) + SYSTEM_INDEXES
 
 
-def create_triggers() -> str:
+def create_triggers(model: Model) -> str:
     """Return the SQL of every trigger, created last."""
-    return "\n".join([_table_triggers(table) for table in TABLES] + [_search_update_trigger()])
+    searched = [_search_update_trigger(table, search) for table, search in model.searched]
+    return "\n".join([_table_triggers(table) for table in model.tables] + searched)
+
+
+def create_all(model: Model) -> tuple[str, ...]:
+    """Return the SQL of a whole empty store, in order."""
+    return create_tables(model), create_indexes(model), search_indexes(model), create_triggers(model)
 
 
 def key_sql(table: Table, row: str) -> str:
@@ -253,9 +271,9 @@ def _image(table: Table, row: str) -> str:
 def _table_triggers(table: Table) -> str:
     match = " AND ".join(f"{name} = NEW.{name}" for name in table.key)
     replaced = f"table_name = '{table.name}' AND record_id = {key_sql(table, 'NEW')}"
-    searched = table is MEMORIES
-    keep = ", search_id, " + ", ".join(SEARCHED) if searched else ""
-    old_columns = ", t.search_id, " + ", ".join(f"t.{name}" for name in SEARCHED) if searched else ""
+    search = table.search
+    keep = ", search_id, " + ", ".join(search.columns) if search else ""
+    old_columns = ", t.search_id, " + ", ".join(f"t.{name}" for name in search.columns) if search else ""
     different = [f"({_utc(column, 'OLD')}) IS NOT ({_utc(column, 'NEW')})" for column in table.columns]
     diffs = " UNION ALL ".join(
         f"SELECT '{column.name}' AS name, {_as_json(column, 'OLD')} AS old, {_as_json(column, 'NEW')} AS new "
@@ -266,14 +284,14 @@ def _table_triggers(table: Table) -> str:
     same_key = " AND ".join(f"OLD.{name} IS NEW.{name}" for name in table.key)
     return f"""
 CREATE TRIGGER {table.name}_before_insert BEFORE INSERT ON {table.name} BEGIN
-    {_guard_search_id() if searched else ""}
+    {_guard_search_id(table) if search else ""}
     DELETE FROM changes_replaced WHERE {replaced};
     INSERT INTO changes_replaced (table_name, record_id, before{keep})
         SELECT '{table.name}', {key_sql(table, "t")}, {_image(table, "t")}{old_columns}
         FROM {table.name} AS t WHERE {" AND ".join(f"t.{name} = NEW.{name}" for name in table.key)};
 END;
 CREATE TRIGGER {table.name}_after_insert AFTER INSERT ON {table.name} BEGIN
-    {_search_insert() if searched else ""}
+    {_search_insert(table, search) if search else ""}
     INSERT INTO changes (at, table_name, record_id, op, before, after)
         SELECT {_NOW}, '{table.name}', {key_sql(table, "NEW")},
             CASE WHEN old.record_id IS NULL THEN 'insert' ELSE 'update' END, old.before, {_image(table, "NEW")}
@@ -301,7 +319,7 @@ CREATE TRIGGER {table.name}_after_rekey AFTER UPDATE OF {", ".join(table.key)} O
     {_bring_to_utc(table, match)}
 END;
 CREATE TRIGGER {table.name}_after_delete AFTER DELETE ON {table.name} BEGIN
-    {_search_delete("OLD") if searched else ""}
+    {_search_delete(search, "OLD") if search else ""}
     INSERT INTO changes (at, table_name, record_id, op, before)
         VALUES ({_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
     DELETE FROM changes_replaced WHERE table_name = '{table.name}' AND record_id = {key_sql(table, "OLD")};
@@ -318,43 +336,45 @@ def _bring_to_utc(table: Table, match: str) -> str:
     return f"UPDATE {table.name} SET {sets} WHERE {match} AND ({zoneless});"
 
 
-def _search_delete(row: str) -> str:
-    values = ", ".join(f"{row}.{name}" for name in SEARCHED)
+def _search_delete(search: Search, row: str) -> str:
+    values = ", ".join(f"{row}.{name}" for name in search.columns)
     return (
-        f"INSERT INTO memory_fts (memory_fts, rowid, {', '.join(SEARCHED)}) "
+        f"INSERT INTO {search.name} ({search.name}, rowid, {', '.join(search.columns)}) "
         f"VALUES ('delete', {row}.search_id, {values});"
     )
 
 
-def _search_insert() -> str:
-    columns = ", ".join(SEARCHED)
-    return f"""INSERT INTO memory_fts (memory_fts, rowid, {columns})
+def _search_insert(table: Table, search: Search) -> str:
+    columns = ", ".join(search.columns)
+    key = " AND ".join(f"{name} = NEW.{name}" for name in table.key)
+    return f"""INSERT INTO {search.name} ({search.name}, rowid, {columns})
         SELECT 'delete', search_id, {columns} FROM changes_replaced
-        WHERE table_name = 'memory_entities' AND record_id = NEW.id;
-    UPDATE memory_entities
-        SET search_id = coalesce((SELECT max(search_id) FROM memory_entities), 0) + 1
-        WHERE id = NEW.id AND search_id IS NULL;
-    INSERT INTO memory_fts (rowid, {columns})
-        SELECT search_id, {columns} FROM memory_entities WHERE id = NEW.id;"""
+        WHERE table_name = '{table.name}' AND record_id = {key_sql(table, "NEW")};
+    UPDATE {table.name}
+        SET search_id = coalesce((SELECT max(search_id) FROM {table.name}), 0) + 1
+        WHERE {key} AND search_id IS NULL;
+    INSERT INTO {search.name} (rowid, {columns})
+        SELECT search_id, {columns} FROM {table.name} WHERE {key};"""
 
 
-def _guard_search_id() -> str:
+def _guard_search_id(table: Table) -> str:
     """Return the trigger that keeps a replacing insert from taking the search id of another row."""
-    return """SELECT RAISE(ABORT, 'search_id belongs to another record') FROM memory_entities
-        WHERE search_id = NEW.search_id AND id IS NOT NEW.id;"""
+    other = " OR ".join(f"{name} IS NOT NEW.{name}" for name in table.key)
+    return f"""SELECT RAISE(ABORT, 'search_id belongs to another record') FROM {table.name}
+        WHERE search_id = NEW.search_id AND {other if len(table.key) == 1 else f"({other})"};"""
 
 
-def _search_update_trigger() -> str:
-    columns = ", ".join(SEARCHED)
-    values = ", ".join(f"NEW.{name}" for name in SEARCHED)
+def _search_update_trigger(table: Table, search: Search) -> str:
+    columns = ", ".join(search.columns)
+    values = ", ".join(f"NEW.{name}" for name in search.columns)
     return f"""
-CREATE TRIGGER memory_entities_search_id BEFORE UPDATE OF search_id ON memory_entities
+CREATE TRIGGER {table.name}_search_id BEFORE UPDATE OF search_id ON {table.name}
     WHEN OLD.search_id IS NOT NULL AND NEW.search_id IS NOT OLD.search_id BEGIN
     SELECT RAISE(ABORT, 'search_id belongs to the search index');
 END;
-CREATE TRIGGER memory_entities_search_update AFTER UPDATE OF {columns} ON memory_entities
+CREATE TRIGGER {table.name}_search_update AFTER UPDATE OF {columns} ON {table.name}
     WHEN OLD.search_id IS NOT NULL BEGIN
-    {_search_delete("OLD")}
-    INSERT INTO memory_fts (rowid, {columns}) VALUES (NEW.search_id, {values});
+    {_search_delete(search, "OLD")}
+    INSERT INTO {search.name} (rowid, {columns}) VALUES (NEW.search_id, {values});
 END;
 """

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 from pjais import canonical, sqlite
 from pjais.bitset import Bitset
 from pjais.core.document import full_name
+from pjais.core.model import Model
 from pjais.core.results import Difference
-from pjais.models.persona import rows
-from pjais.models.persona.records import Record
-from pjais.models.persona.tables import OTHERS, Table
+from pjais.core.table import Record, Row, Table
 from pjais.targets.sqlite.compare import LOST, Rows
 
 
@@ -62,6 +61,7 @@ class Source(NamedTuple):
 
 def compare_documents(
     db: sqlite.Connection,
+    model: Model,
     source: Source,
     expected: Iterable[Expected],
     found: Rows,
@@ -93,11 +93,11 @@ def compare_documents(
             held: Account | None = entry
             entry = next(own, None)
         else:
-            held = _earlier_account(db, source, wanted, settled) if last else None
+            held = _earlier_account(db, model, source, wanted, settled) if last else None
         if held is not None:
             documents += 1
             settled.add(held.seq)
-            differences += _compare_one(db, wanted, held, found, original)
+            differences += _compare_one(db, model, wanted, held, found, original)
         elif last:
             documents += 1
             name = str(wanted.native_id)
@@ -115,10 +115,10 @@ def _is_of(entry: Account, wanted: Expected) -> bool:
     return named and entry.native_id == wanted.native_id and entry.origin in (None, wanted.origin)
 
 
-def _row_of(wanted: Record, entry: Account) -> rows.Row:
+def _row_of(table: Table, wanted: Record, entry: Account) -> Row:
     """Return the row that a document must have become.  One carried whole may not have its collection's name."""
-    row = rows.to_row(wanted)
-    if rows.table_of(wanted) is OTHERS and entry.record_type == OTHERS.name:
+    row = table.to_row(wanted)
+    if table.carries and entry.record_type == table.name:
         row = (*json.loads(str(entry.record_id)), row[-1])
     return row
 
@@ -133,9 +133,12 @@ def _own_accounts(db: sqlite.Connection, source: Source, settled: Bitset) -> Ite
             yield held
 
 
-def _earlier_account(db: sqlite.Connection, source: Source, wanted: Expected, settled: Bitset) -> Account | None:
+def _earlier_account(
+    db: sqlite.Connection, model: Model, source: Source, wanted: Expected, settled: Bitset
+) -> Account | None:
     """Return the entry of a document that a run found unchanged: of this source, or of its former location."""
     best: Account | None = None
+    table = None if wanted.record is None else model.table_of(wanted.record)
     for row in sqlite.each(
         db,
         f"SELECT {_ACCOUNT} FROM migration_records WHERE source_kind = ? AND collection IN (?, ?) AND native_id IS ? "
@@ -156,14 +159,14 @@ def _earlier_account(db: sqlite.Connection, source: Source, wanted: Expected, se
         held = Account(*row)
         if not _is_of(held, wanted):
             continue
-        digest = None if wanted.record is None else canonical.digest(_row_of(wanted.record, held))
+        digest = None if table is None else table.digest(_row_of(table, wanted.record, held))
         if held.seq not in settled and (best is None or held.digest in (digest, None)):
             best = held
     return best
 
 
 def _compare_one(
-    db: sqlite.Connection, wanted: Expected, entry: Account, found: Rows, original: Original
+    db: sqlite.Connection, model: Model, wanted: Expected, entry: Account, found: Rows, original: Original
 ) -> list[Difference]:
     name = str(entry.native_id)
     if entry.outcome == "quarantined" or wanted.record is None:
@@ -176,10 +179,10 @@ def _compare_one(
             return [Difference(entry.collection, name, None, "refused, but not in quarantine")]
         kept = wanted.kept if wanted.record is None else (original(wanted), None)
         return [] if held == kept else [Difference(entry.collection, name, None, "the quarantine holds something else")]
-    row = _row_of(wanted.record, entry)
-    table = rows.table_of(wanted.record)
-    key = rows.row_key(table.name, row)
-    if canonical.digest(row) != entry.digest or key != entry.record_id:
+    table = model.table_of(wanted.record)
+    row = _row_of(table, wanted.record, entry)
+    key = table.row_key(row)
+    if table.digest(row) != entry.digest or key != entry.record_id:
         fixed = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
         if sqlite.first(db, fixed, (entry.seq,)):
             return []  # imported as its owner edited it; its row is compared with the entry's digest
@@ -193,7 +196,7 @@ def _compare_one(
     return []
 
 
-def _fields(table: Table, key: str, wanted: rows.Row, actual: dict[str, Any] | None) -> list[Difference]:
+def _fields(table: Table, key: str, wanted: Row, actual: dict[str, Any] | None) -> list[Difference]:
     if actual is None:
         return [Difference(table.name, key, None, LOST)]
     differing = [

@@ -9,18 +9,18 @@ from contextlib import closing
 from pathlib import Path
 
 from pjais import sqlite
+from pjais.core.model import Model
 from pjais.errors import ForeignTarget
-from pjais.models.persona.tables import SCHEMA_VERSION
 from pjais.targets.sqlite import ddl
 
 
-def explained(path: Path, error: Exception) -> ForeignTarget | None:
+def explained(path: Path, model: Model, error: Exception) -> ForeignTarget | None:
     """Return the refusal as an error that names table and column; None if the store's schema is intact."""
     try:
         with closing(sqlite.open_reader(path)) as db:
-            if sqlite.pragma_int(db, "user_version") != SCHEMA_VERSION:
+            if sqlite.pragma_int(db, "user_version") != model.schema_version:
                 return None
-            gone, renamed = _lost(_columns(db), _expected())
+            gone, renamed = _lost(_columns(db), _expected(model))
     except (sqlite.Error, OSError):
         return None
     if not gone:
@@ -54,9 +54,9 @@ def _lost(there: dict[str, list[str]], wanted: dict[str, list[str]]) -> tuple[li
     return gone, renamed
 
 
-def _expected() -> dict[str, list[str]]:
+def _expected(model: Model) -> dict[str, list[str]]:
     with closing(sqlite.scratch()) as db:
-        db.execute(ddl.create_tables())
+        db.execute(ddl.create_tables(model))
         return _columns(db)
 
 

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 from pjais import canonical, sqlite
 from pjais.bitset import Bitset
 from pjais.core.document import Document, Unreadable, full_name
+from pjais.core.model import Model
 from pjais.core.results import Counts
-from pjais.models.persona import rows
-from pjais.models.persona.records import Record
-from pjais.models.persona.tables import BY_NAME, OTHERS, Table
+from pjais.core.table import Record, Row, Table
 from pjais.targets.sqlite.decisions import DISCARDED, WAITING, Content, Decisions, discarded
 
 
@@ -47,7 +46,7 @@ class Entry(NamedTuple):
     native_id: str | None
     place: str
     table: str
-    row: rows.Row
+    row: Row
     digest: bytes
     removed: bool
     """A tombstone: only entered in the ledger."""
@@ -57,10 +56,10 @@ class Entry(NamedTuple):
         """Return the identity of its document in the ledger."""
         return Identity._make(self[:5])
 
-    def under(self, key: Sequence[str]) -> Entry:
+    def under(self, table: Table, key: Sequence[str]) -> Entry:
         """Return the same record under another key."""
         row = (*key, *self.row[len(key) :])
-        return self if row == self.row else self._replace(row=row, digest=canonical.digest(row))
+        return self if row == self.row else self._replace(row=row, digest=table.digest(row))
 
 
 class Arrival(NamedTuple):
@@ -68,24 +67,20 @@ class Arrival(NamedTuple):
 
     seq: int
     entry: Entry
+    table: Table
     origin: Origin
     before: tuple[int, ...]
     """The ledger entries of earlier versions of the same document."""
 
     @property
-    def table(self) -> Table:
-        """Return the table of the record."""
-        return BY_NAME[self.entry.table]
-
-    @property
     def key(self) -> str:
         """Return the record's key as `changes` and `migration_records` write it."""
-        return rows.row_key(self.entry.table, self.entry.row)
+        return self.table.row_key(self.entry.row)
 
     @property
     def record(self) -> Record:
         """Return the record itself."""
-        return rows.to_record(self.table, self.entry.row)
+        return self.table.to_record(self.entry.row)
 
     def name_of(self, source: str, database: str | None) -> str:
         """Return how this document's entry names the winning copy: with its database if both have one source."""
@@ -141,12 +136,12 @@ class Known(NamedTuple):
     superseded_by: str | None
     document: str | None
 
-    def is_same(self, entry: Entry) -> bool:
+    def is_same(self, entry: Entry, *, carried: bool) -> bool:
         """Return whether a document is unchanged since this entry.
 
         One carried whole that a document of another file had superseded (before 0.2) is not: it is imported after all.
         """
-        lost = entry.table == OTHERS.name and self.outcome == "superseded" and self.document is not None
+        lost = carried and self.outcome == "superseded" and self.document is not None
         return self.digest == entry.digest and (self.outcome == "removed") == entry.removed and not lost
 
 
@@ -159,16 +154,17 @@ _SAME = (
 _INSERT_RECORD = f"INSERT INTO migration_records ({_COLUMNS}) VALUES ({', '.join('?' * len(Known._fields))})"
 
 
-def entry(document: Document, record: Record, *, removed: bool = False) -> Entry:
+def entry(model: Model, document: Document, record: Record, *, removed: bool = False) -> Entry:
     """Return a document's record as a builder takes it."""
-    row = rows.to_row(record)
-    return Entry(*identity(document), rows.table_of(record).name, row, canonical.digest(row), removed)
+    table = model.table_of(record)
+    row = table.to_row(record)
+    return Entry(*identity(document), table.name, row, table.digest(row), removed)
 
 
 class Account:
     """The ledger that one run writes into an open store."""
 
-    def __init__(self, db: sqlite.Connection, run_id: str) -> None:
+    def __init__(self, db: sqlite.Connection, model: Model, run_id: str) -> None:
         self.origin = Origin("", "", "")
         self.run_id = run_id
         self.met = Bitset()
@@ -183,6 +179,7 @@ class Account:
         """(kind, name) of every source of this run."""
         self._dialects: dict[str, str] = {}
         self._db = db
+        self._model = model
         self._run_id = run_id
         self._waiting: list[Known] = []
         self._decisions = Decisions(db)
@@ -220,7 +217,7 @@ class Account:
                 dialect,
                 *entry[:5],
                 entry.table,
-                rows.row_key(entry.table, entry.row),
+                self._key(entry),
                 entry.digest,
                 "removed" if entry.removed else "migrated",
                 None,
@@ -255,13 +252,7 @@ class Account:
             self._db,
             f"SELECT {_COLUMNS} FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ? "
             f"AND source_kind = ? AND {_SAME} AND outcome IN ('migrated', 'removed') ORDER BY seq",
-            (
-                entry.table,
-                rows.row_key(entry.table, entry.row),
-                entry.digest,
-                self.origin.kind,
-                *_same(entry.identity, self._run_id),
-            ),
+            (entry.table, self._key(entry), entry.digest, self.origin.kind, *_same(entry.identity, self._run_id)),
         )
         return self._elsewhere(found)
 
@@ -352,10 +343,10 @@ class Account:
 
     def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
         """Give a document whose record's key is taken by another one this key."""
-        entry = arrival.entry.under(key)
+        entry = arrival.entry.under(arrival.table, key)
         self._db.execute(
             "UPDATE migration_records SET record_id = ?, digest = ? WHERE seq = ?",
-            (rows.row_key(entry.table, entry.row), entry.digest, arrival.seq),
+            (self._key(entry), entry.digest, arrival.seq),
         )
         return arrival._replace(entry=entry)
 
@@ -479,6 +470,9 @@ class Account:
             (known.seq, self._run_id, *known[2:10], canonical.dumps(list(reasons)), document, raw),
         )
 
+    def _key(self, entry: Entry) -> str:
+        return self._model.by_name[entry.table].row_key(entry.row)
+
     def _next(self) -> int:
         self._seq += 1
         return self._seq
@@ -506,14 +500,10 @@ def _mended(text: str | None) -> str | None:
     return None if text is None else canonical.mend(text)
 
 
-Rebuild = Callable[[str, str, Record], Any]
-"""(dialect, collection, record) -> the original document."""
-
-
-def document_text(rebuild: Rebuild, dialect: str, collection: str, record: Record) -> str:
+def document_text(model: Model, dialect: str, collection: str, record: Record) -> str:
     """Return the document of a record, as the ledger keeps it."""
     try:
-        return canonical.dumps(rebuild(dialect, collection, record))
+        return canonical.dumps(model.rebuild(dialect, collection, record))
     except KeyError:
         return canonical.dumps(record._asdict())
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pjais import canonical, sqlite
-from pjais.models.persona import rows
-from pjais.models.persona.records import age
-from pjais.models.persona.tables import BY_NAME, PERSONAS, TABLES, Table
+from pjais.core.model import Model
+from pjais.core.table import Table
 from pjais.targets.sqlite import ddl
 from pjais.targets.sqlite.ledger import Account, Origin
 
@@ -19,22 +18,22 @@ _SAME = (
 """SQL: ledger entries that this run made for the document of the entry `r`."""
 
 
-def remove(db: sqlite.Connection, table_name: str, key: str, removed_at: int | None) -> None:
+def remove(db: sqlite.Connection, model: Model, table_name: str, key: str, removed_at: int | None) -> None:
     """Remove a record that our own export names as removed, unless it was changed later or is referred to."""
-    table = BY_NAME.get(table_name)
+    table = model.by_name.get(table_name)
     if table is None:
         return
     columns = ", ".join(table.column_names)
     where = f"{ddl.key_sql(table, 't')} = ?"
     present = sqlite.first(db, f"SELECT {columns} FROM {table.name} AS t WHERE {where}", (key,))
-    if present is None or (removed_at is not None and age(rows.to_record(table, present)) > removed_at):
+    if present is None or (removed_at is not None and table.age(table.to_record(present)) > removed_at):
         return
-    if not _is_referred_to(db, table, key):
+    if not is_referred_to(db, model, table, key):
         db.execute(f"DELETE FROM {table.name} AS t WHERE {where}", (key,))
 
 
 def remove_gone(
-    db: sqlite.Connection, account: Account, origins: Sequence[Origin], by_absence: Callable[[str], bool]
+    db: sqlite.Connection, model: Model, account: Account, origins: Sequence[Origin], by_absence: Callable[[str], bool]
 ) -> tuple[int, list[tuple[str, str]]]:
     """Remove what these sources no longer hold; return the number, and (record type, id) of those that are kept.
 
@@ -42,10 +41,10 @@ def remove_gone(
     source still holds stays, and one that was edited in the store since is kept.
     """
     removed, kept = 0, list[tuple[str, str]]()
-    for table in reversed(TABLES):
+    for table in reversed(model.tables):
         for origin in origins:
             for seq, key, digest in list(_gone(db, account, table, origin, absent=by_absence(origin.kind))):
-                if _is_edited(db, table, key, digest) or _is_referred_to(db, table, key):
+                if _is_edited(db, table, key, digest) or is_referred_to(db, model, table, key):
                     kept.append((table.name, key))
                 else:
                     db.execute(f"DELETE FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
@@ -72,9 +71,14 @@ def _gone(
             yield seq, key, digest
 
 
-def _is_referred_to(db: sqlite.Connection, table: Table, key: str) -> bool:
-    found = sqlite.first(db, "SELECT 1 FROM memory_entities WHERE persona_id = ?", (key,))
-    return table is PERSONAS and found is not None
+def is_referred_to(db: sqlite.Connection, model: Model, table: Table, key: str) -> bool:
+    """Return whether other records belong to a record."""
+    return any(
+        sqlite.first(db, f"SELECT 1 FROM {other.name} WHERE {column} = ?", (key,)) is not None
+        for other in model.tables
+        for column, targets in other.references
+        if column == other.owner and targets == (table.name,)
+    )
 
 
 def _is_edited(db: sqlite.Connection, table: Table, key: str, digest: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pjais import canonical, sqlite
 from pjais.bitset import Bitset
-from pjais.models.persona.tables import OTHERS
+from pjais.core.model import Model
 from pjais.targets.sqlite.ledger import Origin
 
 
@@ -33,7 +33,7 @@ AND database IS NULL AND NOT EXISTS (SELECT 1 FROM migration_quarantine WHERE re
 
 
 def standing(
-    db: sqlite.Connection, run_id: str, origin: Origin, collection: str, ids: Sequence[str], met: Bitset
+    db: sqlite.Connection, model: Model, run_id: str, origin: Origin, collection: str, ids: Sequence[str], met: Bitset
 ) -> dict[str, Standing]:
     """Return such entries of documents of a source that belongs to no web origin, by their native ids.
 
@@ -44,5 +44,5 @@ def standing(
     return {
         native_id: Standing(seq, outcome, record_type)
         for native_id, seq, outcome, record_type in sqlite.fetch(db, _SQL, values)
-        if seq not in met and (record_type != OTHERS.name or outcome == "migrated")
+        if seq not in met and (not model.is_carried(record_type) or outcome == "migrated")
     }

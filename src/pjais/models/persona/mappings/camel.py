@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pjais.core.mapping import Field, Fields, Instant
 from pjais.core.rules import (
     Content,
     Id,
@@ -23,9 +24,8 @@ from pjais.core.rules import (
     Truth,
     Vector,
 )
+from pjais.models.persona import tables
 from pjais.models.persona.mappings import nested
-from pjais.models.persona.mappings.mapping import Field, Instant, Mapping
-from pjais.models.persona.records import Conversation, Memory, Persona, Plugin, Relationship
 
 
 class Style(NamedTuple):
@@ -81,11 +81,11 @@ EXPORT = Style(False, "ms", _JSON_LACKS | {"memory_tier"}, tier="hot")
 RXDB = Style(False, "iso", _JSON_LACKS, tier="hot")
 
 
-def personas(style: Style) -> Mapping:
+def personas(style: Style) -> Fields:
     """The mapping of personas."""
     objects = Object(json_text=style.rows)
-    return Mapping(
-        Persona,
+    return Fields(
+        tables.PERSONAS,
         _fields(
             style,
             ("id", ("id",), Id()),
@@ -108,10 +108,10 @@ def personas(style: Style) -> Mapping:
     )
 
 
-def memories(style: Style) -> Mapping:
+def memories(style: Style) -> Fields:
     """The mapping of memories."""
-    return Mapping(
-        Memory,
+    return Fields(
+        tables.MEMORIES,
         _fields(
             style,
             ("id", ("id",), Id()),
@@ -137,10 +137,10 @@ def memories(style: Style) -> Mapping:
     )
 
 
-def conversations(style: Style) -> Mapping:
+def conversations(style: Style) -> Fields:
     """The mapping of conversations."""
-    return Mapping(
-        Conversation,
+    return Fields(
+        tables.CONVERSATIONS,
         _fields(
             style,
             ("id", ("id",), Id()),
@@ -163,10 +163,10 @@ def conversations(style: Style) -> Mapping:
     )
 
 
-def relationships(style: Style) -> Mapping:
+def relationships(style: Style) -> Fields:
     """Return the mapping of relationships between entities."""
-    return Mapping(
-        Relationship,
+    return Fields(
+        tables.RELATIONSHIPS,
         _fields(
             style,
             ("id", ("id",), Id()),
@@ -181,10 +181,10 @@ def relationships(style: Style) -> Mapping:
     )
 
 
-def plugins(style: Style) -> Mapping:
+def plugins(style: Style) -> Fields:
     """Return the mapping of plugin records."""
-    return Mapping(
-        Plugin,
+    return Fields(
+        tables.PLUGINS,
         _fields(
             style,
             ("id", ("id",), Id()),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from pjais import canonical
+from pjais.core.mapping import Field, Fields, Instant, Problem
 from pjais.core.rules import (
     Changed,
     Content,
@@ -25,8 +26,7 @@ from pjais.core.rules import (
     Vector,
     parse_json,
 )
-from pjais.models.persona.mappings.mapping import Field, Instant, Mapping, Problem
-from pjais.models.persona.records import Memory, Persona, Plugin, Relationship
+from pjais.models.persona import tables
 
 
 class Score(Rule):
@@ -81,8 +81,8 @@ def _name_link(
 
 _JSON_OBJECT = Object(json_text=True)
 
-PERSONAS = Mapping(
-    Persona,
+PERSONAS = Fields(
+    tables.PERSONAS,
     (
         Field("id", ("id",), IntegerId()),
         Field("name", ("name",), RequiredText()),
@@ -95,8 +95,8 @@ PERSONAS = Mapping(
     any_case=True,
 )
 
-MEMORIES = Mapping(
-    Memory,
+MEMORIES = Fields(
+    tables.MEMORIES,
     (
         Field("id", ("id",), IntegerId()),
         Field("persona_id", ("persona_id",), IntegerReference()),
@@ -111,11 +111,12 @@ MEMORIES = Mapping(
         Field("updated_at", ("updated_at",), Instant()),
     ),
     after=_unfold,
+    renames=True,
     any_case=True,
 )
 
-RELATIONSHIPS = Mapping(
-    Relationship,
+RELATIONSHIPS = Fields(
+    tables.RELATIONSHIPS,
     (
         Field("id", ("id",), IntegerId()),
         Field("from_id", ("from_memory_id",), IntegerId()),
@@ -125,11 +126,12 @@ RELATIONSHIPS = Mapping(
         Field("created_at", ("created_at",), Instant()),
     ),
     after=_name_link,
+    follows=("from_id", "to_id"),
     any_case=True,
 )
 
-PLUGINS = Mapping(
-    Plugin,
+PLUGINS = Fields(
+    tables.PLUGINS,
     (
         Field("id", ("id",), IntegerId()),
         Field("name", ("name",), RequiredText()),

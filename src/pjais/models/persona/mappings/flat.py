@@ -6,9 +6,9 @@ model's objects.  Dates are SQLite's UTC text, in later rows ISO-8601.
 
 from __future__ import annotations
 
+from pjais.core.mapping import Field, Fields, Instant
 from pjais.core.rules import Content, Id, Items, Number, Reference, RequiredText, Rule, Text, Texts, Tier, Truth, Vector
-from pjais.models.persona.mappings.mapping import Field, Instant, Mapping
-from pjais.models.persona.records import Conversation, Memory, Persona
+from pjais.models.persona import tables
 
 _YES_NO = Truth(numeric=True)
 _LIST = Texts(json_text=True)
@@ -37,8 +37,8 @@ _MEMBERS: dict[str, tuple[tuple[str, str, Rule], ...]] = {
     ),
 }
 
-PERSONAS = Mapping(
-    Persona,
+PERSONAS = Fields(
+    tables.PERSONAS,
     (
         Field("id", ("id",), Id()),
         Field("name", ("name",), RequiredText()),
@@ -56,8 +56,8 @@ PERSONAS = Mapping(
     any_case=True,
 )
 
-MEMORIES = Mapping(
-    Memory,
+MEMORIES = Fields(
+    tables.MEMORIES,
     (
         Field("id", ("id",), Id()),
         Field("persona_id", ("persona_id",), Reference()),
@@ -80,8 +80,8 @@ MEMORIES = Mapping(
     any_case=True,
 )
 
-CONVERSATIONS = Mapping(
-    Conversation,
+CONVERSATIONS = Fields(
+    tables.CONVERSATIONS,
     (
         Field("id", ("id",), Id()),
         Field("persona_id", ("persona_id",), Reference()),

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from pjais import canonical
+from pjais.core.document import Document
+from pjais.core.mapping import Carried, Draft, Field, Fields, Instant, Mapping, Value
 from pjais.core.rules import (
     NO_JSON,
     Changed,
@@ -28,10 +30,10 @@ from pjais.core.rules import (
     Truth,
     Vector,
 )
-from pjais.models.persona import livestore, rows
-from pjais.models.persona.mappings.mapping import Document, Field, Instant, Mapping
-from pjais.models.persona.records import Draft, Memory, Other, Record
-from pjais.models.persona.tables import OTHERS, TABLES, Column, Table, camel
+from pjais.core.table import Column, Record, Table, camel
+from pjais.models.persona import livestore
+from pjais.models.persona.records import Memory, Other
+from pjais.models.persona.tables import OTHERS, TABLES
 
 
 class Extra(Rule):
@@ -107,12 +109,12 @@ class _OwnJson(Rule):
         return self._text.emit(value)
 
 
-class _MemoryRows(Mapping):
+class _MemoryRows(Fields):
     """Rows of memories: `content` and `content_format` together are the value."""
 
     def normalise(
         self,
-        document: Document,
+        document: Value,
         native_id: str | None = None,
         text: str | None = None,
         seconds: frozenset[str] = frozenset(),
@@ -132,7 +134,7 @@ class _MemoryRows(Mapping):
             record = record._replace(extra={**record.extra, "$pjais": residue})
         return draft._replace(record=record)
 
-    def rebuild(self, record: Record) -> Document:
+    def rebuild(self, record: Record) -> Value:
         """The row with its two columns."""
         document = super().rebuild(record)
         if isinstance(record, Memory) and not record.extra.get("$pjais", {}).get("$unfolded"):
@@ -183,14 +185,14 @@ def _rule(column: Column, json_text: bool) -> Rule:
     return by_name.get(name) or by_form[column.form]
 
 
-def _mapping(table: Table, *, rows: bool) -> Mapping:
+def _mapping(table: Table, *, rows: bool) -> Fields:
     fields = tuple(
         Field(column.name, (column.name if rows else camel(column.name),), _rule(column, rows))
         for column in table.columns
         if column.form != "content_format"
     )
-    make = _MemoryRows if rows and table.record is Memory else Mapping
-    return make(table.record, fields, own=True)
+    make = _MemoryRows if rows and table.record is Memory else Fields
+    return make(table, fields, own=True)
 
 
 ROWS = {table.name: _mapping(table, rows=True) for table in TABLES if table is not OTHERS}
@@ -206,13 +208,13 @@ def _live_rule(name: str, column: Column) -> Rule:
     return _rule(column, json_text=True)
 
 
-def _live_mapping(table: Table) -> Mapping:
+def _live_mapping(table: Table) -> Fields:
     fields = tuple(
         Field(column.name, (camel(column.name),), _live_rule(column.name, column))
         for column in table.columns
         if column.form != "content_format"
     )
-    return Mapping(table.record, fields, own=True, dates="ms")
+    return Fields(table, fields, own=True, dates="ms")
 
 
 LIVE_ROWS = {
@@ -226,8 +228,51 @@ LIVE_OTHERS = livestore.OWN + livestore.OTHERS.name
 """The table of our LiveStore schema for documents of unknown collections."""
 
 
-def live_other(record: Other) -> Document:
-    """The row of our LiveStore schema for a document of an unknown collection."""
-    document = canonical.dumps(record.document)
-    key = rows.record_key(record)
-    return {"key": key, "collection": record.collection, "recordId": record.id, "document": document}
+class Others(Mapping):
+    """Documents of unknown collections in our export: `{collection, id, document}`."""
+
+    def read(self, document: Document) -> Draft:
+        """Return the document that was carried."""
+        value = document.value
+        carried = value.get("document") if isinstance(value, dict) else None
+        if isinstance(carried, str):
+            try:
+                carried = canonical.loads(carried)
+            except (ValueError, RecursionError):
+                carried = None
+        name = value.get("id", value.get("recordId")) if isinstance(value, dict) else None
+        if not isinstance(carried, dict) or not isinstance(name, str):
+            return Draft(None, (("error", "not-an-object", "document", "not a carried document"),))
+        return Draft(Other(str(value.get("collection")), name, carried), (), removed=value.get("_deleted") is True)
+
+    def rebuild(self, record: Record) -> Any:
+        """Return the document of the export."""
+        return {"collection": record.collection, "id": record.id, "document": record.document}
+
+
+class OthersRows(Others):
+    """The same as rows of `other_records`."""
+
+    def rebuild(self, record: Record) -> Any:
+        """Return the row, its document as JSON text."""
+        return {**super().rebuild(record), "document": canonical.dumps(record.document)}
+
+
+class LiveOthers(Others):
+    """The same as rows of our LiveStore schema."""
+
+    def rebuild(self, record: Record) -> Any:
+        """Return the row, its document as JSON text."""
+        document = canonical.dumps(record.document)
+        key = self.table.record_key(record)
+        return {"key": key, "collection": record.collection, "recordId": record.id, "document": document}
+
+
+class Removed(Carried):
+    """Documents of our export that name records which were deleted."""
+
+    removes = True
+
+    def read(self, document: Document) -> Draft:
+        """Return the document as a tombstone."""
+        return Draft(self.carried(document), (), removed=True)

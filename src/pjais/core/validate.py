@@ -1,6 +1,6 @@
 """Validate drafts and return records, checked by Pydantic, all errors at once.
 
-The types of `pjais.models.persona.records` are the schema.  Rules have already converted the values, so an error here
+The types of a model's records are the schema.  Rules have already converted the values, so an error here
 is either a refused value or a fault of a rule; both reject the record, with the reason.
 """
 
@@ -11,23 +11,20 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pjais.models.persona.records import Draft, Record
+from pjais.core.mapping import Draft, Problem
 
-Problem = tuple[str, str, str | None, str]
-
-
-_adapters: dict[type[Record], TypeAdapter[Any]] = {}
-_checks: dict[type[Record], Callable[..., Any]] = {}
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+_checks: dict[type[Any], Callable[..., Any]] = {}
 """The check of each record type, without what `TypeAdapter` asks before every call."""
 
 
-def _adapter(record: type[Record]) -> TypeAdapter[Any]:
+def _adapter(record: type[Any]) -> TypeAdapter[Any]:
     if record not in _adapters:
         _adapters[record] = TypeAdapter(record)
     return _adapters[record]
 
 
-def _check(record: type[Record]) -> Callable[..., Any]:
+def _check(record: type[Any]) -> Callable[..., Any]:
     if record not in _checks:
         _checks[record] = _adapter(record).validator.validate_python
     return _checks[record]
@@ -37,6 +34,8 @@ def check(draft: Draft) -> tuple[Problem, ...]:
     """All problems of a draft: those of its rules, and what its record's types do not allow."""
     record = draft.record
     problems = draft.problems
+    if record is None:
+        return problems
     try:
         _check(type(record))(record, strict=True)
     except ValidationError as error:
@@ -56,6 +55,6 @@ def valid(problems: tuple[Problem, ...]) -> bool:
     return not any(problem[0] == "error" for problem in problems)
 
 
-def json_schema(record: type[Record]) -> dict[str, Any]:
+def json_schema(record: type[Any]) -> dict[str, Any]:
     """The JSON Schema of a record type, for the documentation."""
     return _adapter(record).json_schema()

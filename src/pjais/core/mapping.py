@@ -1,6 +1,6 @@
 """Map a document to a record and back, as declared by a table of fields.
 
-Lossless: `rebuild(normalise(doc)) == doc`, for every document of every kind.  This holds by construction:
+Lossless: `rebuild(read(doc)) == doc`, for every document of every kind.  This holds by construction:
 everything that the fields alone would not write again - unknown keys, changed values, absent keys - is kept in
 `extra`:
 
@@ -16,19 +16,32 @@ A record from our own files already has such an `extra`; there the residue goes 
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from pjais import instants
+from pjais import canonical, instants
+from pjais.core.document import Document
 from pjais.core.rules import Changed, Refused, RequiredText, Rule
-from pjais.models.persona.records import Conversation, Draft, Memory, Persona, Record
-from pjais.models.persona.tables import BY_RECORD
+from pjais.core.table import Record, Table
 
 Problem = tuple[str, str, str | None, str]
-Document = dict[str, Any]
-After = Callable[[Document, Document, Document, list[Problem]], None]
+"""(level, rule, field, message)."""
+Value = dict[str, Any]
+Change = Callable[[str, tuple[str, ...]], str]
+"""The current id of an id, given the tables that it may be of."""
+After = Callable[[Value, Value, Value, list[Problem]], None]
 """(values, document, original, problems): what a kind does beyond its fields; may change all but `document`."""
+
+
+class Draft(NamedTuple):
+    """A normalised document before validation: the record it would be, and what the rules did on the way."""
+
+    record: Record
+    problems: tuple[Problem, ...]
+    """Problems of the document; the caller adds the location."""
+    removed: bool = False
 
 
 class Instant(Rule):
@@ -76,64 +89,145 @@ _draft = Draft._make  # less work than calling the class
 _PLAN_LIMIT = 4096
 _AS_SECONDS = 100_000_000_000
 """From here on (the year 5138) a number in a column of seconds is milliseconds after all."""
-_DATED = frozenset({Persona, Memory, Conversation})
 _NO_DATE: Problem = ("note", "no-date", "created_at", "no date of creation: no filter by date finds it")
 LOOKS_LIKE_SECONDS = "read as milliseconds, a date of 1970; as Unix seconds it would be one between 1990 and 2100"
 """The note for an instant that may be a thousand times too small."""
 
-_DEFAULTS: Document = {
-    "is_active": False,
-    "usage_count": 0,
-    "tags": [],
-    "topics": [],
-    "messages": [],
-    "importance": 50,
-    "memory_tier": "active",
-    "access_count": 0,
-    "connection_count": 0,
-    "is_archived": False,
-    "enabled": True,
-    "content": "",
-    "name": "",
-    "type": "",
-    "extra": {},
+_KEY_TWICE: Problem = ("repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept")
+_NOT_AN_OBJECT: Problem = ("error", "not-an-object", None, "not an object, so no record")
+_NOTES: dict[str, Problem] = {
+    "invalid-utf8": ("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"),
+    "seconds": ("note", "date-seconds", None, "Unix seconds, as the default of the column shows"),
+    "state-behind": ("note", "state-behind", None, "taken from the log: the state has not seen its last events"),
+    "state-lossy": ("note", "state-lossy", None, "the state has lost a part of this text; taken from the log"),
+    "state-dates": ("note", "state-dates", None, "the log carries no time for this row; taken from the state"),
+    "state-lacks": ("note", "state-lacks", None, "the state has no such column; taken from the log"),
+    "state-differs": ("note", "state-differs", None, "state and log differ; the state counts, as the app showed it"),
+    "log-only": ("note", "log-only", None, "only the log has this row; taken from there"),
+    "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; carried whole"),
+    "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, carried whole"),
 }
-"""Defaults of fields that a kind lacks altogether; every other one is null."""
+"""A reader's note about a document as a problem; a note may name a field: `rule:field`."""
+_WRAPPER = frozenset({"$value", "$text"})
 
 
 class Mapping:
-    """The mapping from one kind of document to one type of record.
+    """How the documents of one collection are read as records of one table, and written again: lossless."""
 
-    `dates` is the kind's usual form of instants: `ms`, `iso` or `sql`.  `own` marks our own files, whose
-    `extra` is the record's.  `any_case`: the keys are columns of a SQL table, whose names have no case.
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def read(self, document: Document) -> Draft:
+        """Return the record that a document would be; never raises for bad data."""
+        raise NotImplementedError
+
+    def rebuild(self, record: Record) -> Any:
+        """Return the document that a record was made of; the inverse of `read`."""
+        raise NotImplementedError
+
+    def changed(self, record: Record, value: Any, updates: Value) -> Record:  # noqa: ARG002
+        """Return the record with other values for some attributes; what the document had is kept as original."""
+        return record
+
+    def with_ids(self, record: Record, value: Any, change: Change) -> Record:  # noqa: ARG002
+        """Return the record under other ids, its own and those it refers to."""
+        return record
+
+    def expanded(self, record: Record, value: Any) -> Record:  # noqa: ARG002
+        """Return the record with what its app had compressed in plain."""
+        return record
+
+    removes = False
+    """True for a collection whose documents name records that were removed."""
+    renames = False
+    """True where a record may get another id than its document's key, which other documents go on using."""
+    follows: tuple[str, ...] = ()
+    """The attributes that refer to records by such keys."""
+
+
+class Carried(Mapping):
+    """Documents that no model claims, carried whole under their collection's name and their own key.
+
+    A document without a key is known by its content, never by its place.  The number 7 and the text "7" are two keys.
+    """
+
+    def read(self, document: Document) -> Draft:
+        """Return the document as it is."""
+        problems = (*(() if document.text is None else (_KEY_TWICE,)), *_noted(document))
+        removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
+        return Draft(self.carried(document), problems, removed)
+
+    def carried(self, document: Document) -> Record:
+        """Return the record that carries a document."""
+        value = document.value
+        own_id = value.get("id") if isinstance(value, dict) else None
+        if not document.native_id:
+            name = "#" + hashlib.sha256(canonical.dumps(value, sort=True).encode()).hexdigest()[:16]
+        else:
+            name = f"#{own_id}" if type(own_id) is int and str(own_id) == document.native_id else document.native_id
+        wrap = not isinstance(value, dict) or document.text is not None or (bool(value) and value.keys() <= _WRAPPER)
+        if wrap:
+            value = {"$value": value} if document.text is None else {"$value": value, "$text": document.text}
+        return self.table.record(canonical.mend(document.collection), canonical.mend(name), value)
+
+    def rebuild(self, record: Record) -> Any:
+        """Return the document without its wrapper."""
+        document = record.document
+        return document["$value"] if "$value" in document and document.keys() <= _WRAPPER else document
+
+
+class Fields(Mapping):
+    """The mapping of documents whose fields are known.
+
+    `dates` is the kind's usual form of instants: `ms`, `iso` or `sql`.  `own` marks our own files, whose `extra` is the
+    record's.  `any_case`: the keys are columns of a SQL table, whose names have no case.  `renames`, `follows`: see
+    `Mapping`.
     """
 
     def __init__(
         self,
-        record: type[Record],
+        table: Table,
         fields: tuple[Field, ...],
         *,
         dates: str = "iso",
         own: bool = False,
         after: After | None = None,
         any_case: bool = False,
+        renames: bool = False,
+        follows: tuple[str, ...] = (),
     ) -> None:
-        self.record = record
+        super().__init__(table)
         self.fields = fields
         self.dates = dates
         self.own = own
         self.after = after
         self.any_case = any_case
-        self._made: Callable[[list[Any]], Record] = record._make
+        self.renames = renames
+        self.follows = follows
+        self._names: tuple[str, ...] = table.record._fields
+        self._made: Callable[[list[Any]], Record] = table.record._make
         self._plans: dict[tuple[str, ...], _Plan] = {}
         known = {one.attribute: one.rule.default for one in fields if one.member is None}
-        self._defaults = [known.get(name, _DEFAULTS.get(name)) for name in record._fields]
-        self._extra = record._fields.index("extra")
-        self._created = record._fields.index("created_at") if record in _DATED else None
+        lacking = {column.name: column.default for column in table.columns}
+        self._defaults = [known.get(name, lacking.get(name)) for name in self._names]
+        self._extra = self._names.index("extra")
+        self._created = self._names.index("created_at") if table.dated else None
+
+    def read(self, document: Document) -> Draft:
+        """Return the record that a document would be, with what its reader noted."""
+        value = document.value
+        if not isinstance(value, dict):
+            return Draft(None, (_NOT_AN_OBJECT,))
+        if document.text is None and not document.notes:
+            return self.normalise(value, document.native_id)
+        seconds = frozenset(note[8:] for note in document.notes if note.startswith("seconds:"))
+        draft = self.normalise(value, document.native_id, document.text, seconds)
+        twice = () if document.text is None else (_KEY_TWICE,)
+        return draft._replace(problems=(*draft.problems, *twice, *_noted(document)))
 
     def normalise(
         self,
-        document: Document,
+        document: Value,
         native_id: str | None = None,
         text: str | None = None,
         seconds: frozenset[str] = frozenset(),
@@ -146,7 +240,7 @@ class Mapping:
         keys = tuple(document)
         plan = self._plans.get(keys) or self._make_plan(keys)
         values: list[Any] = self._defaults.copy()
-        original: Document = {}
+        original: Value = {}
         problems = list(plan.problems)
         for key, as_is, read, index, member, omit_default in plan.steps:
             raw = document[key]
@@ -172,7 +266,7 @@ class Mapping:
         if native_id and "id" in plan.absent:
             values[0] = native_id
         if self.after is not None:
-            named = dict(zip(self.record._fields, values, strict=True))
+            named = dict(zip(self._names, values, strict=True))
             self.after(named, document, original, problems)
             values = list(named.values())
         residue = self._residue(plan, document, original, dates, text)
@@ -182,15 +276,15 @@ class Mapping:
             values[self._extra] = residue
         return _draft((self._made(values), tuple(problems), document.get("_deleted") is True))
 
-    def rebuild(self, record: Record) -> Document:
+    def rebuild(self, record: Record) -> Value:
         """The document that the record was made of."""
-        extra: Document = record.extra  # type: ignore[union-attr]
+        extra: Value = record.extra
         residue = extra.get("$pjais", {}) if self.own else extra
         original = residue.get("$original", {})
         absent = residue.get("$absent", ())
         snake = residue.get("$names") == "snake"
         dates = residue.get("$dates", self.dates)
-        document: Document = {}
+        document: Value = {}
         for one in self.fields:
             key = one.usual_key(snake)
             if key in original or key in absent:
@@ -212,30 +306,40 @@ class Mapping:
                 document[key[1:]] = value
         return document
 
-    def with_ids(self, record: Record, document: Document, change: Callable[[str, tuple[str, ...]], str]) -> Record:
-        """The record under other ids, its own and those it refers to; the raw ones are kept as originals."""
-        table = BY_RECORD[type(record)]
+    def with_ids(self, record: Record, value: Any, change: Change) -> Record:
+        """Return the record under other ids, its own and those it refers to; the raw ones are kept as originals."""
+        if not isinstance(value, dict):
+            return record
         updates = {}
-        for name, tables in (("id", (table.name,)), *table.references):
+        for name, tables in (("id", (self.table.name,)), *self.table.references):
             old = getattr(record, name)
             new = old if old is None else change(old, tables)
             if new != old:
                 updates[name] = new
-        return self.changed(record, document, updates)
+        return self.changed(record, value, updates)
 
-    def changed(self, record: Record, document: Document, updates: Document) -> Record:
-        """The record with other values for some attributes; what the document had is kept as original."""
+    def expanded(self, record: Record, value: Any) -> Record:
+        """Return the record with packed columns in plain; the document's form is kept as original."""
+        for name, expand in self.table.packed:
+            held = getattr(record, name)
+            plain = expand(held) if isinstance(held, str) else None
+            if plain is not None:
+                record = self.changed(record, value, {name: plain})
+        return record
+
+    def changed(self, record: Record, value: Any, updates: Value) -> Record:
+        """Return the record with other values for some attributes; what the document had is kept as original."""
         if not updates:
             return record
-        extra: Document = record.extra  # type: ignore[union-attr]
+        extra: Value = record.extra
         residue = extra.get("$pjais", {}) if self.own else extra
         original = dict(residue.get("$original", {}))
         for one in self.fields:
             if one.attribute in updates:
-                original.update((key, document[key]) for key in one.keys if key in document)
+                original.update((key, value[key]) for key in one.keys if key in value)
         residue = {**residue, "$original": original} if original else residue
         updates = {**updates, "extra": {**extra, "$pjais": residue} if self.own else residue}
-        return self._made([updates.get(name, value) for name, value in record._asdict().items()])
+        return self._made([updates.get(name, held) for name, held in record._asdict().items()])
 
     def _make_plan(self, keys: tuple[str, ...]) -> _Plan:
         present = {self._folded(key): key for key in keys}
@@ -260,7 +364,7 @@ class Mapping:
             if key != usual:
                 aliases.append(key)
             omit_default = one.rule.default if one.omit and key == usual else _NEVER
-            index = self.record._fields.index(one.attribute)
+            index = self._names.index(one.attribute)
             as_is = one.rule.ascii_as_is and one.member is None and omit_default in (_NEVER, None, "")
             step = (key, as_is, one.rule.read, index, one.member, omit_default)
             (dates if type(one.rule) is Instant else steps).append(step)
@@ -275,11 +379,9 @@ class Mapping:
     def _folded(self, name: str) -> str:
         return name.lower() if self.any_case else name
 
-    def _residue(
-        self, plan: _Plan, document: Document, original: Document, dates: str | None, text: str | None
-    ) -> Document:
+    def _residue(self, plan: _Plan, document: Value, original: Value, dates: str | None, text: str | None) -> Value:
         """Return everything that the fields alone would not write again."""
-        residue: Document = {}
+        residue: Value = {}
         if self.own:
             if plan.unknown:
                 residue["$unknown"] = {_escaped(key): document[key] for key in plan.unknown}
@@ -301,15 +403,22 @@ class Mapping:
         return residue
 
 
+def _noted(document: Document) -> Iterator[Problem]:
+    for note in document.notes:
+        rule, _, field = note.partition(":")
+        level, name, _, message = _NOTES[rule]
+        yield level, name, field or None, message
+
+
 def _escaped(key: str) -> str:
     return f"${key}" if key.startswith("$") else key
 
 
 def _read_instants(
     steps: tuple[_Step, ...],
-    document: Document,
+    document: Value,
     values: list[Any],
-    original: Document,
+    original: Value,
     problems: list[Problem],
     seconds: frozenset[str],
 ) -> str | None:

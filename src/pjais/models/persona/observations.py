@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pjais import sqlite
-
-Observation = tuple[str, str, str]
-"""(rule, where, message)."""
+from pjais.core.model import Observation
 
 
 def observations(db: sqlite.Connection) -> list[Observation]:

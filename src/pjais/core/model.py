@@ -1,0 +1,144 @@
+"""A model as a value: what documents mean, which tables their records have, and how a store of them is upgraded.
+
+The engine is handed a model and knows no table by name.  A model may be made at run time, out of what a store holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pjais import sqlite
+from pjais.core.mapping import Carried, Mapping
+from pjais.core.table import Record, Search, Table
+
+APPLICATION_ID = 0x504A4149
+"""`PJAI` in the SQLite header: this file is a store of ours."""
+
+EXPORT = "pjais-export"
+"""The dialect of our own export."""
+
+REMOVED = "removed"
+"""The collection of our export that names records which were deleted (`rollback --keep-later`)."""
+
+Observation = tuple[str, str, str]
+"""(rule, where, message)."""
+
+Dialects = dict[tuple[str, str, str], str]
+"""(run, source kind, source) -> dialect, from the manifests of the backups."""
+
+
+def _no_obstacle(_: sqlite.Connection) -> str | None:
+    return None
+
+
+class Upgrade(NamedTuple):
+    """The upgrade of a store from schema `version - 1` to `version`.
+
+    `does`: one line, the changes that it will make.  `sql` is written out: it must go on producing that version,
+    whatever the tables are later.  `then` does what SQL alone cannot.  `obstacle` returns the reason why it cannot be
+    applied to a store; None if it can.
+    """
+
+    version: int
+    does: str
+    sql: str = ""
+    then: Callable[[sqlite.Connection, Dialects], None] | None = None
+    obstacle: Callable[[sqlite.Connection], str | None] = _no_obstacle
+
+
+def _nothing(_: sqlite.Connection) -> Iterable[Observation]:
+    return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What an app's documents mean.
+
+    `tables`: in an order in which references point backwards.  `claims`: the mapping of a collection of a dialect, None
+    for one that the model does not know.  `reading` goes up with every change after which a document makes another
+    record or other notes: what a run with another number found unchanged is read again.  `upgrades`: one for each
+    schema version after the first.  `observations`: notes about the records of a store as a whole, never a reason to
+    refuse a document.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    claims: Callable[[str, str], Mapping | None]
+    reading: int = 1
+    upgrades: tuple[Upgrade, ...] = ()
+    observations: Callable[[sqlite.Connection], Iterable[Observation]] = _nothing
+    by_name: dict[str, Table] = field(init=False, repr=False)
+    by_record: dict[type[Any], Table] = field(init=False, repr=False)
+    _known: dict[tuple[str, str], Mapping | None] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {table.name: table for table in self.tables})
+        object.__setattr__(self, "by_record", {table.record: table for table in self.tables})
+
+    @property
+    def schema_version(self) -> int:
+        """Return the version of the store's schema (`user_version`); a newer store is of a newer program."""
+        return self.upgrades[-1].version if self.upgrades else 1
+
+    @property
+    def searched(self) -> tuple[tuple[Table, Search], ...]:
+        """Return the tables with a full-text index."""
+        return tuple((table, table.search) for table in self.tables if table.search is not None)
+
+    @property
+    def carrying(self) -> Table | None:
+        """Return the table of the documents that no mapping claims."""
+        return next((table for table in self.tables if table.carries), None)
+
+    def table_of(self, record: Record) -> Table:
+        """Return the table that a record belongs to."""
+        return self.by_record[type(record)]
+
+    def record_key(self, record: Record) -> str:
+        """Return the record's key as `changes` and `migration_records` write it."""
+        return self.by_record[type(record)].record_key(record)
+
+    def is_carried(self, table_name: str | None) -> bool:
+        """Return whether the table of this name takes documents that no mapping claims."""
+        return table_name in self.by_name and self.by_name[table_name].carries
+
+    def mapping(self, dialect: str, collection: str) -> Mapping | None:
+        """Return the mapping of a collection; None for one that the model does not know."""
+        key = (dialect, collection)
+        if key not in self._known:
+            if len(self._known) >= _MAPPINGS:
+                self._known.clear()
+            self._known[key] = self.claims(dialect, collection)
+        return self._known[key]
+
+    def reader(self, dialect: str, collection: str) -> Mapping:
+        """Return the mapping of a collection, or what carries its documents whole.
+
+        Raises LookupError for a collection that is not known if the model carries nothing.
+        """
+        found = self.mapping(dialect, collection)
+        if found is not None:
+            return found
+        if self.carrying is None:
+            raise LookupError(f"the model {self.name} has no mapping for {collection}")
+        return Carried(self.carrying)
+
+    def rebuild(self, dialect: str, collection: str, record: Record) -> Any:
+        """Return the document that a record was made of."""
+        table = self.table_of(record)
+        mapping = self.reader(dialect, collection)
+        if mapping.table is table:
+            return mapping.rebuild(record)
+        return Carried(table).rebuild(record) if table.carries else record._asdict()
+
+    def as_document(self, record: Record) -> dict[str, Any]:
+        """Return a record as our export and `--json` show it: camelCase, instants as ISO-8601."""
+        table = self.table_of(record)
+        document: dict[str, Any] = self.reader(EXPORT, table.title).rebuild(record)
+        return document if table.carries else {**document, "extra": record.extra}
+
+
+_MAPPINGS = 4096
+"""Number of collections whose mapping is remembered."""
