@@ -62,6 +62,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "detect.identify detect.storage livestore",
         "detect registry",
         "count",
+        "inventory",
     ),
     "targets.sqlite": (
         "__init__ chain ddl decisions",
@@ -89,7 +90,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "store",
     ),
     "assembly": ("__init__ findings ids", "assemble", "reader_process scratch unchanged"),
-    "exchange": ("__init__ transfer", "guide_export plugin_target", "guide_backup"),
+    "exchange": ("__init__ transfer", "guide_export plugin_target", "export guide_backup"),
     "migration": (
         "__init__ active copies fault_messages origins outcome rejection revert run_log run_proof state",
         "originals recover",
@@ -97,9 +98,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "run status verify",
         "automatic",
     ),
-    "livestore_tools": ("__init__ doctor timeline", "restore_record store upgrade"),
-    "side_by_side": ("__init__ follow removable shadow sides", "switch", "cleanup service"),
+    "livestore_tools": ("__init__ doctor timeline", "restore_record upgrade", "store"),
+    "side_by_side": ("__init__ follow removable shadow sides", "private_text switch", "cleanup service"),
     "checks": ("__init__ livestore_app support_bundle", "live_queries sqlite_app", "verify_app", "checklist"),
+    "api": ("__init__ arguments", "backup checks exchange livestore migration opening quarantine side_by_side"),
     "web": (
         "__init__ broadcast charts guard schemas",
         "entrance session",

@@ -150,10 +150,10 @@ def test_an_upgrade_that_was_cut_off_is_done_by_the_next_call(old: Path, monkeyp
 
 
 def test_an_export_of_an_older_store_is_that_of_the_upgraded_one(old: Path, tmp_path: Path) -> None:
-    from pjais.exchange import transfer
+    from pjais.exchange.export import as_text
 
     def exported() -> str | None:
-        return transfer.export(resolve_workspace(old), old / "pjais.sqlite", None)
+        return as_text(resolve_workspace(old), old / "pjais.sqlite").text
 
     before = exported()
     upgrade.upgrade_held(resolve_workspace(old))

@@ -14,7 +14,7 @@ import pjais
 from pjais.assembly import assemble
 from pjais.cli import run
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, UsageError, VerificationFailed
-from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.migration import backups, quarantine
 from pjais.migration.run import Options
 from pjais.side_by_side import follow, shadow, switch
@@ -278,7 +278,7 @@ def test_going_back_exports_what_was_written_since(here: Workspace) -> None:
         for number in range(50):
             store.memories.remember(f"later {number}", persona="p1")
         store.memories.update("m1", content="edited")
-    after = transfer.export(here, None, None)
+    after = as_text(here, None).text
     back = switch.back(here)
     assert (back.later.added, back.later.edited) == (50, 1)
     assert switch.live(here).side == "old"
@@ -290,7 +290,7 @@ def test_going_back_exports_what_was_written_since(here: Workspace) -> None:
     (other / "data.json").write_bytes(old)
     pjais.migrate(other)
     pjais.migrate(other, sources=[back.export])
-    assert transfer.export(resolve_workspace(other), None, None) == after
+    assert as_text(resolve_workspace(other), None).text == after
     with pytest.raises(UsageError):
         switch.back(here)
     found = [ref.path.name for ref in here.find().sources]

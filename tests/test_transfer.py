@@ -12,6 +12,7 @@ import pytest
 import pjais
 from pjais.cli import run
 from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, write_json
 
@@ -26,7 +27,7 @@ def sample(tmp_path: Path) -> Path:
 
 
 def export(folder: Path, store: Path | None = None) -> str:
-    text = transfer.export(resolve_workspace(folder), store, None)
+    text = as_text(resolve_workspace(folder), store).text
     assert text is not None
     return text
 

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pjais.core.document import Document, Piece, Unreadable
-from pjais.core.snapshot import Snapshot
+from pjais import Document, Piece, Snapshot, Unreadable
 
 _HEAD = "# diary of "
 Documents = Iterable[tuple[str, dict[str, Any]]]

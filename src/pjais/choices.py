@@ -7,7 +7,9 @@ ones.  No value is silently replaced by the default, and none reaches SQLite tha
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from pjais.errors import UsageError
@@ -45,6 +47,12 @@ def count(name: str, value: Any, *, least: int = 0) -> int:
     if isinstance(value, bool) or not least <= found < 1 << 63:
         raise UsageError(f"{name}={value!r}: a whole number of at least {least} is needed")
     return found
+
+
+def counts(name: str, value: Any) -> list[int]:
+    """Return one integer or several as a list.  Raises UsageError for anything else."""
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | dict)
+    return [count(name, one) for one in value] if several else [count(name, value)]
 
 
 def window(limit: Any, offset: Any = 0) -> tuple[int, int]:
@@ -92,6 +100,33 @@ def texts(name: str, value: Any) -> list[str]:
     if not isinstance(value, Iterable):
         raise UsageError(f"{name}={value!r}: a text or several are needed")
     return [text(name, one) for one in value]
+
+
+def path(name: str, value: Any) -> Path:
+    """Return a path, `~` expanded.  Raises UsageError for anything that names no file or folder."""
+    given = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(given, str):
+        raise UsageError(f"{name}={value!r}: a path is needed, as a text or a Path")
+    if not given or "\0" in given:
+        raise UsageError(f"{name}={value!r}: the path is {'not one of a file' if given else 'empty'}")
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{name}={value!r}: there is no such home folder") from error
+
+
+def maybe_path(name: str, value: Any) -> Path | None:
+    """Return a path or None.  Raises UsageError."""
+    return None if value is None else path(name, value)
+
+
+def paths(name: str, value: Any) -> tuple[Path, ...]:
+    """Return one path or several as a tuple.  Raises UsageError."""
+    if isinstance(value, str | os.PathLike):
+        return (path(name, value),)
+    if not isinstance(value, Iterable) or isinstance(value, bytes | dict):
+        raise UsageError(f"{name}={value!r}: a path or several are needed")
+    return tuple(path(name, one) for one in value)
 
 
 def function(name: str, value: T) -> T:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from pjais import journal
-from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.workspace import resolve_workspace
 
 PERSONAS = 8
@@ -207,7 +207,7 @@ def leftovers(folder: Path, *, deep: bool = False) -> list[str]:
 
 def exported(folder: Path) -> str:
     """The canonical export of the target."""
-    text = transfer.export(resolve_workspace(folder), None, None)
+    text = as_text(resolve_workspace(folder), None).text
     assert text is not None
     return text
 

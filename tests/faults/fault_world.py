@@ -32,7 +32,7 @@ import world
 from pjais import files
 from pjais.cli import run as run_command
 from pjais.errors import PjaisError
-from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.migration import backups, quarantine, recover, state, verify
 from pjais.side_by_side import switch
 from pjais.sources import backup
@@ -233,7 +233,7 @@ def _look(seen: World) -> tuple[str, str | None, str]:
         verify.verify(here)
     except PjaisError as error:
         wrong = f"{error.what}: {'; '.join(error.where)}"
-    return side, transfer.export(here, None, None), wrong
+    return side, as_text(here, None).text, wrong
 
 
 def made(name: str, root: Path) -> World:

@@ -29,7 +29,7 @@ import pjais
 from pjais import canonical
 from pjais.core.document import Document, Piece, Remark
 from pjais.errors import PjaisError
-from pjais.exchange import transfer
+from pjais.exchange.export import to_file
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
 from pjais.sqlite import SYSTEM_NAMES
@@ -59,7 +59,7 @@ def _own() -> tuple[bytes, bytes]:
         shutil.copy(SAMPLE / "data.json", folder)
         pjais.migrate(folder, on_invalid="quarantine")
         out = Path(name) / "whole.pjais.json"
-        transfer.export(resolve_workspace(folder), None, out)
+        to_file(resolve_workspace(folder), None, out)
         return (folder / "pjais.sqlite").read_bytes(), out.read_bytes()
 
 

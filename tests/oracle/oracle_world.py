@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 import pjais
-from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.workspace import resolve_workspace
 
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ def migrate_sample(folder: Path) -> Migrated:
     shutil.copytree(SAMPLE, folder)
     report = pjais.migrate(folder)
     assert report.code == "done"
-    text = transfer.export(resolve_workspace(folder), None, None)
+    text = as_text(resolve_workspace(folder), None).text
     assert text is not None
     return Migrated(folder, report.target, json.loads(text))
 

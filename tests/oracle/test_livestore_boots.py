@@ -20,7 +20,7 @@ from oracle_world import SAMPLE
 import pjais
 from pjais import instants, sqlite
 from pjais.core.results import Report
-from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.migration import quarantine
 from pjais.models.persona import events, livestore, materializers
 from pjais.models.persona.typescript import schema_ts
@@ -78,7 +78,7 @@ def keyed(tables: Tables, form: str = "raw") -> dict[str, dict[str, Row]]:
 
 
 def export(folder: Path, store: Path | None = None) -> str:
-    text = transfer.export(resolve_workspace(folder), store, None)
+    text = as_text(resolve_workspace(folder), store).text
     assert text is not None
     return text
 

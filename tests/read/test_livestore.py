@@ -17,7 +17,7 @@ import pjais
 from pjais import instants
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.core.results import Report
-from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.sources import backup, detect
 from pjais.sources.livestore import locations
 from pjais.sources.registry import read
@@ -99,7 +99,7 @@ def migrated(folder: Path, source: Path) -> Report:
 
 def exported(folder: Path) -> dict[tuple[str, str], Row]:
     """Every record, by the name of its list and its id."""
-    text = transfer.export(resolve_workspace(folder), None, None)
+    text = as_text(resolve_workspace(folder), None).text
     assert text is not None
     body = json.loads(text)
     return {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pjais
-from pjais.exchange import transfer
+from pjais.exchange.export import as_text
 from pjais.workspace import resolve_workspace
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "livestore" / "node-0.3.1-app" / "pjais"
@@ -62,7 +62,7 @@ def rewritten(folder: Path, table: str, columns: str, change: Any) -> Path:
 
 def records_of(data: Path) -> dict[str, Any]:
     """The export of a store, less the carried events, whose numbers and clients are the format's."""
-    text = transfer.export(resolve_workspace(data), None, None)
+    text = as_text(resolve_workspace(data), None).text
     assert text is not None
     return {name: held for name, held in json.loads(text).items() if name != "others"}
 

@@ -6,16 +6,11 @@ from pathlib import Path
 
 import click
 
+from pjais.api import backup
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FOLDER, PATH
-from pjais.cli.output import print_json, safe, say, size, table
-from pjais.display import counted
-from pjais.errors import BackupFailed, UsageError
-from pjais.exchange import guide_backup
-from pjais.migration import backups, state
-from pjais.models.persona.model import MODEL
-from pjais.sources import backup
-from pjais.workspace import resolve_workspace
+from pjais.cli.output import print_json, safe, say, table
+from pjais.display import counted, size
 
 
 @click.group("backup")
@@ -29,21 +24,18 @@ def backup_command() -> None:
 @common
 def create(context: Context, sources: tuple[Path, ...], password: str | None) -> int:
     """Back up every source, and the store, without migrating; of RxDB also the guide's rxdb-backup JSON."""
-    folder = backups.create(state.chosen(context.data_dir, None, sources=sources), password=password)
-    body = backup.manifest(folder)
-    exports = [str(folder / one["stored"]) for one in body.get("exports", ())]
-    left_out = body.get("left_out", [])
+    made = backup.create(context.data_dir, sources, password=password)
+    exports, left_out = [str(path) for path in made.exports], list(made.left_out)
     if context.as_json:
-        print_json(
-            {"code": "done", "backup": folder.name, "folder": str(folder), "exports": exports, "left_out": left_out}
-        )
+        told = {"code": "done", "backup": made.id, "folder": str(made.folder)}
+        print_json({**told, "exports": exports, "left_out": left_out})
     else:
-        say(f"backed up and test-restored: {folder}")
+        say(f"backed up and test-restored: {made.folder}")
         for path in exports:
             say(f"RxDB as JSON: {safe(path)}")
         for line in left_out:
             say(f"not in the JSON: {safe(line)}")
-        say(f"Next: {context.typed(f'pjais backup verify {folder.name}')}")
+        say(f"Next: {context.typed(f'pjais backup verify {made.id}')}")
     return 0
 
 
@@ -51,7 +43,7 @@ def create(context: Context, sources: tuple[Path, ...], password: str | None) ->
 @common
 def list_backups(context: Context) -> int:
     """List all backups."""
-    found = backups.listed(resolve_workspace(context.data_dir))
+    found = backup.list(context.data_dir)
     if context.as_json:
         print_json({"code": "done", "backups": [one.as_dict() for one in found]})
         return 0
@@ -72,27 +64,13 @@ def list_backups(context: Context) -> int:
 @common
 def verify_backup(context: Context, backup_id: str | None, password: str | None) -> int:
     """Read every file of a backup (or all) back: sizes, hashes, and the rxdb-backup JSON against the raw files."""
-    here = resolve_workspace(context.data_dir)
-    folders = (
-        [backups.folder_of(here, backup_id)] if backup_id else [here.backups / one.id for one in backups.listed(here)]
-    )
-    if not folders:
-        raise UsageError("there is no backup to verify", where=[str(here.backups)], next_command="pjais backup create")
-    wrong: list[str] = []
-    unread: list[str] = []
-    for folder in folders:
-        bad = backups.check(folder)
-        differs, skipped = guide_backup.check(MODEL, folder, password) if not bad else ([], [])
-        wrong += [f"{folder.name}/{line}" for line in (*bad, *differs)]
-        unread += [f"{folder.name}/{line}" for line in skipped]
-    if wrong:
-        raise BackupFailed("a backup is not sound", where=wrong)
+    done = backup.verify(context.data_dir, backup_id, password=password)
     if context.as_json:
-        print_json({"code": "done", "verified": [folder.name for folder in folders], "not_compared": unread})
+        print_json({"code": "done", "verified": list(done.ids), "not_compared": list(done.not_compared)})
     else:
-        for line in unread:
+        for line in done.not_compared:
             say(f"not compared with the raw files: {safe(line)}")
-        say(f"sound: {counted(len(folders), 'backup')}")
+        say(f"sound: {counted(len(done.ids), 'backup')}")
     return 0
 
 
@@ -102,8 +80,7 @@ def verify_backup(context: Context, backup_id: str | None, password: str | None)
 @common
 def restore(context: Context, backup_id: str, destination: Path | None) -> int:
     """Write a backup's raw files out again; nothing is ever overwritten."""
-    here = resolve_workspace(context.data_dir)
-    restored = backup.restore(backups.folder_of(here, backup_id), (destination or here.data_dir).absolute())
+    restored = backup.restore(context.data_dir, backup_id, destination)
     if context.as_json:
         print_json({"code": "done", "files": [str(path) for path in restored]})
     else:
@@ -118,7 +95,7 @@ def restore(context: Context, backup_id: str, destination: Path | None) -> int:
 @common
 def prune(context: Context, count: int) -> int:
     """Remove old backups; never one that a store's proof needs, nor the only copy of anything."""
-    pruned = backups.prune(resolve_workspace(context.data_dir), count)
+    pruned = backup.prune(context.data_dir, count)
     if context.as_json:
         stays = [{"id": name, "reason": reason} for name, reason in pruned.stays]
         print_json({"code": "done", "removed": pruned.removed, "stays": stays})

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from pjais.api import checks
 from pjais.checks import checklist
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, say, table
-from pjais.migration import state
 
 _TITLES = {
     "pre": "Before the migration",
@@ -26,13 +26,12 @@ _TITLES = {
 @click.option("--target", type=OUTPUT_PLACE, help="The new side's store.")
 @password_option
 @common
-def checklist_command(context: Context, phase: str | None, target: Path | None, password: str | None) -> int:
+def checklist_command(context: Context, phase: checks.Phase | None, target: Path | None, password: str | None) -> int:
     """The migration's checklists: each line checked where that can be done, the rest asked on a terminal.
 
     Without PHASE all of them.  Exit code 1 where something that can be checked fails.
     """
-    here = state.chosen(context.data_dir, target)
-    lines = checklist.check(here, checklist.PHASES if phase is None else (phase,), password=password)
+    lines = checks.checklist(context.data_dir, phase, target, password=password)
     if not context.as_json and sys.stdin.isatty() and sys.stdout.isatty():
         lines = [_asked(line) if line.state == "ask" else line for line in lines]
     passed = checklist.passed(lines)

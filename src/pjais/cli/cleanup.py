@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_PLACE
-from pjais.cli.output import is_interactive, print_json, safe, say, size, table
-from pjais.display import counted
-from pjais.errors import ConfirmationNeeded
+from pjais.cli.output import is_interactive, print_json, safe, say, table
+from pjais.display import counted, size
 from pjais.migration import state
 from pjais.side_by_side import cleanup
 
@@ -37,31 +35,27 @@ def cleanup_command(
         _print_judged(judged)
     if judged.items and not yes:
         if context.as_json or not is_interactive():
-            raise ConfirmationNeeded(
-                f"{what} ({size(judged.size)}) can go; say --yes to remove",
-                where=[f"{one.name}: {size(one.size)}" for one in judged.items],
-                safe="Nothing was removed.",
-                next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),
-            )
+            raise cleanup.unconfirmed(judged, names)
         click.confirm(f"Verified.  Remove {what} ({size(judged.size)})?", abort=True)
-    freed = cleanup.remove(here, judged.items)
-    left = cleanup.private(here)
+    done = cleanup.clean(here, judged)
     if context.as_json:
         print_json(
             {
                 "code": "done",
-                "removed": [str(path) for one in judged.items for path in one.files],
-                "freed": freed,
-                "items": [one.as_dict() for one in judged.items],
-                "stays": [one.as_dict() for one in judged.stays],
-                "private": [one.as_dict() for one in left],
+                "removed": [str(path) for one in done.items for path in one.files],
+                "freed": done.freed,
+                "items": [one.as_dict() for one in done.items],
+                "stays": [one.as_dict() for one in done.stays],
+                "private": [one.as_dict() for one in done.private],
             }
         )
         return 0
-    say(f"removed {what}, {size(freed)} freed; the backups are kept in {here.backups}")
-    if left:
+    say(f"removed {what}, {size(done.freed)} freed; the backups are kept in {here.backups}")
+    if done.private:
         say("\nWhat still holds private text, or may, and is not removed:")
-        table(("path", "size", "what it is"), [(one.path, size(one.size), one.about) for one in left], ("size",))
+        table(
+            ("path", "size", "what it is"), [(one.path, size(one.size), one.about) for one in done.private], ("size",)
+        )
     return 0
 
 

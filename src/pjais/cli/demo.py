@@ -13,7 +13,8 @@ from pathlib import Path
 
 import click
 
-from pjais import api, instants
+from pjais import instants
+from pjais.api import opening
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, progress, say, table
@@ -118,7 +119,7 @@ def _chain(folder: Path, chain: Path) -> None:
         imported = line.point()
     held = f"{counted(first.total.read, 'document')}, {counted(imported.steps, 'event')}"
     say(f"RxDB profile -> LiveStore: {held}; a real LiveStore boots them")
-    with api.open_livestore(live.live) as store:
+    with opening.open_livestore(live.live) as store:
         persona = next(one for one in store.records() if isinstance(one, Persona) and one.name)
     at = instants.from_text("2026-03-01T09:00:00Z")
     changes = [
@@ -137,7 +138,7 @@ def _chain(folder: Path, chain: Path) -> None:
 
 
 def _search(folder: Path) -> None:
-    with closing(api.open(folder)) as store:
+    with closing(opening.open(folder)) as store:
         say('\npjais search "tea":')
         found = store.memories.search("tea", limit=5)
         table(("memory", "text"), [(one.memory.name or one.memory.id, one.snippet) for one in found])

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pjais import files
 from pjais.cli.context import Context, common
 from pjais.cli.locations import PATH
-from pjais.cli.output import print_json, safe, say, size, table
+from pjais.cli.output import print_json, safe, say, table
 from pjais.cli.run_report import say_passed
-from pjais.core.source import SourceRef
+from pjais.display import size
 from pjais.errors import NoSourceFound
-from pjais.workspace import none_found, resolve_workspace
 
 
 @click.command("detect")
@@ -22,11 +19,14 @@ from pjais.workspace import none_found, resolve_workspace
 @common
 def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     """Say what is here: kind, path, version, records, size, in use or not."""
-    here = resolve_workspace(context.data_dir, None, sources)
-    found = here.find()
-    rows = _counted(found.sources)
-    passed = [one.as_dict() for one in found.passed]
+    from pjais.api.migration import detect
+    from pjais.sources.detect.found import Found
+    from pjais.workspace import none_found, resolve_workspace
+
+    found = detect(context.data_dir, sources)
+    rows = [one.as_dict() for one in found.sources]
     if context.as_json:
+        passed = [one.as_dict() for one in found.passed]
         print_json({"code": "done" if rows else "MIGRATION_001", "sources": rows, "passed": passed})
     elif rows:
         table(
@@ -52,31 +52,6 @@ def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     if not rows:
         if context.as_json:
             return NoSourceFound.exit_code
-        raise none_found([str(path) for path in sources] or [str(here.data_dir)], found)
+        where = [str(path) for path in sources] or [str(resolve_workspace(context.data_dir).data_dir)]
+        raise none_found(where, Found((), found.passed))
     return 0
-
-
-def _counted(refs: tuple[SourceRef, ...]) -> list[dict[str, Any]]:
-    if not refs:
-        return []
-    from pjais.sources import count  # the readers, which a search that finds nothing does without
-
-    return [_seen(ref, count.count_documents(ref)) for ref in refs]
-
-
-def _seen(ref: SourceRef, records: int | None) -> dict[str, Any]:
-    existing = [path for path in ref.files if path.exists()]
-    notes = list(ref.notes)
-    if ref.damage:
-        notes.append(f"damaged: {ref.damage}")
-    return {
-        "kind": ref.kind,
-        "path": str(ref.path),
-        "version": ref.version,
-        "records": records if records is not None else 0,
-        "countable": records is not None,
-        "size": sum(path.stat().st_size for path in existing),
-        "in_use": bool(files.users(existing)),
-        "damage": ref.damage,
-        "notes": notes,
-    }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from pjais.api.checks import explain
 from pjais.cli.context import Context, common
 from pjais.cli.output import print_json, say
-from pjais.errors import UsageError
-from pjais.report.rules import all_codes, explain
+from pjais.report.rules import all_codes
 
 
 @click.command("explain")
@@ -23,8 +23,6 @@ def explain_command(context: Context, code: str | None) -> int:
             say("\n".join(codes))
         return 0
     text = explain(code)
-    if text is None:
-        raise UsageError("there is no such code", where=[code], next_command="pjais explain")
     if context.as_json:
         print_json({"code": "done", "explained": code, "text": text})
     else:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
 from pjais import canonical
+from pjais.api import side_by_side
+from pjais.api.arguments import SideTarget, side_workspace
 from pjais.choices import OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.lists import told
 from pjais.cli.output import safe, say
-from pjais.cli.sides_options import on_invalid_option, resolved, sources_argument, target_option, to_option
+from pjais.cli.sides_options import on_invalid_option, sources_argument, target_option, to_option
 from pjais.display import counted
-from pjais.errors import NoSourceFound, PjaisError, SourceInUse
-from pjais.migration import run
-from pjais.side_by_side import follow, switch
+from pjais.errors import PjaisError
+from pjais.side_by_side import switch
+from pjais.side_by_side.follow import Increment
 
 
 @click.command("follow")
@@ -35,7 +36,7 @@ from pjais.side_by_side import follow, switch
 def follow_command(
     context: Context,
     sources: tuple[Path, ...],
-    to: str | None,
+    to: SideTarget | None,
     target: Path | None,
     on_invalid: OnInvalid,
     once: bool,
@@ -48,32 +49,29 @@ def follow_command(
 
     With --json one object a line for each increment that brought something.
     """
-    here = resolved(context, sources, to, target)
-    options = run.Options(on_invalid=on_invalid, password=password)
-    ends = None if seconds is None else time.monotonic() + seconds
     code = 0
-    while True:
-        if switch.live(here).side == "new":
-            line = "the new side is live; there is nothing left to follow"
-            told(context, {"code": "done", "message": line}, line)
-            return code
-        try:
-            done = follow.increment(here, options, allow_removals=allow_removals)
-        except (SourceInUse, NoSourceFound) as error:
-            # It kept changing while it was copied, or is gone for a while: the next look may be luckier.
-            if once or not here.target.exists():
-                raise
-            _line(context, error)
-        else:
-            code = 1 if done.quarantined else code
-            if done.run_id is not None or once:
-                _print_increment(context, done)
-        if once or (ends is not None and time.monotonic() >= ends):
-            return code
-        time.sleep(interval)
+    for done in side_by_side.follow(
+        context.data_dir,
+        sources,
+        target,
+        to=to,
+        on_invalid=on_invalid,
+        once=once,
+        interval=interval,
+        seconds=seconds,
+        allow_removals=allow_removals,
+        password=password,
+        waiting=lambda error: _line(context, error),
+    ):
+        code = 1 if done.quarantined else code
+        _print_increment(context, done)
+    if switch.live(side_workspace(context.data_dir, sources, target, to)).side == "new":
+        line = "the new side is live; there is nothing left to follow"
+        told(context, {"code": "done", "message": line}, line)
+    return code
 
 
-def _print_increment(context: Context, done: follow.Increment) -> None:
+def _print_increment(context: Context, done: Increment) -> None:
     if context.as_json:
         say(canonical.dumps({"code": "done" if done.run_id else "already_migrated", **done.as_dict()}))
         return

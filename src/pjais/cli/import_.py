@@ -12,7 +12,6 @@ from pjais.cli.export import _target
 from pjais.cli.locations import PATH
 from pjais.cli.output import progress
 from pjais.cli.run_report import print_report
-from pjais.migration import state
 
 
 @click.command("import")
@@ -28,11 +27,11 @@ def import_command(
 
     Backed up and verified; can be rolled back.
     """
-    from pjais.migration import run
+    from pjais.api.exchange import import_file
 
-    here = state.chosen(context.data_dir, target, sources=sources)
-    options = run.Options(on_invalid=on_invalid, password=password, imported=True)
     with progress(quiet=context.quiet) as report_progress:
-        report = run.migrate(here, options, report_progress)
+        report = import_file(
+            context.data_dir, sources, target, on_invalid=on_invalid, password=password, progress=report_progress
+        )
     print_report(context, report)
     return report.exit_code

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import click
 
-from pjais import api, canonical, instants
+from pjais import canonical, instants
+from pjais.api import opening
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, safe, say, table, warn, write_raw
@@ -98,7 +99,7 @@ def _time(text: str | None) -> int | None:
 def opened(context: Context, path: Path | None) -> Iterator[Store]:
     """The store of a call; what is new in the sources is migrated first, and what could not be is said."""
     logging.getLogger("pjais").addHandler(logging.NullHandler())  # said below, with the command as it must be typed
-    with api.open(context.data_dir, target=path) as store:
+    with opening.open(context.data_dir, target=path) as store:
         for one in store.notices:
             warn(f"{safe(one.line)}; next: {context.typed(one.next_command)}")
         yield store

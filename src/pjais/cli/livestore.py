@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from pjais import files
+from pjais.api import livestore
+from pjais.choices import LogFormat
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_FOLDER, PATH
 from pjais.cli.output import print_json, safe, say, write_raw
 from pjais.display import counted
 from pjais.errors import UsageError
-from pjais.models.persona.typescript import schema_ts
-from pjais.workspace import resolve_workspace
 
 
 @click.group("livestore")
@@ -27,7 +27,7 @@ def livestore_command() -> None:
 @common
 def schema(context: Context, output: Path | None) -> int:
     """Print the `schema.ts` with which an app boots a log that pjais wrote."""
-    text = schema_ts()
+    text = livestore.schema()
     if output is None:
         write_raw(text)
         return 0
@@ -46,9 +46,7 @@ def schema(context: Context, output: Path | None) -> int:
 @common
 def doctor(context: Context, store: Path) -> int:
     """Examine a store: its log, its states, whether they agree.  Exit code 1 where something needs a remedy."""
-    from pjais.livestore_tools import doctor as examination
-
-    checks = examination.examine(resolve_workspace(context.data_dir), store.expanduser().absolute())
+    checks = livestore.doctor(store, data_dir=context.data_dir)
     bad = [check for check in checks if not check.ok]
     if context.as_json:
         print_json({"code": "unhealthy" if bad else "done", "checks": [check.as_dict() for check in checks]})
@@ -70,14 +68,20 @@ def doctor(context: Context, store: Path) -> int:
 
 @livestore_command.command("upgrade")
 @click.argument("store", type=PATH)
-@click.option("--to", "number", type=click.Choice(["6", "4"]), default="6", show_default=True, help="The format.")
+@click.option(
+    "--to",
+    "number",
+    type=click.Choice(["6", "4"]),
+    default="6",
+    show_default=True,
+    callback=lambda _, __, value: int(value),
+    help="The format.",
+)
 @click.option("-o", "--output", type=OUTPUT_FOLDER, help="A new folder for the new store.")
 @common
-def upgrade(context: Context, store: Path, number: str, output: Path | None) -> int:
+def upgrade(context: Context, store: Path, number: LogFormat, output: Path | None) -> int:
     """Write a store's log in another storage format; the files of the old one stay."""
-    from pjais.livestore_tools import upgrade as upgrading
-
-    done = upgrading.upgrade(resolve_workspace(context.data_dir), store.expanduser().absolute(), int(number), output)
+    done = livestore.upgrade(store, output, to=number, data_dir=context.data_dir)
     if context.as_json:
         print_json(done.as_dict())
         return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pjais.choices import Ids, OnInvalid
+from pjais.choices import Ids, LogFormat, OnInvalid
 from pjais.cli.context import Context, collection_option, common, database_option, origin_option, password_option
 from pjais.cli.migration_options import (
     OWN_TARGETS,
@@ -46,7 +46,7 @@ def migrate_command(
     to: str | None,
     target: Path | None,
     store_id: str | None,
-    form: int | None,
+    form: LogFormat | None,
     on_invalid: OnInvalid,
     ids: Ids,
     expand_cold: bool,
@@ -56,22 +56,30 @@ def migrate_command(
     collection: str | None,
 ) -> int:
     """Back up, migrate, verify, and put the new store in place."""
-    from pjais.migration import origins, run
+    from pjais.api import migration
 
-    here = resolve_workspace(context.data_dir, target, sources, to=known_target(to), store_id=store_id, format=form)
-    options = run.Options(
-        on_invalid=on_invalid,
-        ids=ids,
-        expand_cold=expand_cold,
-        password=password,
-        only=origins.asked(origin, database, collection),
-    )
     with progress(quiet=context.quiet) as report_progress:
-        report = run.migrate(here, options, report_progress)
+        report = migration.migrate(
+            context.data_dir,
+            sources,
+            target,
+            to=known_target(to),
+            store_id=store_id,
+            format=form,
+            on_invalid=on_invalid,
+            ids=ids,
+            expand_cold=expand_cold,
+            password=password,
+            origin=origin,
+            database=database,
+            collection=collection,
+            progress=report_progress,
+        )
     written = None
     if to not in OWN_TARGETS:
         from pjais.exchange import plugin_target
 
+        here = resolve_workspace(context.data_dir, target, sources, to="sqlite")
         written = plugin_target.write(here, str(to))
     print_report(context, report)
     if written is not None and not context.as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pjais.choices import Target
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.errors import UsageError
 
@@ -45,13 +46,13 @@ expand_cold_option = click.option(
 )
 
 
-OWN_TARGETS = (None, "sqlite", "livestore")
+OWN_TARGETS: dict[str | None, Target | None] = {None: None, "sqlite": "sqlite", "livestore": "livestore"}
 
 
-def known_target(to: str | None) -> str | None:
+def known_target(to: str | None) -> Target | None:
     """Return the target that a migration writes; one that another package adds is written from the SQLite store."""
     if to in OWN_TARGETS:
-        return to
+        return OWN_TARGETS[to]
     from pjais import extensions
 
     if extensions.target_kind(str(to)) is None:

@@ -150,16 +150,6 @@ def _columns(one: str, before: str) -> int:
     return 2 if unicodedata.east_asian_width(one) in "WF" else 1
 
 
-def size(count: int) -> str:
-    """Bytes for people."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
-        value /= 1024
-    return ""
-
-
 def print_error(error: PjaisError, *, as_json: bool) -> None:
     """An error: as JSON on stdout, or on stderr for people.  No password of a URL is in it."""
     if as_json:

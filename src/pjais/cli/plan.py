@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pjais.choices import Ids
+from pjais.choices import Ids, LogFormat
 from pjais.cli.context import Context, collection_option, common, database_option, origin_option, password_option
 from pjais.cli.migration_options import (
     expand_cold_option,
@@ -18,8 +18,9 @@ from pjais.cli.migration_options import (
     target_option,
     to_option,
 )
-from pjais.cli.output import print_json, progress, say, size
+from pjais.cli.output import print_json, progress, say
 from pjais.cli.run_report import print_counts, print_rules, say_passed
+from pjais.display import size
 from pjais.workspace import resolve_workspace
 
 
@@ -42,7 +43,7 @@ def plan_command(
     to: str | None,
     target: Path | None,
     store_id: str | None,
-    form: int | None,
+    form: LogFormat | None,
     ids: Ids,
     expand_cold: bool,
     password: str | None,
@@ -51,18 +52,26 @@ def plan_command(
     collection: str | None,
 ) -> int:
     """Show what `migrate` would do.  Writes nothing."""
-    from pjais.migration import origins, run
+    from pjais.api import migration
 
-    here = resolve_workspace(context.data_dir, target, sources, to=known_target(to), store_id=store_id, format=form)
     with progress(quiet=context.quiet) as report_progress:
-        made = run.plan(
-            here,
-            run.Options(
-                ids=ids, expand_cold=expand_cold, password=password, only=origins.asked(origin, database, collection)
-            ),
-            report_progress,
+        made = migration.plan(
+            context.data_dir,
+            sources,
+            target,
+            to=known_target(to),
+            store_id=store_id,
+            format=form,
+            ids=ids,
+            expand_cold=expand_cold,
+            password=password,
+            origin=origin,
+            database=database,
+            collection=collection,
+            progress=report_progress,
         )
     if context.as_json:
+        here = resolve_workspace(context.data_dir, target, to=known_target(to), store_id=store_id, format=form)
         print_json(
             {
                 "code": "already_migrated" if made.nothing_to_do else "done",

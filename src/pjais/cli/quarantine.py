@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from pjais import canonical, files
+from pjais.api import quarantine
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say, table
 from pjais.display import counted
 from pjais.errors import UsageError
-from pjais.migration import quarantine, state
+from pjais.migration.quarantine import names
 
 _LONGEST_DOCUMENT = 1 << 30
 """Bytes of a document that is given: as many as SQLite holds in one value."""
@@ -34,7 +35,7 @@ def quarantine_command() -> None:
 @common
 def list_kept(context: Context, target: Path | None, everything: bool) -> int:
     """List what is in quarantine, and why."""
-    found = quarantine.listed(state.chosen(context.data_dir, target), everything=everything)
+    found = quarantine.list(context.data_dir, target, everything=everything)
     if context.as_json:
         print_json({"code": "done", "quarantine": [one.as_dict() for one in found]})
         return 0
@@ -43,7 +44,7 @@ def list_kept(context: Context, target: Path | None, everything: bool) -> int:
         return 0
     rows = [
         (one.id, one.source, name, one.native_id or one.place, _why(one.reasons))
-        for one, name in zip(found, quarantine.names(found), strict=True)
+        for one, name in zip(found, names(found), strict=True)
     ]
     table(("id", "source", "collection", "record", "why"), rows, ("id",))
     say(f"\nNext: {context.typed(f'pjais quarantine show {found[0].id}')}")
@@ -61,7 +62,7 @@ def _why(reasons: list[dict[str, Any]]) -> str:
 @common
 def show(context: Context, entry: int, target: Path | None) -> int:
     """Show one document whole, with its reasons."""
-    (kept,) = quarantine.listed(state.chosen(context.data_dir, target), [entry])
+    kept = quarantine.show(context.data_dir, entry, target)
     if context.as_json:
         print_json({"code": "done", **json.loads(canonical.dumps(kept.as_dict(whole=True)))})
         return 0
@@ -82,7 +83,7 @@ def show(context: Context, entry: int, target: Path | None) -> int:
 @common
 def discard(context: Context, entries: tuple[int, ...], target: Path | None) -> int:
     """Put documents aside: they stay in the store, are no longer listed, and can still be replayed by their id."""
-    done = quarantine.discard(state.chosen(context.data_dir, target), entries)
+    done = quarantine.discard(context.data_dir, entries, target)
     line = f"put aside: {len(done)}; pjais quarantine list --all still shows them"
     told(context, {"code": "done", "discarded": [one.id for one in done]}, line)
     return 0
@@ -101,7 +102,7 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
             mended = canonical.loads(files.read_text(document, _LONGEST_DOCUMENT))
         except (OSError, ValueError) as error:
             raise UsageError(f"the mended document cannot be read: {error}", where=[str(document)]) from error
-    results = quarantine.replay(state.chosen(context.data_dir, target), entries, mended)
+    results = quarantine.replay(context.data_dir, entries, target, document=mended)
     still = [one for one in results if one.record_id is None]
     if context.as_json:
         print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})

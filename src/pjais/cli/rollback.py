@@ -23,10 +23,10 @@ def rollback_command(
     context: Context, run_id: str | None, target: Path | None, keep_later: Path | None, discard_later: bool
 ) -> int:
     """Go back to before a run.  Shows first what was written since."""
-    from pjais.migration import rollback, state
+    from pjais.api.migration import rollback
+    from pjais.workspace import resolve_workspace
 
-    here = state.chosen(context.data_dir, target, run_id)
-    done = rollback.rollback(here, run_id, keep_later=keep_later, discard_later=discard_later)
+    done = rollback(context.data_dir, run_id, target, keep_later=keep_later, discard_later=discard_later)
     if context.as_json:
         print_json(done.as_dict())
         return 0
@@ -35,7 +35,8 @@ def rollback_command(
     for path in done.sources:
         say(f"restored from the backup: {safe(path)}")
     say(f"the store as it was is kept: {done.kept}")
-    folder = shlex.quote(str(here.data_dir / "restored" / done.run_id))
+    data_dir = resolve_workspace(context.data_dir).data_dir
+    folder = shlex.quote(str(data_dir / "restored" / done.run_id))
     say(f"what it was made of is in its backup: {context.typed(f'pjais backup restore {done.run_id} --to {folder}')}")
     if done.later_file:
         say(f"what was written since is in: {done.later_file}   (pjais import brings it back)")

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from pjais import instants
+from pjais.api import side_by_side
+from pjais.api.arguments import SideTarget, side_workspace
 from pjais.cli.context import Context, collection_option, common, database_option, origin_option, password_option
 from pjais.cli.output import print_json, safe, say
-from pjais.cli.sides_options import resolved, sources_argument, target_option, to_option
+from pjais.cli.sides_options import sources_argument, target_option, to_option
 from pjais.display import counted, one_line
-from pjais.migration import origins
 from pjais.side_by_side import shadow
 from pjais.workspace import Workspace
 
@@ -31,7 +32,7 @@ from pjais.workspace import Workspace
 def shadow_command(
     context: Context,
     sources: tuple[Path, ...],
-    to: str | None,
+    to: SideTarget | None,
     target: Path | None,
     interval: float | None,
     seconds: float | None,
@@ -45,11 +46,19 @@ def shadow_command(
     What was edited in the new store since the migration is listed apart and is no difference; nor is a document that
     was discarded or replayed out of the quarantine.
     """
-    here = resolved(context, sources, to, target)
-    only = origins.asked(origin, database, collection)
+    here = side_workspace(context.data_dir, sources, target, to)
     ends = None if seconds is None else time.monotonic() + seconds
     while True:
-        seen = shadow.compare(here, password=password, only=only)
+        seen = side_by_side.shadow(
+            context.data_dir,
+            sources,
+            target,
+            to=to,
+            origin=origin,
+            database=database,
+            collection=collection,
+            password=password,
+        )
         _print_comparison(context, here, seen)
         if interval is None or (ends is not None and time.monotonic() >= ends):
             return 1 if seen.count else 0

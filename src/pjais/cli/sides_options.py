@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE, PATH
-from pjais.migration import state
-from pjais.workspace import Workspace, resolve_workspace
 
 sources_argument = click.argument("sources", nargs=-1, type=PATH)
 
@@ -29,10 +24,3 @@ on_invalid_option = click.option(
     show_default=True,
     help="What to do about documents that cannot go in.",
 )
-
-
-def resolved(context: Context, sources: tuple[Path, ...], to: str | None, target: Path | None) -> Workspace:
-    """The place of a call; without a word about the new side it is the current store."""
-    if to is None:
-        return state.chosen(context.data_dir, target, sources=sources)
-    return resolve_workspace(context.data_dir, target, sources, to=to)

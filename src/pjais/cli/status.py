@@ -9,8 +9,8 @@ import click
 
 from pjais.cli.context import Context, common
 from pjais.cli.migration_options import target_option
-from pjais.cli.output import print_json, safe, say, size, table
-from pjais.display import counted
+from pjais.cli.output import print_json, safe, say, table
+from pjais.display import counted, size
 
 
 @click.command("status")
@@ -18,10 +18,9 @@ from pjais.display import counted
 @common
 def status_command(context: Context, target: Path | None) -> int:
     """Say what is where: the store, the runs, the backups, and what is new in the sources."""
-    from pjais.migration import state
-    from pjais.migration import status as migration_status
+    from pjais.api import migration
 
-    status = migration_status.status(state.chosen(context.data_dir, target))
+    status = migration.status(context.data_dir, target)
     status["next"] = context.typed(status["next"])
     if context.as_json:
         print_json(status)

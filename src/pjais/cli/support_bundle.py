@@ -9,7 +9,8 @@ import click
 from pjais.checks import support_bundle
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE
-from pjais.cli.output import print_json, say, size
+from pjais.cli.output import print_json, say
+from pjais.display import size
 from pjais.migration import state
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from pjais.api import side_by_side
+from pjais.api.arguments import SideTarget
 from pjais.choices import OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.output import print_json, say
-from pjais.cli.sides_options import on_invalid_option, resolved, sources_argument, target_option, to_option
+from pjais.cli.sides_options import on_invalid_option, sources_argument, target_option, to_option
 from pjais.display import counted
-from pjais.migration import run
-from pjais.side_by_side import switch
 
 
 @click.command("switch")
@@ -27,7 +27,7 @@ from pjais.side_by_side import switch
 def switch_command(
     context: Context,
     sources: tuple[Path, ...],
-    to: str | None,
+    to: SideTarget | None,
     target: Path | None,
     on_invalid: OnInvalid,
     undo: bool,
@@ -35,9 +35,8 @@ def switch_command(
     password: str | None,
 ) -> int:
     """Make the new side live: a last increment, the comparison, the proof, the final backup, one recorded step."""
-    here = resolved(context, sources, to, target)
     if undo:
-        back = switch.back(here)
+        back = side_by_side.switch_back(context.data_dir, sources, target, to=to)
         if context.as_json:
             print_json(back.as_dict())
             return 0
@@ -47,7 +46,9 @@ def switch_command(
             say(f"they are in {back.export}   (pjais import brings them back)")
             say(f"and for the old side in {back.guide}")
         return 0
-    done = switch.go(here, run.Options(on_invalid=on_invalid, password=password), keep_edits=keep_edits)
+    done = side_by_side.switch(
+        context.data_dir, sources, target, to=to, on_invalid=on_invalid, keep_edits=keep_edits, password=password
+    )
     if context.as_json:
         print_json({"code": "done", **done.as_dict()})
         return 0

@@ -21,12 +21,10 @@ _EDITS_SHOWN = 20
 @common
 def verify_command(context: Context, target: Path | None, run_id: str | None, password: str | None) -> int:
     """Prove every record against the backups, again."""
-    from pjais.migration import state, verify
+    from pjais.api.migration import verify
 
     with progress(quiet=context.quiet) as report_progress:
-        proof = verify.verify(
-            state.chosen(context.data_dir, target, run_id), run_id, report_progress, password=password
-        )
+        proof = verify(context.data_dir, target, run_id, password=password, progress=report_progress)
     if context.as_json:
         print_json({"code": "done", **proof.as_dict()})
         return 0

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import click
 
-from pjais.checks.verify_app import verify_app
 from pjais.cli.context import Context, common
 from pjais.cli.locations import PATH
 from pjais.cli.output import print_json, safe, say, table
-from pjais.migration import state
-from pjais.workspace import resolve_workspace
 
 
 @click.command("verify-app")
@@ -19,11 +16,9 @@ from pjais.workspace import resolve_workspace
 @common
 def verify_app_command(context: Context, store: Path | None) -> int:
     """Check that an app can live with the store: health, integrity, performance, features; on a scratch copy."""
-    path = None if store is None else store.expanduser().absolute()
-    here = state.chosen(context.data_dir, None) if path is None else resolve_workspace(context.data_dir)
-    if path is not None and path.is_file() and path.suffix == ".sqlite":
-        here, path = state.chosen(context.data_dir, path), None
-    checks = verify_app(here, path)
+    from pjais.api.checks import verify_app
+
+    checks = verify_app(context.data_dir, store)
     passed = all(one.passed for one in checks)
     if context.as_json:
         print_json(

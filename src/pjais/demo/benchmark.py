@@ -16,7 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import api, sqlite
+from pjais import sqlite
+from pjais.api import migration, opening
 from pjais.persona.store import Store
 from pjais.workspace import resolve_workspace
 
@@ -112,13 +113,13 @@ def _measure(folder: Path, size: int) -> Measured:
     began = time.perf_counter()
     resolve_workspace(folder).find()
     detection = time.perf_counter() - began
-    report = api.migrate(folder)
+    report = migration.migrate(folder)
     seconds = time.perf_counter() - began
     phases = {"detect": detection, **dict(report.phases)}
     began = time.perf_counter()
-    api.verify(folder)
+    migration.verify(folder)
     phases["verify again"] = time.perf_counter() - began
-    with api.open(folder) as store:
+    with opening.open(folder) as store:
         queries = {name: _milliseconds(query, store) for name, query in QUERIES.items()}
     return Measured(size, report.total.read, phases, seconds, queries)
 

@@ -33,23 +33,6 @@ from pjais.workspace import Workspace
 Write = Callable[[str], None]
 
 
-def export(
-    workspace: Workspace, store: Path | None, destination: Path | None, *, password: str | None = None
-) -> str | None:
-    """Export a store or any source; return the text if no destination is given.
-
-    Raises NoSourceFound, SourceDamaged (a source with unreadable pieces cannot be exported as if whole).
-    """
-    with opened(workspace, store, password) as db:
-        if destination is None:
-            parts: list[str] = []
-            write_export(db, workspace.model, parts.append)
-            return "".join(parts)
-        with files.writing(destination.absolute()) as file:
-            write_export(db, workspace.model, file.text)
-    return None
-
-
 def write_export(
     db: sqlite.Connection,
     model: Model,

@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from pjais import files
-from pjais.core.results import Changed
+from pjais.core.results import Changed, Restored
 from pjais.errors import UsageError
-from pjais.livestore_tools import timeline
+from pjais.livestore_tools import restore_record, timeline
 from pjais.livestore_tools.timeline import Found, Moment, Point, Timeline
 from pjais.models.persona import materializers
 from pjais.models.persona.records import Record
@@ -61,9 +61,18 @@ class LiveStore:
             self._line = self._stack.enter_context(timeline.opened(here, self.path))
         return self._line
 
-    def events(self) -> Iterator[Found]:
-        """Yield every event, in order."""
-        return self.timeline.events()
+    def events(
+        self,
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        after: str | None = None,
+    ) -> Iterator[Found]:
+        """Yield the events in order: those whose name holds `name`, that touch the record `key`, in a time, ..."""
+        wanted = timeline.Filter(name, key, since, until, after)
+        return filter(wanted.takes, self.timeline.events())
 
     def records(self, *, event: str | None = None, time: str | None = None) -> list[Record]:
         """Return every record, now, after an event (`"12"`) or at a time (ISO-8601)."""
@@ -84,6 +93,20 @@ class LiveStore:
         """Return every event that changed a record."""
         return self.timeline.history(record_id)
 
+    def restore_record(
+        self, record_id: str, *, event: str | None = None, time: str | None = None, field: str | None = None
+    ) -> Restored:
+        """Restore a record, or one field of it, to an earlier version, by one new event.
+
+        Raises UsageError if it did not exist then, or pjais did not write the store.
+        """
+        if (event is None) == (time is None):
+            raise UsageError("give either event or time")
+        here = resolve_workspace(self.path.parent)
+        done = restore_record.restore(here, self.path, record_id, event=event, time=time, field=field)
+        self.refresh()
+        return done
+
     def commit(self, *new: tuple[str, dict[str, Any]]) -> int:
         """Append events, all or none; return the number of the last one.
 
@@ -102,7 +125,8 @@ class LiveStore:
         if not timeline.is_ours(self.timeline):
             raise UsageError("pjais writes only to stores that it made", where=[str(self.path)])
         here = resolve_workspace(self.path.parent, self.path)
-        assert here.log is not None
+        if here.log is None or not here.log.is_file():
+            raise UsageError("to write, open the folder of the store itself", where=[self.timeline.label])
         with files.only_run(here.log.parent):
             account_sync.refuse_if_open(here)
             last = account_sync.append(here, [NewEvent(name, orjson.dumps(args)) for name, args in new])

@@ -114,6 +114,49 @@ def check(folder: Path) -> list[str]:
     return wrong
 
 
+class Created(NamedTuple):
+    """A new backup: its id, its folder, the guide's exports in it, and what those leave out."""
+
+    id: str
+    folder: Path
+    exports: tuple[Path, ...]
+    left_out: tuple[str, ...]
+
+
+def created(folder: Path) -> Created:
+    """Return what a new backup holds, by its manifest."""
+    body = backup.manifest(folder)
+    exports = tuple(folder / one["stored"] for one in body.get("exports", ()))
+    return Created(folder.name, folder, exports, tuple(body.get("left_out", ())))
+
+
+class Verified(NamedTuple):
+    """The ids of verified backups, and the files that could not be compared with the raw ones."""
+
+    ids: tuple[str, ...]
+    not_compared: tuple[str, ...]
+
+
+def verify(workspace: Workspace, backup_id: str | None, *, password: str | None = None) -> Verified:
+    """Read a backup (None: each) back.  Raises BackupFailed if anything differs, UsageError if there is none."""
+    named = [one.id for one in listed(workspace)] if backup_id is None else [backup_id]
+    folders = [folder_of(workspace, one) for one in named]
+    if not folders:
+        raise UsageError(
+            "there is no backup to verify", where=[str(workspace.backups)], next_command="pjais backup create"
+        )
+    wrong: list[str] = []
+    unread: list[str] = []
+    for folder in folders:
+        bad = check(folder)
+        differs, skipped = guide_backup.check(workspace.model, folder, password) if not bad else ([], [])
+        wrong += [f"{folder.name}/{line}" for line in (*bad, *differs)]
+        unread += [f"{folder.name}/{line}" for line in skipped]
+    if wrong:
+        raise BackupFailed("a backup is not sound", where=wrong)
+    return Verified(tuple(named), tuple(unread))
+
+
 def folder_of(workspace: Workspace, backup_id: str) -> Path:
     """Return the folder of a backup.  Raises UsageError if there is none of that name."""
     folder = workspace.backups / backup_id

@@ -18,9 +18,11 @@ from typing import Any, NamedTuple
 
 from pjais import files, journal, paths, sqlite
 from pjais.core.source import SourceRef
-from pjais.errors import BackupFailed, SourceInUse, UsageError
+from pjais.display import counted, size
+from pjais.errors import BackupFailed, ConfirmationNeeded, SourceInUse, UsageError
 from pjais.migration import state, verify
-from pjais.side_by_side import removable, shadow, switch
+from pjais.side_by_side import private_text, removable, switch
+from pjais.side_by_side.private_text import Private
 from pjais.sources import backup, detect
 from pjais.workspace import Workspace
 
@@ -120,6 +122,32 @@ def judge(workspace: Workspace, names: Sequence[str] = (), *, password: str | No
     items, unsafe = _backed_up(workspace, items)
     _refuse_if_open(items)
     return Judged(tuple(items), (*stays, *unsafe))
+
+
+class Cleaned(NamedTuple):
+    """A finished removal: what was removed, bytes freed, what is kept and why, what else may hold private text."""
+
+    items: tuple[Old, ...]
+    freed: int
+    stays: tuple[Stays, ...]
+    private: tuple[Private, ...]
+
+
+def unconfirmed(judged: Judged, names: Sequence[str]) -> ConfirmationNeeded:
+    """Return the error that asks the owner to confirm a removal."""
+    what = counted(sum(len(one.files) for one in judged.items), "file")
+    return ConfirmationNeeded(
+        f"{what} ({size(judged.size)}) can go; say --yes to remove",
+        where=[f"{one.name}: {size(one.size)}" for one in judged.items],
+        safe="Nothing was removed.",
+        next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),
+    )
+
+
+def clean(workspace: Workspace, judged: Judged) -> Cleaned:
+    """Remove what can go, and list what else may hold private text.  Raises as `remove` does."""
+    freed = remove(workspace, judged.items)
+    return Cleaned(judged.items, freed, judged.stays, tuple(private(workspace)))
 
 
 def remove(workspace: Workspace, items: Sequence[Old]) -> int:
@@ -435,74 +463,7 @@ def _refuse_if_open(items: Sequence[Old]) -> None:
         )
 
 
-# -- files with private text that are not removed
-
-
-class Private(NamedTuple):
-    """A file or folder with possibly private text that is kept: its path, size and description."""
-
-    path: Path
-    size: int
-    about: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the entry as a JSON object."""
-        return {"path": str(self.path), "size": self.size, "about": self.about}
-
-
-_IN_DATA_DIR = (
-    (shadow.LOG, "the discrepancy log: ids and fields, no content"),
-    ("since-switch-*.pjais.json", "what was written on the new side before a switch was taken back"),
-    ("rxdb-since-switch-*.json", "the same as the guide's export"),
-    ("**/*.before-upgrade", "a store as it was before its upgrade"),
-    ("*.before-*", "what an export was written over"),
-    ("**/*.sqlite-*.left-*", "side files of a store that was removed"),
-)
-_IN_BACKUPS = (
-    ("*/previous.sqlite", "the store as it was before a run"),
-    ("*/previous.eventlog.db", "the event log as it was before a run"),
-    ("*/rolled-back-*", "a store that was rolled back"),
-    ("*/rxdb-backup-*.json", "the guide's export of an RxDB source"),
-)
-_OF_PROFILE = (
-    ("Local Storage", "what the app kept in localStorage"),
-    ("Session Storage", "what it kept in sessionStorage"),
-    ("ls", "what the app kept in localStorage"),
-    ("webappsstore.sqlite", "what it kept in localStorage"),
-)
-
-
 def private(workspace: Workspace) -> list[Private]:
     """Return what may hold private text and is not removed by `remove`; the largest part are the backups."""
-    found: list[tuple[Path, str]] = []
-    if workspace.backups.is_dir():
-        found.append((workspace.backups, "the backups: every source as it was; pjais backup prune removes some"))
-        found += [(path, about) for pattern, about in _IN_BACKUPS for path in sorted(workspace.backups.glob(pattern))]
-    found += [
-        (path, about)
-        for pattern, about in _IN_DATA_DIR
-        for path in sorted(workspace.data_dir.glob(pattern))
-        if not path.is_relative_to(workspace.backups)
-    ]
-    for folder in _profiles(workspace):
-        found += [(folder / name, about) for name, about in _OF_PROFILE if (folder / name).exists()]
-    return [Private(path, _whole_size(path), about) for path, about in dict(found).items()]
-
-
-def _profiles(workspace: Workspace) -> list[Path]:
-    """Return the folders of browser profiles that were sources, and those of Firefox's origins."""
-    found: dict[Path, None] = {}
-    for source in _sources(workspace.target) if workspace.target.exists() else ():
-        path = Path(source["origin"])
-        if _is_profile(source):
-            found |= dict.fromkeys(path.parents[:4])
-    return [
-        one
-        for one in found
-        if one.is_dir() and one not in (workspace.data_dir.parent, *workspace.data_dir.parent.parents)
-    ]
-
-
-def _whole_size(path: Path) -> int:
-    every = path.rglob("*") if path.is_dir() else [path]
-    return sum(one.stat().st_size for one in every if files.is_plain_file(one))
+    sources = _sources(workspace.target) if workspace.target.exists() else ()
+    return private_text.find(workspace, [Path(source["origin"]) for source in sources if _is_profile(source)])

@@ -9,7 +9,8 @@ since.  An interrupted increment leaves nothing; the next one does its work.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +25,8 @@ from pjais.core.results import Counts
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.display import counted
-from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, ValidationFailed
-from pjais.migration import backups, fault_messages, origins, recover, retention, run, state
+from pjais.errors import MigrationFailed, NoSourceFound, PjaisError, SourceDamaged, SourceInUse, ValidationFailed
+from pjais.migration import active, backups, fault_messages, origins, recover, retention, run, state
 from pjais.sources import backup
 from pjais.store import upgrade
 from pjais.targets.livestore import account_sync
@@ -65,6 +66,37 @@ class Increment:
             "quarantined": self.quarantined,
             "lag_ms": self.lag_ms,
         }
+
+
+def follow(
+    workspace: Workspace,
+    options: run.Options = _OPTIONS,
+    *,
+    once: bool = False,
+    interval: float = 1.0,
+    seconds: float | None = None,
+    allow_removals: bool = False,
+    waiting: Callable[[PjaisError], object] | None = None,
+) -> Iterator[Increment]:
+    """Yield each increment that synced something, until the new side is live; with `once` one, whatever it synced.
+
+    A source that kept changing while it was copied, or is gone for a while, is tried again: `waiting` gets the reason.
+    """
+    ends = None if seconds is None else time.monotonic() + seconds
+    while active.live(workspace.data_dir).side != "new":
+        try:
+            done = increment(workspace, options, allow_removals=allow_removals)
+        except (SourceInUse, NoSourceFound) as error:
+            if once or not workspace.target.exists():
+                raise
+            if waiting is not None:
+                waiting(error)
+        else:
+            if done.run_id is not None or once:
+                yield done
+        if once or (ends is not None and time.monotonic() >= ends):
+            return
+        time.sleep(interval)
 
 
 def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_removals: bool = False) -> Increment:

@@ -1,32 +1,24 @@
-"""The public API of `import pjais`; each call works on one data folder.
-
-Every function takes the data folder first; None means the location where the app keeps its data.  Heavy modules
-are imported on demand, so that opening a store with nothing to migrate takes milliseconds.
-"""
+"""Open a store, with a migration first when there is something new; with nothing to migrate in milliseconds."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pjais import choices, sqlite
-from pjais.choices import Ids, LogFormat, OnInvalid, Target
+from pjais.api.arguments import PathLike, current_workspace
+from pjais.choices import OnInvalid
 from pjais.errors import NoSourceFound, OlderStore, PjaisError, UsageError
 from pjais.migration import state
 from pjais.persona.store import Store
 from pjais.targets.sqlite import cutover
-from pjais.workspace import Workspace, resolve_workspace
+from pjais.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pjais.core.results import Notice, Plan, Progress, Proof, Report
+    from pjais.core.results import Notice
     from pjais.livestore_tools.store import LiveStore
-    from pjais.migration.rollback import Undone
-
-PathLike = str | os.PathLike[str]
 
 
 def open(
@@ -46,7 +38,8 @@ def open(
     (see `open_livestore`).
     """
     choices.check("on_invalid", on_invalid, choices.OnInvalid)
-    here = state.chosen(data_dir, target)
+    password = choices.maybe("password", password)
+    here = current_workspace(data_dir, target)
     if here.log is not None:  # its account follows the log, so writes to the account alone would not count
         raise UsageError(
             "a LiveStore store is opened by pjais.open_livestore",
@@ -79,7 +72,7 @@ def open_livestore(path: PathLike) -> LiveStore:
     """Open a LiveStore store: read its current or a past state, query it, append events while no app has it open."""
     from pjais.livestore_tools.store import LiveStore
 
-    return LiveStore(Path(path).expanduser())
+    return LiveStore(choices.path("path", path))
 
 
 def _migrate_if_new(here: Workspace, on_invalid: OnInvalid, password: str | None, known: state.Known) -> Notice | None:
@@ -142,90 +135,3 @@ def _create_empty(here: Workspace) -> None:
     with closing(Builder(new, here.model, "")) as builder:
         builder.finish({"id": "created", "started_at": "", "program_version": __version__, "sources": "[]"})
     cutover.cut_over(new, here.target, expected_change=None)
-
-
-def plan(
-    data_dir: PathLike | None = None,
-    sources: Sequence[PathLike] = (),
-    target: PathLike | None = None,
-    *,
-    to: Target | None = None,
-    store_id: str | None = None,
-    format: LogFormat | None = None,
-    ids: Ids = "keep",
-    expand_cold: bool = False,
-    password: str | None = None,
-    origin: str | None = None,
-    database: str | None = None,
-    collection: str | None = None,
-) -> Plan:
-    """Return the actions of `migrate` as data; write nothing.  For `origin` and the like see `migrate`."""
-    from pjais.migration import origins, run
-
-    only = origins.asked(origin, database, collection)
-    options = run.Options(ids=ids, expand_cold=expand_cold, password=password, only=only)
-    return run.plan(resolve_workspace(data_dir, target, sources, to=to, store_id=store_id, format=format), options)
-
-
-def migrate(
-    data_dir: PathLike | None = None,
-    sources: Sequence[PathLike] = (),
-    target: PathLike | None = None,
-    *,
-    to: Target | None = None,
-    store_id: str | None = None,
-    format: LogFormat | None = None,
-    on_invalid: OnInvalid = "stop",
-    ids: Ids = "keep",
-    expand_cold: bool = False,
-    password: str | None = None,
-    origin: str | None = None,
-    database: str | None = None,
-    collection: str | None = None,
-    progress: Progress | None = None,
-) -> Report:
-    """Migrate all new data to the target, verified; for the errors raised see `pjais.migration.run.migrate`.
-
-    `to`: sqlite (the default) or livestore; a LiveStore target is `<data>/livestore/<store_id>` in storage
-    format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.  `origin`: migrate browser data of
-    this web origin only; `database`, `collection`: documents of these only.
-    """
-    from pjais.migration import origins, run
-
-    options = run.Options(
-        on_invalid=on_invalid,
-        ids=ids,
-        expand_cold=expand_cold,
-        password=password,
-        only=origins.asked(origin, database, collection),
-    )
-    here = resolve_workspace(data_dir, target, sources, to=to, store_id=store_id, format=format)
-    return run.migrate(here, options) if progress is None else run.migrate(here, options, progress)
-
-
-def verify(
-    data_dir: PathLike | None = None,
-    target: PathLike | None = None,
-    run: str | None = None,
-    *,
-    password: str | None = None,
-) -> Proof:
-    """Verify every record against the backups.  Raises VerificationFailed if anything differs."""
-    from pjais.migration import verify
-
-    return verify.verify(state.chosen(data_dir, target, run), run, password=password)
-
-
-def rollback(
-    data_dir: PathLike | None = None,
-    run: str | None = None,
-    target: PathLike | None = None,
-    *,
-    keep_later: PathLike | None = None,
-    discard_later: bool = False,
-) -> Undone:
-    """Restore the state before a run.  Raises ConfirmationNeeded unless told what to do with later writes."""
-    from pjais.migration import rollback
-
-    later = None if keep_later is None else Path(keep_later).expanduser()
-    return rollback.rollback(state.chosen(data_dir, target, run), run, keep_later=later, discard_later=discard_later)

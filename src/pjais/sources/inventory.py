@@ -1,0 +1,56 @@
+"""Take an inventory of what a search found: each source with its number of documents, and what is no source."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pjais import files
+from pjais.core.source import Passed, SourceRef
+from pjais.sources.detect.found import Found
+
+
+class Detected(NamedTuple):
+    """One source.  `records` is None if its documents cannot be counted; `size` is in bytes."""
+
+    ref: SourceRef
+    records: int | None
+    size: int
+    in_use: bool
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the source as a JSON object."""
+        return {
+            "kind": self.ref.kind,
+            "path": str(self.ref.path),
+            "version": self.ref.version,
+            "records": self.records or 0,
+            "countable": self.records is not None,
+            "size": self.size,
+            "in_use": self.in_use,
+            "damage": self.ref.damage,
+            "notes": list(self.notes),
+        }
+
+
+class Inventory(NamedTuple):
+    """The sources, and the stores and files that were found and are not migrated."""
+
+    sources: tuple[Detected, ...]
+    passed: tuple[Passed, ...]
+
+
+def take(found: Found) -> Inventory:
+    """Count the documents of each source, on private copies."""
+    if not found.sources:
+        return Inventory((), found.passed)
+    from pjais.sources import count  # the readers, which a search that finds nothing does without
+
+    return Inventory(tuple(_detected(ref, count.count_documents(ref)) for ref in found.sources), found.passed)
+
+
+def _detected(ref: SourceRef, records: int | None) -> Detected:
+    existing = [path for path in ref.files if path.exists()]
+    notes = (*ref.notes, f"damaged: {ref.damage}") if ref.damage else ref.notes
+    size = sum(path.stat().st_size for path in existing)
+    return Detected(ref, records, size, bool(files.users(existing)), tuple(notes))
