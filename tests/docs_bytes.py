@@ -21,7 +21,8 @@ from pjais.formats.indexeddb.keys import counted_text, externals, prefix
 from pjais.formats.leveldb import log
 from pjais.formats.leveldb.codings import varint
 from pjais.formats.opfs import path_index
-from pjais.formats.structured_clone import BlobRef, decode_chromium, decode_gecko, decode_v8
+from pjais.formats.structured_clone import decode_chromium, decode_gecko, decode_v8
+from pjais.js_values import BlobRef
 
 _BYTES = re.compile(r"<!-- bytes: (\S+) of (\S+) -->")
 _HEX = re.compile(r"(?:[0-9a-f]{2} ?)+")

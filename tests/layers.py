@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 RANKS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "instants", "display", "bitset", "sqlite_files", "commands"),
-    ("canonical", "paths", "choices", "sqlite_wal"),
+    ("version", "errors", "instants", "display", "bitset", "sqlite_files", "commands", "js_values"),
+    ("canonical", "paths", "choices", "sqlite_wal", "tagged"),
     ("files", "sqlite_journal"),
     ("sqlite",),
     ("journal",),

@@ -15,7 +15,7 @@ import pytest
 
 from pjais import sqlite
 from pjais.formats.indexeddb import Profile, Row, open_chromium, open_chromium_sqlite, open_firefox
-from pjais.formats.structured_clone import BlobRef
+from pjais.js_values import BlobRef
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "rxdb"
 

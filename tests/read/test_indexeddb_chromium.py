@@ -15,7 +15,7 @@ from leveldb_writer import Op, varint
 from pjais.formats.indexeddb import BadRow, Blob, Row, Store, open_chromium
 from pjais.formats.indexeddb.keys import externals, order
 from pjais.formats.leveldb.codings import Bad
-from pjais.formats.structured_clone import BlobRef
+from pjais.js_values import BlobRef
 
 
 def test_names_versions_and_rows(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_blobs_and_files(tmp_path: Path) -> None:
     (row,) = profile.rows(profile.stores()[0])
     assert isinstance(row, Row) and isinstance(row.value["v"], BlobRef)
     home = tmp_path / "x.indexeddb.blob" / "1" / "00"
-    assert row.blobs == (Blob("image/png", 5, None, home / "7"), None, Blob("text/plain", 4, "a.txt", home / "8"))
+    assert row.blobs == (Blob("image/png", 5, None, home / "7"), None, Blob("text/plain", 4, "a.txt", home / "8", None, -11644473600000))
     assert [row.blob(index) for index in (0, 1, 2, 3, -1)] == [b"bytes", None, None, None, None]
     assert Blob("", 0, None, home / "9").load() == b""  # Chromium makes no file for it
 

@@ -82,7 +82,7 @@ def test_the_sqlite_backend(tmp_path: Path) -> None:
     assert isinstance(row, Row)
     assert row.blobs == (
         Blob("a/b", 3, None, None, b"\1\2\3"),
-        Blob("c/d", 6, "f.txt", None, b"\1\2\3\4\5\6"),
+        Blob("c/d", 6, "f.txt", None, b"\1\2\3\4\5\6", -11644473600000),
         Blob("e/f", 9),
         None,
     )

@@ -21,11 +21,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pjais.formats.structured_clone import (
+from pjais.formats.structured_clone import CloneError, Decoded, decode_chromium, decode_gecko, decode_v8
+from pjais.js_values import (
+    HOLE,
     UNDEFINED,
     BlobRef,
-    CloneError,
-    Decoded,
     JSArray,
     JSBigInt,
     JSBuffer,
@@ -36,9 +36,6 @@ from pjais.formats.structured_clone import (
     JSRegExp,
     JSSet,
     JSView,
-    decode_chromium,
-    decode_gecko,
-    decode_v8,
 )
 
 NAN, INF = math.nan, math.inf
@@ -137,7 +134,7 @@ WRITTEN: dict[str, tuple[Any, str, str]] = {
     ),
     # ['a',,undefined,'d']
     "hole": (
-        ["a", None, UNDEFINED, "d"],
+        ["a", HOLE, UNDEFINED, "d"],
         "ff15fe000000000000000000000000ff106104490022016149045f4906220164400304",
         (
             "030000000000f1ff040000000700ffff000000000300ffff010000800400ffff6100000000000000020000000300ffff00000000"
@@ -156,7 +153,7 @@ WRITTEN: dict[str, tuple[Any, str, str]] = {
     ),
     # new Array(5)
     "newarr": (
-        [None, None, None, None, None],
+        [HOLE, HOLE, HOLE, HOLE, HOLE],
         "ff15fe000000000000000000000000ff106105400005",
         "030000000000f1ff050000000700ffff000000001300ffff",
     ),
@@ -222,7 +219,7 @@ WRITTEN: dict[str, tuple[Any, str, str]] = {
     ),
     # [/a+é/gi,/x/]
     "regexp": (
-        [JSRegExp(source="a+é", flags=3), JSRegExp(source="x", flags=0)],
+        [JSRegExp(source="a+é", flags="gi"), JSRegExp(source="x", flags="")],
         "ff15fe000000000000000000000000ff104102522203612be9035222017800240002",
         (
             "030000000000f1ff020000000700ffff000000000300ffff030000000600ffff030000800400ffff612be9000000000001000000"
@@ -293,7 +290,7 @@ WRITTEN: dict[str, tuple[Any, str, str]] = {
     ),
     # {b:new Blob(['hello'],{type:'text/plain'}),f:new File(['x'],'n.txt',{lastModified:5}),again:1}
     "blob": (
-        {"b": BlobRef(0), "f": BlobRef(1), "again": 1},
+        {"b": BlobRef(0, "text/plain"), "f": BlobRef(1, "", "n.txt", 5), "again": 1},
         "ff15fe000000000000002900000007ff106f2201625c69002201665c65012205616761696e49027b03a0000000026965",
         (
             "030000000000f1ff000000000800ffff010000800400ffff6200000000000000000000000180ffff05000000000000000a000000"
@@ -396,6 +393,8 @@ def same(one: Any, other: Any) -> bool:
 @pytest.mark.parametrize("name", WRITTEN)
 def test_what_chromium_wrote(name: str) -> None:
     expected, written, _ = WRITTEN[name]
+    if name == "blob":  # of which Chromium keeps all but the number in the record's list
+        expected = {key: BlobRef(one.index) if isinstance(one, BlobRef) else one for key, one in expected.items()}
     assert same(chromium(written), expected)
 
 
@@ -453,15 +452,15 @@ BY_HAND: dict[str, tuple[str, Any]] = {
     "name as a double": ("6f4e0000e0ffffffef41547b01", {"4294967295": True}),
     "end behind padding": ("6f220161540000" + "7b01", {"a": True}),
     "sparse, whole": ("6103490054490246490430400303", [True, False, None]),
-    "sparse, a hole": ("6103490054490430400203", [True, None, None]),
+    "sparse, a hole": ("6103490054490430400203", [True, HOLE, None]),
     "sparse, other order, index as text": ("61022201315449004640" + "0202", [False, True]),
-    "sparse, none set": ("6105400005", [None] * 5),
+    "sparse, none set": ("6105400005", [HOLE] * 5),
     "sparse, a property": ("610149005422016146400201", JSArray([True], {"a": False})),
     "sparse, not an index": ("610149005422023030464002" + "01", JSArray([True], {"00": False})),
-    "dense, a hole, undefined": ("41032d5f54240003", [None, UNDEFINED, True]),
+    "dense, a hole, undefined": ("41032d5f54240003", [HOLE, UNDEFINED, True]),
     "dense, doubles": ("4104" + "4e000000000000f03f" * 3 + "4e000000000000e03f" + "240004", [1, 1, 1, 0.5]),
     "set of a map": ("273b540030" + "3a022c01", JSSet((JSMap(((True, None),)),))),
-    "regexp": ("52220161" + "8302", JSRegExp("a", 0x103)),
+    "regexp": ("52220161" + "8302", JSRegExp("a", "giv")),
     "date": ("44000000000000f87f", JSDate(NAN)),
     "bigint": ("5a110102030405060708", JSBigInt(-0x0807060504030201)),
     "buffer without a view": ("42020102", JSBuffer(b"\1\2")),
@@ -486,8 +485,8 @@ def test_views_on_one_buffer_share_it() -> None:
 
 def test_old_versions() -> None:
     """9: undefined in an array may be a hole; 11: a RegExp's text has no tag; 12: Blobs no escape; 13: no flags."""
-    assert decode_chromium(bytes.fromhex("ff0941025f54240002")).value == [None, True]
-    assert decode_chromium(bytes.fromhex("ff0b520161" + "01")).value == JSRegExp("a", 1)
+    assert decode_chromium(bytes.fromhex("ff0941025f54240002")).value == [HOLE, True]
+    assert decode_chromium(bytes.fromhex("ff0b520161" + "01")).value == JSRegExp("a", "g")
     assert decode_chromium(bytes.fromhex("ff0c6902")).value == BlobRef(2)
     view = JSView("Uint8Array", JSBuffer(b"\1"), 0, 1)
     assert decode_chromium(bytes.fromhex("ff0d4101420101564200" + "01240001")).value == [view]
@@ -871,7 +870,6 @@ const value = depth => {
   ])();
 };
 const bits = x => { const b = Buffer.alloc(8); b.writeDoubleBE(x); return b.toString('hex'); };
-const flags = {g: 1, i: 2, m: 4, y: 8, u: 16, s: 32, d: 128, v: 256};
 const show = v => {
   if (v === undefined) return ['undefined'];
   if (v === null || typeof v === 'boolean') return v;
@@ -882,12 +880,12 @@ const show = v => {
   if (typeof v === 'bigint') return ['big', String(v)];
   if (Array.isArray(v)) {
     const extra = Object.entries(v).filter(([k]) => !/^\d+$/.test(k)).map(([k, x]) => [show(k), show(x)]);
-    return ['list', Array.from(v.keys(), i => i in v ? show(v[i]) : null), extra];
+    return ['list', Array.from(v.keys(), i => i in v ? show(v[i]) : ['hole']), extra];
   }
   if (v instanceof Map) return ['map', [...v].map(([k, x]) => [show(k), show(x)])];
   if (v instanceof Set) return ['set', [...v].map(show)];
   if (v instanceof Date) return ['date', bits(v.getTime())];
-  if (v instanceof RegExp) return ['regexp', show(v.source), [...v.flags].reduce((sum, f) => sum + flags[f], 0)];
+  if (v instanceof RegExp) return ['regexp', show(v.source), v.flags];
   if (ArrayBuffer.isView(v)) {
     return ['view', v.constructor.name, Buffer.from(v.buffer, v.byteOffset, v.byteLength).toString('hex')];
   }
@@ -940,8 +938,8 @@ def show(value: Any) -> Any:
             return ["view", kind, value.data.hex()]
         case JSObjectOf(value=inner):
             return ["object", show(inner)]
-    assert value is UNDEFINED
-    return ["undefined"]
+    assert value is UNDEFINED or value is HOLE
+    return [repr(value)]
 
 
 @pytest.mark.oracle

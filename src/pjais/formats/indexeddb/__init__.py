@@ -4,7 +4,8 @@
     profile = open_chromium_sqlite(file)        # SQLite: Chromium's future backend, one file per database
     profile = open_firefox(file, files)         # Firefox, one file per database
     for store in profile.stores():
-        for row in profile.rows(store): ...     # Row or BadRow
+        for row in profile.rows(store): ...     # Row or BadRow, as it is on disk
+        for one in records(profile, store): ... # Record or BadRow, as the page would get it
     profile.problems                            # other unreadable parts
 
 Nothing here raises because of the content of the bytes.
@@ -17,18 +18,24 @@ from pathlib import Path
 from pjais.formats.indexeddb.chromium import ChromiumLevelDB
 from pjais.formats.indexeddb.chromium_sqlite import ChromiumSQLite
 from pjais.formats.indexeddb.firefox import Firefox
-from pjais.formats.indexeddb.values import BadRow, Blob, Damage, Profile, Row, Store
+from pjais.formats.indexeddb.records import Record, records
+from pjais.formats.indexeddb.values import BadRow, Blob, Damage, Index, KeyPath, Profile, Row, Schema, Store
 
 __all__ = [
     "BadRow",
     "Blob",
     "Damage",
+    "Index",
+    "KeyPath",
     "Profile",
+    "Record",
     "Row",
+    "Schema",
     "Store",
     "open_chromium",
     "open_chromium_sqlite",
     "open_firefox",
+    "records",
 ]
 
 

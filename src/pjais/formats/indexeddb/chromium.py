@@ -7,11 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pjais.formats.indexeddb.keys import RECORDS, blob_key, counted_text, externals, is_wanted, prefix, text
+from pjais.formats.indexeddb.keys import (
+    RECORDS,
+    blob_key,
+    counted_text,
+    decode,
+    externals,
+    is_wanted,
+    key_path,
+    order,
+    prefix,
+    text,
+)
 from pjais.formats.indexeddb.scopes import Undone
-from pjais.formats.indexeddb.values import BadRow, Blob, Damage, Row, Store
+from pjais.formats.indexeddb.values import BadRow, Blob, Damage, Index, Row, Schema, Store
 from pjais.formats.indexeddb.wire import unwrapped
 from pjais.formats.leveldb.codings import Bad, varint
 from pjais.formats.leveldb.folder import LevelDB
@@ -19,7 +30,9 @@ from pjais.formats.structured_clone import CloneError, decode_chromium
 
 _DATABASE_NAME = b"\x00\x00\x00\x00\xc9"
 _DATA_VERSION = b"\x00\x00\x00\x00\x02"
-_NAME, _VERSION, _STORE = 1, 4, 50  # what the first byte of a database's metadata says
+_NAME, _VERSION, _STORE, _INDEX = 1, 4, 50, 100  # what the first byte of a database's metadata says
+_OF_STORE = (0, 1, 2)  # name, key path, whether keys are generated
+_OF_INDEX = (0, 1, 2, 3)  # name, whether unique, key path, whether it has an entry for each element of an array
 
 
 class _Database(NamedTuple):
@@ -29,6 +42,8 @@ class _Database(NamedTuple):
     name: str
     version: int
     stores: dict[int, str]
+    declared: dict[tuple[int, ...], bytes]
+    """What is declared of its stores, (store, field), and of their indexes, (store, index, field)."""
 
 
 class Named(NamedTuple):
@@ -85,11 +100,41 @@ class ChromiumLevelDB:
             if one.origin is not None
         }
 
-    def rows(self, store: Store) -> Iterator[Row | BadRow]:
-        """The live records of a store in the byte order of their keys."""
+    def rows(self, store: Store, *, ordered: bool = False) -> Iterator[Row | BadRow]:
+        """The live records of a store in the byte order of their keys, or in the order of IndexedDB."""
         for ids in self._ids.get(store, ()):
-            for key in self._keys.get(ids, ()):
+            keys = self._keys.get(ids, [])
+            for key in sorted(keys, key=_rank) if ordered else keys:
                 yield self._row(ids[0], key)
+
+    def key(self, row: Row) -> Any:
+        """Return a row's key as JavaScript has it.  Raises Bad."""
+        return decode(row.key)
+
+    def schema(self, store: Store) -> Schema:
+        """Return what the app declared of a store."""
+        ids = self._ids.get(store)
+        if not ids:
+            return Schema()
+        database, number = ids[0]
+        declared = self._databases.get(database, _Database(None, "", 0, {}, {})).declared
+        indexes = sorted({one[1] for one in declared if len(one) == 3 and one[0] == number})
+        try:
+            return Schema(
+                key_path(declared.get((number, 1), b"\0\0\0")),
+                declared.get((number, 2)) == b"\x01",
+                tuple(
+                    Index(
+                        text(declared.get((number, index, 0), b"")),
+                        key_path(declared.get((number, index, 2), b"\0\0\0")),
+                        declared.get((number, index, 1)) == b"\x01",
+                        declared.get((number, index, 3)) == b"\x01",
+                    )
+                    for index in indexes
+                ),
+            )
+        except (Bad, UnicodeError):
+            return Schema()
 
     def _read_keys(self) -> None:
         """Sort the live keys into metadata and records."""
@@ -108,12 +153,12 @@ class ChromiumLevelDB:
             except Bad as error:
                 self._problem(key, f"metadata that make no sense: {error}")
         for number, (origin, name) in names.items():
-            known = self._databases.get(number, _Database(None, "", 0, {}))
+            known = self._databases.get(number, _Database(None, "", 0, {}, {}))
             self._databases[number] = known._replace(origin=origin, name=name)
 
     def _metadata(self, number: int, key: bytes, tail: bytes) -> None:
         """Note what one entry says of its database.  Raises Bad."""
-        known = self._databases.setdefault(number, _Database(None, "", 0, {}))
+        known = self._databases.setdefault(number, _Database(None, "", 0, {}, {}))
         if tail[:1] == bytes((_NAME,)):
             self._databases[number] = known._replace(name=text(self._value(key)))
         elif tail[:1] == bytes((_VERSION,)):
@@ -122,6 +167,13 @@ class ChromiumLevelDB:
             store, at = varint(tail, 1)
             if tail[at:] == b"\x00":
                 known.stores[store] = text(self._value(key))
+            elif len(tail) == at + 1 and tail[at] in _OF_STORE:
+                known.declared[store, tail[at]] = self._value(key)
+        elif tail[:1] == bytes((_INDEX,)):
+            store, at = varint(tail, 1)
+            index, at = varint(tail, at)
+            if len(tail) == at + 1 and tail[at] in _OF_INDEX:
+                known.declared[store, index, tail[at]] = self._value(key)
 
     def _name_stores(self) -> None:
         """Name the stores.  Rows of a store without a name are leftovers, unless the folder is damaged."""
@@ -134,7 +186,7 @@ class ChromiumLevelDB:
         named = {ids for many in self._ids.values() for ids in many}
         for ids in sorted(self._keys.keys() - named):
             if damaged:
-                database = self._databases.get(ids[0], _Database(None, "", 0, {}))
+                database = self._databases.get(ids[0], _Database(None, "", 0, {}, {}))
                 name = database.name or f"#{ids[0]}"
                 label = Store(database.origin or "", name, database.version, f"#{ids[1]}")
                 self._ids.setdefault(label, []).append(ids)
@@ -167,7 +219,7 @@ class ChromiumLevelDB:
                 continue
             name = f"{database:x}/{one.number >> 8 & 0xFF:02x}/{one.number:x}"
             path = self._blobs / name if self._blobs is not None else None
-            blobs.append(Blob(one.type, one.size, one.name, path))
+            blobs.append(Blob(one.type, one.size, one.name, path, None, one.modified))
         return tuple(blobs)
 
     def _value(self, key: bytes) -> bytes:
@@ -181,6 +233,14 @@ class ChromiumLevelDB:
         raw, place = self._live.get(key) or (b"", "? byte 0")
         name, _, at = place.partition(" byte ")
         self._own.append(Damage(name, int(at.split()[0]), key + raw, reason))
+
+
+def _rank(key: bytes) -> tuple[Any, ...]:
+    """Return a sort key for a record's key; one that makes no sense comes last, and its row says so."""
+    try:
+        return order(key)
+    except Bad:
+        return (float("inf"), key)
 
 
 def _named(key: bytes) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pjais.formats.indexeddb.keys import ms_since_1601
 from pjais.formats.indexeddb.queries import Tables
-from pjais.formats.indexeddb.values import BadRow, Blob, Row, Store
+from pjais.formats.indexeddb.sortable_keys import chromium
+from pjais.formats.indexeddb.values import BadRow, Blob, Index, KeyPath, Row, Schema, Store
 from pjais.formats.indexeddb.wire import unwrapped
 from pjais.formats.leveldb.codings import Bad, unsnappy, unzstd
 from pjais.formats.structured_clone import CloneError, decode_chromium
@@ -20,10 +22,11 @@ _HANDLE = 2  # of the File System Access API; such come after all blobs and file
 _ROWS = """SELECT row_id, compression_type, key, value,
         EXISTS (SELECT 1 FROM blob_references AS r WHERE r.record_row_id = records.row_id)
     FROM records WHERE object_store_id = ? ORDER BY key"""
-_BLOBS = """SELECT b.row_id, b.object_type, b.mime_type, b.size_bytes, b.file_name, b.bytes
+_BLOBS = """SELECT b.row_id, b.object_type, b.mime_type, b.size_bytes, b.file_name, b.last_modified, b.bytes
     FROM blob_references AS r JOIN blobs AS b ON b.row_id = r.blob_row_id
     WHERE r.record_row_id = ? ORDER BY b.object_type = 2, b.row_id"""
 _CHUNKS = "SELECT bytes FROM overflow_blob_chunks WHERE blob_row_id = ? ORDER BY chunk_index"
+_INDEXES = "SELECT name, key_path, is_unique, multi_entry FROM indexes WHERE object_store_id = ? ORDER BY id"
 _UNPACK = (bytes, unzstd, unsnappy)
 
 
@@ -36,10 +39,14 @@ class ChromiumSQLite(Tables):
         described = self.query("SELECT name, version FROM indexed_db_metadata LIMIT 1")
         name, version = described[0] if described else (b"", 0)
         named: set[int] = set()
-        for number, store in self.query("SELECT id, name FROM object_stores ORDER BY id"):
+        self._schemas: dict[Store, Schema] = {}
+        for number, store, path, generates in self.query(
+            "SELECT id, name, key_path, auto_increment FROM object_stores ORDER BY id"
+        ):
             named.add(number)
             label = Store(file.parent.name, _text(name), _integer(version), _text(store))
             self._ids.setdefault(label, []).append(number)
+            self._schemas.setdefault(label, Schema(_key_path(path), bool(generates), self._indexes(number)))
         for (number,) in self.query("SELECT DISTINCT object_store_id FROM records"):
             if number not in named:
                 label = Store(file.parent.name, _text(name), _integer(version), f"#{number}")
@@ -49,7 +56,21 @@ class ChromiumSQLite(Tables):
         """Every object store, empty ones too, in order."""
         return sorted(self._ids)
 
-    def rows(self, store: Store) -> Iterator[Row | BadRow]:
+    def _indexes(self, store: int) -> tuple[Index, ...]:
+        found = self.query(_INDEXES, (store,))
+        return tuple(
+            Index(_text(name), _key_path(path), bool(unique), bool(multi)) for name, path, unique, multi in found
+        )
+
+    def schema(self, store: Store) -> Schema:
+        """Return what the app declared of a store."""
+        return self._schemas.get(store, Schema())
+
+    def key(self, row: Row) -> Any:
+        """Return a row's key as JavaScript has it.  Raises Bad."""
+        return chromium(row.key)
+
+    def rows(self, store: Store, *, ordered: bool = True) -> Iterator[Row | BadRow]:  # noqa: ARG002 - always
         """The records of a store in the order of their keys."""
         for number in self._ids.get(store, ()):
             for found in self.each(f"records of store {number}", _ROWS, (number,)):
@@ -70,16 +91,17 @@ class ChromiumSQLite(Tables):
     def _blobs(self, record: int) -> tuple[Blob | None, ...]:
         """The blobs that a record refers to, in the order that its references count in."""
         blobs: list[Blob | None] = []
-        for number, kind, mime, size, name, data in self.query(_BLOBS, (record,)):
+        for number, kind, mime, size, name, modified, data in self.query(_BLOBS, (record,)):
             if kind == _HANDLE:
                 blobs.append(None)
                 continue
             content = data
             if isinstance(data, bytes) and isinstance(size, int) and len(data) < size:
                 content = b"".join([data, *(chunk for (chunk,) in self.query(_CHUNKS, (number,)))])
-            label = _text(name) if isinstance(name, bytes) else None
+            label = None if name is None else _text(name)
             content = content if isinstance(content, bytes) else None
-            blobs.append(Blob(str(mime or ""), _integer(size, -1), label, None, content))
+            when = ms_since_1601(modified) if isinstance(modified, int) else None
+            blobs.append(Blob(str(mime or ""), _integer(size, -1), label, None, content, when))
         return tuple(blobs)
 
 
@@ -90,6 +112,14 @@ def _text(data: Any) -> str:
         if isinstance(data, bytes)
         else str(data)
     )
+
+
+def _key_path(data: Any) -> KeyPath:
+    """A key path.  Chromium joins several by a space here, which no valid path has."""
+    if data is None:
+        return None
+    path = _text(data)
+    return tuple(path.split(" ")) if " " in path else path
 
 
 def _integer(value: Any, default: int = 0) -> int:

@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from pjais.formats.indexeddb.queries import Tables
-from pjais.formats.indexeddb.values import BadRow, Blob, Row, Store
+from pjais.formats.indexeddb.sortable_keys import firefox
+from pjais.formats.indexeddb.values import BadRow, Blob, Index, KeyPath, Row, Schema, Store
 from pjais.formats.leveldb.codings import Bad, crc, masked, unsnappy
 from pjais.formats.structured_clone import CloneError, decode_gecko
 
 _STREAM = b"\xff\x06\x00\x00sNaPpY"
 _FILE = re.compile(r"[-./\\]?(\d{1,18})")
+_STORES = "SELECT id, key_path, auto_increment FROM object_store"
+_INDEXES = (
+    "SELECT name, key_path, unique_index, multientry FROM object_store_index WHERE object_store_id = ? ORDER BY id"
+)
 _ROWS = "SELECT key, file_ids, data FROM object_data WHERE object_store_id = ? ORDER BY key"
 
 
@@ -31,20 +36,40 @@ class Firefox(Tables):
         super().__init__(file)
         self._files = files
         self._ids: dict[Store, list[int]] = {}
+        self._schemas: dict[Store, Schema] = {}
         described = self.query("SELECT name, origin, version FROM database LIMIT 1")
         name, origin, version = described[0] if described else ("", "", 0)
         base = Store(str(origin), str(name), version if isinstance(version, int) else 0, "")
         stores = dict(self.query("SELECT id, name FROM object_store ORDER BY id"))
+        declared = {number: schema for number, *schema in self.query(_STORES)}
         for (number,) in self.query("SELECT DISTINCT object_store_id FROM object_data"):
             stores.setdefault(number, f"#{number}")
         for number, label in stores.items():
-            self._ids.setdefault(base._replace(name=str(label)), []).append(number)
+            store = base._replace(name=str(label))
+            self._ids.setdefault(store, []).append(number)
+            if number in declared:
+                path, generates = declared[number]
+                self._schemas.setdefault(store, Schema(_key_path(path), bool(generates), self._indexes(number)))
 
     def stores(self) -> list[Store]:
         """Every object store, empty ones too, in order."""
         return sorted(self._ids)
 
-    def rows(self, store: Store) -> Iterator[Row | BadRow]:
+    def _indexes(self, store: int) -> tuple[Index, ...]:
+        found = self.query(_INDEXES, (store,))
+        return tuple(
+            Index(str(name), _key_path(path), bool(unique), bool(multi)) for name, path, unique, multi in found
+        )
+
+    def schema(self, store: Store) -> Schema:
+        """Return what the app declared of a store."""
+        return self._schemas.get(store, Schema())
+
+    def key(self, row: Row) -> Any:
+        """Return a row's key as JavaScript has it.  Raises Bad."""
+        return firefox(row.key)
+
+    def rows(self, store: Store, *, ordered: bool = True) -> Iterator[Row | BadRow]:  # noqa: ARG002 - always
         """The records of a store in the order of their keys."""
         for number in self._ids.get(store, ()):
             for found in self.each(f"object_data of store {number}", _ROWS, (number,)):
@@ -86,6 +111,13 @@ class Firefox(Tables):
             raise Bad("it lies in a file that the record does not list")
         content = blob.load()
         return _unframed(content) if content.startswith(_STREAM) else unsnappy(content)
+
+
+def _key_path(path: Any) -> KeyPath:
+    """A key path; several stand behind commas, the first one too."""
+    if path is None:
+        return None
+    return tuple(str(path)[1:].split(",")) if str(path).startswith(",") else str(path)
 
 
 def _unframed(data: bytes) -> bytes:

@@ -11,12 +11,16 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple
 
+from pjais.formats.indexeddb.values import KeyPath
 from pjais.formats.leveldb.codings import Bad, varint
+from pjais.formats.structured_clone.values import number_of
+from pjais.js_values import JSBuffer, JSDate
 
 RECORDS, BLOBS = 1, 3
 _KEEP = (0, RECORDS, BLOBS)
 _MAX_DEPTH = 100  # of arrays within a key; Chromium allows 2,000, nobody has more than a few
 _RANKS = (1, 4, 3, 2, 6, 0, 5)  # by type byte: null, string, date, number, array, below all, binary
+_FROM_1601_TO_1970 = 11_644_473_600_000_000  # microseconds
 _double = struct.Struct("<d")
 
 
@@ -79,14 +83,75 @@ def counted_text(data: bytes, at: int) -> tuple[str, int]:
     return text(data[at:end]), end
 
 
+def key_path(data: bytes) -> KeyPath:
+    """The key path of an object store or an index, as metadata have it.  Raises Bad."""
+    if data[:2] != b"\0\0":  # how the first versions wrote it, the text alone
+        return text(data)
+    kind, at = data[2:3], 3
+    if kind == b"\x00":
+        return None
+    if kind == b"\x01":
+        return counted_text(data, at)[0]
+    if kind != b"\x02":
+        raise Bad("a key path of unknown kind")
+    count, at = varint(data, at)
+    if count > len(data):
+        raise Bad("a key path that does not end")
+    paths = []
+    for _ in range(count):
+        path, at = counted_text(data, at)
+        paths.append(path)
+    return tuple(paths)
+
+
+def decode(data: bytes) -> Any:
+    """A record's key as JavaScript has it (see `Profile.key`).  Raises Bad."""
+    key, end = _decode(data, 0, 0)
+    if end != len(data):
+        raise Bad("bytes follow a key")
+    return key
+
+
+def _decode(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    if at >= len(data) or depth > _MAX_DEPTH:
+        raise Bad("a key of no known type")
+    kind = data[at]
+    at += 1
+    if kind in (2, 3):
+        if at + 8 > len(data):
+            raise Bad("a number that does not end")
+        value = _double.unpack_from(data, at)[0]
+        return JSDate(value) if kind == 2 else number_of(value), at + 8
+    if kind == 1:
+        return counted_text(data, at)
+    if kind not in (4, 6):
+        raise Bad("a key of no known type")
+    length, at = varint(data, at)
+    if length > len(data) - at:
+        raise Bad("a key that does not end")
+    if kind == 6:
+        return JSBuffer(data[at : at + length]), at + length
+    items = []
+    for _ in range(length):
+        item, at = _decode(data, at, depth + 1)
+        items.append(item)
+    return items, at
+
+
+def ms_since_1601(microseconds: int) -> int:
+    """Chromium's times of files, microseconds since 1601, as JavaScript's whole milliseconds since 1970."""
+    return (microseconds - _FROM_1601_TO_1970) // 1000
+
+
 class External(NamedTuple):
-    """A blob (kind 0), a file (1) or a file system handle (2) that a record refers to."""
+    """A blob (kind 0), a file (1) or a file system handle (2) that a record refers to; `modified` in ms since 1970."""
 
     kind: int
     number: int = 0
     type: str = ""
     size: int = -1
     name: str | None = None
+    modified: float | None = None
 
 
 def externals(data: bytes) -> list[External]:
@@ -104,11 +169,12 @@ def externals(data: bytes) -> list[External]:
         number, at = varint(data, at + 1)
         mime, at = counted_text(data, at)
         size, at = varint(data, at)
-        name = None
+        name = modified = None
         if kind == 1:
             name, at = counted_text(data, at)
-            _, at = varint(data, at)  # microseconds since 1601
-        found.append(External(kind, number, mime, size if size < 1 << 63 else -1, name))
+            since_1601, at = varint(data, at)
+            modified = ms_since_1601(since_1601)
+        found.append(External(kind, number, mime, size if size < 1 << 63 else -1, name, modified))
     return found
 
 

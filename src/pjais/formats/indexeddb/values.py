@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from pjais.formats.leveldb.codings import Bad
 from pjais.formats.leveldb.folder import Damage
 
-__all__ = ["BadRow", "Blob", "Damage", "Profile", "Row", "Store"]
+__all__ = ["BadRow", "Blob", "Damage", "Index", "KeyPath", "Profile", "Row", "Schema", "Store"]
 
 
 class Store(NamedTuple):
@@ -21,10 +21,32 @@ class Store(NamedTuple):
     name: str
 
 
+KeyPath = str | tuple[str, ...] | None
+"""Where the key stands in a value: one path, several (the key is then an array), or nowhere (an out-of-line key)."""
+
+
+class Index(NamedTuple):
+    """An index of an object store."""
+
+    name: str
+    key_path: KeyPath
+    unique: bool = False
+    multi_entry: bool = False
+
+
+class Schema(NamedTuple):
+    """What an app declared of an object store: where the key stands, whether the browser makes it, the indexes."""
+
+    key_path: KeyPath = None
+    auto_increment: bool = False
+    indexes: tuple[Index, ...] = ()
+
+
 class Blob(NamedTuple):
     """The target of a BlobRef: a Blob or a File, by its bytes or by the file that holds them.
 
-    `size` is what the database says, -1 where it says nothing.
+    `size` is what the database says, -1 where it says nothing.  `name` and `last_modified` (ms since 1970) are those
+    of a File.
     """
 
     type: str
@@ -32,6 +54,7 @@ class Blob(NamedTuple):
     name: str | None = None
     path: Path | None = None
     data: bytes | None = None
+    last_modified: float | None = None
 
     def load(self) -> bytes:
         """Its bytes.  Raises Bad if they are not there, or not as many as they should be."""
@@ -98,6 +121,17 @@ class Profile(Protocol):
         """Every object store, empty ones too, in order."""
         ...
 
-    def rows(self, store: Store) -> Iterator[Row | BadRow]:
-        """The live records of a store, in an order that the same bytes always give."""
+    def rows(self, store: Store, *, ordered: bool = False) -> Iterator[Row | BadRow]:
+        """The live records of a store, in an order that the same bytes always give; `ordered`: in that of the keys."""
+        ...
+
+    def schema(self, store: Store) -> Schema:
+        """Return what the app declared of a store; nothing for one whose declaration is lost."""
+        ...
+
+    def key(self, row: Row) -> Any:
+        """Return a row's key as JavaScript has it: a number, text, JSDate, JSBuffer, or a list of keys.
+
+        Raises Bad for bytes that are no key.
+        """
         ...

@@ -2,46 +2,11 @@
 
 `decode_chromium` and `decode_gecko` read values from the IndexedDB of Chromium and of Firefox, `decode_v8` those
 of node's `v8.serialize`.  Each returns the whole value or raises CloneError, whatever the bytes: a value is
-never half read.  JSON-like values come as plain Python ones, the others as the types of `values`.
+never half read.  JSON-like values come as plain Python ones, the others as the types of `pjais.js_values`.
 """
 
 from pjais.formats.structured_clone.gecko import decode_gecko
 from pjais.formats.structured_clone.v8 import decode_chromium, decode_v8
-from pjais.formats.structured_clone.values import (
-    UNDEFINED,
-    BlobRef,
-    CloneError,
-    Decoded,
-    JSArray,
-    JSBigInt,
-    JSBuffer,
-    JSDate,
-    JSError,
-    JSMap,
-    JSObjectOf,
-    JSRegExp,
-    JSSet,
-    JSView,
-    Undefined,
-)
+from pjais.formats.structured_clone.values import CloneError, Decoded
 
-__all__ = [
-    "UNDEFINED",
-    "BlobRef",
-    "CloneError",
-    "Decoded",
-    "JSArray",
-    "JSBigInt",
-    "JSBuffer",
-    "JSDate",
-    "JSError",
-    "JSMap",
-    "JSObjectOf",
-    "JSRegExp",
-    "JSSet",
-    "JSView",
-    "Undefined",
-    "decode_chromium",
-    "decode_gecko",
-    "decode_v8",
-]
+__all__ = ["CloneError", "Decoded", "decode_chromium", "decode_gecko", "decode_v8"]

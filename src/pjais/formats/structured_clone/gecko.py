@@ -17,10 +17,21 @@ from typing import Any, Final
 
 from pjais.formats.structured_clone.values import (
     SPARE_ELEMENTS,
-    UNDEFINED,
-    BlobRef,
     CloneError,
     Decoded,
+    Pending,
+    array_index,
+    double_at,
+    flags_of,
+    frozen,
+    number_of,
+    pairs,
+    view_of,
+)
+from pjais.js_values import (
+    HOLE,
+    UNDEFINED,
+    BlobRef,
     JSArray,
     JSBigInt,
     JSBuffer,
@@ -30,13 +41,6 @@ from pjais.formats.structured_clone.values import (
     JSObjectOf,
     JSRegExp,
     JSSet,
-    Pending,
-    array_index,
-    double_at,
-    frozen,
-    number_of,
-    pairs,
-    view_of,
 )
 
 _LAST_DOUBLE: Final = 0xFFF00000
@@ -49,6 +53,7 @@ _BIGINT, _BIGINT_OBJECT, _BUFFER, _TYPED_ARRAY, _DATA_VIEW, _ERROR, _RESIZABLE =
 _BUFFER_V2, _TYPED_ARRAY_V2, _DATA_VIEW_V2, _IMMUTABLE = 0xFFFF0009, 0xFFFF0010, 0xFFFF0015, 0xFFFF0025
 _BUFFERS: Final = (_BUFFER, _BUFFER_V2, _RESIZABLE, _IMMUTABLE)
 _BLOB, _FILE_WITHOUT_DATE, _FILE_LIST, _FILE = 0xFFFF8001, 0xFFFF8002, 0xFFFF8003, 0xFFFF8005
+_NO_DATE: Final = 2**63 - 1
 _CONTENT_PRINCIPAL: Final = 0xFFFF800D
 
 _PRINCIPAL: Final = 0xFFFF0017
@@ -232,7 +237,7 @@ class _Reader:
             if self.spare < 0:
                 raise CloneError(f"an array of {low} elements at byte {at * 4}: more than is sensible")
             self.open.append((_ARRAY, {}, len(self.objects), home, key))
-            self.objects.append([None] * low)
+            self.objects.append([HOLE] * low)
             return self.objects[-1]
         return self._rare(tag, low, home, key)
 
@@ -259,7 +264,7 @@ class _Reader:
         if tag == _DATE:
             return JSDate(double_at(self.data, self._words(1)))
         if tag == _REGEXP:
-            return JSRegExp(self._text(), low)
+            return JSRegExp(self._text(), flags_of(low, "igmyusdv", self.pos * 8))
         if tag == _BOOLEAN_OBJECT:
             return JSObjectOf(low != 0)
         if tag == _STRING_OBJECT:
@@ -368,15 +373,19 @@ class _Reader:
         return view
 
     def _blob(self, tag: int, low: int) -> BlobRef:
-        """A Blob or File: size and type, of a File also date and name, which the row's list of files has too."""
+        """A Blob or File: size and type, of a File also date (ms) and name."""
         if tag not in (_BLOB, _FILE, _FILE_WITHOUT_DATE):
             raise CloneError(f"tag 0x{tag:08x} in a FileList before byte {self.pos * 8}")
-        self._words(1)
-        self._bytes(self._uint64() & 0xFFFFFFFF)
+        self._words(1)  # its size
+        kind, name, modified = self._utf8(), None, None
         if tag != _BLOB:
-            self._words(1 if tag == _FILE else 0)
-            self._bytes(self._uint64() & 0xFFFFFFFF)
-        return BlobRef(low)
+            modified = int.from_bytes(self._bytes(8), "little", signed=True) if tag == _FILE else None
+            name = self._utf8()
+        return BlobRef(low, kind, name, None if modified == _NO_DATE else modified)
+
+    def _utf8(self) -> str:
+        """A text of its DOM: the length, then UTF-8."""
+        return self._bytes(self._uint64() & 0xFFFFFFFF).decode("utf-8", "replace")
 
     def _error_head(self, low: int) -> tuple[str, str | None, bool]:
         """Name and message of an Error, and whether it has a cause; its file and line are part of its stack."""

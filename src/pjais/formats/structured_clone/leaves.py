@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pjais.formats.structured_clone import hosts
 from pjais.formats.structured_clone.values import (
     SPARE_ELEMENTS,
-    BlobRef,
     CloneError,
-    JSBigInt,
-    JSBuffer,
-    JSDate,
-    JSObjectOf,
-    JSRegExp,
-    JSView,
     Pending,
     double_at,
+    flags_of,
     number_of,
     view_of,
 )
+from pjais.js_values import HOLE, BlobRef, JSBigInt, JSBuffer, JSDate, JSHost, JSObjectOf, JSRegExp, JSView
 
 DENSE: Final = 4  # the first kind of container whose values go to the end of a list
 _VIEWS: Final = {
@@ -48,24 +44,13 @@ _ERROR_NAMES: Final = {
     0x54: "TypeError",
     0x55: "URIError",
 }
+_FLAGS: Final = "gimyusldv"  # "l" asks for V8's other engine; no page can set it
 _UNREADABLE: Final = {
     0x75: "SharedArrayBuffer",
     0x74: "transferred ArrayBuffer",
     0x70: "shared object",
     0x77: "WebAssembly module",
     0x6D: "WebAssembly memory",
-}
-_HOST_NAMES: Final = {
-    0x62: "Blob by uuid",
-    0x66: "File by path",
-    0x4B: "CryptoKey",
-    0x23: "ImageData",
-    0x67: "ImageBitmap",
-    0x6E: "file handle",
-    0x4E: "folder handle",
-    0x64: "DOMFileSystem",
-    0x78: "DOMException",
-    0x6B: "RTCCertificate",
 }
 
 
@@ -111,7 +96,7 @@ class Leaves:
         if tag == 0x53:  # string, UTF-8
             return self.text(pos - 1)
         if tag == 0x2D and kind == DENSE:  # hole
-            return None, pos
+            return HOLE, pos
         if tag == 0x5E:
             return self._back_reference(pos, kind, box, key)
         if tag == 0x5A:
@@ -123,7 +108,7 @@ class Leaves:
         elif tag == 0x52:
             source, pos = self.inner_text(pos)
             flags, pos = varint(data, pos)
-            value = JSRegExp(source, flags)
+            value = JSRegExp(source, flags_of(flags, _FLAGS, pos))
         elif tag == 0x79 or tag == 0x78:
             value = JSObjectOf(tag == 0x79)
         elif tag == 0x6E:
@@ -250,13 +235,16 @@ class Leaves:
         return view_of(*_NODE_VIEWS[number], JSBuffer(raw), 0, length, pos), pos
 
     def _host_object(self, tag: int, pos: int) -> tuple[Any, int]:
-        """A Blob, a File or a FileList, each by its place in the row's list of blobs."""
+        """A Blob, a File or a FileList, each by its place in the row's list of blobs; of any other kind its bytes."""
         if tag == 0x69 or tag == 0x65:
             index, pos = varint(self.data, pos)
             return BlobRef(index), pos
         if tag != 0x4C:
-            what = _HOST_NAMES.get(tag, "unknown")
-            raise CloneError(f"host object 0x{tag:02x} ({what}) before byte {pos} cannot be read")
+            end = hosts.end_of(tag, self.data, pos, varint)
+            what = hosts.NAMES.get(tag, "unknown")
+            if end is None:
+                raise CloneError(f"host object 0x{tag:02x} ({what}) before byte {pos} cannot be read")
+            return JSHost(what, self.data[pos - 1 : end]), end
         count, pos = varint(self.data, pos)
         files = []
         for _ in range(count):

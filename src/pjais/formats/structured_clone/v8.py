@@ -18,13 +18,8 @@ from typing import Any, Final
 from pjais.formats.structured_clone.leaves import DENSE, Leaves, varint
 from pjais.formats.structured_clone.values import (
     MAX_SAFE_INTEGER,
-    UNDEFINED,
     CloneError,
     Decoded,
-    JSArray,
-    JSError,
-    JSMap,
-    JSSet,
     Pending,
     array_index,
     double_at,
@@ -32,6 +27,7 @@ from pjais.formats.structured_clone.values import (
     number_of,
     pairs,
 )
+from pjais.js_values import HOLE, UNDEFINED, JSArray, JSError, JSMap, JSSet
 
 NEWEST_V8: Final = 16
 FIRST_BLINK: Final = 16  # up to 15 the envelope has one version for both
@@ -243,7 +239,7 @@ class _Reader(Leaves):
             self.spare -= want
             if self.spare < 0:
                 raise CloneError(f"a sparse array of {want} elements before byte {pos}: more than is sensible")
-            self.objects.append([None] * want)
+            self.objects.append([HOLE] * want)
             entries, pos = self._sparse_run(want, pos)
             return _TAIL, entries, want, oid, pos
         self.objects.append(Pending())
@@ -270,7 +266,7 @@ class _Reader(Leaves):
         if count != len(box) or length != want or (tag == 0x24 and len(items) != want):
             raise CloneError(f"an array of {want} elements and {len(box)} properties with other counts at byte {pos}")
         if self.version < 11 and tag == 0x24:  # a hole was written like undefined then
-            items[:] = [None if item is UNDEFINED else item for item in items]
+            items[:] = [HOLE if item is UNDEFINED else item for item in items]
         if not box:
             return items, pos
         if not self.loops and len(box) == want and list(box) == list(range(want)):

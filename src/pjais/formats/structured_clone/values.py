@@ -1,9 +1,4 @@
-"""Values of a structured clone that JSON lacks, as plain Python values.
-
-JSON-like values need nothing from here: they come as None, bool, int, float, str, list and dict.  A JavaScript
-number is an int where it is a whole number that a double holds exactly (and not -0), as JSON.stringify prints
-it; else it is a float.
-"""
+"""Shared by the two readers of structured clones: how a value is refused, numbers, views, and what ends late."""
 
 from __future__ import annotations
 
@@ -11,117 +6,14 @@ import math
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
+from pjais.js_values import JSBuffer, JSView
+
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 SPARE_ELEMENTS: Final = 2**20  # how many array elements one value may claim beyond its own size in bytes
 
 
 class CloneError(ValueError):
     """Bytes that are no structured clone, or one that cannot be read in full; says what and at which byte."""
-
-
-class Undefined:
-    """The type of UNDEFINED, the one value of JavaScript that says: nothing was set."""
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return "undefined"
-
-    def __copy__(self) -> Undefined:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Undefined:
-        return self
-
-    def __reduce__(self) -> str:
-        return "UNDEFINED"
-
-
-UNDEFINED: Final = Undefined()
-
-
-class BlobRef(NamedTuple):
-    """A Blob or a File; its bytes are stored elsewhere, at this index of the row's blob list."""
-
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of it
-
-
-class JSDate(NamedTuple):
-    """A Date: milliseconds since 1970, NaN for an invalid one."""
-
-    ms: float
-
-
-class JSMap(NamedTuple):
-    """A Map, in insertion order."""
-
-    items: tuple[tuple[Any, Any], ...]
-
-
-class JSSet(NamedTuple):
-    """A Set, in insertion order."""
-
-    items: tuple[Any, ...]
-
-
-class JSRegExp(NamedTuple):
-    """A RegExp; `flags` are the bits of the engine that wrote it (V8 and Gecko differ)."""
-
-    source: str
-    flags: int
-
-
-class JSBigInt(NamedTuple):
-    """A BigInt: apart from int, because JSON.stringify refuses it."""
-
-    value: int
-
-
-class JSObjectOf(NamedTuple):
-    """A Boolean, Number, String or BigInt object, such as `new Number(1)`."""
-
-    value: Any
-
-
-class JSArray(NamedTuple):
-    """An array that has properties besides its elements; one without is a plain list."""
-
-    items: list[Any]
-    properties: dict[str, Any]
-
-
-class JSBuffer(NamedTuple):
-    """An ArrayBuffer; `max_length` only where it is resizable."""
-
-    data: bytes
-    max_length: int | None = None
-
-
-class JSView(NamedTuple):
-    """A typed array or DataView on a buffer; offset and length in bytes."""
-
-    kind: str
-    buffer: JSBuffer
-    offset: int
-    length: int
-    length_tracking: bool = False
-
-    @property
-    def data(self) -> bytes:
-        """The bytes that the view shows."""
-        return self.buffer.data[self.offset : self.offset + self.length]
-
-
-class JSError(NamedTuple):
-    """An Error; None for a message or stack that is absent, UNDEFINED for a cause that is."""
-
-    name: str
-    message: str | None = None
-    stack: str | None = None
-    cause: Any = UNDEFINED
 
 
 class Decoded(NamedTuple):
@@ -187,6 +79,13 @@ def array_index(key: str) -> int | None:
         return None
     index = int(key)
     return index if index < 2**32 - 1 else None
+
+
+def flags_of(bits: int, letters: str, place: int) -> str:
+    """A RegExp's flags from its engine's bits: the letter of the lowest bit first.  Raises CloneError for others."""
+    if bits >> len(letters):
+        raise CloneError(f"RegExp flags 0x{bits:x} before byte {place}")
+    return "".join(sorted(letter for number, letter in enumerate(letters) if bits >> number & 1))
 
 
 def view_of(kind: str, width: int, buffer: Any, offset: int, length: int | None, place: int) -> JSView:

@@ -21,7 +21,7 @@ from pjais.core.snapshot import Snapshot
 from pjais.errors import PasswordNeeded
 from pjais.formats import indexeddb
 from pjais.formats.indexeddb import BadRow, Row, Store
-from pjais.formats.structured_clone import UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
+from pjais.js_values import HOLE, UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 from pjais.sources.rxdb import keys, secrets
 from pjais.sources.rxdb.catalog import INTERNAL, PREFIX, Collection, Database, databases, homeless, made_by_rxdb
 
@@ -382,7 +382,7 @@ def shown(value: Any, depth: int = 0) -> Any:
     """
     kind = type(value)
     if kind is not dict and kind is not list:
-        if value is UNDEFINED:
+        if value is UNDEFINED or value is HOLE:
             return None
         if kind is JSArray:
             return shown(list(value.items), depth)

@@ -1,0 +1,82 @@
+"""Records of an object store as the page would get them: in the order of keys, keys decoded, generated keys put back.
+
+`Profile.rows` gives what is on disk.  Chromium stores a value without the key that it generated for it (every Dexie
+table `++id`), and gives it back with the key; Firefox stores it.  So does `records`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pjais import tagged
+from pjais.formats.indexeddb.values import BadRow, Profile, Row, Store
+from pjais.formats.leveldb.codings import Bad
+from pjais.js_values import JSBlob, JSHost
+
+
+class Record(NamedTuple):
+    """One record: its key and value as JavaScript has them, its location, the bytes of its Blobs by their SHA-256.
+
+    Blobs and Files in the value are JSBlob; one whose bytes are missing has no SHA-256 and is in `missing`.
+    """
+
+    key: Any
+    value: Any
+    place: str
+    blobs: dict[str, bytes]
+    missing: tuple[str, ...] = ()
+
+
+def records(profile: Profile, store: Store) -> Iterator[Record | BadRow]:
+    """Yield the live records of a store, as `getAllKeys` and `getAll` would give them."""
+    schema = profile.schema(store)
+    path = schema.key_path if schema.auto_increment and isinstance(schema.key_path, str) else None
+    for row in profile.rows(store, ordered=True):
+        if isinstance(row, BadRow):
+            yield row
+            continue
+        try:
+            key = profile.key(row)
+        except (Bad, UnicodeError) as error:
+            yield BadRow(row.place, row.key, f"its key cannot be read: {error}")
+            continue
+        value, blobs, missing = _with_blobs(row)
+        yield Record(key, value if path is None else _with_key(value, path, key), row.place, blobs, missing)
+
+
+def _with_key(value: Any, path: str, key: Any) -> Any:
+    """Return a value with the generated key at its place; objects on the way there are made, as browsers do."""
+    inner = value
+    *parents, last = path.split(".")
+    for name in parents:
+        if type(inner) is not dict:
+            return value
+        inner = inner.setdefault(name, {})
+    if type(inner) is dict and last not in inner:
+        inner[last] = key
+    return value
+
+
+def _with_blobs(row: Row) -> tuple[Any, dict[str, bytes], tuple[str, ...]]:
+    """Return a row's value with its Blobs in place of references to them."""
+    if not row.blobs:
+        return row.value, {}, ()
+    content: dict[str, bytes] = {}
+    missing: list[str] = []
+    made: list[JSBlob | JSHost] = []
+    for number, blob in enumerate(row.blobs):
+        if blob is None:
+            made.append(JSHost("FileSystemHandle", b""))
+            continue
+        try:
+            data = blob.load()
+        except Bad as error:
+            missing.append(f"blob {number}: {error}")
+            made.append(JSBlob(None, blob.type, max(blob.size, 0), blob.name, blob.last_modified))
+            continue
+        digest = hashlib.sha256(data).hexdigest()
+        content[digest] = data
+        made.append(JSBlob(digest, blob.type, len(data), blob.name, blob.last_modified))
+    return tagged.untag(tagged.tag(row.value, made)), content, tuple(missing)
