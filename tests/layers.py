@@ -37,11 +37,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "report": ("rules", "page", "__init__"),
     "formats": (
         "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
-        "indexeddb.keys leveldb.log leveldb.table structured_clone.gecko structured_clone.leaves",
-        "leveldb.folder structured_clone.v8",
-        "indexeddb.scopes indexeddb.values opfs.path_index structured_clone web_storage",
-        "indexeddb.queries indexeddb.wire opfs.extract",
-        "indexeddb.chromium indexeddb.chromium_sqlite indexeddb.firefox",
+        "indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko structured_clone.hosts",
+        "leveldb.folder structured_clone.leaves",
+        "indexeddb.values structured_clone.v8 web_storage",
+        "indexeddb.keys indexeddb.queries indexeddb.records indexeddb.wire structured_clone",
+        "indexeddb.scopes opfs.path_index",
+        "indexeddb.chromium indexeddb.chromium_sqlite indexeddb.firefox opfs.extract",
         "indexeddb indexeddb.metadata",
     ),
     "models": (

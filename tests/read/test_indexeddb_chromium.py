@@ -134,7 +134,11 @@ def test_blobs_and_files(tmp_path: Path) -> None:
     (row,) = profile.rows(profile.stores()[0])
     assert isinstance(row, Row) and isinstance(row.value["v"], BlobRef)
     home = tmp_path / "x.indexeddb.blob" / "1" / "00"
-    assert row.blobs == (Blob("image/png", 5, None, home / "7"), None, Blob("text/plain", 4, "a.txt", home / "8", None, -11644473600000))
+    assert row.blobs == (
+        Blob("image/png", 5, None, home / "7"),
+        None,
+        Blob("text/plain", 4, "a.txt", home / "8", None, -11644473600000),
+    )
     assert [row.blob(index) for index in (0, 1, 2, 3, -1)] == [b"bytes", None, None, None, None]
     assert Blob("", 0, None, home / "9").load() == b""  # Chromium makes no file for it
 
