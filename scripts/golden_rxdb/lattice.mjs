@@ -24,16 +24,18 @@ const browser = await puppeteer.launch({ executablePath: CHROMIUM, userDataDir: 
 const page = await browser.newPage();
 await page.goto(`http://localhost:${server.address().port}/`);
 const text = await page.evaluate(async () => {
-  const { write } = await import("/lattice.js");
-  const { everything } = await import("/tagged.js");
+  const { write, writeStorage } = await import("/lattice.js");
+  const { everything, items } = await import("/tagged.js");
   await write();
-  return JSON.stringify({ origin: location.origin, databases: await everything() });
+  writeStorage();
+  const storage = { localStorage: await items(localStorage), sessionStorage: await items(sessionStorage) };
+  return JSON.stringify({ origin: location.origin, databases: await everything(), storage });
 });
 await writeFile(join(OUT, "told.json"), JSON.stringify({ browser: await browser.version(), ...JSON.parse(text) }));
 const process_ = browser.process();
 const gone = new Promise((kept) => process_.once("exit", kept));
 if (KILL) process_.kill("SIGKILL");
-else { await page.goto("about:blank"); await browser.close(); }
+else { await new Promise((kept) => setTimeout(kept, 6000)); await browser.close(); } // web storage is written after some seconds
 await gone;
 server.close();
 process.exit(0);

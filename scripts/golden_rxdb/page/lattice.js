@@ -70,3 +70,12 @@ export async function write() {
   const other = indexedDB.open("doomed", 1); other.onupgradeneeded = () => other.result.createObjectStore("s").put(1, 1);
   (await done(other)).close(); await done(indexedDB.deleteDatabase("doomed"));
 }
+
+/** The same for web storage: texts only, of any units. */
+export function writeStorage() {
+  for (const area of [localStorage, sessionStorage]) {
+    const mark = area === localStorage ? "local" : "session";
+    for (const [name, value] of [["", "empty name"], ["plain", mark], ["ünï", "日本 😀"], ["日本", "ü"], [area === localStorage ? "lone \ud800" : "lone", "\udfff"], ["nul\0", "a\0b"], ["empty", ""], ["json", '{"a":[1,true]}'], ["map-1-x", "y"], ["long", "x".repeat(3000)]]) area.setItem(name, value);
+    area.setItem("gone", "1"); area.removeItem("gone");
+  }
+}

@@ -66,3 +66,6 @@ export async function everything() {
   }
   return databases;
 }
+
+/** Every item of a storage area. */
+export const items = async (area) => { const found = []; for (let at = 0; at < area.length; at += 1) found.push([string(area.key(at)), string(area.getItem(area.key(at)))]); return found; };
