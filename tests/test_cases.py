@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import hashes
 
 import pjais
+from world import hashes
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(one.name for one in CASES.iterdir() if (one / "case.json").is_file())
