@@ -33,7 +33,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 """From the ground up: a name may import what stands in an earlier row, never its own row or a later one."""
 
 FLOORS: dict[str, tuple[str, ...]] = {
-    "core": ("__init__ document rules snapshot source table", "mapping results", "model validate"),
+    "core": ("__init__ document rules snapshot source table", "mapping results", "declare model validate"),
     "report": ("rules", "page", "__init__"),
     "formats": (
         "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
@@ -47,7 +47,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "persona persona.cold persona.records",
-        "persona.livestore persona.tables",
+        "persona.tables",
+        "persona.livestore",
         "persona.events persona.mappings.nested persona.observations persona.upgrades",
         "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat persona.mappings.own "
         "persona.materializers persona.typescript",
@@ -69,7 +70,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "__init__ chain ddl decisions",
         "drift heads ledger search_index",
         "collection_names compare cutover removals standing",
-        "builder documents",
+        "builder documents reshape",
     ),
     "targets.livestore": ("__init__ log_proof writer", "account_sync"),
     "store": (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from pjais import instants
@@ -142,9 +143,8 @@ def readings(
     model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None
 ) -> Iterator[Reading]:
     """Yield all pieces of a snapshot, or the given ones, in reading order, normalised and validated."""
-    returned: dict[str, str] = {}
     mappings: dict[str, Mapping] = {}
-    change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
+    final = _Final(snapshot, choices)
     for piece in filter(choices.only.takes, read(snapshot, choices.password) if pieces is None else pieces):
         if isinstance(piece, Remark):
             yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
@@ -167,18 +167,28 @@ def readings(
         if problems and not validate.valid(problems):
             yield Reading(piece, None, problems, False)
             continue
-        record = draft.record
+        yield Reading(piece, final.record(mapping, piece, draft.record), problems, draft.removed)
+
+
+class _Final:
+    """What the owner's choices, and other documents of the source, make of a valid record."""
+
+    def __init__(self, snapshot: Snapshot, choices: Choices) -> None:
+        self._expand = choices.expand_cold
+        self._change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
+        self._renamed: dict[str, str] = {}
+
+    def record(self, mapping: Mapping, piece: Document, record: Record) -> Record:
+        """Return the record as it is stored."""
         if mapping.renames and piece.native_id is not None and record.id != piece.native_id:
-            returned[piece.native_id] = record.id
+            self._renamed[piece.native_id] = record.id
         if mapping.follows:
             ends = {name: getattr(record, name) for name in mapping.follows}
-            moved = {name: returned[end] for name, end in ends.items() if end in returned}
+            moved = {name: self._renamed[end] for name, end in ends.items() if end in self._renamed}
             record = mapping.changed(record, piece.value, moved)
-        if choices.expand_cold:
+        if self._expand:
             record = mapping.expanded(record, piece.value)
-        if change is not None:
-            record = mapping.with_ids(record, piece.value, change)
-        yield Reading(piece, record, problems, draft.removed)
+        return record if self._change is None else mapping.with_ids(record, piece.value, self._change)
 
 
 def items(model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
@@ -193,11 +203,23 @@ def items(model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[P
 
 def expected(model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
     """Yield the expected outcome of each document of a snapshot."""
+    final = _Final(snapshot, choices)
     for piece, record, _, _ in readings(model, snapshot, choices):
         if isinstance(piece, Remark):
             continue
-        refused = kept(piece) if record is None else None
-        yield Expected(*identity(piece), record, refused)
+        if record is None or not isinstance(piece, Document):
+            yield Expected(*identity(piece), None, kept(piece))
+            continue
+        mapping = model.reader(snapshot.dialect, piece.collection)
+        yield Expected(*identity(piece), record, earlier=partial(_earlier, final, mapping, piece))
+
+
+def _earlier(final: _Final, mapping: Mapping, piece: Document) -> Iterator[Record]:
+    """Yield the records that programs before this one made of a document, before fields were added."""
+    for older in mapping.earlier():
+        draft = older.read(piece)
+        if draft.record is not None:
+            yield final.record(older, piece, draft.record)
 
 
 def original(model: Model, dialect: str, wanted: Expected) -> str | None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any, NamedTuple
 
 from pjais import canonical, instants
@@ -136,6 +137,10 @@ class Mapping:
     def expanded(self, record: Record, value: Any) -> Record:  # noqa: ARG002
         """Return the record with what its app had compressed in plain."""
         return record
+
+    def earlier(self) -> Iterator[Mapping]:
+        """Yield the mapping as it was before each field that was added after the first release."""
+        yield from ()
 
     removes = False
     """True for a collection whose documents name records that were removed."""
@@ -340,6 +345,15 @@ class Fields(Mapping):
         residue = {**residue, "$original": original} if original else residue
         updates = {**updates, "extra": {**extra, "$pjais": residue} if self.own else residue}
         return self._made([updates.get(name, held) for name, held in record._asdict().items()])
+
+    def earlier(self) -> Iterator[Mapping]:
+        """Yield the mapping as it was before each field that was added after the first release."""
+        later = [column.name for column in self.table.later]
+        for count in range(len(later)):
+            made = copy(self)
+            made.fields = tuple(one for one in self.fields if one.attribute not in later[count:])
+            made._plans = {}
+            yield made
 
     def _make_plan(self, keys: tuple[str, ...]) -> _Plan:
         present = {self._folded(key): key for key in keys}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pjais import sqlite
 from pjais.core.mapping import Carried, Mapping
-from pjais.core.table import Record, Search, Table
+from pjais.core.table import Record, Search, Table, camel
 
 APPLICATION_ID = 0x504A4149
 """`PJAI` in the SQLite header: this file is a store of ours."""
@@ -133,11 +133,19 @@ class Model:
             return mapping.rebuild(record)
         return Carried(table).rebuild(record) if table.carries else record._asdict()
 
-    def as_document(self, record: Record) -> dict[str, Any]:
-        """Return a record as our export and `--json` show it: camelCase, instants as ISO-8601."""
+    def exported(self, record: Record) -> dict[str, Any]:
+        """Return a record as our export has it: camelCase, instants as ISO-8601; a field added later only if set."""
         table = self.table_of(record)
         document: dict[str, Any] = self.reader(EXPORT, table.title).rebuild(record)
         return document if table.carries else {**document, "extra": record.extra}
+
+    def as_document(self, record: Record) -> dict[str, Any]:
+        """Return a record as `--json` and the page show it: the export's form, with every field."""
+        return {**self.exported(record), **self._missing(record)}
+
+    def _missing(self, record: Record) -> dict[str, Any]:
+        later = self.table_of(record).later
+        return {camel(column.name): None for column in later if getattr(record, column.name) is None}
 
 
 _MAPPINGS = 4096

@@ -29,12 +29,27 @@ class Column(NamedTuple):
 
     `form`: text, number, bool (0/1), json (text), instant (ISO-8601 text), content (text or JSON text) or
     content_format (`text` | `json`, derived from content).  `default`: what a record has where nothing is said.
+
+    The rest is what mappings, LiveStore and the page derive theirs from: `kind` (see `pjais.core.declare`), the `keys`
+    of documents where they are not the usual two, a `live` default of LiveStore that differs, `limits` of a number, the
+    tables that it references, and `later`: the column was added after the first release.
     """
 
     name: str
     declaration: str
     form: str = "text"
     default: Any = None
+    kind: str = "text"
+    keys: tuple[str, ...] = ()
+    live: Any = None
+    limits: tuple[int, int] | None = None
+    references: tuple[str, ...] = ()
+    later: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the keys under which documents have it: camelCase first, then snake_case."""
+        return self.keys or tuple(dict.fromkeys((camel(self.name), self.name)))
 
 
 class Search(NamedTuple):
@@ -106,14 +121,21 @@ class Table:
     carries: bool = False
     packed: tuple[tuple[str, Callable[[str], Any | None]], ...] = ()
     column_names: tuple[str, ...] = field(init=False)
+    fields: tuple[Column, ...] = field(init=False)
+    """The columns in the order of the record's fields, without those that are derived from others."""
+    later: tuple[Column, ...] = field(init=False)
     _steps: tuple[tuple[int, _Encode], ...] = field(init=False, repr=False)
     _when: tuple[int, ...] = field(init=False, repr=False)
+    _first: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         fields = self.record._fields
+        held = {column.name: column for column in self.columns}
         made = {
+            "fields": tuple(held[name] for name in fields),
             "title": self.title or self.name,
             "column_names": tuple(column.name for column in self.columns),
+            "later": tuple(column for column in self.columns if column.later),
             "_steps": tuple(
                 (
                     fields.index("content" if column.form == "content_format" else column.name),
@@ -121,6 +143,7 @@ class Table:
                 )
                 for column in self.columns
             ),
+            "_first": sum(not column.later for column in self.columns),
             "_when": tuple(fields.index(name) for name in _WHEN if name in fields),
         }
         for name, value in made.items():
@@ -150,8 +173,14 @@ class Table:
         return self.record(**values)
 
     def digest(self, row: Row) -> bytes:
-        """Return the digest of a record in its stored form."""
-        return canonical.digest(row)
+        """Return the digest of a record in its stored form.
+
+        Columns that were added later and are NULL do not count, so that a record without them keeps its digest.
+        """
+        end = len(row)
+        while end > self._first and row[end - 1] is None:
+            end -= 1
+        return canonical.digest(row if end == len(row) else row[:end])
 
     def row_key(self, row: Sequence[Any]) -> str:
         """Return the key of the record in a row, as `changes` and `migration_records` write it."""

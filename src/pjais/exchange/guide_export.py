@@ -21,7 +21,7 @@ from pjais.assembly.ids import NAMESPACE
 from pjais.core.document import Document
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
-from pjais.core.table import Record, Table
+from pjais.core.table import Record, Table, camel
 from pjais.errors import BackupFailed
 from pjais.exchange import transfer
 from pjais.formats.json_stream import Broken, JsonStream, Malformed, Value
@@ -79,7 +79,7 @@ class GuideWriter:
         if isinstance(record, Persona):
             if record.id not in self._personas:
                 _check_persona(record, self._result)
-            self._personas[record.id] = canonical.dumps(_persona(record))
+            self._personas[record.id] = canonical.dumps(_document(record))
         elif isinstance(record, Memory):
             self._result.memories += 1
             if not record.name:
@@ -87,7 +87,7 @@ class GuideWriter:
             if record.persona_id not in self._personas:
                 self._references.append((record.id, record.persona_id))
             separator = "," if self._result.memories > 1 else ""
-            self._memories.write(f"{separator}\n    {canonical.dumps(_memory(record))}")
+            self._memories.write(f"{separator}\n    {canonical.dumps(_document(record))}")
 
     def close(self) -> None:
         """Discard pending output, finished or not."""
@@ -181,44 +181,21 @@ def _marks(record: Persona | Memory) -> dict[str, Any]:
     return {"_migrationId": str(uuid.uuid5(NAMESPACE, f"{kind}:{record.id}")), "_sourceSystem": "rxdb"}
 
 
-def _persona(persona: Persona) -> dict[str, Any]:
-    return {
-        "id": persona.id,
-        "name": persona.name,
-        "description": persona.description,
-        "avatar": persona.avatar,
-        "personality": persona.personality,
-        "settings": persona.settings,
-        "isActive": persona.is_active,
-        "createdAt": persona.created_at,
-        "updatedAt": persona.updated_at,
-        "lastUsed": persona.last_used,
-        "usageCount": persona.usage_count,
-        **_marks(persona),
-    }
+_PERSONA = (
+    *("id", "name", "description", "avatar", "personality", "settings", "is_active", "created_at", "updated_at"),
+    *("last_used", "usage_count", *(column.name for column in PERSONAS.later)),
+)
+_MEMORY = (
+    *("id", "persona_id", "type", "name", "content", "summary", "tags", "importance", "last_accessed", "created_at"),
+    *("updated_at", "embedding", "embedding_model", "memory_tier", "access_count", "connection_count", "deleted_at"),
+    *(column.name for column in MEMORIES.later),
+)
+"""The fields of the guide's documents, in its order."""
 
 
-def _memory(memory: Memory) -> dict[str, Any]:
-    return {
-        "id": memory.id,
-        "personaId": memory.persona_id,
-        "type": memory.type,
-        "name": memory.name,
-        "content": memory.content,
-        "summary": memory.summary,
-        "tags": memory.tags,
-        "importance": memory.importance,
-        "lastAccessed": memory.last_accessed,
-        "createdAt": memory.created_at,
-        "updatedAt": memory.updated_at,
-        "embedding": memory.embedding,
-        "embeddingModel": memory.embedding_model,
-        "memoryTier": memory.memory_tier,
-        "accessCount": memory.access_count,
-        "connectionCount": memory.connection_count,
-        "deletedAt": memory.deleted_at,
-        **_marks(memory),
-    }
+def _document(record: Persona | Memory) -> dict[str, Any]:
+    names = _PERSONA if isinstance(record, Persona) else _MEMORY
+    return {**{camel(name): getattr(record, name) for name in names}, **_marks(record)}
 
 
 def _check_persona(persona: Persona, result: Validation) -> None:

@@ -47,7 +47,7 @@ def write_export(
         write(f',\n"{table.title}":[')
         separator = "\n"
         for record in _records(db, table, None if only is None else only.get(table.name, ())):
-            write(separator + canonical.dumps(model.as_document(record), sort=True))
+            write(separator + canonical.dumps(model.exported(record), sort=True))
             separator = ",\n"
         write("]")
     if removed:
@@ -60,7 +60,7 @@ def documents(db: sqlite.Connection, model: Model) -> Iterator[tuple[str, dict[s
     """Yield every record of an open store as a document of our export, with the name of its list; sorted by id."""
     for table in model.tables:
         for record in _records(db, table, None):
-            yield table.title, model.as_document(record)
+            yield table.title, model.exported(record)
 
 
 def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Write) -> int:

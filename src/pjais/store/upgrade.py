@@ -20,7 +20,7 @@ from pjais import canonical, files, journal, sqlite
 from pjais.core.model import Dialects, Model, Upgrade
 from pjais.errors import BackupFailed, MigrationFailed
 from pjais.sources import backup
-from pjais.targets.sqlite import chain, compare, cutover
+from pjais.targets.sqlite import chain, compare, cutover, reshape
 from pjais.version import __version__
 from pjais.workspace import Workspace
 
@@ -89,6 +89,7 @@ def apply(db: sqlite.Connection, model: Model, steps: tuple[Upgrade, ...], known
             db.execute(step.sql)
             if step.then is not None:
                 step.then(db, known)
+        reshape.reshape(db, model)
         db.execute(f"PRAGMA user_version = {model.schema_version}")
         columns = {name: names for name, (names, _) in before.items()}
         after = _fingerprints(db, columns)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical
+from pjais import canonical, instants
 from pjais.core.results import Progress
-from pjais.core.table import Table
+from pjais.core.table import Column, Table
 from pjais.errors import BackupFailed, UsageError
 from pjais.exchange import guide_backup
 from pjais.livestore_tools import restore_record as record_restore
@@ -34,10 +35,14 @@ Action = Callable[[Session, Form], str]
 _DIGITS = 18
 
 _EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
-    "personas": (PERSONAS, ("name", "description", "personality", "settings")),
-    "memories": (MEMORIES, ("name", "content", "summary", "tags", "importance", "type", "memory_tier")),
-    "conversations": (CONVERSATIONS, ("title", "summary")),
+    table.title: (table, (*names, *(column.name for column in table.later)))
+    for table, names in (
+        (PERSONAS, ("name", "description", "personality", "settings")),
+        (MEMORIES, ("name", "content", "summary", "tags", "importance", "type", "memory_tier")),
+        (CONVERSATIONS, ("title", "summary")),
+    )
 }
+"""The fields that a form may change: those named here, and whatever the model was given since."""
 
 
 def _need(form: Form, name: str) -> str:
@@ -63,41 +68,54 @@ def edit(session: Session, form: Form) -> str:
     with session.store() as store:
         records = getattr(store, kind)
         record = records.get(key)
-        written = [name for name in names if name in form and not _untouched(record, name, form[name])]
+        columns = [column for column in table.columns if column.name in names and column.name in form]
+        written = [column for column in columns if not _untouched(record, column, form[column.name])]
         if written or record is None:
-            records.update(key, **{name: _typed(table, name, form, form[name]) for name in written})
+            records.update(key, **{column.name: _typed(column, form, form[column.name]) for column in written})
     return _address(kind, key)
 
 
-def _untouched(record: Any, name: str, text: str) -> bool:
+def _untouched(record: Any, column: Column, text: str) -> bool:
     """Return whether a field is unchanged: the form sends every field, and not always with the same characters.
 
     A browser sends other ends of lines, none at all in a field of one line, and U+FFFD for NUL.
     """
-    held = getattr(record, name, None)
-    shown = "" if held is None else ", ".join(map(str, held)) if name == "tags" else rendering.content(held)
-    shown = _lines(shown).replace("\0", "\ufffd")
-    return _lines(text) in ((shown, shown.replace("\n", "")) if name in ("name", "tags") else (shown,))
+    held = getattr(record, column.name, None)
+    if column.kind == "instant" and held is not None:
+        held = instants.to_text(held)
+    shown = _lines(rendering.typed(held, column)).replace("\0", "\ufffd") if record is not None else ""
+    one_line = column.kind == "texts" or column.name == "name"
+    return _lines(text) in ((shown, shown.replace("\n", "")) if one_line else (shown,))
 
 
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _typed(table: Table, name: str, form: Form, text: str) -> Any:
-    """A field as its column holds it; what is typed as JSON or a number must be one."""
-    form_of = next(one.form for one in table.columns if one.name == name)
-    text = _lines(text)
-    if name in ("tags",):
+def _typed(column: Column, form: Form, text: str) -> Any:
+    """A field as its column holds it; what is typed as JSON, a number or a time must be one."""
+    name, text = column.name, _lines(text)
+    if column.kind == "texts":
         return [one.strip() for one in text.split(",") if one.strip()]
-    if form_of == "number":
+    if not text.strip() and column.later:
+        return copy(column.default)
+    if column.form == "number":
         return _number(name, text)
-    if form_of == "json" or (form_of == "content" and form.get("content_format") == "json"):
+    if column.form == "instant":
+        return _instant(name, text)
+    if column.form in ("json", "bool") or (column.form == "content" and form.get("content_format") == "json"):
         found = _json(name, text)
         if isinstance(found, str) and not canonical.encodable(found):
             raise UsageError(f"{name}: no text: it holds half of a character", where=[text[:80]])
         return found
     return text if text or name in ("name", "content", "type") else None
+
+
+def _instant(name: str, text: str) -> int:
+    found = instants.from_text(text.strip())
+    if found is None:
+        raise UsageError(f"{name}: not a time", where=[text[:80]])
+    return found
 
 
 def _number(name: str, text: str) -> int | float:

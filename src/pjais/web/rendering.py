@@ -17,7 +17,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pjais import canonical, instants
+from pjais.core.table import Column, camel
 from pjais.errors import PjaisError
+from pjais.models.persona.tables import TABLES
 from pjais.version import __version__
 from pjais.web import charts
 from pjais.web.record_views import MARKS
@@ -102,9 +104,12 @@ def _environment() -> Environment:
         "pretty": pretty,
         "spoken": spoken,
         "short": short,
+        "camel": camel,
         "content": content,
+        "typed": typed,
     }
     made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
+    made.globals["later"] = {table.title: table.later for table in TABLES}
     return made
 
 
@@ -171,6 +176,13 @@ def value(one: Any) -> str:
 def content(one: Any) -> str:
     """A memory's content as text: itself, or its JSON."""
     return one if isinstance(one, str) else pretty(one)
+
+
+def typed(one: Any, column: Column) -> str:
+    """A field's value as the text of a form."""
+    if column.kind == "texts":
+        return ", ".join(map(str, one))
+    return "" if one is None else content(one)
 
 
 def pretty(one: Any) -> str:

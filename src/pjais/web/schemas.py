@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, create_model
+
+from pjais.core.table import Table, camel
+from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS
 
 
 class Shape(BaseModel):
@@ -29,65 +32,36 @@ class Problem(Shape):
     next: str
 
 
-class Persona(Shape):
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("key", "required", "tier", "link"), str),
+    **dict.fromkeys(("text", "reference", "instant"), str | None),
+    **dict.fromkeys(("texts", "items"), list[Any]),
+    "count": int | float,
+    "number": int | float,
+    "truth": bool,
+    "object": dict[str, Any] | None,
+    "vector": list[Any] | None,
+    "content": Any,
+    "extra": dict[str, Any],
+}
+
+
+def _shape(table: Table) -> Any:
+    """Return the base of a record's shape, derived from its table."""
+    fields: dict[str, Any] = {camel(column.name): (_TYPES[column.kind], ...) for column in table.fields}
+    return create_model(table.record.__name__, __base__=Shape, **fields)
+
+
+class Persona(_shape(PERSONAS)):  # type: ignore[misc]  # the fields are the model's
     """An AI persona."""
 
-    id: str
-    name: str
-    description: str | None
-    avatar: str | None
-    personality: dict[str, Any] | None
-    settings: dict[str, Any] | None
-    memoryConfiguration: dict[str, Any] | None  # noqa: N815 -- the export's name
-    privacySettings: dict[str, Any] | None  # noqa: N815
-    isActive: bool  # noqa: N815
-    createdAt: str | None  # noqa: N815
-    updatedAt: str | None  # noqa: N815
-    lastUsed: str | None  # noqa: N815
-    usageCount: int | float  # noqa: N815
-    extra: dict[str, Any]
 
-
-class Memory(Shape):
+class Memory(_shape(MEMORIES)):  # type: ignore[misc]
     """One memory of a persona; `content` is text, or any JSON value."""
 
-    id: str
-    personaId: str | None  # noqa: N815
-    type: str
-    name: str | None
-    content: Any
-    summary: str | None
-    tags: list[Any]
-    importance: int | float
-    memoryTier: str  # noqa: N815
-    embedding: list[Any] | None
-    embeddingModel: str | None  # noqa: N815
-    accessCount: int | float  # noqa: N815
-    connectionCount: int | float  # noqa: N815
-    lastAccessed: str | None  # noqa: N815
-    createdAt: str | None  # noqa: N815
-    updatedAt: str | None  # noqa: N815
-    deletedAt: str | None  # noqa: N815
-    extra: dict[str, Any]
 
-
-class Conversation(Shape):
+class Conversation(_shape(CONVERSATIONS)):  # type: ignore[misc]
     """A conversation with its messages."""
-
-    id: str
-    personaId: str | None  # noqa: N815
-    sessionId: str | None  # noqa: N815
-    title: str | None
-    messages: list[Any]
-    summary: str | None
-    sentiment: str | None
-    topics: list[Any]
-    importance: int | float
-    isArchived: bool  # noqa: N815
-    createdAt: str | None  # noqa: N815
-    updatedAt: str | None  # noqa: N815
-    archivedAt: str | None  # noqa: N815
-    extra: dict[str, Any]
 
 
 class Page(Shape):

@@ -10,9 +10,11 @@ effects for the app.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pjais.core.table import Table, camel
+from pjais.models.persona import tables
 from pjais.models.persona.livestore import (
     CONVERSATIONS,
     MEMORIES,
@@ -132,6 +134,11 @@ def _some(table: LiveTable, *names: str) -> tuple[Column, ...]:
     return (_id(), *(Column(name, columns[name].form) for name in names))
 
 
+def _later(table: Table) -> Iterator[str]:
+    """Yield the arguments for fields that were added after the first release."""
+    return (camel(column.name) for column in table.later)
+
+
 _MEMORY_ARGS = _some(
     MEMORIES,
     "personaId",
@@ -145,6 +152,7 @@ _MEMORY_ARGS = _some(
     "embedding",
     "embeddingModel",
     "createdAt",
+    *_later(tables.MEMORIES),
 )
 
 EVENTS = (
@@ -188,6 +196,7 @@ EVENTS = (
             "privacySettings",
             "isActive",
             "createdAt",
+            *_later(tables.PERSONAS),
         ),
         (Insert(PERSONAS, {"updatedAt": "createdAt"}),),
         "createdAt",

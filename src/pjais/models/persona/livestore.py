@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pjais.models.persona import records
+from pjais.core import table
+from pjais.core.table import camel
+from pjais.models.persona import records, tables
 
 MARK = 1
 """The version of this schema; `v1.MigrationStarted` of a log that we wrote carries it as `schemaVersion`."""
@@ -56,123 +58,41 @@ class LiveTable(NamedTuple):
         return {column.name: column for column in self.columns}
 
 
-def _text(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name) for name in names)
+_FORMS = {"number": "real", "bool": "boolean", "instant": "date", "json": "json", "content": "json"}
 
 
-def _json(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, "json") for name in names)
+def _column(column: table.Column) -> Column:
+    """Return the column of the state.  Counters are reals: one that JavaScript cannot hold must not stop the boot."""
+    name, form = camel(column.name), _FORMS.get(column.form, "text")
+    if column.kind in ("key", "link", "required", "tier"):
+        empty = None if column.kind == "key" else ""
+        return Column(name, form, False, empty if column.live is None else column.live)
+    if column.kind in ("texts", "items") or (form in ("real", "boolean") and column.default is not None):
+        return Column(name, form, False, column.default)
+    return Column(name, form)
 
 
-def _dates(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, "date") for name in names)
+def _table(name: str, stored: table.Table) -> LiveTable:
+    """Return the table of the state: the record's fields in their order, and the id in the source."""
+    first, *rest = map(_column, stored.fields)
+    return LiveTable(name, stored.record, (first, Column("sourceId"), *rest))
 
 
-def _count(*names: str) -> tuple[Column, ...]:
-    """Counters are reals: a count that JavaScript cannot hold exactly must not stop the boot."""
-    return tuple(Column(name, "real", False, 0) for name in names)
-
-
-_ID = Column("id", "text", False)
-_IMPORTANCE = Column("importance", "real", False, 50)
-
-
-def _required(name: str, form: str = "text", default: Any = "") -> Column:
-    return Column(name, form, False, default)
-
-
-PERSONAS = LiveTable(
-    "personas",
-    records.Persona,
-    (
-        _ID,
-        *_text("sourceId"),
-        _required("name"),
-        *_text("description", "avatar"),
-        *_json("personality", "settings", "memoryConfiguration", "privacySettings"),
-        _required("isActive", "boolean", False),
-        *_dates("createdAt", "updatedAt", "lastUsed"),
-        *_count("usageCount"),
-        *_json("extra"),
-    ),
-)
-
-MEMORIES = LiveTable(
-    "memoryEntities",
-    records.Memory,
-    (
-        _ID,
-        *_text("sourceId", "personaId"),
-        _required("type"),
-        *_text("name"),
-        *_json("content"),
-        *_text("summary"),
-        _required("tags", "json", []),
-        _IMPORTANCE,
-        _required("memoryTier", default="hot"),
-        *_json("embedding"),
-        *_text("embeddingModel"),
-        *_count("accessCount", "connectionCount"),
-        *_dates("lastAccessed", "createdAt", "updatedAt", "deletedAt"),
-        *_json("extra"),
-    ),
-)
-
-CONVERSATIONS = LiveTable(
-    "conversations",
-    records.Conversation,
-    (
-        _ID,
-        *_text("sourceId", "personaId", "sessionId", "title"),
-        _required("messages", "json", []),
-        *_text("summary", "sentiment"),
-        _required("topics", "json", []),
-        _IMPORTANCE,
-        _required("isArchived", "boolean", False),
-        *_dates("createdAt", "updatedAt", "archivedAt"),
-        *_json("extra"),
-    ),
-)
-
-RELATIONSHIPS = LiveTable(
-    "relationships",
-    records.Relationship,
-    (
-        _ID,
-        *_text("sourceId"),
-        _required("fromId"),
-        _required("toId"),
-        _required("type"),
-        Column("strength", "real"),
-        *_dates("createdAt"),
-        *_json("extra"),
-    ),
-)
-
-PLUGINS = LiveTable(
-    "plugins",
-    records.Plugin,
-    (
-        _ID,
-        *_text("sourceId"),
-        _required("name"),
-        *_text("version"),
-        _required("enabled", "boolean", True),
-        *_json("manifest"),
-        *_dates("installedAt"),
-        *_json("extra"),
-    ),
-)
+PERSONAS = _table("personas", tables.PERSONAS)
+MEMORIES = _table("memoryEntities", tables.MEMORIES)
+CONVERSATIONS = _table("conversations", tables.CONVERSATIONS)
+RELATIONSHIPS = _table("relationships", tables.RELATIONSHIPS)
+PLUGINS = _table("plugins", tables.PLUGINS)
 
 OTHERS = LiveTable(
     "otherRecords",
     records.Other,
     (
         Column("key", "text", False),
-        _required("collection"),
-        _required("recordId"),
-        *_text("sourceId"),
-        *_json("document"),
+        Column("collection", "text", False, ""),
+        Column("recordId", "text", False, ""),
+        Column("sourceId"),
+        Column("document", "json"),
     ),
     key="key",
 )

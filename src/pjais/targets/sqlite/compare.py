@@ -146,7 +146,7 @@ def _schema(db: sqlite.Connection, model: Model) -> dict[str, str]:
 
 
 @cache
-def _definitions(model: Model) -> dict[str, str]:
+def definitions(model: Model) -> dict[str, str]:
     """Return the definitions in a new store."""
     with closing(sqlite.scratch()) as db:
         for sql in ddl.create_all(model):
@@ -164,7 +164,7 @@ def _bent(db: sqlite.Connection, model: Model) -> list[str]:
     held = _schema(db, model)
     wrong = [
         f"{name} {'was changed' if name in held else 'is missing'}"
-        for name, sql in _definitions(model).items()
+        for name, sql in definitions(model).items()
         if not (_is_made(held[name], sql) if name in held else "store_operations" in name)
     ]
     version = sqlite.pragma_int(db, "user_version")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from pjais import canonical
+from pjais.core.declare import later_fields
 from pjais.core.mapping import Field, Fields, Instant, Problem
 from pjais.core.rules import (
     Changed,
@@ -91,6 +92,7 @@ PERSONAS = Fields(
         Field("memory_configuration", ("memory_configuration",), _JSON_OBJECT),
         Field("created_at", ("created_at",), Instant()),
         Field("updated_at", ("updated_at",), Instant()),
+        *later_fields(tables.PERSONAS, json_text=True),
     ),
     any_case=True,
 )
@@ -109,6 +111,7 @@ MEMORIES = Fields(
         Field("access_count", ("access_count",), Number(0, whole=True)),
         Field("created_at", ("created_at",), Instant()),
         Field("updated_at", ("updated_at",), Instant()),
+        *later_fields(tables.MEMORIES, json_text=True),
     ),
     after=_unfold,
     renames=True,
@@ -124,6 +127,7 @@ RELATIONSHIPS = Fields(
         Field("type", ("relationship_type",), RequiredText()),
         Field("strength", ("strength",), Number(None, real=True)),
         Field("created_at", ("created_at",), Instant()),
+        *later_fields(tables.RELATIONSHIPS, json_text=True),
     ),
     after=_name_link,
     follows=("from_id", "to_id"),
@@ -139,6 +143,7 @@ PLUGINS = Fields(
         Field("enabled", ("enabled",), Truth(numeric=True, default=True)),
         Field("manifest", ("manifest",), _JSON_OBJECT),
         Field("installed_at", ("created_at",), Instant()),
+        *later_fields(tables.PLUGINS, json_text=True),
     ),
     any_case=True,
 )

@@ -6,8 +6,9 @@ model's objects.  Dates are SQLite's UTC text, in later rows ISO-8601.
 
 from __future__ import annotations
 
+from pjais.core.declare import later_fields, rule_of
 from pjais.core.mapping import Field, Fields, Instant
-from pjais.core.rules import Content, Id, Items, Number, Reference, RequiredText, Rule, Text, Texts, Tier, Truth, Vector
+from pjais.core.rules import Id, Items, Number, Reference, RequiredText, Rule, Text, Texts, Truth
 from pjais.models.persona import tables
 
 _YES_NO = Truth(numeric=True)
@@ -51,6 +52,7 @@ PERSONAS = Fields(
         Field("is_active", ("is_active",), _YES_NO),
         Field("created_at", ("created_at",), Instant()),
         Field("updated_at", ("updated_at",), Instant()),
+        *later_fields(tables.PERSONAS, json_text=True),
     ),
     dates="sql",
     any_case=True,
@@ -58,23 +60,10 @@ PERSONAS = Fields(
 
 MEMORIES = Fields(
     tables.MEMORIES,
-    (
-        Field("id", ("id",), Id()),
-        Field("persona_id", ("persona_id",), Reference()),
-        Field("type", ("type",), RequiredText()),
-        Field("name", ("name",), Text()),
-        Field("content", ("content",), Content(json_text=False)),
-        Field("summary", ("summary",), Text()),
-        Field("tags", ("tags",), _LIST),
-        Field("importance", ("importance",), Number(50, limits=(0, 100))),
-        Field("memory_tier", ("memory_tier",), Tier("active")),
-        Field("embedding", ("embedding",), Vector(json_text=True)),
-        Field("embedding_model", ("embedding_model",), Text()),
-        Field("access_count", ("access_count",), Number(0, whole=True)),
-        Field("last_accessed", ("last_accessed",), Instant()),
-        Field("created_at", ("created_at",), Instant()),
-        Field("updated_at", ("updated_at",), Instant()),
-        Field("deleted_at", ("deleted_at",), Instant()),
+    tuple(
+        Field(column.name, (column.name,), rule_of(column, json_text=True), column.later)
+        for column in tables.MEMORIES.fields
+        if column.kind != "extra" and column.name != "connection_count"
     ),
     dates="sql",
     any_case=True,
@@ -89,6 +78,7 @@ CONVERSATIONS = Fields(
         Field("messages", ("messages",), Items(json_text=True)),
         Field("created_at", ("created_at",), Instant()),
         Field("updated_at", ("updated_at",), Instant()),
+        *later_fields(tables.CONVERSATIONS, json_text=True),
     ),
     dates="sql",
     any_case=True,

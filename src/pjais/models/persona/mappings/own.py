@@ -10,30 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from pjais import canonical
+from pjais.core.declare import rule_of
 from pjais.core.document import Document
-from pjais.core.mapping import Carried, Draft, Field, Fields, Instant, Mapping, Value
-from pjais.core.rules import (
-    NO_JSON,
-    Changed,
-    Content,
-    Id,
-    Items,
-    Number,
-    Object,
-    Reference,
-    Refused,
-    RequiredText,
-    Rule,
-    Text,
-    Texts,
-    Tier,
-    Truth,
-    Vector,
-)
+from pjais.core.mapping import Carried, Draft, Field, Fields, Mapping, Value
+from pjais.core.rules import NO_JSON, Changed, Content, Items, Object, Refused, Rule, Texts, Vector
 from pjais.core.table import Column, Record, Table, camel
 from pjais.models.persona import livestore
-from pjais.models.persona.records import Memory, Other
-from pjais.models.persona.tables import OTHERS, TABLES
+from pjais.models.persona.records import Other
+from pjais.models.persona.tables import TABLES
 
 
 class Extra(Rule):
@@ -109,8 +93,8 @@ class _OwnJson(Rule):
         return self._text.emit(value)
 
 
-class _MemoryRows(Fields):
-    """Rows of memories: `content` and `content_format` together are the value."""
+class _ContentRows(Fields):
+    """Rows with a content: `content` and `content_format` together are the value."""
 
     def normalise(
         self,
@@ -129,7 +113,7 @@ class _MemoryRows(Fields):
             return super().normalise({**folded, "content": value}, native_id, text, seconds)
         draft = super().normalise(document, native_id, text, seconds)
         record = draft.record
-        if isinstance(record, Memory):
+        if record is not None:
             residue = {**record.extra.get("$pjais", {}), "$unfolded": True}
             record = record._replace(extra={**record.extra, "$pjais": residue})
         return draft._replace(record=record)
@@ -137,7 +121,7 @@ class _MemoryRows(Fields):
     def rebuild(self, record: Record) -> Value:
         """The row with its two columns."""
         document = super().rebuild(record)
-        if isinstance(record, Memory) and not record.extra.get("$pjais", {}).get("$unfolded"):
+        if not record.extra.get("$pjais", {}).get("$unfolded"):
             is_text = type(document["content"]) is str
             document["content"] = document["content"] if is_text else canonical.dumps(document["content"])
             document["content_format"] = "text" if is_text else "json"
@@ -152,75 +136,56 @@ def _own_json(text: str) -> Any:
     return value if canonical.dumps(value) == text else NO_JSON
 
 
-def _plain(make: type[Object] | type[Texts] | type[Vector]) -> Rule:
-    return make(json_text=False)
+_OWN_JSON: dict[str, type[Object] | type[Texts] | type[Vector]] = {
+    "object": Object,
+    "texts": Texts,
+    "items": Items,
+    "vector": Vector,
+}
 
 
-def _rule(column: Column, json_text: bool) -> Rule:
-    name = column.name
-    json = _OwnJson if json_text else _plain
-    by_name: dict[str, Rule] = {
-        "tags": json(Texts),
-        "topics": json(Texts),
-        "messages": json(Items),
-        "embedding": json(Vector),
-        "extra": Extra(json_text=json_text),
-        "id": Id(),
-        "from_id": Id(),
-        "to_id": Id(),
-        "persona_id": Reference(),
-        "memory_tier": Tier("active"),
-        "importance": Number(50, limits=(0, 100)),
-        "strength": Number(None),
-        "content": Content(json_text=False),
-        "enabled": Truth(numeric=json_text, default=True),
-    }
-    by_form: dict[str, Rule] = {
-        "text": RequiredText() if "NOT NULL" in column.declaration else Text(),
-        "number": Number(0, whole=True),
-        "bool": Truth(numeric=json_text),
-        "json": json(Object),
-        "instant": Instant(),
-    }
-    return by_name.get(name) or by_form[column.form]
+def _rule(column: Column, *, rows: bool, live: bool = False) -> Rule:
+    """Return the rule of a column: as anybody's, but JSON text that we wrote may hold tagged values."""
+    if column.kind == "extra":
+        return Extra(json_text=rows)
+    if rows and column.kind in _OWN_JSON:
+        return _OwnJson(_OWN_JSON[column.kind])
+    if live and column.kind == "content":
+        return _OwnJson(Content)
+    return rule_of(column, json_text=rows)
 
 
-def _mapping(table: Table, *, rows: bool) -> Fields:
-    fields = tuple(
-        Field(column.name, (column.name if rows else camel(column.name),), _rule(column, rows))
+def _fields(table: Table, *, rows: bool, live: bool = False) -> tuple[Field, ...]:
+    return tuple(
+        Field(
+            column.name,
+            (column.name if rows and not live else camel(column.name),),
+            _rule(column, rows=rows, live=live),
+            column.later and not rows,
+        )
         for column in table.columns
-        if column.form != "content_format"
+        if column.kind != "format"
     )
-    make = _MemoryRows if rows and table.record is Memory else Fields
-    return make(table, fields, own=True)
 
 
-ROWS = {table.name: _mapping(table, rows=True) for table in TABLES if table is not OTHERS}
+def _rows_mapping(table: Table) -> Fields:
+    has_content = any(column.kind == "content" for column in table.columns)
+    return (_ContentRows if has_content else Fields)(table, _fields(table, rows=True), own=True)
+
+
+ROWS = {table.name: _rows_mapping(table) for table in TABLES if not table.carries}
 """The mappings of our tables, by table name."""
 
-EXPORTS = {table.name: _mapping(table, rows=False) for table in TABLES if table is not OTHERS}
+EXPORTS = {table.name: Fields(table, _fields(table, rows=False), own=True) for table in TABLES if not table.carries}
 """The mappings of our export, by table name."""
 
 
-def _live_rule(name: str, column: Column) -> Rule:
-    if name == "content":
-        return _OwnJson(Content)
-    return _rule(column, json_text=True)
-
-
-def _live_mapping(table: Table) -> Fields:
-    fields = tuple(
-        Field(column.name, (camel(column.name),), _live_rule(column.name, column))
-        for column in table.columns
-        if column.form != "content_format"
-    )
-    return Fields(table, fields, own=True, dates="ms")
-
-
 LIVE_ROWS = {
-    livestore.OWN + livestore.BY_RECORD[table.record].name: _live_mapping(table)
+    livestore.OWN + livestore.BY_RECORD[table.record].name: Fields(
+        table, _fields(table, rows=True, live=True), own=True, dates="ms"
+    )
     for table in TABLES
-    if table is not OTHERS
+    if not table.carries
 }
 """The mappings of the rows of our LiveStore schema, by collection."""
 
