@@ -57,13 +57,20 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "sources": (
-        "__init__ backup detect.cache detect.found detect.grouping detect.json_kind detect.makers "
-        "detect.sqlite_kind detect.walk json_files livestore.log livestore.reconcile livestore.replay rxdb.catalog "
-        "rxdb.keys rxdb.secrets sqlite_tables",
-        "detect.livestores detect.profiles livestore.locations livestore.store rxdb",
-        "detect.identify detect.storage livestore",
-        "detect registry",
-        "count",
+        "__init__ found grouping livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
+        "seen walk",
+        "contract rxdb.catalog",
+        "indexeddb.makers json_files.recognise json_files.record_files livestore.detector rxdb.removable "
+        "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
+        "json_files.reader",
+        "indexeddb.detector indexeddb.layouts livestore.locations",
+        "indexeddb livestore.reader rxdb.reader sqlite_tables web_storage.detector",
+        "livestore rxdb web_storage",
+        "json_files",
+        "pjais_store",
+        "registry",
+        "backup identify",
+        "count detect",
         "inventory",
     ),
     "targets.sqlite": (
@@ -101,7 +108,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "automatic",
     ),
     "livestore_tools": ("__init__ doctor timeline", "restore_record upgrade", "store"),
-    "side_by_side": ("__init__ follow removable shadow sides", "private_text switch", "cleanup service"),
+    "side_by_side": ("__init__ follow shadow sides", "private_text switch", "cleanup service"),
     "checks": ("__init__ livestore_app support_bundle", "live_queries sqlite_app", "verify_app", "checklist"),
     "api": ("__init__ arguments", "backup checks exchange livestore migration opening quarantine side_by_side"),
     "web": (

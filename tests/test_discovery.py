@@ -22,9 +22,10 @@ import pjais
 from pjais.cli import run as run_inside
 from pjais.core.source import Passed
 from pjais.formats.opfs import extract
-from pjais.sources import detect
-from pjais.sources.detect import json_kind
-from pjais.sources.detect.found import Found
+from pjais.sources import detect, identify, registry
+from pjais.sources.contract import File
+from pjais.sources.found import Found
+from pjais.sources.json_files import recognise
 from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
 
 sys.path.append(str(Path(__file__).parent / "read"))
@@ -342,8 +343,9 @@ def test_a_large_json_is_known_by_its_top_level_alone(tmp_path: Path, text: str,
     path = tmp_path / "large.json"
     path.write_text(text % ", ".join(f'"k{number}": "}}{{[\\\\\\"{number}"' for number in range(9000)))
     size = path.stat().st_size
-    assert size > 2 * json_kind.HEAD
-    assert json_kind.kind_of(path, path.read_bytes()[: json_kind.HEAD], size, named=False) == kind
+    assert size > 2 * identify.HEAD
+    members = recognise.members(File(path, path.read_bytes()[: identify.HEAD], size, named=False), familiar=False)
+    assert next((one.kind for one in registry.SOURCES if one.is_json(members)), None) == kind
     assert [ref.kind for ref in look(tmp_path).sources] == ([kind] if kind else [])
 
 

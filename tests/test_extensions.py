@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from world import hashes
+
 EXAMPLE = Path(__file__).parents[1] / "docs" / "example_extension"
 
 
@@ -71,6 +73,116 @@ def test_a_line_that_cannot_be_read_is_named(site: Path, folder: Path) -> None:
     assert (done.returncode, "line 2" in done.stderr) == (16, True)
 
 
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    """A data folder with a notebook in it: a folder that is one source."""
+    for name, text in (("notebook.txt", "# notebook of Ada\n"), ("a.md", "the harbour"), ("deep/er/b.md", "tea")):
+        path = tmp_path / "data" / "my notes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return tmp_path / "data"
+
+
+def test_a_folder_is_one_source(site: Path, notebook: Path) -> None:
+    """All its files are copied; it is proved, is not migrated again, and can be taken back."""
+    before = hashes(notebook)
+    done = pjais(site, "--data-dir", notebook, "migrate", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(one["kind"], one["name"], one["migrated"]) for one in json.loads(done.stdout)["sources"]] == [
+        ("notebook", "my notes", 3)
+    ]
+    (backup,) = (notebook / "backups").glob("*/my notes")
+    assert hashes(backup) == hashes(notebook / "my notes")
+    assert pjais(site, "--data-dir", notebook, "verify").returncode == 0
+    assert "already migrated" in pjais(site, "--data-dir", notebook, "migrate").stdout
+    assert hashes(notebook) == before
+    assert pjais(site, "--data-dir", notebook, "rollback").returncode == 0
+    assert not (notebook / "pjais.sqlite").exists()
+
+
+def test_a_new_file_in_such_a_folder_is_new_data(site: Path, notebook: Path) -> None:
+    assert pjais(site, "--data-dir", notebook, "migrate").returncode == 0
+    (notebook / "my notes" / "deep" / "c.md").write_text("rain", "utf-8")
+    done = pjais(site, "--data-dir", notebook, "migrate", "--json")
+    assert (done.returncode, json.loads(done.stdout)["total"]["migrated"]) == (0, 4), done.stdout
+    assert pjais(site, "--data-dir", notebook, "verify").returncode == 0
+    found = pjais(site, "--data-dir", notebook, "search", "rain", "--json")
+    assert "notebook:Ada:deep/c.md" in found.stdout
+
+
+def test_a_damaged_file_in_such_a_folder_is_quarantined(site: Path, notebook: Path) -> None:
+    """And costs nothing else."""
+    (notebook / "my notes" / "bad.md").write_bytes(b"\xff\xfe")
+    assert pjais(site, "--data-dir", notebook, "migrate").returncode == 16
+    done = pjais(site, "--data-dir", notebook, "migrate", "--on-invalid", "quarantine", "--json")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)["total"]
+    assert (told["migrated"], told["quarantined"]) == (3, 1)
+    assert "bad.md" in pjais(site, "--data-dir", notebook, "quarantine", "list").stdout
+    assert pjais(site, "--data-dir", notebook, "verify").returncode == 0
+
+
+def test_a_named_folder_outside_of_the_data_folder_is_taken_too(site: Path, notebook: Path, tmp_path: Path) -> None:
+    done = pjais(site, "--data-dir", tmp_path / "other", "migrate", notebook / "my notes")
+    assert done.returncode == 0, done.stderr
+    assert pjais(site, "--data-dir", tmp_path / "other", "verify").returncode == 0
+
+
+def test_the_old_side_of_such_a_kind_is_followed_and_cleaned_up(site: Path, notebook: Path) -> None:
+    """A removed note is removed; afterwards the folder goes as a whole."""
+    assert pjais(site, "--data-dir", notebook, "follow", "--once").returncode == 0
+    (notebook / "my notes" / "a.md").unlink()
+    done = pjais(site, "--data-dir", notebook, "follow", "--once", "--json")
+    assert (done.returncode, json.loads(done.stdout)["removed"]) == (0, 1), done.stdout + done.stderr
+    assert pjais(site, "--data-dir", notebook, "switch").returncode == 0
+    done = pjais(site, "--data-dir", notebook, "cleanup", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not (notebook / "my notes").exists()
+
+
+def test_an_archive_is_a_source(site: Path, notebook: Path) -> None:
+    shutil.make_archive(str(notebook / "scraps"), "zip", notebook / "my notes")
+    shutil.rmtree(notebook / "my notes")
+    done = pjais(site, "--data-dir", notebook, "migrate", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(one["kind"], one["migrated"]) for one in json.loads(done.stdout)["sources"]] == [("scrapbook", 3)]
+    assert pjais(site, "--data-dir", notebook, "verify").returncode == 0
+
+
+def test_a_kind_whose_package_is_gone_is_named(site: Path, notebook: Path, tmp_path: Path) -> None:
+    assert pjais(site, "--data-dir", notebook, "migrate").returncode == 0
+    done = pjais(tmp_path, "--data-dir", notebook, "verify")
+    assert (done.returncode, "the extension that reads notebook is not installed" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("source = object()", "is no pjais.sources.contract.Source"),
+        (
+            "class Odd(Source):\n    names = ('*.odd',)\n    def is_file(self, file): return 1 / 0\nsource = Odd()",
+            "failed",
+        ),
+        (
+            "class Odd(Source):\n    names = ('*.odd',)\n    def is_file(self, file): return True\n"
+            "    def read(self, snapshot): yield from snapshot.nothing\nsource = Odd()",
+            "failed",
+        ),
+    ],
+)
+def test_a_faulty_extension_is_named(tmp_path: Path, body: str, told: str) -> None:
+    """What is wrong with it is no fault of pjais, and no traceback."""
+    (tmp_path / "odd.py").write_text(f"from pjais.sources.contract import Source\n{body}\n", "utf-8")
+    (tmp_path / "odd-1.0.dist-info").mkdir()
+    (tmp_path / "odd-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (tmp_path / "odd-1.0.dist-info" / "entry_points.txt").write_text("[pjais.sources]\nodd = odd:source\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.odd").write_text("x")
+    done = pjais(tmp_path, "--data-dir", tmp_path / "data", "migrate")
+    assert (done.returncode, "the extension odd" in done.stderr, told in done.stderr) == (2, True, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_target_of_another_package_is_written_and_read_back(site: Path, folder: Path) -> None:
     """From the proved store, by one rename; the folder of before is kept."""
     for _ in range(2):
@@ -100,7 +212,8 @@ def test_unknown_names_are_refused(folder: Path, tmp_path: Path) -> None:
 def test_an_extension_in_an_archive_is_found_too(site: Path, tmp_path: Path) -> None:
     archive = shutil.make_archive(str(tmp_path / "site"), "zip", site)
     ask = "from pjais import extensions; print(*extensions.names('sources'))"
-    for place, told in ((archive, "diary"), (site, "diary"), (tmp_path, "")):
+    kinds = "diary notebook scrapbook"
+    for place, told in ((archive, kinds), (site, kinds), (tmp_path, "")):
         done = subprocess.run(
             [sys.executable, "-c", ask],
             capture_output=True,

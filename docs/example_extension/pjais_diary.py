@@ -1,7 +1,7 @@
-"""An example of an extension: a diary of plain text as a source, Markdown files as a target, CSV as an export.
+"""An example of an extension: three kinds of source, Markdown files as a target, CSV as an export.
 
 A diary is a file that begins with the line `# diary of <name>`; every further line that is not empty is an entry:
-`2025-03-01 went to the harbour`.
+`2025-03-01 went to the harbour`.  A notebook is a folder of Markdown files, a scrapbook one in a zip file.
 """
 
 from __future__ import annotations
@@ -9,24 +9,28 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pjais import Document, Piece, Snapshot, Unreadable
+from pjais.sources.contract import File, Source
+from pjais.sources.walk import Listing
 
-_HEAD = "# diary of "
+_HEAD, _BOOK = "# diary of ", "# notebook of "
 Documents = Iterable[tuple[str, dict[str, Any]]]
 
 
-class Diary:
-    """The source kind `diary`: one persona for the writer, one memory for each entry."""
+class Diary(Source):
+    """The source kind `diary`, a file: one persona for the writer, one memory for each entry."""
 
-    like = "json"
+    names = ("*.txt",)
 
-    def find(self, folder: Path) -> Iterable[Path]:
+    def is_file(self, file: File) -> bool:
         """Text files whose first line says so."""
-        return [path for path in folder.rglob("*.txt") if path.read_text("utf-8", "replace").startswith(_HEAD)]
+        return file.head.startswith(_HEAD.encode())
 
     def read(self, snapshot: Snapshot) -> Iterator[Piece]:
         """The persona, then the entries in their order; a line that is no entry is named."""
@@ -42,14 +46,67 @@ class Diary:
                 yield Unreadable("memories", f"line {number}", line.encode(), "not a day and a text")
                 continue
             key = f"{persona}:{number}"
-            memory = {
-                "id": key,
-                "personaId": persona,
-                "type": "entry",
-                "content": text,
-                "createdAt": f"{day}T00:00:00.000Z",
-            }
-            yield Document("memories", key, f"line {number}", memory)
+            yield Document("memories", key, f"line {number}", _memory(key, persona, text, f"{day}T00:00:00.000Z"))
+
+
+class Notebook(Source):
+    """The source kind `notebook`, a folder: `notebook.txt` names the writer, each Markdown file is a note."""
+
+    def is_folder(self, folder: Listing) -> bool:
+        """Folders with a file that says so."""
+        return folder.has("notebook.txt") and folder.at("notebook.txt").read_bytes().startswith(_BOOK.encode())
+
+    def read(self, snapshot: Snapshot) -> Iterator[Piece]:
+        """The persona, then the notes by their paths; `snapshot.path` is the copy of the folder."""
+        name = (snapshot.path / "notebook.txt").read_text("utf-8", "replace").removeprefix(_BOOK).strip()
+        persona = f"notebook:{name}"
+        yield Document("personas", persona, "notebook.txt", {"id": persona, "name": name})
+        for path in sorted(snapshot.path.rglob("*.md")):
+            yield _note(persona, path.relative_to(snapshot.path).as_posix(), path.read_bytes())
+
+
+class Scrapbook(Source):
+    """The source kind `scrapbook`, an archive: a notebook in a zip file."""
+
+    names = ("*.zip",)
+
+    def is_file(self, file: File) -> bool:
+        """Zip files with a `notebook.txt` in them."""
+        if not file.head.startswith(b"PK") or not zipfile.is_zipfile(file.path):
+            return False
+        with zipfile.ZipFile(file.path) as archive:
+            return "notebook.txt" in archive.namelist()
+
+    def read(self, snapshot: Snapshot) -> Iterator[Piece]:
+        """The persona, then the notes by their names."""
+        try:
+            with zipfile.ZipFile(snapshot.path) as archive:
+                name = archive.read("notebook.txt").decode("utf-8", "replace").removeprefix(_BOOK).strip()
+                persona = f"notebook:{name}"
+                yield Document("personas", persona, "notebook.txt", {"id": persona, "name": name})
+                for note in sorted(one for one in archive.namelist() if one.endswith(".md")):
+                    yield _note(persona, note, _member(archive, note))
+        except (zipfile.BadZipFile, KeyError) as error:
+            yield Unreadable("$file", "byte 0", b"", f"not a whole archive: {error}")
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes | None:
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return None
+
+
+def _note(persona: str, name: str, data: bytes | None) -> Piece:
+    key = f"{persona}:{name}"
+    try:
+        return Document("memories", key, name, _memory(key, persona, (data or b"\xff").decode("utf-8")))
+    except UnicodeDecodeError as error:
+        return Unreadable("memories", name, data or b"", f"not a text: {error}")
+
+
+def _memory(key: str, persona: str, text: str, at: str | None = None) -> dict[str, Any]:
+    return {"id": key, "personaId": persona, "type": "entry", "content": text, "createdAt": at}
 
 
 class Markdown:
@@ -87,5 +144,5 @@ def _line(values: tuple[Any, ...]) -> str:
     return buffer.getvalue()
 
 
-source = Diary()
+diary, notebook, scrapbook = Diary(), Notebook(), Scrapbook()
 target = Markdown()

@@ -1,6 +1,6 @@
 """Source kinds, targets, models and exporters that other packages add, by entry points (`docs/extending.md`).
 
-    [project.entry-points."pjais.sources"]      an object that is a `SourceKind`
+    [project.entry-points."pjais.sources"]      an object that is a `Source` (`pjais.sources.contract`)
     [project.entry-points."pjais.targets"]      an object that is a `TargetKind`
     [project.entry-points."pjais.models"]       an object that is a `pjais.core.model.Model`
     [project.entry-points."pjais.exporters"]    a function that is an `Exporter`
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -22,33 +22,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pjais.errors import UsageError
 
 if TYPE_CHECKING:
-    from pjais.core.document import Piece
     from pjais.core.model import Model
-    from pjais.core.snapshot import Snapshot
 
 Documents = Iterable[tuple[str, dict[str, Any]]]
 """(list of our export: personas, memories, ..., document in our export's form), list by list."""
 
 Exporter = Callable[[Documents, Callable[[str], object]], None]
 """Takes every document of a store and a function that writes text."""
-
-
-class SourceKind(Protocol):
-    """A further kind of source."""
-
-    like: str
-    """The built-in dialect in whose form documents are returned: `json` for the app's camelCase objects."""
-
-    def find(self, folder: Path) -> Iterable[Path]:
-        """Return the files of this kind below a folder, by their content; each is one source."""
-        ...
-
-    def read(self, snapshot: Snapshot) -> Iterator[Piece]:
-        """Yield the documents of one file's copy (`snapshot.path`), always in the same order for the same bytes.
-
-        `collection` is one that the dialect knows (`personas`, `memories`, ...) or any other, which is carried whole.
-        """
-        ...
 
 
 class TargetKind(Protocol):
@@ -104,7 +84,8 @@ def _adds(entry_points: str) -> bool:
 
 
 @cache
-def _loaded(group: str, name: str) -> Any:
+def loaded(group: str, name: str) -> Any:
+    """Return the object of an entry point.  Raises UsageError if it cannot be loaded."""
     try:
         return _found(group)[name].load()
     except Exception as error:
@@ -121,30 +102,26 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(sorted(_found(group)))
 
 
-def source_kinds() -> dict[str, SourceKind]:
-    """Return every added source kind, by name."""
-    return {name: _loaded("sources", name) for name in names("sources")}
-
-
-def source_kind(name: str) -> SourceKind | None:
-    """Return the added source kind of this name, or None."""
-    found: SourceKind | None = _loaded("sources", name) if name in _found("sources") else None
-    return found
+def versions(group: str) -> tuple[str, ...]:
+    """Return the name, object and version of all extensions of a group."""
+    return tuple(
+        f"{name} {one.value} {one.dist.version if one.dist else ''}" for name, one in sorted(_found(group).items())
+    )
 
 
 def target_kind(name: str) -> TargetKind | None:
     """Return the added target of this name, or None."""
-    found: TargetKind | None = _loaded("targets", name) if name in _found("targets") else None
+    found: TargetKind | None = loaded("targets", name) if name in _found("targets") else None
     return found
 
 
 def exporter(name: str) -> Exporter | None:
     """Return the added exporter of this name, or None."""
-    found: Exporter | None = _loaded("exporters", name) if name in _found("exporters") else None
+    found: Exporter | None = loaded("exporters", name) if name in _found("exporters") else None
     return found
 
 
 def model(name: str) -> Model | None:
     """Return the added model of this name, or None."""
-    found: Model | None = _loaded("models", name) if name in _found("models") else None
+    found: Model | None = loaded("models", name) if name in _found("models") else None
     return found

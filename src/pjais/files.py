@@ -248,6 +248,11 @@ def is_plain_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
+def size_of(paths: Iterable[Path]) -> int:
+    """Return the total size of those paths that are files, in bytes."""
+    return sum(path.stat().st_size for path in paths if is_plain_file(path))
+
+
 def users(paths: Iterable[Path]) -> tuple[int, ...]:
     """Return the ids of processes that have any of these files open, if the system shows them (Linux: /proc)."""
     wanted = set()

@@ -11,15 +11,12 @@ from pathlib import Path
 
 from pjais import canonical, choices, models, paths
 from pjais.core.model import Model
-from pjais.core.source import HISTORY, Passed, SourceRef
+from pjais.core.source import Passed, SourceRef
 from pjais.display import counted
 from pjais.errors import NoSourceFound, UsageError
-from pjais.sources import detect
-from pjais.sources.detect.cache import Seen
-from pjais.sources.detect.found import Found
-
-_KINDS = frozenset(HISTORY)
-"""Kinds that are not migrated automatically, but are if they are named."""
+from pjais.sources import detect, registry
+from pjais.sources.found import Found
+from pjais.sources.seen import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ def none_found(where: list[str], found: Found) -> NoSourceFound:
     if not found.passed:
         return NoSourceFound("no earlier data was found", where=where)
     there = counted(len(found.passed), "store or file is here", "stores or files are here")
-    could = next((one.path for one in found.passed if one.kind in _KINDS), None)
+    could = next((one.path for one in found.passed if one.kind in registry.names()), None)
     return NoSourceFound(
         f"no earlier data was found that pjais takes; {there}",
         where=[*where, *told(found.passed)],

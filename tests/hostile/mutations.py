@@ -18,10 +18,11 @@ from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
 from pjais import canonical
-from pjais.core.document import RXDB_FIELDS, Document, Piece, Unreadable
+from pjais.core.document import Document, Piece, Unreadable
 from pjais.errors import PjaisError
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
+from pjais.sources.rxdb.names import FIELDS as RXDB_FIELDS
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
 ITEMS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())

@@ -13,11 +13,12 @@ import pytest
 
 import pjais
 from pjais import canonical
-from pjais.core.document import RXDB_FIELDS, Document, Piece, Remark, Unreadable
+from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.errors import PasswordNeeded
 from pjais.exchange import transfer
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
+from pjais.sources.rxdb.names import FIELDS as RXDB_FIELDS
 from pjais.workspace import resolve_workspace
 from world import hashes
 

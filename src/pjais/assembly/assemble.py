@@ -75,14 +75,6 @@ def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only
     }
 
 
-def by_absence(kind: str) -> bool:
-    """Return whether the absence of a document means that it was removed.
-
-    RxDB leaves a tombstone for what its app removes; an absent document was purged by its clean-up.
-    """
-    return kind != "rxdb-profile"
-
-
 class Same(NamedTuple):
     """A document known to be unchanged since an earlier run: its ledger entry, and its findings then."""
 

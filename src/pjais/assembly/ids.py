@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pjais import choices, sqlite
 from pjais.core.snapshot import Snapshot
-from pjais.sources import livestore
+from pjais.sources.registry import source_of
 
 NAMESPACE = uuid.UUID("6a1d5c1e-3f5b-5d0c-9a43-70a6d9a3c0e1")
 """The namespace of ids made by `--ids new`: UUIDv5 of `<source kind>:<native id>`."""
@@ -66,8 +66,8 @@ class Ids:
     def learn(self, snapshots: Iterable[Snapshot]) -> None:
         """Add the ids that earlier migrations assigned, from the snapshots' LiveStore stores."""
         for snapshot in snapshots:
-            if snapshot.kind in livestore.KINDS and snapshot.damage is None:
-                for table, old, new in livestore.moved_ids(snapshot):
+            if snapshot.damage is None:
+                for table, old, new in source_of(snapshot).moved_ids(snapshot):
                     self.map.setdefault(f"{_MOVED}{table}:{old}", new)
 
     def of_kind(self, kind: str) -> Change:

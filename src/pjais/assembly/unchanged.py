@@ -28,13 +28,13 @@ from pjais.core.mapping import Problem
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.errors import BackupFailed
-from pjais.sources import backup, json_files
+from pjais.sources import backup
+from pjais.sources.json_files import Lists
+from pjais.sources.json_files import reader as json_files
+from pjais.sources.registry import source_of
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.ledger import Identity
 from pjais.version import __version__
-
-_DIALECTS = frozenset({"json", "rxdb-export"})
-"""Dialects with documents in lists of one file (`json_files.read_export`)."""
 
 _BLOCK = 1 << 16
 """Block size of the comparison of both files, in bytes."""
@@ -246,7 +246,8 @@ def _digest(piece: Document) -> bytes:
 
 def _before(backups: Path, builder: Builder, snapshot: Snapshot, choices: Choices, noting: bool) -> _Before | None:
     """Return the source as the last run over it read it; None if that is not certain."""
-    if snapshot.dialect not in _DIALECTS or snapshot.damage is not None or choices.ids.active or any(choices.only):
+    in_lists = isinstance(source_of(snapshot), Lists)
+    if not in_lists or snapshot.damage is not None or choices.ids.active or any(choices.only):
         return None
     found = _last_run(builder.connection, snapshot)
     if found is None or found.made != (__version__, builder.model.reading, choices.expand_cold):

@@ -24,6 +24,7 @@ from pjais.exchange import guide_export
 from pjais.migration import backups, origins, quarantine, run, state, verify
 from pjais.side_by_side import shadow, switch
 from pjais.sources import backup
+from pjais.sources.registry import source_of
 from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace
 
@@ -336,7 +337,7 @@ def _is_run(workspace: Workspace, backup_id: str) -> bool:
 
 
 def _cleaned(facts: _Facts) -> Answer:
-    there = [ref for ref in facts.sources if ref.kind != "pjais"]
+    there = [ref for ref in facts.sources if not source_of(ref).is_ours]
     if not there:
         return "ok", "no old data is left"
     size = sum(path.stat().st_size for ref in there for path in ref.files if path.exists())

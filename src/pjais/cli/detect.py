@@ -20,7 +20,7 @@ from pjais.errors import NoSourceFound
 def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
     """Say what is here: kind, path, version, records, size, in use or not."""
     from pjais.api.migration import detect
-    from pjais.sources.detect.found import Found
+    from pjais.sources.found import Found
     from pjais.workspace import none_found, resolve_workspace
 
     found = detect(context.data_dir, sources)

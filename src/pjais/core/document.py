@@ -54,7 +54,3 @@ Piece = Document | Unreadable | Remark
 def full_name(database: str | None, collection: str) -> str:
     """Return a collection's name as findings show it: `database.collection` if it has a database."""
     return collection if database is None else f"{database}/{collection}"
-
-
-RXDB_FIELDS = ("_rev", "_meta", "_attachments", "_deleted")
-"""Fields that RxDB adds to a stored document and hides from its app."""

@@ -12,13 +12,16 @@ from typing import Any, NamedTuple
 CANNOT_BE_READ = "cannot be read"
 """Prefix of `damage` for a source whose content could not be inspected."""
 
+LEAVES = "a link that leaves the folder; name it to follow it"
+"""Reason why a link is not followed."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceRef:
     """A location with existing data.
 
     `path` is its main file or folder, `root` the base of relative names, `files` every file that belongs to it
-    (a WAL too).  `dialect` names the reader and the mapping (the kind `pjais` has two: its SQLite file and its
+    (a WAL too).  `dialect` names the mapping of its documents (the kind `pjais` has two: its SQLite file and its
     export).  `damage` is the reason why the content is not what its name says, if any.
     """
 
@@ -75,24 +78,3 @@ class Passed(NamedTuple):
             "database": self.database,
             "stores": list(self.stores),
         }
-
-
-HISTORY = (
-    "rxdb-profile",
-    "rxdb-dump",
-    "rxdb-export",
-    "livestore-opfs",
-    "livestore",
-    "livestore-db",
-    "json",
-    "pjais-files",
-    "pjais-flat",
-    "pjais-drizzle",
-    "pjais",
-)
-"""Source kinds in the order of the app's history: of two equally recent copies, the later kind's wins."""
-
-
-def rank(kind: str) -> int:
-    """Return the rank of a kind in the app's history; kinds that other packages add precede all of ours."""
-    return HISTORY.index(kind) if kind in HISTORY else -1

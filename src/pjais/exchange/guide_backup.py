@@ -25,6 +25,7 @@ from pjais.display import counted
 from pjais.errors import BackupFailed, PasswordNeeded
 from pjais.exchange import guide_export
 from pjais.sources import backup
+from pjais.sources.registry import source_of
 
 CONTENT = "rxdb-backup"
 """The manifest's name for such a file; only these are compared, since 0.1.0 wrote others (`--ids new`)."""
@@ -49,7 +50,7 @@ def named(exports: Sequence[guide_export.Made], *, comparable: bool = True) -> l
 def write(model: Model, folder: Path, snapshots: tuple[Snapshot, ...], at_ms: int, password: str | None = None) -> Made:
     """Write and read back the guide's backup of each RxDB snapshot."""
     password = os.environ.get("PJAIS_PASSWORD") if password is None else password
-    rest = tuple(one for one in snapshots if one.kind == "rxdb-profile")
+    rest = tuple(one for one in snapshots if source_of(one).guide_backup)
     left_out: list[str] = []
     while rest:
         choices = Choices(password=password)

@@ -27,6 +27,7 @@ from pjais.exchange import transfer
 from pjais.formats.json_stream import Broken, JsonStream, Malformed, Value
 from pjais.models.persona.records import Memory, Persona
 from pjais.models.persona.tables import MEMORIES, PERSONAS
+from pjais.sources.registry import source_of
 from pjais.targets.sqlite.ledger import Entry
 from pjais.workspace import Workspace
 
@@ -230,7 +231,7 @@ class Backups:
 
     def put(self, snapshot: Snapshot, entry: Entry) -> None:
         """Add a record."""
-        if snapshot.kind != "rxdb-profile":
+        if not source_of(snapshot).guide_backup:
             return
         name = (snapshot.name, entry.origin, entry.database)
         writer = self._writers.get(name) or self._writers.setdefault(name, GuideWriter())

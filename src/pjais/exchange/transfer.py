@@ -17,7 +17,7 @@ from typing import Any
 from pjais import canonical, files, journal, sqlite
 from pjais.assembly.assemble import Choices
 from pjais.assembly.scratch import scratch_store
-from pjais.core.document import RXDB_FIELDS, Document, Remark, Unreadable
+from pjais.core.document import Document, Remark, Unreadable
 from pjais.core.model import APPLICATION_ID, EXPORT, REMOVED, Model
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
@@ -25,7 +25,7 @@ from pjais.core.table import Record, Table
 from pjais.display import counted
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
 from pjais.sources import backup
-from pjais.sources.registry import read
+from pjais.sources.registry import read, source_of
 from pjais.store import upgrade
 from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace
@@ -204,6 +204,7 @@ def _inside(snapshot: Snapshot, named: Path) -> str:
 def _lines(
     snapshot: Snapshot, source: str, password: str | None, skip: Write | None, note: Write
 ) -> Iterator[tuple[str, str, str, str, str]]:
+    of_app = source_of(snapshot).shown
     for piece in read(snapshot, password):
         if isinstance(piece, Unreadable):
             what = f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"
@@ -218,9 +219,7 @@ def _lines(
             note(f"{snapshot.name}: {piece.collection} {piece.place}: {piece.message}")
         elif not _is_removed(piece):
             database = canonical.mend(snapshot.name if piece.database is None else piece.database)
-            collection, value = canonical.mend(piece.collection), piece.value
-            if snapshot.kind in ("rxdb-profile", "rxdb-dump") and isinstance(value, dict):
-                value = {key: item for key, item in value.items() if key not in RXDB_FIELDS}
+            collection, value = canonical.mend(piece.collection), of_app(piece.value)
             name = canonical.mend(piece.native_id or piece.place)
             origin = piece.origin or snapshot.web_origin
             line = {

@@ -21,9 +21,11 @@ from pjais.display import counted
 from pjais.errors import NoSourceFound
 from pjais.models.persona import materializers as schema
 from pjais.sources import backup
-from pjais.sources.livestore import KINDS, locations, merged, store
+from pjais.sources.livestore import locations, store
 from pjais.sources.livestore.log import Event, Number
+from pjais.sources.livestore.reader import merged
 from pjais.sources.livestore.store import Store
+from pjais.sources.registry import source_of
 from pjais.workspace import Workspace
 
 _HEAP_EVENTS = 3300
@@ -53,7 +55,7 @@ def examine(here: Workspace, path: Path) -> list[Check]:
     place = Workspace(here.data_dir, here.data_dir / "-", (path,))
     if not path.exists():
         raise NoSourceFound("there is no such store", where=[str(path)])
-    refs = [ref for ref in place.find().sources if ref.kind in KINDS]
+    refs = [ref for ref in place.find().sources if source_of(ref).has_log]
     if not refs:
         raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
     checks: list[Check] = []

@@ -25,9 +25,10 @@ from pjais.models.persona import materializers as schema
 from pjais.models.persona.livestore import LiveTable
 from pjais.models.persona.records import Record
 from pjais.sources import backup
-from pjais.sources.livestore import KINDS, locations, store
+from pjais.sources.livestore import locations, store
 from pjais.sources.livestore.log import Broken, Event, Number, read_events
 from pjais.sources.livestore.replay import Replay, Row
+from pjais.sources.registry import source_of
 from pjais.targets.livestore import account_sync, log_proof
 from pjais.workspace import Workspace
 
@@ -262,7 +263,7 @@ def stores(here: Workspace, path: Path) -> Iterator[list[Opened]]:
     if not path.exists():
         raise NoSourceFound("there is no such store", where=[str(path)])
     place = Workspace(here.data_dir, here.data_dir / "-", (path,))
-    refs = [ref for ref in place.find().sources if ref.kind in KINDS]
+    refs = [ref for ref in place.find().sources if source_of(ref).has_log]
     if not refs:
         raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
     with tempfile.TemporaryDirectory(prefix="pjais-time-") as folder:

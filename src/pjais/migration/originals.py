@@ -24,8 +24,6 @@ from pjais.workspace import Workspace
 
 RESTORED = "restored"
 """The folder, in the data folder, below which backups are restored without touching existing files."""
-_SETS = ("pjais-files", "rxdb-profile", "livestore", "livestore-opfs")
-"""Kinds whose files come and go: such a source exists while one of its files does."""
 
 
 class Gone(NamedTuple):
@@ -121,7 +119,8 @@ def _now(path: str, moved: Moved) -> Path:
 def _is_there(source: dict[str, Any], moved: Moved) -> bool:
     mains = [one["path"] for one in source["files"] if not one["path"].endswith(sqlite.SIDE_FILES)]
     there = [_exists(_now(path, moved)) for path in mains]
-    return any(there) if source["kind"].startswith(_SETS) and not _is_set_of_databases(mains) else all(there)
+    comes_and_goes = source["origin"] not in mains and not _is_set_of_databases(mains)
+    return any(there) if comes_and_goes else all(there)  # files of a folder come and go
 
 
 def _is_set_of_databases(paths: Sequence[str]) -> bool:

@@ -20,8 +20,9 @@ from pjais.assembly.assemble import Only
 from pjais.core.model import Model
 from pjais.core.source import SourceRef
 from pjais.errors import PjaisError, UsageError
-from pjais.sources import backup, rxdb
-from pjais.sources.detect.found import Found, Passed
+from pjais.sources import backup
+from pjais.sources.found import Found, Passed
+from pjais.sources.registry import of_kind, opened, source_of
 from pjais.workspace import Workspace
 
 
@@ -35,7 +36,7 @@ def chosen(workspace: Workspace, found: Found, only: Only) -> tuple[Found, Only]
 
     Raises UsageError if the given origin does not exist, or if the owner must choose one.
     """
-    browsers = {ref: _origin(ref) for ref in found.sources if ref.kind == "rxdb-profile"}
+    browsers = {ref: _origin(ref) for ref in found.sources if source_of(ref).of_browser}
     if not browsers and only.origin is None:
         return found, only
     before = _sources_before(workspace)
@@ -61,7 +62,7 @@ def passed_over(workspace: Workspace, refs: Sequence[SourceRef]) -> dict[SourceR
 
     A run takes none of them unless asked, so they are not pending.
     """
-    browsers = [ref for ref in refs if ref.kind == "rxdb-profile"]
+    browsers = [ref for ref in refs if source_of(ref).of_browser]
     wanted = _chosen_before(_sources_before(workspace)) if browsers else None
     if wanted is None:
         return {}
@@ -102,7 +103,7 @@ def _stop_where_mixed(
     there = {
         (one["kind"], one["name"]): one.get("web_origin") or web_origin.of_place(Path(one["origin"]))
         for one in before
-        if one["kind"] == "rxdb-profile"
+        if (source := of_kind(one["kind"])) is not None and source.of_browser
     }
     coming = {origin for ref in refs if (origin := browsers.get(ref)) is not None}
     if len(coming | {origin for origin in there.values() if origin is not None}) < 2:
@@ -174,6 +175,7 @@ def _collections(ref: SourceRef) -> frozenset[tuple[str | None, str]]:
     with tempfile.TemporaryDirectory(prefix="pjais-origin-") as folder:
         try:
             (snapshot,) = backup.snapshot_all(Path(folder) / "copy", [ref], at_ms=journal.now_ms())
-            return rxdb.collections(snapshot)
+            with opened(snapshot) as found:
+                return frozenset((one.origin, one.name) for one in found.collections if not one.is_empty)
         except PjaisError:
             return frozenset()  # the run itself reports the problem

@@ -32,7 +32,7 @@ from pjais.exchange import guide_backup, guide_export
 from pjais.migration import backups, fault_messages, origins, recover, rejection, retention, run_log, run_proof, state
 from pjais.migration.outcome import verdict
 from pjais.sources import backup
-from pjais.sources.detect.found import Found, Passed
+from pjais.sources.found import Found, Passed
 from pjais.store import upgrade
 from pjais.targets.livestore import account_sync, log_proof
 from pjais.targets.sqlite import compare, cutover

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,9 +22,11 @@ from pjais.core.source import SourceRef
 from pjais.display import counted, size
 from pjais.errors import BackupFailed, ConfirmationNeeded, SourceInUse, UsageError
 from pjais.migration import state, verify
-from pjais.side_by_side import private_text, removable, switch
+from pjais.side_by_side import private_text, switch
 from pjais.side_by_side.private_text import Private
 from pjais.sources import backup, detect
+from pjais.sources.contract import Held, Part, Source
+from pjais.sources.registry import of_kind, opened, source_of
 from pjais.workspace import Workspace
 
 BEGUN = "cleanup.json"
@@ -252,6 +255,11 @@ def _name(workspace: Workspace, source: dict[str, Any]) -> str:
     return path.relative_to(workspace.data_dir).as_posix() if path.is_relative_to(workspace.data_dir) else str(path)
 
 
+def _kind(source: dict[str, Any]) -> Source:
+    """Return the kind of a source in the ledger; of one that is not installed only what all have in common."""
+    return of_kind(source["kind"]) or Source()
+
+
 def _called(source: dict[str, Any], name: str) -> set[str]:
     """Return the names of a source as a whole."""
     return {name, source["kind"], Path(source["origin"]).name, source["origin"]}
@@ -259,7 +267,7 @@ def _called(source: dict[str, Any], name: str) -> set[str]:
 
 def _is_profile(source: dict[str, Any]) -> bool:
     """Return whether a source has named parts."""
-    return source["kind"] in ("rxdb-profile", "livestore-opfs")
+    return _kind(source).shares
 
 
 def _protected(workspace: Workspace) -> set[Path]:
@@ -276,7 +284,7 @@ def _protected(workspace: Workspace) -> set[Path]:
 def _ours(source: dict[str, Any], protected: set[Path]) -> str | None:
     path = Path(source["origin"])
     account = (path if path.is_dir() else path.parent) / paths.ACCOUNT_NAME
-    own_log = source["kind"] == "livestore" and account.exists()
+    own_log = _kind(source).has_log and account.exists()
     if own_log or any(files.same(path, one) for one in protected):
         return "a store that pjais wrote; it is never removed"
     return None
@@ -334,21 +342,21 @@ def _of_source(
         (source["kind"], source["origin"]),
         frozenset(),
         tuple(Path(entry["path"]) for entry in there),
-        removable.folders(source["kind"], path),
+        _kind(source).folders(path),
         hashes,
         _bytes(there),
     )
     if begun:  # it was judged when it was complete
-        left = tuple(sorted(one for one in path.rglob("*") if one.is_file())) if path.is_dir() else ()
-        return [replace(whole, files=left) if source["kind"] == "livestore-opfs" else whole], []
+        left = _kind(source).left(path)
+        return [whole if left is None else replace(whole, files=left)], []
     ref = _ref(workspace, source)
     if ref is None:
         reason = "only a part of it is there, so it is not known what else it holds"
         return ([], [Stays(name, path, whole.size, reason)]) if _is_profile(source) else ([whole], [])
     known = {(source["kind"], source["origin"]): source["files"]}
-    if source["kind"] != "pjais-files" and state.is_new(ref, known, exact=False):
+    if not _kind(source).comes_and_goes and state.is_new(ref, known, exact=False):
         raise _changed(path)
-    held = removable.of(ref)
+    held = _held_by(ref)
     stays = [Stays(name, one.path, one.size, one.reason, frozenset(one.names)) for one in held.stays]
     if held.parts is None:
         going = held.files or whole.files
@@ -358,7 +366,22 @@ def _of_source(
     return parts, stays
 
 
-def _part(whole: Old, part: removable.Part) -> Old:
+def _held_by(ref: SourceRef) -> Held:
+    """Return the content of the location that a source was read from, which a private copy tells."""
+    if not source_of(ref).shares:
+        return Held()
+    with tempfile.TemporaryDirectory(prefix="pjais-cleanup-") as folder:
+        (snapshot,) = backup.snapshot_all(Path(folder) / "copy", [ref], at_ms=journal.now_ms())
+        with opened(snapshot, decrypt=False) as found:
+            return found.removable(ref)
+
+
+def _belonging(name: str, one: Old) -> set[str]:
+    source = of_kind(one.kind)
+    return source.belonging(name, one.names) if source else set()
+
+
+def _part(whole: Old, part: Part) -> Old:
     hashes = {path: digest for path, digest in whole.hashes.items() if path in part.files}
     size = sum(path.stat().st_size for path in part.files if path.exists())
     return replace(
@@ -400,7 +423,7 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
     for wanted in names:
         found = [one for one in items if wanted in _calls(one) or wanted in one.names]
         for one in found:
-            others = set() if wanted in _calls(one) else one.names - {wanted} - removable.belonging(wanted, one.names)
+            others = set() if wanted in _calls(one) else one.names - {wanted} - _belonging(wanted, one)
             if others:
                 raise UsageError(
                     f"{wanted} lies in one place with others and cannot be removed alone; name the whole",

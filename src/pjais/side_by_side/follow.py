@@ -18,7 +18,7 @@ from typing import Any
 
 from pjais import files, instants, journal
 from pjais.assembly import unchanged
-from pjais.assembly.assemble import Choices, assemble, by_absence, items, options_of, origin_of, source_entries
+from pjais.assembly.assemble import Choices, assemble, items, options_of, origin_of, source_entries
 from pjais.assembly.findings import Findings
 from pjais.assembly.ids import Ids
 from pjais.core.results import Counts
@@ -28,6 +28,7 @@ from pjais.display import counted
 from pjais.errors import MigrationFailed, NoSourceFound, PjaisError, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.migration import active, backups, fault_messages, origins, recover, retention, run, state
 from pjais.sources import backup
+from pjais.sources.registry import absence_means_removed
 from pjais.store import upgrade
 from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite.builder import Builder
@@ -200,7 +201,7 @@ def _write(
         assemble(builder, snapshots, findings, choices, lambda *_: None, source=source)
         _refuse(findings, options, snapshots)
         whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
-        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], by_absence)
+        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], absence_means_removed)
         if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
             raise MigrationFailed(
                 f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",

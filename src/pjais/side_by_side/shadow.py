@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pjais import canonical, files, instants, journal, sqlite
-from pjais.assembly.assemble import EVERYTHING, Choices, Only, by_absence, origin_of
+from pjais.assembly.assemble import EVERYTHING, Choices, Only, origin_of
 from pjais.assembly.ids import Ids
 from pjais.assembly.scratch import scratch_store
 from pjais.core.model import Model
@@ -23,6 +23,7 @@ from pjais.core.results import Difference
 from pjais.core.table import Table
 from pjais.errors import NoSourceFound
 from pjais.migration import origins, quarantine
+from pjais.sources.registry import absence_means_removed
 from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import cutover, removals
 from pjais.targets.sqlite.compare import led_to, present
@@ -138,7 +139,7 @@ class _Judge:
             return None
         if not known or replayed:  # added by hand, or edited since it was replayed
             return "edit" if _is_told(self._store, table, key) else "difference"
-        if not here or not any(by_absence(str(one[0])) for one in here):
+        if not here or not any(absence_means_removed(str(one[0])) for one in here):
             return None
         if table.digest(row) not in {one[2] for one in here} and _is_told(self._store, table, key):
             return "edit"  # removed in the source, and kept since it was edited

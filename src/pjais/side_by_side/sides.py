@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from pjais import files, journal, models, sqlite
+from pjais import journal, models, sqlite
 from pjais.assembly.assemble import Choices
 from pjais.assembly.ids import Ids
 from pjais.assembly.scratch import scratch_store
@@ -33,6 +33,7 @@ from pjais.models.persona import livestore
 from pjais.models.persona.records import Memory, Persona
 from pjais.persona.store import Store
 from pjais.sources.livestore.replay import Replay
+from pjais.sources.registry import source_of
 from pjais.targets.livestore import account_sync, log_proof
 from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace, resolve_workspace
@@ -288,7 +289,7 @@ class SourceSide(FileSide):
         found: dict[Path, None] = dict.fromkeys(self._paths)
         for ref in self._refs:
             with suppress(OSError):
-                there = files.beside(ref.path) if ref.dialect == "rxdb-profile" else list(ref.files)
+                there = source_of(ref).files(ref)
                 wal = [Path(f"{ref.path}{suffix}") for suffix in ("-wal", "-journal")] if ref.path.is_file() else []
                 found |= dict.fromkeys([*there, *wal, *(path.parent for path in there)])
         return [path for path in found if not path.name.endswith("-shm") and path != self._here.data_dir]

@@ -22,6 +22,8 @@ from pjais import canonical, files, instants, journal, sqlite, web_origin
 from pjais.core.snapshot import CopiedFile, Snapshot
 from pjais.core.source import CANNOT_BE_READ, SourceRef
 from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
+from pjais.sources.contract import Frozen
+from pjais.sources.registry import source_of
 
 MANIFEST = "manifest.json"
 _FORMAT = "pjais-backup"
@@ -29,11 +31,6 @@ _TRIES = 6
 _RESERVED = frozenset(
     {MANIFEST, "journal.jsonl", "report.json", "report.html", "previous.sqlite", "previous.eventlog.db", "outside"}
 )
-_SQLITE = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "pjais"})
-_SQLITE_SETS = frozenset({"livestore", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
-"""Dialects whose sources consist of several SQLite files."""
-_WAL_HEADER = 32
-
 Progress = Callable[[str, int, int], None]
 
 
@@ -76,59 +73,49 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Ma
         raise SourceInUse(
             "a source could not be read, and then it could", where=[str(ref.path)], advice="make the same call again"
         )
-    consistent: str | None = None
-    unsound: tuple[str, ...] = ()
-    path = _opened_path(folder, ref.dialect, copied)
-    if ref.dialect in _SQLITE and ref.damage is None:
-        stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
-        prefix = "livestore" if ref.kind == "livestore-db" else ref.kind
-        consistent = _free_name(folder, f"{prefix}-backup-{stamp}.db")
-        try:
-            unsound = _consistent_copy(folder, copied, folder / consistent)
-            path = folder / consistent
-        except sqlite.Error as error:
-            sqlite.remove(folder / consistent)
-            if sqlite.is_fault_of_disk(error):
-                raise BackupFailed(f"the backup could not be written: {error}", where=[str(folder)]) from error
-            consistent, unsound = None, (str(error),)
+    opened = _opened_path(folder, str(ref.path), copied)
+    frozen = Frozen(opened) if ref.damage is not None else source_of(ref).freeze(folder, opened, copied, at_ms)
     return Snapshot(
         ref.kind,
         ref.dialect,
         canonical.mend(ref.name),
         str(ref.path),
-        path,
+        frozen.path,
         copied,
         folder,
-        consistent,
+        frozen.consistent,
         ref.damage,
-        unsound,
+        frozen.unsound,
         web_origin.of_place(ref.path),
     )
 
 
-def _opened_path(folder: Path, dialect: str, copied: Sequence[CopiedFile]) -> Path:
-    """Return the path that a reader opens: the copied file, or the folder for a source of several files."""
-    if dialect == "pjais-files":
-        return folder
-    if dialect.startswith(("rxdb-profile", "livestore")) and dialect != "livestore-db":
-        return (folder / copied[0].stored).parent
+def _opened_path(folder: Path, origin: str, copied: Sequence[CopiedFile]) -> Path:
+    """Return the path that a reader opens: the copy of the source's file, or the folder that is the copy of its own."""
+    for one in copied:
+        if one.source == origin:
+            return folder / one.stored
+        if Path(one.source).is_relative_to(origin):
+            return (folder / one.stored).parents[len(Path(one.source).relative_to(origin).parts) - 1]
     return folder / copied[0].stored
 
 
 def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str, Path]) -> tuple[CopiedFile, ...]:
     """Copy the files of a source until none changed meanwhile; a SQLite file and its side files count as one."""
+    source = source_of(ref)
     for attempt in range(_TRIES):
         copied: list[CopiedFile] = []
         try:
-            before = _stamps(ref)
-            wanted = _files(ref)
+            before = source.still(ref)
+            wanted = source.files(ref)
+            prefix = _prefix(folder, ref, wanted, number)
             ends = {path: path.stat().st_size for path in wanted if path.name.endswith("-wal")}  # all at the same time
             for path in wanted:
                 if not path.exists() and path != ref.path:
                     continue
-                stored = _stored_name(folder, ref, path, number)
-                size, digest = _copy(path, folder / stored, ends.get(path, sys.maxsize), earlier)
                 relative = _relative(ref, path)
+                stored = prefix + relative
+                size, digest = _copy(path, folder / stored, ends.get(path, sys.maxsize), earlier)
                 copied.append(CopiedFile(str(path), relative, stored, size, digest, path.stat().st_mtime_ns))
         except FileNotFoundError as error:
             _discard(folder, copied)
@@ -139,7 +126,7 @@ def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str,
             if str(error.filename or "").startswith(str(folder)):
                 raise
             raise SourceDamaged("a source cannot be read: permission denied", where=[str(error.filename)]) from error
-        if copied and before == _stamps(ref):
+        if copied and before == source.still(ref):
             return tuple(copied)
         _discard(folder, copied)
         time.sleep(0.05 * 2**attempt)
@@ -169,45 +156,6 @@ def stored_files(folders: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def _files(ref: SourceRef) -> list[Path]:
-    """Return the current files of a source: a browser creates and removes some while it runs."""
-    if ref.dialect == "rxdb-profile":
-        return files.beside(ref.path)
-    return [*ref.files, *(side for side in _sides(ref) if side not in ref.files and files.is_plain_file(side))]
-
-
-def _sides(ref: SourceRef) -> list[Path]:
-    """Return the WAL and journal of each SQLite file: they may have appeared since the source was found."""
-    if ref.dialect not in _SQLITE and ref.dialect not in _SQLITE_SETS:
-        return []
-    mains = [path for path in ref.files if not path.name.endswith(sqlite.SIDE_FILES)]
-    return [Path(f"{path}{suffix}") for path in mains for suffix in ("-wal", "-journal")]
-
-
-def _stamps(ref: SourceRef) -> list[tuple[Any, ...]]:
-    """Return the properties that must not change while a source is copied.
-
-    A LevelDB only appends to its log and manifest and never changes a table, so its file names suffice.  SQLite only
-    appends to a WAL until it starts a new one, with another header; it ignores an incomplete frame.
-    """
-    if ref.dialect == "rxdb-profile":
-        return [(str(path),) for path in files.beside(ref.path)]
-    stamps: list[tuple[Any, ...]] = []
-    for path in dict.fromkeys([*ref.files, *_sides(ref)]):
-        if path.name.endswith("-shm"):
-            continue
-        try:
-            status = path.stat()
-            if path.name.endswith("-wal"):
-                with path.open("rb") as file:
-                    stamps.append((str(path), status.st_ino, file.read(_WAL_HEADER)))
-                continue
-            stamps.append((str(path), status.st_ino, status.st_size, status.st_mtime_ns))
-        except OSError:
-            stamps.append((str(path), None))
-    return stamps
-
-
 def _discard(folder: Path, copied: Sequence[CopiedFile]) -> None:
     for one in copied:
         files.remove(folder / one.stored)
@@ -217,36 +165,13 @@ def _relative(ref: SourceRef, path: Path) -> str:
     return path.relative_to(ref.root).as_posix() if path.is_relative_to(ref.root) else path.name
 
 
-def _stored_name(folder: Path, ref: SourceRef, path: Path, number: int) -> str:
-    """Return a file's path in the backup: its relative path, unless another file already has it."""
-    relative = _relative(ref, path)
-    if relative.split("/", 1)[0] in _RESERVED or (folder / relative).exists():
-        return f"outside/{number}/{relative}"
-    return relative
-
-
-def _free_name(folder: Path, name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    number = 1
-    while (folder / name).exists():
-        number += 1
-        name = f"{stem}-{number}{dot}{suffix}"
-    return name
-
-
-def _consistent_copy(folder: Path, copied: Sequence[CopiedFile], destination: Path) -> tuple[str, ...]:
-    """Write one plain SQLite file with the WAL or journal applied; return what its integrity check finds."""
-    scratch = destination.with_name(f".{destination.name}.work")
-    main = folder / copied[0].stored
-    try:
-        sqlite.copy_files(main, scratch)
-        lost = sqlite.copy_source(scratch, destination).lost
-    finally:
-        for suffix in ("", *sqlite.SIDE_FILES):
-            files.remove(Path(f"{scratch}{suffix}"))
-    files.sync_file(destination)
-    with closing(sqlite.open_frozen(destination)) as connection:
-        return (*([lost] if lost else []), *sqlite.problems(connection))
+def _prefix(folder: Path, ref: SourceRef, wanted: Sequence[Path], number: int) -> str:
+    """Return where the files of a source are stored: by their relative paths, unless another file has one of them."""
+    for path in wanted:
+        relative = _relative(ref, path)
+        if relative.split("/", 1)[0] in _RESERVED or (folder / relative).exists():
+            return f"outside/{number}/"
+    return ""
 
 
 def write_manifest(folder: Path, snapshots: Sequence[Snapshot], at_ms: int, **more: Any) -> None:
@@ -333,7 +258,7 @@ def load(folder: Path) -> tuple[Snapshot, ...]:
     for entry in manifest(folder)["sources"]:
         copied = tuple(CopiedFile(**one) for one in entry["files"])
         consistent = entry["consistent"] and entry["consistent"]["stored"]
-        path = folder / consistent if consistent else _opened_path(folder, entry["dialect"], copied)
+        path = folder / consistent if consistent else _opened_path(folder, entry["origin"], copied)
         found.append(
             Snapshot(
                 entry["kind"],

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pjais import files
 from pjais.core.source import Passed, SourceRef
-from pjais.sources.detect.found import Found
+from pjais.sources.found import Found
 
 
 class Detected(NamedTuple):

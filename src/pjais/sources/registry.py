@@ -1,41 +1,104 @@
-"""Registry of readers, which turn a snapshot into documents, lazily: one module per dialect.
-
-Every reader is a function `(Snapshot) -> Iterator[Piece]`.  It yields documents exactly as stored, in an order that
-depends on the bytes only, and never stops at a damaged piece: that becomes an `Unreadable` with its location and raw
-bytes.  Observations about the source as a whole are yielded as `Remark`.
-"""
+"""The list of source kinds: ours, and those that other packages add; and the reading of snapshots through them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
 
 from pjais import extensions
-from pjais.core.document import Piece
-from pjais.core.snapshot import Snapshot
-from pjais.errors import UsageError
-from pjais.sources import json_files, sqlite_tables
+from pjais.errors import PjaisError, UsageError
+from pjais.sources import indexeddb, json_files, livestore, pjais_store, rxdb, sqlite_tables, web_storage
+from pjais.sources.contract import Opened, Secrets, Source
 
-Reader = Callable[[Snapshot], Iterator[Piece]]
+if TYPE_CHECKING:
+    from pjais.core.document import Piece
+    from pjais.core.snapshot import Snapshot
+    from pjais.core.source import SourceRef
+    from pjais.sources.contract import Detector
+
+SOURCES: tuple[Source, ...] = (
+    *pjais_store.SOURCES,
+    *rxdb.SOURCES,
+    *json_files.SOURCES,
+    *livestore.SOURCES,
+    *sqlite_tables.SOURCES,
+)
+"""Our kinds.  A file that several recognise is of the first of them."""
+
+DETECTORS: tuple[Detector, ...] = (livestore.Detector(), indexeddb.Detector(), web_storage.Detector())
+"""They look into the folders of browser profiles, in this order; what they find, the kinds take."""
+
+_BY_DIALECT = {(one.kind, one.dialect): one for one in SOURCES}
+_BY_KIND = {one.kind: one for one in reversed(SOURCES)}
 
 
-READERS: dict[str, Reader] = {
-    "livestore-db": sqlite_tables.read,
-    "pjais-flat": sqlite_tables.read,
-    "pjais-drizzle": sqlite_tables.read,
-    "pjais": sqlite_tables.read,
-    "pjais-export": json_files.read_export,
-    "json": json_files.read_export,
-    "rxdb-export": json_files.read_export,
-    "rxdb-dump": json_files.read_dump,
-    "pjais-files": json_files.read_folder,
-}
-"""The reader of each dialect."""
+@cache
+def added() -> dict[str, Source]:
+    """Return the kinds that other packages add, by name.  Raises UsageError for one that is no `Source`."""
+    found: dict[str, Source] = {}
+    for name in extensions.names("sources"):
+        source = extensions.loaded("sources", name)
+        if not isinstance(source, Source) or name in _BY_KIND:
+            what = "has the name of a built-in kind" if name in _BY_KIND else "is no pjais.sources.contract.Source"
+            raise UsageError(
+                f"the extension {name} {what}", where=[f"entry point pjais.sources: {name}"], next_command="pip list"
+            )
+        source.kind = name
+        found[name] = source
+    return found
+
+
+def every() -> tuple[Source, ...]:
+    """Return all kinds, those that other packages add first."""
+    return (*added().values(), *SOURCES)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of our kinds."""
+    return tuple(_BY_KIND)
+
+
+def source_of(one: SourceRef | Snapshot) -> Source:
+    """Return the kind of a source or its copy.  Raises UsageError if the package that adds it is not installed."""
+    found = _BY_DIALECT.get((one.kind, one.dialect)) or of_kind(one.kind)
+    if found is None:
+        raise UsageError(f"the extension that reads {one.kind} is not installed", where=[one.name])
+    return found
+
+
+def of_kind(kind: str) -> Source | None:
+    """Return the kind of this name; None if the package that adds it is not installed."""
+    return _BY_KIND.get(kind) or added().get(kind)
+
+
+def precedence(kind: str) -> int:
+    """Return the precedence of a kind; that of one which is not installed is the lowest."""
+    found = of_kind(kind)
+    return Source.precedence if found is None else found.precedence
+
+
+def absence_means_removed(kind: str) -> bool:
+    """Return whether a document of this kind that is missing was removed."""
+    found = of_kind(kind)
+    return found is None or found.absence_means_removed
 
 
 def password(given: str | None = None) -> str | None:
     """Return the password of encrypted sources: the given one, else that of the environment."""
     return os.environ.get("PJAIS_PASSWORD") if given is None else given
+
+
+@contextmanager
+def opened(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True) -> Iterator[Opened]:
+    """Open a snapshot; `secret` is the password of encrypted sources, None that of the environment."""
+    if snapshot.damage is not None:
+        yield _Damaged(snapshot)
+        return
+    with source_of(snapshot).open(snapshot, Secrets(password(secret), decrypt)) as found:
+        yield found
 
 
 def read(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
@@ -44,19 +107,34 @@ def read(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True)
     `secret`: the password of encrypted sources; None takes that of the environment (`PJAIS_PASSWORD`).
     Raises PasswordNeeded if an encrypted source's password is missing or wrong; `decrypt=False` leaves it encrypted.
     """
-    if snapshot.damage is not None:
-        return json_files.read_damaged(snapshot)
-    if snapshot.kind == "rxdb-profile":
-        from pjais.sources import rxdb
+    with opened(snapshot, secret, decrypt=decrypt) as found, asking(snapshot.kind):
+        yield from found.read()
 
-        return rxdb.read(snapshot, password(secret), decrypt=decrypt)
-    if snapshot.kind in ("livestore", "livestore-opfs"):
-        from pjais.sources import livestore
 
-        return livestore.read(snapshot)
-    if snapshot.dialect not in READERS:
-        added = extensions.source_kind(snapshot.dialect)
-        if added is None:
-            raise UsageError(f"the extension that reads {snapshot.dialect} is not installed", where=[snapshot.name])
-        return added.read(snapshot)
-    return READERS[snapshot.dialect](snapshot)
+@contextmanager
+def asking(kind: str) -> Iterator[None]:
+    """Name the package that adds a kind in an error of its own: that is no error of pjais."""
+    try:
+        yield
+    except PjaisError:
+        raise
+    except Exception as error:
+        if kind not in added():
+            raise
+        raise UsageError(
+            f"the extension {kind} failed: {type(error).__name__}: {error}",
+            advice="report it to whoever wrote the extension",
+            next_command="pip list",
+        ) from error
+
+
+class _Damaged(Opened):
+    """A file whose content is not what its name says: one unreadable piece."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def read(self) -> Iterator[Piece]:
+        from pjais.sources.json_files.reader import read_damaged
+
+        return read_damaged(self._snapshot)

@@ -19,12 +19,12 @@ from pjais.livestore_tools.timeline import Timeline
 from pjais.models.persona.livestore import TABLES
 from pjais.persona.store import Operation
 from pjais.sources.livestore.log import Event
+from pjais.sources.registry import source_of
 from pjais.web import schemas, view_values
 from pjais.web.session import Session
 from pjais.web.view_values import InSession, Limit, Missing, Offset, page
 from pjais.workspace import Workspace
 
-_LOGS = ("livestore", "livestore-opfs")
 At = Annotated[int | None, Query(ge=0, le=2**62)]
 Where = Annotated[int, Query(ge=0, le=1000)]
 
@@ -32,7 +32,7 @@ Where = Annotated[int, Query(ge=0, le=1000)]
 def stores(here: Workspace) -> list[tuple[str, Path]]:
     """Return the stores with a history: the store in use, and the LiveStore stores found; kind and path."""
     own = [("livestore" if here.log is not None else "sqlite", here.live)] if here.target.exists() else []
-    found = [("livestore", ref.path) for ref in here.find().sources if ref.kind in _LOGS]
+    found = [("livestore", ref.path) for ref in here.find().sources if source_of(ref).has_log]
     return own + [one for one in found if one not in own]
 
 

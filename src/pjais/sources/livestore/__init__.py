@@ -1,286 +1,106 @@
-"""Read a LiveStore store: compare state and log row by row, and take each row from the side that is reliable for it.
-
-The state is what the app showed; the log is what it did.  The rules, in this order:
-
-1. a row touched by an event after the state's last changeset comes from the log: the state is stale
-   (`state-behind`); values missing in the log (an old event without times) come from the state;
-2. a text that the state truncated (at NUL, lone surrogates) comes from the log (`state-lossy`);
-3. a date that the log does not carry comes from the state (`state-dates`);
-4. for any other difference the state wins, since the app showed it, and the fields are named (`state-differs`);
-5. a row that only the log has is taken (`log-only`), unless events that pjais cannot read may have removed it;
-   then it counts as removed, as the app showed it;
-6. a row that only the state has is taken: its events are not in the log.
-
-Either side alone is sufficient.
-"""
+"""LiveStore's stores: an event log with its states, in a folder or in a browser's origin-private file system."""
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pjais import canonical, sqlite
-from pjais.core.document import Document, Piece, Remark, Unreadable
-from pjais.core.snapshot import Snapshot
-from pjais.display import counted
-from pjais.errors import SourceDamaged
-from pjais.formats.eventlog import LOG_TABLES
-from pjais.models.persona import materializers
-from pjais.models.persona.livestore import ALIASES, BY_NAME, OWN, TABLES, LiveTable
-from pjais.sources import sqlite_tables
-from pjais.sources.livestore import locations, reconcile, store
-from pjais.sources.livestore.log import Broken, Event
-from pjais.sources.livestore.replay import Replay
-from pjais.sources.livestore.store import Store
+from pjais.sources.contract import Held, Opened, Secrets, Source, Tables, files_in
+from pjais.sources.livestore import detector
+from pjais.sources.livestore.detector import Detector
+from pjais.sources.sqlite_source import SqliteFiles
 
-KINDS = frozenset({"livestore", "livestore-opfs"})
-"""The source kinds read by this package."""
+if TYPE_CHECKING:
+    from pjais.core.document import Piece
+    from pjais.core.snapshot import Snapshot
+    from pjais.core.source import SourceRef
 
-_FOLDED = {name.lower(): BY_NAME[ALIASES.get(name, name)] for name in (*BY_NAME, *ALIASES)}
-"""Tables by their names and aliases; names in SQL are case-insensitive."""
-
-LOG = "eventlog"
-"""The collection of events that are carried unchanged."""
+__all__ = ["SOURCES", "Detector", "Livestore", "LivestoreOpfs", "OpenedLivestore", "WithLog"]
 
 
-def read(snapshot: Snapshot) -> Iterator[Piece]:
-    """Read the documents of a LiveStore store, personas first."""
-    with tempfile.TemporaryDirectory(prefix="pjais-livestore-") as folder:
-        groups = list(locations.groups(snapshot, Path(folder)))
-        for group in groups:
-            yield from group.pieces
-            found = store.open_store(group.databases, group.scratch, group.written)
-            for piece in merged(found, snapshot, group.scratch):
-                yield piece if len(groups) == 1 else piece._replace(place=f"{group.label}: {piece.place}")
+class WithLog(Source):
+    """A kind with an event log."""
+
+    has_log = True
+
+    @contextmanager
+    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+        """Open all stores in a snapshot."""
+        yield OpenedLivestore(snapshot, self)
+
+    def moved_ids(self, snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
+        """Yield the ids that an import changed; an old id that is itself in use is no mapping."""
+        from pjais.sources.livestore import reader
+
+        return reader.moved_ids(snapshot)
+
+    def belonging(self, name: str, names: frozenset[str]) -> set[str]:
+        """Return the id and the folder of a store."""
+        return detector.belonging(name, names)
 
 
-def merged(found: Store, snapshot: Snapshot, scratch: Path) -> Iterator[Piece]:
-    """Yield the documents of one store, from state and log, by the rules above."""
-    yield from found.pieces
-    for state in found.older:
-        yield Remark("older-state", "$file", state.part.name, "the state of an earlier schema; the current one counts")
-    with closing(Replay(scratch / "replay.db")) as replay:
-        reading = _Reading(found, replay)
-        yield from reading.replayed()
-        if found.state is None:
-            yield from reading.log_alone()
-        else:
-            part = found.state.part
-            as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
-            yield from reading.compared(sqlite_tables.read(as_file))
-        if found.log is not None:
-            yield from _beside_events(found.log, snapshot)
-        for part in found.foreign:
-            as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
-            unknown = False
-            for piece in sqlite_tables.read(as_file):
-                if piece.collection in LOG_TABLES and not unknown:
-                    unknown = True
-                    yield Remark("unknown-log", LOG, part.name, "a log whose columns pjais does not know")
-                yield piece
+class OpenedLivestore(Opened):
+    """The stores of a folder, or of an origin."""
+
+    def __init__(self, snapshot: Snapshot, source: Source) -> None:
+        self._snapshot, self._source = snapshot, source
+
+    def read(self) -> Iterator[Piece]:
+        """Yield the rows of state and log, personas first."""
+        from pjais.sources.livestore import reader
+
+        return reader.read(self._snapshot)
+
+    def removable(self, ref: SourceRef) -> Held:
+        """Return what may be removed: an origin's file system as a whole, if all of it is LiveStore's."""
+        from pjais.sources.livestore import removable
+
+        return removable.held(ref, self._snapshot) if self._source.shares else Held()
 
 
-def _beside_events(part: store.Part, snapshot: Snapshot) -> Iterator[Piece]:
-    """Yield the rows of other tables in the file of a log."""
-    with closing(sqlite.open_frozen(part.path)) as db:
-        try:
-            others = [name for name in sqlite_tables.data_tables(db) if name not in LOG_TABLES]
-        except (sqlite.Error, SourceDamaged):
-            others = []
-    if others:
-        as_file = replace(snapshot, dialect="livestore-db", path=part.path, unsound=part.unsound, name=part.name)
-        yield from (piece for piece in sqlite_tables.read(as_file) if piece.collection in others)
+class Livestore(WithLog, SqliteFiles):
+    """A folder with a log and its states, of whatever formats.
 
-
-def moved_ids(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
-    """Yield (table of the target, old id, new id) of each record that an import stored under a new id.
-
-    An old id that is itself in use in the store is no mapping.
+    LiveStore leaves the files of an earlier format beside those of the next and no longer shows them, and all of them
+    are somebody's data; so they are one source.
     """
-    with tempfile.TemporaryDirectory(prefix="pjais-livestore-") as folder:
-        for group in locations.groups(snapshot, Path(folder)):
-            found = store.open_store(group.databases, group.scratch, group.written)
-            for part in (found.log, found.state.part if found.state else None):
-                if part is not None:
-                    yield from store.moved(part)
+
+    kind = dialect = "livestore"
+    precedence = 4
+    names = detector.NAMES
+    gathers = True
+
+    def is_called(self, relative: str) -> bool:
+        """Return whether a file is named as LiveStore's versions and adapters name theirs."""
+        return detector.is_store_file(relative.rpartition("/")[2])
+
+    def is_database(self, tables: Tables) -> bool:
+        """Return whether a file is a log, or a state that is named as one."""
+        if not tables.columns.keys().isdisjoint(("eventlog", "mutation_log")):
+            return True
+        return tables.expected == self.kind and "__livestore_schema" in tables.columns
+
+    def gathered(self, paths: Sequence[Path], root: Path) -> Iterator[SourceRef]:
+        """Return one source for each folder."""
+        return detector.stores(paths, root)
 
 
-class _Reading:
-    """One reading of one store: the replay, the events that the state has not seen, and those pjais cannot read."""
+class LivestoreOpfs(WithLog):
+    """The pools of an origin in a browser's profile."""
 
-    def __init__(self, found: Store, replay: Replay) -> None:
-        self._found = found
-        self._replay = replay
-        self._behind: set[tuple[str, str | None]] = set()
-        """(table, key) of rows touched by events that the state has not seen; a key of None means every row."""
-        self._missed = 0
-        """Number of events that the state has not seen, except those unknown to its app as well."""
-        self._unread = 0
-        """Events that the state has seen and pjais cannot read; any of them may have removed a row."""
-        self._unknown: Counter[str] = Counter()
-        self._cut: dict[str, dict[str, str]] = {}
-        """Table -> keys of the log that hold NUL, by their truncated form in the state."""
-        self._own = found.state is not None and found.state.ours
-        """True if the store has our own schema, by its state or its log."""
+    kind = dialect = "livestore-opfs"
+    precedence = 3
+    shares = True
 
-    def replayed(self) -> Iterator[Piece]:
-        """Replay the log; yield events that cannot become part of the state, and remarks."""
-        if self._found.log is None:
-            if self._found.state is not None:
-                name = self._found.state.part.name
-                yield Remark("no-log", "$file", name, "there is no event log beside this state; its rows are taken")
-            return
-        for event in store.events(self._found.log):
-            if isinstance(event, Unreadable):
-                yield event
-                continue
-            seen = self._seen(event)
-            yield from self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
-        for table, key, values in self._replay.settle():
-            row = canonical.dumps_plain(dict(zip(BY_NAME[table].column_names, values, strict=True)))
-            if self._found.state is not None and not self._missed:  # the state holds its effect
-                yield Remark("event-unread", LOG, f"{table} {key}", "inserted twice; the state has seen it")
-            else:
-                yield Unreadable(LOG, f"{table} {key}", row.encode(), "inserted twice; the first one counts")
-        for name, count in sorted(self._unknown.items()):
-            yield Remark("unknown-event", LOG, name, f"{counted(count, 'event')} of a name that pjais does not know")
-        if self._missed and self._found.state is not None:
-            missed = counted(self._missed, "event is", "events are")
-            yield Remark("state-behind", LOG, self._found.state.part.name, f"{missed} not in the state")
+    def files(self, ref: SourceRef) -> list[Path]:
+        """Return the files of the pools, and those that name them."""
+        return list(ref.files)
 
-    def _seen(self, event: Event | Broken) -> bool:
-        """Return whether the state holds the effect of an event."""
-        state, facts = self._found.state, self._found.facts
-        if state is None or event.number is None:
-            return False
-        return state.seen is None or state.seen.saw(event.number, facts.head if facts else None)
-
-    def _broken(self, event: Broken, seen: bool) -> Iterator[Piece]:
-        if seen:
-            self._unread += 1
-            yield Remark("event-unread", LOG, event.place, f"{event.reason}; the state has seen it")
-        else:
-            self._missed += 1
-            yield Unreadable(LOG, event.place, event.raw, event.reason)
-
-    def _applied(self, event: Event, seen: bool) -> Iterator[Piece]:
-        try:
-            operations = materializers.decode(event.name, event.args)
-        except KeyError:
-            self._unknown[event.name] += 1
-            self._unread += seen
-            if not seen:  # nothing else shows its effect: it is carried unchanged
-                yield Document(
-                    LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("unknown-event",)
-                )
-            return
-        except (materializers.Undecodable, ValueError, RecursionError) as error:
-            reason = f"{event.name}: {error}"
-            yield from self._broken(
-                Broken(
-                    event.number,
-                    f"event {event.number}",
-                    event.args_json.encode("utf-8", "surrogateescape"),
-                    reason,
-                    event.name,
-                ),
-                seen,
-            )
-            return
-        self._own = self._own or (not operations and "schemaVersion" in event.args)
-        self._replay.apply(operations)
-        if self._replay.missed:
-            self._replay.missed.clear()
-            if not seen:
-                yield Document(LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("event-misses",))
-        self._missed += not seen
-        if not seen and self._found.state is not None:
-            self._behind.update((one.table.name, one.key) for one in operations)
-
-    def log_alone(self) -> Iterator[Piece]:
-        """Yield every row of the log alone."""
-        for table in TABLES:
-            for row in self._replay.rows(table):
-                yield self._document(table.name, table, reconcile.from_log(table, row, own=self._own), ())
-
-    def compared(self, state: Iterator[Piece]) -> Iterator[Piece]:
-        """Yield every row of the state merged with its row of the log, then those that only the log has."""
-        met: dict[str, set[str]] = {table.name: set() for table in TABLES}
-        called: dict[str, str] = {}
-        columns: dict[str, tuple[str, ...]] = {}
-        for piece in state:
-            table = _FOLDED.get(piece.collection.lower()) if isinstance(piece, Document) else None
-            if table is None or not isinstance(piece, Document):
-                yield piece
-                continue
-            key = piece.value.get(table.key)
-            whole = self._whole_key(table, key)
-            row = self._replay.row(table, whole) if type(whole) is str and self._found.log is not None else None
-            called[table.name] = piece.collection
-            columns.setdefault(table.name, tuple(piece.value))
-            if self._own:
-                piece = piece._replace(value=reconcile.own_state(table, piece.value))
-            piece = piece._replace(collection=self._named(piece.collection))
-            if row is None:
-                yield piece._replace(value=reconcile.from_state(table, piece.value))
-                continue
-            met[table.name].add(canonical.mend(whole))
-            behind = self._is_behind(table, whole)
-            value, notes = reconcile.merge(table, called[table.name], piece.value, row, behind=behind, own=self._own)
-            yield piece._replace(value=value, notes=(*piece.notes, *notes))
-        for table in TABLES:
-            name = called.get(table.name, table.name)
-            yield from self._only_in_log(table, name, columns.get(table.name), met[table.name])
-
-    def _whole_key(self, table: LiveTable, key: Any) -> Any:
-        """Return the log's key of a row of the state, which truncates keys at NUL like any text."""
-        if table.name not in self._cut:
-            sql = f"SELECT {table.key} FROM {table.name} WHERE instr({table.key}, char(0)) ORDER BY rowid DESC"
-            self._cut[table.name] = {str(one).partition("\0")[0]: str(one) for (one,) in self._replay.query(sql)}
-        cut = self._cut[table.name].get(key) if type(key) is str else None
-        return key if cut is None or self._replay.row(table, key) is not None else cut
-
-    def _is_behind(self, table: LiveTable, key: str) -> bool:
-        return (table.name, key) in self._behind or (table.name, None) in self._behind
-
-    def _only_in_log(
-        self, table: LiveTable, name: str, columns: tuple[str, ...] | None, met: set[str]
-    ) -> Iterator[Document]:
-        if self._found.log is None:
-            return
-        for key in self._replay.keys(table):
-            if key in met:
-                continue
-            row = self._replay.row(table, key)
-            if row is None:
-                continue
-            value = reconcile.from_log(table, row, own=self._own, columns=columns, text_content=name != table.name)
-            if self._is_behind(table, key):
-                yield self._document(name, table, value, ("state-behind",))
-            elif self._unread:
-                yield self._document(name, table, {**value, "_deleted": True}, ())
-            else:
-                yield self._document(name, table, value, ("log-only",))
-
-    def _named(self, collection: str) -> str:
-        return OWN + collection if self._own else collection
-
-    def _document(self, name: str, table: LiveTable, value: dict[str, Any], notes: tuple[str, ...]) -> Document:
-        return Document(self._named(name), str(value[table.key]), "log", value, None, notes)
+    def left(self, path: Path) -> tuple[Path, ...] | None:
+        """Return everything in the folder of the origin: it was judged when it was complete."""
+        return tuple(files_in(path)) if path.is_dir() else ()
 
 
-def _row_of(event: Event) -> dict[str, Any]:
-    """Return an event that is carried: its name, its arguments, and its position."""
-    return {
-        "id": str(event.number),
-        "name": event.name,
-        "args": event.args,
-        "at": event.at,
-        "clientId": event.client_id,
-        "sessionId": event.session_id,
-    }
+SOURCES = (Livestore(), LivestoreOpfs())

@@ -14,7 +14,7 @@ from pjais import files
 from pjais.core.document import Piece, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.formats.opfs import extract
-from pjais.sources.sqlite_tables import SIDE_FILES
+from pjais.sqlite_files import SIDE_FILES
 
 _FORMAT = re.compile(r"@(\d+)\.db$")
 

@@ -1,405 +1,72 @@
-"""Read RxDB from a browser profile: every document as RxDB itself would return it, without running it.
-
-Reverts what RxDB's Dexie storage does to a document: key names, booleans stored as '0' and '1' because they are
-indexed, key compression, encryption.  Removed documents have `_deleted: true`.  After a schema migration that was
-killed half-way, the live set is the new version's rows and those of the old version that the new one lacks.
-"""
+"""RxDB in a closed browser profile, in each of the three layouts of IndexedDB."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from pjais import canonical, sqlite, web_origin
-from pjais.core.document import Document, Piece, Remark, Unreadable
-from pjais.core.snapshot import Snapshot
-from pjais.errors import PasswordNeeded
-from pjais.formats import indexeddb
-from pjais.formats.indexeddb import BadRow, Row, Store
-from pjais.js_values import HOLE, UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
-from pjais.sources.rxdb import keys, secrets
-from pjais.sources.rxdb.catalog import INTERNAL, PREFIX, Collection, Database, databases, homeless, made_by_rxdb
+from pjais.sources.contract import Databases, Opened, Secrets
+from pjais.sources.indexeddb.layouts import InFirefox, InIndexedDb, InLevelDb, InSqlite
+from pjais.sources.rxdb import names as rxdb_names
+
+if TYPE_CHECKING:
+    from pjais.core.snapshot import Snapshot
 
 
-def read(snapshot: Snapshot, password: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
-    """Read all documents of all RxDB databases in a snapshot.
+class Rxdb(InIndexedDb):
+    """RxDB's databases, by their internal store.
 
-    Each names its database and its web origin.  Raises PasswordNeeded if a database has encrypted
-    fields and the password is missing or not the one it was made with; `decrypt=False` leaves them encrypted.
-    """
-    with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
-        unsound: list[Unreadable] = []
-        profiles = _profiles(snapshot, Path(scratch), unsound)
-        yield from unsound
-        home = {store: profile for profile in profiles for store in profile.stores()}
-        found = databases(home, lambda store: home[store].rows(store))
-        for name in homeless(home, found):
-            yield Unreadable(name, "$file", b"", "the internal store of this RxDB database is missing")
-        for database in found:
-            if decrypt:
-                _check_password(database, password)
-            origin = origin_of(snapshot, database.origin)
-            yield from _catalog_problems(database, origin)
-            for name in sorted(database.collections):
-                for piece in _collection(home, database, database.collections[name], password):
-                    yield piece._replace(database=database.name, origin=origin)
-        for profile in profiles:
-            for problem in profile.problems:
-                yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
-            for one in profile.torn:
-                yield Remark("torn-tail", "$file", f"{one.file} byte {one.offset}", one.reason)
-
-
-def origin_of(snapshot: Snapshot, named: str) -> str | None:
-    """Return the web origin of a database: from its location, which includes the partition, else its metadata."""
-    return snapshot.web_origin or web_origin.named(named)
-
-
-def collections(snapshot: Snapshot) -> frozenset[tuple[str | None, str]]:
-    """Return (web origin, name) of all non-empty collections in a snapshot.  Needs no password."""
-    with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
-        profiles = _profiles(snapshot, Path(scratch), [])
-        home = {store: profile for profile in profiles for store in profile.stores()}
-        found = databases(home, lambda store: home[store].rows(store))
-        return frozenset(
-            (origin_of(snapshot, database.origin), name)
-            for database in found
-            for name, one in database.collections.items()
-            for stores in one.stores.values()
-            if "docs" in stores and any(True for _ in home[stores["docs"]].rows(stores["docs"]))
-        )
-
-
-class Holding(NamedTuple):
-    """One LevelDB, or one SQLite file of a snapshot (`file`): the IndexedDB databases in it, and RxDB's among them.
-
-    `foreign`: those that RxDB did not make, whatever their names.
-    `damaged`: a part cannot be read, so there may be more.
+    RxDB leaves a tombstone for what its app removes; a document that is absent was purged by its clean-up.
     """
 
-    file: str | None
-    databases: frozenset[str]
-    rxdb: frozenset[str]
-    foreign: frozenset[str]
-    damaged: bool
+    kind = "rxdb-profile"
+    precedence = 0
+    made_by = "RxDB"
+    absence_means_removed = False
+    guide_backup = True
 
-
-def holdings(snapshot: Snapshot) -> list[Holding]:
-    """Return every IndexedDB database in a snapshot, RxDB's or not, by its container.  Needs no password."""
-    with tempfile.TemporaryDirectory(prefix="pjais-profile-") as scratch:
-        unsound: list[Unreadable] = []
-        profiles = _profiles(snapshot, Path(scratch), unsound)
-        names = [file.stored for file in snapshot.files if not file.stored.endswith(sqlite.SIDE_FILES)]
-        if snapshot.dialect == "rxdb-profile-firefox":
-            names = [name for name in names if name.endswith(".sqlite")]
-        home = {store: profile for profile in profiles for store in profile.stores()}
-        within: dict[str, set[str]] = {}
-        for store in home:
-            within.setdefault(store.database, set()).add(store.name)
-        ours = made_by_rxdb(within)
-        known = sorted((one.name for one in databases(home, lambda store: home[store].rows(store))), key=len)
-        found = []
-        for number, profile in enumerate(profiles):
-            inside = frozenset(store.database for store in profile.stores())
-            own = frozenset(name for idb in inside & ours if (name := _owner(idb, known)) is not None)
-            stored = None if snapshot.dialect == "rxdb-profile" else names[number]
-            broken = any(one.place == Path(stored or "").name for one in unsound)
-            bad = broken or bool(profile.problems or profile.torn)
-            found.append(Holding(stored, inside, own, inside - ours, bad))
-        return found
-
-
-def _owner(idb: str, known: list[str]) -> str | None:
-    """Return the RxDB database of an IndexedDB database: the longest matching name."""
-    return next((name for name in reversed(known) if idb.startswith(f"{PREFIX}{name}--")), None)
-
-
-def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unreadable]:
-    """Yield the problems of a database as a whole: unreadable rows of its internal store, missing collections."""
-    for row in database.unreadable:
-        yield Unreadable(INTERNAL, row.place, row.raw, row.reason, database.name, origin)
-    for name in sorted(set(database.missing)):
-        reason = "RxDB knows this collection, but its data are missing"
-        yield Unreadable(name, "$file", b"", reason, database.name, origin)
-
-
-def _profiles(snapshot: Snapshot, scratch: Path, unsound: list[Unreadable]) -> list[indexeddb.Profile]:
-    """Open the profiles in a snapshot: an origin's LevelDB, or its SQLite files, one for each database.
-
-    SQLite files are opened as copies with their WAL applied: after a crash it may hold all of the data.
-    """
-    path = snapshot.path
-    if snapshot.dialect == "rxdb-profile":
-        blobs = path.with_name(path.name.replace(".indexeddb.leveldb", ".indexeddb.blob"))
-        return [indexeddb.open_chromium(path, _existing(blobs) if blobs != path else None)]
-    if snapshot.dialect == "rxdb-profile-firefox":
-        found = [snapshot.folder / file.stored for file in snapshot.files if file.stored.endswith(".sqlite")]
-        return [
-            indexeddb.open_firefox(_whole(one, scratch, unsound), _existing(one.with_name(f"{one.stem}.files")))
-            for one in found
-        ]
-    names = [file.stored for file in snapshot.files if not file.stored.endswith(sqlite.SIDE_FILES)]
-    return [indexeddb.open_chromium_sqlite(_whole(snapshot.folder / name, scratch, unsound)) for name in names]
-
-
-def _existing(folder: Path) -> Path | None:
-    return folder if folder.is_dir() else None
-
-
-def _whole(path: Path, scratch: Path, unsound: list[Unreadable]) -> Path:
-    """Return a consistent copy of one SQLite file of a snapshot; report findings of its integrity check."""
-    copy = scratch / "raw" / path.name
-    sqlite.copy_files(path, copy)
-    whole = scratch / path.name
-    try:
-        lost = sqlite.copy_source(copy, whole).lost
-        with closing(sqlite.open_frozen(whole)) as db:
-            problems = [*([lost] if lost else []), *sqlite.problems(db)]
-    except sqlite.Error as error:
-        whole, problems = path, [str(error)]
-    unsound += [Unreadable("$file", path.name, b"", f"SQLite: {line}") for line in problems[:1]]
-    return whole
-
-
-def _check_password(database: Database, password: str | None) -> None:
-    needed = any(schema.get("encrypted") for one in database.collections.values() for schema in one.schemas.values())
-    if not needed:
-        return
-    if password is None:
-        raise PasswordNeeded("this RxDB database is encrypted", where=[database.name])
-    if len(database.password_hash or "") == 64 and not secrets.matches(password, str(database.password_hash)):
-        raise PasswordNeeded("the password is not the one this RxDB database was made with", where=[database.name])
-
-
-def _collection(
-    home: dict[Store, indexeddb.Profile], database: Database, collection: Collection, password: str | None
-) -> Iterator[Document | Unreadable]:
-    """Yield the documents of one collection, newest schema version first; of older ones only what newer lack.
-
-    Up to RxDB 14 removed documents are in a separate store, which may still hold one that was created again: then
-    `docs` wins.
-    """
-    name = collection.name
-    seen: set[str | None] = set()
-    for version in sorted(collection.stores, reverse=True):
-        stores = collection.stores[version]
-        schemas = collection.schemas  # up to 14 only the newest version's is kept
-        schema = schemas.get(version) or (schemas[max(schemas)] if schemas and database.major < 15 else None)
-        if schema is None and not collection.is_local:
-            yield from _without_schema(home, name, stores)
-            continue
-        decoder = _Decoder(database, schema, password)
-        attached: dict[str, str] = {}
-        for store_name in ("docs", "deleted-docs"):
-            newer = seen.copy()
-            store = stores.get(store_name)
-            for row in home[store].rows(store) if store else ():
-                piece = decoder.document(name, row)
-                if isinstance(piece, Unreadable):
-                    yield piece
-                elif piece.native_id not in newer:
-                    seen.add(piece.native_id)
-                    attached.update(_attached(piece))
-                    yield piece
-        store = stores.get("attachments")
-        for row in home[store].rows(store) if store else ():
-            found = _attachment(f"{name}/attachments", row, attached, password)
-            if found is not None:
-                yield found
-
-
-def _without_schema(home: dict[Store, indexeddb.Profile], name: str, stores: dict[str, Store]) -> Iterator[Unreadable]:
-    """Yield rows whose schema is lost, so that their key names and encrypted fields are unknown."""
-    for store_name in ("docs", "deleted-docs"):
-        store = stores.get(store_name)
-        for row in home[store].rows(store) if store else ():
-            raw = row.raw if isinstance(row, BadRow) else repr(row.value).encode("utf-8", "replace")[: 1 << 20]
-            yield Unreadable(name, row.place, raw, "the schema of this collection cannot be read")
-
-
-def _attached(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield (row id, digest) of the attachments that a live document names; all other rows are leftovers."""
-    named = document.value.get("_attachments")
-    if isinstance(named, dict) and document.value.get("_deleted") is not True:
-        for attachment, facts in named.items():
-            digest = facts.get("digest") if isinstance(facts, dict) else None
-            yield f"{document.native_id}||{attachment}", str(digest)
-
-
-class _Decoder:
-    """The decoding of the rows of one schema version."""
-
-    def __init__(self, database: Database, schema: dict[str, Any] | None, password: str | None) -> None:
-        self.database = database
-        self.schema = schema or {}
-        self.password = password
-        self.primary = keys.primary_key(self.schema)
-        encrypted = self.schema.get("encrypted")
-        self.encrypted: list[str] = (
-            [one for one in encrypted if isinstance(one, str)] if isinstance(encrypted, list) else []
-        )
-        self.tables = self._tables(database.major) if self.schema.get("keyCompression") else []
-        self.booleans = _indexed_booleans(self.schema)
-
-    def _tables(self, major: int) -> list[dict[str, str]]:
-        """Return possible key tables, most likely first, which depend on what encryption left of the schema.
-
-        Up to 15 that is all of it; 16 drops everything below an encrypted field, 17 replaces the field.
-        """
-        whole = keys.table(self.schema)
-        below = keys.table(keys.without(self.schema, self.encrypted, replace=False))
-        replaced = keys.table(keys.without(self.schema, self.encrypted, replace=True))
-        return [whole, below, replaced] if major < 16 else [below, whole] if major == 16 else [replaced, whole, below]
-
-    def document(self, collection: str, row: Row | BadRow) -> Document | Unreadable:
-        """Return one row as RxDB would return it."""
-        if isinstance(row, BadRow):
-            return Unreadable(collection, row.place, row.raw, row.reason)
-        try:
-            value = shown(row.value)
-        except RecursionError:
-            return Unreadable(collection, row.place, b"", "nested too deeply, or in a circle")
-        if not isinstance(value, dict):
-            return Unreadable(collection, row.place, repr(value).encode("utf-8", "replace"), "not a document")
-        if self.tables:
-            names = next((one for one in self.tables if self._fits(value, one)), None)
-            if names is None:
-                raw = repr(value).encode("utf-8", "replace")
-                return Unreadable(collection, row.place, raw, "compressed keys that the stored schema does not name")
-            value = keys.decompress(value, names)
-        for path in self.booleans:
-            _mend_boolean(value, path)
-        for path in self.encrypted:
-            try:
-                self._decrypt(value, path)
-            except secrets.WrongPassword as error:
-                if not self.database.opened:
-                    raise PasswordNeeded(
-                        "the password does not open this RxDB database", where=[f"{collection}, {path}"]
-                    ) from error
-                raw = repr(row.value).encode("utf-8", "replace")
-                return Unreadable(collection, row.place, raw, f"{path} does not decrypt: {error}")
-        if "_deleted" in value:
-            value["_deleted"] = value["_deleted"] in ("1", True)
-        native_id = value.get(self.primary)
-        return Document(collection, None if native_id is None else str(native_id), row.place, value)
-
-    def _fits(self, value: dict[str, Any], names: dict[str, str]) -> bool:
-        """Return whether a key table is the right one: all keys have names, and fields to be encrypted are."""
-        if keys.unknown_keys(value, names):
-            return False
-        restored = keys.decompress(value, names)
-        tops = [path for path in self.encrypted if "." not in path and restored.get(path) is not None]
-        return all(str(restored[path]).startswith(secrets.PREFIX) for path in tops)
-
-    def _decrypt(self, value: dict[str, Any], path: str) -> None:
-        *parents, last = path.split(".")
-        inner: Any = value
-        for name in parents:
-            inner = inner.get(name) if isinstance(inner, dict) else None
-        if isinstance(inner, dict) and isinstance(inner.get(last), str) and self.password is not None:
-            inner[last] = secrets.decrypt_value(inner[last], self.password)
-            self.database.opened = True
-
-
-def _indexed_booleans(schema: dict[str, Any]) -> tuple[str, ...]:
-    """Return the paths of indexed booleans: RxDB 15 and later store them as '0' and '1'."""
-    found = []
-    for index in schema.get("indexes") or ():
-        for path in index if isinstance(index, list) else [index]:
-            inner: Any = schema
-            for name in str(path).split("."):
-                properties = inner.get("properties") if isinstance(inner, dict) else None
-                inner = properties.get(name) if isinstance(properties, dict) else None
-            if isinstance(inner, dict) and inner.get("type") == "boolean" and path != "_deleted":
-                found.append(str(path))
-    return tuple(dict.fromkeys(found))
-
-
-def _mend_boolean(value: dict[str, Any], path: str) -> None:
-    *parents, last = path.split(".")
-    inner: Any = value
-    for name in parents:
-        inner = inner.get(name) if isinstance(inner, dict) else None
-    if isinstance(inner, dict) and inner.get(last) in ("0", "1"):
-        inner[last] = inner[last] == "1"
-
-
-def _attachment(
-    collection: str, row: Row | BadRow, attached: dict[str, str], password: str | None
-) -> Document | Unreadable | None:
-    """Return an attachment: base64 text up to RxDB 16, a Blob from 17 on, encrypted or not.
-
-    Its digest is that of the text up to 16, of the bytes from 17 on.  Up to 16 an encrypted one has one more layer of
-    base64, and its digest is that of the decrypted text.
-    """
-    if isinstance(row, BadRow):
-        return Unreadable(collection, row.place, row.raw, row.reason)
-    value = row.value if isinstance(row.value, dict) else {}
-    name = str(value.get("id"))
-    if name not in attached:
-        return None
-    data = value.get("data")
-    if isinstance(data, BlobRef):
-        data = row.blob(data.index)
-    if not isinstance(data, bytes | str):
-        return Unreadable(collection, row.place, b"", "an attachment whose bytes are missing")
-    raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
-    try:
-        cipher = base64.b64decode(raw, validate=True) if raw.startswith(_PREFIX_TWICE) else raw
-        if cipher.startswith(secrets.PREFIX.encode()) and password is not None:
-            data = secrets.decrypt(cipher.decode("ascii"), password).decode("utf-8").strip('"')
-        content = _content(data)
-    except (secrets.WrongPassword, ValueError) as error:
-        return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
-    digests = {hashlib.sha256(one).hexdigest() for one in (raw, content, str(data).encode("utf-8", "replace"))}
-    if attached[name] not in digests and len(attached[name]) == 64:
-        return Unreadable(collection, row.place, raw, "an attachment that does not match its digest")
-    document = {"id": name, "length": len(content), "digest": attached[name], "data": content}
-    return Document(collection, name, row.place, document)
-
-
-def _content(data: Any) -> bytes:
-    """Return the bytes of an attachment's data: a Blob's own, or those of base64 text."""
-    return data if isinstance(data, bytes) else base64.b64decode(str(data), validate=True)
-
-
-_PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
-"""The constant prefix of the base64 of an encrypted text."""
-_ATOMS = frozenset({str, int, float, bool, type(None)})
-
-
-def shown(value: Any, depth: int = 0) -> Any:
-    """Return a decoded value as RxDB shows it: JSON-like, keys stored as `__x` as `|x`.
-
-    Works in place where possible, since it runs for every value of every document.  Raises RecursionError for values
-    that are nested too deeply.
-    """
-    kind = type(value)
-    if kind is not dict and kind is not list:
-        if value is UNDEFINED or value is HOLE:
+    def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
+        """Return the databases that RxDB made; files that cannot be read are taken if they mention it."""
+        if there.layout != self.layout:
             return None
-        if kind is JSArray:
-            return shown(list(value.items), depth)
-        if kind is JSBigInt:
-            return value.value
-        return value.ms if kind is JSDate else value
-    if depth >= canonical.DEPTH:
-        raise RecursionError
-    if kind is list:
-        if not _ATOMS.issuperset(map(type, value)):
-            value[:] = [item if type(item) in _ATOMS else shown(item, depth + 1) for item in value]
-        return value
-    if "__" in "\0".join(value):  # in one of the keys
-        return {
-            keys.shown(key): item if type(item) in _ATOMS else shown(item, depth + 1) for key, item in value.items()
-        }
-    for key, item in value.items():
-        if type(item) not in _ATOMS:
-            value[key] = shown(item, depth + 1)
-    return value
+        ours = rxdb_names.made_by_rxdb(there.stores)
+        doubtful = frozenset(str(path) for path in there.doubtful if rxdb_names.mentions_rxdb(path))
+        return ours | doubtful if ours or doubtful else None
+
+    @contextmanager
+    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+        """Open all RxDB databases in a snapshot."""
+        from pjais.sources.rxdb.reader import OpenedRxdb
+
+        with self.containers(snapshot) as found:
+            yield OpenedRxdb(snapshot, found, secrets)
+
+    def shown(self, value: Any) -> Any:
+        """Return a document without the fields that RxDB hides from its app."""
+        return rxdb_names.shown(value)
+
+    def belonging(self, name: str, names: frozenset[str]) -> set[str]:
+        """Return the IndexedDB databases of an RxDB database."""
+        return {one for one in names if one.startswith(f"{rxdb_names.PREFIX}{name}--")}
+
+
+class RxdbLevelDb(Rxdb, InLevelDb):
+    """RxDB in Chromium and Electron."""
+
+    dialect = "rxdb-profile"
+
+
+class RxdbSqlite(Rxdb, InSqlite):
+    """RxDB in Chromium's SQLite backend."""
+
+    dialect = "rxdb-profile-sqlite"
+
+
+class RxdbFirefox(Rxdb, InFirefox):
+    """RxDB in Firefox."""
+
+    dialect = "rxdb-profile-firefox"
+
+
+SOURCES = (RxdbLevelDb(), RxdbSqlite(), RxdbFirefox())

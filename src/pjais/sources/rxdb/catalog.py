@@ -7,18 +7,13 @@ the version of RxDB that created a database, and the hash of its password.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Collection as Collection_
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pjais.formats.indexeddb import BadRow, Row, Store
+from pjais.sources.rxdb.names import INTERNAL, LOCAL, NAME, PREFIX, is_shaped
 
-INTERNAL = "_rxdb_internal"
-LOCAL = "plugin-local-documents"
-PREFIX = "rxdb-dexie-"
-"""Prefix of the names of all IndexedDB databases of RxDB's Dexie storage."""
-_NAME = re.compile(r"rxdb-dexie-(.+)--(\d+)--(.+)", re.DOTALL)
 _BOOKKEEPING = re.compile(r"rx-migration-state-meta-.*", re.DOTALL)
 
 
@@ -69,7 +64,7 @@ def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -
     everything = list(stores)
     found: dict[tuple[str, str], Database] = {}
     for store in everything:
-        match = _NAME.fullmatch(store.database)
+        match = NAME.fullmatch(store.database)
         if match is not None and match[3] == INTERNAL:
             database = found.setdefault((store.origin, match[1]), Database(match[1], store.origin))
             database.internal = store if store.name == "docs" else database.internal
@@ -91,33 +86,10 @@ def homeless(stores: Iterable[Store], known: Iterable[Database]) -> list[str]:
         {
             idb
             for (origin, idb), within in inside.items()
-            if _is_shaped(idb, within)
+            if is_shaped(idb, within)
             and not any(origin == home and idb.startswith(f"{PREFIX}{name}--") for home, name in names)
         }
     )
-
-
-def made_by_rxdb(inside: Mapping[str, Collection_[str]]) -> set[str]:
-    """Return those of an origin's IndexedDB databases (name -> its object stores) that RxDB made.
-
-    They are recognised by RxDB's internal store beside them; if that is lost, by the form of the name and the object
-    stores.  A name that merely contains `rxdb` or `dexie` proves nothing.
-    """
-    homes = [
-        f"{PREFIX}{match[1]}--"
-        for idb, stores in inside.items()
-        if (match := _NAME.fullmatch(idb)) and match[3] == INTERNAL and (not stores or "docs" in stores)
-    ]
-    return {
-        idb
-        for idb, stores in inside.items()
-        if (_NAME.fullmatch(idb) and idb.startswith(tuple(homes))) or _is_shaped(idb, stores)
-    }
-
-
-def _is_shaped(idb: str, stores: Collection_[str]) -> bool:
-    """Return whether a database has RxDB's form of name and object stores."""
-    return bool(_NAME.fullmatch(idb)) and {"docs", "changes"} <= set(stores)
 
 
 def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 from pjais import instants, sqlite
 from pjais.core.document import Document, Unreadable
 from pjais.core.model import APPLICATION_ID, Model, Observation
-from pjais.core.source import rank
 from pjais.core.table import Record, Row, Table
+from pjais.sources.registry import precedence
 from pjais.targets.sqlite import chain, collection_names, ddl, ledger, removals
 from pjais.targets.sqlite.decisions import Content
 from pjais.targets.sqlite.ledger import Account, Arrival, Entry, Heir, Origin, Refusal
@@ -384,10 +384,10 @@ class Builder:
             return arriving > max(held, edited)
         if self._followed and rival is not None and rival[0] in arrival.before:
             return True  # clocks may go backwards
-        own = rank(arrival.origin.kind)
         if rival is None:
-            return (arriving, own) >= (held, -2)
-        return (arriving, own, arrival.origin.name) >= (held, rank(rival[1]), rival[2])
+            return arriving >= held
+        own = precedence(arrival.origin.kind)
+        return (arriving, own, arrival.origin.name) >= (held, precedence(rival[1]), rival[2])
 
     def _replace(
         self, table: Table, arrival: Arrival, present: Row, rival: tuple[Any, ...] | None, where: str, key: list[Any]

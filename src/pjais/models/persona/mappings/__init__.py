@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pjais import extensions
 from pjais.core.mapping import Fields, Mapping
 from pjais.core.model import REMOVED
 from pjais.models.persona.mappings import camel, drizzle, flat, own
@@ -78,8 +77,7 @@ def claims(dialect: str, collection: str) -> Mapping | None:
     if (dialect, collection) in _OTHERS:
         return _OTHERS[dialect, collection]
     if dialect not in MAPPINGS:
-        added = extensions.source_kind(dialect)
-        dialect = added.like if added is not None else "json"
+        dialect = "json"
     name = collection.partition("/")[2] or collection if dialect in _RXDB_PROFILES else collection
     found = MAPPINGS[dialect].get(name)
     if found is None and dialect in _SQL:

@@ -44,13 +44,12 @@ _RAW_LIMIT = 8 << 20
 _NOT_UTF8 = ("invalid-utf8",)
 
 
-def read_export(snapshot: Snapshot, *, raw: bool = False) -> Iterator[Piece]:
+def read_export(snapshot: Snapshot, *, raw: bool = False, own: bool = False) -> Iterator[Piece]:
     """Read named arrays (`personas`, `memories`, ...), plain arrays of records, or records, one after the other.
 
     The export of guide A (docs/guides.md) is two plain arrays in one file.  In our own export tagged values (NaN,
-    bytes) are decoded.  `raw`: the documents in lists of the file's first value come with their text.
+    bytes) are decoded.  `own`: it is ours.  `raw`: documents in lists of the file's first value have their text.
     """
-    own = snapshot.dialect == "pjais-export"
     for piece in _whole(snapshot.path, _export, raw=raw):
         yield piece._replace(value=canonical.untag(piece.value)) if own and isinstance(piece, Document) else piece
 

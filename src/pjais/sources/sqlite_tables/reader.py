@@ -17,10 +17,8 @@ from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.errors import SourceDamaged
 from pjais.formats import sqlite_pages
+from pjais.sources.contract import Collection
 from pjais.sqlite import SYSTEM_NAMES, quoted
-
-SIDE_FILES = sqlite.SIDE_FILES
-"""Suffixes of the files that SQLite keeps beside a database."""
 
 _FIRST = ("personas", "memoryentities", "memory_entities", "memories", "conversations")
 _SECONDS = re.compile(
@@ -29,9 +27,11 @@ _SECONDS = re.compile(
 """Column defaults that produce Unix seconds; times a thousand they produce milliseconds."""
 
 
-def read(snapshot: Snapshot) -> Iterator[Piece]:
-    """Read the rows of a SQLite snapshot, personas first, so that references mostly point backwards."""
-    own = snapshot.dialect == "pjais"
+def read(snapshot: Snapshot, *, own: bool = False) -> Iterator[Piece]:
+    """Read the rows of a SQLite snapshot, personas first, so that references mostly point backwards.
+
+    `own`: it is a store of ours, of which only the records are read.
+    """
     lost = [line for line in snapshot.unsound if line.startswith(sqlite.NOT_APPLIED)]
     for line in lost:
         yield Unreadable("$file", f"{snapshot.name}, WAL or journal", b"", line)
@@ -85,6 +85,15 @@ def data_tables(connection: sqlite.Connection) -> list[str]:
     ]
     first = {name: number for number, name in enumerate(_FIRST)}
     return sorted(data, key=lambda name: (first.get(name.lower(), len(_FIRST)), name))
+
+
+def known(connection: sqlite.Connection) -> Iterator[Collection]:
+    """Yield each table with its key and its DDL, in reading order."""
+    ddl = sqlite.pairs(connection, "SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
+    for table in data_tables(connection):
+        keys = sqlite.fetch(connection, "SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (table,))
+        is_empty = sqlite.first(connection, f"SELECT 1 FROM {quoted(table)} LIMIT 1") is None
+        yield Collection(table, key_path=tuple(str(name) for (name,) in keys), schema=ddl.get(table), is_empty=is_empty)
 
 
 def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Document | Unreadable]:

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from pjais import files
+from pjais import extensions, files
 from pjais.version import __version__
 
 NAME = ".seen.json"
-_FORM = f"{__version__}/1"
 
 Stamp = list[list[Any]]
 """[name, size, time of change, time of the inode's change, inode] of each file."""
@@ -60,7 +59,7 @@ class Seen:
         """Save the verdicts of this search.  If that fails, the next one starts from the old cache."""
         if self._file is None or self._now == self._before or not self._file.parent.is_dir():
             return
-        text = json.dumps({"form": _FORM, "seen": self._now}).encode()
+        text = json.dumps({"form": _form(), "seen": self._now}).encode()
         files.write_hint(self._file, b"%08x %s" % (zlib.crc32(text), text))
 
     def _load(self) -> dict[str, list[Any]]:
@@ -68,8 +67,13 @@ class Seen:
             return {}
         try:
             data = self._file.read_bytes()
-            if int(data[:8], 16) == zlib.crc32(data[9:]) and (kept := json.loads(data[9:]))["form"] == _FORM:
+            if int(data[:8], 16) == zlib.crc32(data[9:]) and (kept := json.loads(data[9:]))["form"] == _form():
                 return dict(kept["seen"])
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return {}
+
+
+def _form() -> str:
+    """Return what verdicts depend on besides the files: this program, and the packages that add kinds."""
+    return "/".join((__version__, "2", *extensions.versions("sources")))

@@ -6,22 +6,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pjais import files
 from pjais.core.source import Passed
-from pjais.sources.detect.cache import Seen, stamp
-from pjais.sources.detect.profiles import weight
-from pjais.sources.detect.walk import Listing
+from pjais.sources.contract import Search
+from pjais.sources.indexeddb.detector import is_leveldb
+from pjais.sources.seen import Seen, stamp
+from pjais.sources.walk import Listing
 
 _LOOKED_INTO = 8 << 20
 """Items of a larger storage are not counted."""
 
 
-def other_leveldb(listing: Listing, seen: Seen) -> Iterator[Passed]:
+class Detector:
+    """Names what is in a LevelDB that holds no IndexedDB."""
+
+    def look(self, folder: Listing, search: Search) -> Iterator[Passed] | None:
+        """Return what is in such a folder."""
+        if not is_leveldb(folder):
+            return None
+        folder.folders.clear()
+        return _other_leveldb(folder, search.seen)
+
+
+def _other_leveldb(listing: Listing, seen: Seen) -> Iterator[Passed]:
     """Yield the content of a LevelDB that is no IndexedDB; nothing for one of the browser's own."""
     from pjais.formats import web_storage
 
     folder = Path(listing.path)
     its = [listing.at(name) for name in sorted(listing.files)]
-    size = weight(its)
+    size = files.size_of(its)
     area = web_storage.area_of(folder)
     if area is None:
         if not listing.browser and "MANIFEST" in "".join(listing.files):

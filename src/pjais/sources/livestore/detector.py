@@ -6,6 +6,7 @@ the next and no longer shows them, and all of them are somebody's data.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,13 +14,19 @@ from typing import Any
 
 from pjais import files
 from pjais.core.source import Passed, SourceRef
-from pjais.sources.detect.cache import Seen, stamp
+from pjais.sources.contract import Search
+from pjais.sources.seen import Seen, stamp
+from pjais.sources.walk import Listing
 from pjais.sqlite_files import MAGIC, SIDE_FILES
 
 _NAME = re.compile(
     r"(?:livestore-)?(?:eventlog|mutationlog)(?:@\d+)?\.db|(?:state|app|livestore-)-?(?:\d+|fixed)(?:@\d+)?\.db"
 )
 """File names of LiveStore's versions and adapters."""
+NAMES = ("eventlog*.db", "mutationlog*.db", "state*.db", "app*.db", "livestore-*.db")
+"""Patterns that match at least these."""
+_STORE = re.compile(r"(?:livestore-)?(.+?)@\d+", re.DOTALL)
+"""Names of the folders of pools."""
 _DATA = "[a-z]/[0-9][0-9]/[0-9]*"
 _POOLED = (b"/eventlog.db", b"/mutationlog.db", b"/state", b"/app")
 _HEAD = 16
@@ -27,20 +34,15 @@ _HEADER = 4096
 """Bytes of a pool file's own header before SQLite's."""
 
 
-def is_store_file(path: Path) -> bool:
+def is_store_file(name: str) -> bool:
     """Return whether a file is named as LiveStore names its own."""
-    return is_named_store(path.name)
-
-
-def is_named_store(name: str) -> bool:
-    """Return the same for a name alone."""
     return bool(_NAME.fullmatch(name))
 
 
 def stores(paths: Iterable[Path], root: Path) -> Iterator[SourceRef]:
     """Yield one source for each folder of these files: logs, states, and files named like them."""
     for folder in sorted({path.parent for path in paths}):
-        there = [one for one in sorted(folder.iterdir()) if is_store_file(one) or one in paths]
+        there = [one for one in sorted(folder.iterdir()) if is_store_file(one.name) or one in paths]
         there = [one for one in there if files.is_plain_file(one)]
         sides = [one for main in there for suffix in SIDE_FILES if files.is_plain_file(one := _side(main, suffix))]
         formats = sorted({found[1] for one in there if (found := re.search(r"@(\d+)\.db$", one.name))}, key=int)
@@ -48,8 +50,42 @@ def stores(paths: Iterable[Path], root: Path) -> Iterator[SourceRef]:
         yield SourceRef("livestore", "livestore", folder, root, (*there, *sides), version)
 
 
+def belonging(name: str, names: frozenset[str]) -> set[str]:
+    """Return those names that mean the same store: its id, its folder."""
+    found: set[str] = set()
+    for one in names:
+        match = _STORE.fullmatch(one)
+        if match is not None and name in (one, match[1]):
+            found |= {one, match[1]}
+    return found
+
+
 def _side(main: Path, suffix: str) -> Path:
     return main.with_name(main.name + suffix)
+
+
+_ELSEWHERE = "it lies in a folder that is no profile's own; name it to take it"
+
+
+class Detector:
+    """Looks into the origin-private file systems of a profile."""
+
+    def look(self, folder: Listing, search: Search) -> Iterator[SourceRef | Passed] | None:
+        """Return the LiveStore stores in a browser's "File System", and the files of others."""
+        if not _is_opfs(folder):
+            return None
+        folder.folders.clear()
+        in_place = search.named or (folder.name == "File System" and len(folder.parts) < 3)
+        return in_opfs(Path(folder.path), search.root, search.seen, taken=None if in_place else _ELSEWHERE)
+
+
+def _is_opfs(one: Listing) -> bool:
+    """Return whether a folder is a browser's "File System": by its name, or for a copy by its path index."""
+    if one.name == "File System" or (one.name == "FileSystem" and "WebStorage" in one.parts):
+        return True
+    if "Origins" not in one.folders:
+        return False
+    return any(name.isdigit() and os.path.isdir(f"{one.path}/{name}/t") for name in one.folders)  # noqa: PTH112
 
 
 def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterator[SourceRef | Passed]:

@@ -1,0 +1,191 @@
+"""Detect sources in files and folders, each of one kind, decided by content; name what is not migrated, and why.
+
+One walk lists names and reads the heads of likely stores; a file with the same stamp as last time is not opened
+again.  What a kind looks like is in its own folder: `identify` asks the kinds about files, `registry.DETECTORS` look
+into the folders of browser profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pjais import files, paths
+from pjais.core.source import LEAVES, Passed, SourceRef
+from pjais.sources import contract, registry
+from pjais.sources.found import Found
+from pjais.sources.grouping import gathered
+from pjais.sources.identify import LIKELY, familiar, identify, is_familiar, is_likely
+from pjais.sources.indexeddb.detector import in_leveldb
+from pjais.sources.seen import Seen
+from pjais.sources.walk import Listing, walk
+
+_FILES_DEPTH = 3
+"""Depth to which all files are inspected; below it only those named like stores are."""
+_LIKELY_LOOKS, _OTHER_LOOKS = 500, 250
+"""Limits on the files that a search opens: with likely names, with any others; our own names are always opened."""
+_ASIDE = "{} in a folder that is no profile's own; name it to take it"
+
+
+def detect(
+    places: Sequence[Path], *, target: Path | None = None, named: bool = False, seen: Seen | None = None
+) -> Found:
+    """Return all sources in the locations: files are identified, folders searched.
+
+    `target` is the store written to, never a source.  `named`: the owner named these locations, so our own files
+    among them count, and links are followed.  `seen` caches earlier verdicts.
+    """
+    sources: dict[tuple[Path, str, str], SourceRef] = {}
+    passed: dict[tuple[Path, str | None, str | None], Passed] = {}
+    seen = seen or Seen()
+    for place in places:
+        for one in _at(place, target, named, seen):
+            if isinstance(one, SourceRef):
+                sources.setdefault((one.path.absolute(), one.kind, one.dialect), one)
+            elif one is not None:
+                passed.setdefault((one.path.absolute(), one.database, one.origin), one)
+    seen.save()
+    return Found(tuple(sources.values()), gathered(passed.values()))
+
+
+def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[SourceRef | Passed | None]:
+    """Yield the sources and other stores at one location."""
+    if place.is_dir():
+        yield from _Search(contract.Search(place, named, target, seen, registry.every())).found()
+    elif named and place.suffix in (".ldb", ".log", ".sst") and place.stem.isdigit():  # saved by a recovery tool
+        folder = place.parent
+        yield from in_leveldb(folder, contract.Search(folder, named, target, seen, registry.every()))
+    elif named and files.is_plain_file(place):
+        one = identify(place, place.parent, named=True, seen=seen)
+        source = registry.source_of(one) if isinstance(one, SourceRef) else None
+        yield from source.gathered([place], place.parent) if source is not None and source.gathers else [one]
+    elif named:
+        yield Passed(place, "no such file or folder")
+
+
+class _Search:
+    """The search of one folder."""
+
+    def __init__(self, search: contract.Search) -> None:
+        self.search = search
+        self.folder, self.target = search.root, search.target
+        self.together: dict[contract.Source, list[Path]] = {}
+        """Files that kinds gather, by kind."""
+        self.looks = [_LIKELY_LOOKS, _OTHER_LOOKS]
+        self.target_is = _identity(self.target) if self.target is not None else None
+        account = self.target is not None and self.target.name == paths.ACCOUNT_NAME
+        self.account = self.target.parent if self.target is not None and account else None
+
+    def found(self) -> Iterator[SourceRef | Passed | None]:
+        """Yield everything in the folder, files first."""
+        stores: list[SourceRef | Passed] = []
+        single: list[SourceRef | Passed] = []
+        for one in walk(self.folder):
+            special = self._special(one)
+            if special is not None or (not one.folders and not one.files):
+                stores += special or ()
+            else:
+                single += [each for each in self._files(one) if each is not None]
+            stores += self._links(one)
+        yield from sorted(single, key=lambda each: each.path)
+        for source, there in self.together.items():
+            yield from source.gathered(there, self.folder)
+        for source in self.search.sources:
+            yield from source.at_root(self.folder)
+        yield from stores
+        yield from self._copies([one for one in stores if isinstance(one, SourceRef)])
+
+    def _special(self, one: Listing) -> list[SourceRef | Passed] | None:
+        """Return the findings of a folder that is a store as a whole; None for an ordinary folder."""
+        path = Path(one.path)
+        for source in registry.added().values() if self._may_be_one(one) else ():
+            with registry.asking(source.kind):
+                is_its = source.is_folder(one)
+            if is_its:
+                one.folders.clear()
+                return [SourceRef(source.kind, source.dialect, path, self.folder, tuple(contract.files_in(path)))]
+        for detector in registry.DETECTORS:
+            found = detector.look(one, self.search)
+            if found is not None:
+                return list(found)
+        return None
+
+    def _may_be_one(self, one: Listing) -> bool:
+        """Return whether a folder may be one source: never the data folder, in which the store and its backups are."""
+        inside = self.target is not None and self.target.is_relative_to(one.path)
+        return bool(one.parts or self.search.named) and not inside
+
+    def _copies(self, in_place: list[SourceRef]) -> Iterator[SourceRef | Passed]:
+        """Yield sources where no browser keeps them: only if the owner named the folder, and they are the only ones."""
+        aside = self.search.aside
+        folders = {ref.path.parent for ref in aside}
+        alone = {ref.kind for ref in aside}.isdisjoint(ref.kind for ref in in_place)
+        if self.search.named and alone and len(folders) == 1:
+            yield from aside
+            return
+        for ref in aside:
+            made_by = registry.source_of(ref).made_by
+            size = sum(path.stat().st_size for path in ref.files if path.exists())
+            yield Passed(ref.path, _ASIDE.format(made_by or ref.kind), size, ref.kind, made_by)
+
+    def _files(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
+        """Yield the findings among the files of an ordinary folder."""
+        deep = len(one.parts) >= _FILES_DEPTH
+        chosen = set(familiar(one))
+        if self.looks[0]:
+            chosen.update(self._chosen(0, [name for name in one.ending(LIKELY) if name not in chosen]))
+        left = one.count(LIKELY) - sum(name.endswith(LIKELY) for name in chosen)
+        if not deep and self.looks[1]:
+            chosen.update(self._chosen(1, [name for name in one.files if not name.endswith(LIKELY)]))
+        for name in sorted(chosen):
+            if not name.endswith(("-wal", "-shm", "-journal")) and not name.startswith(paths.SINCE_SWITCH):
+                yield self._file(name, one)
+        if left:
+            reason = f"{left:,} more files were not looked into; name one to take it"
+            yield Passed(Path(one.path), reason, kind="folder")
+
+    def _chosen(self, looks: int, names: list[str]) -> list[str]:
+        """Return as many of the names as the limit still allows."""
+        taken = sorted(names)[: self.looks[looks]]
+        self.looks[looks] -= len(taken)
+        return taken
+
+    def _file(self, name: str, among: Listing) -> SourceRef | Passed | None:
+        path = among.at(name)
+        if self.target_is is not None and (_identity(path) == self.target_is or self._beside_account(path)):
+            return None
+        found = identify(path, self.folder, named=False, seen=self.search.seen, among=among)
+        if not isinstance(found, SourceRef):
+            return found
+        if len(among.parts) >= _FILES_DEPTH:
+            size = sum(one.stat().st_size for one in found.files)
+            return Passed(path, f"{found.kind}, more than three folders deep; name it to take it", size, found.kind)
+        source = registry.source_of(found)
+        if source.gathers:
+            self.together.setdefault(source, []).append(path)
+            return None
+        return found
+
+    def _beside_account(self, path: Path) -> bool:
+        """Return whether a file belongs to the LiveStore store that is written to."""
+        return self.account is not None and files.same(path.parent, self.account)
+
+    def _links(self, one: Listing) -> Iterator[SourceRef | Passed]:
+        """Follow links to files within the folder; report all others."""
+        for name in sorted(one.links):
+            path = one.at(name)
+            is_folder = path.is_dir()
+            if not is_folder and not (is_familiar(name) or is_likely(name)):
+                continue
+            if not files.is_inside(path, self.folder):
+                yield Passed(path, LEAVES, kind="link")
+            elif not is_folder and (found := self._file(name, one)) is not None:
+                yield found
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

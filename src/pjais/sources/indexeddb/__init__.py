@@ -1,0 +1,12 @@
+"""IndexedDB in a browser profile: the folders that browsers keep it in, and the databases of apps that no kind takes.
+
+A LevelDB holds all databases of an origin; Firefox and Chromium's next backend have a SQLite file for each.  Kinds
+whose data are in IndexedDB derive from one of these layouts (`layouts`) and say which databases they take
+(`Source.in_indexeddb`).
+"""
+
+from __future__ import annotations
+
+from pjais.sources.indexeddb.detector import Detector
+
+__all__ = ["Detector"]

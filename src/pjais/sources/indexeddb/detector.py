@@ -1,0 +1,214 @@
+"""Detect IndexedDB in the folders of a browser profile: what a kind takes as its source, all other databases by name.
+
+A kind recognises its databases by their names and object stores, which are read from the metadata; every other one is
+reported with its size and maker.  The readers are imported on demand: most searches find no profile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pjais import files
+from pjais.core.source import Passed, SourceRef
+from pjais.sources.contract import Databases, Layout, Search
+from pjais.sources.indexeddb.makers import maker
+from pjais.sources.seen import Seen, stamp
+from pjais.sources.walk import Listing
+
+if TYPE_CHECKING:
+    from pjais.formats.indexeddb import metadata
+
+OTHER = "not RxDB's: pjais does not read it yet"
+
+_TABLES = (".ldb", ".sst", ".log")
+_TABLE = re.compile(r"\d{3,}\.(ldb|sst|log)")
+_SQLITE = (".sqlite",)
+_HASHED = 52
+_HEAD = 1 << 16
+_HASHED_NAME = re.compile(r"[A-Z2-7]{52}")
+_MANY = 500
+"""No origin has so many databases."""
+
+
+def is_leveldb(listing: Listing) -> bool:
+    """Return whether a folder is a LevelDB, complete or not."""
+    if listing.has("CURRENT") or listing.name.endswith(".indexeddb.leveldb"):
+        return True
+    return any(_TABLE.fullmatch(name) for name in listing.ending(_TABLES))
+
+
+def is_indexeddb(listing: Listing, seen: Seen) -> bool:
+    """Return whether a LevelDB folder holds an IndexedDB: by its name, its key order, or its content."""
+    if ".indexeddb.leveldb" in listing.name:
+        return True
+    from pjais.formats import web_storage
+    from pjais.formats.indexeddb import metadata
+
+    folder = Path(listing.path)
+    if web_storage.area_of(folder):
+        return False
+
+    def judge() -> bool:
+        ordered = metadata.comparator(folder)
+        return bool(metadata.leveldb(folder).databases) if ordered is None else ordered == metadata.COMPARATOR
+
+    its = stamp(listing.at(name) for name in sorted(listing.files))
+    return bool(seen.verdict(f"{folder} order", its, judge))
+
+
+class Detector:
+    """Shares the databases of a folder out among the kinds, and names those that none takes."""
+
+    def look(self, folder: Listing, search: Search) -> Iterator[SourceRef | Passed] | None:
+        """Return the databases in a folder where IndexedDB is, whatever it is called."""
+        if is_leveldb(folder) and is_indexeddb(folder, search.seen):
+            folder.folders.clear()
+            return _set_aside(folder, search, in_leveldb(Path(folder.path), search))
+        if ".indexeddb.blob" in folder.name:  # the large values of the LevelDB beside it
+            folder.folders.clear()
+            return iter(())
+        found = list(_in_files(folder, search))
+        if found:
+            folder.folders.clear()
+        left = list(_set_aside(folder, search, iter(found)))
+        return iter(left) if left else None
+
+
+def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
+    """Yield the databases in an origin's LevelDB: the sources of those that a kind takes, every other by its name."""
+    from pjais.formats.indexeddb import metadata
+
+    its = tuple(files.beside(folder))
+    here = [one for one in its if one.parent == folder]
+    inside, doubt = _asked(search.seen, folder, here, lambda: metadata.leveldb(folder))
+    taken = set[str]()
+    for ref, names in _taken(folder, lambda: its, _shared("leveldb", inside, (folder,) if doubt else ()), search):
+        taken |= names
+        yield ref
+    if doubt and not taken:
+        yield Passed(folder, f"an IndexedDB that cannot be read whole: {doubt}", files.size_of(its), "indexeddb")
+    elif not inside and not taken and files.size_of(one for one in its if one.suffix in _TABLES):
+        yield Passed(folder, "an IndexedDB in which no database is left", files.size_of(its), "indexeddb")
+    for origin, name, version, stores, size in inside:
+        if name not in taken:
+            made_by = maker(name, version, stores)
+            yield Passed(folder, OTHER, size, "indexeddb", made_by, _origin(folder, origin), name, tuple(stores))
+
+
+def _shared(layout: Layout, inside: list[Any], doubtful: tuple[Path, ...]) -> Databases:
+    return Databases(layout, {str(name): frozenset(stores) for _, name, _, stores, _ in inside}, doubtful)
+
+
+def _taken(
+    folder: Path, its: Callable[[], tuple[Path, ...]], there: Databases, search: Search
+) -> Iterator[tuple[SourceRef, frozenset[str]]]:
+    """Yield the sources that kinds make of a folder, each with the names that it takes: the first one has them."""
+    for source in search.sources:
+        names = source.in_indexeddb(there)
+        if names is not None:
+            yield SourceRef(source.kind, source.dialect, folder, search.root, its()), names
+            there = there.without(names)
+
+
+def _set_aside(folder: Listing, search: Search, found: Iterator[SourceRef | Passed]) -> Iterator[SourceRef | Passed]:
+    """Set sources aside that lie where no browser keeps them; yield everything else."""
+    for one in found:
+        if isinstance(one, SourceRef) and not _is_in_place(folder):
+            search.aside.append(one)
+        else:
+            yield one
+
+
+def _in_files(listing: Listing, search: Search) -> Iterator[SourceRef | Passed]:
+    """Yield databases that a browser keeps in one SQLite file each: a source is the whole folder."""
+    mains = sorted(listing.ending(_SQLITE))
+    if _HASHED in map(len, listing.files):
+        mains += sorted(filter(_HASHED_NAME.fullmatch, listing.files))
+    if not mains or len(mains) > _MANY:
+        return
+    folder, firefox = Path(listing.path), mains[0].endswith(".sqlite")
+    mains = [name for name in mains if listing.at(name) != search.target]
+    if firefox and listing.name != "idb":
+        mains = [name for name in mains if not name.endswith(".sqlite") or _is_firefox(listing.at(name), search.seen)]
+    if mains:
+        yield from _each(folder, mains, firefox, search)
+
+
+def _each(folder: Path, mains: list[str], firefox: bool, search: Search) -> Iterator[SourceRef | Passed]:
+    """Yield the databases of a folder, each in a SQLite file of its own."""
+    from pjais.formats.indexeddb import metadata
+
+    told = []
+    for name in mains:
+        path = folder / name
+        of = [path, *(one for suffix in ("-wal", "-journal") if (one := Path(f"{path}{suffix}")).is_file())]
+        told.append((path, *_asked(search.seen, path, of, lambda path=path: metadata.sqlite_file(path))))  # type: ignore[misc]
+    every = [one for _, inside, _ in told for one in inside]
+    there = _shared("firefox" if firefox else "sqlite", every, tuple(path for path, _, doubt in told if doubt))
+    taken = set[str]()
+    for ref, names in _taken(folder, lambda: _all_files(folder, deep=firefox), there, search):
+        taken |= names
+        yield ref
+    for path, inside, doubt in told:
+        if doubt and str(path) not in taken:
+            yield Passed(path, f"it lies where IndexedDB does, but {doubt}", files.size_of([path]), "indexeddb")
+        for origin, name, version, stores, size in inside:
+            if name not in taken:
+                made_by = maker(name, 0 if firefox else version, stores)
+                yield Passed(path, OTHER, size, "indexeddb", made_by, origin or _origin(folder), name, tuple(stores))
+
+
+def _all_files(folder: Path, *, deep: bool) -> tuple[Path, ...]:
+    return tuple(sorted(one for one in (folder.rglob("*") if deep else folder.iterdir()) if one.is_file()))
+
+
+def _is_firefox(path: Path, seen: Seen) -> bool:
+    """Return whether a SQLite file has the tables of Firefox's IndexedDB, whatever its folder is called."""
+
+    def judge() -> bool:
+        try:
+            with path.open("rb") as file:
+                return b"CREATE TABLE object_data" in file.read(_HEAD)
+        except OSError:
+            return False
+
+    return bool(seen.verdict(f"{path} tables", stamp([path]), judge))
+
+
+def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], metadata.Glance]) -> tuple[list[Any], str]:
+    """Return the databases of a folder or file and any doubt about them; read only if it changed."""
+
+    def judge() -> list[Any]:
+        found = look()
+        return [[list(one) for one in found.databases], found.doubt]
+
+    inside, doubt = seen.verdict(str(path), stamp(of), judge)
+    return inside, doubt
+
+
+def _origin(folder: Path, told: str = "") -> str | None:
+    """Return an origin as people write it: as the database says, else from its folder's name."""
+    from pjais import web_origin
+
+    name = told.split("@")[0] or folder.name.split(".indexeddb.")[0]
+    return web_origin.named(name) or told or None
+
+
+def _is_in_place(one: Listing) -> bool:
+    """Return whether a folder is where a browser keeps IndexedDB, relative to the searched location."""
+    parents, suffix = one.parts[:-1], one.name.endswith(".indexeddb.leveldb")
+    if one.name == "idb":
+        return not parents or (parents[-3:-1] == ("storage", "default") and len(parents) < 5)
+    if not (suffix or _is_hashed(one)):
+        return not one.parts
+    if not parents:
+        return True
+    return parents[-1] == "IndexedDB" and (len(parents) < 3 or (parents[0] == "Partitions" and len(parents) == 3))
+
+
+def _is_hashed(one: Listing) -> bool:
+    """Return whether a folder belongs to Chromium's SQLite backend and is named after its origin alone."""
+    return any(len(name) == 52 for name in one.files) and one.name.count("_") > 1
