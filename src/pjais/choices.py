@@ -16,6 +16,8 @@ from pjais.errors import UsageError
 
 OnInvalid = Literal["stop", "quarantine"]
 Ids = Literal["keep", "new"]
+MODEL = "persona"
+"""The model that is meant if none is named."""
 Target = Literal["sqlite", "livestore"]
 LogFormat = Literal[6, 4]
 

@@ -8,15 +8,18 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pjais import canonical, choices, models, paths
-from pjais.core.model import Model
+from pjais import canonical, choices, paths
 from pjais.core.source import Passed, SourceRef
 from pjais.display import counted
 from pjais.errors import NoSourceFound, UsageError
 from pjais.sources import detect, registry
 from pjais.sources.found import Found
 from pjais.sources.seen import Seen
+
+if TYPE_CHECKING:
+    from pjais.core.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,13 @@ class Workspace:
     named: bool = True
     log: Path | None = None
     format: int = 6
-    model_name: str = models.DEFAULT
+    model_name: str = choices.MODEL
 
     @property
     def model(self) -> Model:
         """Return the model of the data: the one place where the engine is given one."""
+        from pjais import models  # a search needs none
+
         return models.named(self.model_name)
 
     @property

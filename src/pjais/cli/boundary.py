@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from pjais import models
 from pjais.display import without_passwords
 from pjais.errors import FileFailed, NoSpace, PjaisError, SourceDamaged, StoreFailed, UsageError
 
@@ -18,7 +17,7 @@ def explained(error: Exception, find_store: Callable[[], Path | None] = lambda: 
     """Return the error as one of ours, None where it is a bug; `find_store` finds the store of the call."""
     if isinstance(error, PjaisError):
         return error
-    from pjais import files, sqlite
+    from pjais import files, models, sqlite
     from pjais.targets.sqlite import drift
 
     store = find_store()

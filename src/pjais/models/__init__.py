@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pjais import extensions
+from pjais.choices import MODEL
 from pjais.errors import UsageError
 
 if TYPE_CHECKING:
     from pjais.core.model import Model
 
-DEFAULT = "persona"
+DEFAULT = MODEL
 
 
 def named(name: str = DEFAULT) -> Model:
