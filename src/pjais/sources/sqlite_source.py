@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pjais.core.source import SourceRef
 
 _WAL_HEADER = 32
+_SMALLEST = 512
+"""Bytes of the smallest page, and so of the smallest database that is not empty."""
 
 
 class SqliteFiles(Source):
@@ -58,10 +60,13 @@ class SqliteFile(SqliteFiles):
         from pjais import sqlite  # loaded only for a SQLite file
         from pjais.errors import BackupFailed
 
+        main = folder / copied[0].stored
+        if 0 < (size := main.stat().st_size) < _SMALLEST and not sqlite.needs_recovery(main):
+            return Frozen(opened, None, (f"a file of {size} bytes is no database",))  # SQLite takes it for an empty one
         stamp = instants.to_text(at_ms).replace(":", "-").replace(".", "-")
         name = _free_name(folder, f"{self.called or self.kind}-backup-{stamp}.db")
         try:
-            return Frozen(folder / name, name, _consistent_copy(folder / copied[0].stored, folder / name))
+            return Frozen(folder / name, name, _consistent_copy(main, folder / name))
         except sqlite.Error as error:
             sqlite.remove(folder / name)
             if sqlite.is_fault_of_disk(error):

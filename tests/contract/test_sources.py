@@ -1,0 +1,184 @@
+"""The contract of sources, held by every kind of ours and by those of the example in the docs."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from source_suite import SAMPLE, SourceContract, put
+
+import pjais
+from pjais import extensions
+from pjais.exchange.export import to_file
+from pjais.sources import identify, registry
+from pjais.workspace import resolve_workspace
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example_extension"
+
+
+class TestJson(SourceContract):
+    kind = dialect = "json"
+    sample = ("data.json",)
+
+
+class TestRxdbExport(SourceContract):
+    kind = dialect = "rxdb-export"
+    sample = ("rxdb-backup-2025-06-01.json",)
+
+
+class TestRxdbDump(SourceContract):
+    kind = dialect = "rxdb-dump"
+    sample = ("rxdb-dump.json",)
+
+
+class TestPjaisFiles(SourceContract):
+    kind = dialect = "pjais-files"
+    sample = ("personas", "memory", "plugins")
+
+
+class TestPjaisFlat(SourceContract):
+    kind = dialect = "pjais-flat"
+    tells_of_losses = False  # the app makes empty ones
+    sample = ("pjais.db",)
+
+
+class TestPjaisDrizzle(SourceContract):
+    kind = dialect = "pjais-drizzle"
+    sample = ("database",)
+    in_its_folder = True
+
+
+class TestLivestoreTables(SourceContract):
+    kind = dialect = "livestore-db"
+    sample = ("livestore.db",)
+
+
+class TestLivestore(SourceContract):
+    kind = dialect = "livestore"
+    sample = ("livestore/node-0.4.0-app",)
+
+
+class TestLivestoreOpfs(SourceContract):
+    kind = dialect = "livestore-opfs"
+    sample = ("livestore/opfs-0.4.0-app",)
+
+
+class TestRxdbInLevelDb(SourceContract):
+    kind = dialect = "rxdb-profile"
+    sample = ("rxdb/v17-clean",)
+
+
+class TestRxdbInSqlite(SourceContract):
+    kind, dialect = "rxdb-profile", "rxdb-profile-sqlite"
+    sample = ("rxdb/v17-sqlite",)
+
+
+class TestRxdbInFirefox(SourceContract):
+    kind, dialect = "rxdb-profile", "rxdb-profile-firefox"
+    sample = ("rxdb/firefox-v17",)
+
+
+class OwnContract(SourceContract):
+    """What pjais wrote of the sample."""
+
+    kind = "pjais"
+
+    def make(self, folder: Path) -> Path:
+        put(SAMPLE / "data.json", folder)
+        pjais.migrate(folder, on_invalid="quarantine")
+        to_file(resolve_workspace(folder), None, folder / "whole.pjais.json")
+        kept = folder / self.sample[0]
+        for path in folder.iterdir():
+            if path != kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return kept
+
+
+class TestPjaisStore(OwnContract):
+    dialect = "pjais"
+    sample = ("pjais.sqlite",)
+
+
+class TestPjaisExport(OwnContract):
+    dialect = "pjais-export"
+    sample = ("whole.pjais.json",)
+
+
+# --- kinds of another package
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The example of the docs, as pip would lay it down."""
+    site = tmp_path_factory.mktemp("site")
+    shutil.copy(EXAMPLE / "pjais_diary.py", site)
+    about = site / "pjais_diary-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: pjais-diary\nVersion: 1.0\n")
+    kinds = "\n".join(f"{name} = pjais_diary:{name}" for name in ("diary", "notebook", "scrapbook"))
+    (about / "entry_points.txt").write_text(f"[pjais.sources]\n{kinds}\n")
+    sys.path.insert(0, str(site))
+    forget()
+    yield
+    sys.path.remove(str(site))
+    forget()
+
+
+def forget() -> None:
+    for one in (extensions._found, extensions._is_any_installed, extensions.loaded, registry.added, identify.theirs):
+        one.cache_clear()
+
+
+def text(seed: str) -> str:
+    """Return a text that does not compress to nothing."""
+    return "\n".join(hashlib.sha256(f"{seed}{number}".encode()).hexdigest() for number in range(100))
+
+
+@pytest.mark.usefixtures("installed")
+class ExampleContract(SourceContract):
+    """Notes as the example's kinds read them."""
+
+    dialect = "json"
+    tells_of_losses = False
+
+    def make(self, folder: Path) -> Path:
+        for name, content in (("notebook.txt", "# notebook of Ada\n"), ("a.md", text("a")), ("deep/b.md", text("b"))):
+            path = folder / "my notes" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, "utf-8")
+        return folder / "my notes"
+
+
+class TestNotebook(ExampleContract):
+    kind = "notebook"
+
+
+class TestScrapbook(ExampleContract):
+    kind = "scrapbook"
+
+    def make(self, folder: Path) -> Path:
+        notes = super().make(folder)
+        made = shutil.make_archive(str(folder / "scraps"), "zip", notes)
+        shutil.rmtree(notes)
+        return Path(made)
+
+
+class TestDiary(ExampleContract):
+    kind = "diary"
+
+    def make(self, folder: Path) -> Path:
+        folder.mkdir()
+        lines = [f"2025-03-{day:02} the harbour, day {day}" for day in range(1, 29)]
+        (folder / "diary.txt").write_text("\n".join(["# diary of Ada", *lines]), "utf-8")
+        return folder / "diary.txt"
+
+
+def test_every_kind_of_ours_is_here() -> None:
+    """A new one is three lines."""
+    suites = [one for name, one in globals().items() if name.startswith("Test")]
+    held = {(one.kind, one.dialect) for one in suites}
+    assert {(one.kind, one.dialect) for one in registry.SOURCES} <= held
