@@ -16,6 +16,7 @@ from click import Context
 import pjais
 from layers import EXCEPTIONS, FLOORS, RANKS
 from pjais.cli import cli
+from pjais.sources import registry
 
 PACKAGE = Path(pjais.__file__).parent
 
@@ -174,3 +175,36 @@ def foreign(path: Path) -> Iterator[str]:
             first = name.split(".")[0]
             if first not in sys.stdlib_module_names and first != "pjais":
                 yield first
+
+
+def test_nothing_compares_a_kind_of_source_with_a_name() -> None:
+    """What differs between kinds is asked of their objects; only the folder of a kind knows its names."""
+    names = {name for one in registry.SOURCES for name in (one.kind, one.dialect)}
+    own = {NAMES[type(one).__module__.removeprefix("pjais.")].parent for one in registry.SOURCES}
+    wrong = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in modules()
+        if path.parent not in own
+        for node in ast.walk(tree(path))
+        if compares(node, names)
+    }
+    assert wrong == {
+        "models/persona/mappings/__init__.py",  # what a dialect means is the model's
+        "web/actions.py",  # the kind of a store, not of a source
+    }
+
+
+def compares(node: ast.AST, names: set[str]) -> bool:
+    """Return whether an expression compares a kind or a dialect with a name, or is a set of such names."""
+    if isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "startswith":
+        parts = [node.func.value, *node.args]
+    elif isinstance(node, ast.Set | ast.Tuple):
+        values = {one.value if isinstance(one, ast.Constant) else None for one in node.elts}
+        return len(values) > 1 and values <= names
+    else:
+        return False
+    inner = [one for part in parts for one in getattr(part, "elts", [part])]
+    found = {one.value for one in inner if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return bool(found & names) and any(re.search(r"\b(kind|dialect)\b", ast.unparse(part)) for part in parts)
