@@ -159,7 +159,8 @@ def readings(
         if problems and not validate.valid(problems):
             yield Reading(piece, None, problems, False)
             continue
-        yield Reading(piece, final.record(mapping, piece, draft.record), problems, draft.removed)
+        record = final.record(mapping, piece, draft.record) if final.changes or mapping.linked else draft.record
+        yield Reading(piece, record, problems, draft.removed)
 
 
 class _Final:
@@ -168,6 +169,8 @@ class _Final:
     def __init__(self, snapshot: Snapshot, choices: Choices) -> None:
         self._expand = choices.expand_cold
         self._change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
+        self.changes = self._expand or self._change is not None
+        """True if the owner's choices may change any record."""
         self._renamed: dict[str, str] = {}
 
     def record(self, mapping: Mapping, piece: Document, record: Record) -> Record:
@@ -202,8 +205,11 @@ def expected(model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Exp
         if record is None or not isinstance(piece, Document):
             yield Expected(*identity(piece), None, kept(piece))
             continue
-        mapping = model.reader(snapshot.dialect, piece.collection)
-        yield Expected(*identity(piece), record, earlier=partial(_earlier, final, mapping, piece))
+        if model.table_of(record).later:
+            mapping = model.reader(snapshot.dialect, piece.collection)
+            yield Expected(*identity(piece), record, earlier=partial(_earlier, final, mapping, piece))
+        else:
+            yield Expected(*identity(piece), record)
 
 
 def _earlier(final: _Final, mapping: Mapping, piece: Document) -> Iterator[Record]:

@@ -149,6 +149,11 @@ class Mapping:
     follows: tuple[str, ...] = ()
     """The attributes that refer to records by such keys."""
 
+    @property
+    def linked(self) -> bool:
+        """Return whether ids of its records depend on other documents."""
+        return self.renames or bool(self.follows)
+
 
 class Carried(Mapping):
     """Documents that no model claims, carried whole under their collection's name and their own key.

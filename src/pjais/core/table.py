@@ -131,7 +131,7 @@ class Table:
     def __post_init__(self) -> None:
         fields = self.record._fields
         held = {column.name: column for column in self.columns}
-        made = {
+        made: dict[str, Any] = {
             "fields": tuple(held[name] for name in fields),
             "title": self.title or self.name,
             "column_names": tuple(column.name for column in self.columns),
@@ -146,6 +146,8 @@ class Table:
             "_first": sum(not column.later for column in self.columns),
             "_when": tuple(fields.index(name) for name in _WHEN if name in fields),
         }
+        if not made["later"]:
+            made["digest"] = canonical.digest  # without a look at each row
         for name, value in made.items():
             object.__setattr__(self, name, value)
 
