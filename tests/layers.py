@@ -33,7 +33,13 @@ RANKS: tuple[tuple[str, ...], ...] = (
 """From the ground up: a name may import what stands in an earlier row, never its own row or a later one."""
 
 FLOORS: dict[str, tuple[str, ...]] = {
-    "core": ("__init__ document rules snapshot source table", "mapping results", "declare model validate"),
+    "core": (
+        "__init__ document rules snapshot source table",
+        "mapping results",
+        "declare validate",
+        "own_files",
+        "model",
+    ),
     "report": ("rules", "page", "__init__"),
     "formats": (
         "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
@@ -50,7 +56,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "persona.tables",
         "persona.livestore",
         "persona.events persona.mappings.nested persona.observations persona.upgrades",
-        "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat persona.mappings.own "
+        "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat "
         "persona.materializers persona.typescript",
         "persona.mappings",
         "persona.model",
@@ -133,6 +139,27 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
 }
 """The same inside a package: a module imports modules of earlier rows of its own package only."""
+
+ENGINE = ("core", "formats", "sources", "workspace", "targets", "store", "assembly", "migration", "livestore_tools")
+"""What knows no app: it is handed a model by `pjais.models`, and imports no model."""
+
+KNOW_A_MODEL = frozenset(
+    {
+        "livestore_tools.doctor",
+        "livestore_tools.restore_record",
+        "livestore_tools.store",
+        "livestore_tools.timeline",
+        "sources.livestore.log",
+        "sources.livestore.reader",
+        "sources.livestore.reconcile",
+        "sources.livestore.replay",
+        "sources.livestore.store",
+        "targets.livestore.account_sync",
+        "targets.livestore.log_proof",
+        "targets.livestore.writer",
+    }
+)
+"""Modules of the engine that still import the persona model, for its LiveStore events; each is to be struck."""
 
 EXCEPTIONS: frozenset[tuple[str, str]] = frozenset()
 """(importer, imported) that still run against the order; each is to be struck."""

@@ -8,8 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pjais import instants
-from pjais.core.mapping import Fields
+from pjais.core.mapping import Fields, Mapping
+from pjais.core.own_files import mappings_of
 from pjais.models.persona.mappings import MAPPINGS
+from pjais.models.persona.tables import TABLES
 
 
 def examples(count: int) -> int:
@@ -59,8 +61,9 @@ plausible = st.one_of(
 ids = st.one_of(st.text(min_size=1, max_size=6), st.integers(0, 9), st.sampled_from(["p1", "m1"]))
 
 
-def documents(dialect: str, mapping: Fields) -> st.SearchStrategy[dict[str, Any]]:
+def documents(dialect: str, mapping: Mapping | None) -> st.SearchStrategy[dict[str, Any]]:
     """Documents of one collection: some of its keys, some others, values of every sort."""
+    assert isinstance(mapping, Fields)
     keys = sorted({key for field in mapping.fields for key in field.keys})
     strange = st.sampled_from(["$original", "$absent", "$value", "$$x", "_meta", "metadata", "kept", "$pjais"])
     if dialect in ROW_DIALECTS:
@@ -79,4 +82,8 @@ def documents(dialect: str, mapping: Fields) -> st.SearchStrategy[dict[str, Any]
     return st.builds(lambda document, own_id: {**document, "id": own_id}, base, ids)
 
 
-COLLECTIONS = [(dialect, name) for dialect, names in MAPPINGS.items() for name in names]
+COLLECTIONS = [
+    *((dialect, name) for dialect, names in MAPPINGS.items() for name, one in names.items() if isinstance(one, Fields)),
+    *(key for key, one in mappings_of(TABLES).items() if isinstance(one, Fields)),
+]
+"""Every collection whose fields are known: (dialect, collection)."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from click import Context
 
 import pjais
-from layers import EXCEPTIONS, FLOORS, RANKS
+from layers import ENGINE, EXCEPTIONS, FLOORS, KNOW_A_MODEL, RANKS
 from pjais.cli import cli
 from pjais.sources import registry
 
@@ -95,6 +95,16 @@ def test_imports_point_down_inside_a_package() -> None:
         for one in row.split()
     }
     assert [(name, there) for name, there in ARROWS if part(name) == part(there) and floor[there] >= floor[name]] == []
+
+
+def test_the_engine_knows_no_app() -> None:
+    """A model is a value that it is handed; who still imports one is listed by name."""
+    knows = {
+        name
+        for name, there in ARROWS
+        if there.startswith("models.") and name.partition(".")[0] in ENGINE and not name.startswith("models")
+    }
+    assert knows == KNOW_A_MODEL
 
 
 def test_a_command_has_one_name() -> None:

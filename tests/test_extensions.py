@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from world import hashes
+from world import hashes, rows
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "example_extension"
 
@@ -64,6 +64,32 @@ def test_a_source_kind_of_another_package_is_migrated_and_proved(site: Path, fol
     assert [(one["kind"], one["read"], one["migrated"]) for one in told["sources"]] == [("diary", 3, 3)]
     assert pjais(site, "--data-dir", folder, "verify").returncode == 0
     assert "already migrated" in pjais(site, "--data-dir", folder, "migrate").stdout
+
+
+def test_a_model_of_another_package_is_migrated_and_proved(site: Path, tmp_path: Path) -> None:
+    """Found by its name; its tables, search and references are those of any store."""
+    books = [{"id": "b1", "shelfId": "s1", "title": "Tea"}, {"id": "b2", "shelfId": "lost", "title": "Rain"}]
+    lists = [{"name": "shelves", "docs": [{"id": "s1", "room": "hall"}]}, {"name": "books", "docs": books}]
+    dump = {"name": "app", "instanceToken": "x", "collections": [{**one, "schemaHash": "x"} for one in lists]}
+    (tmp_path / "dump.json").write_text(json.dumps(dump), "utf-8")
+    program = f"""
+from dataclasses import replace
+from pjais import models
+from pjais.migration import run, verify
+from pjais.workspace import resolve_workspace
+here = replace(resolve_workspace({str(tmp_path)!r}), model_name="books")
+print(models.names(), run.migrate(here, run.Options(on_invalid="quarantine")).code, verify.verify(here).passed)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(site)},
+    )
+    assert done.stdout == "('persona', 'books') quarantined True\n", done.stderr
+    assert rows(tmp_path / "pjais.sqlite", "SELECT id, title FROM books") == [("b1", "Tea")]
+    assert rows(tmp_path / "pjais.sqlite", "SELECT count(*) FROM book_fts WHERE book_fts MATCH 'tea'") == [(1,)]
 
 
 def test_a_line_that_cannot_be_read_is_named(site: Path, folder: Path) -> None:

@@ -34,7 +34,7 @@ def through_the_target(record: Any) -> Any:
 @given(data=st.data())
 def test_rebuild_gives_the_document_again(dialect: str, collection: str, data: st.DataObject) -> None:
     """rebuild(normalise(doc)) == doc, to the last bit and type, also after a trip through SQLite."""
-    mapping = mappings.MAPPINGS[dialect][collection]
+    mapping = MODEL.mapping(dialect, collection)
     value = data.draw(documents(dialect, mapping))
     document = Document(collection, str(value["id"]), "here", value)
     draft = MODEL.reader(dialect, collection).read(document)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pjais import canonical, sqlite
 from pjais.core import validate
 from pjais.core.document import Document
-from pjais.models.persona import events, livestore, mappings, materializers
+from pjais.models.persona import events, livestore, materializers
 from pjais.models.persona.livestore import Column
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
@@ -206,7 +206,7 @@ def records_of(made: Replay) -> list[Record]:
 
 
 def drafts(data: st.DataObject, dialect: str, collection: str) -> Record | None:
-    value = data.draw(documents(dialect, mappings.MAPPINGS[dialect][collection]))
+    value = data.draw(documents(dialect, MODEL.mapping(dialect, collection)))
     draft = MODEL.reader(dialect, collection).read(Document(collection, str(value["id"]), "here", value))
     return draft.record if validate.valid(validate.check(draft)) else None
 

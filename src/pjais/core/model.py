@@ -11,16 +11,11 @@ from typing import Any, NamedTuple
 
 from pjais import sqlite
 from pjais.core.mapping import Carried, Mapping
+from pjais.core.own_files import EXPORT, mappings_of
 from pjais.core.table import Record, Search, Table, camel
 
 APPLICATION_ID = 0x504A4149
 """`PJAI` in the SQLite header: this file is a store of ours."""
-
-EXPORT = "pjais-export"
-"""The dialect of our own export."""
-
-REMOVED = "removed"
-"""The collection of our export that names records which were deleted (`rollback --keep-later`)."""
 
 Observation = tuple[str, str, str]
 """(rule, where, message)."""
@@ -57,10 +52,10 @@ class Model:
     """What an app's documents mean.
 
     `tables`: in an order in which references point backwards.  `claims`: the mapping of a collection of a dialect, None
-    for one that the model does not know.  `reading` goes up with every change after which a document makes another
-    record or other notes: what a run with another number found unchanged is read again.  `upgrades`: one for each
-    schema version after the first.  `observations`: notes about the records of a store as a whole, never a reason to
-    refuse a document.
+    for one that the model does not know; those of our own stores and exports are derived from the tables.  `reading`
+    goes up with every change after which a document makes another record or other notes: what a run with another number
+    found unchanged is read again.  `upgrades`: one for each schema version after the first.  `observations`: notes
+    about the records of a store as a whole, never a reason to refuse a document.
     """
 
     name: str
@@ -76,6 +71,7 @@ class Model:
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {table.name: table for table in self.tables})
         object.__setattr__(self, "by_record", {table.record: table for table in self.tables})
+        self._known.update(mappings_of(self.tables))
 
     @property
     def schema_version(self) -> int:
@@ -108,9 +104,10 @@ class Model:
         """Return the mapping of a collection; None for one that the model does not know."""
         key = (dialect, collection)
         if key not in self._known:
+            found = self.claims(dialect, collection)
             if len(self._known) >= _MAPPINGS:
-                self._known.clear()
-            self._known[key] = self.claims(dialect, collection)
+                return found
+            self._known[key] = found
         return self._known[key]
 
     def reader(self, dialect: str, collection: str) -> Mapping:

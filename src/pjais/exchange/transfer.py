@@ -18,7 +18,8 @@ from pjais import canonical, files, journal, sqlite
 from pjais.assembly.assemble import Choices
 from pjais.assembly.scratch import scratch_store
 from pjais.core.document import Document, Remark, Unreadable
-from pjais.core.model import APPLICATION_ID, EXPORT, REMOVED, Model
+from pjais.core.model import APPLICATION_ID, Model
+from pjais.core.own_files import EXPORT, REMOVED
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.core.table import Record, Table

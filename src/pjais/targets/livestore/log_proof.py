@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pjais import canonical, sqlite
+from pjais.core import own_files
 from pjais.core.document import Document
 from pjais.core.model import Model
 from pjais.core.results import Difference
@@ -16,7 +17,6 @@ from pjais.core.table import Row as StoredRow
 from pjais.display import counted
 from pjais.models.persona import livestore, materializers
 from pjais.models.persona.livestore import LiveTable
-from pjais.models.persona.mappings import own
 from pjais.sources.livestore import log
 from pjais.sources.livestore.log import Event
 from pjais.sources.livestore.replay import Replay, Row
@@ -27,7 +27,7 @@ _DIALECT = "livestore"
 def record_of(model: Model, live: LiveTable, row: Row) -> Record:
     """Return the record in a row of our LiveStore schema."""
     value = {name: held for name, held in row.items() if name != "sourceId"}
-    extra = own.whole_extra(value.get("extra"))
+    extra = own_files.whole_extra(value.get("extra"))
     if extra is not None:
         value["extra"] = None
     document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pjais.core.mapping import Fields, Mapping
-from pjais.core.model import REMOVED
-from pjais.models.persona.mappings import camel, drizzle, flat, own
-from pjais.models.persona.tables import OTHERS
+from pjais.core import own_files
+from pjais.core.mapping import Mapping
+from pjais.models.persona import livestore
+from pjais.models.persona.mappings import camel, drizzle, flat
+from pjais.models.persona.tables import TABLES
 
 
-def _collections(style: camel.Style) -> dict[str, Fields]:
+def _collections(style: camel.Style) -> dict[str, Mapping]:
     memories = camel.memories(style)
     relationships = camel.relationships(style)
     return {
@@ -26,9 +27,11 @@ def _collections(style: camel.Style) -> dict[str, Fields]:
 _json = _collections(camel.JSON)
 _rxdb = _collections(camel.RXDB)
 
-_livestore = {**_collections(camel.ROWS), "memoryEntities": camel.memories(camel.ROWS_JSON_CONTENT)}
+_livestore: dict[str, Mapping] = {**_collections(camel.ROWS), "memoryEntities": camel.memories(camel.ROWS_JSON_CONTENT)}
 
-MAPPINGS: dict[str, dict[str, Fields]] = {
+_own_livestore = {livestore.OWN + livestore.BY_RECORD[one.record].name: own_files.live(one) for one in TABLES}
+
+MAPPINGS: dict[str, dict[str, Mapping]] = {
     "livestore-db": _livestore,
     "json": _json,
     "pjais-files": _json,
@@ -44,10 +47,8 @@ MAPPINGS: dict[str, dict[str, Fields]] = {
         "memory_relationships": drizzle.RELATIONSHIPS,
         "plugins": drizzle.PLUGINS,
     },
-    "livestore": {**_livestore, **own.LIVE_ROWS},
-    "livestore-opfs": {**_livestore, **own.LIVE_ROWS},
-    "pjais": own.ROWS,
-    "pjais-export": {**own.EXPORTS, "memories": own.EXPORTS["memory_entities"]},
+    "livestore": {**_livestore, **_own_livestore},
+    "livestore-opfs": {**_livestore, **_own_livestore},
 }
 """The mapping of each collection of each kind; a collection that is not here is carried whole."""
 
@@ -62,20 +63,10 @@ _SQL = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "livestore", "l
 """Kinds whose collections are tables of SQL, whose names have no case."""
 
 
-_OTHERS: dict[tuple[str, str], Mapping] = {
-    ("pjais", OTHERS.name): own.OthersRows(OTHERS),
-    ("pjais-export", OTHERS.title): own.Others(OTHERS),
-    ("pjais-export", REMOVED): own.Removed(OTHERS),
-    ("livestore", own.LIVE_OTHERS): own.LiveOthers(OTHERS),
-    ("livestore-opfs", own.LIVE_OTHERS): own.LiveOthers(OTHERS),
-}
-"""The collections of our own files for documents of unknown collections, and for what was removed."""
-
-
 def claims(dialect: str, collection: str) -> Mapping | None:
     """Return the mapping of a collection; None for one that is carried whole."""
-    if (dialect, collection) in _OTHERS:
-        return _OTHERS[dialect, collection]
+    if dialect in own_files.DIALECTS:
+        return None
     if dialect not in MAPPINGS:
         dialect = "json"
     name = collection.partition("/")[2] or collection if dialect in _RXDB_PROFILES else collection

@@ -1,12 +1,13 @@
-"""Our own files: rows of `pjais.sqlite`, rows of our LiveStore schema, and documents of our export.
+"""Our own files: rows of our stores, rows of our LiveStore schema, and documents of our export.
 
-Their `extra` already is the record's.  Rows have the columns of `pjais.models.persona.tables`; exports have the same
-names in camelCase, with JSON values in place of JSON text; LiveStore's rows have them in camelCase too, with JSON
-as text and instants in milliseconds.
+Derived from a model's tables alone.  Their `extra` already is the record's.  Rows have the tables' columns; exports
+have the same names in camelCase, with JSON values in place of JSON text; LiveStore's rows have them in camelCase too,
+with JSON as text and instants in milliseconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pjais import canonical
@@ -15,9 +16,6 @@ from pjais.core.document import Document
 from pjais.core.mapping import Carried, Draft, Field, Fields, Mapping, Value
 from pjais.core.rules import NO_JSON, Changed, Content, Items, Object, Refused, Rule, Texts, Vector
 from pjais.core.table import Column, Record, Table, camel
-from pjais.models.persona import livestore
-from pjais.models.persona.records import Other
-from pjais.models.persona.tables import TABLES
 
 
 class Extra(Rule):
@@ -168,31 +166,6 @@ def _fields(table: Table, *, rows: bool, live: bool = False) -> tuple[Field, ...
     )
 
 
-def _rows_mapping(table: Table) -> Fields:
-    has_content = any(column.kind == "content" for column in table.columns)
-    return (_ContentRows if has_content else Fields)(table, _fields(table, rows=True), own=True)
-
-
-ROWS = {table.name: _rows_mapping(table) for table in TABLES if not table.carries}
-"""The mappings of our tables, by table name."""
-
-EXPORTS = {table.name: Fields(table, _fields(table, rows=False), own=True) for table in TABLES if not table.carries}
-"""The mappings of our export, by table name."""
-
-
-LIVE_ROWS = {
-    livestore.OWN + livestore.BY_RECORD[table.record].name: Fields(
-        table, _fields(table, rows=True, live=True), own=True, dates="ms"
-    )
-    for table in TABLES
-    if not table.carries
-}
-"""The mappings of the rows of our LiveStore schema, by collection."""
-
-LIVE_OTHERS = livestore.OWN + livestore.OTHERS.name
-"""The table of our LiveStore schema for documents of unknown collections."""
-
-
 class Others(Mapping):
     """Documents of unknown collections in our export: `{collection, id, document}`."""
 
@@ -208,7 +181,8 @@ class Others(Mapping):
         name = value.get("id", value.get("recordId")) if isinstance(value, dict) else None
         if not isinstance(carried, dict) or not isinstance(name, str):
             return Draft(None, (("error", "not-an-object", "document", "not a carried document"),))
-        return Draft(Other(str(value.get("collection")), name, carried), (), removed=value.get("_deleted") is True)
+        record = self.table.record(str(value.get("collection")), name, carried)
+        return Draft(record, (), removed=value.get("_deleted") is True)
 
     def rebuild(self, record: Record) -> Any:
         """Return the document of the export."""
@@ -241,3 +215,38 @@ class Removed(Carried):
     def read(self, document: Document) -> Draft:
         """Return the document as a tombstone."""
         return Draft(self.carried(document), (), removed=True)
+
+
+STORE = "pjais"
+"""The dialect of a store of ours."""
+
+EXPORT = "pjais-export"
+"""The dialect of our own export."""
+
+DIALECTS = frozenset({STORE, EXPORT})
+
+REMOVED = "removed"
+"""The collection of our export that names records which were deleted (`rollback --keep-later`)."""
+
+
+def mappings_of(tables: Iterable[Table]) -> dict[tuple[str, str], Mapping]:
+    """Return the mapping of each collection of our own stores and exports: (dialect, collection) -> mapping."""
+    found: dict[tuple[str, str], Mapping] = {}
+    for table in tables:
+        if table.carries:
+            found[STORE, table.name] = OthersRows(table)
+            found[EXPORT, table.title] = Others(table)
+            found[EXPORT, REMOVED] = Removed(table)
+            continue
+        has_content = any(column.kind == "content" for column in table.columns)
+        found[STORE, table.name] = (_ContentRows if has_content else Fields)(table, _fields(table, rows=True), own=True)
+        exported = Fields(table, _fields(table, rows=False), own=True)
+        found |= {(EXPORT, name): exported for name in (table.name, table.title)}
+    return found
+
+
+def live(table: Table) -> Mapping:
+    """Return the mapping of the rows of our LiveStore schema for a table."""
+    if table.carries:
+        return LiveOthers(table)
+    return Fields(table, _fields(table, rows=True, live=True), own=True, dates="ms")
