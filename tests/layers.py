@@ -13,7 +13,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("extensions", "report"),
     ("formats", "models"),
     ("sources",),
-    ("workspace",),
+    ("workspace", "browser_profile"),
     ("targets.sqlite",),
     ("targets.livestore",),
     ("store",),
@@ -70,7 +70,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
         "indexeddb.detector indexeddb.layouts livestore.locations",
-        "indexeddb livestore.reader rxdb.reader sqlite_tables web_storage.detector",
+        "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector web_storage.everything",
+        "indexeddb",
         "livestore rxdb web_storage",
         "json_files",
         "pjais_store",

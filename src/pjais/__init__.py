@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pjais.api.checks import checklist, explain, support_bundle, verify_app
     from pjais.api.exchange import export, import_file
     from pjais.api.migration import cleanup, detect, migrate, plan, rollback, status, verify
-    from pjais.api.opening import open, open_livestore
+    from pjais.api.opening import open, open_livestore, profile
     from pjais.api.side_by_side import agreement, follow, shadow, switch, switch_back
     from pjais.core.document import Document, Piece, Unreadable
     from pjais.core.results import Plan, Proof, Report
@@ -67,6 +67,7 @@ __all__ = [
     "open",
     "open_livestore",
     "plan",
+    "profile",
     "quarantine",
     "rollback",
     "shadow",
@@ -82,7 +83,7 @@ _HOMES = {
     "pjais.api.checks": ("checklist", "explain", "support_bundle", "verify_app"),
     "pjais.api.exchange": ("export", "import_file"),
     "pjais.api.migration": ("cleanup", "detect", "migrate", "plan", "rollback", "status", "verify"),
-    "pjais.api.opening": ("open", "open_livestore"),
+    "pjais.api.opening": ("open", "open_livestore", "profile"),
     "pjais.api.side_by_side": ("agreement", "follow", "shadow", "switch", "switch_back"),
     "pjais.core.document": ("Document", "Piece", "Unreadable"),
     "pjais.core.results": ("Plan", "Proof", "Report"),

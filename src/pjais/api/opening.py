@@ -17,6 +17,7 @@ from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pjais.browser_profile import Profile
     from pjais.core.results import Notice
     from pjais.livestore_tools.store import LiveStore
 
@@ -66,6 +67,16 @@ def _known(here: Workspace) -> state.Known:
         upgrade.upgrade_held(here)
         cutover.inspect(here.target, here.model, lambda db: known.update(state.known_sources(db)))
     return known
+
+
+def profile(path: PathLike) -> Profile:
+    """Open a browser profile for reading: origins, their databases, collections and documents, and web storage.
+
+    Raises NoSourceFound for a folder that is missing or holds no data of a web page.
+    """
+    from pjais.browser_profile import open_profile
+
+    return open_profile(choices.path("path", path).expanduser().absolute())
 
 
 def open_livestore(path: PathLike) -> LiveStore:

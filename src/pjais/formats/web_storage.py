@@ -141,6 +141,12 @@ def area_of(folder: Path) -> str | None:
     return SESSION if folder.name == "Session Storage" else None
 
 
+def origins(folder: Path, area: str) -> set[str]:
+    """Return the origins that have items in a storage, as the browser writes them."""
+    with Storage(folder, area) as storage:
+        return {one.origin for one in storage.items()}
+
+
 def items(folder: Path, area: str) -> tuple[dict[str, int], bool]:
     """(items by origin, whether documents of RxDB's localstorage storage are among them)."""
     found: Counter[str] = Counter()

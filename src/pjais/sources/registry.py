@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pjais import extensions
 from pjais.errors import PjaisError, UsageError
 from pjais.sources import indexeddb, json_files, livestore, pjais_store, rxdb, sqlite_tables, web_storage
-from pjais.sources.contract import Opened, Secrets, Source
+from pjais.sources.contract import Databases, Layout, Opened, Secrets, Source
 
 if TYPE_CHECKING:
     from pjais.core.document import Piece
@@ -31,7 +31,10 @@ SOURCES: tuple[Source, ...] = (
 DETECTORS: tuple[Detector, ...] = (livestore.Detector(), indexeddb.Detector(), web_storage.Detector())
 """They look into the folders of browser profiles, in this order; what they find, the kinds take."""
 
-_BY_DIALECT = {(one.kind, one.dialect): one for one in SOURCES}
+WHOLE: tuple[Source, ...] = (*indexeddb.everything.SOURCES, *web_storage.everything.SOURCES)
+"""Kinds that copy and open all of a profile (`pjais.profile`); a search takes none of them."""
+
+_BY_DIALECT = {(one.kind, one.dialect): one for one in (*SOURCES, *WHOLE)}
 _BY_KIND = {one.kind: one for one in reversed(SOURCES)}
 
 
@@ -66,6 +69,21 @@ def source_of(one: SourceRef | Snapshot) -> Source:
     found = _BY_DIALECT.get((one.kind, one.dialect)) or of_kind(one.kind)
     if found is None:
         raise UsageError(f"the extension that reads {one.kind} is not installed", where=[one.name])
+    return found
+
+
+def readable(kind: str, dialect: str) -> Source:
+    """Return one of our kinds, also one that a search does not take.  Raises KeyError."""
+    return _BY_DIALECT[kind, dialect]
+
+
+def makers(stores: Mapping[str, frozenset[str]]) -> dict[str, str]:
+    """Return who made each IndexedDB database of an origin (name -> object stores), as far as a kind knows it."""
+    found: dict[str, str] = {}
+    for layout in get_args(Layout):
+        for source in every():
+            names = source.in_indexeddb(Databases(layout, stores))
+            found.update(dict.fromkeys(names or (), source.made_by or source.kind))
     return found
 
 

@@ -129,7 +129,10 @@ def _described(path: Path) -> Database | None:
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-16-le", "replace") if isinstance(value, bytes) else str(value)
+    """A name: UTF-16, little-endian, of any code units; text in Firefox."""
+    if not isinstance(value, bytes):
+        return str(value)
+    return value.decode("utf-16-le", "surrogatepass" if len(value) % 2 == 0 else "replace")
 
 
 def _is_metadata(key: bytes) -> bool:

@@ -7,6 +7,7 @@ whose data are in IndexedDB derive from one of these layouts (`layouts`) and say
 
 from __future__ import annotations
 
+from pjais.sources.indexeddb import everything
 from pjais.sources.indexeddb.detector import Detector
 
-__all__ = ["Detector"]
+__all__ = ["Detector", "everything"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pjais import files
+from pjais import canonical, files
 from pjais.core.source import Passed, SourceRef
 from pjais.sources.contract import Databases, Layout, Search
 from pjais.sources.indexeddb.makers import maker
@@ -95,7 +95,7 @@ def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
     for origin, name, version, stores, size in inside:
         if name not in taken:
             made_by = maker(name, version, stores)
-            yield Passed(folder, OTHER, size, "indexeddb", made_by, _origin(folder, origin), name, tuple(stores))
+            yield Passed(folder, OTHER, size, "indexeddb", made_by, origin_of(folder, origin), name, tuple(stores))
 
 
 def _shared(layout: Layout, inside: list[Any], doubtful: tuple[Path, ...]) -> Databases:
@@ -124,17 +124,26 @@ def _set_aside(folder: Listing, search: Search, found: Iterator[SourceRef | Pass
 
 def _in_files(listing: Listing, search: Search) -> Iterator[SourceRef | Passed]:
     """Yield databases that a browser keeps in one SQLite file each: a source is the whole folder."""
+    mains = [name for name in database_files(listing, search.seen) if listing.at(name) != search.target]
+    if mains:
+        yield from _each(Path(listing.path), mains, is_of_firefox(mains), search)
+
+
+def database_files(listing: Listing, seen: Seen) -> list[str]:
+    """Return the names of the SQLite files in a folder that hold a database each."""
     mains = sorted(listing.ending(_SQLITE))
     if _HASHED in map(len, listing.files):
         mains += sorted(filter(_HASHED_NAME.fullmatch, listing.files))
     if not mains or len(mains) > _MANY:
-        return
-    folder, firefox = Path(listing.path), mains[0].endswith(".sqlite")
-    mains = [name for name in mains if listing.at(name) != search.target]
-    if firefox and listing.name != "idb":
-        mains = [name for name in mains if not name.endswith(".sqlite") or _is_firefox(listing.at(name), search.seen)]
-    if mains:
-        yield from _each(folder, mains, firefox, search)
+        return []
+    if is_of_firefox(mains) and listing.name != "idb":
+        return [name for name in mains if not name.endswith(".sqlite") or _is_firefox(listing.at(name), seen)]
+    return mains
+
+
+def is_of_firefox(mains: list[str]) -> bool:
+    """Return whether such files are Firefox's; else they are Chromium's."""
+    return mains[0].endswith(".sqlite")
 
 
 def _each(folder: Path, mains: list[str], firefox: bool, search: Search) -> Iterator[SourceRef | Passed]:
@@ -158,7 +167,7 @@ def _each(folder: Path, mains: list[str], firefox: bool, search: Search) -> Iter
         for origin, name, version, stores, size in inside:
             if name not in taken:
                 made_by = maker(name, 0 if firefox else version, stores)
-                yield Passed(path, OTHER, size, "indexeddb", made_by, origin or _origin(folder), name, tuple(stores))
+                yield Passed(path, OTHER, size, "indexeddb", made_by, origin or origin_of(folder), name, tuple(stores))
 
 
 def _all_files(folder: Path, *, deep: bool) -> tuple[Path, ...]:
@@ -183,13 +192,19 @@ def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], metadata.G
 
     def judge() -> list[Any]:
         found = look()
-        return [[list(one) for one in found.databases], found.doubt]
+        return [[_printable(one) for one in found.databases], found.doubt]
 
     inside, doubt = seen.verdict(str(path), stamp(of), judge)
     return inside, doubt
 
 
-def _origin(folder: Path, told: str = "") -> str | None:
+def _printable(one: metadata.Database) -> list[Any]:
+    """Return a database with names that can be printed: half of a surrogate pair is replaced."""
+    mend = canonical.mend
+    return [mend(one.origin), mend(one.name), one.version, [mend(name) for name in one.stores], one.size]
+
+
+def origin_of(folder: Path, told: str = "") -> str | None:
     """Return an origin as people write it: as the database says, else from its folder's name."""
     from pjais import web_origin
 

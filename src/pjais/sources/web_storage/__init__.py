@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pjais.sources.web_storage import everything
 from pjais.sources.web_storage.detector import Detector
 
-__all__ = ["Detector"]
+__all__ = ["Detector", "everything"]

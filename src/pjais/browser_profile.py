@@ -1,0 +1,347 @@
+"""Any browser profile, read from Python: origins, their databases, collections and documents, and web storage.
+
+    profile = pjais.profile("~/.config/SomeApp")
+    for document in profile.origin("https://app.example").database("notes").collection("todos"):
+        print(document.key, document.value)
+
+Nothing is written to, no lock is taken, and no JavaScript runs.  Listing reads metadata; an origin's files are copied
+when its first document is asked for, so that a browser may go on running.  Values are those of the page itself:
+JSON-like ones as plain Python values, every other as a type of `pjais.js_values`; `pjais.tagged` makes text of both.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from pjais import journal, tagged, web_origin
+from pjais.core.document import Unreadable
+from pjais.core.source import SourceRef
+from pjais.errors import NoSourceFound, SourceDamaged, SourceInUse, UsageError
+from pjais.formats import indexeddb, web_storage
+from pjais.formats.indexeddb import BadRow, Index, KeyPath, Schema, metadata
+from pjais.formats.web_storage import BadItem, Storage
+from pjais.sources import backup, registry
+from pjais.sources.contract import files_in
+from pjais.sources.indexeddb import detector, everything
+from pjais.sources.indexeddb.makers import maker
+from pjais.sources.seen import Seen
+from pjais.sources.walk import Listing, walk
+
+T = TypeVar("T")
+Area = Literal["localStorage", "sessionStorage", "chrome.storage"]
+"""The kinds of web storage."""
+
+
+class Document(NamedTuple):
+    """One document: its key and value as the page has them, where it is on disk, the bytes of its Blobs by SHA-256.
+
+    `missing` names Blobs whose bytes are not there any more.
+    """
+
+    key: Any
+    value: Any
+    place: str
+    blobs: dict[str, bytes]
+    missing: tuple[str, ...] = ()
+
+    def json(self) -> str:
+        """Return the value as tagged JSON (docs/formats/tagged-json.md)."""
+        return tagged.dumps(self.value)
+
+
+class _Folder:
+    """One folder of a profile that a browser keeps data in, and the copy that is read."""
+
+    def __init__(self, ref: SourceRef, stack: ExitStack) -> None:
+        self.ref = ref
+        self._stack = stack
+
+    @cached_property
+    def _copy(self) -> Path:
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pjais-profile-")))
+
+    @cached_property
+    def stores(self) -> dict[tuple[str, str], tuple[indexeddb.Profile, indexeddb.Store]]:
+        """(database, object store) -> where it is, in a private copy.  Raises SourceInUse."""
+        (snapshot,) = backup.snapshot_all(self._copy / "copy", (self.ref,), at_ms=journal.now_ms())
+        opened = self._stack.enter_context(registry.opened(snapshot))
+        assert isinstance(opened, everything.OpenedIndexedDb)
+        found: dict[tuple[str, str], tuple[indexeddb.Profile, indexeddb.Store]] = {}
+        for container in opened.containers:
+            for store in container.profile.stores():
+                found.setdefault((store.database, store.name), (container.profile, store))
+        return found
+
+    @cached_property
+    def storage(self) -> Path:
+        """Return a private copy of web storage.  Raises SourceInUse."""
+        (snapshot,) = backup.snapshot_all(self._copy / "copy", (self.ref,), at_ms=journal.now_ms())
+        return snapshot.path
+
+    def problems(self) -> list[str]:
+        """Return what could not be read apart from documents, so that something may be missing."""
+        profiles = {id(profile): profile for profile, _ in self.stores.values()}.values()
+        return [f"{one.file}: {one.reason}" for profile in profiles for one in profile.problems]
+
+
+class Collection:
+    """An object store: iterate over it for its documents, in the order in which the page gets them."""
+
+    def __init__(self, database: Database, name: str, folder: _Folder) -> None:
+        self.database = database
+        self.name = name
+        self._folder = folder
+
+    def __repr__(self) -> str:
+        return f"<Collection {self.name!r} of {self.database.name!r}>"
+
+    @property
+    def _store(self) -> tuple[indexeddb.Profile, indexeddb.Store]:
+        found = self._folder.stores.get((self.database.name, self.name))
+        if found is None:
+            raise SourceInUse(
+                "the collection was there when the profile was listed, and is not in its copy",
+                where=[f"{self.database.name}/{self.name}"],
+                advice="open the profile again",
+            )
+        return found
+
+    @cached_property
+    def _schema(self) -> Schema:
+        profile, store = self._store
+        return profile.schema(store)
+
+    @property
+    def key_path(self) -> KeyPath:
+        """Where the key is in a value: a path, several, or None for keys of their own."""
+        return self._schema.key_path
+
+    @property
+    def auto_increment(self) -> bool:
+        """Whether the browser generates keys."""
+        return self._schema.auto_increment
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """The indexes that the app declared."""
+        return self._schema.indexes
+
+    def read(self) -> Iterator[Document | Unreadable]:
+        """Yield every document, and an `Unreadable` with location, bytes and reason for one that cannot be read."""
+        for row in indexeddb.records(*self._store):
+            if isinstance(row, BadRow):
+                yield Unreadable(
+                    self.name, row.place, row.raw, row.reason, self.database.name, self.database.origin.name
+                )
+            else:
+                yield Document(*row)
+
+    def __iter__(self) -> Iterator[Document]:
+        """Yield every document.
+
+        Raises SourceDamaged at one that cannot be read, and at the end if a damaged piece of the profile may have held
+        more; `read` names the one and goes on, `Profile.problems` names the others.
+        """
+        for one in self.read():
+            if isinstance(one, Unreadable):
+                raise self._damaged([f"{one.place}: {one.reason}"])
+            yield one
+        if problems := self._folder.problems():
+            raise self._damaged(problems)
+
+    def _damaged(self, where: list[str]) -> SourceDamaged:
+        return SourceDamaged(
+            "a piece of the profile cannot be read, so the collection cannot be given as whole",
+            where=[f"{self.database.name}/{self.name}: {line}" for line in where[:20]],
+            advice="use read(), which yields what can be read",
+        )
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.read())
+
+    def get(self, key: Any) -> Document | None:
+        """Return the document with this key, or None: 7 is not "7", and neither is a Date."""
+        wanted = tagged.dumps(key)
+        return next((one for one in self if tagged.dumps(one.key) == wanted), None)
+
+
+class Database:
+    """One database: `made_by` is the library that made it if it can be told, `size` in bytes on disk."""
+
+    def __init__(self, origin: Origin, found: metadata.Database, folder: _Folder, made_by: str | None) -> None:
+        self.origin = origin
+        self.name = found.name
+        self.version = found.version
+        self.size = found.size
+        self.made_by = made_by
+        self.collections = tuple(Collection(self, name, folder) for name in found.stores)
+
+    def __repr__(self) -> str:
+        return f"<Database {self.name!r} of {self.origin.name}>"
+
+    def collection(self, name: str) -> Collection:
+        """Return a collection by name.  Raises UsageError that names those there are."""
+        return _named("collection", name, {one.name: one for one in self.collections})
+
+
+class Origin:
+    """A web origin with its storage partition, as a page sees it: `https://app.example`, `chrome-extension://<id>`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._databases: list[Database] = []
+        self._storage: list[tuple[Area, _Folder]] = []
+
+    def __repr__(self) -> str:
+        return f"<Origin {self.name}>"
+
+    @property
+    def databases(self) -> tuple[Database, ...]:
+        """Its IndexedDB databases, by name."""
+        return tuple(sorted(self._databases, key=lambda one: one.name))
+
+    def database(self, name: str) -> Database:
+        """Return a database by name.  Raises UsageError that names those there are."""
+        return _named("database", name, {one.name: one for one in self.databases})
+
+    @property
+    def local_storage(self) -> dict[str, str]:
+        """localStorage: name -> text.  Raises SourceDamaged for an item that cannot be read."""
+        return {name: value for _, name, value in self._items("localStorage")}
+
+    @property
+    def session_storage(self) -> dict[str, dict[str, str]]:
+        """sessionStorage: tab -> name -> text."""
+        found: dict[str, dict[str, str]] = {}
+        for tab, name, value in self._items("sessionStorage"):
+            found.setdefault(tab or "", {})[name] = value
+        return found
+
+    @property
+    def extension_storage(self) -> dict[str, dict[str, Any]]:
+        """`chrome.storage` of an extension: area (local, sync) -> name -> JSON value."""
+        found: dict[str, dict[str, Any]] = {}
+        for area, name, value in self._items("chrome.storage"):
+            found.setdefault(area or "", {})[name] = value
+        return found
+
+    def _items(self, area: Area) -> Iterator[tuple[str | None, str, Any]]:
+        for kind, folder in self._storage:
+            if kind != area:
+                continue
+            within = folder.ref.path.parent.name.partition(" ")[0].lower() if area == "chrome.storage" else None
+            with Storage(folder.storage, area) as storage:
+                for one in storage.items():
+                    if isinstance(one, BadItem):
+                        raise SourceDamaged(
+                            f"an item of {area} cannot be read", where=[f"{folder.ref.path} {one.place}: {one.reason}"]
+                        )
+                    if web_origin.normal(one.origin) == self.name:
+                        yield one.tab if within is None else within, one.name, one.value
+
+
+class Profile:
+    """A browser profile, or any folder with one in it.  Use it in a `with` statement, or call `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stack = ExitStack()
+        self._folders: list[_Folder] = []
+        self._doubts: list[str] = []
+        """Why databases may be missing from the list."""
+        self._seen = Seen()
+        self.origins = self._found()
+
+    def __enter__(self) -> Profile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.path}>"
+
+    def close(self) -> None:
+        """Remove the private copies."""
+        self._stack.close()
+
+    def origin(self, name: str) -> Origin:
+        """Return an origin by name.  Raises UsageError that names those there are."""
+        return _named("origin", web_origin.asked(name), {one.name: one for one in self.origins})
+
+    def problems(self) -> list[str]:
+        """Return what could not be read apart from documents, so that something may be missing; reads everything."""
+        return [*self._doubts, *(line for folder in self._folders for line in folder.problems())]
+
+    def _found(self) -> tuple[Origin, ...]:
+        origins: dict[str, Origin] = {}
+        for listing in walk(self.path):
+            self._look(listing, origins)
+        return tuple(sorted(origins.values(), key=lambda one: one.name))
+
+    def _look(self, listing: Listing, origins: dict[str, Origin]) -> None:
+        """Add what one folder holds to its origins."""
+        folder = Path(listing.path)
+        area = web_storage.area_of(folder)
+        if detector.is_leveldb(listing):
+            listing.folders.clear()
+            if area is not None:
+                self._storage(folder, area, origins)
+            elif detector.is_indexeddb(listing, self._seen):
+                self._add("indexeddb", folder, [metadata.leveldb(folder)], origins)
+        elif ".indexeddb.blob" in listing.name:
+            listing.folders.clear()
+        else:
+            mains = detector.database_files(listing, self._seen)
+            if mains:
+                listing.folders.clear()
+                dialect = "indexeddb-firefox" if detector.is_of_firefox(mains) else "indexeddb-sqlite"
+                self._add(dialect, folder, [metadata.sqlite_file(listing.at(one)) for one in mains], origins)
+
+    def _add(self, dialect: str, path: Path, inside: list[metadata.Glance], origins: dict[str, Origin]) -> None:
+        folder = self._folder("indexeddb", dialect, path)
+        self._doubts += [f"{path.name}: {glance.doubt}" for glance in inside if glance.doubt]
+        every = [one for glance in inside for one in glance.databases]
+        known = registry.makers({one.name: frozenset(one.stores) for one in every})
+        for found in every:
+            name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or "unknown"
+            origin = origins.setdefault(name, Origin(name))
+            version = 0 if dialect == "indexeddb-firefox" else found.version
+            made_by = known.get(found.name) or maker(found.name, version, found.stores)
+            origin._databases.append(Database(origin, found, folder, made_by))
+
+    def _storage(self, path: Path, area: str, origins: dict[str, Origin]) -> None:
+        folder = self._folder("web-storage", "web-storage", path)
+        names = {web_origin.normal(one) for one in web_storage.origins(path, area)}
+        for name in sorted(names):
+            origins.setdefault(name, Origin(name))._storage.append((area, folder))  # type: ignore[arg-type]
+
+    def _folder(self, kind: str, dialect: str, path: Path) -> _Folder:
+        source = registry.readable(kind, dialect)
+        there = SourceRef(kind, dialect, path, path.parent, tuple(files_in(path)))
+        found = _Folder(replace(there, files=tuple(source.files(there))), self._stack)
+        if kind == "indexeddb":
+            self._folders.append(found)
+        return found
+
+
+def _named(what: str, name: str, there: dict[str, T]) -> T:
+    if name not in there:
+        raise UsageError(f"there is no {what} {name!r}", where=[f"there are: {', '.join(sorted(there)) or 'none'}"])
+    return there[name]
+
+
+def open_profile(path: Path) -> Profile:
+    """Open a profile.  Raises NoSourceFound for a path that is missing, or holds no data of a web page."""
+    if not path.is_dir():
+        raise NoSourceFound("there is no such folder", where=[str(path)], next_command="pjais detect")
+    profile = Profile(path)
+    if not profile.origins and not profile.problems():
+        raise NoSourceFound("no data of a web page is in this folder", where=[str(path)], next_command="pjais detect")
+    return profile
