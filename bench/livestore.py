@@ -64,7 +64,7 @@ def read(work: Path) -> Figures:
 def replay(work: Path) -> Figures:
     """Every event read and applied to a state in a scratch file."""
     from pjais import sqlite
-    from pjais.models.persona import materializers
+    from pjais.models.persona import events
     from pjais.sources.livestore import log
     from pjais.sources.livestore.replay import Replay
 
@@ -74,7 +74,7 @@ def replay(work: Path) -> Figures:
         with closing(sqlite.open_frozen(work / "eventlog@6.db")) as db:
             for event in log.read_events(db):
                 assert isinstance(event, log.Event)
-                state.apply(materializers.decode(event.name, event.args))
+                state.apply(events.SCHEMA.decode(event.name, event.args))
                 count += 1
         state.counts()
         return {"events": count, "seconds": time.perf_counter() - began}

@@ -34,7 +34,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (
-        "__init__ document rules snapshot source table",
+        "__init__ document events rules snapshot source table",
         "mapping results",
         "declare validate",
         "own_files",
@@ -56,8 +56,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "persona.tables",
         "persona.livestore",
         "persona.events persona.mappings.nested persona.observations persona.upgrades",
-        "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat "
-        "persona.materializers persona.typescript",
+        "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat persona.typescript",
         "persona.mappings",
         "persona.model",
         "__init__",
@@ -144,23 +143,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
 ENGINE = ("core", "formats", "sources", "workspace", "targets", "store", "assembly", "migration", "livestore_tools")
 """What knows no app: it is handed a model by `pjais.models`, and imports no model."""
 
-KNOW_A_MODEL = frozenset(
-    {
-        "livestore_tools.doctor",
-        "livestore_tools.restore_record",
-        "livestore_tools.store",
-        "livestore_tools.timeline",
-        "sources.livestore.log",
-        "sources.livestore.reader",
-        "sources.livestore.reconcile",
-        "sources.livestore.replay",
-        "sources.livestore.store",
-        "targets.livestore.account_sync",
-        "targets.livestore.log_proof",
-        "targets.livestore.writer",
-    }
-)
-"""Modules of the engine that still import the persona model, for its LiveStore events; each is to be struck."""
+KNOW_A_MODEL: frozenset[str] = frozenset()
+"""Modules of the engine that still import the persona model; each is to be struck."""
 
 EXCEPTIONS: frozenset[tuple[str, str]] = frozenset()
 """(importer, imported) that still run against the order; each is to be struck."""

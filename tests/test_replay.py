@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pjais import canonical, sqlite
 from pjais.core import validate
 from pjais.core.document import Document
-from pjais.models.persona import events, livestore, materializers
-from pjais.models.persona.livestore import Column
+from pjais.core.events import Column, Event, Insert, Operation, Undecodable
+from pjais.models.persona import events, livestore
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
 from pjais.sources.livestore.replay import Replay, Row
@@ -60,7 +60,7 @@ def values_of(column: Column) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def args_of(draw: st.DrawFn, event: events.Event) -> dict[str, Any]:
+def args_of(draw: st.DrawFn, event: Event) -> dict[str, Any]:
     """Arguments of an event: those that must be there, and any of the others, or null."""
     args: dict[str, Any] = {}
     for one in event.args:
@@ -84,7 +84,7 @@ def _or_null(column: Column) -> st.SearchStrategy[Any]:
 @st.composite
 def histories(draw: st.DrawFn) -> list[ONE_EVENT]:
     """Events of every kind, those that make rows more often than the others."""
-    makes = [one for one in events.EVENTS if one.effects and isinstance(one.effects[0], events.Insert)]
+    makes = [one for one in events.EVENTS if one.effects and isinstance(one.effects[0], Insert)]
     kinds = draw(st.lists(st.sampled_from(makes) | st.sampled_from(events.EVENTS), max_size=14))
     return [(one.name, draw(args_of(one))) for one in kinds]
 
@@ -100,18 +100,18 @@ def through_json(args: dict[str, Any]) -> Any:
     return json.loads(json.dumps(args))
 
 
-def operations(history: list[ONE_EVENT]) -> list[tuple[materializers.Operation, ...]]:
+def operations(history: list[ONE_EVENT]) -> list[tuple[Operation, ...]]:
     """What those events do that can be decoded."""
     done = []
     for name, args in history:
         try:
-            done.append(materializers.decode(name, through_json(args)))
-        except materializers.Undecodable:
+            done.append(events.SCHEMA.decode(name, through_json(args)))
+        except Undecodable:
             continue
     return done
 
 
-def fresh(steps: list[tuple[materializers.Operation, ...]]) -> dict[str, list[Row]]:
+def fresh(steps: list[tuple[Operation, ...]]) -> dict[str, list[Row]]:
     with replay() as made:
         for one in steps:
             made.apply(one)
@@ -160,7 +160,7 @@ def test_a_row_that_comes_again_is_new_whatever_its_key_once_held() -> None:
             ("v1.PersonaRemoved", {"id": "p"}),
             ("v1.PersonaImported", {"id": "p", "name": "whole"}),
         ]:
-            made.apply(materializers.decode(name, args))
+            made.apply(events.SCHEMA.decode(name, args))
         assert [row["name"] for row in made.rows(livestore.PERSONAS)] == ["whole"]
 
 
@@ -171,7 +171,7 @@ def test_a_message_for_something_that_is_no_list_changes_nothing() -> None:
             ("v1.ConversationImported", {"id": "c", "messages": {"not": "a list"}}),
             ("v1.MessageAdded", {"conversationId": "c", "message": {"id": "m"}}),
         ]:
-            made.apply(materializers.decode(name, args))
+            made.apply(events.SCHEMA.decode(name, args))
         assert [row["messages"] for row in made.rows(livestore.CONVERSATIONS)] == ['{"not":"a list"}']
 
 
@@ -198,7 +198,7 @@ def row_of(record: Record) -> tuple[Any, ...]:
 
 def replayed(made: Replay, written: Iterator[writer.NewEvent]) -> None:
     for one in written:
-        made.apply(materializers.decode(one.name, json.loads(one.args)))
+        made.apply(events.SCHEMA.decode(one.name, json.loads(one.args)))
 
 
 def records_of(made: Replay) -> list[Record]:

@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from pjais.core.events import Column, Event, Insert, LiveTable, Remove
 from pjais.models.persona import events, livestore
-from pjais.models.persona.livestore import Column, LiveTable
 from pjais.sources.livestore.replay import Row
 
 Args = dict[str, Any]
@@ -45,7 +45,7 @@ class Maker:
 
     def history(self, count: int) -> Iterator[tuple[str, Args]]:
         """Events of all kinds: each at least once, those that make rows more often."""
-        makes = [one for one in events.EVENTS if any(isinstance(effect, events.Insert) for effect in one.effects)]
+        makes = [one for one in events.EVENTS if any(isinstance(effect, Insert) for effect in one.effects)]
         first = [*makes, *events.EVENTS]
         kinds = [*first, *self._random.choices([*events.EVENTS, *makes], k=count - len(first))]
         for event in kinds:
@@ -53,13 +53,13 @@ class Maker:
             if args is not None:
                 yield event.name, args
 
-    def _args(self, event: events.Event) -> Args | None:
+    def _args(self, event: Event) -> Args | None:
         table = event.effects[0].table if event.effects else None
         args = {one.name: value for one in event.args for value in self._argument(one, table)}
         if table is None:
             return args
         there = self._there[table.name]
-        if isinstance(event.effects[0], events.Insert):
+        if isinstance(event.effects[0], Insert):
             free = [one for one in map(self._key_of(table), IDS) if one not in there]
             if not free:
                 return None
@@ -71,7 +71,7 @@ class Maker:
                 sorted(there) if there and self._random.random() < 0.9 else [self._key_of(table)(one) for one in IDS]
             )
             args[name] = self._random.choice(known)
-            if isinstance(event.effects[0], events.Remove):
+            if isinstance(event.effects[0], Remove):
                 there.discard(args[name])
         return args
 

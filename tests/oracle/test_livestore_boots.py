@@ -22,7 +22,7 @@ from pjais import instants, sqlite
 from pjais.core.results import Report
 from pjais.exchange.export import as_text
 from pjais.migration import quarantine
-from pjais.models.persona import events, livestore, materializers
+from pjais.models.persona import events, livestore
 from pjais.models.persona.typescript import schema_ts
 from pjais.sources.livestore import log
 from pjais.sources.livestore.log import Event
@@ -93,7 +93,7 @@ def replay_of(path: Path, scratch: Path) -> dict[str, list[Row]]:
     with closing(sqlite.open_frozen(path)) as db, closing(Replay(scratch)) as replay:
         for event in log.read_events(db):
             assert isinstance(event, Event)
-            replay.apply(materializers.decode(event.name, event.args))
+            replay.apply(events.SCHEMA.decode(event.name, event.args))
         assert replay.settle() == []
         return replay.dump()
 
@@ -270,7 +270,7 @@ def test_livestore_makes_of_a_random_log_what_our_replay_does(
     path = store / LOGS[version]
     writer.create_log(path, FORMATS[version])
     history = list(Maker(seed).history(150))
-    assert {name for name, _ in history} == set(events.BY_NAME)
+    assert {name for name, _ in history} == set(events.SCHEMA.named)
     writer.append(path, (writer.NewEvent(name, json.dumps(args).encode()) for name, args in history))
     assert_replays(boot(tmp_path, version, schema)["tables"], path, tmp_path / "replay.db")
 

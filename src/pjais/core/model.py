@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pjais import sqlite
+from pjais.core.events import EventSchema
 from pjais.core.mapping import Carried, Mapping
 from pjais.core.own_files import EXPORT, mappings_of
 from pjais.core.table import Record, Search, Table, camel
@@ -54,8 +55,9 @@ class Model:
     `tables`: in an order in which references point backwards.  `claims`: the mapping of a collection of a dialect, None
     for one that the model does not know; those of our own stores and exports are derived from the tables.  `reading`
     goes up with every change after which a document makes another record or other notes: what a run with another number
-    found unchanged is read again.  `upgrades`: one for each schema version after the first.  `observations`: notes
-    about the records of a store as a whole, never a reason to refuse a document.
+    found unchanged is read again.  `upgrades`: one for each schema version after the first.  `events`: those of
+    a LiveStore store with the model's records.  `observations`: notes about the records of a store as a whole, never a
+    reason to refuse a document.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Model:
     claims: Callable[[str, str], Mapping | None]
     reading: int = 1
     upgrades: tuple[Upgrade, ...] = ()
+    events: EventSchema | None = None
     observations: Callable[[sqlite.Connection], Iterable[Observation]] = _nothing
     by_name: dict[str, Table] = field(init=False, repr=False)
     by_record: dict[type[Any], Table] = field(init=False, repr=False)

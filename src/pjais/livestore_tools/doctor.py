@@ -14,12 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import canonical, files, journal
+from pjais import canonical, files, journal, models
 from pjais.core.document import Document, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.display import counted
 from pjais.errors import NoSourceFound
-from pjais.models.persona import materializers as schema
 from pjais.sources import backup
 from pjais.sources.livestore import locations, store
 from pjais.sources.livestore.log import Event, Number
@@ -147,7 +146,7 @@ def _events(found: Store, numbers: list[Number]) -> Iterator[Check]:
             metadata.append(str(event.number))
         imports.see(event)
         try:
-            schema.decode(event.name, event.args)
+            models.events().decode(event.name, event.args)
         except KeyError:
             unknown[event.name] += 1
         except (ValueError, RecursionError) as error:

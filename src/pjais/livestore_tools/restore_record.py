@@ -11,13 +11,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from pjais import files, journal
+from pjais import files, journal, models
+from pjais.core.events import Column, LiveTable
 from pjais.core.results import Restored
 from pjais.errors import UsageError
 from pjais.livestore_tools import timeline
 from pjais.livestore_tools.timeline import Timeline
-from pjais.models.persona import livestore
-from pjais.models.persona.livestore import LiveTable
 from pjais.sources.livestore.replay import Row
 from pjais.targets.livestore import account_sync, writer
 from pjais.workspace import Workspace, resolve_workspace
@@ -68,7 +67,7 @@ def _row(
 ) -> tuple[LiveTable | None, Row | None]:
     """Return the record of a key at a point in time, from any table."""
     with line.state(point) as replay:
-        for one in (table,) if table is not None else livestore.TABLES:
+        for one in (table,) if table is not None else models.events().tables:
             row = replay.row(one, key)
             if row is not None:
                 return one, row
@@ -90,7 +89,7 @@ def _event(
     names = [name for name in columns if wanted[name] != present[name] and field in (None, name)]
     if not names:
         return None, ()
-    if table is livestore.OTHERS:
+    if table.carries:
         args = {"key": key, "document": _value(columns["document"], wanted["document"])}
         return _named("v1.OtherRecordUpdated", args), ("document",)
     updates = {name: _value(columns[name], wanted[name]) for name in names}
@@ -105,7 +104,7 @@ def _named(name: str, args: dict[str, Any]) -> writer.NewEvent:
     return writer.NewEvent(name, json.dumps(args, ensure_ascii=True, separators=(",", ":")).encode())
 
 
-def _value(column: livestore.Column, held: Any) -> Any:
+def _value(column: Column, held: Any) -> Any:
     """Return a stored value as an argument."""
     if held is None:
         return None

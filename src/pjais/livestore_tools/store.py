@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 
-from pjais import files
+from pjais import files, models
+from pjais.core.events import Undecodable
 from pjais.core.results import Changed, Restored
+from pjais.core.table import Record
 from pjais.errors import UsageError
 from pjais.livestore_tools import restore_record, timeline
 from pjais.livestore_tools.timeline import Found, Moment, Point, Timeline
-from pjais.models.persona import materializers
-from pjais.models.persona.records import Record
 from pjais.targets.livestore import account_sync
 from pjais.targets.livestore.writer import NewEvent
 from pjais.workspace import resolve_workspace
@@ -115,10 +115,10 @@ class LiveStore:
         """
         for name, args in new:
             try:
-                materializers.decode(name, args)
+                models.events().decode(name, args)
             except KeyError:
                 raise UsageError("there is no such event in the schema", where=[name]) from None
-            except materializers.Undecodable as error:
+            except Undecodable as error:
                 raise UsageError(
                     "the event's arguments are not what its name promises", where=[f"{name}: {error}"]
                 ) from error

@@ -18,12 +18,10 @@ from typing import Any, NamedTuple
 
 from pjais import instants, journal, models, sqlite
 from pjais.core.document import Unreadable
+from pjais.core.events import Column, LiveTable, Operation
 from pjais.core.results import Changed
+from pjais.core.table import Record
 from pjais.errors import NoSourceFound, UsageError
-from pjais.models.persona import livestore
-from pjais.models.persona import materializers as schema
-from pjais.models.persona.livestore import LiveTable
-from pjais.models.persona.records import Record
 from pjais.sources import backup
 from pjais.sources.livestore import locations, store
 from pjais.sources.livestore.log import Broken, Event, Number, read_events
@@ -140,7 +138,7 @@ class Timeline:
     def records(self, point: Point) -> Iterator[Record]:
         """Yield every record at a point in time, personas first."""
         with self.state(point) as replay:
-            for table in livestore.TABLES:
+            for table in models.events().tables:
                 for row in replay.rows(table):
                     yield log_proof.record_of(models.named(), table, row)
 
@@ -158,7 +156,7 @@ class Timeline:
                         held[table.name, key] = replay.row(table, key)
                 replay.apply(operations)
             for (name, key), row in held.items():
-                table = livestore.BY_NAME[name]
+                table = models.events().by_name[name]
                 found += _differences(table, key, row, replay.row(table, key))
         return found
 
@@ -181,7 +179,7 @@ class Timeline:
             raise UsageError("no event of this log touched such a record", where=[key])
         return moments
 
-    def _operations(self, first: int, last: int | None) -> Iterator[tuple[Event, tuple[schema.Operation, ...]]]:
+    def _operations(self, first: int, last: int | None) -> Iterator[tuple[Event, tuple[Operation, ...]]]:
         for step, event in enumerate(self._readable()):
             if last is not None and step >= last:
                 return
@@ -201,15 +199,15 @@ def read_whole(path: Path) -> Iterator[Event]:
         yield from (event for event in read_events(db) if isinstance(event, Event))
 
 
-def operations_of(event: Event) -> tuple[schema.Operation, ...]:
+def operations_of(event: Event) -> tuple[Operation, ...]:
     """Return the operations of an event; none if pjais cannot read it."""
     try:
-        return schema.decode(event.name, event.args)
+        return models.events().decode(event.name, event.args)
     except (KeyError, ValueError, RecursionError):
         return ()
 
 
-def _touched(replay: Replay, operations: tuple[schema.Operation, ...]) -> Iterator[tuple[LiveTable, str]]:
+def _touched(replay: Replay, operations: tuple[Operation, ...]) -> Iterator[tuple[LiveTable, str]]:
     for one in operations:
         if one.key is not None:
             yield one.table, one.key
@@ -233,7 +231,7 @@ def _shown(table: LiveTable, row: Row | None) -> dict[str, Any] | None:
     return None if row is None else {column.name: shown(column, row[column.name]) for column in table.columns}
 
 
-def shown(column: livestore.Column, held: Any) -> Any:
+def shown(column: Column, held: Any) -> Any:
     """Return a stored value as people and JSON see it: JSON and booleans as values, times as ISO-8601."""
     if held is None:
         return None

@@ -7,6 +7,7 @@ The engine takes its model from here and knows none of them.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pjais import extensions
@@ -14,11 +15,13 @@ from pjais.choices import MODEL
 from pjais.errors import UsageError
 
 if TYPE_CHECKING:
+    from pjais.core.events import EventSchema
     from pjais.core.model import Model
 
 DEFAULT = MODEL
 
 
+@cache
 def named(name: str = DEFAULT) -> Model:
     """Return the model of this name.  Raises UsageError if there is none."""
     if name == DEFAULT:
@@ -28,6 +31,14 @@ def named(name: str = DEFAULT) -> Model:
     found = extensions.model(name)
     if found is None:
         raise UsageError("there is no such model", where=[name, f"one of: {', '.join(names())}"])
+    return found
+
+
+def events(name: str = DEFAULT) -> EventSchema:
+    """Return the LiveStore schema of a model.  Raises UsageError if there is none."""
+    found = named(name).events
+    if found is None:
+        raise UsageError("this model has no LiveStore events", where=[name])
     return found
 
 

@@ -24,6 +24,7 @@ from pjais.assembly.assemble import Choices
 from pjais.assembly.ids import Ids
 from pjais.assembly.scratch import scratch_store
 from pjais.core import validate
+from pjais.core.events import LiveTable
 from pjais.core.mapping import Draft
 from pjais.core.model import Model
 from pjais.core.source import SourceRef
@@ -358,12 +359,12 @@ class LiveStoreSide(FileSide):
         line = stack.enter_context(LiveStore(self.path)).timeline
         self._replay = stack.enter_context(line.state(line.point()))
 
-    def _record(self, table: livestore.LiveTable, key: str) -> Any:
+    def _record(self, table: LiveTable, key: str) -> Any:
         assert self._replay is not None
         row = self._replay.row(table, key)
         return None if row is None else log_proof.record_of(models.named(), table, row)
 
-    def _records(self, table: livestore.LiveTable, where: str = "1", values: tuple[Any, ...] = ()) -> list[Any]:
+    def _records(self, table: LiveTable, where: str = "1", values: tuple[Any, ...] = ()) -> list[Any]:
         assert self._replay is not None
         keys = self._replay.query(f"SELECT {table.key} FROM {table.name} WHERE {where}", values)
         return [self._record(table, key) for (key,) in keys]

@@ -1,102 +1,45 @@
 """The events of our LiveStore schema and what each does to the state: declared once, pure, versioned.
 
 Several versions of the app used the same names with other arguments, so every argument that some version lacked is
-optional, and `upcast` converts older shapes to the current one.  If an old event carries no time, the state's date
+optional, and `Event.parts` converts older shapes to the current one.  If an old event carries no time, the state's date
 stays unknown: nothing here reads a clock, so that replaying a log twice gives the same state.
 
-`pjais.models.persona.materializers` applies them for our own reading; `pjais.models.persona.typescript` prints the same
+`pjais.core.events` applies them for our own reading; `pjais.models.persona.typescript` prints the same
 effects for the app.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
+from pjais.core.events import (
+    Add,
+    Append,
+    Column,
+    Effect,
+    Event,
+    EventSchema,
+    Insert,
+    LiveTable,
+    Merge,
+    Remove,
+    Set,
+    Take,
+)
 from pjais.core.table import Table, camel
 from pjais.models.persona import tables
 from pjais.models.persona.livestore import (
+    ALIASES,
     CONVERSATIONS,
+    MARK,
     MEMORIES,
     OTHERS,
+    OWN,
     PERSONAS,
     PLUGINS,
     RELATIONSHIPS,
-    Column,
-    LiveTable,
+    TABLES,
 )
-
-Args = Mapping[str, Any]
-
-
-class Take(NamedTuple):
-    """A column becomes the value of an argument; where the argument is absent, the column stays."""
-
-    arg: str
-
-
-class Add(NamedTuple):
-    """A counter grows; with `when` only if that argument is there."""
-
-    amount: int
-    when: str | None = None
-
-
-class Insert(NamedTuple):
-    """A new row out of the arguments of the columns' names; `renamed` names the argument of a column."""
-
-    table: LiveTable
-    renamed: Mapping[str, str] = {}
-
-
-class Merge(NamedTuple):
-    """The columns that the object `updates` names become its values."""
-
-    table: LiveTable
-
-
-class Set(NamedTuple):
-    """Columns of one row change; `key_arg` None means of every row."""
-
-    table: LiveTable
-    values: Mapping[str, Any]
-    key_arg: str | None = "id"
-
-
-class Append(NamedTuple):
-    """An argument is appended to the JSON list in a column; `stamp` takes the item's own time, if it has one."""
-
-    table: LiveTable
-    key_arg: str
-    column: str
-    arg: str
-    stamp: str
-
-
-class Remove(NamedTuple):
-    """A row goes."""
-
-    table: LiveTable
-    key_arg: str = "id"
-
-
-Effect = Insert | Merge | Set | Append | Remove
-
-
-class Event(NamedTuple):
-    """One event: its arguments, what it does, and which argument says when it happened (ms)."""
-
-    name: str
-    args: tuple[Column, ...]
-    effects: tuple[Effect, ...]
-    time: str | None = None
-    about: str = ""
-
-    @property
-    def key(self) -> str:
-        """The name under which an app's code knows the event: `personaImported` for `v1.PersonaImported`."""
-        bare = self.name.partition(".")[2]
-        return bare[:1].lower() + bare[1:]
 
 
 def _arg(name: str, form: str = "text", *, required: bool = False) -> Column:
@@ -270,6 +213,8 @@ EVENTS = (
         "v1.MessageAdded",
         (_id("conversationId"), _arg("message", "json"), _arg("messageId"), _arg("role"), _arg("content")),
         (Append(CONVERSATIONS, "conversationId", "messages", "message", "updatedAt"),),
+        "message.timestamp",
+        parts=("message", {"id": "messageId", "role": "role", "content": "content"}),
     ),
     Event(
         "v1.ConversationArchived",
@@ -291,4 +236,4 @@ EVENTS = (
 )
 """Every event that our schema knows, in the order of the printed schema."""
 
-BY_NAME = {event.name: event for event in EVENTS}
+SCHEMA = EventSchema(TABLES, EVENTS, ALIASES, OWN, MARK)

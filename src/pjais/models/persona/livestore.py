@@ -8,9 +8,8 @@ reader, the writer, the replay and the `schema.ts` with which an app boots our l
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 from pjais.core import table
+from pjais.core.events import Column, LiveTable
 from pjais.core.table import camel
 from pjais.models.persona import records, tables
 
@@ -24,38 +23,6 @@ ROLES = ("user", "assistant", "system")
 
 OWN = "pjais:"
 """Prefix of the collections of a store with our own schema, since other apps' tables have the same names."""
-
-
-class Column(NamedTuple):
-    """One column, or one argument of an event.
-
-    `form`: text, json (any JSON value; in the state its text), boolean (in the state 0/1), integer, real or
-    date (integer milliseconds).  `null`: may be null.  `default`: what an absent one becomes in the state.
-    """
-
-    name: str
-    form: str = "text"
-    null: bool = True
-    default: Any = None
-
-
-class LiveTable(NamedTuple):
-    """One table of the state; `attributes` names the model's field of each column, None where it has none."""
-
-    name: str
-    record: type[records.Record]
-    columns: tuple[Column, ...]
-    key: str = "id"
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """The names of all columns, in order."""
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def by_name(self) -> dict[str, Column]:
-        """The columns by name."""
-        return {column.name: column for column in self.columns}
 
 
 _FORMS = {"number": "real", "bool": "boolean", "instant": "date", "json": "json", "content": "json"}
@@ -95,6 +62,7 @@ OTHERS = LiveTable(
         Column("document", "json"),
     ),
     key="key",
+    carries=True,
 )
 
 TABLES = (PERSONAS, MEMORIES, CONVERSATIONS, RELATIONSHIPS, PLUGINS, OTHERS)

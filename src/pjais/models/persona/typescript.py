@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pjais.models.persona.events import EVENTS, Add, Append, Event, Insert, Merge, Remove, Set, Take
-from pjais.models.persona.livestore import MARK, PRIVACY_LEVELS, ROLES, TABLES, Column, LiveTable
+from pjais.core.events import Add, Append, Column, Event, Insert, LiveTable, Merge, Remove, Set, Take
+from pjais.models.persona.events import EVENTS
+from pjais.models.persona.livestore import MARK, PRIVACY_LEVELS, ROLES, TABLES
 
 _HEAD = f"""\
 // The LiveStore schema of a log that pjais wrote: its tables, its events, and what each event does to the tables.

@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import canonical, instants, sqlite
+from pjais import canonical, instants, models, sqlite
+from pjais.core.events import Event as Kind
 from pjais.formats.eventlog import CHANGESETS, LOG_TABLES, STATUS, LogFormat, format_of
-from pjais.models.persona import events, materializers
 from pjais.sqlite import quoted
 
 
@@ -189,9 +189,9 @@ def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Brok
         raw = args_json.encode("utf-8", "surrogateescape")
         return Broken(number, place, raw, f"{name}: its arguments are no JSON", name)
     created = row[9] if form.created else None
-    args = materializers.unfolded(name, args) if form.created else args
+    args = models.events().unfolded(name, args) if form.created else args
     committed = _created(created)
-    at = committed if committed is not None else materializers.time_of(name, args)
+    at = committed if committed is not None else models.events().time_of(name, args)
     client_id, session_id = ("", "") if form.created else (str(row[9] or ""), str(row[10] or ""))
     parent = _number(row[4:7], 0) if row[4] is not None else None
     schema_hash = row[-2] if type(row[-2]) is int else 0
@@ -201,13 +201,13 @@ def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Brok
 
 def _unwrapped(name: str, args: Any) -> Any:
     """Return the arguments of 0.2 with nested JSON texts decoded, which its `Schema.parseJson` wrote."""
-    known = events.BY_NAME.get(name)
+    known = models.events().named.get(name)
     if known is None or type(args) is not dict:
         return args
     return {key: _parsed(value) if key in _json_args(known) else value for key, value in args.items()}
 
 
-def _json_args(event: events.Event) -> frozenset[str]:
+def _json_args(event: Kind) -> frozenset[str]:
     return frozenset(one.name for one in event.args if one.form == "json")
 
 

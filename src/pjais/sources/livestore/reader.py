@@ -24,21 +24,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, sqlite
+from pjais import canonical, models, sqlite
 from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.events import LiveTable, Undecodable
 from pjais.core.snapshot import Snapshot
 from pjais.display import counted
 from pjais.errors import SourceDamaged
 from pjais.formats.eventlog import LOG_TABLES
-from pjais.models.persona import materializers
-from pjais.models.persona.livestore import ALIASES, BY_NAME, OWN, TABLES, LiveTable
 from pjais.sources.livestore import locations, reconcile, store
 from pjais.sources.livestore.log import Broken, Event
 from pjais.sources.livestore.replay import Replay
 from pjais.sources.livestore.store import Store
 from pjais.sources.sqlite_tables import reader as sqlite_tables
 
-_FOLDED = {name.lower(): BY_NAME[ALIASES.get(name, name)] for name in (*BY_NAME, *ALIASES)}
 """Tables by their names and aliases; names in SQL are case-insensitive."""
 
 LOG = "eventlog"
@@ -139,7 +137,7 @@ class _Reading:
             seen = self._seen(event)
             yield from self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
         for table, key, values in self._replay.settle():
-            row = canonical.dumps_plain(dict(zip(BY_NAME[table].column_names, values, strict=True)))
+            row = canonical.dumps_plain(dict(zip(models.events().by_name[table].column_names, values, strict=True)))
             if self._found.state is not None and not self._missed:  # the state holds its effect
                 yield Remark("event-unread", LOG, f"{table} {key}", "inserted twice; the state has seen it")
             else:
@@ -167,7 +165,7 @@ class _Reading:
 
     def _applied(self, event: Event, seen: bool) -> Iterator[Piece]:
         try:
-            operations = materializers.decode(event.name, event.args)
+            operations = models.events().decode(event.name, event.args)
         except KeyError:
             self._unknown[event.name] += 1
             self._unread += seen
@@ -176,7 +174,7 @@ class _Reading:
                     LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("unknown-event",)
                 )
             return
-        except (materializers.Undecodable, ValueError, RecursionError) as error:
+        except (Undecodable, ValueError, RecursionError) as error:
             reason = f"{event.name}: {error}"
             yield from self._broken(
                 Broken(
@@ -201,17 +199,17 @@ class _Reading:
 
     def log_alone(self) -> Iterator[Piece]:
         """Yield every row of the log alone."""
-        for table in TABLES:
+        for table in models.events().tables:
             for row in self._replay.rows(table):
                 yield self._document(table.name, table, reconcile.from_log(table, row, own=self._own), ())
 
     def compared(self, state: Iterator[Piece]) -> Iterator[Piece]:
         """Yield every row of the state merged with its row of the log, then those that only the log has."""
-        met: dict[str, set[str]] = {table.name: set() for table in TABLES}
+        met: dict[str, set[str]] = {table.name: set() for table in models.events().tables}
         called: dict[str, str] = {}
         columns: dict[str, tuple[str, ...]] = {}
         for piece in state:
-            table = _FOLDED.get(piece.collection.lower()) if isinstance(piece, Document) else None
+            table = models.events().table_folded(piece.collection) if isinstance(piece, Document) else None
             if table is None or not isinstance(piece, Document):
                 yield piece
                 continue
@@ -230,7 +228,7 @@ class _Reading:
             behind = self._is_behind(table, whole)
             value, notes = reconcile.merge(table, called[table.name], piece.value, row, behind=behind, own=self._own)
             yield piece._replace(value=value, notes=(*piece.notes, *notes))
-        for table in TABLES:
+        for table in models.events().tables:
             name = called.get(table.name, table.name)
             yield from self._only_in_log(table, name, columns.get(table.name), met[table.name])
 
@@ -265,7 +263,7 @@ class _Reading:
                 yield self._document(name, table, value, ("log-only",))
 
     def _named(self, collection: str) -> str:
-        return OWN + collection if self._own else collection
+        return models.events().own + collection if self._own else collection
 
     def _document(self, name: str, table: LiveTable, value: dict[str, Any], notes: tuple[str, ...]) -> Document:
         return Document(self._named(name), str(value[table.key]), "log", value, None, notes)

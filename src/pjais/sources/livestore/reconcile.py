@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from pjais import canonical
-from pjais.models.persona.livestore import Column, LiveTable
+from pjais.core.events import Column, LiveTable
 
 Row = dict[str, Any]
 

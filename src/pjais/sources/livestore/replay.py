@@ -1,6 +1,6 @@
 """Replay a log's events into a state in a scratch file, forwards to any event and backwards.
 
-The materializers (`pjais.models.persona.events`) are pure, so the same log always gives the same state.  Rows are
+The materializers (`pjais.core.events`) are pure, so the same log always gives the same state.  Rows are
 kept in a SQLite file, not in memory, so a log of any length is replayed in a few MB.  The columns have no types: a
 value is kept as the log wrote it.
 
@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, sqlite
-from pjais.models.persona.livestore import BY_NAME, TABLES, LiveTable
-from pjais.models.persona.materializers import Appended, Change, Gone, NewRow, Operation
+from pjais import canonical, models, sqlite
+from pjais.core.events import Appended, Change, EventSchema, Gone, LiveTable, NewRow, Operation
 
 Row = dict[str, Any]
 _BATCH = 1000
@@ -28,7 +27,9 @@ class Replay:
     With `undoable` every event can be undone (`undo`); the previous rows are kept for this.
     """
 
-    def __init__(self, path: Path, *, undoable: bool = False) -> None:
+    def __init__(self, path: Path, schema: EventSchema | None = None, *, undoable: bool = False) -> None:
+        """`schema`: the tables of the state; None: those of the default model."""
+        self.schema = schema or models.events()
         self._db = sqlite.create(path)
         self.exact: dict[tuple[str, str, str], str] = {}
         """(table, key, column) -> a text that SQLite cannot hold."""
@@ -40,7 +41,7 @@ class Replay:
         self._waiting_for: LiveTable | None = None
         self._undoable = undoable
         self._step = 0
-        for table in TABLES:
+        for table in self.schema.tables:
             others = ", ".join(f'"{name}"' for name in table.column_names if name != table.key)
             self._db.execute(f'CREATE TABLE {table.name} ("{table.key}" PRIMARY KEY, {others})')
         if undoable:
@@ -84,7 +85,7 @@ class Replay:
             self._db, "SELECT table_name, key, before FROM undo WHERE step = ? ORDER BY rowid DESC", (self._step,)
         )
         for name, key, before in rows:
-            table = BY_NAME[name]
+            table = self.schema.by_name[name]
             self._db.execute(f"DELETE FROM {name} WHERE {table.key} = ?", (key,))
             self._forget(table, key)
             if before is not None:
@@ -113,7 +114,10 @@ class Replay:
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each table."""
         self._flush()
-        return {table.name: int(sqlite.value(self._db, f"SELECT count(*) FROM {table.name}")) for table in TABLES}
+        return {
+            table.name: int(sqlite.value(self._db, f"SELECT count(*) FROM {table.name}"))
+            for table in self.schema.tables
+        }
 
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Run a query on the current state."""
@@ -122,7 +126,9 @@ class Replay:
 
     def dump(self) -> dict[str, list[Row]]:
         """Return the whole state, by key, for comparison."""
-        return {table.name: sorted(self.rows(table), key=lambda row: str(row[table.key])) for table in TABLES}
+        return {
+            table.name: sorted(self.rows(table), key=lambda row: str(row[table.key])) for table in self.schema.tables
+        }
 
     def _exactly(self, table: LiveTable, values: tuple[Any, ...]) -> Row:
         row = dict(zip(table.column_names, values, strict=True))

@@ -12,13 +12,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pjais import sqlite
+from pjais import models, sqlite
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.errors import SourceDamaged
 from pjais.formats import sqlite_pages
 from pjais.formats.eventlog import LOG_TABLES, format_of
 from pjais.formats.opfs.pool import cut_off
-from pjais.models.persona.livestore import ALIASES, BY_NAME, OTHERS
 from pjais.sources.livestore import log
 from pjais.sources.livestore.log import Applied, Broken, Event, Facts
 
@@ -150,9 +149,10 @@ def _saved(name: str, path: Path, reason: str) -> tuple[Part, Facts | None, Stat
                 tables.add(piece.collection)
     except OSError:
         return part, None, None
-    if not any(ALIASES.get(one, one) in BY_NAME for one in tables):
+    schema = models.events()
+    if not any(schema.table_named(one) for one in tables):
         return part, None, None
-    return part, None, State(part, log.Applied(frozenset(), None, None), OTHERS.name in tables)
+    return part, None, State(part, log.Applied(frozenset(), None, None), schema.carrying in tables)
 
 
 def _look(part: Part) -> tuple[Facts | None, State | None]:
@@ -168,9 +168,9 @@ def _look(part: Part) -> tuple[Facts | None, State | None]:
         if SCHEMA_TABLE not in names:
             return None, None
         try:
-            return None, State(part, log.applied(db), OTHERS.name in names)
+            return None, State(part, log.applied(db), models.events().carrying in names)
         except sqlite.Error:
-            return None, State(part, None, OTHERS.name in names)
+            return None, State(part, None, models.events().carrying in names)
 
 
 _MOVED = {

@@ -22,11 +22,10 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, files, instants, journal, paths, sqlite
+from pjais import canonical, files, instants, journal, models, paths, sqlite
+from pjais.core.events import LiveTable
 from pjais.core.model import Model
 from pjais.errors import ForeignTarget, MigrationFailed, UsageError
-from pjais.models.persona import livestore, materializers
-from pjais.models.persona.livestore import LiveTable
 from pjais.sources.livestore import log
 from pjais.sources.livestore.log import Event
 from pjais.sources.livestore.replay import Replay, Row
@@ -155,7 +154,7 @@ def _replayed(path: Path, replay: Replay, known: int, pushed: int) -> tuple[Touc
                 count = 0
                 continue
             try:
-                operations = materializers.decode(event.name, event.args)
+                operations = models.events().decode(event.name, event.args)
             except (KeyError, ValueError):
                 continue
             replay.apply(operations)
@@ -177,7 +176,7 @@ def _absorb(db: sqlite.Connection, model: Model, replay: Replay, touched: Touche
     db.execute("PRAGMA foreign_keys = OFF")  # the app's own removals may leave what refers to a row
     with sqlite.transaction(db):
         for (name, key), at in touched.items():
-            live = livestore.BY_NAME[name]
+            live = models.events().by_name[name]
             before = int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM changes"))
             _put(db, model, live, key, replay.row(live, key))
             if at is not None:
@@ -191,7 +190,7 @@ def _put(db: sqlite.Connection, model: Model, live: LiveTable, key: str, row: Ro
     names = table.column_names
     where = " AND ".join(f"{name} = ?" for name in table.key)
     if row is None:
-        values = _other_key(key) if live is livestore.OTHERS else (key,)
+        values = _other_key(key) if live.carries else (key,)
         if values is not None:
             db.execute(f"DELETE FROM {table.name} WHERE {where}", values)
         return
@@ -340,7 +339,7 @@ def _framed(run: dict[str, Any], body: Iterator[writer.NewEvent], upto: int) -> 
         startedAt=instants.from_text(run["started_at"]),
         runId=run["id"],
         program=f"pjais {__version__}",
-        schemaVersion=livestore.MARK,
+        schemaVersion=models.events().version,
     )
     yield from body
     counts = json.loads(run["counts"])

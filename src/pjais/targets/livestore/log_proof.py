@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from pjais import canonical, sqlite
+from pjais import canonical, models, sqlite
 from pjais.core import own_files
 from pjais.core.document import Document
+from pjais.core.events import LiveTable
 from pjais.core.model import Model
 from pjais.core.results import Difference
 from pjais.core.table import Record, Table
 from pjais.core.table import Row as StoredRow
 from pjais.display import counted
-from pjais.models.persona import livestore, materializers
-from pjais.models.persona.livestore import LiveTable
 from pjais.sources.livestore import log
 from pjais.sources.livestore.log import Event
 from pjais.sources.livestore.replay import Replay, Row
@@ -30,7 +29,7 @@ def record_of(model: Model, live: LiveTable, row: Row) -> Record:
     extra = own_files.whole_extra(value.get("extra"))
     if extra is not None:
         value["extra"] = None
-    document = Document(livestore.OWN + live.name, str(row[live.key]), "log", value)
+    document = Document(models.events().own + live.name, str(row[live.key]), "log", value)
     mapping = model.reader(_DIALECT, document.collection)
     record = mapping.read(document).record
     if extra is None or mapping.table.carries:
@@ -55,7 +54,7 @@ def compare(log_path: Path, account: Path, model: Model) -> tuple[int, list[Diff
                 differences.append(Difference("eventlog", event.place, None, event.reason))
                 continue
             try:
-                replay.apply(materializers.decode(event.name, event.args))
+                replay.apply(models.events().decode(event.name, event.args))
             except KeyError:
                 continue  # an event of the app's own: it does nothing to our tables
             except ValueError as error:
@@ -63,7 +62,7 @@ def compare(log_path: Path, account: Path, model: Model) -> tuple[int, list[Diff
         differences += [
             Difference(name, key, None, "inserted twice by events of the log") for name, key, _ in replay.settle()
         ]
-        for live in livestore.TABLES:
+        for live in models.events().tables:
             table = model.by_record[live.record]
             for row in replay.rows(live):
                 count += 1

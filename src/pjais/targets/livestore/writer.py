@@ -17,12 +17,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pjais import instants, sqlite
+from pjais import instants, models, sqlite
+from pjais.core.events import LiveTable
 from pjais.core.model import Model
 from pjais.core.table import Table, camel
 from pjais.formats import eventlog
-from pjais.models.persona import livestore
-from pjais.models.persona.livestore import LiveTable
 from pjais.targets.sqlite import ddl
 
 CLIENT = "pjais"
@@ -116,7 +115,7 @@ def imports(db: sqlite.Connection, model: Model, source_ids: SourceIds) -> Itera
     """Yield every record of a store of ours as an event, personas first, so that references point backwards."""
     for table in model.tables:
         encode = _encoder(table, source_ids)
-        name = f"v1.{SUBJECTS[livestore.BY_RECORD[table.record].name]}Imported"
+        name = f"v1.{SUBJECTS[models.events().by_record[table.record].name]}Imported"
         columns = ", ".join(table.column_names)
         for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY rowid"):
             yield NewEvent(name, orjson.dumps(encode(row)))
@@ -126,7 +125,7 @@ def later(db: sqlite.Connection, model: Model, mark: int, source_ids: SourceIds)
     """Yield what changed in a store of ours since an entry of its history, as events: new, changed, removed."""
     for table in model.tables:
         encode = _encoder(table, source_ids)
-        live = livestore.BY_RECORD[table.record]
+        live = models.events().by_record[table.record]
         columns = ", ".join(f"t.{name}" for name in table.column_names)
         key = ddl.key_sql(table, "t")
         removed: list[str] = []
@@ -155,7 +154,7 @@ def _imported(live: LiveTable, args: dict[str, Any]) -> NewEvent:
 
 
 def _updated(live: LiveTable, args: dict[str, Any]) -> NewEvent:
-    if live is livestore.OTHERS:
+    if live.carries:
         return NewEvent("v1.OtherRecordUpdated", orjson.dumps({"key": args["key"], "document": args["document"]}))
     cleared = {column.name: None for column in live.columns if column.null and column.name not in args}
     updates = {name: value for name, value in (args | cleared).items() if name not in ("id", "sourceId")}
@@ -169,7 +168,7 @@ def _encoder(table: Table, source_ids: SourceIds) -> Callable[[tuple[Any, ...]],
     """
     if table.carries:
         return lambda row: _other_args(table, row, source_ids)
-    live = livestore.BY_RECORD[table.record]
+    live = models.events().by_record[table.record]
     places = {camel(name): place for place, name in enumerate(table.column_names)}
     forms = {column.name: _ENCODE[column.form] for column in live.columns if column.name in places}
     plan = [(one.name, places[one.name], forms[one.name]) for one in live.columns if one.name not in _MADE]

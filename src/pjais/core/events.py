@@ -1,7 +1,8 @@
-"""Materialize events: decode an event's arguments, and return its effects as operations on rows.
+"""LiveStore's side of a model: the tables of its state, its events, and what each event does to the state.
 
-Pure: the same event always gives the same operations.  Older shapes of arguments are converted to the current
-one first; arguments that do not fit the event's name are refused, with the reason.
+Declared once as values.  `EventSchema` materializes events: it decodes an event's arguments and returns its effects as
+operations on rows.  Pure: the same event always gives the same operations.  Older shapes of arguments are converted to
+the current one first; arguments that do not fit the event's name are refused, with the reason.
 """
 
 from __future__ import annotations
@@ -9,13 +10,121 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pjais import canonical
-from pjais.models.persona.events import BY_NAME, EVENTS, Add, Append, Effect, Event, Insert, Merge, Set, Take
-from pjais.models.persona.livestore import Column, LiveTable
 
 Args = Mapping[str, Any]
+
+
+class Column(NamedTuple):
+    """One column, or one argument of an event.
+
+    `form`: text, json (any JSON value; in the state its text), boolean (in the state 0/1), integer, real or
+    date (integer milliseconds).  `null`: may be null.  `default`: what an absent one becomes in the state.
+    """
+
+    name: str
+    form: str = "text"
+    null: bool = True
+    default: Any = None
+
+
+class LiveTable(NamedTuple):
+    """One table of the state; `attributes` names the model's field of each column, None where it has none."""
+
+    name: str
+    record: type[Any]
+    columns: tuple[Column, ...]
+    key: str = "id"
+    carries: bool = False
+    """True for the table of documents of unknown collections."""
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of all columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by name."""
+        return {column.name: column for column in self.columns}
+
+
+class Take(NamedTuple):
+    """A column becomes the value of an argument; where the argument is absent, the column stays."""
+
+    arg: str
+
+
+class Add(NamedTuple):
+    """A counter grows; with `when` only if that argument is there."""
+
+    amount: int
+    when: str | None = None
+
+
+class Insert(NamedTuple):
+    """A new row out of the arguments of the columns' names; `renamed` names the argument of a column."""
+
+    table: LiveTable
+    renamed: Mapping[str, str] = {}
+
+
+class Merge(NamedTuple):
+    """The columns that the object `updates` names become its values."""
+
+    table: LiveTable
+
+
+class Set(NamedTuple):
+    """Columns of one row change; `key_arg` None means of every row."""
+
+    table: LiveTable
+    values: Mapping[str, Any]
+    key_arg: str | None = "id"
+
+
+class Append(NamedTuple):
+    """An argument is appended to the JSON list in a column; `stamp` takes the item's own time, if it has one."""
+
+    table: LiveTable
+    key_arg: str
+    column: str
+    arg: str
+    stamp: str
+
+
+class Remove(NamedTuple):
+    """A row goes."""
+
+    table: LiveTable
+    key_arg: str = "id"
+
+
+Effect = Insert | Merge | Set | Append | Remove
+
+
+class Event(NamedTuple):
+    """One event: its arguments, what it does, and which argument says when it happened (ms).
+
+    `time` may name a member of an argument: `message.timestamp`.
+    """
+
+    name: str
+    args: tuple[Column, ...]
+    effects: tuple[Effect, ...]
+    time: str | None = None
+    about: str = ""
+    parts: tuple[str, Mapping[str, str]] | None = None
+    """An argument that older versions wrote in parts: its name, and the argument of each member."""
+
+    @property
+    def key(self) -> str:
+        """The name under which an app's code knows the event: `personaImported` for `v1.PersonaImported`."""
+        bare = self.name.partition(".")[2]
+        return bare[:1].lower() + bare[1:]
 
 
 class NewRow(NamedTuple):
@@ -58,32 +167,12 @@ class Undecodable(ValueError):
     """The arguments of an event are not what its name promises; the text says which and why."""
 
 
-def decode(name: str, args: Any) -> tuple[Operation, ...]:
-    """Return the operations of an event.  Raises KeyError for an unknown name, Undecodable for invalid arguments.
-
-    `args` is the parsed `argsJson`, in any of the shapes that the app used under this name.
-    """
-    operations = _DECODERS[name]
-    if type(args) is not dict:
-        raise Undecodable("the arguments are no object")
-    return operations(args)
-
-
-def upcast(name: str, args: Args) -> Args:
-    """The arguments in their present shape: a message in parts becomes one message."""
-    if name == "v1.MessageAdded" and args.get("message") is None:
-        parts = {"id": "messageId", "role": "role", "content": "content"}
-        return {**args, "message": {name: args[arg] for name, arg in parts.items() if arg in args}}
-    return args
-
-
-def unfolded(name: str, args: Any) -> Any:
-    """Decode arguments that format 2 wrote as JSON inside JSON."""
-    event = BY_NAME.get(name)
-    if event is None or type(args) is not dict:
+def _upcast(event: Event, args: Args) -> Args:
+    """Return the arguments in their present shape: what was written in parts becomes one value."""
+    if event.parts is None or args.get(event.parts[0]) is not None:
         return args
-    as_json = {one.name for one in event.args if one.form == "json"}
-    return {key: _unfolded(held) if key in as_json else held for key, held in args.items()}
+    whole, parts = event.parts
+    return {**args, whole: {name: args[arg] for name, arg in parts.items() if arg in args}}
 
 
 def _unfolded(held: Any) -> Any:
@@ -171,7 +260,7 @@ def _decoder(event: Event) -> _Decoder:
         for name in required:
             if args.get(name) is None:
                 raise Undecodable(f"{name} is missing")
-        given = upcast(event.name, args)
+        given = _upcast(event, args)
         return tuple(operation for part in parts for operation in part(given))  # type: ignore[arg-type]
 
     return operations
@@ -269,13 +358,69 @@ def _appending(effect: Append) -> _Decoder:
     return append
 
 
-_DECODERS = {event.name: _decoder(event) for event in EVENTS}
+@dataclass(frozen=True, eq=False)
+class EventSchema:
+    """The tables of a state, in an order in which references point backwards, and every event.
 
+    `aliases`: names of the tables in other versions of the app.  `own`: the prefix of the collections of a store with
+    this schema, since other apps' tables have the same names.  `version`: `v1.MigrationStarted` of a log that we wrote
+    carries it.
+    """
 
-def time_of(name: str, args: Any) -> int | None:
-    """When an event happened (ms), where its arguments say so."""
-    event = BY_NAME.get(name)
-    at = args.get(event.time) if event and event.time and isinstance(args, dict) else None
-    if at is None and name == "v1.MessageAdded" and isinstance(args, dict) and isinstance(args.get("message"), dict):
-        at = args["message"].get("timestamp")
-    return at if type(at) is int else None
+    tables: tuple[LiveTable, ...]
+    events: tuple[Event, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    own: str = "pjais:"
+    version: int = 1
+    by_name: dict[str, LiveTable] = field(init=False)
+    by_record: dict[type[Any], LiveTable] = field(init=False)
+    named: dict[str, Event] = field(init=False)
+    _folded: dict[str, LiveTable] = field(init=False, repr=False)
+    _decoders: dict[str, _Decoder] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {table.name: table for table in self.tables})
+        object.__setattr__(self, "by_record", {table.record: table for table in self.tables})
+        object.__setattr__(self, "named", {event.name: event for event in self.events})
+        folded = {name.lower(): self.by_name[self.aliases.get(name, name)] for name in (*self.by_name, *self.aliases)}
+        object.__setattr__(self, "_folded", folded)
+        object.__setattr__(self, "_decoders", {event.name: _decoder(event) for event in self.events})
+
+    @property
+    def carrying(self) -> str | None:
+        """Return the name of the table for documents of unknown collections."""
+        return next((table.name for table in self.tables if table.carries), None)
+
+    def table_named(self, name: str) -> LiveTable | None:
+        """Return the table of this name, or of one that another version of the app gave it."""
+        return self.by_name.get(self.aliases.get(name, name))
+
+    def table_folded(self, name: str) -> LiveTable | None:
+        """Return the same for a name in any case, as SQL compares them."""
+        return self._folded.get(name.lower())
+
+    def decode(self, name: str, args: Any) -> tuple[Operation, ...]:
+        """Return the operations of an event.  Raises KeyError for an unknown name, Undecodable for invalid arguments.
+
+        `args` is the parsed `argsJson`, in any of the shapes that the app used under this name.
+        """
+        operations = self._decoders[name]
+        if type(args) is not dict:
+            raise Undecodable("the arguments are no object")
+        return operations(args)
+
+    def unfolded(self, name: str, args: Any) -> Any:
+        """Decode arguments that format 2 wrote as JSON inside JSON."""
+        event = self.named.get(name)
+        if event is None or type(args) is not dict:
+            return args
+        as_json = {one.name for one in event.args if one.form == "json"}
+        return {key: _unfolded(held) if key in as_json else held for key, held in args.items()}
+
+    def time_of(self, name: str, args: Any) -> int | None:
+        """Return when an event happened (ms), where its arguments say so."""
+        event = self.named.get(name)
+        at = args if event and event.time else None
+        for part in event.time.split(".") if event and event.time else ():
+            at = at.get(part) if isinstance(at, dict) else None
+        return at if type(at) is int else None
