@@ -130,3 +130,19 @@ def test_exported_documents_say_whose_they_are(tmp_path: Path) -> None:
     }
     without = {tuple(one[name] for name in names[2:]) for one in documents}
     assert len(without) < len(documents)
+
+
+def test_a_copy_that_an_earlier_run_took_from_an_export_is_superseded_in_its_own_form(tmp_path: Path) -> None:
+    """A kind may have several dialects; the one of each document is kept, not guessed, and verify agrees."""
+    other, data = tmp_path / "other", tmp_path / "data"
+    other.mkdir()
+    data.mkdir()
+    write_json(other, personas=[persona("p1", isActive=True)], memories=[memory("m1", tags=["a"])])
+    migrated(other)
+    export = data / "whole.pjais.json"
+    export.write_text(str(as_text(resolve_workspace(other), None).text), "utf-8")
+    migrated(data)
+    export.unlink()
+    later = {"updatedAt": "2026-03-01T00:00:00.000Z"}
+    write_json(data, personas=[persona("p1", **later)], memories=[memory("m1", **later)])
+    assert migrated(data).total.migrated == 2

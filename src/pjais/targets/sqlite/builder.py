@@ -361,7 +361,8 @@ class Builder:
             return
         rival = sqlite.first(
             self._db,
-            "SELECT seq, source_kind, source_path, collection, digest, database FROM migration_records "
+            "SELECT seq, source_kind, source_path, collection, digest, database, coalesce(dialect, source_kind) "
+            "FROM migration_records "
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND seq <> ?",
             (table.name, arrival.key, arrival.seq),
         )
@@ -400,7 +401,7 @@ class Builder:
         self._forget_before(arrival)
         if rival and rival[0] not in arrival.before:
             held = table.to_record(present)
-            document = self._document(self._account.dialect(rival[2], rival[1]), rival[3], held)
+            document = self._document(rival[6], rival[3], held)
             self._account.supersede(rival[0], arrival.name_beside(rival[2], rival[5]), document)
 
     def _forget_before(self, arrival: Arrival) -> None:
@@ -481,15 +482,15 @@ class Builder:
         """Move one record of this run with a dangling reference to quarantine."""
         names = ", ".join(table.column_names)
         (row,) = sqlite.fetch(self._db, f"SELECT {names} FROM {table.name} WHERE id = ?", (key,))
-        ((seq, kind, source, collection),) = sqlite.fetch(
+        ((seq, dialect, collection),) = sqlite.fetch(
             self._db,
-            "SELECT seq, source_kind, source_path, collection FROM migration_records "
+            "SELECT seq, coalesce(dialect, source_kind), collection FROM migration_records "
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' ORDER BY seq DESC LIMIT 1",
             (table.name, key),
         )
         self._spoil_search(table)
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", (key,))
-        document = self._document(self._account.dialect(source, kind), collection, table.to_record(row))
+        document = self._document(dialect, collection, table.to_record(row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)
 
     def _build_search(self) -> None:

@@ -177,7 +177,6 @@ class Account:
         """Names of sources of this run -> the names under which earlier runs knew their documents."""
         self.sources: frozenset[tuple[str, str]] = frozenset()
         """(kind, name) of every source of this run."""
-        self._dialects: dict[str, str] = {}
         self._db = db
         self._model = model
         self._run_id = run_id
@@ -192,12 +191,7 @@ class Account:
     def begin(self, origin: Origin) -> None:
         """Begin a source: everything that follows comes from it."""
         self.origin = origin
-        self._dialects[origin.name] = origin.dialect
         self._unchanged.setdefault(origin.name, Counter())
-
-    def dialect(self, source: str, kind: str) -> str:
-        """Return the dialect of a source of this run; for any other source its kind."""
-        return self._dialects.get(source, kind)
 
     def flush(self) -> None:
         """Write pending rows."""
@@ -388,8 +382,7 @@ class Account:
                 database=known.database,
                 origin=known.origin,
             )
-            dialect = known.dialect or self.dialect(known.source_path, known.source_kind)
-            best = Heir(known.seq, dialect, known.source_path, piece)
+            best = Heir(known.seq, known.dialect or known.source_kind, known.source_path, piece)
         return best
 
     def counts(self, source: Origin) -> Counts:
