@@ -10,7 +10,6 @@ and reads the copy (`read`).
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -190,8 +189,8 @@ class Detector(Protocol):
         ...
 
 
-class Source(ABC):  # noqa: B024 - each method has a default; a kind overrides what differs
-    """A kind of source."""
+class Source:
+    """A kind of source.  Each method has a default; a kind overrides what differs."""
 
     kind: str = ""
     """Its name, as people see it; of a kind that another package adds that of its entry point."""

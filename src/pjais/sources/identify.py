@@ -135,8 +135,9 @@ def _source(source: Source, *, version: str | None = None, damage: str | None = 
 def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
     """Return the verdict about a file as JSON: a source of its kind, a reason, or nothing."""
     relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    expected = _called(SqliteFiles, relative)
-    looks_json = _called(JsonFile, relative) is not None or (named and path.suffix == ".json")
+    called = _called(relative)
+    expected = called if isinstance(called, SqliteFiles) else None
+    looks_json = isinstance(called, JsonFile) or (named and path.suffix == ".json")
     try:
         size = path.stat().st_size
         with path.open("rb") as opened:
@@ -165,9 +166,11 @@ def _is_of(source: Source, relative: str, file: File) -> bool:
         return (file.named or source.is_called(relative)) and source.is_file(file)
 
 
-def _called(form: type[Source], relative: str) -> Source | None:
-    """Return the kind of this form that a file's name suggests."""
-    return next((one for one in registry.SOURCES if isinstance(one, form) and one.is_called(relative)), None)
+def _called(relative: str) -> Source | None:
+    """Return our kind that a file's name suggests."""
+    if not ours().has(relative.rpartition("/")[2]):
+        return None
+    return next((one for one in registry.SOURCES if one.is_called(relative)), None)
 
 
 def _any(form: type[Source]) -> Source:
