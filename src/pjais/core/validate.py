@@ -7,11 +7,12 @@ is either a refused value or a fault of a rule; both reject the record, with the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from pjais.core.mapping import Draft, Problem
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 _checks: dict[type[Any], Callable[..., Any]] = {}
@@ -20,6 +21,8 @@ _checks: dict[type[Any], Callable[..., Any]] = {}
 
 def _adapter(record: type[Any]) -> TypeAdapter[Any]:
     if record not in _adapters:
+        from pydantic import TypeAdapter  # a store that is only read does without it
+
         _adapters[record] = TypeAdapter(record)
     return _adapters[record]
 
@@ -38,7 +41,11 @@ def check(draft: Draft) -> tuple[Problem, ...]:
         return problems
     try:
         _check(type(record))(record, strict=True)
-    except ValidationError as error:
+    except ValueError as error:
+        from pydantic import ValidationError
+
+        if not isinstance(error, ValidationError):
+            raise
         found = {
             ("error", "wrong-type", str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)
         }

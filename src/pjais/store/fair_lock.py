@@ -9,7 +9,6 @@ lock, or is ahead in the queue, that wait would be a deadlock: it is refused.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -77,6 +76,8 @@ class Turns:
             raise
 
     async def _await(self, seconds: float) -> None:
+        import asyncio
+
         loop = asyncio.get_running_loop()
         came = asyncio.Event()
         waiter = _Waiter(owners.current(), lambda: loop.call_soon_threadsafe(came.set), True)

@@ -13,7 +13,6 @@ raised by the iteration, or passed to `on_error`; without one they go to `thread
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import pickle
 import threading
@@ -223,6 +222,8 @@ class AsyncFeed(_Follower[T], AsyncIterator[T]):
 
     def __init__(self, live: Live[T], pool: Pool) -> None:
         super().__init__(live, pool)
+        import asyncio
+
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
         self._event.set()
@@ -237,7 +238,9 @@ class AsyncFeed(_Follower[T], AsyncIterator[T]):
                 self._raise_error()
                 raise StopAsyncIteration
             try:
-                result, mark = await asyncio.to_thread(self._run)
+                from asyncio import to_thread
+
+                result, mark = await to_thread(self._run)
             except BaseException as error:  # a cancelled wait must not lose a reported change
                 self._event.set()
                 if self._ended and isinstance(error, StoreFailed):

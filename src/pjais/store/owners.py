@@ -8,7 +8,6 @@ belongs to whoever is the same task of the same thread *and* sees it in the cont
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from contextvars import ContextVar
@@ -25,10 +24,13 @@ def current() -> Owner:
 
 
 def _task() -> object:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # no event loop of asyncio runs in this thread
-        pass
+    if asyncio := sys.modules.get("asyncio"):  # without it no task runs, and to load it takes longer than to open
+        try:
+            task: object = asyncio.current_task()
+        except RuntimeError:  # no event loop of asyncio runs in this thread
+            pass
+        else:
+            return task
     if trio := sys.modules.get("trio"):
         try:
             found: object = trio.lowlevel.current_task()

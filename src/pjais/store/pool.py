@@ -13,7 +13,6 @@ safer to use another process, or pjais alone.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -419,6 +418,8 @@ class Pool:
 
 async def _begin(db: sqlite.Connection) -> None:
     """Begin a transaction, polling for the lock, so that other tasks continue meanwhile."""
+    import asyncio
+
     until = time.monotonic() + BUSY_MS / 1000
     db.set_busy_timeout(0)
     try:
