@@ -133,9 +133,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "context migration_options",
         "__init__ backup checklist cleanup explain export lists livestore rollback run_report sides_options status "
         "store_history support_bundle time_options ui verify verify_app",
-        "activate at conversations demo detect diff events follow history import_ memories migrate operations "
-        "personas plan plugins quarantine remember restore_record search shadow switch",
-        "redo undo",
+        "activate at demo detect diff events follow history import_ migrate operations "
+        "plan quarantine record_commands remember restore_record search shadow switch",
+        "conversations memories personas plugins redo undo",
     ),
 }
 """The same inside a package: a module imports modules of earlier rows of its own package only."""

@@ -83,9 +83,9 @@ def test_what_is_wrong_is_seen(here: Workspace) -> None:
     assert (post["The old app is closed"], post["The new side is live"]) == ("failed", "failed")
     for kept in here.backups.rglob("data.json"):
         kept.write_text("{}")
-    assert states(here, "pre")["Every backup is sound"] == "failed"
+    assert states(here, "pre")["Every backup is valid"] == "failed"
     during = states(here, "during")
-    assert during["The proof is green"] == "failed"
+    assert during["The verification passes"] == "failed"
 
 
 def test_a_quarantine_is_not_a_whole_export(here: Workspace) -> None:
@@ -137,7 +137,7 @@ def test_the_command_prints_a_table_and_says_what_is_next(here: Workspace, capsy
 
 def test_an_answer_is_kept_and_decides_nothing() -> None:
     """What a person says cannot be checked."""
-    line = checklist.Line("pre", "Notify users", "ask", "have they been told?")
+    line = checklist.Line("pre", "Notify users", "ask", "have they been notified?")
     assert [checklist.answered(line, yes).state for yes in (True, False)] == ["yes", "no"]
     assert checklist.passed([checklist.answered(line, False)])
 

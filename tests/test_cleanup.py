@@ -336,7 +336,7 @@ def test_nothing_outside_of_the_data_folder_is_removed(
     before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
     capsys.readouterr()
     assert run(["cleanup", "--yes", "--data-dir", str(data)]) == 0
-    assert "it lies outside of the data folder" in capsys.readouterr().out
+    assert "it is outside of the data folder" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
     assert not (data / "data.json").exists()
     assert run(["verify", "--data-dir", str(data)]) == 0

@@ -58,7 +58,7 @@ def look(place: Path, *, named: bool = False) -> Found:
 
 
 def reasons(found: Found) -> dict[str, str]:
-    """What is not taken: the name of its file, and why."""
+    """What is not migrated: the name of its file, and why."""
     return {one.path.name: one.reason for one in found.passed}
 
 

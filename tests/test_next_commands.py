@@ -181,7 +181,7 @@ SITUATIONS = {
         ),
     ),
     "data not migrated": (fresh, ("detect", "plan", "status", "verify", "quarantine list", "switch --undo")),
-    "a record that cannot go in": (orphaned, ("migrate", "follow --once")),
+    "an invalid record": (orphaned, ("migrate", "follow --once")),
     "a migrated folder": (
         done,
         (

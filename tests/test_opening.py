@@ -243,8 +243,11 @@ def test_a_store_opens_without_the_password_and_takes_it_later(
 
 
 def test_the_notice_is_one_line(folder: Path) -> None:
-    notice = Notice("MIGRATION_003", "2 cannot go in", ("a", "b"), "pjais migrate")
-    assert notice.line == "new data waits, and the store is opened as it is: MIGRATION_003: 2 cannot go in (a, ...)"
+    notice = Notice("MIGRATION_003", "2 documents are invalid", ("a", "b"), "pjais migrate")
+    assert (
+        notice.line
+        == "new data waits, and the store is opened as it is: MIGRATION_003: 2 documents are invalid (a, ...)"
+    )
 
 
 LIBRARY: Any = pjais

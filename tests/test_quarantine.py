@@ -53,7 +53,7 @@ def test_what_was_put_aside_can_still_be_brought_in(here: Workspace) -> None:
 
 def test_all_are_put_aside_or_none(here: Workspace) -> None:
     first, _ = quarantine.listed(here)
-    with pytest.raises(UsageError, match="no such quarantined document"):
+    with pytest.raises(UsageError, match="quarantined document not found"):
         quarantine.discard(here, [first.id, 99])
     assert len(quarantine.listed(here)) == 2
 

@@ -395,7 +395,7 @@ def test_another_copy_with_as_many_edits_is_red(edited: Path) -> None:
     edit_by_library(edited)
     assert pjais.verify(edited).passed
     put_back(edited, "other.sqlite")
-    with pytest.raises(VerificationFailed, match="proof"):
+    with pytest.raises(VerificationFailed, match="verification"):
         pjais.verify(edited)
 
 

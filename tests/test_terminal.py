@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -191,3 +195,36 @@ def test_a_password_in_a_url_is_never_printed(tmp_path: Path, url: str, capfd: p
 def test_what_is_no_password_stays() -> None:
     for text in ("https://example.org/a b@c", "file:///home/me", "12:30@home", "see http://h:80/x"):
         assert without_passwords(text) == text
+
+
+def on_a_terminal(columns: int, *words: str | Path, **environment: str) -> str:
+    """What a command writes to a terminal of so many columns."""
+    leader, follower = os.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    process = subprocess.Popen(
+        command(*words), stdout=follower, stderr=subprocess.DEVNULL, env={**inherited, "TERM": "xterm", **environment}
+    )
+    os.close(follower)
+    written = b""
+    with suppress(OSError):  # Linux ends the stream of a terminal whose last writer is gone with EIO
+        while piece := os.read(leader, 65536):
+            written += piece
+    os.close(leader)
+    assert process.wait() == 0
+    return written.decode().replace("\r\n", "\n")
+
+
+def test_a_table_fits_the_terminal_and_loses_nothing(fresh: Path) -> None:
+    """Long cells are folded, no column is dropped; a pipe gets one line a record."""
+    assert subprocess.run(command("migrate", "--data-dir", fresh), capture_output=True).returncode == 0
+    words = ("memories", "--limit", "5", "--data-dir", fresh)
+    piped = subprocess.run(command(*words), capture_output=True, text=True, check=True).stdout
+    wide, narrow = (on_a_terminal(columns, *words, NO_COLOR="1") for columns in (400, 50))
+    assert [line.split() for line in wide.splitlines()] == [
+        line.split() for line in piped.splitlines() if not line.startswith("--")
+    ]
+    assert "\x1b" not in wide + narrow
+    assert max(map(len, narrow.splitlines()[:-1])) <= 50 < max(map(len, piped.splitlines()))
+    assert sorted("".join(narrow.split())) == sorted("".join(wide.split()))
+    assert "\x1b[1m" in on_a_terminal(400, *words)

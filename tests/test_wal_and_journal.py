@@ -151,7 +151,7 @@ def test_sqlite_itself_agrees_on_what_is_applied(tmp_path: Path) -> None:
         (zero(0, 10**4), "it is all zeros"),
         (flip(10, 4), "header is damaged"),
         (flip(19, 7), "header is damaged"),
-        (flip(32 + FRAME + 100), "frame 2 (byte 568): its checksum does not hold"),
+        (flip(32 + FRAME + 100), "frame 2 (byte 568): its checksum does not match"),
         (zero(32 + FRAME, 32 + 2 * FRAME), "frame 2 (byte 568): it is all zeros"),
         (flip(32 + FRAME + 9), "frame 2 (byte 568): its salts are not those of the header"),
     ],

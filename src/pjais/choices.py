@@ -34,7 +34,7 @@ def check(name: str, value: T, allowed: Any) -> T:
     near = difflib.get_close_matches(str(value), [str(one) for one in known], 1)
     listed = ", ".join(repr(one) for one in known)
     raise UsageError(
-        f"{name}={value!r}: there is no such choice",
+        f"{name}={value!r}: not a valid choice",
         where=[f"allowed: {listed}"],
         advice=f"did you mean {near[0]}?" if near else f"choose one of {listed}",
     )
@@ -114,7 +114,7 @@ def path(name: str, value: Any) -> Path:
     try:
         return Path(given).expanduser()
     except RuntimeError as error:
-        raise UsageError(f"{name}={value!r}: there is no such home folder") from error
+        raise UsageError(f"{name}={value!r}: home folder not found") from error
 
 
 def maybe_path(name: str, value: Any) -> Path | None:

@@ -5,7 +5,7 @@
     ├── ConfirmationNeeded    PJAIS_CONFIRM   3   a confirmation was not given
     ├── NoSourceFound         MIGRATION_001  11   nothing to migrate was found
     ├── BackupFailed          MIGRATION_002  12   no safe copy could be made
-    ├── ValidationFailed      MIGRATION_003  13   records cannot go in
+    ├── ValidationFailed      MIGRATION_003  13   records are invalid
     ├── MigrationFailed       MIGRATION_004  14   the run failed and was rolled back
     ├── SourceInUse           MIGRATION_005  15   no consistent snapshot is possible
     ├── SourceDamaged         MIGRATION_006  16   a source cannot be read as a whole
@@ -110,7 +110,7 @@ class BackupFailed(PjaisError):
 
 
 class ValidationFailed(PjaisError):
-    """Some records cannot go in, and the run was told to stop on such records."""
+    """Some records are invalid, and the run was told to stop on such records."""
 
     code = "MIGRATION_003"
     exit_code = 13
@@ -191,7 +191,7 @@ class NoSpace(PjaisError):
 
 
 class RunActive(PjaisError):
-    """Another run is at work in this data folder."""
+    """Another run is active in this data folder."""
 
     code = "MIGRATION_011"
     exit_code = 21

@@ -405,7 +405,7 @@ def only_run(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
-        raise RunActive(f"another run is at work in {folder}", where=[str(folder)]) from error
+        raise RunActive(f"another run is active in {folder}", where=[str(folder)]) from error
     except (OSError, NotImplementedError) as error:
         raise refusal(path, writing=True) or explained(OSError(errno.EIO, str(error), str(path))) from error
     try:

@@ -99,7 +99,7 @@ class _Journal:
     def state(self) -> State:
         """Walk the segments as SQLite does, and continue where it stops."""
         if self.end < 0:
-            return _damaged(self.size, "the name of its super-journal does not hold")
+            return _damaged(self.size, "the name of its super-journal does not match")
         if not self.stored and self.first.pages:
             return State("the database file is empty beside a rollback journal; what it held is not there")
         segment = self.first
@@ -196,7 +196,7 @@ class _Journal:
     def _fault(self, record: _Record) -> str:
         """Return the problem of a record that SQLite should play back."""
         if not record.sound:
-            return "its checksum does not hold"
+            return "its checksum does not match"
         if not 0 < record.page <= self.first.pages or record.page == _LOCK_BYTE // self.first.page_size + 1:
             return f"there is no page {record.page}"
         if record.page in self.seen:

@@ -92,7 +92,7 @@ def _wal_header(head: bytes) -> _Header | str:
         return "it is none" if any(head) else "it is all zeros"
     sums = checksum(order, head[:24], (0, 0))
     if sums != struct.unpack_from(">II", head, 24):
-        return "its checksum does not hold"
+        return "its checksum does not match"
     return _Header(order, page_size, checkpoints, head[16:24], sums)
 
 
@@ -134,7 +134,7 @@ def _behind(file: BinaryIO, header: _Header, size: int, applied: int) -> State:
             file.seek(frame.at + _FRAME)
             sums = checksum(header.order, file.read(header.page_size), checksum(header.order, frame.head[:8], sums))
             if sums != struct.unpack_from(">II", frame.head, 16) or frame.head[:4] == bytes(4):
-                bad = frame, "its checksum does not hold"
+                bad = frame, "its checksum does not match"
             open_frames += 1
         if bad is not None and frame.whole:
             lost, commits = lost + 1, commits + (present and frame.commits)

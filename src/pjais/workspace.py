@@ -73,7 +73,7 @@ class Workspace:
         """
         missing = [str(path) for path in self.sources if not path.exists()]
         if missing:
-            raise UsageError("no such file or folder", where=missing)
+            raise UsageError("file or folder not found", where=missing)
         if self.sources:
             found = detect.detect(self.sources, target=self.target, named=True)
             taken = {ref.path for ref in found.sources}
@@ -124,7 +124,7 @@ def resolve_workspace(
 def told(passed: Sequence[Passed]) -> list[str]:
     """Describe what was found and not migrated, one line each: what it is, its size, what made it, why."""
     return [
-        f"not taken: {one.label} ({one.size:,} bytes{f', {one.made_by}' if one.made_by else ''}): {one.reason}"
+        f"not migrated: {one.label} ({one.size:,} bytes{f', {one.made_by}' if one.made_by else ''}): {one.reason}"
         for one in passed
     ]
 
@@ -136,7 +136,7 @@ def none_found(where: list[str], found: Found) -> NoSourceFound:
     there = counted(len(found.passed), "store or file is here", "stores or files are here")
     could = next((one.path for one in found.passed if one.kind in registry.names()), None)
     return NoSourceFound(
-        f"no earlier data was found that pjais takes; {there}",
+        f"no earlier data was found that pjais can migrate; {there}",
         where=[*where, *told(found.passed)],
         next_command=None if could is None else f"pjais plan {shlex.quote(str(could))}",
     )

@@ -52,7 +52,7 @@ class Figures:
         self.tracebacks += other.tracebacks
 
     def as_dict(self) -> dict[str, int]:
-        """The figures alone."""
+        """Show data alone."""
         return {
             "operations": self.operations,
             "faults": self.faults,
@@ -166,7 +166,7 @@ def _difference(seen: State, world: World) -> str:
 
 
 def measure(thorough: bool) -> dict[str, Any]:
-    """The figures of all commands: every fault at every operation, or a sample of some hundred."""
+    """Show data of all commands: every fault at every operation, or a sample of some hundred."""
     found = Figures()
     with tempfile.TemporaryDirectory(prefix="pjais-faults-") as folder:
         for name in WORLDS:

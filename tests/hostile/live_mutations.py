@@ -52,7 +52,7 @@ class Seen:
     examples: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """The figures."""
+        """Show data."""
         return (
             f"{self.runs} mutations: {self.told} told, {self.refused} refused, {self.harmless} harmless, "
             f"{self.silent} silent, {len(self.faults)} faults, slowest {self.slowest:.2f} s; {self.examples[:5]}"

@@ -182,7 +182,7 @@ def test_the_same_key_twice(live: Live, seen: int | None) -> None:
 )
 @pytest.mark.parametrize("with_state", [False, True])
 def test_a_change_to_a_record_that_never_was(live: Live, event: forge.Event, with_state: bool) -> None:
-    """What it says would be lost in silence, so the event is carried whole."""
+    """What it says would be lost in silence, so the event is kept whole."""
     live.log(event)
     if with_state:
         live.state()
@@ -261,7 +261,7 @@ def test_a_head_that_says_nothing(live: Live, sql: str) -> None:
 
 
 def test_foreign_tables_in_log_and_state(live: Live) -> None:
-    """They are carried whole, also those in the log's own file."""
+    """They are kept whole, also those in the log's own file."""
     live.log()
     live.state(more="CREATE TABLE theirs (id, v); INSERT INTO theirs VALUES ('a', 'in the state');")
     live.change("CREATE TABLE mine (id, v); INSERT INTO mine VALUES ('x', 'in the log')")
@@ -294,7 +294,7 @@ def test_a_view_named_eventlog(live: Live) -> None:
 @pytest.mark.parametrize("column", ["argsJson", "name", "seqNumGlobal", "seqNumClient", "syncMetadataJson"])
 @pytest.mark.parametrize("with_state", [False, True])
 def test_a_log_without_a_column_it_needs(live: Live, column: str, with_state: bool) -> None:
-    """It is no log that pjais knows: said, and its rows are carried as they are."""
+    """It is no log that pjais knows: said, and its rows are kept as they are."""
     live.log()
     if with_state:
         live.state()

@@ -158,7 +158,7 @@ def test_two_files_that_claim_one_path(profile: Profile) -> None:
 
 
 def test_a_foreign_database_in_a_slot(profile: Profile, tmp_path: Path) -> None:
-    """A database of another name in the pool is carried whole."""
+    """A database of another name in the pool is kept whole."""
     made = forge.execute(tmp_path / "x.db", "CREATE TABLE t (id, v); INSERT INTO t VALUES ('a', 'precious')")
     profile.unused().write_bytes(header(b"/other.db") + made.read_bytes())
     done = profile.settles()

@@ -139,7 +139,7 @@ CREATE VIEW seen AS SELECT * FROM personas;
 
 
 def test_tables_and_columns_of_every_name(box: Box) -> None:
-    """Tables that the model does not know are carried whole, whatever they are called."""
+    """Tables that the model does not know are kept whole, whatever they are called."""
     box.goes_in(box.sqlite(ROWS_SQL + ODD_TABLES), migrated=2 + 1 + 2 + 2 + 3 + 2 + 1 + 1 + 1)
     found: dict[str, str] = dict(
         box.sql("SELECT collection, group_concat(document, '|') FROM other_records GROUP BY collection")

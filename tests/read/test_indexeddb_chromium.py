@@ -105,7 +105,7 @@ def test_a_missing_or_wrong_blob_makes_a_bad_row(tmp_path: Path) -> None:
         "the file of a blob is missing (No such file or directory)",
         "a blob has 8 bytes instead of 5",
         "a blob of unknown kind 9",
-        "it lies in a blob that the record does not list",
+        "it is in a blob that the record does not list",
         "the blob that holds it has 8 bytes instead of 5",
         "z",
     ]

@@ -161,7 +161,7 @@ def test_firefox(tmp_path: Path) -> None:
         "near",
         "far",
         "the file of a blob is missing (No such file or directory)",
-        "a checksum of its Snappy stream does not hold",
+        "a checksum of its Snappy stream does not match",
         "a list of files that makes no sense",
     ]
     assert [type(row) for row in rows[5:]] == [BadRow] * 4

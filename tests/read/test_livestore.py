@@ -35,7 +35,7 @@ OURS = {
     "memory_entities": "memories",
     "conversations": "conversations",
 }
-"""What our export calls the app's tables; the rows of any other are carried whole."""
+"""What our export calls the app's tables; the rows of any other are kept whole."""
 Row = dict[str, Any]
 Rows = list[tuple[str, Row]]
 Events = list[tuple[str, Row]]

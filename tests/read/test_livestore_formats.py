@@ -76,7 +76,7 @@ def test_every_storage_format_gives_the_same_records(name: str, tmp_path: Path) 
     for number, store in enumerate((plain, other)):
         data = tmp_path / f"data{number}"
         report = pjais.migrate(data, sources=[store], on_invalid="quarantine")
-        assert report.total.read == 34, "32 records, and two events on rows that never were, carried whole"
+        assert report.total.read == 34, "32 records, and two events on rows that never were, kept whole"
         assert pjais.verify(data).passed
         exports.append(records_of(data))
     assert exports[0] == exports[1]

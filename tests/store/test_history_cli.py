@@ -123,9 +123,9 @@ def test_people_get_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         (("at", "--event", "0"), "right after the migration"),
         (("diff", "0", "now"), "- memory_entities m2"),
         (("undo", "--list"), "delete memory_entities m2"),
-        (("redo", "--list"), "nothing redoable"),
+        (("redo", "--list"), "nothing to redo"),
         (("undo",), "undone"),
-        (("restore-record", "m1", "--event", "0"), "brought back by event 5"),
+        (("restore-record", "m1", "--event", "0"), "restored by event 5"),
     ):
         assert run(["--data-dir", str(folder), *call]) == 0
         assert wanted in capsys.readouterr().out, call

@@ -405,7 +405,7 @@ def test_a_livestore_store_is_looked_at_in_time_and_every_other_look_says_so(tmp
         _all_answered(page)
         assert page.client.get("/time", params={"at": 1}).status_code == 200
         told = page.client.get("/api/memories").json()
-        assert told["code"] == "PJAIS_USAGE" and "Time" in told["what"]
+        assert told["code"] == "PJAIS_USAGE" and "History" in told["what"]
 
 
 # -- forms

@@ -52,7 +52,7 @@ def test_a_document_is_mended_and_another_put_aside(looks: Looks, tmp_path: Path
     document = page.get_by_label("The document, as JSON")
     assert json.loads(document.input_value())["content"] == "content of lost"
     press(page, "Bring it in")
-    page.get_by_role("heading", name="It still cannot go in").wait_for()
+    page.get_by_role("heading", name="It is still invalid").wait_for()
     assert "It stays in quarantine as it was." in text_of(page)
     page.go_back()
     document.fill("{no JSON")
@@ -69,7 +69,7 @@ def test_a_document_is_mended_and_another_put_aside(looks: Looks, tmp_path: Path
     page.get_by_text("The quarantine is empty.").wait_for()
     page.get_by_role("link", name="Also those").click()
     page.locator("tr", has_text="memories lost").get_by_text("brought in").wait_for()
-    page.locator("tr", has_text="memories odd").get_by_text("put aside").wait_for()
+    page.locator("tr", has_text="memories odd").get_by_text("discarded").wait_for()
     assert held(tmp_path) == {"good": "content of good", "lost": "found again"}
     assert page_world.verified(tmp_path)
 

@@ -64,5 +64,5 @@ def explain(code: str) -> str:
 
     text = rules.explain(choices.text("code", code))
     if text is None:
-        raise UsageError("there is no such code", where=[code], next_command="pjais explain")
+        raise UsageError("code not found", where=[code], next_command="pjais explain")
     return text

@@ -186,8 +186,9 @@ def _tried(facts: _Facts) -> Answer:
     plan = run.plan(facts.workspace, run.Options(password=facts.password))
     total = plan.total
     if total.waiting:
-        return "failed", f"a dry run: {total.waiting:,} of {counted(total.read, 'document')} cannot go in"
-    return "ok", f"a dry run took {counted(total.read, 'document')} and refused none"
+        verb = "is" if total.waiting == 1 else "are"
+        return "failed", f"a dry run: {total.waiting:,} of {counted(total.read, 'document')} {verb} invalid"
+    return "ok", f"a dry run read {counted(total.read, 'document')} and rejected none"
 
 
 def _way_back(facts: _Facts) -> Answer:
@@ -198,7 +199,7 @@ def _way_back(facts: _Facts) -> Answer:
         return "ok", f"the old side stands in its place, and {counted(len(sound), 'backup is', 'backups are')} sound"
     kept = [folder for folder in sound if backup.manifest(folder)["sources"]]
     if not kept:
-        return "failed", "neither the old side nor a sound backup of it is there"
+        return "failed", "neither the old side nor a valid backup of it is there"
     return "ok", f"pjais backup restore {kept[-1].name}"
 
 
@@ -348,7 +349,7 @@ def _new_is_closed(facts: _Facts) -> Answer:
     mine = [facts.workspace.target] if facts.workspace.log is None else [facts.workspace.log, facts.workspace.target]
     users = files.users(mine)
     if users:
-        return "skip", f"open in process {', '.join(map(str, users))}; close it before going back"
+        return "skip", f"open in process {', '.join(map(str, users))}; close it before the rollback"
     return "ok", "no program has the new store open"
 
 
@@ -377,14 +378,14 @@ Look = Callable[[_Facts], Answer]
 def _lines() -> Iterator[tuple[str, str, Look, str | None]]:
     """(phase, requirement, check function, command if it fails)."""
     yield "pre", "The old data is backed up", _backup_made, "pjais backup create"
-    yield "pre", "Every backup is sound", _backup_sound, "pjais backup verify"
+    yield "pre", "Every backup is valid", _backup_sound, "pjais backup verify"
     yield "pre", "A dry run goes through", _tried, "pjais plan"
-    yield "pre", "There is a way back", _way_back, "pjais backup create"
-    yield "pre", "Those whom it concerns know", _only_a_person("have they been told?"), None
+    yield "pre", "A rollback is possible", _way_back, "pjais backup create"
+    yield "pre", "Stakeholders are notified", _only_a_person("have they been notified?"), None
     yield "during", "All of the old data came over", _exported, "pjais follow"
     yield "during", "Nothing was left out", _export_valid, "pjais quarantine list"
     yield "during", "The new store holds it", _imported, "pjais migrate"
-    yield "during", "The proof is green", _proved, "pjais verify"
+    yield "during", "The verification passes", _proved, "pjais verify"
     yield "during", "Old and new agree", _agree, "pjais shadow"
     yield "during", "What the app needs works", _named("features"), "pjais verify-app"
     yield "during", "No run went wrong", _no_errors, "pjais status"

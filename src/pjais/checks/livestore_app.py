@@ -82,7 +82,7 @@ def _health(replay: Replay) -> AppCheck:
 def _integrity(here: Workspace, path: Path) -> AppCheck:
     bad = [one for one in doctor.examine(here, path) if not one.ok]
     line = "; ".join(f"{one.name}: {one.found}" for one in bad)
-    return AppCheck("integrity", not bad, line or "log and state are sound and agree", {})
+    return AppCheck("integrity", not bad, line or "log and state are valid and agree", {})
 
 
 def _performance(replay: Replay) -> AppCheck:

@@ -67,7 +67,7 @@ def _shown_state(
     elif key is not None:
         found = [document for _, document in documents]
         if not found:
-            raise UsageError("there was no such record at that moment", where=[key])
+            raise UsageError("the record did not exist at that time", where=[key])
         print_json({**head, "records": found} if context.as_json else found[0])
     elif context.as_json:
         by_table: dict[str, list[Any]] = {}

@@ -70,7 +70,7 @@ def verify_backup(context: Context, backup_id: str | None, password: str | None)
     else:
         for line in done.not_compared:
             say(f"not compared with the raw files: {safe(line)}")
-        say(f"sound: {counted(len(done.ids), 'backup')}")
+        say(f"valid:  {counted(len(done.ids), 'backup')}")
     return 0
 
 

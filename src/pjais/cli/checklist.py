@@ -17,7 +17,7 @@ _TITLES = {
     "pre": "Before the migration",
     "during": "During the migration",
     "post": "After the migration",
-    "rollback": "The way back",
+    "rollback": "Rollback",
 }
 
 

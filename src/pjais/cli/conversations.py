@@ -9,6 +9,7 @@ import click
 from pjais.cli.context import Context, common
 from pjais.cli.lists import id_argument, list_options, opened, persona_option, print_record, print_records, target
 from pjais.cli.output import say
+from pjais.cli.record_commands import action
 from pjais.models.persona.records import Conversation
 
 _CONVERSATION_COLUMNS = ("id", "personaId", "title", "summary", "isArchived", "updatedAt")
@@ -60,19 +61,9 @@ def show_conversation(context: Context, record_id: str, target: Path | None) -> 
     return 0
 
 
-def _conversation_action(name: str, about: str) -> None:
-    @conversations_command.command(name, help=about)
-    @id_argument
-    @target
-    @common
-    def action(context: Context, record_id: str, target: Path | None) -> int:
-        with opened(context, target) as store:
-            record: Conversation = getattr(store.conversations, name)(record_id)
-        print_record(context, record, f"{record.id}: {'archived' if record.is_archived else 'back'}")
-        return 0
+def _line(record: Conversation) -> str:
+    return f"{record.id}: {'archived' if record.is_archived else 'restored'}"
 
 
-_conversation_action("archive", "Put a conversation away.")
-
-
-_conversation_action("restore", "Bring an archived conversation back.")
+action(conversations_command, "archive", "Archive a conversation.", _line)
+action(conversations_command, "restore", "Restore an archived conversation.", _line)

@@ -33,7 +33,7 @@ from pjais.workspace import resolve_workspace
 )
 @common
 def demo_command(context: Context, keep: Path | None, benchmark: bool, sizes: tuple[int, ...]) -> int:
-    """Migrate the packaged sample and verify it; then go RxDB to LiveStore to SQLite, and look back in time."""
+    """Migrate the packaged sample and verify it; then go RxDB to LiveStore to SQLite, and show earlier states."""
     from pjais.migration import run, verify
 
     if benchmark:

@@ -18,7 +18,7 @@ from pjais.errors import NoSourceFound
 @click.argument("sources", metavar="[PATHS]...", nargs=-1, type=PATH)
 @common
 def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
-    """Say what is here: kind, path, version, records, size, in use or not."""
+    """List sources: kind, path, version, records, size, in use or not."""
     from pjais.api.migration import detect
     from pjais.sources.found import Found
     from pjais.workspace import none_found, resolve_workspace

@@ -21,7 +21,7 @@ from pjais.persona.store import Store
 @click.argument("moments", nargs=-1, required=True, metavar="[STORE] BEFORE AFTER")
 @common
 def diff_command(context: Context, moments: tuple[str, ...]) -> int:
-    """Show what differs between two moments: record by record, field by field.
+    """Show what differs between two points in time: record by record, field by field.
 
     BEFORE and AFTER are events (12), times (2025-03-01), or `now`.
     STORE is a SQLite store or a LiveStore store; without it, the data folder's.

@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.5
 
 @click.command("events")
 @store_argument
-@click.option("--name", help="Only events whose name holds this.")
+@click.option("--name", help="Only events whose name contains this.")
 @click.option("--id", "key", help="Only events that touch this record.")
 @click.option("--since", metavar="T", help="Only events from this time on.")
 @click.option("--until", metavar="T", help="Only events up to this time.")

@@ -14,7 +14,7 @@ from pjais.report.rules import all_codes
 @click.argument("code", required=False)
 @common
 def explain_command(context: Context, code: str | None) -> int:
-    """Say what a code means and what to do."""
+    """Explain a code: what it means and what to do."""
     if code is None:
         codes = all_codes()
         if context.as_json:

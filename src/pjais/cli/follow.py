@@ -27,7 +27,7 @@ from pjais.side_by_side.follow import Increment
 @on_invalid_option
 @click.option("--once", is_flag=True, help="One increment, then stop.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Seconds between looks."
+    "--interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Polling interval, in seconds."
 )
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
 @click.option("--allow-removals", is_flag=True, help="Also when a source suddenly lacks most of its records.")
@@ -45,9 +45,9 @@ def follow_command(
     allow_removals: bool,
     password: str | None,
 ) -> int:
-    """Bring over what the still-running old app writes, increment by increment.  End with Ctrl-C.
+    """Sync what the still-running old app writes, increment by increment.  End with Ctrl-C.
 
-    With --json one object a line for each increment that brought something.
+    With --json one object a line for each increment that synced something.
     """
     code = 0
     for done in side_by_side.follow(

@@ -28,7 +28,7 @@ from pjais.persona.store import Store
 F = TypeVar("F", bound=Callable[..., Any])
 
 target = click.option("--target", type=OUTPUT_PLACE, help="The store to open.")
-persona_option = click.option("--persona", metavar="ID", help="Only of this persona.")
+persona_option = click.option("--persona", metavar="ID", help="Filter by persona.")
 
 
 def list_options(function: F) -> F:
@@ -54,12 +54,12 @@ def list_options(function: F) -> F:
 def filter_options(function: F) -> F:
     """Give a command the filters over memories, as one dict `wanted`."""
 
-    @click.option("--persona", metavar="ID", help="Only of this persona.")
-    @click.option("--tier", multiple=True, help="Only of this tier; repeatable (hot also finds active).")
-    @click.option("--type", "kind", multiple=True, help="Only of this type; repeatable.")
-    @click.option("--tag", multiple=True, help="Only with this tag; several must all be there.")
-    @click.option("--since", metavar="T", help="Only made since this time.")
-    @click.option("--until", metavar="T", help="Only made up to this time.")
+    @click.option("--persona", metavar="ID", help="Filter by persona.")
+    @click.option("--tier", multiple=True, help="Filter by tier; repeatable (hot also finds active).")
+    @click.option("--type", "kind", multiple=True, help="Filter by type; repeatable.")
+    @click.option("--tag", multiple=True, help="Filter by tag; several must all match.")
+    @click.option("--since", metavar="T", help="Only created since this time.")
+    @click.option("--until", metavar="T", help="Only created up to this time.")
     @click.option("--min-importance", type=click.FloatRange(0, 100))
     @click.option("--max-importance", type=click.FloatRange(0, 100))
     @functools.wraps(function)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pjais.cli.context import Context, common
-from pjais.cli.lists import (
-    filter_options,
-    given_fields,
-    id_argument,
-    list_options,
-    opened,
-    persona_option,
-    print_record,
-    print_records,
-    set_option,
-    target,
-    warn_undated,
-)
-from pjais.cli.output import print_json, say, table
+from pjais.cli.lists import filter_options, list_options, opened, persona_option, print_records, target, warn_undated
+from pjais.cli.output import print_json, say
+from pjais.cli.record_commands import action, print_stats, show, update
 from pjais.display import counted
 from pjais.models.persona.records import Memory
 
@@ -62,70 +50,23 @@ def memories_command(
     return 0
 
 
-@memories_command.command("show")
-@id_argument
-@target
-@common
-def show_memory(context: Context, record_id: str, target: Path | None) -> int:
-    """Show one memory whole; looking does not count as an access."""
-    with opened(context, target) as store:
-        print_record(context, store.memories.need(record_id))
-    return 0
+show(memories_command, "Show one memory whole; does not update the access statistics.")
+update(memories_command, Memory, "Change fields of a memory; `undo` takes it back.")
+action(
+    memories_command,
+    "delete",
+    "Mark a memory as deleted; `restore` undoes it.",
+    lambda record: f"deleted {record.id}; pjais memories restore {record.id} restores it",
+)
+action(memories_command, "restore", "Restore a deleted memory.", lambda record: f"restored {record.id}")
 
 
-@memories_command.command("update")
-@id_argument
-@set_option
-@target
-@common
-def update_memory(context: Context, record_id: str, pairs: tuple[str, ...], target: Path | None) -> int:
-    """Change fields of a memory; `undo` takes it back."""
-    with opened(context, target) as store:
-        record = store.memories.update(record_id, **given_fields(pairs, Memory))
-    print_record(context, record, f"updated {record.id}")
-    return 0
+def _tier(record: Memory) -> str:
+    return f"{record.id} is {record.memory_tier}"
 
 
-@memories_command.command("delete")
-@id_argument
-@target
-@common
-def delete_memory(context: Context, record_id: str, target: Path | None) -> int:
-    """Mark a memory as deleted; `restore` brings it back."""
-    with opened(context, target) as store:
-        record = store.memories.delete(record_id)
-    print_record(context, record, f"deleted {record.id}; pjais memories restore {record.id} brings it back")
-    return 0
-
-
-@memories_command.command("restore")
-@id_argument
-@target
-@common
-def restore_memory(context: Context, record_id: str, target: Path | None) -> int:
-    """Bring a deleted memory back."""
-    with opened(context, target) as store:
-        record = store.memories.restore(record_id)
-    print_record(context, record, f"{record.id} is back")
-    return 0
-
-
-def _tier_action(name: str, about: str) -> None:
-    @memories_command.command(name, help=about)
-    @id_argument
-    @target
-    @common
-    def action(context: Context, record_id: str, target: Path | None) -> int:
-        with opened(context, target) as store:
-            record = getattr(store.memories, name)(record_id)
-        print_record(context, record, f"{record.id} is {record.memory_tier}")
-        return 0
-
-
-_tier_action("promote", "Move a memory one tier up.")
-
-
-_tier_action("demote", "Move a memory one tier down; its content stays as it is.")
+action(memories_command, "promote", "Move a memory one tier up.", _tier)
+action(memories_command, "demote", "Move a memory one tier down; its content stays as it is.", _tier)
 
 
 @memories_command.command("optimise")
@@ -157,8 +98,5 @@ def memory_stats(context: Context, wanted: dict[str, Any], target: Path | None) 
         undated = store.memories.without_date(**wanted)
     warn_undated(undated)
     stats |= {"without_date": undated} if undated else {}
-    if context.as_json:
-        print_json({"code": "done", **stats})
-    else:
-        table(("figure", "value"), [(name, json.dumps(value, ensure_ascii=False)) for name, value in stats.items()])
+    print_stats(context, stats)
     return 0

@@ -24,7 +24,7 @@ def opened_store(context: Context, target: Path | None) -> Store:
     here = state.chosen(context.data_dir, target)
     if here.log is not None:
         raise UsageError(
-            "the events of a LiveStore store are not taken back; bring records back one by one",
+            "the events of a LiveStore store cannot be undone; restore records one by one",
             where=[str(here.live)],
             next_command=f"pjais events {shlex.quote(str(here.live))}",
         )
@@ -37,7 +37,7 @@ def print_operations(context: Context, found: list[Operation], what: str) -> Non
         print_json({"code": "done", "count": len(found), what: [one.as_dict() for one in found]})
         return
     if not found:
-        say(f"nothing {what}")
+        say("nothing to undo" if what.startswith("undo") else "nothing to redo")
         return
     body = [
         (one.id, "" if one.at is None else instants.to_text(one.at), safe(one.label), one.last_seq - one.first_seq + 1)

@@ -8,8 +8,10 @@ writes them, so that JSON stays the same JSON.  A terminal that is gone ends the
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import os
+import shutil
 import sys
 import time
 import unicodedata
@@ -127,8 +129,14 @@ def safe(text: object) -> str:
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> None:
-    """A table in plain text; the columns named in `numbers` are right-aligned."""
+    """A table; the columns named in `numbers` are right-aligned.
+
+    On a terminal it fits: long cells are folded.  Elsewhere each row is one line of plain text, whatever its width.
+    """
     rows = [[safe(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row] for row in body]
+    if _is_terminal(sys.stdout):
+        _write(_fitted(head, rows, numbers))
+        return
     widths = [max(_width(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     for row in ([*head], ["-" * width for width in widths], *rows):
         cells = [
@@ -136,6 +144,24 @@ def table(head: Sequence[str], body: Sequence[Sequence[object]], numbers: Sequen
             for name, cell, width in zip(head, row, widths, strict=True)
         ]
         say("  ".join(cells).rstrip())
+
+
+def _fitted(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> str:
+    """Return a table that fits the terminal; without colours where NO_COLOR says so."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in head:
+        shown.add_column(Text(name), justify="right" if name in numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    written = io.StringIO()
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    console = Console(file=written, width=shutil.get_terminal_size().columns, force_terminal=not plain, no_color=plain)
+    console.print(shown)
+    return written.getvalue()
 
 
 def _width(text: str) -> int:

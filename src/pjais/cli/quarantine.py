@@ -26,7 +26,7 @@ _target = click.option("--target", type=OUTPUT_PLACE)
 
 @click.group("quarantine")
 def quarantine_command() -> None:
-    """Look at documents that could not go in, mend them, bring them in."""
+    """List rejected documents, edit them, import them."""
 
 
 @quarantine_command.command("list")
@@ -82,27 +82,27 @@ def show(context: Context, entry: int, target: Path | None) -> int:
 @_target
 @common
 def discard(context: Context, entries: tuple[int, ...], target: Path | None) -> int:
-    """Put documents aside: they stay in the store, are no longer listed, and can still be replayed by their id."""
+    """Discard documents: they stay in the store, are no longer listed, and can still be replayed by their id."""
     done = quarantine.discard(context.data_dir, entries, target)
-    line = f"put aside: {len(done)}; pjais quarantine list --all still shows them"
+    line = f"discarded: {len(done)}; pjais quarantine list --all still shows them"
     told(context, {"code": "done", "discarded": [one.id for one in done]}, line)
     return 0
 
 
 @quarantine_command.command("replay")
 @click.argument("entries", type=int, nargs=-1)
-@click.option("--document", type=PATH, help="The mended document, as JSON.")
+@click.option("--document", type=PATH, help="The edited document, as JSON.")
 @_target
 @common
 def replay(context: Context, entries: tuple[int, ...], document: Path | None, target: Path | None) -> int:
-    """Try documents again, all or those named; one may be given in a mended form."""
-    mended = None
+    """Retry documents, all or those named; one may be given in an edited form."""
+    edited = None
     if document is not None:
         try:
-            mended = canonical.loads(files.read_text(document, _LONGEST_DOCUMENT))
+            edited = canonical.loads(files.read_text(document, _LONGEST_DOCUMENT))
         except (OSError, ValueError) as error:
-            raise UsageError(f"the mended document cannot be read: {error}", where=[str(document)]) from error
-    results = quarantine.replay(context.data_dir, entries, target, document=mended)
+            raise UsageError(f"the edited document cannot be read: {error}", where=[str(document)]) from error
+    results = quarantine.replay(context.data_dir, entries, target, document=edited)
     still = [one for one in results if one.record_id is None]
     if context.as_json:
         print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})
@@ -110,10 +110,10 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
         for one in results:
             say(
                 safe(
-                    f"{one.id}: in, as {one.record_type} {one.record_id}"
+                    f"{one.id}: imported as {one.record_type} {one.record_id}"
                     if one.record_id
-                    else f"{one.id}: still out: {'; '.join(one.problems)}"
+                    else f"{one.id}: still invalid:  {'; '.join(one.problems)}"
                 )
             )
-        say(f"{len(results) - len(still)} in, {len(still)} still in quarantine")
+        say(f"{len(results) - len(still)} imported, {len(still)} still in quarantine")
     return 1 if still else 0

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from pjais.cli.context import Context, common
-from pjais.cli.lists import opened, persona_option, print_record, target
+from pjais.cli.lists import opened, print_record, target
 
 
 @click.command("remember")
 @click.argument("text")
-@persona_option
+@click.option("--persona", metavar="ID", help="The persona it belongs to (default: the active one).")
 @click.option("--type", "kind", default="text", show_default=True)
 @click.option("--name", help="A short name.")
 @click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
@@ -30,10 +30,10 @@ def remember_command(
     importance: float,
     target: Path | None,
 ) -> int:
-    """Write a memory down; without --persona it is the active persona's."""
+    """Add a memory; without --persona it is the active persona's."""
     number = int(importance) if importance == int(importance) else importance
     fields: dict[str, Any] = {"type": kind, "name": name, "tags": list(tags), "importance": number}
     with opened(context, target) as store:
         record = store.memories.remember(text, persona=persona, **fields)
-    print_record(context, record, f"remembered as {record.id}")
+    print_record(context, record, f"added {record.id}")
     return 0

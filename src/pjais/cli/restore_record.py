@@ -31,7 +31,7 @@ def restore_record_command(
     field: str | None,
     table_name: str | None,
 ) -> int:
-    """Bring a record, or one field of it, back as it was; the log grows by one event.
+    """Restore a record, or one field of it, as it was; the log grows by one event.
 
     STORE is a SQLite store or a LiveStore store of ours; without it, the data folder's.
     """
@@ -51,7 +51,7 @@ def restore_record_command(
     if done.event is None:
         told(context, done.as_dict(), f"{record_id} is as it was then; nothing to do")
     else:
-        line = f"{done.table} {record_id}: {', '.join(done.fields)} brought back by event {done.event}"
+        line = f"{done.table} {record_id}: {', '.join(done.fields)} restored by event {done.event}"
         told(context, done.as_dict(), line)
     return 0
 

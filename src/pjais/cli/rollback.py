@@ -17,12 +17,12 @@ from pjais.cli.output import print_json, safe, say
 @click.argument("run_id", metavar="[RUN]", required=False)
 @target_option
 @click.option("--keep-later", type=OUTPUT_FILE, help="Export what was written since to this file.")
-@click.option("--discard-later", is_flag=True, help="Let go of what was written since.")
+@click.option("--discard-later", is_flag=True, help="Discard what was written since.")
 @common
 def rollback_command(
     context: Context, run_id: str | None, target: Path | None, keep_later: Path | None, discard_later: bool
 ) -> int:
-    """Go back to before a run.  Shows first what was written since."""
+    """Restore the state before a run.  Shows first what was written since."""
     from pjais.api.migration import rollback
     from pjais.workspace import resolve_workspace
 
@@ -30,15 +30,15 @@ def rollback_command(
     if context.as_json:
         print_json(done.as_dict())
         return 0
-    after = "the store of before is back" if done.restored else "there was no store before, and there is none now"
+    after = "the previous store is restored" if done.restored else "there was no store before, and there is none now"
     say(f"rolled back {done.run_id}: {after}")
     for path in done.sources:
         say(f"restored from the backup: {safe(path)}")
     say(f"the store as it was is kept: {done.kept}")
     data_dir = resolve_workspace(context.data_dir).data_dir
     folder = shlex.quote(str(data_dir / "restored" / done.run_id))
-    say(f"what it was made of is in its backup: {context.typed(f'pjais backup restore {done.run_id} --to {folder}')}")
+    say(f"its sources are in its backup: {context.typed(f'pjais backup restore {done.run_id} --to {folder}')}")
     if done.later_file:
-        say(f"what was written since is in: {done.later_file}   (pjais import brings it back)")
+        say(f"what was written since is in: {done.later_file}   (pjais import restores it)")
     say(f"Next: {context.typed('pjais status')}")
     return 0

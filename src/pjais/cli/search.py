@@ -34,7 +34,7 @@ def search_command(
     offset: int,
     target: Path | None,
 ) -> int:
-    """Find memories that hold all words, best first.  "quoted words" are a phrase, tea* is the beginning of a word."""
+    """Find memories that contain all words, best first.  "quoted words" are a phrase, tea* a beginning of a word."""
     text = " ".join(words)
     with opened(context, target) as store:
         if semantic:

@@ -41,7 +41,7 @@ def shadow_command(
     collection: str | None,
     password: str | None,
 ) -> int:
-    """Compare old and new, record by record; say for how long they have agreed.  Exit code 1 where they differ.
+    """Compare old and new, record by record; show for how long they have agreed.  Exit code 1 where they differ.
 
     What was edited in the new store since the migration is listed apart and is no difference; nor is a document that
     was discarded or replayed out of the quarantine.
@@ -82,6 +82,6 @@ def _print_comparison(context: Context, here: Workspace, seen: shadow.Comparison
     for one in seen.edits:
         say(f"  {one.record_type} {one_line(one.record_id)}{', ' + one.field if one.field else ''}: {one.problem}")
     if seen.refused:
-        say(f"{counted(seen.refused, 'document')} of the old side cannot go in (quarantine)")
+        say(f"{counted(seen.refused, 'document')} of the old side rejected (quarantine)")
     if since is not None:
         say(f"the two have agreed since {since}, over {counted(agreed.comparisons, 'comparison')}")

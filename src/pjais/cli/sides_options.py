@@ -22,5 +22,5 @@ on_invalid_option = click.option(
     type=click.Choice(["stop", "quarantine"]),
     default="stop",
     show_default=True,
-    help="What to do about documents that cannot go in.",
+    help="What to do about invalid documents.",
 )

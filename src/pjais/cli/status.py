@@ -17,7 +17,7 @@ from pjais.display import counted, size
 @target_option
 @common
 def status_command(context: Context, target: Path | None) -> int:
-    """Say what is where: the store, the runs, the backups, and what is new in the sources."""
+    """Show the store, the runs, the backups, and what is new in the sources."""
     from pjais.api import migration
 
     status = migration.status(context.data_dir, target)

@@ -114,7 +114,7 @@ def table_of(store: Store, record_id: str, name: str | None) -> tuple[str, str]:
     """The table and key that an id means.  Raises UsageError where it is none, or records of several tables."""
     found = store.find(record_id, name)
     if not found:
-        raise UsageError("there is no such record, and never was since the migration", where=[record_id])
+        raise UsageError("record not found; there was none at any time since the migration", where=[record_id])
     if len(found) > 1:
         raise UsageError("several records have this id; say which", where=[f"--table {one}" for one, _ in found])
     return found[0]

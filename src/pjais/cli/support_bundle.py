@@ -19,7 +19,7 @@ from pjais.migration import state
 @click.option("-o", "--output", type=OUTPUT_FOLDER, help="The folder to write to (default: this one).")
 @common
 def support_bundle_command(context: Context, target: Path | None, output: Path | None) -> int:
-    """Write two small files for whoever helps you: versions, layout, states, codes and counts.
+    """Write two small files for support: versions, layout, states, codes and counts.
 
     No content, names, ids or tags of your data are in them, and nothing is sent anywhere: read them, then send them
     yourself.
@@ -32,5 +32,5 @@ def support_bundle_command(context: Context, target: Path | None, output: Path |
     for path in made:
         say(f"{path}  ({size(path.stat().st_size)})")
     say("versions, layout, states, codes and counts; no content, names, ids or tags of your data")
-    say("nothing was sent anywhere: read the .txt, then send both files to whoever helps you")
+    say("nothing was sent anywhere: read the .txt, then send both files to support")
     return 0

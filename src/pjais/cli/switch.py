@@ -43,7 +43,7 @@ def switch_command(
         written = counted(back.later.total, "record was", "records were")
         say(f"the old side is live again; {written} written on the new side since")
         if back.export is not None:
-            say(f"they are in {back.export}   (pjais import brings them back)")
+            say(f"they are in {back.export}   (pjais import restores them)")
             say(f"and for the old side in {back.guide}")
         return 0
     done = side_by_side.switch(
@@ -54,6 +54,6 @@ def switch_command(
         return 0
     say(f"the new side is live: {done.target}")
     say(f"the final backup: {done.backup}")
-    say(f"to go back: {context.typed('pjais switch --undo')}")
+    say(f"to undo: {context.typed('pjais switch --undo')}")
     say(f"Next: {context.typed('pjais verify-app')}")
     return 0

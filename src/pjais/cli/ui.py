@@ -32,7 +32,7 @@ def ui_command(
     opens: bool | None,
     password: str | None,
 ) -> int:
-    """Open the local web page: migrate, look, search, travel in time.  Loopback only; end with Ctrl-C."""
+    """Open the local web page: migrate, browse, search, see earlier states.  Loopback only; end with Ctrl-C."""
     try:
         from pjais.web.server import serve
         from pjais.web.session import Session

@@ -17,7 +17,7 @@ from pjais.cli.operations import opened_store, print_operations, target_option
 @target_option
 @common
 def undo_command(context: Context, count: int | None, listing: bool, target: Path | None) -> int:
-    """Take back the last operation, or the last N, all or none; nothing is erased, `redo` does them again.
+    """Undo the last operation, or the last N, all or none; nothing is erased, `redo` does them again.
 
     An operation is one transaction made through pjais.  Refused where another program has since changed a record
     of it.

@@ -20,7 +20,7 @@ _EDITS_SHOWN = 20
 @password_option
 @common
 def verify_command(context: Context, target: Path | None, run_id: str | None, password: str | None) -> int:
-    """Prove every record against the backups, again."""
+    """Verify every record against the backups, again."""
     from pjais.api.migration import verify
 
     with progress(quiet=context.quiet) as report_progress:
@@ -28,7 +28,7 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     if context.as_json:
         print_json({"code": "done", **proof.as_dict()})
         return 0
-    table(("check", "", "about"), [(what, "holds", about) for what, _, about in proof.checks])
+    table(("check", "", "about"), [(what, "passed", about) for what, _, about in proof.checks])
     say(
         f"\nverified: {counted(proof.records, 'record')} in the store, "
         f"{counted(proof.documents, 'document')} in the backups, no difference"

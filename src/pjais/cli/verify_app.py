@@ -15,7 +15,7 @@ from pjais.cli.output import print_json, safe, say, table
 @click.argument("store", required=False, type=PATH)
 @common
 def verify_app_command(context: Context, store: Path | None) -> int:
-    """Check that an app can live with the store: health, integrity, performance, features; on a scratch copy."""
+    """Check that an app can use the store: health, integrity, performance, features; on a scratch copy."""
     from pjais.api.checks import verify_app
 
     checks = verify_app(context.data_dir, store)

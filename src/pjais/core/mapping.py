@@ -105,8 +105,8 @@ _NOTES: dict[str, Problem] = {
     "state-lacks": ("note", "state-lacks", None, "the state has no such column; taken from the log"),
     "state-differs": ("note", "state-differs", None, "state and log differ; the state counts, as the app showed it"),
     "log-only": ("note", "log-only", None, "only the log has this row; taken from there"),
-    "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; carried whole"),
-    "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, carried whole"),
+    "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; kept whole"),
+    "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, kept whole"),
 }
 """A reader's note about a document as a problem; a note may name a field: `rule:field`."""
 _WRAPPER = frozenset({"$value", "$text"})
@@ -156,7 +156,7 @@ class Mapping:
 
 
 class Carried(Mapping):
-    """Documents that no model claims, carried whole under their collection's name and their own key.
+    """Documents that no model claims, kept whole under their collection's name and their own key.
 
     A document without a key is known by its content, never by its place.  The number 7 and the text "7" are two keys.
     """
@@ -504,7 +504,7 @@ def _read_date_text(raw: str) -> tuple[int | None, str | None, tuple[str, str] |
             return value, "iso", None
         if instants.to_sqlite_text(value) == raw:
             return value, "sql", None
-        return value, None, ("date-form", "a date in another form or zone, brought to UTC")
+        return value, None, ("date-form", "a date in another form or zone, converted to UTC")
     if raw == "":
         return None, None, ("date-empty", "an empty date")
     if raw == "CURRENT_TIMESTAMP":

@@ -180,7 +180,7 @@ class Others(Mapping):
                 carried = None
         name = value.get("id", value.get("recordId")) if isinstance(value, dict) else None
         if not isinstance(carried, dict) or not isinstance(name, str):
-            return Draft(None, (("error", "not-an-object", "document", "not a carried document"),))
+            return Draft(None, (("error", "not-an-object", "document", "not a document that was kept whole"),))
         record = self.table.record(str(value.get("collection")), name, carried)
         return Draft(record, (), removed=value.get("_deleted") is True)
 

@@ -272,7 +272,7 @@ class Object(Rule):
             if type(raw) is dict:
                 return raw
             if type(raw) is not str:
-                return Changed({"$value": raw}, "not-an-object", "not an object; carried as $value")
+                return Changed({"$value": raw}, "not-an-object", "not an object; kept as $value")
         parsed = parse_json(raw)
         if type(parsed) is dict:
             if self._json_text and canonical.dumps(parsed) == raw:
@@ -281,7 +281,7 @@ class Object(Rule):
         if raw == "":
             return Changed(None, "not-json", "an empty text where JSON belongs")
         value = raw if parsed is NO_JSON else parsed
-        return Changed({"$value": value}, "not-an-object", "not an object; carried as $value")
+        return Changed({"$value": value}, "not-an-object", "not an object; kept as $value")
 
     def emit(self, value: Any) -> Any:
         """Return the object, or its JSON text."""
@@ -424,11 +424,11 @@ def storage_form(content: Any) -> tuple[str, str] | None:
     """Return the note for content in one of the app's own storage forms (compressed, encrypted), or None."""
     if type(content) is str:
         if content.startswith(("H4sI", '"H4sI')):
-            return "content-cold", "content in the app's compressed cold form, carried as it is"
+            return "content-cold", "content in the app's compressed cold form, kept as it is"
         if "aes-256-gcm" in content and '"iv"' in content:
-            return "content-encrypted", "content encrypted by the app, carried as it is"
+            return "content-encrypted", "content encrypted by the app, kept as it is"
     elif type(content) is dict and content.get("algorithm") == "aes-256-gcm" and "iv" in content:
-        return "content-encrypted", "content encrypted by the app, carried as it is"
+        return "content-encrypted", "content encrypted by the app, kept as it is"
     return None
 
 

@@ -74,7 +74,7 @@ class Measured(NamedTuple):
         return sum(self.queries[name] for name in GUIDE_QUERIES) < LIMIT_MS
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures as a JSON object."""
+        """Show data as a JSON object."""
         return {
             "memories": self.memories,
             "documents": self.documents,

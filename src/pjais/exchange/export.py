@@ -72,7 +72,7 @@ def to(
         return Exported(documents=count, unreadable=tuple(unread), notes=tuple(notes))
     if what.format == "rxdb-export":
         raise UsageError(
-            "say where the export goes", next_command="pjais export --format rxdb-export -o rxdb-export.json"
+            "name the file to export to", next_command="pjais export --format rxdb-export -o rxdb-export.json"
         )
     if what.format == "pjais":
         with transfer.opened(workspace, store, password) as db:

@@ -53,7 +53,7 @@ def examine(here: Workspace, path: Path) -> list[Check]:
     """Return all checks of every LiveStore store at a path.  Raises NoSourceFound if there is none."""
     place = Workspace(here.data_dir, here.data_dir / "-", (path,))
     if not path.exists():
-        raise NoSourceFound("there is no such store", where=[str(path)])
+        raise NoSourceFound("store not found", where=[str(path)])
     refs = [ref for ref in place.find().sources if source_of(ref).has_log]
     if not refs:
         raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
@@ -95,7 +95,7 @@ def _files(found: Store, group: locations.Group) -> Iterator[Check]:
         "",
         "files",
         not lines,
-        "; ".join(lines[:_SHOWN]) or "every file can be read and is sound",
+        "; ".join(lines[:_SHOWN]) or "every file can be read and is valid",
         "a file is damaged; LiveStore may refuse to boot, or drop it in silence" if lines else "",
         "pjais migrate --on-invalid quarantine saves what can be read" if lines else "",
     )
@@ -106,7 +106,7 @@ def _files(found: Store, group: locations.Group) -> Iterator[Check]:
         not wal,
         ", ".join(wal) or "none is in WAL mode",
         "LiveStore cannot open a database in WAL mode" if wal else "",
-        "pjais livestore upgrade STORE --to 6 -o NEW writes it anew" if wal else "",
+        "pjais livestore upgrade STORE --to 6 -o NEW writes it again" if wal else "",
     )
     if found.log is None:
         yield Check(
@@ -303,7 +303,7 @@ def _sides(found: Store, snapshot: Snapshot, group: locations.Group) -> Iterator
     )
 
 
-_REMEDY = "close the app and remove the state file; LiveStore makes it anew (or: pjais migrate)"
+_REMEDY = "close the app and remove the state file; LiveStore makes it again (or: pjais migrate)"
 _REMEDY_DATES = "keep the state file: only it holds the dates.  pjais migrate --to livestore writes a log that has both"
 
 

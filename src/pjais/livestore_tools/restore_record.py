@@ -47,7 +47,7 @@ def restore(
         _, present = _row(line, key, line.point(), table)
     if wanted is None or table is None:
         raise UsageError(
-            "the record was not there at that moment",
+            "the record did not exist at that time",
             where=[key],
             next_command=f"pjais history {shlex.quote(str(path))} {shlex.quote(key)}",
         )
@@ -80,10 +80,10 @@ def _event(
     subject = writer.SUBJECTS[table.name]
     columns = table.by_name
     if field is not None and field not in columns:
-        raise UsageError("there is no such field", where=[field, f"one of: {', '.join(columns)}"])
+        raise UsageError("unknown field", where=[field, f"one of: {', '.join(columns)}"])
     if present is None:
         if field is not None:
-            raise UsageError("the record is gone; bring it back whole", where=[key])
+            raise UsageError("the record is gone; restore it whole", where=[key])
         args = {name: _value(columns[name], held) for name, held in wanted.items() if held is not None}
         return _named(f"v1.{subject}Imported", args), tuple(args)
     names = [name for name in columns if wanted[name] != present[name] and field in (None, name)]

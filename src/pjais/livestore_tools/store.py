@@ -117,7 +117,7 @@ class LiveStore:
             try:
                 models.events().decode(name, args)
             except KeyError:
-                raise UsageError("there is no such event in the schema", where=[name]) from None
+                raise UsageError("the schema has no such event", where=[name]) from None
             except Undecodable as error:
                 raise UsageError(
                     "the event's arguments are not what its name promises", where=[f"{name}: {error}"]

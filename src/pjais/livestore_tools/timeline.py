@@ -259,7 +259,7 @@ def stores(here: Workspace, path: Path) -> Iterator[list[Opened]]:
     Raises NoSourceFound if there is none.
     """
     if not path.exists():
-        raise NoSourceFound("there is no such store", where=[str(path)])
+        raise NoSourceFound("store not found", where=[str(path)])
     place = Workspace(here.data_dir, here.data_dir / "-", (path,))
     refs = [ref for ref in place.find().sources if source_of(ref).has_log]
     if not refs:

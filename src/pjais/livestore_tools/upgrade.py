@@ -65,7 +65,7 @@ def upgrade(here: Workspace, path: Path, number: int, output: Path | None = None
             return Upgraded(log, present[0][1].events, present[0][1].format.label, number, ("nothing to do",))
         if (output is None and present) or len(others) > 1:
             raise UsageError(
-                "several logs hold events, and a log has one order; bring them into one store with pjais migrate",
+                "several logs hold events, and a log has one order; merge them into one store with pjais migrate",
                 where=sorted({one.label for one, _ in (*others, *present)}),
                 next_command=f"pjais migrate {shlex.quote(str(path))} --to livestore --store-id merged",
             )
@@ -180,7 +180,7 @@ def _set_aside(log: Path, number: int) -> tuple[str, ...]:
         if one.exists():
             aside = one.with_name(f"{one.name}.before-upgrade")
             if aside.exists():
-                raise UsageError("an earlier upgrade left this; look at it, then remove it", where=[str(aside)])
+                raise UsageError("an earlier upgrade left this; check it, then remove it", where=[str(aside)])
             files.replace(one, aside)
             moved.append(f"set aside: {aside.name}")
     return tuple(moved)

@@ -153,7 +153,7 @@ def verify(workspace: Workspace, backup_id: str | None, *, password: str | None 
         wrong += [f"{folder.name}/{line}" for line in (*bad, *differs)]
         unread += [f"{folder.name}/{line}" for line in skipped]
     if wrong:
-        raise BackupFailed("a backup is not sound", where=wrong)
+        raise BackupFailed("a backup is not valid", where=wrong)
     return Verified(tuple(named), tuple(unread))
 
 
@@ -161,7 +161,7 @@ def folder_of(workspace: Workspace, backup_id: str) -> Path:
     """Return the folder of a backup.  Raises UsageError if there is none of that name."""
     folder = workspace.backups / backup_id
     if "/" in backup_id or "\\" in backup_id or backup_id in ("", ".", "..") or not folder.is_dir():
-        raise UsageError("there is no such backup", where=[backup_id], next_command="pjais backup list")
+        raise UsageError("backup not found", where=[backup_id], next_command="pjais backup list")
     return folder
 
 

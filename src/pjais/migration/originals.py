@@ -146,7 +146,7 @@ def _held(workspace: Workspace, run_id: str, source: dict[str, Any]) -> tuple[Co
     held = [one for one in snapshots if (one.kind, one.origin) == (source["kind"], source["origin"])]
     if not held:
         raise BackupFailed(
-            "a source of this run is gone, and its backup is not sound: the store is the only copy",
+            "a source of this run is gone, and its backup is not valid: the store is the only copy",
             where=[source["origin"], *wrong],
             safe="Nothing was changed.",
             next_command=f"pjais backup verify {run_id}",

@@ -11,8 +11,8 @@ def verdict(code: str, total: Counts) -> str:
     if code == "empty":
         return "the sources were read and hold no documents; an empty target is in place"
     documents = "the one document is" if total.read == 1 else f"all {total.read:,} documents are"
-    line = f"{documents} accounted for, and every record in the target was verified by digest"
+    line = f"{documents} reconciled, and every record in the target was verified by digest"
     if code == "quarantined":
-        kept = counted(total.waiting, "could not go in and is", "could not go in and are")
+        kept = counted(total.waiting, "was rejected and is", "were rejected and are")
         return f"{line}; {kept} kept in quarantine"
     return line

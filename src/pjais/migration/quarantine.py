@@ -111,7 +111,7 @@ def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = 
         missing = set(ids) - {one.id for one in found}
         if missing:
             raise UsageError(
-                "no such quarantined document",
+                "quarantined document not found",
                 where=[str(one) for one in sorted(missing)],
                 next_command="pjais quarantine list",
             )
@@ -132,7 +132,7 @@ def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
     entries = listed(workspace, ids) if ids else []
     if gone := [str(one.id) for one in entries if one.replayed_at is not None]:
         raise UsageError("this document is in the store already", where=gone, next_command="pjais quarantine list")
-    reason = {"level": "note", "rule": DISCARDED, "message": "put aside by the owner"}
+    reason = {"level": "note", "rule": DISCARDED, "message": "discarded by the owner"}
     with files.only_run(workspace.data_dir), fault_messages.explained(workspace):
         account_sync.refuse_if_open(workspace)
         with closing(sqlite.open_writer(workspace.target)) as db, sqlite.transaction(db), chain.sealing(db, "discard"):
@@ -156,7 +156,7 @@ def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) 
         recover.recover(workspace)
         entries = [one for one in listed(workspace, ids) if one.replayed_at is None]
         if document is not None and len(entries) != 1:
-            raise UsageError("a mended document belongs to exactly one id", next_command="pjais quarantine list")
+            raise UsageError("an edited document belongs to exactly one id", next_command="pjais quarantine list")
         account_sync.refuse_if_open(workspace)
         account_sync.catch_up(workspace)
         name = journal.new_run_id(workspace.backups)
@@ -182,7 +182,7 @@ def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
     wrong = chain.check(db)
     if wrong:
         raise VerificationFailed(
-            "the store is not as pjais left it; nothing is taken out of its quarantine",
+            "the store is not as pjais left it; nothing is imported from its quarantine",
             where=[str(workspace.target), *wrong],
             safe="Nothing was changed.",
             next_command="pjais verify",
@@ -203,10 +203,10 @@ def _replay_all(db: sqlite.Connection, model: Model, entries: list[Kept], docume
     return done
 
 
-def _replay_one(db: sqlite.Connection, model: Model, entry: Kept, mended: Any, ids: Ids) -> Replayed:
-    value = entry.document if mended is None else mended
+def _replay_one(db: sqlite.Connection, model: Model, entry: Kept, edited: Any, ids: Ids) -> Replayed:
+    value = entry.document if edited is None else edited
     if value is None:
-        return Replayed(entry.id, None, None, ["raw bytes; give the mended document"])
+        return Replayed(entry.id, None, None, ["raw bytes; give the edited document"])
     native_id = entry.native_id
     if isinstance(value, dict) and isinstance(value.get("id"), str):
         native_id = value["id"]

@@ -118,7 +118,7 @@ def _report(run: state.RunState, workspace: Workspace) -> None:
         return
     total = Counts(**json.loads(row[1]))
     code = "quarantined" if total.waiting else "done"
-    message = "finished after an interruption; pjais verify proves it"
+    message = "finished after an interruption; pjais verify checks it"
     made = Report(
         code,
         1 if total.waiting else 0,
@@ -196,7 +196,7 @@ def _refuse_to_empty(kept: Path, run_id: str) -> None:
         )
     if earlier:
         raise MigrationFailed(
-            "what takes this run back is gone; the store stays in its place",
+            "what reverts this run is gone; the store stays in its place",
             where=[run_id, *(f"built on {one}" for (one,) in earlier)],
             safe="The store stays as it is.",
             next_command="pjais verify",
@@ -240,7 +240,7 @@ def reusable(folder: Path, refs: Sequence[SourceRef]) -> tuple[Snapshot, ...] | 
     """Return the snapshots of an interrupted run, if they are valid and equal to the sources."""
     try:
         if backup.check(folder):
-            raise BackupFailed("not sound")
+            raise BackupFailed("not valid")
         snapshots = backup.load(folder)
     except BackupFailed:
         journal.record(folder, "abandoned")

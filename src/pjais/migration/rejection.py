@@ -26,4 +26,7 @@ def of(findings: Findings, total: Counts, report: Path) -> PjaisError:
     if findings.unreadable:
         pieces, readable = counted(findings.unreadable, "piece"), counted(total.read - total.quarantined, "document")
         return SourceDamaged(f"{pieces} cannot be read; {readable} can be saved", where=where)
-    return ValidationFailed(f"{total.waiting:,} of {counted(total.read, 'document')} cannot go in", where=where)
+    return ValidationFailed(
+        f"{total.waiting:,} of {counted(total.read, 'document')} {'is' if total.waiting == 1 else 'are'} invalid",
+        where=where,
+    )

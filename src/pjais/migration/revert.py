@@ -110,7 +110,7 @@ def _forget_numbers(db: sqlite.Connection) -> None:
 
 def _refusal(copy: Path, *why: str) -> MigrationFailed:
     return MigrationFailed(
-        "the run cannot be taken back exactly; the store stays as it is",
+        "the run cannot be reverted exactly; the store stays as it is",
         where=[str(copy.parent), *why],
         safe="The store stays as it is.",
         next_command="pjais verify",

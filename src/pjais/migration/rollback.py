@@ -73,7 +73,7 @@ def later_writes(target: Path, run_id: str) -> Later:
     with closing(sqlite.open_reader(target)) as db:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
         if mark is None:
-            raise UsageError("the target does not hold this run", where=[run_id], next_command="pjais status")
+            raise UsageError("the target does not have this run", where=[run_id], next_command="pjais status")
     return writes_since(target, int(mark))
 
 
@@ -157,7 +157,7 @@ def _accept_older(workspace: Workspace, run: state.RunState, *, discard_later: b
     """
     if not discard_later:
         raise ConfirmationNeeded(
-            "an older store was put back: it does not hold this run, nor what was written after it",
+            "an older store was put back: it does not have this run, nor what was written after it",
             where=[run.id, f"its documents are in {run.folder}"],
             safe="Nothing was changed.",
             advice="put the newer store back; or go on with the older one, and `pjais migrate` reads the sources again",
@@ -219,7 +219,7 @@ def _run_to_undo(workspace: Workspace, run_id: str | None) -> state.RunState:
         )
     ids = [run.id for run in done]
     if run_id is not None and run_id not in ids:
-        raise UsageError("there is no such migration in place", where=[run_id], next_command="pjais status")
+        raise UsageError("no such migration is in place", where=[run_id], next_command="pjais status")
     if run_id is not None and run_id != ids[-1] and run_id in _held(workspace):
         raise UsageError(
             "later runs build on this one; roll them back first",

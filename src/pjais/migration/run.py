@@ -420,7 +420,7 @@ class _Run:
                 count, differences = log_proof.compare(
                     account_sync.new_log(self.workspace, self.id), self.new, self.workspace.model
                 )
-                line = f"{counted(count, 'record')} replayed from it: as in the account"
+                line = f"{counted(count, 'record')} replayed from it: as in the ledger"
                 facts = (*facts, ("event log", not differences, line))
             previous = self.folder / "previous.sqlite"
             self.proof = run_proof.of_new_file(self.workspace.model, self.new, previous, facts, differences)

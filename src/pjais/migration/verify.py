@@ -57,7 +57,9 @@ def verify(
             where.append(f"... and {proof.difference_count - len(where)} more")
         where += [f"{what}: {about}" for what, ok, about in proof.checks if not ok]
         advice, command = _way_out(proof)
-        raise VerificationFailed("the proof failed", where=where, report=proof, advice=advice, next_command=command)
+        raise VerificationFailed(
+            "the verification failed", where=where, report=proof, advice=advice, next_command=command
+        )
     return proof
 
 
@@ -79,7 +81,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
     model = workspace.model
     with closing(sqlite.open_checked(path)) as db:
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
-            raise UsageError("this target knows no such run", where=[run], next_command="pjais status")
+            raise UsageError("this target has no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)
         # An app may remove records that others refer to: its log records that, and the comparison with it is the proof.
         apps = len(sqlite.fetch(db, "PRAGMA foreign_key_check")) if workspace.log is not None else 0
@@ -129,7 +131,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
             differences += found
             if not account_sync.is_sealed(workspace):
                 checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
-            checks.append(("event log", not found, f"{counted(count, 'record')} replayed from it: as in the account"))
+            checks.append(("event log", not found, f"{counted(count, 'record')} replayed from it: as in the ledger"))
         if path == workspace.target:
             heads.note(db, workspace.target)
         return compare.proof(rows, tuple(checks), compared, differences)
@@ -153,7 +155,7 @@ def _missing_runs(workspace: Workspace, links: Sequence[chain.Link], held: set[s
             continue
         told = [entry.details["link"] for entry in journal.entries(one.folder) if "link" in entry.details]
         if one.id not in held or (told and told[-1] not in sealed):
-            wrong.append(f"run {one.id} ended in this store, which does not hold it")
+            wrong.append(f"run {one.id} ended in this store, which does not have it")
     return [(_RUNS, not wrong, "; ".join(wrong) or "every run that ended in this store is in it")]
 
 
@@ -179,7 +181,7 @@ def _one_run(
     if not folder.is_dir() and may_go and all(seq in settled for (seq,) in own):
         return 0, [], []  # the backups of later runs hold all of its documents
     if not folder.is_dir() and may_go and gone:
-        return 0, [], [(name, True, "discarded by a later run that was rolled back; the account stands for it")]
+        return 0, [], [(name, True, "discarded by a later run that was rolled back; the ledger entry stands for it")]
     try:
         wrong = [*backups.check(folder), *_swapped(folder, links)]
         snapshots = backup.load(folder)

@@ -30,7 +30,7 @@ def named(name: str = DEFAULT) -> Model:
         return MODEL
     found = extensions.model(name)
     if found is None:
-        raise UsageError("there is no such model", where=[name, f"one of: {', '.join(names())}"])
+        raise UsageError("unknown model", where=[name, f"one of: {', '.join(names())}"])
     return found
 
 

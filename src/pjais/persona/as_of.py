@@ -46,7 +46,7 @@ class PastMemories(_Past[Memory], Memories):
 
     def search(self, *_: Any, **__: Any) -> Any:
         """Raise UsageError: only the present is indexed."""
-        raise UsageError("the search index holds the present; list the memories of the moment instead")
+        raise UsageError("the search index covers the current state only; list the memories of that time instead")
 
     search_page = hybrid = search
 

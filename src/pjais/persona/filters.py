@@ -50,7 +50,7 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
     """Return the filters as SQL over `t` (memory_entities), and the values to bind.  Raises UsageError if invalid."""
     unknown = sorted(set(filters) - set(_KNOWN))
     if unknown:
-        raise UsageError("there are no such filters", where=unknown)
+        raise UsageError("unknown filters", where=unknown)
     # `+`: nearly all are not deleted, so the index of deleted ones does not help
     deleted = choices.flag("include_deleted", filters.get("include_deleted", False))
     parts: list[str] = [] if deleted else ["+t.deleted_at IS NULL"]
@@ -82,7 +82,7 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
 
 
 def undated(filters: Filters) -> Filters | None:
-    """Return the filters for memories that date ranges exclude for lack of a date; None if there is no such range.
+    """Return the filters for memories that date ranges exclude for lack of a date; None if range not found.
 
     Raises UsageError for an invalid filter.
     """
@@ -103,7 +103,7 @@ def several(name: str, wanted: str | Iterable[str] | None) -> list[str]:
 def _date(name: str) -> str:
     """Return the column of a date.  Raises UsageError for an unknown one."""
     if name not in _DATES:
-        raise UsageError(f"undated={name!r}: there is no such date", where=[f"allowed: {', '.join(_DATES)}"])
+        raise UsageError(f"undated={name!r}: not a valid date", where=[f"allowed: {', '.join(_DATES)}"])
     return _DATES[name]
 
 

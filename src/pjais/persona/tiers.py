@@ -119,7 +119,7 @@ def _step(tier: str, by: int) -> str:
 def check(tier: str, names: Sequence[str] = (*HOT, "warm", "cold")) -> str:
     """Return the tier, if there is one of this name.  Raises UsageError."""
     if choices.text("tier", tier) not in names:
-        raise UsageError("there is no such tier", where=[tier, f"tiers: {', '.join(names)}"])
+        raise UsageError("unknown tier", where=[tier, f"tiers: {', '.join(names)}"])
     return tier
 
 

@@ -128,7 +128,7 @@ def _passed(report: Report) -> str:
         for one in report.passed
     ]
     head = [("kind", False), ("what", False), ("made by", False), ("bytes", True), ("why", False)]
-    return f"<h2>Found and not taken</h2>{_table(head, body, '')}"
+    return f"<h2>Found and not migrated</h2>{_table(head, body, '')}"
 
 
 def _rules(report: Report) -> str:
@@ -174,10 +174,10 @@ def _proof(report: Report) -> str:
     if report.proof is None:
         return "<p>The run ended before there was anything to verify.</p>"
     proof = report.proof
-    line = f"<p>{counted(proof.records, 'record')} of the target compared with the account by SHA-256; "
+    line = f"<p>{counted(proof.records, 'record')} of the target compared with the ledger by SHA-256; "
     line += f"{counted(proof.difference_count, 'difference')}.</p>"
     body = [
-        [escape(what), '<span class="good">holds</span>' if ok else '<span class="bad">fails</span>', escape(about)]
+        [escape(what), '<span class="good">passed</span>' if ok else '<span class="bad">fails</span>', escape(about)]
         for what, ok, about in proof.checks
     ]
     body += [

@@ -165,7 +165,7 @@ def remove(workspace: Workspace, items: Sequence[Old]) -> int:
         for one in items:
             if outside := [str(path) for path in one.files if not files.is_inside(path, workspace.data_dir)]:
                 raise UsageError(
-                    "old data lies outside of the data folder; nothing was removed",
+                    "old data is outside of the data folder; nothing was removed",
                     where=outside,
                     safe="Nothing was removed.",
                     next_command="pjais cleanup",
@@ -310,7 +310,7 @@ def _outside(workspace: Workspace, source: dict[str, Any]) -> str | None:
     paths = [Path(source["origin"]), *(Path(one["path"]) for one in source["files"])]
     if all(files.is_inside(path, workspace.data_dir) for path in paths):
         return None
-    return "it lies outside of the data folder; pjais removes nothing there"
+    return "it is outside of the data folder; pjais removes nothing there"
 
 
 def _bytes(entries: Iterable[dict[str, Any]]) -> int:
@@ -426,7 +426,7 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
             others = set() if wanted in _calls(one) else one.names - {wanted} - _belonging(wanted, one)
             if others:
                 raise UsageError(
-                    f"{wanted} lies in one place with others and cannot be removed alone; name the whole",
+                    f"{wanted} is in one location with others and cannot be removed alone; name the whole",
                     where=sorted(others),
                     safe="Nothing was removed.",
                     next_command=f"pjais cleanup {shlex.quote(one.name)}",
@@ -435,7 +435,7 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
         if not found:
             where = [f"{one.path}: {one.reason}" for one in blocked] or [wanted, *(f"known: {one}" for one in known)]
             raise UsageError(
-                "this cannot be removed" if blocked else "there is no such old data",
+                "this cannot be removed" if blocked else "old data not found",
                 where=where,
                 safe="Nothing was removed.",
                 next_command="pjais cleanup",
@@ -458,7 +458,7 @@ def _backed_up(workspace: Workspace, items: Sequence[Old]) -> tuple[list[Old], l
         if all(digest in held for digest in one.hashes.values()):
             kept.append(one)
         else:
-            reason = "its present content is in no sound backup; make one: pjais backup create"
+            reason = "its present content is in no valid backup; make one: pjais backup create"
             stays.append(Stays(one.name, one.path, one.size, reason))
     return kept, stays
 

@@ -142,7 +142,7 @@ def _steady(workspace: Workspace) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         _refuse_gone(workspace)
-        raise SourceInUse("a source changed while it was looked at", where=[str(error.filename)]) from error
+        raise SourceInUse("a source changed while it was read", where=[str(error.filename)]) from error
 
 
 def _refuse_gone(workspace: Workspace) -> None:
@@ -206,7 +206,7 @@ def _write(
             raise MigrationFailed(
                 f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",
                 where=[snapshot.origin for snapshot in snapshots],
-                advice="look at the source first; this takes the removals over",
+                advice="check the source first; this syncs the removals",
                 next_command="pjais follow --allow-removals",
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
@@ -253,7 +253,7 @@ def _refuse(findings: Findings, options: run.Options, snapshots: Sequence[Snapsh
     ]
     kind = SourceDamaged if findings.unreadable else ValidationFailed
     raise kind(
-        f"{counted(findings.levels['error'], 'document')} cannot go in",
+        f"{counted(findings.levels['error'], 'document is', 'documents are')} invalid",
         where=where,
         next_command="pjais follow --on-invalid quarantine",
     )

@@ -325,7 +325,7 @@ def restore(folder: Path, destination: Path) -> list[Path]:
     """
     wrong = check(folder)
     if wrong:
-        raise BackupFailed("the backup is not sound; nothing was restored", where=wrong)
+        raise BackupFailed("the backup is not valid; nothing was restored", where=wrong)
     wanted = [one for snapshot in load(folder) for one in snapshot.files]
     _refuse_outside(wanted)
     in_the_way = [str(destination / one.original) for one in wanted if (destination / one.original).exists()]

@@ -60,7 +60,7 @@ def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[S
         source = registry.source_of(one) if isinstance(one, SourceRef) else None
         yield from source.gathered([place], place.parent) if source is not None and source.gathers else [one]
     elif named:
-        yield Passed(place, "no such file or folder")
+        yield Passed(place, "file or folder not found")
 
 
 class _Search:

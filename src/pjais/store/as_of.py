@@ -35,7 +35,7 @@ def table_named(model: Model, name: str) -> Table:
     choices.text("table", name)
     table = next((one for one in model.tables if name in (one.name, one.title)), None)
     if table is None:
-        raise UsageError("there is no such table", where=[name, f"one of: {', '.join(model.by_name)}"])
+        raise UsageError("unknown table", where=[name, f"one of: {', '.join(model.by_name)}"])
     return table
 
 
@@ -227,7 +227,9 @@ class PoolAsOf(Pool):
 
     def _opened(self) -> sqlite.Connection:
         if self._ended:
-            raise StoreFailed("this look back was closed", where=[str(self.path)], advice="look again by store.at(...)")
+            raise StoreFailed(
+                "this point in time was closed", where=[str(self.path)], advice="open it again by store.at(...)"
+            )
         if self._db is None:
             self._db = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
             self._db.execute("PRAGMA temp_store = FILE")  # memory use stays constant, however much was changed since
@@ -237,7 +239,7 @@ class PoolAsOf(Pool):
     def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:  # noqa: ARG002
         """Raise UsageError: the past is read-only."""
         raise UsageError(
-            "the past does not change; restore_record brings a record back", next_command="pjais restore-record --help"
+            "the past does not change; restore_record restores a record", next_command="pjais restore-record --help"
         )
         yield  # makes this a generator, as a context manager must be
 
@@ -245,7 +247,7 @@ class PoolAsOf(Pool):
         """Put the rows of all records that were changed since into the temporary tables."""
         last = last_change(db)
         if last < self.seq:
-            raise StoreFailed("the moment is not committed yet, or was taken back", where=[f"change {self.seq}"])
+            raise StoreFailed("that change is not committed yet, or was rolled back", where=[f"change {self.seq}"])
         if self._covered is None:
             db.execute(_temporary(self.model))
         since = self.seq if self._covered is None else self._covered

@@ -54,7 +54,7 @@ def history(db: sqlite.Connection, model: Model, record_id: str, table: str | No
     """
     found = find(db, model, record_id, table)
     if not found:
-        raise UsageError("there is no such record, and never was since the migration", where=[record_id])
+        raise UsageError("record not found; there was none at any time since the migration", where=[record_id])
     return [one for held, key in found for one in reversed(list(_backwards(db, held, key)))]
 
 
@@ -176,14 +176,14 @@ def restore_record(
     choices.text("record_id", key)
     choices.maybe("field", field)
     if field is not None and field not in held.record._fields:
-        raise UsageError("there is no such field", where=[field, f"one of: {', '.join(held.record._fields)}"])
+        raise UsageError("unknown field", where=[field, f"one of: {', '.join(held.record._fields)}"])
     if field in held.key:
         raise UsageError("an id does not change", where=[key])
     with pool.writer(f"restore {held.name} {key}") as db:
         then = row_at(db, held, key, moment(db, seq, time))
         if then is None:
             raise UsageError(
-                "the record was not there at that moment",
+                "the record did not exist at that time",
                 where=[f"{held.name} {key}"],
                 next_command=f"pjais history {shlex.quote(key)}",
             )
@@ -205,7 +205,7 @@ def _wanted(
     """Return the row to write, and the names of the restored fields."""
     if present is None:
         if field is not None:
-            raise UsageError("the record is gone; bring it back whole", where=[f"{table.name} {key}"])
+            raise UsageError("the record is gone; restore it whole", where=[f"{table.name} {key}"])
         return then, table.record._fields
     names = [
         column.name
@@ -234,7 +234,7 @@ def _refuse_bad(db: sqlite.Connection, table: Table, values: Values) -> None:
         )
     for column, value, targets in missing_references(db, table, values):
         raise UsageError(
-            f"what the record refers to is gone from {targets[0]}; bring that back first",
+            f"what the record refers to is gone from {targets[0]}; restore that first",
             where=[f"{column}: {value}"],
             next_command=f"pjais history {shlex.quote(str(value))}",
         )

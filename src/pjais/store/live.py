@@ -42,7 +42,7 @@ class Live(Generic[T]):
         """`tables`: those that the query reads; None: any.  Raises UsageError for a table without history."""
         asked = {watcher.ANY} if tables is None else set(choices.texts("tables", tables))
         if unknown := sorted(asked - pool.model.by_name.keys() - {watcher.ANY}):
-            raise UsageError("there are no such tables to follow", where=unknown)
+            raise UsageError("unknown tables to follow", where=unknown)
         self.tables = frozenset(asked)
         self._pool = pool
         self._query = query

@@ -69,7 +69,7 @@ class Records(Generic[R]):
         if found is None:
             name = _COMMANDS.get(self.table.name)
             following = f"pjais {name}" if name else "pjais search --help"
-            raise UsageError(f"there is no such record in {self.table.name}", where=[key], next_command=following)
+            raise UsageError(f"record not found in {self.table.name}", where=[key], next_command=following)
         return found
 
     def list(self, *, limit: int | None = None, offset: int = 0, order: str | None = None) -> List[R]:
@@ -134,14 +134,14 @@ class Records(Generic[R]):
         fields = self.table.record._fields
         unknown = sorted(set(given) - set(fields) - {"created_at", "updated_at", "installed_at"})
         if unknown:
-            raise UsageError("there are no such fields", where=unknown)
+            raise UsageError("unknown fields", where=unknown)
         values = {column.name: copy(column.default) for column in self.table.columns if column.name in fields}
         return self._valid(self.table.record(**{**values, **{k: v for k, v in given.items() if k in fields}}))
 
     def _checked(self, held: R, fields: dict[str, Any]) -> R:
         unknown = sorted(set(fields) - set(held._fields))
         if unknown:
-            raise UsageError("there are no such fields", where=unknown)
+            raise UsageError("unknown fields", where=unknown)
         return self._valid(held._replace(**fields))
 
     def _valid(self, record: Record) -> R:
@@ -190,7 +190,7 @@ class Records(Generic[R]):
                 sqlite.first(db, f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets
             )
             if not known:
-                raise UsageError(f"there is no such record in {targets[0]}", where=[f"{column}: {value}"])
+                raise UsageError(f"record not found in {targets[0]}", where=[f"{column}: {value}"])
 
     def _insert(self, db: sqlite.Connection, record: R) -> None:
         names = ", ".join(self.table.column_names)
@@ -211,5 +211,5 @@ class Records(Generic[R]):
             return self.order
         name = choices.text("order", order).removeprefix("-")
         if name not in self.table.column_names:
-            raise UsageError("there is no such field to order by", where=[order])
+            raise UsageError("unknown field to order by", where=[order])
         return f"t.{name} {'DESC' if order.startswith('-') else 'ASC'}, t.id"

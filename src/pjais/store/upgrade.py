@@ -99,7 +99,7 @@ def apply(db: sqlite.Connection, model: Model, steps: tuple[Upgrade, ...], known
         wrong = [about for what, ok, about in compare.check_pages(db, model) if not ok and what != "foreign keys"]
         if changed or wrong:
             raise MigrationFailed(
-                "the upgraded store is not what it was; the upgrade was taken back",
+                "the upgraded store is not what it was; the upgrade was rolled back",
                 where=[str(path), *changed, *wrong],
                 safe="The store is as it was.",
             )

@@ -63,7 +63,7 @@ def edit(session: Session, form: Form) -> str:
     """Change fields of a record."""
     kind, key = _need(form, "kind"), _need(form, "id")
     if kind not in _EDITABLE:
-        raise UsageError("there is no such kind of record", where=[kind])
+        raise UsageError("unknown kind of record", where=[kind])
     table, names = _EDITABLE[kind]
     with session.store() as store:
         records = getattr(store, kind)
@@ -131,7 +131,7 @@ def _number(name: str, text: str) -> int | float:
 def _whole(name: str, text: str) -> int:
     """A number that says which: a document in quarantine, a change, a store."""
     if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
-        raise UsageError(f"{name}: there is no such number", where=[text[:80]])
+        raise UsageError(f"{name}: not a valid number", where=[text[:80]])
     return int(text)
 
 
@@ -220,10 +220,10 @@ def rollback(session: Session, form: Form) -> str:
     """Restore the state before a run; later writes are kept in a file of the run's folder, or discarded."""
     here, name = session.workspace(), _need(form, "run")
     if form.get("later") not in ("keep", "discard"):
-        raise UsageError("say what becomes of what was written since: keep or discard it")
+        raise UsageError("choose what becomes of what was written since: keep or discard it")
     found, _ = migration_rollback.preview(here)
     if found.id != name:
-        raise UsageError("another run is the last one now; look again", where=[found.id])
+        raise UsageError("another run is the last one now; reload the page", where=[found.id])
     file = _free(found.folder / "later.pjais.json") if form["later"] == "keep" else None
     session.start(
         "rollback",
@@ -254,7 +254,7 @@ def check_backup(session: Session, form: Form) -> str:
 
     def work(_: Progress) -> dict[str, Any]:
         if wrong := backups.check(folder) or guide_backup.check(MODEL, folder)[0]:
-            raise BackupFailed("a backup is not sound", where=wrong)
+            raise BackupFailed("a backup is not valid", where=wrong)
         return {"sound": folder.name}
 
     session.start("check backup", work, alone=False)
@@ -278,16 +278,16 @@ def replay(session: Session, form: Form) -> str:
     """Replay a quarantined document, unchanged or edited."""
     here, number = session.workspace(), _whole("id", _need(form, "id"))
     text = form.get("document", "")
-    mended = None
+    edited = None
     if text.strip() and text.replace("\r\n", "\n") != form.get("before", "").replace("\r\n", "\n"):
-        mended = _json("document", text)
+        edited = _json("document", text)
     with session.alone():
-        (result,) = quarantine.replay(here, [number], mended) or (None,)
+        (result,) = quarantine.replay(here, [number], edited) or (None,)
     if result is None:
         raise UsageError("this document is in the store already", next_command="pjais quarantine list")
     if result.record_id is None:
         raise UsageError(
-            "it still cannot go in",
+            "it is still invalid",
             where=result.problems,
             safe="It stays in quarantine as it was.",
             next_command=f"pjais quarantine show {number}",
@@ -296,7 +296,7 @@ def replay(session: Session, form: Form) -> str:
 
 
 def discard(session: Session, form: Form) -> str:
-    """Put a document in quarantine aside."""
+    """Discard a document in quarantine."""
     with session.alone():
         quarantine.discard(session.workspace(), [_whole("id", _need(form, "id"))])
     return "/quarantine"
@@ -335,7 +335,7 @@ def switch(session: Session, form: Form) -> str:
     """Make the new side live, or the old one again."""
     here, options, edits = session.workspace(), session.options, form.get("edits") == "keep"
     if form.get("to") not in ("new", "old"):
-        raise UsageError("say which side is to be live: new or old")
+        raise UsageError("choose which side is to be live: new or old")
     if form["to"] == "old":
         session.start("switch back", lambda _: side_switch.back(here).as_dict(), alone=False, writes=True)
     else:

@@ -60,8 +60,8 @@ VIEWS = (
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": schemas.Problem, "description": "The request means nothing here"},
-    403: {"model": schemas.Problem, "description": "Without the key nobody looks at anything"},
-    404: {"model": schemas.Problem, "description": "There is no such thing"},
+    403: {"model": schemas.Problem, "description": "The key is missing or wrong"},
+    404: {"model": schemas.Problem, "description": "Not found"},
     409: {"model": schemas.Problem, "description": "Not now: what the code says stands against it"},
     414: {"model": schemas.Problem, "description": "The address is too long"},
     421: {"model": schemas.Problem, "description": "The page has one name, and this is another"},
@@ -148,7 +148,7 @@ async def _do(request: Request, name: str) -> Response:
         raise HTTPException(403, "only the page itself may change something; load it again")
     action = actions.ACTIONS.get(name)
     if action is None:
-        raise Missing("there is no such action", where=[name])
+        raise Missing("action not found", where=[name])
     following = await run_in_threadpool(action, session, form)
     if _wants_json(request):
         return Canonical({"code": "done", "next": following})
@@ -179,7 +179,7 @@ def _explained(request: Request, error: Exception) -> Response:
         problem = error
         status = 404 if isinstance(error, Missing | NoSourceFound) else 400 if isinstance(error, UsageError) else 409
     elif isinstance(error, _OF_THE_DATA):
-        problem = StoreFailed(f"what is here cannot be shown: {type(error).__name__}", where=_places(error))
+        problem = StoreFailed(f"this cannot be shown: {type(error).__name__}", where=_places(error))
     else:
         problem = session_of(request).explained(error)
     return _answer(request, problem, status, headers)

@@ -146,7 +146,7 @@ class Guard:
             raise _Refused(414, "the address is too long")
         if scope["path"].startswith(_OPEN_PATHS):
             if "\0" in scope["path"]:
-                raise _Refused(404, "there is no such page")  # nor may the file system be asked for it
+                raise _Refused(404, "page not found")  # nor may the file system be asked for it
             return None
         entered = self._entered(scope)
         if entered is not None:

@@ -40,9 +40,9 @@ def chosen(here: Workspace, where: int) -> tuple[str, Path]:
     """One of `stores`.  Raises NoSourceFound where there are none, Missing."""
     known = stores(here)
     if not known:
-        raise NoSourceFound("there is no store to look back in", where=[str(here.data_dir)], next_command="pjais plan")
+        raise NoSourceFound("there is no store with a history", where=[str(here.data_dir)], next_command="pjais plan")
     if where >= len(known):
-        raise Missing("there is no such store", where=[str(where)])
+        raise Missing("store not found", where=[str(where)])
     return known[where]
 
 

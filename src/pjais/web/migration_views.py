@@ -110,7 +110,7 @@ def report(session: InSession, id: Id) -> schemas.Report:
     """The account of a run: counts by source, rules, findings, the proof, the phases."""
     found = next((one for one in state.runs(session.workspace().data_dir) if one.id == id), None)
     if found is None:
-        raise Missing("there is no such run", where=[id], next_command="pjais status")
+        raise Missing("run not found", where=[id], next_command="pjais status")
     told = _told(found)
     counted = told["rules"] if told is not None else {}
     return schemas.Report(
@@ -148,10 +148,10 @@ def quarantine(session: InSession, everything: bool = False) -> schemas.Quaranti
 def kept(session: InSession, id: int) -> schemas.Kept:
     """One document in quarantine, whole."""
     if not 0 <= id < 2**63:
-        raise Missing("there is no such document in quarantine", where=[str(id)])
+        raise Missing("document in quarantine not found", where=[str(id)])
     found = [one for one in migration_quarantine.listed(session.workspace(), everything=True) if one.id == id]
     if not found:
-        raise Missing("there is no such document in quarantine", where=[str(id)])
+        raise Missing("document in quarantine not found", where=[str(id)])
     return _kept(found[0], whole=True)
 
 

@@ -59,7 +59,7 @@ def persona(session: InSession, id: Id) -> schemas.PersonaView:
     with session.store() as store:
         record = store.personas.get(id)
         if record is None:
-            raise Missing("there is no such persona", where=[id])
+            raise Missing("persona not found", where=[id])
         return schemas.PersonaView(
             code="done",
             record=view_values.persona(record),
@@ -149,7 +149,7 @@ def memory(session: InSession, id: Id) -> schemas.MemoryView:
     with session.store() as store:
         record = store.memories.get(id)
         if record is None:
-            raise Missing("there is no such memory", where=[id])
+            raise Missing("memory not found", where=[id])
         owner = None if record.persona_id is None else store.personas.get(record.persona_id)
         similar = store.memories.similar_to(id, limit=5) if record.embedding else []
         return schemas.MemoryView(
@@ -192,7 +192,7 @@ def conversation(session: InSession, id: Id) -> schemas.ConversationView:
     with session.store() as store:
         record = store.conversations.get(id)
         if record is None:
-            raise Missing("there is no such conversation", where=[id])
+            raise Missing("conversation not found", where=[id])
         owner = None if record.persona_id is None else store.personas.get(record.persona_id)
         return schemas.ConversationView(
             code="done",

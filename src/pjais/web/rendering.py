@@ -30,9 +30,9 @@ NAVIGATION = (
     ("/personas", "Personas"),
     ("/memories", "Memories"),
     ("/conversations", "Conversations"),
-    ("/time", "Time"),
-    ("/pictures", "Pictures"),
-    ("/sides", "Old and new"),
+    ("/time", "History"),
+    ("/pictures", "Charts"),
+    ("/sides", "Cutover"),
 )
 _WITHIN = {
     "/overview": "/",

@@ -291,7 +291,7 @@ class Kept(Shape):
 
 
 class Quarantine(Shape):
-    """The documents that could not go in."""
+    """The rejected documents."""
 
     code: str
     entries: list[Kept]

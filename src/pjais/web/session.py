@@ -145,7 +145,7 @@ class Session:
         here = self.workspace()
         if here.log is not None:
             raise UsageError(
-                "this data lives in a LiveStore store: look at it under Time",
+                "this data lives in a LiveStore store: see History",
                 where=[str(here.live)],
                 next_command=f"pjais events {shlex.quote(str(here.live))}",
             )
@@ -187,7 +187,7 @@ class Session:
         """
         with self._gate:
             if self.job is not None and self.job.state == "running":
-                raise RunActive(f"this page is at work: {self.job.kind}", advice="wait for it to end")
+                raise RunActive(f"this page is busy: {self.job.kind}", advice="wait for it to end")
             job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms())
             self.job = job
 

@@ -108,7 +108,7 @@ class Firefox(Tables):
         """Return the clone stored in a separate file.  Raises Bad."""
         blob = blobs[index] if index < len(blobs) else None
         if blob is None:
-            raise Bad("it lies in a file that the record does not list")
+            raise Bad("it is in a file that the record does not list")
         content = blob.load()
         return _unframed(content) if content.startswith(_STREAM) else unsnappy(content)
 
@@ -135,7 +135,7 @@ def _unframed(data: bytes) -> bytes:
             parts.append(unsnappy(chunk[4:]) if kind == 0 else chunk[4:])
             right = crc(parts[-1])
             if int.from_bytes(chunk[:4], "little") not in (masked(right), masked(right ^ 0xFFFFFFFF)):
-                raise Bad("a checksum of its Snappy stream does not hold")
+                raise Bad("a checksum of its Snappy stream does not match")
         elif kind < 0x80:
             raise Bad(f"its Snappy stream has a chunk of unknown kind {kind}")
     return b"".join(parts)

@@ -21,7 +21,7 @@ def unwrapped(data: bytes, blobs: Sequence[Blob | None]) -> bytes:
         index, _ = varint(data, at)
         blob = blobs[index] if index < len(blobs) else None
         if blob is None:
-            raise Bad("it lies in a blob that the record does not list")
+            raise Bad("it is in a blob that the record does not list")
         data = blob.load()
         if len(data) != size:
             raise Bad(f"the blob that holds it has {len(data)} bytes instead of {size}")

@@ -90,7 +90,7 @@ def records(data: bytes | mmap) -> Iterator[Record | Lost]:
             continue
         (part, kind), follows = found, found.kind in (_MIDDLE, _LAST)
         if not part.sound:
-            yield Lost(part.start, part.start + 7 + part.length, "its checksum does not hold")
+            yield Lost(part.start, part.start + 7 + part.length, "its checksum does not match")
         if open_parts and not follows:
             yield Lost(open_parts[0].start, part.start, "a record without its end")
             yield Record(tuple(open_parts), whole=False)
@@ -133,7 +133,7 @@ def _fragments(data: bytes | mmap) -> Iterator[_Fragment | Lost]:
             if whole is None:
                 yield Lost(at, size, TORN)
                 return
-            yield Lost(at, at + 7 + whole, "its length does not hold")
+            yield Lost(at, at + 7 + whole, "its length does not match")
             at += 7 + whole
         elif after <= end and kind in (_FULL, _FIRST, _MIDDLE, _LAST) and _sound(data, at):
             yield _Fragment(Part(at, length), kind)
@@ -142,7 +142,7 @@ def _fragments(data: bytes | mmap) -> Iterator[_Fragment | Lost]:
             yield _Fragment(Part(at, length, sound=False), kind)
             at = after
         else:
-            yield Lost(at, end, "its checksum does not hold, or its length or type is impossible")
+            yield Lost(at, end, "its checksum does not match, or its length or type is impossible")
             at = end
 
 

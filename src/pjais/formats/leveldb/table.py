@@ -53,12 +53,12 @@ def handles(data: bytes | mmap, near: Near | None = None) -> list[Handle]:
 
 
 def block(data: bytes | mmap, handle: Handle, *, check: bool = True) -> bytes:
-    """The content of a block.  Raises Bad if its checksum does not hold or it cannot be unpacked."""
+    """The content of a block.  Raises Bad if its checksum does not match or it cannot be unpacked."""
     end = handle.offset + handle.size
     if end + 5 > len(data):
         raise Bad("the file ends before this block does")
     if check and masked(crc(data[handle.offset : end + 1])) != _u32(data, end + 1)[0]:
-        raise Bad("its checksum does not hold")
+        raise Bad("its checksum does not match")
     raw, kind = data[handle.offset : end], data[end]
     if kind > 2:
         raise Bad(f"compression {kind} is not known")

@@ -16,7 +16,7 @@ from pjais import canonical
 from pjais.core.rules import NO_JSON, parse_json
 
 LIMIT = 256 << 20
-"""The largest content (bytes) that is expanded; more is carried as it is."""
+"""The largest content (bytes) that is expanded; more is kept as it is."""
 
 
 def expand(content: str) -> Any | None:

@@ -56,7 +56,7 @@ def _columns(table: LiveTable) -> tuple[Column, ...]:
 
 
 def _imported(subject: str, table: LiveTable) -> Event:
-    return Event(f"v1.{subject}Imported", _columns(table), (Insert(table),), about="brought over by a migration")
+    return Event(f"v1.{subject}Imported", _columns(table), (Insert(table),), about="written by a migration")
 
 
 def _updated(subject: str, table: LiveTable) -> Event:

@@ -106,7 +106,7 @@ class Plugin(NamedTuple):
 
 
 class Other(NamedTuple):
-    """A document of a collection that the model does not know, carried whole."""
+    """A document of a collection that the model does not know, kept whole."""
 
     collection: str
     id: str

@@ -88,7 +88,7 @@ def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
     for ref, names in _taken(folder, lambda: its, _shared("leveldb", inside, (folder,) if doubt else ()), search):
         taken |= names
         yield ref
-    if doubt and not taken:
+    if doubt and not migrated:
         yield Passed(folder, f"an IndexedDB that cannot be read whole: {doubt}", files.size_of(its), "indexeddb")
     elif not inside and not taken and files.size_of(one for one in its if one.suffix in _TABLES):
         yield Passed(folder, "an IndexedDB in which no database is left", files.size_of(its), "indexeddb")
@@ -163,7 +163,7 @@ def _each(folder: Path, mains: list[str], firefox: bool, search: Search) -> Iter
         yield ref
     for path, inside, doubt in told:
         if doubt and str(path) not in taken:
-            yield Passed(path, f"it lies where IndexedDB does, but {doubt}", files.size_of([path]), "indexeddb")
+            yield Passed(path, f"it is where IndexedDB keeps its data, but {doubt}", files.size_of([path]), "indexeddb")
         for origin, name, version, stores, size in inside:
             if name not in taken:
                 made_by = maker(name, 0 if firefox else version, stores)

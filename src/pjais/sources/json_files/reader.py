@@ -206,7 +206,7 @@ def _is_active(piece: Document | Unreadable) -> bool:
 
 
 def _loose(stream: JsonStream, key: str, met: Counter[str], lists: frozenset[str]) -> Iterator[Document | Unreadable]:
-    """Read a top-level member that is no list: part of the envelope, or carried whole, or an error for a known list."""
+    """Read a top-level member that is no list: part of the envelope, or kept whole, or an error for a known list."""
     item = stream.value()
     if isinstance(item, Broken):
         yield _unreadable(key, item)

@@ -42,7 +42,7 @@ def _foreign(origin: Path, inside: tuple[Path, ...], pools: set[str]) -> Iterato
         elif relative[1:] == (".usage",) or relative[1] == "Paths":
             continue
         elif books[storage].problems:
-            yield "the browser's books of it are damaged, so it is not known what else it holds"
+            yield "the browser's metadata of it are damaged, so it is not known what else it holds"
         else:
             key = "/".join(relative[1:])
             info = books[storage].by_data.get(key)

@@ -326,7 +326,7 @@ def _lost_changesets(db: sqlite.Connection, found: list[Link]) -> list[str]:
 
 _NAMES = {
     "migration_runs": "runs (migration_runs) were",
-    "migration_records": "accounts of documents (migration_records) were",
+    "migration_records": "ledger entries (migration_records) were",
     "migration_quarantine": "quarantined documents (migration_quarantine) were",
     "migration_ids": "the map of ids (migration_ids) was",
     "migration_decisions": "decisions about quarantined documents (migration_decisions) were",

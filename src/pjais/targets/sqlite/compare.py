@@ -67,7 +67,7 @@ def check_pages(db: sqlite.Connection, model: Model, broken_before: int = 0) -> 
     orphans = [] if problems else sqlite.fetch(db, "PRAGMA foreign_key_check")
     bent = [] if problems else _bent(db, model)
     return (
-        ("integrity", not problems, "; ".join(problems) or "every page is sound"),
+        ("integrity", not problems, "; ".join(problems) or "every page is valid"),
         ("schema", not bent, "; ".join(bent) or "every table, index and trigger is as it was made"),
         (
             "foreign keys",
@@ -108,7 +108,7 @@ _CHECK_INDEX = "INSERT INTO {0} ({0}, rank) VALUES ('integrity-check', 1)"
 def check_chain(db: sqlite.Connection, model: Model) -> Check:
     """Check our own tables and the history against the chain, and that the helper tables hold nothing else."""
     wrong = [*chain.check(db), *_stray(db, model)]
-    return ("chain", not wrong, "; ".join(wrong) or "runs, accounts, quarantine and history are as they were written")
+    return ("chain", not wrong, "; ".join(wrong) or "runs, ledger, quarantine and history are as they were written")
 
 
 HEAD = "head"
@@ -349,12 +349,12 @@ def compare_account(db: sqlite.Connection) -> list[Difference]:
         "SELECT DISTINCT source_path, run_id, source_kind FROM migration_records AS m WHERE NOT EXISTS (SELECT 1 FROM "
         "known WHERE id = m.run_id AND name = m.source_path AND kind = m.source_kind)",
     )
-    return [Difference(path, run, None, "accounted for, but not by a run") for path, run, _ in stray]
+    return [Difference(path, run, None, "in the ledger, but of no run") for path, run, _ in stray]
 
 
 def left_over(found: Rows) -> list[Difference]:
     """Return the suspects that no document of a snapshot explained."""
-    stray = "in the target, with no account of where it came from"
+    stray = "in the target, but not in the ledger"
     return [
         Difference(table, key, None, LOST if values is None else stray)
         for (table, key), values in found.suspects.items()

@@ -103,10 +103,10 @@ def compare_documents(
         elif last:
             documents += 1
             name = str(wanted.native_id)
-            differences.append(Difference(source.name, name, None, "in the backup, but not accounted for"))
+            differences.append(Difference(source.name, name, None, "in the backup, but not in the ledger"))
     while entry is not None:
         name = str(entry.record_id or entry.native_id)
-        differences.append(Difference(source.name, name, None, "accounted for, but not in the backup"))
+        differences.append(Difference(source.name, name, None, "in the ledger, but not in the backup"))
         entry = next(own, None)
     return documents, differences
 
@@ -118,7 +118,7 @@ def _is_of(entry: Account, wanted: Expected) -> bool:
 
 
 def _row_of(table: Table, wanted: Record, entry: Account) -> Row:
-    """Return the row that a document must have become.  One carried whole may not have its collection's name."""
+    """Return the row that a document must have become.  One kept whole may not have its collection's name."""
     row = table.to_row(wanted)
     if table.carries and entry.record_type == table.name:
         row = (*json.loads(str(entry.record_id)), row[-1])
@@ -192,9 +192,9 @@ def _compare_one(
         fixed = "SELECT 1 FROM migration_quarantine WHERE record_seq = ? AND replayed_at IS NOT NULL"
         if sqlite.first(db, fixed, (entry.seq,)):
             return []  # imported as its owner edited it; its row is compared with the entry's digest
-        return [Difference(table.name, key, None, "the account does not fit the backup")]
+        return [Difference(table.name, key, None, "the ledger does not match the backup")]
     if entry.record_type != table.name:
-        return [Difference(table.name, key, None, "the account does not fit the backup")]
+        return [Difference(table.name, key, None, "the ledger does not match the backup")]
     if entry.document is not None and not _is_text(entry.document, original(wanted)):
         return [Difference(table.name, key, None, "the copy that was superseded was changed")]
     if entry.outcome == "migrated" and (table.name, key) in found.suspects:
@@ -219,4 +219,4 @@ def _fields(table: Table, key: str, wanted: Row, actual: dict[str, Any] | None) 
     ]
     return [
         Difference(table.name, key, name, "differs from the backup, and no edit is recorded") for name in differing
-    ] or [Difference(table.name, key, None, "its account was changed")]
+    ] or [Difference(table.name, key, None, "its ledger entry was changed")]

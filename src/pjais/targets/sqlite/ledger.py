@@ -139,7 +139,7 @@ class Known(NamedTuple):
     def is_same(self, entry: Entry, *, carried: bool) -> bool:
         """Return whether a document is unchanged since this entry.
 
-        One carried whole that a document of another file had superseded (before 0.2) is not: it is imported after all.
+        One kept whole that a document of another file had superseded (before 0.2) is not: it is imported after all.
         """
         lost = carried and self.outcome == "superseded" and self.document is not None
         return self.digest == entry.digest and (self.outcome == "removed") == entry.removed and not lost

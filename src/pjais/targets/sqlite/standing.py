@@ -37,7 +37,7 @@ def standing(
 ) -> dict[str, Standing]:
     """Return such entries of documents of a source that belongs to no web origin, by their native ids.
 
-    `ids` names no document twice.  A document carried whole that another one superseded is imported after all
+    `ids` names no document twice.  A document kept whole that another one superseded is imported after all
     (`Known.is_same`), so it has none here.
     """
     values = (canonical.dumps(list(ids)), collection, origin.name, origin.kind, run_id)

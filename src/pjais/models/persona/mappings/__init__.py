@@ -50,7 +50,7 @@ MAPPINGS: dict[str, dict[str, Mapping]] = {
     "livestore": {**_livestore, **_own_livestore},
     "livestore-opfs": {**_livestore, **_own_livestore},
 }
-"""The mapping of each collection of each kind; a collection that is not here is carried whole."""
+"""The mapping of each collection of each kind; a collection that is not here is kept whole."""
 
 READING = 1
 """Kept with each run.  It goes up with every change after which a document makes another record or other notes: what a
@@ -64,7 +64,7 @@ _SQL = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "livestore", "l
 
 
 def claims(dialect: str, collection: str) -> Mapping | None:
-    """Return the mapping of a collection; None for one that is carried whole."""
+    """Return the mapping of a collection; None for one that is kept whole."""
     if dialect in own_files.DIALECTS:
         return None
     if dialect not in MAPPINGS:

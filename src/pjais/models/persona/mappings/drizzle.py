@@ -69,7 +69,9 @@ def _unfold(
     if isinstance(first_id, str) and first_id and canonical.encodable(first_id):
         original["id"] = document.get("id")
         values["id"] = first_id
-        problems.append(("repair", "id-returned", "id", "the memory's original id, which the app had folded away"))
+        problems.append(
+            ("repair", "id-returned", "id", "the memory's original id, which the app had moved to extra data")
+        )
 
 
 def _name_link(

@@ -1,0 +1,100 @@
+"""Commands that every kind of record has in the same shape: list a table, show, update, or act on one record by its id.
+
+A group bears the name of the store's attribute, so `personas` calls `store.personas`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pjais.cli.context import Context, common
+from pjais.cli.lists import (
+    given_fields,
+    id_argument,
+    list_options,
+    opened,
+    print_record,
+    print_records,
+    set_option,
+    target,
+)
+from pjais.cli.output import print_json, table
+from pjais.models.persona.records import Record
+
+
+def list_group(name: str, columns: Sequence[str], about: str) -> click.Group:
+    """Return a group of commands that lists its table when it is called without one."""
+
+    @click.group(name, invoke_without_command=True, help=about)
+    @target
+    @list_options
+    @common
+    @click.pass_context
+    def group(
+        click_context: click.Context,
+        context: Context,
+        target: Path | None,
+        limit: int,
+        offset: int,
+        order: str | None,
+        shape: str,
+    ) -> int:
+        if click_context.invoked_subcommand is None:
+            with opened(context, target) as store:
+                page = getattr(store, name).page(limit=limit, offset=offset, order=order)
+            print_records(context, shape, columns, page.records, page.total)
+        return 0
+
+    return group
+
+
+def show(group: click.Group, about: str) -> None:
+    """Give a group `show ID`, which prints one record whole."""
+    action(group, "show", about, lambda _: None, call="need")
+
+
+def action(
+    group: click.Group, name: str, about: str, line: Callable[[Any], str | None], *, call: str | None = None
+) -> None:
+    """Give a group a command that calls the store's method of its name with an id, and prints a line about the record.
+
+    `call`: another method's name.
+    """
+
+    @group.command(name, help=about)
+    @id_argument
+    @target
+    @common
+    def act(context: Context, record_id: str, target: Path | None) -> int:
+        with opened(context, target) as store:
+            record = getattr(getattr(store, str(group.name)), call or name)(record_id)
+        print_record(context, record, line(record))
+        return 0
+
+
+def update(group: click.Group, record_type: type[Record], about: str) -> None:
+    """Give a group `update ID --set FIELD=VALUE`."""
+
+    @group.command("update", help=about)
+    @id_argument
+    @set_option
+    @target
+    @common
+    def change(context: Context, record_id: str, pairs: tuple[str, ...], target: Path | None) -> int:
+        with opened(context, target) as store:
+            record = getattr(store, str(group.name)).update(record_id, **given_fields(pairs, record_type))
+        print_record(context, record, f"updated {record.id}")
+        return 0
+
+
+def print_stats(context: Context, stats: dict[str, Any], **about: Any) -> None:
+    """Print statistics as a table, or as JSON; `about` is in the JSON only."""
+    if context.as_json:
+        print_json({"code": "done", **about, **stats})
+    else:
+        table(("figure", "value"), [(name, json.dumps(value, ensure_ascii=False)) for name, value in stats.items()])
