@@ -34,7 +34,8 @@ RANKS: tuple[tuple[str, ...], ...] = (
 
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (
-        "__init__ document events rules snapshot source table",
+        "__init__ document events rules shown snapshot table",
+        "source",
         "mapping results",
         "declare validate",
         "own_files",

@@ -12,11 +12,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pjais import files, instants, journal, sqlite
 from pjais.checks import live_queries, verify_app
 from pjais.checks.livestore_app import AppCheck
+from pjais.core.shown import Named, fields_as_json
 from pjais.core.source import SourceRef
 from pjais.display import counted
 from pjais.errors import BackupFailed, PjaisError
@@ -42,12 +43,12 @@ class Line:
     text: str
     state: str
     about: str
-    command: str | None = None
+    command: Annotated[str | None, Named("next")] = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the line as a JSON object."""
-        told = {"phase": self.phase, "text": self.text, "state": self.state, "about": self.about}
-        return told if self.command is None else {**told, "next": self.command}
+        told = fields_as_json(self)
+        return told if self.command is not None else {name: value for name, value in told.items() if name != "next"}
 
 
 def check(workspace: Workspace, phases: tuple[str, ...] = PHASES, *, password: str | None = None) -> list[Line]:

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pjais import files
+from pjais.core.shown import Named, fields_as_json
 from pjais.display import counted
 from pjais.formats.eventlog import WRITABLE
 from pjais.livestore_tools import doctor, timeline
@@ -43,14 +44,14 @@ _QUERIES = {
 class AppCheck(NamedTuple):
     """One check: whether it passed, one line of detail, and its figures (milliseconds by query)."""
 
-    name: str
+    name: Annotated[str, Named("check")]
     passed: bool
     message: str
     figures: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the check as a JSON object."""
-        return {"check": self.name, "passed": self.passed, "message": self.message, "figures": self.figures}
+        return fields_as_json(self)
 
 
 def of_livestore(here: Workspace, path: Path) -> list[AppCheck]:

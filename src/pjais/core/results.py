@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from pjais.core.shown import Named, fields_as_json
 from pjais.core.source import Passed, SourceRef
 
 Progress = Callable[[str, int, int | None], None]
@@ -31,7 +32,7 @@ class Finding(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as a JSON object, without empty fields."""
-        return {key: value for key, value in self._asdict().items() if value is not None}
+        return {key: value for key, value in fields_as_json(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Counts:
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts as a JSON object."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return fields_as_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,41 +89,41 @@ class Plan:
 class Difference:
     """One record that differs between two sides.  `field` is None if the whole record differs."""
 
-    record_type: str
-    record_id: str
+    record_type: Annotated[str, Named("type")]
+    record_id: Annotated[str, Named("id")]
     field: str | None
     problem: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return the difference as a JSON object."""
-        return {"type": self.record_type, "id": self.record_id, "field": self.field, "problem": self.problem}
+        return fields_as_json(self)
 
 
 class Changed(NamedTuple):
     """One field of one record at two versions; `field` None means the whole record, which one side lacks."""
 
     table: str
-    key: str
+    key: Annotated[str, Named("id")]
     field: str | None
     before: Any
     after: Any
 
     def as_dict(self) -> dict[str, Any]:
         """Return the change as a JSON object."""
-        return {"table": self.table, "id": self.key, "field": self.field, "before": self.before, "after": self.after}
+        return fields_as_json(self)
 
 
 class Restored(NamedTuple):
     """A restored record: its fields, and the change that restored them (None: nothing had to change)."""
 
     table: str
-    key: str
+    key: Annotated[str, Named("id")]
     fields: tuple[str, ...]
     event: int | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as a JSON object."""
-        return {"code": "done", "table": self.table, "id": self.key, "fields": list(self.fields), "event": self.event}
+        return {"code": "done", **fields_as_json(self)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pjais.core.shown import fields_as_json
+
 CANNOT_BE_READ = "cannot be read"
 """Prefix of `damage` for a source whose content could not be inspected."""
 
@@ -68,13 +70,4 @@ class Passed(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as a JSON object."""
-        return {
-            "path": str(self.path),
-            "reason": self.reason,
-            "size": self.size,
-            "kind": self.kind,
-            "made_by": self.made_by,
-            "origin": self.origin,
-            "database": self.database,
-            "stores": list(self.stores),
-        }
+        return fields_as_json(self)

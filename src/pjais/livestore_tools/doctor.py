@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pjais import canonical, files, journal, models
 from pjais.core.document import Document, Remark, Unreadable
+from pjais.core.shown import Named, fields_as_json
 from pjais.core.snapshot import Snapshot
 from pjais.display import counted
 from pjais.errors import NoSourceFound
@@ -37,7 +38,7 @@ class Check(NamedTuple):
     """One check: whether it passed, the findings, their meaning, and the remedy (both empty if it passed)."""
 
     store: str
-    name: str
+    name: Annotated[str, Named("check")]
     ok: bool
     found: str
     meaning: str = ""
@@ -45,8 +46,7 @@ class Check(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the check as a JSON object."""
-        named = {"store": self.store, "check": self.name, "ok": self.ok, "found": self.found}
-        return {**named, "meaning": self.meaning, "remedy": self.remedy}
+        return fields_as_json(self)
 
 
 def examine(here: Workspace, path: Path) -> list[Check]:

@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pjais import canonical, files, instants, sqlite
+from pjais.core.shown import Named, fields_as_json
 from pjais.display import counted
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, UsageError
 from pjais.formats import eventlog
@@ -32,20 +33,13 @@ class Upgraded(NamedTuple):
 
     log: Path
     events: int
-    before: str
-    after: int
+    before: Annotated[str, Named("from")]
+    after: Annotated[int, Named("to")]
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as a JSON object."""
-        return {
-            "code": "done",
-            "log": str(self.log),
-            "events": self.events,
-            "from": self.before,
-            "to": self.after,
-            "notes": list(self.notes),
-        }
+        return {"code": "done", **fields_as_json(self)}
 
 
 def upgrade(here: Workspace, path: Path, number: int, output: Path | None = None) -> Upgraded:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pjais import instants
+from pjais.core.shown import INSTANT, Named, fields_as_json
 from pjais.errors import UsageError
 
 LIVE = "live.json"
@@ -17,8 +18,8 @@ LIVE = "live.json"
 class Live:
     """The live side (`old` or `new`), since when (ms), and the last change of the store's history at that time."""
 
-    side: str
-    at: int | None
+    side: Annotated[str, Named("live")]
+    at: Annotated[int | None, INSTANT]
     target: str | None
     changes: int
     sources: tuple[str, ...]
@@ -26,14 +27,7 @@ class Live:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
-        return {
-            "live": self.side,
-            "at": None if self.at is None else instants.to_text(self.at),
-            "target": self.target,
-            "changes": self.changes,
-            "sources": list(self.sources),
-            "backup": self.backup,
-        }
+        return fields_as_json(self)
 
 
 def live(data_dir: Path) -> Live:

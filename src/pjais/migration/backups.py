@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import files, journal, sqlite
+from pjais.core.shown import fields_as_json
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
 from pjais.exchange import guide_backup
 from pjais.migration import copies, fault_messages, recover, run_log, state
@@ -30,7 +31,7 @@ class Kept(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the backup as a JSON object."""
-        return {**self._asdict(), "sources": list(self.sources)}
+        return fields_as_json(self)
 
 
 def latest_files(workspace: Workspace, but: Path) -> dict[str, Path]:

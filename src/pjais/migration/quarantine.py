@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pjais import canonical, files, instants, journal, sqlite
 from pjais.assembly.ids import Ids
@@ -18,6 +18,7 @@ from pjais.core import validate
 from pjais.core.document import Document, full_name
 from pjais.core.mapping import Problem
 from pjais.core.model import Model
+from pjais.core.shown import HIDDEN, fields_as_json
 from pjais.core.table import Record, Table
 from pjais.errors import NoSourceFound, UsageError, VerificationFailed
 from pjais.migration import fault_messages, recover, state
@@ -39,8 +40,8 @@ class Kept(NamedTuple):
     native_id: str | None
     place: str
     reasons: list[dict[str, Any]]
-    document: Any
-    raw: bytes | None
+    document: Annotated[Any, HIDDEN]
+    raw: Annotated[bytes | None, HIDDEN]
     replayed_at: str | None
     dialect: str | None = None
     """The dialect with which its source was read; None in a store of 0.1.0 whose backup is missing."""
@@ -54,8 +55,7 @@ class Kept(NamedTuple):
 
     def as_dict(self, *, whole: bool = False) -> dict[str, Any]:
         """Return the entry as a JSON object; `whole` includes its content."""
-        shown: dict[str, Any] = self._asdict()
-        del shown["document"], shown["raw"]
+        shown = fields_as_json(self)
         if whole:
             shown["document"] = self.document
             shown["raw"] = None if self.raw is None else canonical.tag_bytes(self.raw)

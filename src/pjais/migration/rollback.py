@@ -10,10 +10,11 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pjais import files, journal, sqlite
 from pjais.core.model import Model
+from pjais.core.shown import HIDDEN, Named, fields_as_json
 from pjais.display import counted
 from pjais.errors import ConfirmationNeeded, MigrationFailed, NoSourceFound, UsageError
 from pjais.exchange import transfer
@@ -30,8 +31,12 @@ class Later:
     added: int
     edited: int
     removed: int
-    examples: tuple[tuple[str, str, str], ...]
+    examples: Annotated[tuple[tuple[str, str, str], ...], HIDDEN]
     """(operation, table, record id) of the first ones."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers as a JSON object."""
+        return fields_as_json(self)
 
     @property
     def total(self) -> int:
@@ -43,29 +48,20 @@ class Later:
 class Undone:
     """The result of a rollback: the run, the target's state, and the copy of its last state."""
 
-    run_id: str
-    restored: bool
+    run_id: Annotated[str, Named("run")]
+    restored: Annotated[bool, Named("restored_previous")]
     """True if an earlier target was restored; if not, there was none before the run."""
     kept: Path
     later: Later
     later_file: Path | None
     backup: Path
     """The folder of the run's backup, which holds the migrated data even if the sources are deleted."""
-    sources: tuple[Path, ...] = ()
+    sources: Annotated[tuple[Path, ...], Named("restored_sources")] = ()
     """The missing source files that were restored."""
 
     def as_dict(self) -> dict[str, Any]:
         """The outcome as a JSON object."""
-        return {
-            "code": "rolled_back",
-            "run": self.run_id,
-            "restored_previous": self.restored,
-            "kept": str(self.kept),
-            "later": {"added": self.later.added, "edited": self.later.edited, "removed": self.later.removed},
-            "later_file": None if self.later_file is None else str(self.later_file),
-            "backup": str(self.backup),
-            "restored_sources": [str(path) for path in self.sources],
-        }
+        return {"code": "rolled_back", **fields_as_json(self)}
 
 
 def later_writes(target: Path, run_id: str) -> Later:

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pjais import files, journal, paths, sqlite
+from pjais.core.shown import HIDDEN, fields_as_json
 from pjais.core.source import SourceRef
 from pjais.display import counted, size
 from pjais.errors import BackupFailed, ConfirmationNeeded, SourceInUse, UsageError
@@ -71,11 +72,11 @@ class Stays:
     path: Path
     size: int
     reason: str
-    names: frozenset[str] = frozenset()
+    names: Annotated[frozenset[str], HIDDEN] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the item as a JSON object."""
-        return {"name": self.name, "path": str(self.path), "size": self.size, "reason": self.reason}
+        return fields_as_json(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pjais import files, instants, journal
 from pjais.assembly import unchanged
@@ -22,6 +22,7 @@ from pjais.assembly.assemble import Choices, assemble, items, options_of, origin
 from pjais.assembly.findings import Findings
 from pjais.assembly.ids import Ids
 from pjais.core.results import Counts
+from pjais.core.shown import Named, fields_as_json
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.display import counted
@@ -44,7 +45,7 @@ _MANY = 20
 class Increment:
     """One increment: its run (None: nothing was new), what was synced, and how far behind the store was (ms)."""
 
-    run_id: str | None
+    run_id: Annotated[str | None, Named("run")]
     new: int = 0
     changed: int = 0
     removed: int = 0
@@ -57,16 +58,7 @@ class Increment:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the increment as a JSON object."""
-        return {
-            "run": self.run_id,
-            "new": self.new,
-            "changed": self.changed,
-            "removed": self.removed,
-            "kept": [list(one) for one in self.kept],
-            "overridden": [list(one) for one in self.overridden],
-            "quarantined": self.quarantined,
-            "lag_ms": self.lag_ms,
-        }
+        return fields_as_json(self)
 
 
 def follow(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import files
+from pjais.core.shown import fields_as_json
 from pjais.side_by_side import shadow
 from pjais.workspace import Workspace
 
@@ -20,7 +21,7 @@ class Private(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry as a JSON object."""
-        return {"path": str(self.path), "size": self.size, "about": self.about}
+        return fields_as_json(self)
 
 
 _IN_DATA_DIR = (

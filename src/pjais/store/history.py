@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pjais import canonical, choices, instants, journal, sqlite
 from pjais.core import validate
 from pjais.core.mapping import Draft
 from pjais.core.model import Model
 from pjais.core.results import Changed, Restored
+from pjais.core.shown import INSTANT, Named, fields_as_json
 from pjais.core.table import Column, Record, Table
 from pjais.errors import UsageError, ValidationFailed
 from pjais.store.as_of import Values, match, moment, record_of, row_at, row_now, stored, table_named
@@ -28,23 +29,16 @@ When = int | str
 class Moment(NamedTuple):
     """One change of one record: its number, time (ms), operation (insert, update, delete), and fields."""
 
-    seq: int
-    at: int | None
+    seq: Annotated[int, Named("event")]
+    at: Annotated[int | None, INSTANT]
     op: str
     table: str
-    key: str
+    key: Annotated[str, Named("id")]
     changes: tuple[Changed, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the change as a JSON object."""
-        return {
-            "event": self.seq,
-            "at": None if self.at is None else instants.to_text(self.at),
-            "op": self.op,
-            "table": self.table,
-            "id": self.key,
-            "changes": [one.as_dict() for one in self.changes],
-        }
+        return fields_as_json(self)
 
 
 def history(db: sqlite.Connection, model: Model, record_id: str, table: str | None = None) -> list[Moment]:

@@ -7,9 +7,10 @@ Undo and redo are operations, too: nothing is erased, and both survive a reopen.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pjais import instants, journal, sqlite
+from pjais.core.shown import INSTANT, fields_as_json
 from pjais.targets.sqlite import ddl
 
 
@@ -17,7 +18,7 @@ class Operation(NamedTuple):
     """One transaction: its number, time (ms), kind (do, undo, redo), and its changes, by their `seq`."""
 
     id: int
-    at: int | None
+    at: Annotated[int | None, INSTANT]
     kind: str
     label: str
     first_seq: int
@@ -25,7 +26,7 @@ class Operation(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """Return the operation as a JSON object."""
-        return {**self._asdict(), "at": None if self.at is None else instants.to_text(self.at)}
+        return fields_as_json(self)
 
 
 def last_change(db: sqlite.Connection) -> int:

@@ -88,7 +88,7 @@ def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
     for ref, names in _taken(folder, lambda: its, _shared("leveldb", inside, (folder,) if doubt else ()), search):
         taken |= names
         yield ref
-    if doubt and not migrated:
+    if doubt and not taken:
         yield Passed(folder, f"an IndexedDB that cannot be read whole: {doubt}", files.size_of(its), "indexeddb")
     elif not inside and not taken and files.size_of(one for one in its if one.suffix in _TABLES):
         yield Passed(folder, "an IndexedDB in which no database is left", files.size_of(its), "indexeddb")
