@@ -57,7 +57,7 @@ def test_a_migration_is_begun_watched_and_adds_up(looks: Looks, tmp_path: Path) 
     page.get_by_role("link", name="See what a migration would do").click()
     page.get_by_role("button", name="Migrate now").click()
     page.get_by_text("Migrate: done").wait_for(timeout=240_000)
-    assert page.evaluate("seen") == ["Migrate: at work", "Migrate: done"]
+    assert page.evaluate("seen") == ["Migrate: running", "Migrate: done"]
     assert page.locator(".phases li").count() >= 4
     assert page.locator(".phases progress:not([value='1'])").count() == 0
     page.get_by_role("link", name="See the report").click()
@@ -199,7 +199,7 @@ def test_time_is_travelled_with_the_slider_and_a_field_comes_back(looks: Looks, 
     elsewhere(small, "store.memories.update('m2', content='other')")
     page.locator("#then tr", has_text="other").wait_for()
     assert slider.get_attribute("max") == "3"
-    row.filter(has_text="third").get_by_role("button", name="Bring back").click()
+    row.filter(has_text="third").get_by_role("button", name="Restore").click()
     page.locator("#then tr", has_text="third").wait_for(state="detached")
     assert content(small, "m1") == "content of m1"
     page.get_by_role("button", name="Undo").click()
@@ -215,11 +215,11 @@ def test_a_field_comes_back_on_the_page_of_its_record(looks: Looks, small: Path)
         store.memories.update("m1", content="second")
         store.memories.update("m1", name="Third")
     page = looks(small).window("/memory?id=m1")
-    page.locator("#history tr", has_text="second").get_by_role("button", name="Bring back").click()
+    page.locator("#history tr", has_text="second").get_by_role("button", name="Restore").click()
     page.locator("#content", has_text="content of m1").wait_for()
     page.get_by_role("heading", name="Third").wait_for()
     page.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Bring it back").click()
+    page.get_by_role("button", name="Restore memory").click()
     page.get_by_role("button", name="Delete").wait_for()
     assert content(small, "m1") == "content of m1"
 
@@ -233,9 +233,9 @@ def test_a_memory_is_written_down(looks: Looks, small: Path) -> None:
     with pjais.open(small) as store:
         store.personas.activate("p2")
     page = looks(small).window("/memories")
-    page.get_by_text("Write a memory down").click()
-    page.get_by_label("What to remember").fill("a new thing\nof two lines")
-    page.get_by_role("button", name="Remember").click()
+    page.get_by_text("Add a memory").click()
+    page.get_by_label("New memory").fill("a new thing\nof two lines")
+    page.get_by_role("button", name="Add memory").click()
     page.locator("#content", has_text="a new thing").wait_for()
     page.get_by_role("link", name="Bea").wait_for()
 

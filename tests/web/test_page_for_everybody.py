@@ -160,7 +160,7 @@ def test_forms_work_without_scripts(looks: Looks, tmp_path: Path) -> None:
         page.get_by_label("Summary").fill("a summary")
         page.get_by_role("button", name="Save").click()
         page.locator("p", has_text="a summary").first.wait_for()
-        page.locator("#history tr", has_text="summary").get_by_role("button", name="Bring back").click()
+        page.locator("#history tr", has_text="summary").get_by_role("button", name="Restore").click()
         page.locator("#history li").nth(1).wait_for()
     assert before["content"] == ["x", 1.5]
     owner.go(page, "/personas")

@@ -51,24 +51,24 @@ def test_a_document_is_mended_and_another_put_aside(looks: Looks, tmp_path: Path
     page.get_by_text("refers to a record of personas that does not exist").wait_for()
     document = page.get_by_label("The document, as JSON")
     assert json.loads(document.input_value())["content"] == "content of lost"
-    press(page, "Bring it in")
+    press(page, "Import")
     page.get_by_role("heading", name="It is still invalid").wait_for()
     assert "It stays in quarantine as it was." in text_of(page)
     page.go_back()
     document.fill("{no JSON")
-    press(page, "Bring it in")
+    press(page, "Import")
     page.get_by_role("heading", name="not JSON").wait_for()
     page.go_back()
     assert document.input_value() == "{no JSON"
     document.fill(json.dumps(memory("lost", "p1", content="found again")))
-    press(page, "Bring it in")
+    press(page, "Import")
     page.locator("#content", has_text="found again").wait_for()
     page.get_by_role("link", name="Ada").wait_for()
     owner.go(page, "/quarantine").get_by_role("link", name="memories odd").click()
-    press(page, "Put it aside")
+    press(page, "Discard")
     page.get_by_text("The quarantine is empty.").wait_for()
-    page.get_by_role("link", name="Also those").click()
-    page.locator("tr", has_text="memories lost").get_by_text("brought in").wait_for()
+    page.get_by_role("link", name="Show all").click()
+    page.locator("tr", has_text="memories lost").get_by_text("imported").wait_for()
     page.locator("tr", has_text="memories odd").get_by_text("discarded").wait_for()
     assert held(tmp_path) == {"good": "content of good", "lost": "found again"}
     assert page_world.verified(tmp_path)
@@ -115,7 +115,7 @@ def test_backups_are_made_verified_and_written_beside(looks: Looks, tmp_path: Pa
     assert rows_shown.count() == 2
     rows_shown.first.get_by_role("button", name="Verify").click()
     page.get_by_text(re.compile("^Sound: ")).wait_for()
-    rows_shown.last.get_by_role("button", name="Restore beside").click()
+    rows_shown.last.get_by_role("button", name="Restore to new folder").click()
     page.get_by_text(re.compile("files are in")).wait_for()
     (restored,) = (tmp_path / "restored").rglob("data.json")
     assert restored.read_bytes() == original
@@ -139,7 +139,7 @@ def test_old_and_new_live_side_by_side_until_the_switch_and_back(looks: Looks, t
     pjais.migrate(tmp_path)
     page = looks(tmp_path).window("/sides")
     write(tmp_path, memory("m1"), memory("m2"))
-    press(page, "Bring over what is new")
+    press(page, "Sync now")
     page.get_by_text("1 new, 0 changed, 0 removed.").wait_for()
     assert set(held(tmp_path)) == {"m1", "m2"}
     write(tmp_path, memory("m1"), memory("m2") | {"importance": 52})
@@ -207,7 +207,7 @@ def test_a_livestore_store_is_travelled_through_its_events(looks: Looks, tmp_pat
     page.get_by_text("Before the first event").wait_for()
     assert "was not there" in text_of(page, "#then")
     slider.fill(str(last - 1))
-    row.get_by_role("button", name="Bring back").click()
+    row.get_by_role("button", name="Restore").click()
     page.get_by_text("Restore: done").wait_for()
     owner.go(page, "/time")
     assert int(page.get_by_role("slider").input_value()) == last + 1
