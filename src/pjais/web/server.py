@@ -25,7 +25,9 @@ _CONNECTIONS = 200
 class _Patient(H11Protocol):
     """One connection.  Anybody on this machine can open many that say nothing, or say it byte by byte.
 
-    So each has its time, and where there are too many, the one that says nothing for longest makes room.
+    So each has its time, and where there are too many, the one that says nothing for longest makes room.  Limits of
+    uvicorn's own do not do it: `timeout_keep_alive` begins after the first answer, so a head that never ends stays for
+    ever, and `limit_concurrency` then refuses the owner.
     """
 
     _due: asyncio.TimerHandle
