@@ -359,7 +359,7 @@ def test_a_copy_of_a_profile_is_named_and_can_be_named(tmp_path: Path, name: str
     shutil.copytree(RXDB / "IndexedDB", data / name)
     done = run("detect", "--data-dir", data)
     assert done.exit_code == 11
-    assert name in done.output and "not taken" in done.output
+    assert name in done.output and "not migrated" in done.output
     assert run("migrate", data / name, "--data-dir", data, "--on-invalid", "quarantine").exit_code == 1
     assert pjais.verify(data).passed
     assert rows(data / "pjais.sqlite", "SELECT count(*) > 10 FROM memory_entities") == [(1,)]

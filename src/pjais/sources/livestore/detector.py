@@ -64,7 +64,7 @@ def _side(main: Path, suffix: str) -> Path:
     return main.with_name(main.name + suffix)
 
 
-_ELSEWHERE = "it lies in a folder that is no profile's own; name it to take it"
+_ELSEWHERE = "it is in a folder that is no profile's own; name it to take it"
 
 
 class Detector:
