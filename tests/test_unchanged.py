@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import pjais
 from pjais.assembly import unchanged
 from pjais.core.document import Document
-from pjais.core.mapping import Draft, Fields
+from pjais.core.mapping import Carried, Draft, Fields, Mapping
 from pjais.errors import PjaisError
 from pjais.migration import quarantine, run
 from pjais.side_by_side.follow import increment
@@ -65,15 +65,18 @@ def reading_everything() -> Iterator[None]:
 def counting() -> Iterator[list[str]]:
     """The native ids of all documents that are normalised in here."""
     met: list[str] = []
-    real = Fields.read
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (Fields, Carried):
+            patch.setattr(kind, "read", _counted(kind.read, met))
+        yield met
 
-    def counted(mapping: Fields, one: Document) -> Draft:
+
+def _counted(real: Callable[[Any, Document], Draft], met: list[str]) -> Callable[[Any, Document], Draft]:
+    def read(mapping: Mapping, one: Document) -> Draft:
         met.append(str(one.native_id))
         return real(mapping, one)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Fields, "read", counted)
-        yield met
+    return read
 
 
 def test_only_what_changed_is_normalised(tmp_path: Path) -> None:
