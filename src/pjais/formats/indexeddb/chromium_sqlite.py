@@ -26,6 +26,7 @@ _BLOBS = """SELECT b.row_id, b.object_type, b.mime_type, b.size_bytes, b.file_na
     FROM blob_references AS r JOIN blobs AS b ON b.row_id = r.blob_row_id
     WHERE r.record_row_id = ? ORDER BY b.object_type = 2, b.row_id"""
 _CHUNKS = "SELECT bytes FROM overflow_blob_chunks WHERE blob_row_id = ? ORDER BY chunk_index"
+_STORE = "SELECT key_path, auto_increment FROM object_stores WHERE id = ?"
 _INDEXES = "SELECT name, key_path, is_unique, multi_entry FROM indexes WHERE object_store_id = ? ORDER BY id"
 _UNPACK = (bytes, unzstd, unsnappy)
 
@@ -39,14 +40,10 @@ class ChromiumSQLite(Tables):
         described = self.query("SELECT name, version FROM indexed_db_metadata LIMIT 1")
         name, version = described[0] if described else (b"", 0)
         named: set[int] = set()
-        self._schemas: dict[Store, Schema] = {}
-        for number, store, path, generates in self.query(
-            "SELECT id, name, key_path, auto_increment FROM object_stores ORDER BY id"
-        ):
+        for number, store in self.query("SELECT id, name FROM object_stores ORDER BY id"):
             named.add(number)
             label = Store(file.parent.name, _text(name), _integer(version), _text(store))
             self._ids.setdefault(label, []).append(number)
-            self._schemas.setdefault(label, Schema(_key_path(path), bool(generates), self._indexes(number)))
         for (number,) in self.query("SELECT DISTINCT object_store_id FROM records"):
             if number not in named:
                 label = Store(file.parent.name, _text(name), _integer(version), f"#{number}")
@@ -64,7 +61,10 @@ class ChromiumSQLite(Tables):
 
     def schema(self, store: Store) -> Schema:
         """Return what the app declared of a store."""
-        return self._schemas.get(store, Schema())
+        for number in self._ids.get(store, ()):
+            for path, generates in self.query(_STORE, (number,)):
+                return Schema(_key_path(path), bool(generates), self._indexes(number))
+        return Schema()
 
     def key(self, row: Row) -> Any:
         """Return a row's key as JavaScript has it.  Raises Bad."""

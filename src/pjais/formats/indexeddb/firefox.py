@@ -22,7 +22,7 @@ from pjais.formats.structured_clone import CloneError, decode_gecko
 
 _STREAM = b"\xff\x06\x00\x00sNaPpY"
 _FILE = re.compile(r"[-./\\]?(\d{1,18})")
-_STORES = "SELECT id, key_path, auto_increment FROM object_store"
+_STORE = "SELECT key_path, auto_increment FROM object_store WHERE id = ?"
 _INDEXES = (
     "SELECT name, key_path, unique_index, multientry FROM object_store_index WHERE object_store_id = ? ORDER BY id"
 )
@@ -36,20 +36,15 @@ class Firefox(Tables):
         super().__init__(file)
         self._files = files
         self._ids: dict[Store, list[int]] = {}
-        self._schemas: dict[Store, Schema] = {}
         described = self.query("SELECT name, origin, version FROM database LIMIT 1")
         name, origin, version = described[0] if described else ("", "", 0)
         base = Store(str(origin), str(name), version if isinstance(version, int) else 0, "")
         stores = dict(self.query("SELECT id, name FROM object_store ORDER BY id"))
-        declared = {number: schema for number, *schema in self.query(_STORES)}
         for (number,) in self.query("SELECT DISTINCT object_store_id FROM object_data"):
             stores.setdefault(number, f"#{number}")
         for number, label in stores.items():
             store = base._replace(name=str(label))
             self._ids.setdefault(store, []).append(number)
-            if number in declared:
-                path, generates = declared[number]
-                self._schemas.setdefault(store, Schema(_key_path(path), bool(generates), self._indexes(number)))
 
     def stores(self) -> list[Store]:
         """Every object store, empty ones too, in order."""
@@ -63,7 +58,10 @@ class Firefox(Tables):
 
     def schema(self, store: Store) -> Schema:
         """Return what the app declared of a store."""
-        return self._schemas.get(store, Schema())
+        for number in self._ids.get(store, ()):
+            for path, generates in self.query(_STORE, (number,)):
+                return Schema(_key_path(path), bool(generates), self._indexes(number))
+        return Schema()
 
     def key(self, row: Row) -> Any:
         """Return a row's key as JavaScript has it.  Raises Bad."""
