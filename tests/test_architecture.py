@@ -132,6 +132,22 @@ def test_nothing_below_the_command_line_prints() -> None:
             assert not [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "print"], path
 
 
+def test_only_targets_know_which_kind_a_target_is() -> None:
+    """Elsewhere a target is asked what it does, never what it is; a table of checks by kind is no such question."""
+    wrong = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in modules()
+        if not name_of(path).startswith("targets")
+        for node in ast.walk(tree(path))
+        if (isinstance(node, ast.Compare) and "target.kind" in ast.unparse(node))
+        or (
+            isinstance(node, ast.Call)
+            and re.match(r"isinstance\(.*\btarget\b,|hasattr\(.*\btarget\b,", ast.unparse(node))
+        )
+    }
+    assert wrong == set()
+
+
 def test_files_and_functions_stay_small() -> None:
     """Budgets: a file of at most 530 lines; under 20 % of function lines in functions over 50 lines."""
     long_lines = all_lines = 0

@@ -127,6 +127,6 @@ def test_a_migration_comes_to_the_same(snapshot: Snapshot, tmp_path: Path, monke
         report = run.migrate(where, run.Options(on_invalid="quarantine"))
         assert report.total.quarantined == COUNT / 50
         assert report.total.repaired > 0
-        found.append(_content(where.target))
+        found.append(_content(where.store))
     assert found[0] == found[1]
     assert pjais.verify(tmp_path / "beside").passed

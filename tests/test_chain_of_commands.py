@@ -56,8 +56,8 @@ class Chain(RuleBasedStateMachine):
         """Whatever happened, what is there is proved."""
         try:
             here = self.here()
-            if here.target.exists():
-                assert pjais.verify(self.data, target=here.target).passed
+            if here.store.exists():
+                assert pjais.verify(self.data, target=here.store).passed
         finally:
             journal.now_ms = self.real
             self.folder.cleanup()

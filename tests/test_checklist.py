@@ -99,9 +99,9 @@ def test_a_quarantine_is_not_a_whole_export(here: Workspace) -> None:
 def test_nothing_is_changed_by_looking(here: Workspace) -> None:
     """Neither the store's rows nor the log of discrepancies."""
     follow.increment(here)
-    before = (rows(here.target, "SELECT * FROM personas"), sorted(path.name for path in here.data_dir.iterdir()))
+    before = (rows(here.store, "SELECT * FROM personas"), sorted(path.name for path in here.data_dir.iterdir()))
     checklist.check(here)
-    after = (rows(here.target, "SELECT * FROM personas"), sorted(path.name for path in here.data_dir.iterdir()))
+    after = (rows(here.store, "SELECT * FROM personas"), sorted(path.name for path in here.data_dir.iterdir()))
     assert after[0] == before[0]
     assert {name for name in after[1] if not name.startswith("pjais.sqlite-")} == {
         name for name in before[1] if not name.startswith("pjais.sqlite-")
@@ -113,7 +113,8 @@ def test_a_livestore_target_has_the_same_lists(tmp_path: Path, capsys: pytest.Ca
     write_json(tmp_path, personas=[persona("p1", name="Ada")], memories=[memory("m1", name="one")])
     here = resolve_workspace(tmp_path, to="livestore")
     switch.go(here)
-    before = here.log.read_bytes() if here.log else b""
+    log = here.live / "eventlog@6.db"
+    before = log.read_bytes()
     capsys.readouterr()
     code = run(["checklist", "--data-dir", str(tmp_path), "--json"])
     told = json.loads(capsys.readouterr().out)
@@ -122,8 +123,7 @@ def test_a_livestore_target_has_the_same_lists(tmp_path: Path, capsys: pytest.Ca
     assert {line["phase"] for line in told["lines"]} == set(checklist.PHASES)
     reacted = next(line for line in told["lines"] if "Live queries" in line["text"])
     assert reacted["state"] == "ok"
-    assert here.log is not None
-    assert here.log.read_bytes() == before
+    assert log.read_bytes() == before
 
 
 def test_the_command_prints_a_table_and_says_what_is_next(here: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

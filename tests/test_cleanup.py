@@ -290,7 +290,7 @@ def test_the_command_asks_tells_what_was_freed_and_what_is_left(
     assert any(name.startswith("rxdb-backup-") for name in private)
     assert run(["cleanup", "--yes", "--data-dir", str(tmp_path)]) == 0
     assert "removed 0 files" in capsys.readouterr().out
-    assert here.target.exists()
+    assert here.store.exists()
 
 
 def test_a_copied_data_folder_does_not_remove_what_belongs_to_the_first(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_a_piece_that_cannot_be_read_keeps_removals_off_in_its_own_source_alone(
     (other / "a.json").write_text("{broken", "utf-8")
     (other / "b.json").unlink()
     assert follow.increment(here, options).removed == 1
-    assert {key for (key,) in rows(here.target, "SELECT id FROM memory_entities")} == {"m1", "a", "b"}
+    assert {key for (key,) in rows(here.store, "SELECT id FROM memory_entities")} == {"m1", "a", "b"}
     assert pjais.verify(tmp_path).passed
 
 

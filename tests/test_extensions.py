@@ -209,12 +209,52 @@ def test_a_faulty_extension_is_named(tmp_path: Path, body: str, told: str) -> No
     assert "Traceback" not in done.stderr
 
 
-def test_a_target_of_another_package_is_written_and_read_back(site: Path, folder: Path) -> None:
-    """From the proved store, by one rename; the folder of before is kept."""
-    for _ in range(2):
-        assert pjais(site, "--data-dir", folder, "migrate", "--to", "markdown").returncode == 0
-        assert len(list((folder / "markdown").glob("*.md"))) == 3
-    assert len(list(folder.glob("markdown.before-*"))) == 1
+def test_a_target_of_another_package_is_a_target_like_any_other(site: Path, folder: Path) -> None:
+    """Planned, written out of sight, read back, put in place by a rename; verified and rolled back; no by-product."""
+    target = folder / "markdown"
+    planned = pjais(site, "--data-dir", folder, "plan", "--to", "markdown", "--json")
+    assert (json.loads(planned.stdout)["to"], target.exists()) == ("markdown", False)
+    assert pjais(site, "--data-dir", folder, "migrate", "--to", "markdown").returncode == 0
+    assert len(list(target.glob("*.md"))) == 3
+    assert not (folder / "pjais.sqlite").exists()
+    assert "already migrated" in pjais(site, "--data-dir", folder, "migrate", "--to", "markdown").stdout
+    told = json.loads(pjais(site, "--data-dir", folder, "status", "--json").stdout)
+    assert (told["live"], told["store"]["path"], told["quarantined"]) == ("markdown", str(target), 0)
+    with (folder / "diary.txt").open("a") as file:
+        file.write("2025-03-03 rain\n")
+    assert pjais(site, "--data-dir", folder, "migrate", "--to", "markdown").returncode == 0
+    assert len(list(target.glob("*.md"))) == 4
+    assert [len(list(one.glob("*.md"))) for one in folder.glob("markdown.before-*")] == [3]
+    for arguments in (("verify",), ("verify", "--target", target), ("quarantine", "list")):
+        done = pjais(site, "--data-dir", folder, *arguments)
+        assert done.returncode == 0, done.stderr
+    assert pjais(site, "--data-dir", folder, "rollback").returncode == 0
+    assert (len(list(target.glob("*.md"))), list(folder.glob("markdown.before-*"))) == (3, [])
+    assert pjais(site, "--data-dir", folder, "verify").returncode == 0
+
+
+def test_an_altered_file_of_such_a_target_is_named_by_its_record(site: Path, folder: Path) -> None:
+    """And a folder that pjais did not write is refused, and stays as it is."""
+    pjais(site, "--data-dir", folder, "migrate", "--to", "markdown")
+    file = next(one for one in (folder / "markdown").glob("*.md") if "harbour" in one.read_text())
+    file.write_text(file.read_text().replace("harbour", "airport"))
+    done = pjais(site, "--data-dir", folder, "verify")
+    assert (done.returncode, "diary:Ada:2, content" in done.stderr, "Ada:4" in done.stderr) == (18, True, False)
+    other = folder / "mine"
+    other.mkdir()
+    (other / "note.md").write_text("mine")
+    done = pjais(site, "--data-dir", folder, "migrate", "--to", "markdown", "--target", other)
+    assert (done.returncode, [one.name for one in other.iterdir()]) == (17, ["note.md"])
+
+
+def test_commands_that_need_a_store_in_sqlite_say_so(site: Path, folder: Path) -> None:
+    """Its files are not edited by pjais; nothing ends in a bug."""
+    pjais(site, "--data-dir", folder, "migrate", "--to", "markdown")
+    for arguments in (("memories",), ("search", "tea"), ("history", "diary:Ada"), ("verify-app",), ("undo",), ("at",)):
+        done = pjais(site, "--data-dir", folder, *arguments)
+        assert "PJAIS_BUG" not in done.stderr and "Traceback" not in done.stderr, (arguments, done.stderr)
+        assert done.returncode not in (0, 70), (arguments, done.stdout)
+    assert pjais(site, "--data-dir", folder, "checklist").returncode in (0, 1)
 
 
 def test_an_exporter_of_another_package_writes(site: Path, folder: Path) -> None:

@@ -234,7 +234,7 @@ def test_the_choices_are_literal_types() -> None:
         for one in ("to", "on_invalid", "ids", "phase"):
             if one in parameters and name != "backup.restore":
                 assert parameters[one].annotation.split(" ")[0] in (
-                    "Target",
+                    "To",  # names of plug-ins are open; an unknown one is refused
                     "SideTarget",
                     "OnInvalid",
                     "Ids",

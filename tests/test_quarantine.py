@@ -82,7 +82,7 @@ def test_a_replay_reads_a_document_as_its_source_was_read(tmp_path: Path) -> Non
     assert waiting.dialect == "pjais-export"
     (done,) = quarantine.replay(here, [waiting.id], document={**lost, "personaId": "p1"})
     assert done.record_id == "m1"
-    assert rows(here.target, "SELECT extra ->> '$.kept' FROM memory_entities") == [(1,)]
+    assert rows(here.store, "SELECT extra ->> '$.kept' FROM memory_entities") == [(1,)]
     assert pjais.verify(tmp_path).passed
 
 

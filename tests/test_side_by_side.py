@@ -18,6 +18,7 @@ from pjais.exchange.export import as_text
 from pjais.migration import backups, quarantine
 from pjais.migration.run import Options
 from pjais.side_by_side import follow, shadow, switch
+from pjais.targets.livestore.target import LiveStoreTarget
 from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona, rows, write_json
 
@@ -29,7 +30,7 @@ def write(here: Workspace, *memories: dict[str, object]) -> None:
 
 def held(here: Workspace) -> dict[str, str]:
     """The memories of the new side."""
-    return dict(rows(here.target, "SELECT id, content FROM memory_entities"))
+    return dict(rows(here.store, "SELECT id, content FROM memory_entities"))
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_increments_bring_what_is_new_changed_and_removed(here: Workspace) -> No
     assert follow.increment(here).new == 1, "what was removed may come back"
     assert held(here)["m2"] == "content of m2"
     assert pjais.verify(here.data_dir).passed
-    assert rows(here.target, "SELECT count(*) FROM changes WHERE op = 'delete'") == [(1,)]
+    assert rows(here.store, "SELECT count(*) FROM changes WHERE op = 'delete'") == [(1,)]
 
 
 def test_a_document_that_changed_counts_though_its_date_did_not(here: Workspace) -> None:
@@ -135,7 +136,7 @@ def test_a_record_edited_on_both_sides_is_kept_in_both_versions(here: Workspace)
     assert held(here) == {"m1": "edited there", "m2": "edited here"}
     assert ("memory_entities", "m1") in done.overridden
     assert done.kept == (("memory_entities", "m2"),)
-    assert "edited here" in str(rows(here.target, "SELECT before FROM changes WHERE record_id = 'm1'"))
+    assert "edited here" in str(rows(here.store, "SELECT before FROM changes WHERE record_id = 'm1'"))
     assert pjais.verify(here.data_dir).passed
 
 
@@ -219,13 +220,13 @@ def test_a_torn_copy_of_a_file_that_is_being_written_is_no_damage_yet(
 
 def in_silence(here: Workspace, sql: str) -> None:
     """Change the store behind the back of its history."""
-    triggers = [one for (one,) in rows(here.target, "SELECT sql FROM sqlite_schema WHERE type = 'trigger'")]
-    names = [one for (one,) in rows(here.target, "SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
+    triggers = [one for (one,) in rows(here.store, "SELECT sql FROM sqlite_schema WHERE type = 'trigger'")]
+    names = [one for (one,) in rows(here.store, "SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
     for one in names:
-        rows(here.target, f"DROP TRIGGER {one}")
-    rows(here.target, sql)
+        rows(here.store, f"DROP TRIGGER {one}")
+    rows(here.store, sql)
     for one in triggers:
-        rows(here.target, one)
+        rows(here.store, one)
 
 
 def test_one_planted_difference_is_found_and_the_switch_waits_for_it(here: Workspace) -> None:
@@ -306,11 +307,11 @@ def test_an_increment_that_did_not_reach_the_log_is_brought_to_it(
     follow.increment(here)
     write(here, memory("m2"))
 
-    def killed(workspace: Workspace, run_id: str) -> None:
+    def killed(target: LiveStoreTarget, run_id: str) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("pjais.side_by_side.follow.account_sync.push", killed)
+        patched.setattr(LiveStoreTarget, "push", killed)
         with pytest.raises(KeyboardInterrupt):
             follow._bring(here, follow._OPTIONS, here.find().sources, False)
     assert follow.increment(here).run_id is None

@@ -13,7 +13,7 @@ import pytest
 
 import pjais
 from pjais.cli import run
-from pjais.targets.livestore import account_sync
+from pjais.targets.livestore import target
 from pjais.targets.livestore.writer import event
 from pjais.workspace import Workspace, resolve_workspace
 from world import hashes, memory, persona, write_json
@@ -45,8 +45,7 @@ def live(tmp_path: Path) -> Workspace:
     write_json(folder, personas=[persona("p1", name="Ada")], memories=[memory("m1"), memory("m2")])
     pjais.migrate(folder, to="livestore")
     here = resolve_workspace(folder, to="livestore")
-    account_sync.append(
-        here,
+    target.at(here.live).append(
         [
             event("v1.PersonaActivated", id="p1", activatedAt=2_000_000_000_000),
             event(
@@ -57,7 +56,7 @@ def live(tmp_path: Path) -> Workspace:
             ),
             event("v1.MemoryEntityDeleted", id="m2", deletedAt=2_000_000_120_000),
             event("v1.MemoryEntityRemoved", id="m2"),
-        ],
+        ]
     )
     return here
 

@@ -11,16 +11,17 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pjais import Document, Piece, Snapshot, Unreadable
 from pjais.sources.contract import File, Source
 from pjais.sources.walk import Listing
+from pjais.targets.documents import Documents
+from pjais.targets.folder.target import FolderTarget
 
 _HEAD, _BOOK = "# diary of ", "# notebook of "
-Documents = Iterable[tuple[str, dict[str, Any]]]
 
 
 class Diary(Source):
@@ -109,10 +110,12 @@ def _memory(key: str, persona: str, text: str, at: str | None = None) -> dict[st
     return {"id": key, "personaId": persona, "type": "entry", "content": text, "createdAt": at}
 
 
-class Markdown:
+class Markdown(FolderTarget):
     """The target `markdown`: a file for each record, its document below its text."""
 
-    def write(self, documents: Documents, folder: Path) -> None:
+    kind = "markdown"
+
+    def write_documents(self, documents: Documents, folder: Path) -> None:
         """One file a record, numbered, since an id may be no file name."""
         for number, (name, document) in enumerate(documents):
             text = document.get("content") or document.get("name") or ""
@@ -120,8 +123,8 @@ class Markdown:
             file = folder / f"{number:08}-{name}.md"
             file.write_text(f"{text}\n\n```json\n{body}\n```\n", "utf-8", "surrogatepass")
 
-    def read(self, folder: Path) -> Documents:
-        """The documents again, for the proof."""
+    def read_documents(self, folder: Path) -> Documents:
+        """The documents again, in the order in which they were written, for the proof."""
         for file in sorted(folder.glob("*.md")):
             body = file.read_text("utf-8", "surrogatepass").rsplit("\n```json\n", 1)[1].removesuffix("\n```\n")
             yield file.stem.partition("-")[2], json.loads(body)
@@ -145,4 +148,3 @@ def _line(values: tuple[Any, ...]) -> str:
 
 
 diary, notebook, scrapbook = Diary(), Notebook(), Scrapbook()
-target = Markdown()

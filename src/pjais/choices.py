@@ -18,7 +18,6 @@ OnInvalid = Literal["stop", "quarantine"]
 Ids = Literal["keep", "new"]
 MODEL = "persona"
 """The model that is meant if none is named."""
-Target = Literal["sqlite", "livestore"]
 LogFormat = Literal[6, 4]
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """Source kinds, targets, models and exporters that other packages add, by entry points (`docs/extending.md`).
 
     [project.entry-points."pjais.sources"]      an object that is a `Source` (`pjais.sources.contract`)
-    [project.entry-points."pjais.targets"]      an object that is a `TargetKind`
+    [project.entry-points."pjais.targets"]      a class that is a `Target`, usually a `FolderTarget`
     [project.entry-points."pjais.models"]       an object that is a `pjais.core.model.Model`
     [project.entry-points."pjais.exporters"]    a function that is an `Exporter`
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pjais.errors import UsageError
 
@@ -29,18 +29,6 @@ Documents = Iterable[tuple[str, dict[str, Any]]]
 
 Exporter = Callable[[Documents, Callable[[str], object]], None]
 """Takes every document of a store and a function that writes text."""
-
-
-class TargetKind(Protocol):
-    """A further kind of target."""
-
-    def write(self, documents: Documents, folder: Path) -> None:
-        """Write every document into the new, empty folder."""
-        ...
-
-    def read(self, folder: Path) -> Documents:
-        """Read back what `write` wrote; it is compared with the input, document by document."""
-        ...
 
 
 @cache
@@ -109,9 +97,9 @@ def versions(group: str) -> tuple[str, ...]:
     )
 
 
-def target_kind(name: str) -> TargetKind | None:
-    """Return the added target of this name, or None."""
-    found: TargetKind | None = loaded("targets", name) if name in _found("targets") else None
+def target(name: str) -> Callable[[Path], object] | None:
+    """Return what makes an added target of this name at a location, or None."""
+    found: Callable[[Path], object] | None = loaded("targets", name) if name in _found("targets") else None
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +16,11 @@ from pjais.errors import NoSourceFound, UsageError
 from pjais.sources import detect, registry
 from pjais.sources.found import Found
 from pjais.sources.seen import Seen
+from pjais.targets import registry as targets
 
 if TYPE_CHECKING:
     from pjais.core.model import Model
+    from pjais.targets.contract import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,13 @@ class Workspace:
     """One data folder and what belongs to it.
 
     `sources` are the locations that the owner named; if empty, the app's usual locations are searched.
-    `named`: the data folder was named, so nothing outside it is touched.  `log`: the event log of a LiveStore
-    target; `target` is then our account beside it, and `format` the log's storage format.
+    `named`: the data folder was named, so nothing outside it is touched.
     """
 
     data_dir: Path
-    target: Path
+    target: Target
     sources: tuple[Path, ...] = ()
     named: bool = True
-    log: Path | None = None
-    format: int = 6
     model_name: str = choices.MODEL
 
     @property
@@ -47,9 +45,14 @@ class Workspace:
         return models.named(self.model_name)
 
     @property
+    def store(self) -> Path:
+        """Return the target's store: the SQLite file with its records, ledger, quarantine and history."""
+        return self.target.store
+
+    @property
     def live(self) -> Path:
         """Return what an app opens: the SQLite store, or the folder of the LiveStore store."""
-        return self.target if self.log is None else self.log.parent
+        return self.target.location
 
     @property
     def backups(self) -> Path:
@@ -75,14 +78,14 @@ class Workspace:
         if missing:
             raise UsageError("file or folder not found", where=missing)
         if self.sources:
-            found = detect.detect(self.sources, target=self.target, named=True)
+            found = detect.detect(self.sources, target=self.store, named=True)
             taken = {ref.path for ref in found.sources}
             unknown = [one for one in found.passed if one.path in self.sources and one.path not in taken]
             if unknown:
                 raise NoSourceFound("what was named is no source that pjais knows", where=told(unknown))
             return Found(tuple(self._rooted(ref) for ref in found.sources), found.passed)
         places = (self.data_dir,) if self.named else (self.data_dir, *paths.search_places())
-        return detect.detect(_distinct(places), target=self.target, seen=Seen(self.backups))
+        return detect.detect(_distinct(places), target=self.store, seen=Seen(self.backups))
 
 
 def resolve_workspace(
@@ -90,35 +93,23 @@ def resolve_workspace(
     target: str | os.PathLike[str] | None = None,
     sources: Sequence[str | os.PathLike[str]] = (),
     *,
-    to: str | None = None,
+    to: str | Target | None = None,
     store_id: str | None = None,
     format: int | None = None,
 ) -> Workspace:
     """Resolve the workspace of a call; `PJAIS_DATA_DIR` stands in for a data folder that is not given.
 
-    `to`: sqlite or livestore; None takes the kind of `target`.  Raises UsageError for an invalid path.
+    `to`: the kind of target; None takes the kind of `target`.  Raises UsageError for an invalid path.
     """
-    if to is not None:
-        choices.check("to", to, choices.Target)
-    if format is not None:
-        choices.check("format", format, choices.LogFormat)
     named = data_dir is not None or bool(os.environ.get("PJAIS_DATA_DIR"))
     folder = Path(data_dir).expanduser() if data_dir is not None else paths.default_data_dir()
     folder = folder.absolute()
     file = Path(target).expanduser().absolute() if target is not None else None
-    log: Path | None = None
-    if to == "livestore" or (to is None and file is not None and _is_livestore(file)):
-        log = _log(file if file is not None else folder / paths.LIVESTORE / _store_id(store_id), format)
-        file = log.parent / paths.ACCOUNT_NAME
-    elif format is not None or store_id is not None:
-        raise UsageError("--store-id and --format belong to --to livestore")
-    file = file if file is not None else folder / paths.TARGET_NAME
-    file = file.resolve() if file.is_symlink() else file
-    for path in (folder, file):
-        if not canonical.encodable(str(path)):
-            raise UsageError("SQLite cannot open a path that is not UTF-8; rename the folder", where=[str(path)])
+    if not canonical.encodable(str(folder)):
+        raise UsageError("SQLite cannot open a path that is not UTF-8; rename the folder", where=[str(folder)])
+    chosen = targets.chosen(folder, file, to=to, store_id=store_id, format=format)
     named_sources = tuple(Path(source).expanduser().absolute() for source in sources)
-    return Workspace(folder, file, named_sources, named, log, _format_of(log) if log else 6)
+    return Workspace(folder, chosen, named_sources, named)
 
 
 def told(passed: Sequence[Passed]) -> list[str]:
@@ -140,49 +131,6 @@ def none_found(where: list[str], found: Found) -> NoSourceFound:
         where=[*where, *told(found.passed)],
         next_command=None if could is None else f"pjais plan {shlex.quote(str(could))}",
     )
-
-
-def _store_id(store_id: str | None) -> str:
-    """Validate the id of a LiveStore store, which is the name of its folder, never a path."""
-    name = "pjais" if store_id is None else store_id
-    if name.strip(".") == "" or any(mark in name for mark in ("/", "\\", "\0")) or len(os.fsencode(name)) > 255:
-        raise UsageError("a store id is the name of a folder: not empty, no path, at most 255 bytes")
-    return name
-
-
-def of_target(here: Workspace, target: Path) -> Workspace:
-    """Return the workspace with another target: a store in SQLite, or the account of a LiveStore store."""
-    if target.name != paths.ACCOUNT_NAME:
-        return replace(here, target=target, log=None)
-    log = _log(target.parent, None)
-    return replace(here, target=target, log=log, format=_format_of(log))
-
-
-def _is_livestore(path: Path) -> bool:
-    return path.is_dir() or path.name == paths.ACCOUNT_NAME or bool(_LOG_NAME.fullmatch(path.name))
-
-
-_LOG_NAME = re.compile(r"eventlog@(\d+)\.db")
-
-
-def _log(path: Path, format: int | None) -> Path:
-    """Return the log that a path means: itself, or the one in the folder; a new one is of format 6."""
-    if _LOG_NAME.fullmatch(path.name):
-        return path
-    folder = path.parent if path.name == paths.ACCOUNT_NAME else path
-    if folder.exists() and not folder.is_dir():
-        raise UsageError("a LiveStore store is a folder, and this is none", where=[str(folder)])
-    there = sorted(folder.glob("eventlog@*.db"), key=_format_of, reverse=True) if folder.is_dir() else []
-    from pjais.formats import eventlog
-
-    return there[0] if there and format is None else folder / eventlog.log_name(format or eventlog.WRITABLE[0])
-
-
-def _format_of(log: Path) -> int:
-    from pjais.formats import eventlog
-
-    found = _LOG_NAME.fullmatch(log.name)
-    return int(found[1]) if found else eventlog.WRITABLE[0]
 
 
 def source_bytes(refs: Sequence[SourceRef]) -> int:

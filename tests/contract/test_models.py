@@ -139,7 +139,7 @@ class ModelContract:
         self, workspace: Workspace, tmp_path: Path
     ) -> None:
         run.migrate(workspace, run.Options())
-        fresh = self.schema(workspace.target)
+        fresh = self.schema(workspace.store)
         for store in self.released(tmp_path / "released"):
             with closing(sqlite.open_writer(store)) as db:
                 version = sqlite.pragma_int(db, "user_version")

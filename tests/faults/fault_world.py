@@ -225,7 +225,7 @@ def _look(seen: World) -> tuple[str, str | None, str]:
             recover.recover(seen.here())
     here = seen.here()
     side = switch.live(here).side
-    if not here.target.exists():
+    if not here.store.exists():
         logs = sorted(seen.folder.glob("livestore/*/eventlog@*.db"))
         return side, None, "a log without its account" if logs and seen.target is not None else ""
     try:

@@ -137,7 +137,7 @@ class Following:
             self.gone += 1
         else:
             if done.run_id is not None:
-                self.seen.append(Seen(done, time.monotonic() - began, numbers(self.here.target, self._numbered)))
+                self.seen.append(Seen(done, time.monotonic() - began, numbers(self.here.store, self._numbered)))
                 self.most_backups = max(self.most_backups, len(list(self.here.backups.iterdir())))
 
     def until(self, holds: Callable[[], bool], limit: float = 300) -> None:

@@ -137,11 +137,11 @@ def follow_a_busy_app(folder: Path, seconds: float, say: Say) -> None:
     seen = moments(history, [one.held for one in following.seen], apart=2)
     assert seen[-1] >= len(history) - 2
     before = hashes(store)
-    agrees(here.target, told)
+    agrees(here.store, told)
     compared = shadow.compare(here)
     assert compared.count == 0, compared.differences
     assert switch.go(here).side == "new"
-    agrees(here.target, told)
+    agrees(here.store, told)
     assert pjais.verify(folder / "data").passed
     assert hashes(store) == before, "the store was changed"
 

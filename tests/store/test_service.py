@@ -181,7 +181,8 @@ def test_a_persona_is_created_by_an_event_in_livestore(tmp_path: Path) -> None:
     here = resolve_workspace(tmp_path, to="livestore")
     write(here, memory("m1"))
     switch.go(here)
-    assert here.log is not None
+    log = here.live / "eventlog@6.db"
+    assert log.exists()
     with Service(data_dir=tmp_path) as service:
         made = service.create_persona(name="Dee", description="d", personality={"traits": ["calm"]}, settings={})
         assert service.get_persona(made.id) == made
@@ -195,7 +196,7 @@ def test_a_persona_is_created_by_an_event_in_livestore(tmp_path: Path) -> None:
         with pytest.raises(UsageError):
             service.create_persona(id=made.id, name="again")
         hold = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-        app = subprocess.Popen([sys.executable, "-c", hold, here.log], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        app = subprocess.Popen([sys.executable, "-c", hold, log], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert app.stdout is not None
         app.stdout.readline()
         with pytest.raises(MigrationFailed):
@@ -350,4 +351,4 @@ def test_a_closed_service_says_so(here: Workspace) -> None:
         service.get_personas()
     with pytest.raises(UsageError):
         service.subscribe_to_personas(Heard())
-    assert rows(here.target, "SELECT count(*) FROM personas") == [(3,)]
+    assert rows(here.store, "SELECT count(*) FROM personas") == [(3,)]

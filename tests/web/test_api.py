@@ -400,7 +400,7 @@ def test_a_store_that_comes_back_is_shown_again(page: Page, tmp_path: Path) -> N
 def test_a_livestore_store_is_looked_at_in_time_and_every_other_look_says_so(tmp_path: Path) -> None:
     world.write_json(tmp_path, personas=[world.persona()], memories=[world.memory()])
     pjais.migrate(tmp_path, to="livestore")
-    assert resolve_workspace(tmp_path, to="livestore").log is not None
+    assert resolve_workspace(tmp_path, to="livestore").target.kind == "livestore"
     with served.page(tmp_path) as page:
         _all_answered(page)
         assert page.client.get("/time", params={"at": 1}).status_code == 200

@@ -13,7 +13,7 @@ from page_world import Looks, text_of
 
 import pjais
 from pjais.side_by_side import switch
-from pjais.targets.livestore import account_sync
+from pjais.targets.livestore import target
 from pjais.targets.livestore.writer import event
 from pjais.workspace import resolve_workspace
 from world import memory, persona, rows, write_json
@@ -185,12 +185,11 @@ def test_a_livestore_store_is_travelled_through_its_events(looks: Looks, tmp_pat
     folder.mkdir()
     write(folder, memory("m1"))
     pjais.migrate(folder, to="livestore")
-    account_sync.append(
-        resolve_workspace(folder, to="livestore"),
+    target.at(folder / "livestore" / "pjais").append(
         [
             event("v1.MemoryEntityUpdated", id="m1", updates={"importance": 90}, updatedAt=2_000_000_060_000),
             event("v1.MemoryEntityUpdated", id="m1", updates={"content": "second"}, updatedAt=2_000_000_120_000),
-        ],
+        ]
     )
     owner = looks(folder)
     page = owner.window("/time")

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from pjais import choices
 
 if TYPE_CHECKING:
-    from pjais.choices import LogFormat, Target
+    from pjais.choices import LogFormat
     from pjais.core.results import Progress
     from pjais.migration import run
+    from pjais.targets.contract import Target
     from pjais.workspace import Workspace
+
+    To = str | Target | None
+    """A kind of target (sqlite, livestore, one of a plug-in), or an object that fulfils its contract."""
 
 PathLike = str | os.PathLike[str]
 Paths = PathLike | Sequence[PathLike]
@@ -24,7 +28,7 @@ def new_workspace(
     data_dir: PathLike | None,
     target: PathLike | None,
     sources: Paths,
-    to: Target | None = None,
+    to: To = None,
     store_id: str | None = None,
     format: LogFormat | None = None,
 ) -> Workspace:

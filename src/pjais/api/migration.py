@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pjais import choices
 from pjais.api.arguments import PathLike, Paths, current_workspace, new_workspace, reporter, run_options
-from pjais.choices import Ids, LogFormat, OnInvalid, Target
+from pjais.choices import Ids, LogFormat, OnInvalid
 
 if TYPE_CHECKING:
+    from pjais.api.arguments import To
     from pjais.core.results import Plan, Progress, Proof, Report
     from pjais.migration.rollback import Undone
     from pjais.side_by_side.cleanup import Cleaned
@@ -30,7 +31,7 @@ def plan(
     sources: Paths = (),
     target: PathLike | None = None,
     *,
-    to: Target | None = None,
+    to: To = None,
     store_id: str | None = None,
     format: LogFormat | None = None,
     ids: Ids = "keep",
@@ -57,7 +58,7 @@ def migrate(
     sources: Paths = (),
     target: PathLike | None = None,
     *,
-    to: Target | None = None,
+    to: To = None,
     store_id: str | None = None,
     format: LogFormat | None = None,
     on_invalid: OnInvalid = "stop",
@@ -71,9 +72,9 @@ def migrate(
 ) -> Report:
     """Migrate all new data to the target, verified; for the errors raised see `pjais.migration.run.migrate`.
 
-    `to`: sqlite (the default) or livestore; a LiveStore target is `<data>/livestore/<store_id>` in storage
-    format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target` names.  `origin`: migrate browser data of
-    this web origin only; `database`, `collection`: documents of these only.
+    `to`: sqlite (the default), livestore, the name of a plug-in's target, or an object that is a target.  A LiveStore
+    target is `<data>/livestore/<store_id>` in storage format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target`
+    names.  `origin`: migrate browser data of this web origin only; `database`, `collection`: documents of these only.
     """
     from pjais.migration import run
 

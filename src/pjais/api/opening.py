@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pjais import choices, sqlite
 from pjais.api.arguments import PathLike, current_workspace
 from pjais.choices import OnInvalid
-from pjais.errors import NoSourceFound, OlderStore, PjaisError, UsageError
+from pjais.errors import NoSourceFound, OlderStore, PjaisError
 from pjais.migration import state
 from pjais.persona.store import Store
 from pjais.targets.sqlite import cutover
@@ -41,31 +40,27 @@ def open(
     choices.check("on_invalid", on_invalid, choices.OnInvalid)
     password = choices.maybe("password", password)
     here = current_workspace(data_dir, target)
-    if here.log is not None:  # its account follows the log, so writes to the account alone would not count
-        raise UsageError(
-            "a LiveStore store is opened by pjais.open_livestore",
-            where=[str(here.live)],
-            next_command=f"pjais events {shlex.quote(str(here.live))}",
-        )
+    if (refused := here.target.not_opened()) is not None:
+        raise refused
     known = _known(here)
     notice = None
     if os.environ.get("SKIP_MIGRATION", "").lower() not in ("true", "1", "yes"):
         notice = _migrate_if_new(here, on_invalid, password, known)
-    if not here.target.exists():
+    if not here.store.exists():
         _create_empty(here)
-    return Store(here.target, () if notice is None else (notice,))
+    return Store(here.store, () if notice is None else (notice,))
 
 
 def _known(here: Workspace) -> state.Known:
     """Return what the store knows of its sources; one of an older version is upgraded first."""
     known: state.Known = {}
     try:
-        cutover.inspect(here.target, here.model, lambda db: known.update(state.known_sources(db)))
+        cutover.inspect(here.store, here.model, lambda db: known.update(state.known_sources(db)))
     except OlderStore:
         from pjais.store import upgrade
 
         upgrade.upgrade_held(here)
-        cutover.inspect(here.target, here.model, lambda db: known.update(state.known_sources(db)))
+        cutover.inspect(here.store, here.model, lambda db: known.update(state.known_sources(db)))
     return known
 
 
@@ -88,7 +83,7 @@ def open_livestore(path: PathLike) -> LiveStore:
 
 def _migrate_if_new(here: Workspace, on_invalid: OnInvalid, password: str | None, known: state.Known) -> Notice | None:
     """Migrate new data.  Returns a notice if that failed and a store exists: a bad source never blocks a store."""
-    if not here.target.exists():
+    if not here.store.exists():
         _migrate_first(here, on_invalid, password)
         return None
     try:
@@ -141,8 +136,8 @@ def _create_empty(here: Workspace) -> None:
     from pjais.targets.sqlite.builder import Builder
     from pjais.version import __version__
 
-    files.private_folder(here.target.parent)
-    new = here.target.with_name(f".{here.target.name}.{journal.new_run_id()}.new")
+    files.private_folder(here.store.parent)
+    new = here.store.with_name(f".{here.store.name}.{journal.new_run_id()}.new")
     with closing(Builder(new, here.model, "")) as builder:
         builder.finish({"id": "created", "started_at": "", "program_version": __version__, "sources": "[]"})
-    cutover.cut_over(new, here.target, expected_change=None)
+    cutover.cut_over(new, here.store, expected_change=None)

@@ -99,7 +99,7 @@ class _Facts:
     @cached_property
     def there(self) -> bool:
         """True if there is a new side."""
-        return cutover.inspect(self.workspace.target, self.workspace.model) is not None
+        return cutover.inspect(self.workspace.store, self.workspace.model) is not None
 
     @cached_property
     def sound(self) -> tuple[list[Path], list[str]]:
@@ -124,7 +124,7 @@ class _Facts:
     @cached_property
     def counts(self) -> tuple[int, int]:
         """Return (documents read, documents in quarantine) of all sources, from the ledger."""
-        with closing(sqlite.open_reader(self.workspace.target)) as db:
+        with closing(sqlite.open_reader(self.workspace.store)) as db:
             documents = int(sqlite.value(db, "SELECT count(*) FROM migration_records"))
             return documents, quarantine.waiting(db)
 
@@ -244,7 +244,7 @@ def _export_valid(facts: _Facts) -> Answer:
 def _imported(facts: _Facts) -> Answer:
     if not facts.there:
         return _NOTHING
-    found = state.record_counts(facts.workspace.target, facts.workspace.model)
+    found = state.record_counts(facts.workspace.store, facts.workspace.model)
     return "ok", ", ".join(f"{count:,} {name}" for name, count in found.items() if count) or "empty, as its sources"
 
 
@@ -347,8 +347,7 @@ def _cleaned(facts: _Facts) -> Answer:
 
 
 def _new_is_closed(facts: _Facts) -> Answer:
-    mine = [facts.workspace.target] if facts.workspace.log is None else [facts.workspace.log, facts.workspace.target]
-    users = files.users(mine)
+    users = files.users(facts.workspace.target.replaced)
     if users:
         return "skip", f"open in process {', '.join(map(str, users))}; close it before the rollback"
     return "ok", "no program has the new store open"

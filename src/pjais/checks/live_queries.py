@@ -12,7 +12,7 @@ from pjais import files, sqlite
 from pjais.checks.livestore_app import AppCheck
 from pjais.models.persona.records import Persona
 from pjais.side_by_side.sides import LiveStoreSide, Side, SqliteSide
-from pjais.targets.livestore import account_sync
+from pjais.targets.livestore import target
 from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace
 
@@ -44,12 +44,13 @@ def check(workspace: Workspace) -> AppCheck:
 
 def _copy(workspace: Workspace, folder: Path) -> Side:
     """Return the store's copy in a separate folder; of a LiveStore store its log alone, which only we read."""
-    if workspace.log is None:
+    if workspace.target.in_place:
         copy = folder / "copy.sqlite"
-        cutover.copy_target(workspace.target, copy)
+        cutover.copy_target(workspace.store, copy)
         with closing(sqlite.open_writer(copy)) as db:
             db.execute("PRAGMA journal_mode = WAL")
         return SqliteSide(copy)
-    with account_sync.readable_log(workspace) as log:
-        files.copy_hashed(log, folder / workspace.log.name)
+    log = target.at(workspace.live).log
+    with sqlite.whole(log) as readable:
+        files.copy_hashed(readable, folder / log.name)
     return LiveStoreSide(folder)

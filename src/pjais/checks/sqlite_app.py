@@ -24,14 +24,14 @@ from pjais.workspace import Workspace
 
 def of_sqlite(workspace: Workspace) -> list[AppCheck]:
     """Return the checks of a store in SQLite.  Raises NoSourceFound if there is none, ForeignTarget."""
-    if cutover.inspect(workspace.target, workspace.model) is None:
+    if cutover.inspect(workspace.store, workspace.model) is None:
         raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
+            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais migrate"
         )
     checks = [_integrity(workspace), _backups(workspace)]
     with tempfile.TemporaryDirectory(prefix="pjais-check-") as folder:
         copy = Path(folder) / "copy.sqlite"
-        cutover.copy_target(workspace.target, copy)
+        cutover.copy_target(workspace.store, copy)
         with closing(sqlite.open_writer(copy)) as db:
             db.execute("PRAGMA journal_mode = WAL")
         with Store(copy) as store:
@@ -58,7 +58,7 @@ def _backups(workspace: Workspace) -> AppCheck:
 
 
 def _health(workspace: Workspace, store: Store) -> AppCheck:
-    counts = state.record_counts(workspace.target, workspace.model)
+    counts = state.record_counts(workspace.store, workspace.model)
     active = store.personas.active()
     line = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "empty, and healthy"
     return AppCheck("health", True, f"{line}; active: {active.id if active else 'nobody'}", {})

@@ -195,9 +195,9 @@ def _folder(workspace: Workspace) -> dict[str, Any]:
         "exists": folder.is_dir(),
         "free_bytes": files.free_space(folder),
         "writable": os.access(folder, os.W_OK),
-        "target_exists": workspace.target.exists(),
-        "to": "sqlite" if workspace.log is None else "livestore",
-        "log_format": None if workspace.log is None else workspace.format,
+        "target_exists": workspace.store.exists(),
+        "to": workspace.target.kind,
+        "log_format": workspace.target.format,
         "skip_migration": bool(os.environ.get("SKIP_MIGRATION")),
     }
 
@@ -293,11 +293,11 @@ def _code(code: str | None) -> str | None:
 
 def _store(workspace: Workspace) -> dict[str, Any]:
     """Return the versions, counts and checks of the store, from a scratch copy."""
-    if not workspace.target.exists():
+    if not workspace.store.exists():
         return {"state": "missing"}
-    shown = _guarded(_copied, workspace.target, workspace.model)
-    if workspace.log is not None and workspace.log.exists():
-        shown["event_log"] = _guarded(_event_log, workspace.log)
+    shown = _guarded(_copied, workspace.store, workspace.model)
+    for name, figures in workspace.target.figures().items():
+        shown[name] = _guarded(figures)
     return dict(shown)
 
 
@@ -322,12 +322,6 @@ def _quarantine(db: sqlite.Connection) -> dict[str, int]:
         "WHERE q.replayed_at IS NULL GROUP BY 1"
     )
     return {rule if rule in RULES else "(unknown)": int(count) for rule, count in sqlite.each(db, sql)}
-
-
-def _event_log(path: Path) -> dict[str, Any]:
-    with closing(sqlite.open_scratch(path)) as db:
-        last, count = sqlite.fetch(db, "SELECT max(seqNumGlobal), count(*) FROM eventlog")[0]
-        return {"events": count, "last": last, "problems": len(sqlite.problems(db))}
 
 
 def _log(workspace: Workspace) -> list[dict[str, Any]]:

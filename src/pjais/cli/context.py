@@ -113,6 +113,6 @@ def _store(ctx: click.Context) -> Path | None:
 
     named = ctx.params.get("target")
     try:
-        return state.chosen(ctx.obj.data_dir, named if isinstance(named, Path) else None).target
+        return state.chosen(ctx.obj.data_dir, named if isinstance(named, Path) else None).store
     except (PjaisError, OSError, ValueError):
         return None

@@ -109,7 +109,7 @@ def _chain(folder: Path, chain: Path) -> None:
     """The app's own way, RxDB to LiveStore to SQLite, with a look back in between."""
     from pjais.livestore_tools import timeline
     from pjais.migration import run, verify
-    from pjais.targets.livestore import account_sync
+    from pjais.targets.livestore import target
     from pjais.targets.livestore.writer import event
 
     say("\nThe way that the app went, RxDB to LiveStore to SQLite, from the browser profile alone:\n")
@@ -126,7 +126,7 @@ def _chain(folder: Path, chain: Path) -> None:
         event("v1.PersonaActivated", id=persona.id, activatedAt=at),
         event("v1.PersonaUpdated", id=persona.id, updates={"name": f"{persona.name}, renamed"}, updatedAt=at),
     ]
-    account_sync.append(live, changes)
+    target.at(live.live).append(changes)
     say(f"the app goes on: {persona.name} is activated and renamed\n\npjais diff STORE {imported.number} now:")
     with timeline.opened(live, live.live) as line:
         for one in line.diff(imported, line.point()):

@@ -9,21 +9,17 @@ import click
 from pjais.choices import Ids, LogFormat, OnInvalid
 from pjais.cli.context import Context, collection_option, common, database_option, origin_option, password_option
 from pjais.cli.migration_options import (
-    OWN_TARGETS,
     expand_cold_option,
     format_option,
     ids_option,
-    known_target,
     on_invalid_option,
     sources_argument,
     store_id_option,
     target_option,
     to_option,
 )
-from pjais.cli.output import progress, say
+from pjais.cli.output import progress
 from pjais.cli.run_report import print_report
-from pjais.display import counted
-from pjais.workspace import resolve_workspace
 
 
 @click.command("migrate")
@@ -63,7 +59,7 @@ def migrate_command(
             context.data_dir,
             sources,
             target,
-            to=known_target(to),
+            to=to,
             store_id=store_id,
             format=form,
             on_invalid=on_invalid,
@@ -75,13 +71,5 @@ def migrate_command(
             collection=collection,
             progress=report_progress,
         )
-    written = None
-    if to not in OWN_TARGETS:
-        from pjais.exchange import plugin_target
-
-        here = resolve_workspace(context.data_dir, target, sources, to="sqlite")
-        written = plugin_target.write(here, str(to))
     print_report(context, report)
-    if written is not None and not context.as_json:
-        say(f"{to}: {counted(written.documents, 'document')}, read back and compared: {written.folder}")
     return report.exit_code

@@ -1,12 +1,10 @@
-"""The options that `plan` and `migrate` share, and the targets that they know."""
+"""The options that `plan` and `migrate` share."""
 
 from __future__ import annotations
 
 import click
 
-from pjais.choices import Target
 from pjais.cli.locations import OUTPUT_PLACE, PATH
-from pjais.errors import UsageError
 
 sources_argument = click.argument("sources", nargs=-1, type=PATH)
 
@@ -44,18 +42,3 @@ ids_option = click.option("--ids", type=click.Choice(["keep", "new"]), default="
 expand_cold_option = click.option(
     "--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form."
 )
-
-
-OWN_TARGETS: dict[str | None, Target | None] = {None: None, "sqlite": "sqlite", "livestore": "livestore"}
-
-
-def known_target(to: str | None) -> Target | None:
-    """Return the target that a migration writes; one that another package adds is written from the SQLite store."""
-    if to in OWN_TARGETS:
-        return OWN_TARGETS[to]
-    from pjais import extensions
-
-    if extensions.target_kind(str(to)) is None:
-        known = ", ".join(("sqlite", "livestore", *extensions.names("targets")))
-        raise UsageError(f"there is no target {to}", where=[f"known: {known}"])
-    return "sqlite"

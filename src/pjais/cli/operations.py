@@ -22,13 +22,15 @@ target_option = click.option("--target", type=OUTPUT_PLACE, help="The store (def
 def opened_store(context: Context, target: Path | None) -> Store:
     """Open the SQLite store of a call.  Raises UsageError for a LiveStore store."""
     here = state.chosen(context.data_dir, target)
-    if here.log is not None:
+    if here.target.keeps_events:
         raise UsageError(
             "the events of a LiveStore store cannot be undone; restore records one by one",
             where=[str(here.live)],
             next_command=f"pjais events {shlex.quote(str(here.live))}",
         )
-    return existing_store(here.target)
+    if (refused := here.target.not_opened()) is not None:
+        raise refused
+    return existing_store(here.store)
 
 
 def print_operations(context: Context, found: list[Operation], what: str) -> None:

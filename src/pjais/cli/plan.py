@@ -12,7 +12,6 @@ from pjais.cli.migration_options import (
     expand_cold_option,
     format_option,
     ids_option,
-    known_target,
     sources_argument,
     store_id_option,
     target_option,
@@ -59,7 +58,7 @@ def plan_command(
             context.data_dir,
             sources,
             target,
-            to=known_target(to),
+            to=to,
             store_id=store_id,
             format=form,
             ids=ids,
@@ -71,11 +70,11 @@ def plan_command(
             progress=report_progress,
         )
     if context.as_json:
-        here = resolve_workspace(context.data_dir, target, to=known_target(to), store_id=store_id, format=form)
+        here = resolve_workspace(context.data_dir, target, to=to, store_id=store_id, format=form)
         print_json(
             {
                 "code": "already_migrated" if made.nothing_to_do else "done",
-                "to": "sqlite" if here.log is None else "livestore",
+                "to": here.target.kind,
                 "target": made.target,
                 "sources": [
                     {"kind": ref.kind, "name": ref.name, "path": str(ref.path), **counts.as_dict()}

@@ -34,9 +34,11 @@ def opened(context: Context, path: Path | None) -> Store | Path:
         path = path.expanduser().absolute()
         return Store(path) if _is_ours(path) else path
     here = state.chosen(context.data_dir, None)
-    if here.log is not None:
+    if here.target.keeps_events:
         return here.live
-    return existing_store(here.target)
+    if (refused := here.target.not_opened()) is not None:
+        raise refused
+    return existing_store(here.store)
 
 
 def existing_store(target: Path) -> Store:

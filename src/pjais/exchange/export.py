@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pjais import files
 from pjais.errors import UsageError
-from pjais.exchange import guide_export, plugin_target, transfer
+from pjais.exchange import guide_export, plugin_exporter, transfer
 from pjais.exchange.guide_export import Validation
 from pjais.exchange.transfer import Write
 from pjais.workspace import Workspace
@@ -78,7 +78,7 @@ def to(
         with transfer.opened(workspace, store, password) as db:
             transfer.write_export(db, workspace.model, write)
     else:
-        plugin_target.export(workspace, store, what.format, write, password)
+        plugin_exporter.export(workspace, store, what.format, write, password)
     return Exported()
 
 

@@ -22,13 +22,14 @@ from pjais.core.model import APPLICATION_ID, Model
 from pjais.core.own_files import EXPORT, REMOVED
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
-from pjais.core.table import Record, Table
 from pjais.display import counted
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
 from pjais.sources import backup
 from pjais.sources.registry import read, source_of
 from pjais.store import upgrade
 from pjais.targets.sqlite import cutover
+from pjais.targets.sqlite.exported import records
+from pjais.targets.sqlite.target import SqliteTarget
 from pjais.workspace import Workspace
 
 Write = Callable[[str], None]
@@ -47,7 +48,7 @@ def write_export(
     for table in model.tables:
         write(f',\n"{table.title}":[')
         separator = "\n"
-        for record in _records(db, table, None if only is None else only.get(table.name, ())):
+        for record in records(db, table, None if only is None else only.get(table.name, ())):
             write(separator + canonical.dumps(model.exported(record), sort=True))
             separator = ",\n"
         write("]")
@@ -55,13 +56,6 @@ def write_export(
         lines = ",\n".join(canonical.dumps(dict(one), sort=True) for one in removed)
         write(f',\n"{REMOVED}":[\n{lines}]')
     write("}\n")
-
-
-def documents(db: sqlite.Connection, model: Model) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every record of an open store as a document of our export, with the name of its list; sorted by id."""
-    for table in model.tables:
-        for record in _records(db, table, None):
-            yield table.title, model.exported(record)
 
 
 def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Write) -> int:
@@ -79,38 +73,14 @@ def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Writ
     return count
 
 
-def _records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) -> Iterator[Record]:
-    columns = ", ".join(table.column_names)
-    order = ", ".join(table.key)
-    if keys is None:
-        for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY {order}"):
-            yield _record(table, row)
-        return
-    key = table.key[0] if len(table.key) == 1 else f"json_array({order})"
-    for one in sorted(keys):
-        for row in sqlite.fetch(db, f"SELECT {columns} FROM {table.name} WHERE {key} = ?", (one,)):
-            yield _record(table, row)
-
-
-def _record(table: Table, row: tuple[Any, ...]) -> Record:
-    try:
-        return table.to_record(row)
-    except (ValueError, TypeError) as error:
-        raise SourceDamaged(
-            "a row of the store holds what no record can be",
-            where=[f"{table.name} {row[0]}"],
-            next_command="pjais verify",
-        ) from error
-
-
 @contextmanager
 def opened(workspace: Workspace, store: Path | None, password: str | None) -> Iterator[sqlite.Connection]:
     """Open a store of ours; migrate anything else to a scratch store first."""
-    path = workspace.target if store is None else store.expanduser().absolute()
+    path = workspace.store if store is None else store.expanduser().absolute()
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
     if path.is_file() and _is_ours(path, workspace.model):
-        with upgrade.readable(replace(workspace, target=path)) as there:
+        with upgrade.readable(replace(workspace, target=SqliteTarget(path))) as there:
             with closing(sqlite.open_reader(there)) as db, _read_transaction(db):
                 yield db
         return
@@ -175,7 +145,7 @@ def export_documents(
     SourceDamaged for a piece that cannot be read; with `skip` it is left out, and `skip` is called with its name and
     location.  `note` receives remarks about the source, such as a torn log.
     """
-    path = workspace.target if store is None else store.expanduser().absolute()
+    path = workspace.store if store is None else store.expanduser().absolute()
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
     with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:

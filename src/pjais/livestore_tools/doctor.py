@@ -26,6 +26,7 @@ from pjais.sources.livestore.log import Event, Number
 from pjais.sources.livestore.reader import merged
 from pjais.sources.livestore.store import Store
 from pjais.sources.registry import source_of
+from pjais.targets.sqlite.target import SqliteTarget
 from pjais.workspace import Workspace
 
 _HEAP_EVENTS = 3300
@@ -51,7 +52,7 @@ class Check(NamedTuple):
 
 def examine(here: Workspace, path: Path) -> list[Check]:
     """Return all checks of every LiveStore store at a path.  Raises NoSourceFound if there is none."""
-    place = Workspace(here.data_dir, here.data_dir / "-", (path,))
+    place = replace(here, target=SqliteTarget(here.data_dir / "-"), sources=(path,), named=True)
     if not path.exists():
         raise NoSourceFound("store not found", where=[str(path)])
     refs = [ref for ref in place.find().sources if source_of(ref).has_log]

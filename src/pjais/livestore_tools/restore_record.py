@@ -18,8 +18,8 @@ from pjais.errors import UsageError
 from pjais.livestore_tools import timeline
 from pjais.livestore_tools.timeline import Timeline
 from pjais.sources.livestore.replay import Row
-from pjais.targets.livestore import account_sync, writer
-from pjais.workspace import Workspace, resolve_workspace
+from pjais.targets.livestore import target, writer
+from pjais.workspace import Workspace
 
 
 def restore(
@@ -54,11 +54,10 @@ def restore(
     new, fields = _event(table, key, wanted, present, field)
     if new is None:
         return Restored(table.name, key, (), None)
-    target = resolve_workspace(here.data_dir, path)
-    assert target.log is not None
-    with files.only_run(target.log.parent):
-        account_sync.refuse_if_open(target)
-        number = account_sync.append(target, [new])
+    store = target.at(path.expanduser().absolute())
+    with files.only_run(store.location):
+        store.refuse_if_open()
+        number = store.append([new])
     return Restored(table.name, key, fields, number)
 
 

@@ -21,7 +21,7 @@ from pjais.core.table import Record
 from pjais.errors import UsageError
 from pjais.livestore_tools import restore_record, timeline
 from pjais.livestore_tools.timeline import Found, Moment, Point, Timeline
-from pjais.targets.livestore import account_sync
+from pjais.targets.livestore import target
 from pjais.targets.livestore.writer import NewEvent
 from pjais.workspace import resolve_workspace
 
@@ -124,11 +124,11 @@ class LiveStore:
                 ) from error
         if not timeline.is_ours(self.timeline):
             raise UsageError("pjais writes only to stores that it made", where=[str(self.path)])
-        here = resolve_workspace(self.path.parent, self.path)
-        if here.log is None or not here.log.is_file():
+        store = target.at(self.path)
+        if not store.log.is_file():
             raise UsageError("to write, open the folder of the store itself", where=[self.timeline.label])
-        with files.only_run(here.log.parent):
-            account_sync.refuse_if_open(here)
-            last = account_sync.append(here, [NewEvent(name, orjson.dumps(args)) for name, args in new])
+        with files.only_run(store.location):
+            store.refuse_if_open()
+            last = store.append([NewEvent(name, orjson.dumps(args)) for name, args in new])
         self.refresh()
         return last

@@ -12,7 +12,7 @@ import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +27,8 @@ from pjais.sources.livestore import locations, store
 from pjais.sources.livestore.log import Broken, Event, Number, read_events
 from pjais.sources.livestore.replay import Replay, Row
 from pjais.sources.registry import source_of
-from pjais.targets.livestore import account_sync, log_proof
+from pjais.targets.livestore import log_file, log_proof
+from pjais.targets.sqlite.target import SqliteTarget
 from pjais.workspace import Workspace
 
 Found = Event | Broken | Unreadable
@@ -260,7 +261,7 @@ def stores(here: Workspace, path: Path) -> Iterator[list[Opened]]:
     """
     if not path.exists():
         raise NoSourceFound("store not found", where=[str(path)])
-    place = Workspace(here.data_dir, here.data_dir / "-", (path,))
+    place = replace(here, target=SqliteTarget(here.data_dir / "-"), sources=(path,), named=True)
     refs = [ref for ref in place.find().sources if source_of(ref).has_log]
     if not refs:
         raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
@@ -318,4 +319,4 @@ def is_ours(timeline: Timeline) -> bool:
     """Return whether the store's log was written by us, so that its app knows our events."""
     assert timeline.found.log is not None
     with closing(sqlite.open_frozen(timeline.found.log.path)) as db:
-        return account_sync.is_ours(db)
+        return log_file.is_ours(db)

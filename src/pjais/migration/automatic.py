@@ -48,7 +48,7 @@ def migrate(here: Workspace, refs: Sequence[SourceRef], on_invalid: OnInvalid, p
 def explained(error: Exception, here: Workspace) -> Notice:
     """Return an error as a notice; raise it if it is none of ours, or the store is missing."""
     ours = fault_messages.explain(error, here)
-    if ours is None or not here.target.exists():
+    if ours is None or not here.store.exists():
         raise error
     return Notice(ours.code, ours.what, ours.where, ours.next_command)
 
@@ -67,7 +67,7 @@ def _run(here: Workspace, options: run.Options) -> None:
 
 def _ids(here: Workspace) -> Ids:
     """Return the id option of the store's first run, which later runs must keep."""
-    with closing(sqlite.open_reader(here.target)) as db:
+    with closing(sqlite.open_reader(here.store)) as db:
         return ids.option(db)
 
 
@@ -94,7 +94,7 @@ def _remembered(here: Workspace, stamp: str, *, has_password: bool) -> Notice | 
         notice = Notice(told["code"], told["what"], tuple(told["where"]), told["next"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if told.get("stamp") != stamp or told.get("target") != str(here.target):
+    if told.get("stamp") != stamp or told.get("target") != str(here.store):
         return None
     return None if has_password and notice.code == PasswordNeeded.code else notice
 
@@ -102,7 +102,7 @@ def _remembered(here: Workspace, stamp: str, *, has_password: bool) -> Notice | 
 def _remember(here: Workspace, stamp: str, notice: Notice) -> None:
     told = {
         "stamp": stamp,
-        "target": str(here.target),
+        "target": str(here.store),
         "code": notice.code,
         "what": notice.what,
         "where": list(notice.where[:3]),

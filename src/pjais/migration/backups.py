@@ -12,7 +12,6 @@ from pjais.errors import BackupFailed, NoSourceFound, UsageError
 from pjais.exchange import guide_backup
 from pjais.migration import copies, fault_messages, recover, run_log, state
 from pjais.sources import backup
-from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import cutover, heads
 from pjais.version import __version__
 from pjais.workspace import Workspace
@@ -49,7 +48,7 @@ def create(workspace: Workspace, *, password: str | None = None) -> Path:
     """
     with run_log.failures(workspace), fault_messages.explained(workspace):
         found = workspace.find()
-        if not found.sources and not workspace.target.exists():
+        if not found.sources and not workspace.store.exists():
             raise NoSourceFound("no data to back up was found", where=[str(workspace.data_dir)])
         files.private_folder(workspace.data_dir)
         with files.only_run(workspace.data_dir):
@@ -74,15 +73,12 @@ def create(workspace: Workspace, *, password: str | None = None) -> Path:
 
 def _keep_store(workspace: Workspace, folder: Path) -> dict[str, Any]:
     """Copy the store and its log, if they exist; return them as entries of the manifest, which is written last."""
-    if not workspace.target.exists():
+    if not workspace.store.exists():
         return {}
-    cutover.inspect(workspace.target, workspace.model)
-    copy = folder / "previous.sqlite"
-    cutover.copy_target(workspace.target, copy)
-    heads.note_closed(workspace.target)
-    log = account_sync.keep_log(workspace, folder)
-    kept = {"previous": copy} | ({} if log is None else {"previous_log": log})
-    return {name: backup.weighed(path) for name, path in kept.items()}
+    cutover.inspect(workspace.store, workspace.model)
+    kept = workspace.target.keep(folder)
+    heads.note_closed(workspace.store)
+    return {} if kept is None else {name: backup.weighed(path) for name, path in kept.files.items()}
 
 
 def listed(workspace: Workspace) -> tuple[Kept, ...]:
@@ -197,7 +193,7 @@ def prune(workspace: Workspace, keep: int) -> Pruned:
 
 def _targets(workspace: Workspace) -> set[Path]:
     """Return every store that was ever written to from this data folder, whether it still exists or not."""
-    return {workspace.target, *(Path(run.target) for run in state.runs(workspace.data_dir) if run.target)}
+    return {workspace.store, *(Path(run.target) for run in state.runs(workspace.data_dir) if run.target)}
 
 
 def _needed(workspace: Workspace) -> set[str]:

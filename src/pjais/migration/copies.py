@@ -96,7 +96,7 @@ class Copies:
             return set()
         refs = [
             one
-            for one in detect.detect([path], target=self._place.target, named=True).sources
+            for one in detect.detect([path], target=self._place.store, named=True).sources
             if one.kind == snapshot.kind and str(one.path) == snapshot.origin
         ]
         with tempfile.TemporaryDirectory(prefix="pjais-prune-") as folder, suppress(PjaisError):

@@ -28,7 +28,7 @@ def explain(error: BaseException, workspace: Workspace) -> PjaisError | None:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return files.explained(error)
     if isinstance(error, sqlite.Error | OSError):
-        return MigrationFailed(f"a file could not be read or written: {error}", where=[str(workspace.target)])
+        return MigrationFailed(f"a file could not be read or written: {error}", where=[str(workspace.store)])
     return None
 
 
@@ -66,7 +66,7 @@ def switching(workspace: Workspace, *paths: Path) -> Iterator[None]:
 
     `paths` are the files that it changes; by default the store and its log.
     """
-    places = paths or tuple(path for path in (workspace.target, workspace.log) if path is not None)
+    places = paths or workspace.target.replaced
     before = _who_is_there(places)
     try:
         with finishing(workspace):

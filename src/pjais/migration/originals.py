@@ -41,7 +41,7 @@ def gone(workspace: Workspace, run_id: str) -> list[Gone]:
     """
     found = []
     told = {one.id: one.data_dir for one in state.runs(workspace.data_dir)}
-    for source, last in _read_since(workspace.target, run_id):
+    for source, last in _read_since(workspace.store, run_id):
         moved = _moved(told.get(last), workspace)
         if _is_there(source, moved):
             continue

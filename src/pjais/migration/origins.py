@@ -82,10 +82,10 @@ def _origin(ref: SourceRef) -> str | None:
 
 def _sources_before(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the sources of all earlier runs, oldest first."""
-    if not workspace.target.exists():
+    if not workspace.store.exists():
         return []
     try:
-        with closing(sqlite.open_reader(workspace.target)) as db:
+        with closing(sqlite.open_reader(workspace.store)) as db:
             texts = sqlite.fetch(db, "SELECT sources FROM migration_runs ORDER BY rowid")
     except sqlite.Error:
         return []  # not ours; whoever writes to it reports that
@@ -111,7 +111,7 @@ def _stop_where_mixed(
     stored = {
         origin
         for name, origin in there.items()
-        if origin is not None and _has_records(workspace.target, workspace.model, name)
+        if origin is not None and _has_records(workspace.store, workspace.model, name)
     }
     arriving = {
         origin
@@ -147,7 +147,7 @@ def _command(workspace: Workspace, origin: str, target: str = "") -> str:
 
 
 def _target(workspace: Workspace, origin: str) -> str:
-    name = f"pjais-{_slug(origin)}{'.sqlite' if workspace.log is None else ''}"
+    name = f"pjais-{_slug(origin)}{workspace.target.suffix}"
     return f" --target {shlex.quote(str(workspace.data_dir / name))}"
 
 

@@ -22,7 +22,6 @@ from pjais.core.shown import HIDDEN, fields_as_json
 from pjais.core.table import Record, Table
 from pjais.errors import NoSourceFound, UsageError, VerificationFailed
 from pjais.migration import fault_messages, recover, state
-from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import chain, cutover, decisions, heads
 from pjais.targets.sqlite.ddl import insert_sql
 from pjais.targets.sqlite.decisions import DISCARDED, WAITING
@@ -101,11 +100,11 @@ def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = 
 
     Raises NoSourceFound if there is no target, UsageError for an id that does not exist.
     """
-    if cutover.inspect(workspace.target, workspace.model) is None:
+    if cutover.inspect(workspace.store, workspace.model) is None:
         raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
+            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais migrate"
         )
-    with closing(sqlite.open_reader(workspace.target)) as db:
+    with closing(sqlite.open_reader(workspace.store)) as db:
         found = [_kept(row) for row in sqlite.each(db, f"SELECT {_COLUMNS} FROM migration_quarantine ORDER BY id")]
     if ids:
         missing = set(ids) - {one.id for one in found}
@@ -134,14 +133,14 @@ def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
         raise UsageError("this document is in the store already", where=gone, next_command="pjais quarantine list")
     reason = {"level": "note", "rule": DISCARDED, "message": "discarded by the owner"}
     with files.only_run(workspace.data_dir), fault_messages.explained(workspace):
-        account_sync.refuse_if_open(workspace)
-        with closing(sqlite.open_writer(workspace.target)) as db, sqlite.transaction(db), chain.sealing(db, "discard"):
+        workspace.target.refuse_if_open()
+        with closing(sqlite.open_writer(workspace.store)) as db, sqlite.transaction(db), chain.sealing(db, "discard"):
             for one in entries:
                 if not one.discarded:
                     reasons = canonical.dumps_plain([*one.reasons, reason])
                     db.execute("UPDATE migration_quarantine SET reasons = ? WHERE id = ?", (reasons, one.id))
                     decisions.write(db, one.id, "discarded", instants.to_text(journal.now_ms()), (None, None))
-        heads.note_closed(workspace.target)
+        heads.note_closed(workspace.store)
         state.forget_failed(workspace)
     return listed(workspace, ids) if ids else []
 
@@ -157,22 +156,22 @@ def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) 
         entries = [one for one in listed(workspace, ids) if one.replayed_at is None]
         if document is not None and len(entries) != 1:
             raise UsageError("an edited document belongs to exactly one id", next_command="pjais quarantine list")
-        account_sync.refuse_if_open(workspace)
-        account_sync.catch_up(workspace)
+        workspace.target.refuse_if_open()
+        workspace.target.catch_up(workspace.model)
         name = journal.new_run_id(workspace.backups)
         if not entries:
             return []
         copy = files.private_folder(workspace.backups / f"{name}-before-replay")
-        cutover.copy_target(workspace.target, copy / "previous.sqlite")
+        cutover.copy_target(workspace.store, copy / "previous.sqlite")
         journal.begin(copy, "replay", target=state.relative_target(workspace))
         with fault_messages.finishing(workspace):
-            with closing(sqlite.open_writer(workspace.target)) as db, sqlite.transaction(db):
+            with closing(sqlite.open_writer(workspace.store)) as db, sqlite.transaction(db):
                 _refuse_changed(workspace, db)
                 with chain.sealing(db, "replay", copy.name):
                     done = _replay_all(db, workspace.model, entries, document)
-            account_sync.push(workspace, name)
+            workspace.target.push(workspace.model, name)
             journal.record(copy, "pushed")
-        heads.note_closed(workspace.target)
+        heads.note_closed(workspace.store)
         state.forget_failed(workspace)
         return done
 
@@ -183,7 +182,7 @@ def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
     if wrong:
         raise VerificationFailed(
             "the store is not as pjais left it; nothing is imported from its quarantine",
-            where=[str(workspace.target), *wrong],
+            where=[str(workspace.store), *wrong],
             safe="Nothing was changed.",
             next_command="pjais verify",
         )

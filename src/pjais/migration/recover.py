@@ -13,15 +13,18 @@ from pathlib import Path
 
 from pjais import files, journal, paths, report, sqlite
 from pjais.assembly.findings import spooled
+from pjais.core.model import Model
 from pjais.core.results import Counts, Report
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.errors import BackupFailed, MigrationFailed
 from pjais.migration import revert, state
 from pjais.sources import backup
-from pjais.targets.livestore import account_sync
+from pjais.targets import registry
+from pjais.targets.contract import Before, Head, Target
 from pjais.targets.sqlite import chain, cutover, heads
-from pjais.workspace import Workspace, of_target
+from pjais.targets.sqlite.target import PREVIOUS, holds
+from pjais.workspace import Workspace
 
 _UNFINISHED = (
     ".live.json.*.part",
@@ -58,15 +61,13 @@ def recover(workspace: Workspace) -> Path | None:
             _push(workspace, run)
         if run.state != "interrupted" or "abandoned" in events:
             continue
-        account_sync.complete(Path(run.target or workspace.target), run.id)
-        for leftover in Path(run.target or workspace.target).parent.glob(f".*.{run.id}.new*"):
-            files.remove(leftover)
-        if is_in_place(run.id, Path(run.target or workspace.target)):
+        _target(workspace, run).recover(run.id)
+        if holds(Path(run.target or workspace.store), run.id):
             _report(run, workspace)
             journal.record(run.folder, "done", code="done", recovered=True)
             if run.follow:
                 _push(workspace, run)
-        elif "backed-up" in events and not run.follow and Path(run.target or workspace.target) == workspace.target:
+        elif "backed-up" in events and not run.follow and Path(run.target or workspace.store) == workspace.store:
             resumable = run.folder
         elif "backed-up" in events and not run.follow:
             journal.record(run.folder, "abandoned")
@@ -111,7 +112,7 @@ def _report(run: state.RunState, workspace: Workspace) -> None:
     """Write the report of a run that was interrupted between its cutover and its end, from the store it made."""
     if (run.folder / "report.json").exists():
         return
-    target = Path(run.target or workspace.target)
+    target = Path(run.target or workspace.store)
     with closing(sqlite.open_reader(target)) as db:
         row = sqlite.first(db, "SELECT sources, counts, started_at FROM migration_runs WHERE id = ?", (run.id,))
     if row is None:
@@ -137,50 +138,51 @@ def _report(run: state.RunState, workspace: Workspace) -> None:
     files.remove(run.folder / "findings.jsonl")
 
 
-def is_in_place(run_id: str, target: Path) -> bool:
-    """Return whether a store holds a run.  Raises whatever prevents reading it, since the answer is then unknown."""
-    if not target.exists():
-        return False
-    try:
-        with closing(sqlite.open_reader(target)) as db:
-            return sqlite.first(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run_id,)) is not None
-    except (*sqlite.Corrupt, sqlite.SqlError):
-        return False  # not a store of ours
-
-
 def _push(workspace: Workspace, run: state.RunState) -> None:
-    """Write to the log what a replay or an increment put into a LiveStore store's account only."""
-    there = of_target(workspace, Path(run.target or workspace.target))
-    if there.log is not None and there.target.exists():
-        account_sync.catch_up(there)
-        account_sync.push(there, run.id)
+    """Write to a target's content what a replay or an increment put into its store only."""
+    target = _target(workspace, run)
+    if not target.in_place and target.store.exists():
+        target.catch_up(workspace.model)
+        target.push(workspace.model, run.id)
         journal.record(run.folder, "pushed")
 
 
+def _target(workspace: Workspace, run: state.RunState) -> Target:
+    """Return the target of a run."""
+    ours = run.target is None or Path(run.target) == workspace.store
+    return workspace.target if ours else registry.of_store(Path(str(run.target)))
+
+
 def _finish_rollback(workspace: Workspace, run: state.RunState) -> None:
-    """Finish an interrupted rollback: complete its journal if the store is gone; the account follows a restored log."""
-    there = of_target(workspace, Path(run.target or workspace.target))
+    """Finish an interrupted rollback: complete its journal if the store is back; the store follows its content."""
+    target = _target(workspace, run)
+    target.recover(run.id)
     kept = run.folder / next(one.details["kept"] for one in journal.entries(run.folder)[::-1] if "kept" in one.details)
-    if not is_in_place(run.id, there.target):
+    if not holds(target.store, run.id):
         journal.record(run.folder, "rolled-back", kept=kept.name)
-    elif there.log is not None and not account_sync.holds(there.log, run.id):
-        put_back(there, run.folder, kept, cutover.last_change(there.target))
+    elif not target.holds(run.id):
+        head = Head(cutover.last_change(target.store))
+        put_back(target, workspace.model, run.folder, kept, head, resumed=True)
 
 
-def put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: int) -> bool:
-    """Restore the store from before a run, or remove it if there was none; return which, and record it.
+def put_back(target: Target, model: Model, folder: Path, kept: Path, head: Head, *, resumed: bool = False) -> bool:
+    """Restore a target from before a run, or remove it if there was none; return which, and record it.
 
-    `kept` is a copy of the current store.
+    `kept` is a copy of its current store, `head` that store's.  `resumed`: its content is back already.
     """
-    previous = folder / "previous.sqlite"
-    restored = previous.exists() or revert.is_kept(kept, folder.name)
-    if not restored:
-        _refuse_to_empty(kept, folder.name)
-        cutover.remove_target(workspace.target, kept, expected_change=expected_change)
-    else:
-        _put_back(workspace, folder, kept, expected_change)
+    new = None
+    try:
+        new = _store_before(target, model, folder, kept)
+        heads.forget(target.store)  # the history is truncated
+        target.put_back(Before(model, folder, new, kept, head, resumed))
+    except BaseException:
+        with suppress(OSError):
+            target.recover(folder.name)
+        raise
+    finally:
+        heads.note_closed(target.store)
     journal.record(folder, "rolled-back", kept=kept.name)
-    return restored
+    return new is not None
 
 
 def _refuse_to_empty(kept: Path, run_id: str) -> None:
@@ -203,25 +205,20 @@ def _refuse_to_empty(kept: Path, run_id: str) -> None:
         )
 
 
-def _put_back(workspace: Workspace, folder: Path, kept: Path, expected_change: int) -> None:
-    """Rebuild the previous store out of sight and cut over to it."""
-    new = workspace.target.with_name(f".{workspace.target.name}.{folder.name}.new")
-    try:
-        sqlite.remove(new)
-        previous = folder / "previous.sqlite"
-        if previous.exists():
-            _copy_previous(previous, new)
-        else:
-            files.copy_hashed(kept, new)
-            revert.revert(new, workspace.model, folder.name)
-        heads.forget(workspace.target)  # the history is truncated
-        cutover.cut_over(new, workspace.target, expected_change=expected_change)
-    except BaseException:
-        with suppress(OSError):
-            sqlite.remove(new)
-        raise
-    finally:
-        heads.note_closed(workspace.target)
+def _store_before(target: Target, model: Model, folder: Path, kept: Path) -> Path | None:
+    """Rebuild the store from before a run out of sight; None if there was none."""
+    previous = folder / PREVIOUS
+    if not previous.exists() and not revert.is_kept(kept, folder.name):
+        _refuse_to_empty(kept, folder.name)
+        return None
+    new = target.begin(folder.name)
+    sqlite.remove(new)
+    if previous.exists():
+        _copy_previous(previous, new)
+    else:
+        files.copy_hashed(kept, new)
+        revert.revert(new, model, folder.name)
+    return new
 
 
 def _copy_previous(previous: Path, new: Path) -> None:

@@ -31,7 +31,7 @@ def expired(workspace: Workspace, builder: Builder, *, follow: bool = False) -> 
     `follow`: that run is an increment, which no rollback reverts by itself.
     """
     runs = state.runs(workspace.data_dir)
-    done = [one for one in runs if one.state == "done" and Path(one.target or workspace.target) == workspace.target]
+    done = [one for one in runs if one.state == "done" and Path(one.target or workspace.store) == workspace.store]
     return [one for at, one in enumerate(done) if _may_go(one, done[at + 1 :], follow) and not builder.needs(one.id)]
 
 
@@ -48,7 +48,7 @@ def discard(workspace: Workspace, runs: Sequence[state.RunState], by: Path, pass
 
     `by`: the folder of the run that no longer needs them.
     """
-    held = copies.Copies(workspace, [workspace.target], password)
+    held = copies.Copies(workspace, [workspace.store], password)
     for one in runs:
         others = [folder for folder in journal.run_folders(workspace.data_dir) if folder != one.folder]
         if not one.automatic or held.only_here(one.folder, others) is None:

@@ -19,7 +19,7 @@ from pjais.display import counted
 from pjais.errors import ConfirmationNeeded, MigrationFailed, NoSourceFound, UsageError
 from pjais.exchange import transfer
 from pjais.migration import active, fault_messages, originals, recover, state
-from pjais.targets.livestore import account_sync
+from pjais.targets.contract import Head
 from pjais.targets.sqlite import cutover, heads
 from pjais.workspace import Workspace
 
@@ -111,12 +111,12 @@ def rollback(
     with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
         recover.recover(workspace)
         run = _run_to_undo(workspace, run_id)
-        cutover.inspect(workspace.target, workspace.model)
+        cutover.inspect(workspace.store, workspace.model)
         _refuse_while_live(workspace)
         if run.id not in _held(workspace):
             return _accept_older(workspace, run, discard_later=discard_later)
         _catch_up(workspace, run.id, discard_later)
-        later = later_writes(workspace.target, run.id)
+        later = later_writes(workspace.store, run.id)
         if later.total and keep_later is None and not discard_later:
             raise ConfirmationNeeded(
                 f"since this run {counted(later.added, 'record was', 'records were')} added, {later.edited:,} edited, "
@@ -129,19 +129,18 @@ def rollback(
         if (
             keep_later is not None
             and keep_later.exists()
-            and not _is_that(keep_later, workspace.model, workspace.target, run.id)
+            and not _is_that(keep_later, workspace.model, workspace.store, run.id)
         ):
             raise UsageError("the file for later writes exists already", where=[str(keep_later)])
         back = originals.restore(workspace, originals.gone(workspace, run.id))
         kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
-        expected_change = cutover.last_change(workspace.target)
-        cutover.copy_target(workspace.target, kept)
+        head = Head(cutover.last_change(workspace.store))
+        cutover.copy_target(workspace.store, kept)
         if keep_later is not None and later.total:
             _export_later(workspace.model, kept, run.id, keep_later)
         journal.record(run.folder, "rolling-back", kept=kept.name)
         with fault_messages.switching(workspace):
-            account_sync.put_back(workspace, run.folder, kept)
-            restored = recover.put_back(workspace, run.folder, kept, expected_change)
+            restored = recover.put_back(workspace.target, workspace.model, run.folder, kept, head)
         file = keep_later if later.total else None
         return Undone(run.id, restored, kept, later, file, run.folder, tuple(back))
 
@@ -160,9 +159,9 @@ def _accept_older(workspace: Workspace, run: state.RunState, *, discard_later: b
             next_command=f"pjais rollback {run.id} --discard-later",
         )
     kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
-    cutover.copy_target(workspace.target, kept)
-    heads.forget(workspace.target)
-    heads.note_closed(workspace.target)
+    cutover.copy_target(workspace.store, kept)
+    heads.forget(workspace.store)
+    heads.note_closed(workspace.store)
     journal.record(run.folder, "rolled-back", kept=kept.name, older_store=True)
     return Undone(run.id, True, kept, Later(0, 0, 0, ()), None, run.folder)
 
@@ -186,13 +185,13 @@ def preview(workspace: Workspace) -> tuple[state.RunState, Later]:
     _refuse_while_live(workspace)
     if run.id not in _held(workspace):
         _accept_older(workspace, run, discard_later=False)
-    return run, later_writes(workspace.target, run.id)
+    return run, later_writes(workspace.store, run.id)
 
 
 def _catch_up(workspace: Workspace, run_id: str, discard_later: bool) -> None:
     """Sync what an app committed; an unreadable log is kept as it is, if its owner discards later writes."""
     try:
-        account_sync.catch_up(workspace)
+        workspace.target.catch_up(workspace.model)
     except MigrationFailed as error:
         if not discard_later:
             raise MigrationFailed(
@@ -222,8 +221,8 @@ def _run_to_undo(workspace: Workspace, run_id: str | None) -> state.RunState:
             where=ids[ids.index(run_id) + 1 :],
             next_command=f"pjais rollback {ids[-1]}",
         )
-    if not workspace.target.exists():
-        raise MigrationFailed("the target is gone; there is nothing to roll back", where=[str(workspace.target)])
+    if not workspace.store.exists():
+        raise MigrationFailed("the target is gone; there is nothing to roll back", where=[str(workspace.store)])
     return done[-1] if run_id is None else done[ids.index(run_id)]
 
 
@@ -232,7 +231,7 @@ def in_place(workspace: Workspace) -> list[state.RunState]:
     done = [
         run
         for run in state.runs(workspace.data_dir)
-        if run.state == "done" and Path(run.target or workspace.target) == workspace.target and not run.follow
+        if run.state == "done" and Path(run.target or workspace.store) == workspace.store and not run.follow
     ]
     held = _held(workspace)
     return sorted(done, key=lambda run: held.index(run.id) if run.id in held else len(held))
@@ -240,9 +239,9 @@ def in_place(workspace: Workspace) -> list[state.RunState]:
 
 def _held(workspace: Workspace) -> list[str]:
     """Return the runs that a store holds, in its order; none if there is no store."""
-    if cutover.inspect(workspace.target, workspace.model) is None:
+    if cutover.inspect(workspace.store, workspace.model) is None:
         return []
-    with closing(sqlite.open_reader(workspace.target)) as db:
+    with closing(sqlite.open_reader(workspace.store)) as db:
         return [str(one) for (one,) in sqlite.each(db, "SELECT id FROM migration_runs ORDER BY rowid")]
 
 

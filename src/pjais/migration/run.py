@@ -23,10 +23,9 @@ from pjais.assembly.assemble import EVERYTHING, Choices, Only, assemble, items, 
 from pjais.assembly.findings import Findings, spooled
 from pjais.assembly.ids import Ids
 from pjais.assembly.scratch import scratch_store
-from pjais.core.results import Counts, Difference, Finding, Plan, Progress, Proof, Report
+from pjais.core.results import Counts, Finding, Plan, Progress, Proof, Report
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
-from pjais.display import counted
 from pjais.errors import BackupFailed, NoSpace, PjaisError, UsageError
 from pjais.exchange import guide_backup, guide_export
 from pjais.migration import backups, fault_messages, origins, recover, rejection, retention, run_log, run_proof, state
@@ -34,9 +33,10 @@ from pjais.migration.outcome import verdict
 from pjais.sources import backup
 from pjais.sources.found import Found, Passed
 from pjais.store import upgrade
-from pjais.targets.livestore import account_sync, log_proof
+from pjais.targets.contract import Head, Prepared
 from pjais.targets.sqlite import compare, cutover
 from pjais.targets.sqlite.builder import Builder
+from pjais.targets.sqlite.target import PREVIOUS, holds
 from pjais.version import __version__
 from pjais.workspace import Workspace, none_found, source_bytes
 
@@ -71,11 +71,11 @@ def plan(workspace: Workspace, options: Options = Options(), progress: Progress 
     """
     found, only = origins.chosen(workspace, _sources(workspace), options.only)
     options = replace(options, only=only)
-    account_sync.inspect(workspace)
-    cutover.inspect(workspace.target, workspace.model, older=True)
+    workspace.target.inspect()
+    cutover.inspect(workspace.store, workspace.model, older=True)
     began = time.monotonic()
     with ExitStack() as stack:
-        base = stack.enter_context(upgrade.readable(workspace)) if workspace.target.exists() else None
+        base = stack.enter_context(upgrade.readable(workspace)) if workspace.store.exists() else None
         scratch = stack.enter_context(
             scratch_store(
                 workspace.model,
@@ -119,10 +119,10 @@ def _migrate(workspace: Workspace, options: Options, progress: Progress) -> Repo
         options = replace(options, only=only)
     with _held(workspace), fault_messages.explained(workspace):
         resumable = recover.recover(workspace)
-        account_sync.inspect(workspace)
+        workspace.target.inspect()
         upgraded = upgrade.upgrade(workspace)
         _check_choice(workspace, options)
-        account_sync.catch_up(workspace)
+        workspace.target.catch_up(workspace.model)
         if not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:]):
             if not options.imported:
                 state.end_rollback(workspace)
@@ -135,21 +135,21 @@ def _migrate(workspace: Workspace, options: Options, progress: Progress) -> Repo
             raise NoSpace(
                 f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(workspace.data_dir)]
             )
-        with reader_process.reader(found.sources, late=workspace.target.exists()) as reader:
+        with reader_process.reader(found.sources, late=workspace.store.exists()) as reader:
             return _Run(workspace, options, progress, started, reader).execute(found, resumable)
 
 
 def _sources(workspace: Workspace) -> Found:
     found = workspace.find()
-    if not found.sources and not (workspace.target.exists() and not workspace.sources):
+    if not found.sources and not (workspace.store.exists() and not workspace.sources):
         where = [str(path) for path in workspace.sources] or [str(workspace.data_dir)]
         raise none_found(where, found)
     return found
 
 
 def _check_choice(workspace: Workspace, options: Options) -> None:
-    if workspace.target.exists() and cutover.inspect(workspace.target, workspace.model) is not None:
-        with closing(sqlite.open_reader(workspace.target)) as db:
+    if workspace.store.exists() and cutover.inspect(workspace.store, workspace.model) is not None:
+        with closing(sqlite.open_reader(workspace.store)) as db:
             before = sqlite.first(db, "SELECT ids FROM migration_runs ORDER BY number LIMIT 1")
         if before and before[0] != options.ids:
             raise UsageError(f"this target was made with --ids {before[0]}; it cannot be mixed with {options.ids}")
@@ -175,7 +175,7 @@ def _held(workspace: Workspace) -> Iterator[None]:
 def _space(workspace: Workspace, refs: tuple[SourceRef, ...]) -> tuple[int, int]:
     """Return (bytes needed, bytes free): raw and consistent copies, the new file with its indexes, the old target."""
     size = source_bytes(refs)
-    held = workspace.target.stat().st_size if workspace.target.exists() else 0
+    held = workspace.store.stat().st_size if workspace.store.exists() else 0
     return 5 * size + 2 * held + (4 << 20), files.free_space(workspace.data_dir)
 
 
@@ -225,15 +225,12 @@ class _Run:
         self.passed: tuple[Passed, ...] = ()
         self.changed: list[str] = []
         self.proof: Proof | None = None
-        self.new = self._new_file()
+        self.new = Path()
         self.link = ""
         """The digest of the run's link in the store's chain."""
-        self.last_event = 0
+        self.head: Head | None = None
         self._previous: dict[str, dict[str, Any]] = {}
         """The previous store, as the manifest names it."""
-
-    def _new_file(self) -> Path:
-        return self.workspace.target.with_name(f".{self.workspace.target.name}.{self.id}.new")
 
     def execute(self, found: Found, resumable: Path | None) -> Report:
         """Run all phases in order; on any failure the target is unchanged, and the reason is recorded."""
@@ -260,22 +257,22 @@ class _Run:
         return final
 
     def _fits_in_place(self) -> bool:
-        """Return whether the target can be changed in place; a LiveStore log and its account are always rebuilt."""
-        return self.workspace.log is None and self.workspace.target.exists()
+        """Return whether the target can be changed in place; content of its own is always rebuilt, with its store."""
+        return self.workspace.target.in_place and self.workspace.store.exists()
 
     def _make_new_file(self, snapshots: tuple[Snapshot, ...]) -> None:
-        expected_change = self._keep_previous(snapshots)
-        self._build(snapshots, expected_change is not None)
+        self._keep_previous(snapshots)
+        self._build(snapshots)
         self._prove()
         with self._phase("cut over"), fault_messages.switching(self.workspace):
-            self._cut_over(expected_change)
+            self.workspace.target.commit(self.id, self.new, self.head)
             journal.record(self.folder, "switched")
 
     def _end(self, final: Report) -> None:
         self._write_report(final)
         hashes = {name: files.sha256(self.folder / name) for name in report.NAMES}
         journal.record(self.folder, "done", code=final.code, counts=self.total.as_dict(), report=hashes)
-        recover.seal_journal(self.workspace.target, self.folder)
+        recover.seal_journal(self.workspace.store, self.folder)
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -296,7 +293,6 @@ class _Run:
                 earlier = recover.reusable(resumable, found.sources)
                 if earlier is not None:
                     self.id, self.folder = resumable.name, resumable
-                    self.new = self._new_file()
                     self.findings = Findings(self.folder)
                     journal.resume(self.folder)
                     return earlier
@@ -329,32 +325,30 @@ class _Run:
             self.findings = Findings(self.folder)
             return snapshots
 
-    def _keep_previous(self, snapshots: tuple[Snapshot, ...]) -> int | None:
-        """Copy the current target, as a base for the build and for a rollback; None if there is none."""
-        if not self.workspace.target.exists():
-            return None
-        previous = self.folder / "previous.sqlite"
-        cutover.copy_target(self.workspace.target, previous)
-        kept = account_sync.keep_log(self.workspace, self.folder)
-        self.last_event = 0 if kept is None else account_sync.last_number(kept)
-        before = {"previous": previous} | ({} if kept is None else {"previous_log": kept})
-        self._previous = {name: backup.weighed(path) for name, path in before.items()}
+    def _keep_previous(self, snapshots: tuple[Snapshot, ...]) -> None:
+        """Copy the current target, if there is one, as a base for the build and for a rollback."""
+        kept = self.workspace.target.keep(self.folder)
+        if kept is None:
+            return
+        self.head = kept.head
+        self._previous = {name: backup.weighed(path) for name, path in kept.files.items()}
         backup.write_manifest(self.folder, snapshots, self.started, **self._previous)
-        return cutover.last_change(previous)
 
-    def _build(self, snapshots: tuple[Snapshot, ...], existing: bool) -> None:
+    def _build(self, snapshots: tuple[Snapshot, ...]) -> None:
+        target, existing = self.workspace.target, self.head is not None
+        self.new = target.begin(self.id)
         files.remove(self.new)
-        if self.workspace.log is not None:
-            files.private_folder(self.workspace.log.parent)
         if existing:
             files.copy_hashed(self.folder / "previous.sqlite", self.new)
         with closing(Builder(self.new, self.workspace.model, self.id, existing=existing, searched=True)) as builder:
             row = self._fill(builder, snapshots)
             builder.commit()
-        if self.workspace.log is not None:
-            with self._phase("write the log"):
-                mark = cutover.last_change(self.folder / "previous.sqlite") if existing else 0
-                account_sync.extend(self.workspace, self.folder, self.new, row, mark)
+        self.prepared = Prepared(
+            self.workspace.model, row, self.folder, self.new, None if self.head is None else self.head.change
+        )
+        if not target.in_place:
+            with self._phase(target.writing):
+                target.write(self.prepared)
         journal.record(self.folder, "built", link=self.link)
 
     def _fill(self, builder: Builder, snapshots: tuple[Snapshot, ...]) -> dict[str, Any]:
@@ -415,15 +409,10 @@ class _Run:
         """Compare every record of the new file with its digest, before anybody sees it."""
         with self._phase("verify"):
             facts = self._facts()
-            differences: list[Difference] = []
-            if self.workspace.log is not None:
-                count, differences = log_proof.compare(
-                    account_sync.new_log(self.workspace, self.id), self.new, self.workspace.model
-                )
-                line = f"{counted(count, 'record')} replayed from it: as in the ledger"
-                facts = (*facts, ("event log", not differences, line))
-            previous = self.folder / "previous.sqlite"
-            self.proof = run_proof.of_new_file(self.workspace.model, self.new, previous, facts, differences)
+            model, previous = self.workspace.model, self.folder / PREVIOUS
+            content = self.workspace.target.compare(model, self.prepared)
+            facts = (*facts, *content.checks)
+            self.proof = run_proof.of_new_file(model, self.new, previous, facts, content.differences)
         run_proof.demand(self.proof)
         journal.record(self.folder, "verified")
 
@@ -432,7 +421,7 @@ class _Run:
 
         It includes the data to revert it, so that no copy of the store is needed (`pjais.migration.revert`).
         """
-        builder = Builder(self.workspace.target, self.workspace.model, self.id, existing=True, live=True)
+        builder = Builder(self.workspace.store, self.workspace.model, self.id, existing=True, live=True)
         with closing(builder):
             self._fill(builder, snapshots)
             with self._phase("verify"):
@@ -452,19 +441,11 @@ class _Run:
         except Exception as error:
             builder.close()
             with fault_messages.finishing(self.workspace):
-                if recover.is_in_place(self.id, self.workspace.target):
+                if holds(self.workspace.store, self.id):
                     raise error
             raise
         with fault_messages.finishing(self.workspace):
             journal.record(self.folder, "switched")
-
-    def _cut_over(self, expected_change: int | None) -> None:
-        if self.workspace.log is None:
-            cutover.cut_over(self.new, self.workspace.target, expected_change=expected_change)
-            return
-        account_sync.cut_over(
-            self.workspace, self.id, self.new, expected_change=expected_change, expected_event=self.last_event
-        )
 
     def _undo(self, error: BaseException) -> NoReturn:
         """Remove the unfinished file, keep the journal, and raise an error that explains what happened."""
@@ -472,10 +453,8 @@ class _Run:
             raise error  # the new store is in place, or the next call finishes it
         with suppress(OSError):  # findings are spooled to disk, which may be what failed
             self.findings.close()
-        made = [self.new, *([account_sync.new_log(self.workspace, self.id)] if self.workspace.log is not None else [])]
         with suppress(OSError):  # the next call removes the rest
-            for path in made:
-                sqlite.remove(path)
+            self.workspace.target.recover(self.id)
         problem = fault_messages.explain(error, self.workspace)
         if problem is None:
             self._log(f"stopped by {type(error).__name__}; the target is as it was")

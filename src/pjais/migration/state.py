@@ -6,14 +6,15 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pjais import files, instants, journal, sqlite
 from pjais.core.model import Model
 from pjais.core.source import SourceRef
-from pjais.workspace import Workspace, of_target, resolve_workspace
+from pjais.targets import registry
+from pjais.workspace import Workspace, resolve_workspace
 
 PathLike = str | os.PathLike[str]
 
@@ -102,8 +103,8 @@ def _at_work(entries: Sequence[journal.Entry]) -> int | None:
 
 def relative_target(here: Workspace) -> str:
     """Return the target as a journal names it: relative if it is in the data folder, which may be moved."""
-    inside = here.target.is_relative_to(here.data_dir)
-    return str(here.target.relative_to(here.data_dir) if inside else here.target)
+    inside = here.store.is_relative_to(here.data_dir)
+    return str(here.store.relative_to(here.data_dir) if inside else here.store)
 
 
 def chosen(
@@ -121,7 +122,7 @@ def chosen(
     named = [one for one in done if one.id == run_id]
     for one in reversed(named or [one for one in done if _is_inside(here, one)]):
         if one.target and Path(one.target).exists():
-            return of_target(here, Path(one.target))
+            return replace(here, target=registry.of_store(Path(one.target)))
     return here
 
 
@@ -143,7 +144,7 @@ def rolled_back(here: Workspace) -> RunState | None:
     such decision.
     """
     for run in reversed(runs(here.data_dir)):
-        if Path(run.target or here.target) != here.target:
+        if Path(run.target or here.store) != here.store:
             continue
         if run.state == "rolled-back":
             return None if "asked" in journal.events(run.folder) else run
@@ -214,10 +215,10 @@ def anything_new(
     only: tuple[str | None, ...] = (None, None),
 ) -> bool:
     """Return whether a migration would have anything to do.  `known`: the target's sources, if already read."""
-    if not here.target.exists():
+    if not here.store.exists():
         return bool(refs)
     if known is None:
-        with closing(sqlite.open_reader(here.target)) as db:
+        with closing(sqlite.open_reader(here.store)) as db:
             known = known_sources(db, only)
     return any(is_new(ref, known, exact=exact) for ref in refs)
 

@@ -36,7 +36,7 @@ def status(here: Workspace) -> dict[str, Any]:
     return {
         "code": "done",
         "data_dir": str(here.data_dir),
-        "live": None if store is None else "sqlite" if here.log is None else "livestore",
+        "live": None if store is None else here.target.kind,
         "store": store,
         "quarantined": quarantined,
         "active_side": active.live(here.data_dir).as_dict(),
@@ -52,15 +52,15 @@ def status(here: Workspace) -> dict[str, Any]:
 
 def _store(here: Workspace) -> tuple[dict[str, Any] | None, int]:
     """Return the store, and the number of undecided documents in its quarantine."""
-    version = cutover.inspect(here.target, here.model, older=True)
+    version = cutover.inspect(here.store, here.model, older=True)
     if version is None:
         return None, 0
-    with closing(sqlite.open_reader(here.target)) as db:
+    with closing(sqlite.open_reader(here.store)) as db:
         quarantined = quarantine.waiting(db)
     return {
         "path": str(here.live),
         "schema": version,
         "upgrade": [step.does for step in upgrade.pending(here.model, version)],
-        "size": here.target.stat().st_size,
-        "records": state.record_counts(here.target, here.model),
+        "size": here.store.stat().st_size,
+        "records": state.record_counts(here.store, here.model),
     }, quarantined

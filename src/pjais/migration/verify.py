@@ -15,12 +15,10 @@ from pjais.assembly.ids import Ids, known
 from pjais.bitset import Bitset
 from pjais.core.model import Model
 from pjais.core.results import Difference, Progress, Proof
-from pjais.display import counted
 from pjais.errors import BackupFailed, MigrationFailed, NoSourceFound, SourceDamaged, UsageError, VerificationFailed
 from pjais.migration import backups, retention, state
 from pjais.sources import backup
 from pjais.store import upgrade
-from pjais.targets.livestore import account_sync, log_proof
 from pjais.targets.sqlite import chain, compare, cutover, documents, heads
 from pjais.workspace import Workspace
 
@@ -36,13 +34,13 @@ def verify(
     Raises VerificationFailed (its report is the Proof) if something differs that no history explains,
     NoSourceFound if there is no target, ForeignTarget if it is not ours.
     """
-    if cutover.inspect(workspace.target, workspace.model, older=workspace.log is None) is None:
+    if cutover.inspect(workspace.store, workspace.model, older=workspace.target.in_place) is None:
         raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais migrate"
+            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais migrate"
         )
     try:
-        account_sync.inspect(workspace)
-        account_sync.catch_up(workspace)
+        workspace.target.inspect()
+        workspace.target.catch_up(workspace.model)
         with upgrade.readable(workspace) as path:
             proof = _prove(workspace, path, run, progress, password)
     except MigrationFailed as error:
@@ -83,14 +81,14 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target has no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)
-        # An app may remove records that others refer to: its log records that, and the comparison with it is the proof.
-        apps = len(sqlite.fetch(db, "PRAGMA foreign_key_check")) if workspace.log is not None else 0
+        # Where an app may remove records that others refer to, the comparison with its content is the proof.
+        apps = 0 if workspace.target.keeps_references else len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
         checks = list(compare.check_file(db, model, apps))
         if not checks[0][1]:
             return Proof(checks=tuple(checks))
         progress("compare records", 0, None)
         rows = compare.compare_rows(db, model)
-        checks += [compare.check_chain(db, model), compare.check_head(db, workspace.target)]
+        checks += [compare.check_chain(db, model), compare.check_head(db, workspace.store)]
         compared = 0
         differences = [*compare.compare_history(db, model), *compare.compare_account(db)]
         links = chain.links(db)
@@ -124,23 +122,20 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
             compared += count
             differences += found
             checks += check
-        if workspace.log is not None:
-            progress("compare the event log", compared, None)
-            with account_sync.readable_log(workspace) as path:
-                count, found = log_proof.compare(path, workspace.target, model)
-            differences += found
-            if not account_sync.is_sealed(workspace):
-                checks.append(("event log", False, "bytes of it changed though nobody has written to it since"))
-            checks.append(("event log", not found, f"{counted(count, 'record')} replayed from it: as in the ledger"))
-        if path == workspace.target:
-            heads.note(db, workspace.target)
+        if not workspace.target.in_place:
+            progress(workspace.target.comparing, compared, None)
+            content = workspace.target.compare(model)
+            differences += content.differences
+            checks += content.checks
+        if path == workspace.store:
+            heads.note(db, workspace.store)
         return compare.proof(rows, tuple(checks), compared, differences)
 
 
 def _folder(workspace: Workspace, run_id: str, links: Sequence[chain.Link]) -> Path:
     """Return the folder of a run's backup: in this data folder, beside the store, or where the run was made."""
     told = [Path(one.backup["folder"]) for one in links if one.backup and "folder" in one.backup]
-    everywhere = (workspace.backups / run_id, workspace.target.parent / paths.BACKUPS / run_id, *told)
+    everywhere = (workspace.backups / run_id, workspace.store.parent / paths.BACKUPS / run_id, *told)
     return next((one for one in everywhere if one.is_dir()), everywhere[0])
 
 
@@ -149,9 +144,9 @@ def _missing_runs(workspace: Workspace, links: Sequence[chain.Link], held: set[s
     sealed = {one.digest.hex() for one in links}
     told_of = {Path(one.backup["folder"]).parent.parent for one in links if one.backup and "folder" in one.backup}
     wrong = []
-    everywhere = sorted({workspace.data_dir, workspace.target.parent, *told_of})
+    everywhere = sorted({workspace.data_dir, workspace.store.parent, *told_of})
     for one in (run for folder in everywhere for run in reversed(state.runs(folder))):
-        if one.state != "done" or one.follow or Path(one.target or workspace.target) != workspace.target:
+        if one.state != "done" or one.follow or Path(one.target or workspace.store) != workspace.store:
             continue
         told = [entry.details["link"] for entry in journal.entries(one.folder) if "link" in entry.details]
         if one.id not in held or (told and told[-1] not in sealed):

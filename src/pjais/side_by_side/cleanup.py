@@ -105,7 +105,7 @@ def judge(workspace: Workspace, names: Sequence[str] = (), *, password: str | No
     items: list[Old] = []
     stays: list[Stays] = []
     wanted = [one.rstrip("/") for one in names]
-    called = [(source, _name(workspace, source)) for source in _sources(workspace.target)]
+    called = [(source, _name(workspace, source)) for source in _sources(workspace.store)]
     unknown = set(wanted) - {one for source, name in called for one in _called(source, name)}
     for source, name in called:
         there = [entry for entry in source["files"] if Path(entry["path"]).is_file()]
@@ -273,7 +273,7 @@ def _is_profile(source: dict[str, Any]) -> bool:
 
 def _protected(workspace: Workspace) -> set[Path]:
     """Return stores of ours: all that were ever written to from this data folder."""
-    targets = {workspace.target, workspace.live}
+    targets = {workspace.store, workspace.live}
     for run in state.runs(workspace.data_dir):
         if run.target:
             target = Path(run.target)
@@ -402,7 +402,7 @@ def _ref(workspace: Workspace, source: dict[str, Any]) -> SourceRef | None:
     """
     path = Path(source["origin"])
     for one in (path, path.parent) if _is_profile(source) else (path,):
-        for found in detect.detect([one], target=workspace.target, named=True).sources:
+        for found in detect.detect([one], target=workspace.store, named=True).sources:
             if (found.kind, str(found.path)) == (source["kind"], source["origin"]):
                 return found
     return None
@@ -489,5 +489,5 @@ def _refuse_if_open(items: Sequence[Old]) -> None:
 
 def private(workspace: Workspace) -> list[Private]:
     """Return what may hold private text and is not removed by `remove`; the largest part are the backups."""
-    sources = _sources(workspace.target) if workspace.target.exists() else ()
+    sources = _sources(workspace.store) if workspace.store.exists() else ()
     return private_text.find(workspace, [Path(source["origin"]) for source in sources if _is_profile(source)])

@@ -31,8 +31,8 @@ from pjais.migration import active, backups, fault_messages, origins, recover, r
 from pjais.sources import backup
 from pjais.sources.registry import absence_means_removed
 from pjais.store import upgrade
-from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite.builder import Builder
+from pjais.targets.sqlite.target import holds
 from pjais.version import __version__
 from pjais.workspace import Workspace
 
@@ -80,7 +80,7 @@ def follow(
         try:
             done = increment(workspace, options, allow_removals=allow_removals)
         except (SourceInUse, NoSourceFound) as error:
-            if once or not workspace.target.exists():
+            if once or not workspace.store.exists():
                 raise
             if waiting is not None:
                 waiting(error)
@@ -98,7 +98,7 @@ def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_re
     Raises the errors of a migration; MigrationFailed if a source suddenly lacks most of its records and
     `allow_removals` is not set.
     """
-    if not workspace.target.exists():
+    if not workspace.store.exists():
         began = journal.now_ms()
         report = run.migrate(workspace, options)
         return Increment(
@@ -106,12 +106,11 @@ def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_re
         )
     with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
         recover.recover(workspace)
-        account_sync.inspect(workspace)
+        workspace.target.inspect()
         upgrade.upgrade(workspace)
-        account_sync.catch_up(workspace)
-        account_sync.push(
-            workspace, journal.new_run_id()
-        )  # if an increment was interrupted between the account and the log
+        workspace.target.catch_up(workspace.model)
+        # If an increment was interrupted between the store and the content:
+        workspace.target.push(workspace.model, journal.new_run_id())
         with _steady(workspace):
             found, only = origins.chosen(workspace, workspace.find(), options.only)
             options = replace(options, only=only)
@@ -119,7 +118,7 @@ def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_re
                 raise NoSourceFound("the sources are gone", where=[str(path) for path in workspace.sources])
             if not state.anything_new(workspace, found.sources, exact=False):
                 return Increment(None)
-        account_sync.refuse_if_open(workspace)
+        workspace.target.refuse_if_open()
         return _bring(workspace, options, found.sources, allow_removals)
 
 
@@ -161,16 +160,16 @@ def _bring(workspace: Workspace, options: run.Options, refs: tuple[SourceRef, ..
         done, expired = _write(workspace, options, snapshots, run_id, began, allow_removals)
     except BaseException as error:
         with fault_messages.finishing(workspace):
-            if recover.is_in_place(run_id, workspace.target):
+            if holds(workspace.store, run_id):
                 raise error
         with suppress(OSError):  # the next call removes it
             recover.discard(folder)  # nothing was written, so nothing needs its backup
         raise
     with fault_messages.finishing(workspace):
         journal.record(folder, "done", code="done", follow=True)
-        account_sync.push(workspace, run_id)
+        workspace.target.push(workspace.model, run_id)
         journal.record(folder, "pushed")
-        recover.seal_journal(workspace.target, folder)
+        recover.seal_journal(workspace.store, folder)
         retention.discard(workspace, expired, folder, options.password)
     return done
 
@@ -185,7 +184,7 @@ def _write(
 ) -> tuple[Increment, list[state.RunState]]:
     """Write the snapshots to the store; return the increment, and the runs whose backups no proof needs any longer."""
     findings = Findings()
-    builder = Builder(workspace.target, workspace.model, run_id, existing=True, live=True, followed=True)
+    builder = Builder(workspace.store, workspace.model, run_id, existing=True, live=True, followed=True)
     with closing(builder):
         ids = Ids(builder.known_ids(), new=options.ids == "new")
         choices = Choices(ids, options.expand_cold, options.password, options.only)

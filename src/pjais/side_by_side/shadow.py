@@ -24,7 +24,6 @@ from pjais.core.table import Table
 from pjais.errors import NoSourceFound
 from pjais.migration import origins, quarantine
 from pjais.sources.registry import absence_means_removed
-from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import cutover, removals
 from pjais.targets.sqlite.compare import led_to, present
 from pjais.targets.sqlite.ledger import Origin
@@ -72,13 +71,13 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
     found, only = origins.chosen(workspace, workspace.find(), only)
     if not found.sources:
         raise NoSourceFound("the old side was not found", where=[str(path) for path in workspace.sources])
-    if cutover.inspect(workspace.target, workspace.model) is None:
+    if cutover.inspect(workspace.store, workspace.model) is None:
         raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.target)], next_command="pjais follow"
+            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais follow"
         )
-    account_sync.catch_up(workspace)
+    workspace.target.catch_up(workspace.model)
     at = journal.now_ms()
-    with closing(sqlite.open_reader(workspace.target)) as new:
+    with closing(sqlite.open_reader(workspace.store)) as new:
         choices = Choices(Ids.of(new), password=password, only=only)
         with scratch_store(workspace.model, found.sources, choices, decisions=new) as scratch:
             judge = _Judge(new, workspace.model, [origin_of(snapshot) for snapshot in scratch.snapshots], only)

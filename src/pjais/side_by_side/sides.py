@@ -35,9 +35,9 @@ from pjais.models.persona.records import Memory, Persona
 from pjais.persona.store import Store
 from pjais.sources.livestore.replay import Replay
 from pjais.sources.registry import source_of
-from pjais.targets.livestore import account_sync, log_proof
+from pjais.targets.livestore import log_file, log_proof
 from pjais.targets.sqlite import cutover
-from pjais.workspace import Workspace, resolve_workspace
+from pjais.workspace import Workspace
 
 Callback = Callable[[list[Persona]], object]
 OnError = Callable[[Exception], object]
@@ -146,9 +146,9 @@ def _own_log(path: Path) -> Path | None:
     logs = sorted(folder.glob("eventlog@*.db"))
     if not logs:
         return None
-    with suppress(PjaisError, sqlite.Error), account_sync.readable_log(resolve_workspace(folder, folder)) as log:
+    with suppress(PjaisError, sqlite.Error), sqlite.whole(max(logs, key=log_file.format_of)) as log:
         with closing(sqlite.open_frozen(log)) as db:
-            return folder if account_sync.is_ours(db) else None
+            return folder if log_file.is_ours(db) else None
     return None
 
 
@@ -310,9 +310,9 @@ class SourceSide(FileSide):
 
     def _ids(self) -> Ids:
         """Return the ids that a migration assigned to the records, so that both sides use the same."""
-        if cutover.inspect(self._here.target, self._here.model) is None:
+        if cutover.inspect(self._here.store, self._here.model) is None:
             return Ids()
-        with closing(sqlite.open_reader(self._here.target)) as db:
+        with closing(sqlite.open_reader(self._here.store)) as db:
             return Ids.of(db)
 
     def _held(self) -> Store:

@@ -21,7 +21,6 @@ from pjais.exchange import guide_export
 from pjais.migration import active, backups, fault_messages, originals, origins, recover, rollback, run, state, verify
 from pjais.migration.active import LIVE, Live
 from pjais.side_by_side import follow, shadow
-from pjais.targets.livestore import account_sync
 from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace, resolve_workspace
 
@@ -85,7 +84,7 @@ def _go(workspace: Workspace, options: run.Options, keep_edits: bool) -> Live:
             "new",
             journal.now_ms(),
             str(workspace.live),
-            cutover.last_change(workspace.target),
+            cutover.last_change(workspace.store),
             tuple(str(ref.path) for ref in refs),
             final.name,
         )
@@ -148,8 +147,7 @@ def back(workspace: Workspace) -> Returned:
 
 def _with_target(workspace: Workspace, target: str) -> Workspace:
     """Return the workspace with the store that was switched to, whatever the call's target."""
-    there = resolve_workspace(workspace.data_dir, target)
-    return replace(workspace, target=there.target, log=there.log, format=there.format)
+    return replace(workspace, target=resolve_workspace(workspace.data_dir, target).target)
 
 
 def _back(workspace: Workspace, was: Live) -> Returned:
@@ -164,15 +162,15 @@ def _back(workspace: Workspace, was: Live) -> Returned:
             advice="restore it, then: pjais switch --undo",
             next_command=originals.restoring(workspace, str(was.backup)),
         )
-    account_sync.catch_up(workspace)
-    there = workspace.target.exists()  # the store may have been removed by hand
-    later = rollback.writes_since(workspace.target, was.changes) if there else rollback.Later(0, 0, 0, ())
+    workspace.target.catch_up(workspace.model)
+    there = workspace.store.exists()  # the store may have been removed by hand
+    later = rollback.writes_since(workspace.store, was.changes) if there else rollback.Later(0, 0, 0, ())
     export = guide = None
     if later.total:
         stamp = instants.to_text(journal.now_ms()).replace(":", "-").replace(".", "-")
         export = workspace.data_dir / f"since-switch-{stamp}.pjais.json"
         guide = workspace.data_dir / f"rxdb-since-switch-{stamp}.json"
-        rollback.export_since(workspace.model, workspace.target, was.changes, export)
+        rollback.export_since(workspace.model, workspace.store, was.changes, export)
         guide_export.export(workspace, export, guide)
     _record(workspace, Live("old", journal.now_ms(), was.target, was.changes, was.sources, was.backup))
     return Returned(later, export, guide)

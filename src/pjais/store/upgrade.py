@@ -46,21 +46,21 @@ def upgrade(workspace: Workspace) -> Upgraded | None:
     the copy cannot be made; the store is then unchanged.
     """
     model = workspace.model
-    version = cutover.inspect(workspace.target, workspace.model, older=True)
+    version = cutover.inspect(workspace.store, workspace.model, older=True)
     if version is None or version >= model.schema_version:
         return None
     steps = pending(model, version)
     folder = files.private_folder(workspace.backups / f"{journal.new_run_id()}-before-upgrade")
     try:
         journal.record(folder, "upgrade", version=__version__, **{"from": version, "to": model.schema_version})
-        cutover.copy_target(workspace.target, folder / "previous.sqlite")
+        cutover.copy_target(workspace.store, folder / "previous.sqlite")
         backup.write_manifest(folder, (), journal.now_ms(), previous=backup.weighed(folder / "previous.sqlite"))
     except OSError as error:
         raise BackupFailed(
             f"the store could not be copied before its upgrade: {error.strerror}", where=[str(folder)]
         ) from error
-    with closing(sqlite.open_writer(workspace.target)) as db:
-        apply(db, model, steps, dialects(workspace.backups), workspace.target)
+    with closing(sqlite.open_writer(workspace.store)) as db:
+        apply(db, model, steps, dialects(workspace.backups), workspace.store)
     journal.record(folder, "upgraded")
     return Upgraded(version, model.schema_version, tuple(step.does for step in steps), folder)
 
@@ -140,14 +140,14 @@ def dialects(backups: Path) -> Dialects:
 @contextmanager
 def readable(workspace: Workspace) -> Iterator[Path]:
     """Yield the workspace's store for reading: itself, or an upgraded scratch copy of an older one."""
-    version = cutover.inspect(workspace.target, workspace.model, older=True)
+    version = cutover.inspect(workspace.store, workspace.model, older=True)
     if version is None or version >= workspace.model.schema_version:
-        yield workspace.target
+        yield workspace.store
         return
     with tempfile.TemporaryDirectory(prefix="pjais-upgrade-") as scratch:
-        copy = Path(scratch) / workspace.target.name
-        cutover.copy_target(workspace.target, copy)
+        copy = Path(scratch) / workspace.store.name
+        cutover.copy_target(workspace.store, copy)
         with closing(sqlite.open_writer(copy)) as db:
             steps = pending(workspace.model, version)
-            apply(db, workspace.model, steps, dialects(workspace.backups), workspace.target)
+            apply(db, workspace.model, steps, dialects(workspace.backups), workspace.store)
         yield copy

@@ -309,7 +309,7 @@ def bring_over(session: Session, form: Form) -> str:
     """One increment of what the old app wrote since."""
     here, options = session.workspace(), session.options
     work = lambda _: follow.increment(here, options).as_dict()  # noqa: E731
-    session.start("follow", work, alone=not here.target.exists(), writes=True)
+    session.start("follow", work, alone=not here.store.exists(), writes=True)
     return "/sides"
 
 

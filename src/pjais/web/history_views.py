@@ -31,7 +31,8 @@ Where = Annotated[int, Query(ge=0, le=1000)]
 
 def stores(here: Workspace) -> list[tuple[str, Path]]:
     """Return the stores with a history: the store in use, and the LiveStore stores found; kind and path."""
-    own = [("livestore" if here.log is not None else "sqlite", here.live)] if here.target.exists() else []
+    looked_into = here.target.in_place or here.target.keeps_events
+    own = [(here.target.kind, here.live)] if looked_into and here.store.exists() else []
     found = [("livestore", ref.path) for ref in here.find().sources if source_of(ref).has_log]
     return own + [one for one in found if one not in own]
 

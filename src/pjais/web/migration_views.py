@@ -46,7 +46,7 @@ def front(session: InSession) -> schemas.Overview:
 
 
 def _active(session: Session, here: Workspace) -> schemas.Persona | None:
-    if here.log is not None or not here.target.exists():
+    if not here.target.in_place or not here.store.exists():
         return None
     with session.store() as store:
         record = store.personas.active()
@@ -183,8 +183,8 @@ def sides(session: InSession) -> schemas.Sides:
     except PjaisError:
         since, comparisons = None, 0
     later = None
-    if live.side == "new" and here.target.exists():
-        later = view_values.later(migration_rollback.writes_since(here.target, live.changes))
+    if live.side == "new" and here.store.exists():
+        later = view_values.later(migration_rollback.writes_since(here.store, live.changes))
     return schemas.Sides(
         code="done",
         side=live.side,

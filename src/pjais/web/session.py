@@ -143,18 +143,20 @@ class Session:
 
     def _opened(self) -> Store:
         here = self.workspace()
-        if here.log is not None:
+        if here.target.keeps_events:
             raise UsageError(
                 "this data lives in a LiveStore store: see History",
                 where=[str(here.live)],
                 next_command=f"pjais events {shlex.quote(str(here.live))}",
             )
-        if self._store is not None and self._store.path == here.target and here.target.exists():
+        if (refused := here.target.not_opened()) is not None:
+            raise refused
+        if self._store is not None and self._store.path == here.store and here.store.exists():
             return self._store
         self._let_go()
-        if cutover.inspect(here.target, here.model) is None:
-            raise NoSourceFound("there is no store here yet", where=[str(here.target)], next_command="pjais migrate")
-        self._store = store = Store(here.target)
+        if cutover.inspect(here.store, here.model) is None:
+            raise NoSourceFound("there is no store here yet", where=[str(here.store)], next_command="pjais migrate")
+        self._store = store = Store(here.store)
         live = store.live(store.last_change)
         self._unwatch = live.subscribe(lambda _: self.broadcast.publish(broadcast.DATA), on_error=lambda _: None)
         return store
@@ -274,7 +276,7 @@ class Session:
         while self._goes_on() and not self._closed.wait(_FOLLOW_SECONDS):
             here, job = self.workspace(), Job(0, "follow", journal.now_ms())
             try:
-                with self._one_run, nullcontext() if here.target.exists() else self.alone():
+                with self._one_run, nullcontext() if here.store.exists() else self.alone():
                     done = follow.increment(here, self.options)
             except (NoSourceFound, SourceInUse, RunActive):
                 continue  # it is gone for a while, or somebody is at work: the next look may be luckier
@@ -314,7 +316,7 @@ class Session:
 
     def _signature(self) -> object:
         here = self.workspace()
-        names = [here.target, here.backups, here.data_dir]
+        names = [here.store, here.backups, here.data_dir]
         names += sorted(here.backups.iterdir()) if here.backups.is_dir() else []
         return tuple((str(one), *_stamp(one)) for one in names), switch.live(here).side
 

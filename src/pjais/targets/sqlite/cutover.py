@@ -112,7 +112,7 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
     `expected_change` is `last_change` of the old target when the run began, None if there was none.
     Raises MigrationFailed if the old target is open elsewhere or was written to meanwhile.
     """
-    _settle(new)
+    settle(new)
     files.sync_file(new)
     if not target.exists():
         for suffix in sqlite.SIDE_FILES:  # of a removed store: it must not be applied to the new one
@@ -122,12 +122,12 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
         heads.forget(target)  # a new history begins
         files.replace(new, target)
     else:
-        with _held(target, expected_change):
+        with held(target, expected_change):
             files.replace(new, target)
 
 
 @contextmanager
-def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connection]:
+def held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connection]:
     """Lock a target exclusively, without WAL.  Raises MigrationFailed if it is open or was written to."""
     try:
         with closing(sqlite.open_writer(target, wait_ms=3000)) as db:
@@ -149,7 +149,7 @@ def _held(target: Path, expected_change: int | None) -> Iterator[sqlite.Connecti
         ) from error
 
 
-def _settle(new: Path) -> None:
+def settle(new: Path) -> None:
     """Set the new file to WAL before anybody sees it; closed cleanly, it is one file without side files."""
     with closing(sqlite.open_writer(new)) as db:
         db.execute("PRAGMA journal_mode = WAL")
@@ -161,7 +161,7 @@ def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> N
     """Remove the target; `keep` holds a copy of its content."""
     if not keep.is_file():
         raise MigrationFailed("the target's copy is missing; it stays in its place", where=[str(keep)])
-    with _held(target, expected_change):
+    with held(target, expected_change):
         heads.forget(target)
         files.remove(target)
     for suffix in sqlite.SIDE_FILES:

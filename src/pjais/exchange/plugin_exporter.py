@@ -1,0 +1,24 @@
+"""Exporters of other packages: write everything of a store, or of any source, in their own form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pjais import extensions
+from pjais.errors import UsageError
+from pjais.exchange import transfer
+from pjais.targets.sqlite import exported
+from pjais.workspace import Workspace
+
+
+def export(
+    workspace: Workspace, store: Path | None, name: str, write: Callable[[str], object], password: str | None
+) -> None:
+    """Write a store or a source with an added exporter.  Raises UsageError for an unknown one."""
+    exporter = extensions.exporter(name)
+    if exporter is None:
+        known = ", ".join(("pjais", "rxdb-export", *extensions.names("exporters")))
+        raise UsageError(f"there is no exporter {name}", where=[f"known: {known}"])
+    with transfer.opened(workspace, store, password) as db:
+        exporter(exported.documents(db, workspace.model), write)

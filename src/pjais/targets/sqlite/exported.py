@@ -1,0 +1,43 @@
+"""Yield the records of a store as documents of our export: list by list, each list sorted by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pjais import sqlite
+from pjais.core.model import Model
+from pjais.core.table import Record, Table
+from pjais.errors import SourceDamaged
+
+
+def documents(db: sqlite.Connection, model: Model) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every record of an open store as a document of our export, with the name of its list; sorted by id."""
+    for table in model.tables:
+        for record in records(db, table, None):
+            yield table.title, model.exported(record)
+
+
+def records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) -> Iterator[Record]:
+    """Yield the records of a table, sorted by key; `keys` limits it to some."""
+    columns = ", ".join(table.column_names)
+    order = ", ".join(table.key)
+    if keys is None:
+        for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY {order}"):
+            yield _record(table, row)
+        return
+    key = table.key[0] if len(table.key) == 1 else f"json_array({order})"
+    for one in sorted(keys):
+        for row in sqlite.fetch(db, f"SELECT {columns} FROM {table.name} WHERE {key} = ?", (one,)):
+            yield _record(table, row)
+
+
+def _record(table: Table, row: tuple[Any, ...]) -> Record:
+    try:
+        return table.to_record(row)
+    except (ValueError, TypeError) as error:
+        raise SourceDamaged(
+            "a row of the store holds what no record can be",
+            where=[f"{table.name} {row[0]}"],
+            next_command="pjais verify",
+        ) from error
