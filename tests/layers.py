@@ -113,10 +113,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "assembly": ("__init__ findings ids", "assemble", "reader_process scratch unchanged"),
     "exchange": ("__init__ transfer", "guide_export plugin_exporter", "export guide_backup"),
     "migration": (
-        "__init__ active copies fault_messages origins outcome rejection revert run_log run_proof state",
+        "__init__ active copies fault_messages options origins outcome rejection revert run_log run_proof state",
         "originals recover",
         "backups quarantine retention rollback",
-        "run status verify",
+        "status steps verify",
+        "run",
         "automatic",
     ),
     "livestore_tools": ("__init__ doctor timeline", "restore_record upgrade", "store"),

@@ -1,0 +1,32 @@
+"""The owner's choices for a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pjais import choices
+from pjais.assembly.assemble import EVERYTHING, Choices, Only
+from pjais.assembly.ids import Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The owner's choices.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`;
+    `automatic`: unrequested.
+    """
+
+    on_invalid: choices.OnInvalid = "stop"
+    ids: choices.Ids = "keep"
+    expand_cold: bool = False
+    password: str | None = field(default=None, repr=False)
+    imported: bool = False
+    only: Only = EVERYTHING
+    automatic: bool = False
+
+    def __post_init__(self) -> None:
+        choices.check("on_invalid", self.on_invalid, choices.OnInvalid)
+        choices.check("ids", self.ids, choices.Ids)
+
+    def of(self, ids: Ids) -> Choices:
+        """Return the choices of an assembly that gives records these ids."""
+        return Choices(ids, self.expand_cold, self.password, self.only)
