@@ -13,6 +13,7 @@ import pytest
 import pjais
 from pjais.assembly import assemble
 from pjais.cli import run
+from pjais.core.model import Model
 from pjais.errors import MigrationFailed, NoSourceFound, SourceDamaged, SourceInUse, UsageError, VerificationFailed
 from pjais.exchange.export import as_text
 from pjais.migration import backups, quarantine
@@ -307,7 +308,7 @@ def test_an_increment_that_did_not_reach_the_log_is_brought_to_it(
     follow.increment(here)
     write(here, memory("m2"))
 
-    def killed(target: LiveStoreTarget, run_id: str) -> None:
+    def killed(target: LiveStoreTarget, model: Model, run_id: str) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

@@ -363,6 +363,29 @@ class Lines(FolderTarget):
                 yield name, document
 
 
+def test_what_a_target_wrote_is_no_source(tmp_path: Path) -> None:
+    """Not the files in place, nor those of before."""
+
+    class Copies(Lines):
+        kind = "copies"
+
+        def write_documents(self, documents: Documents, folder: Path) -> None:
+            found = list(documents)
+            memories = [document for name, document in found if name == "memories"]
+            write_json(folder, personas=[persona()], memories=memories)
+            super().write_documents(found, folder)
+
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
+    here = Workspace(tmp_path, Copies(tmp_path / "copies"))
+    run.migrate(here)
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1"), memory("m2")])
+    assert run.migrate(here).total.read == 3
+    assert len(list(tmp_path.rglob("data.json"))) > 2
+    assert [ref.path for ref in here.find().sources] == [tmp_path / "data.json"]
+    other = Workspace(tmp_path, SqliteTarget(tmp_path / "pjais.sqlite"))
+    assert [ref.path for ref in other.find().sources] == [tmp_path / "data.json"]
+
+
 def test_the_memory_of_a_folder_target_does_not_grow_with_the_data(tmp_path: Path) -> None:
     peaks = []
     for count in (500, 5000):

@@ -277,7 +277,7 @@ def _protected(workspace: Workspace) -> set[Path]:
     for run in state.runs(workspace.data_dir):
         if run.target:
             target = Path(run.target)
-            targets |= {target, target.parent} if target.name == paths.ACCOUNT_NAME else {target}
+            targets |= {target, target.parent} if paths.account_kind(target.name) else {target}
     live = switch.live(workspace)
     return targets | ({Path(live.target)} if live.target else set())
 

@@ -81,6 +81,9 @@ class _Search:
         stores: list[SourceRef | Passed] = []
         single: list[SourceRef | Passed] = []
         for one in walk(self.folder):
+            if one.parts and any(paths.account_kind(name) not in (None, "livestore") for name in one.files):
+                one.folders.clear()  # files that a migration wrote
+                continue
             special = self._special(one)
             if special is not None or (not one.folders and not one.files):
                 stores += special or ()

@@ -214,7 +214,7 @@ def _database(path: Path, expected: Source | None, named: bool) -> list[Any] | N
         return _passed(f"SQLite, but it cannot be read: {error}", "sqlite")
     found = next((one for one in registry.every() if one.is_database(tables)), None)
     if found is not None and found.is_ours and not named:
-        if path.name == paths.ACCOUNT_NAME:
+        if paths.account_kind(path.name) is not None:
             return None
         about = "another store of pjais: what is only in there is in no other store; name it to take it"
         return _passed(f"{about} ({found.version_of(tables)})", found.kind, "pjais")

@@ -50,7 +50,7 @@ def path_of(store: Path) -> Path | None:
 
 def _backups(store: Path) -> Path:
     """The folder of the backups near a store.  The account of a LiveStore store is one folder further down."""
-    folder = store.parent.parent if store.name == paths.ACCOUNT_NAME else store.parent
+    folder = store.parent.parent if paths.account_kind(store.name) else store.parent
     return folder / paths.BACKUPS
 
 
