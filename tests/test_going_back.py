@@ -132,10 +132,10 @@ def test_cleanup_removes_old_sources_only_after_a_proof(folder: Path) -> None:
 
 def test_an_interrupted_run_goes_on_with_its_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run cut off while writing: the next one uses the same backup and leaves nothing behind."""
-    from pjais.migration import run
+    from pjais.migration import steps
 
     write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
-    monkeypatch.setattr(run, "assemble", _interrupt)
+    monkeypatch.setattr(steps, "assemble", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         pjais.migrate(tmp_path)
     monkeypatch.undo()

@@ -15,8 +15,7 @@ import pytest
 import pjais
 from pjais import files, journal
 from pjais.cli import run
-from pjais.migration import run as migration
-from pjais.migration import state
+from pjais.migration import state, steps
 from pjais.web import session
 from world import memory, persona, write_json
 
@@ -86,7 +85,7 @@ def test_a_run_that_a_living_process_gave_up_is_not_running(tmp_path: Path, monk
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(migration, "assemble", interrupt)
+    monkeypatch.setattr(steps, "assemble", interrupt)
     with pytest.raises(KeyboardInterrupt):
         pjais.migrate(tmp_path)
     (begun,) = state.runs(tmp_path)

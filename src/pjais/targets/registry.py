@@ -16,7 +16,7 @@ from pjais.targets.contract import Target
 from pjais.targets.sqlite.target import SqliteTarget
 
 _LOG_NAME = re.compile(r"eventlog@\d+\.db")
-_BUILT_IN = ("sqlite", "livestore")
+_SQLITE, _LIVESTORE, _MEMORY = "sqlite", "livestore", "memory"
 
 
 def chosen(
@@ -36,13 +36,13 @@ def chosen(
     if format is not None:
         choices.check("format", format, choices.LogFormat)
     to = choices.maybe("to", to)
-    kind = to if to is not None else "sqlite" if path is None else _kind_at(path)
-    if kind == "livestore":
+    kind = to if to is not None else _SQLITE if path is None else _kind_at(path)
+    if kind == _LIVESTORE:
         where = path if path is not None else data_dir / paths.LIVESTORE / _store_id(store_id)
         return _encodable(_livestore(where, format))
     if format is not None or store_id is not None:
         raise UsageError("--store-id and --format belong to --to livestore")
-    if kind != "sqlite":
+    if kind != _SQLITE:
         folder = path if path is not None and paths.account_kind(path.name) is None else path and path.parent
         return _encodable(_added(kind, folder or data_dir / kind))
     file = path if path is not None else data_dir / paths.TARGET_NAME
@@ -54,9 +54,9 @@ def of_store(store: Path) -> Target:
     kind = paths.account_kind(store.name)
     if kind is None:
         return SqliteTarget(store)
-    if kind == "livestore":
+    if kind == _LIVESTORE:
         return _livestore(store)
-    if kind == "memory":  # of a process that has ended
+    if kind == _MEMORY:  # of a process that has ended
         from pjais.targets.memory.target import MemoryTarget
 
         return MemoryTarget(store.parent)
@@ -69,8 +69,8 @@ def _kind_at(path: Path) -> str:
         return kind
     if path.is_dir():
         accounts = (paths.account_kind(one.name) for one in path.glob("pjais-account.*"))
-        return next((one for one in accounts if one is not None), "livestore")
-    return "livestore" if _LOG_NAME.fullmatch(path.name) else "sqlite"
+        return next((one for one in accounts if one is not None), _LIVESTORE)
+    return _LIVESTORE if _LOG_NAME.fullmatch(path.name) else _SQLITE
 
 
 def _livestore(path: Path, format: int | None = None) -> Target:
@@ -83,7 +83,7 @@ def _added(kind: str, location: Path) -> Target:
     """Return the target of a kind that another package adds.  Raises UsageError for one that is not there."""
     added = extensions.target(kind)
     if added is None:
-        known = [*_BUILT_IN, *extensions.names("targets")]
+        known = [_SQLITE, _LIVESTORE, *extensions.names("targets")]
         near = difflib.get_close_matches(kind, known, 1)
         raise UsageError(
             f"there is no target {kind}",
