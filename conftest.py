@@ -29,23 +29,24 @@ SLOW = (
     "web/test_api.py::test_a_view_says_the_same_at_both_of_its_addresses",
     "web/test_guard.py",  # hostile texts in every field of every view, slow and silent connections
     "hostile/",  # thousands of damaged files, profiles and stores
-    "read/test_rxdb.py::test_a_profile_is_migrated_and_proved",
-    "read/test_structured_clone.py::test_node_agrees",
+    "sources/test_rxdb.py::test_a_profile_is_migrated_and_proved",
+    "formats/test_structured_clone.py::test_node_agrees",
     "store/test_history_machine.py",  # random lives of a store
     "store/test_soak.py",
-    "test_beside.py",  # a second process for each
-    "test_checklist.py",
-    "test_cleanup.py",  # each test proves a profile before anything of it goes
-    "test_cli.py::test_the_whole_story_on_the_command_line",
-    "test_increments.py::test_whatever_happened_around_a_run_it_can_be_taken_back",
-    "test_increments.py::test_runs_are_taken_back_one_after_the_other_down_to_none",
-    "test_increments.py::test_automatic_migrations_keep_ten_backups",
-    "test_origins.py::test_a_copy_that_lies_beside_the_profile_adds_nothing_either",
+    "assembly/test_reader_process.py",  # a second process for each
+    "checks/test_checklist.py",
+    "side_by_side/test_cleanup.py",  # each test proves a profile before anything of it goes
+    "cli/test_cli.py::test_the_whole_story_on_the_command_line",
+    "migration/test_increments.py::test_whatever_happened_around_a_run_it_can_be_taken_back",
+    "migration/test_increments.py::test_runs_are_taken_back_one_after_the_other_down_to_none",
+    "migration/test_increments.py::test_automatic_migrations_keep_ten_backups",
+    "migration/test_origins.py::test_a_copy_that_lies_beside_the_profile_adds_nothing_either",
     "test_privacy.py",  # every source kind, command and log
-    "test_side_by_side.py::test_one_planted_difference_is_found_and_the_switch_waits_for_it",  # 10,000 records
-    "test_sqlite_pages.py::test_random_single_bytes_never_break_the_reader",
-    "test_unchanged.py::test_the_store_is_the_one_that_reading_everything_again_gives",
-    "test_output_paths.py",  # every option in every impossible place
+    # 10,000 records
+    "side_by_side/test_side_by_side.py::test_one_planted_difference_is_found_and_the_switch_waits_for_it",
+    "formats/test_sqlite_pages.py::test_random_single_bytes_never_break_the_reader",
+    "assembly/test_unchanged.py::test_the_store_is_the_one_that_reading_everything_again_gives",
+    "cli/test_output_paths.py",  # every option in every impossible place
     "test_docs.py::test_examples_run",  # every example of the documentation
 )
 """What `make test` leaves to `make test-all`: files, folders and functions that take longer than the rest together."""

@@ -31,20 +31,20 @@ MUST_HOLD = (
 )
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "httpx", "playwright")
 TESTS = (
-    "test_cli.py",
-    "test_migrate.py",
-    "test_verify.py",
-    "test_transfer.py",
-    "test_time_travel.py",
-    "test_beside.py",
-    "store/test_memories.py",
-    "store/test_search.py",
-    "store/test_semantic.py",
+    "cli/test_cli.py",
+    "migration/test_migrate.py",
+    "migration/test_verify.py",
+    "exchange/test_transfer.py",
+    "livestore_tools/test_timeline.py",
+    "assembly/test_reader_process.py",
+    "persona/test_memories.py",
+    "persona/test_search.py",
+    "persona/test_semantic.py",
     "store/test_history.py",
-    "read/test_rxdb.py",
-    "read/test_livestore.py",
-    "read/test_indexeddb_sqlite.py",
-    "read/test_leveldb_damage.py",
+    "sources/test_rxdb.py",
+    "sources/test_livestore.py",
+    "formats/test_indexeddb_sqlite.py",
+    "formats/test_leveldb_damage.py",
     "web/test_guard.py",
 )
 """Every command, reader and writer, the open store and the page."""

@@ -16,7 +16,7 @@ from pjais import tagged
 from pjais.js_values import JSDate
 from world import hashes
 
-sys.path.append(str(Path(__file__).parent / "read"))
+sys.path.append(str(Path(__file__).parent / "formats"))
 from leveldb_writer import flipped
 
 GOLDEN = Path(__file__).parent / "golden"

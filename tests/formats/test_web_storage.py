@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from leveldb_writer import batch, folder, log
 
 from pjais import tagged
 from pjais.formats.web_storage import EXTENSION, LOCAL, SESSION, BadItem, Item, Storage
-
-sys.path.append(str(Path(__file__).parents[1] / "read"))
-from leveldb_writer import batch, folder, log
 
 LATTICE = Path(__file__).parents[1] / "golden" / "any-app" / "lattice"
 AREAS = {LOCAL: LATTICE / "Local Storage" / "leveldb", SESSION: LATTICE / "Session Storage"}

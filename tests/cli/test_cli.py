@@ -186,7 +186,7 @@ def test_a_next_command_gets_what_it_takes_and_does_not_name() -> None:
 
 def test_a_missing_password_names_the_call_that_wants_it(tmp_path: Path) -> None:
     """Not `migrate`, where it was an export or a plan."""
-    profile = Path(__file__).parent / "golden" / "rxdb" / "v17-encrypted"
+    profile = Path(__file__).parents[1] / "golden" / "rxdb" / "v17-encrypted"
     exported = _next("export", profile, "--documents", "-o", tmp_path / "out.ndjson")
     assert exported == [
         "export",

@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import another
 import pytest
 
+import another
 import pjais
 from pjais.cli import run
 from world import memory, persona, write_json

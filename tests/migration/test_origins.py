@@ -18,7 +18,7 @@ from pjais.errors import UsageError
 from pjais.exchange import guide_export
 from world import rows, write_json
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TWO_APPS = GOLDEN / "origins" / "twoapps"
 TWO_DATABASES = GOLDEN / "rxdb" / "v17-two-databases"
 FIRST, SECOND = "http://localhost:8831", "http://localhost:8832"

@@ -62,7 +62,7 @@ def test_a_log_that_was_cut_by_a_kill_gives_what_the_browser_would_and_a_note(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The end of every crash: exit code 0, and one line on stderr."""
-    profile = Path(__file__).parent / "golden" / "rxdb" / "v17-torn-log"
+    profile = Path(__file__).parents[1] / "golden" / "rxdb" / "v17-torn-log"
     assert run(["export", str(profile), "--documents", "-o", str(tmp_path / "all.ndjson")]) == 0
     assert "000003.log byte 64529: the log ends inside a record" in capsys.readouterr().err
 
@@ -71,7 +71,7 @@ def test_a_damaged_log_gives_its_documents_and_says_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Refused as it is, with the way on; then every other document, each unreadable piece on stderr, exit code 1."""
-    profile = Path(__file__).parent / "golden" / "rxdb" / "v17-bitflip-log"
+    profile = Path(__file__).parents[1] / "golden" / "rxdb" / "v17-bitflip-log"
     file = tmp_path / "rescued.ndjson"
     call = ["export", str(profile), "--documents", "-o", str(file)]
     assert run(call) == 16
@@ -117,7 +117,7 @@ def test_exported_documents_say_whose_they_are(tmp_path: Path) -> None:
     """Two apps that call everything the same are told apart by each line; a moved profile gives the same lines."""
     exports = []
     for name in ("here", "there"):
-        shutil.copytree(Path(__file__).parent / "golden" / "origins" / "twoapps", tmp_path / name)
+        shutil.copytree(Path(__file__).parents[1] / "golden" / "origins" / "twoapps", tmp_path / name)
         lines: list[str] = []
         transfer.export_documents(resolve_workspace(tmp_path / name), tmp_path / name, lines.append)
         exports.append(lines)

@@ -28,12 +28,12 @@ from pjais.sources.found import Found
 from pjais.sources.json_files import recognise
 from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
 
-sys.path.append(str(Path(__file__).parent / "read"))
+sys.path.append(str(Path(__file__).parents[1] / "formats"))
 
 from indexeddb_writer import described, key, v8
 from leveldb_writer import batch, counted, folder, log, table
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 RXDB = GOLDEN / "rxdb" / "v17-clean"
 
 

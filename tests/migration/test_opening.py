@@ -20,7 +20,7 @@ from pjais.core.results import Notice
 from pjais.errors import PasswordNeeded, UsageError, ValidationFailed
 from pjais.migration import run
 
-GOLDEN = Path(__file__).parent / "golden" / "rxdb"
+GOLDEN = Path(__file__).parents[1] / "golden" / "rxdb"
 PASSWORD = json.loads((GOLDEN / "v17-encrypted" / "expected.json").read_text("utf-8"))["password"]
 ORPHAN = world.memory("lost", "nobody")
 

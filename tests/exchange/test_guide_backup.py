@@ -15,7 +15,7 @@ from pjais.cli import run
 from pjais.sources import backup
 from world import persona, write_json
 
-GOLDEN = Path(__file__).parent / "golden" / "rxdb"
+GOLDEN = Path(__file__).parents[1] / "golden" / "rxdb"
 
 
 @pytest.fixture

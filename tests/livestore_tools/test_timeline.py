@@ -18,7 +18,7 @@ from pjais.targets.livestore.writer import event
 from pjais.workspace import Workspace, resolve_workspace
 from world import hashes, memory, persona, write_json
 
-GOLDEN = Path(__file__).parent / "golden" / "livestore"
+GOLDEN = Path(__file__).parents[1] / "golden" / "livestore"
 
 
 @pytest.fixture

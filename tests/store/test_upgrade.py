@@ -23,7 +23,7 @@ from pjais.store import upgrade
 from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, rows, write_json
 
-GOLDEN = Path(__file__).parent / "golden" / "store"
+GOLDEN = Path(__file__).parents[1] / "golden" / "store"
 
 
 @pytest.fixture(params=sorted(GOLDEN.glob("*.tar.xz")), ids=lambda path: path.name.removesuffix(".tar.xz"))

@@ -21,8 +21,8 @@ from pjais.side_by_side import cleanup, follow, switch
 from pjais.workspace import Workspace, resolve_workspace
 from world import memory, persona, rows, write_json
 
-GOLDEN = Path(__file__).parent / "golden"
-FORGE = runpy.run_path(str(Path(__file__).parent / "hostile" / "leveldb_forge.py"))
+GOLDEN = Path(__file__).parents[1] / "golden"
+FORGE = runpy.run_path(str(Path(__file__).parents[1] / "hostile" / "leveldb_forge.py"))
 HOLD = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
 
