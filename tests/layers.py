@@ -37,7 +37,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (
-        "__init__ document events rules shown snapshot table",
+        "__init__ dates document events rules shown snapshot table",
         "source",
         "mapping results",
         "declare validate",
@@ -85,7 +85,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "targets.sqlite": (
         "__init__ chain ddl decisions",
-        "drift heads ledger search_index",
+        "drift entries heads search_index",
+        "ledger",
         "collection_names compare cutover exported removals standing",
         "builder documents reshape target",
     ),

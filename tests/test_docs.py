@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(str(files("pjais.demo") / "sample"), folder)
     pjais.migrate(folder)
     return folder
+
+
+def test_the_pictures_are_as_they_would_be_drawn_now() -> None:
+    """`scripts/make_pictures.py` draws the layers and the way of a memory."""
+    script = runpy.run_path(str(DOCS.parent / "scripts" / "make_pictures.py"))
+    assert script["stale"]() == []
 
 
 @pytest.mark.parametrize("section", list(runnable()), ids=str)

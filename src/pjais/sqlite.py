@@ -41,17 +41,10 @@ CannotOpen = apsw.CantOpenError
 ReadOnly = apsw.ReadOnlyError
 SqlError = apsw.SQLError
 
-
-_WRITING = {
-    apsw.SQLITE_IOERR_WRITE,
-    apsw.SQLITE_IOERR_FSYNC,
-    apsw.SQLITE_IOERR_DIR_FSYNC,
-    apsw.SQLITE_IOERR_TRUNCATE,
-    apsw.SQLITE_IOERR_DELETE,
-    apsw.SQLITE_IOERR_CLOSE,
-    apsw.SQLITE_IOERR_SHMOPEN,
-    apsw.SQLITE_IOERR_SHMSIZE,
-}
+_WRITING = frozenset(
+    getattr(apsw, f"SQLITE_IOERR_{name}")
+    for name in ("WRITE", "FSYNC", "DIR_FSYNC", "TRUNCATE", "DELETE", "CLOSE", "SHMOPEN", "SHMSIZE")
+)
 
 
 def is_fault_of_disk(error: Error) -> bool:

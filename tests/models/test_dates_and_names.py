@@ -12,8 +12,8 @@ import pytest
 
 import pjais
 from pjais.cli import run
+from pjais.core.dates import read_instant
 from pjais.core.document import Document
-from pjais.core.mapping import read_instant
 from pjais.migration.run import Options
 from pjais.models.persona.model import MODEL
 from pjais.report.rules import RULES

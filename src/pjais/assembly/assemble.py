@@ -24,7 +24,7 @@ from pjais.core.table import Record
 from pjais.sources.registry import read
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.documents import Expected
-from pjais.targets.sqlite.ledger import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
+from pjais.targets.sqlite.entries import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
 from pjais.targets.sqlite.standing import Standing
 
 

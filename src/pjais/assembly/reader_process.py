@@ -25,7 +25,7 @@ from pjais.assembly.assemble import Choices, Item, Reading, items
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
-from pjais.targets.sqlite.ledger import Entry
+from pjais.targets.sqlite.entries import Entry
 from pjais.version import __version__
 from pjais.workspace import source_bytes
 

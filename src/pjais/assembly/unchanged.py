@@ -33,7 +33,7 @@ from pjais.sources.json_files import Lists
 from pjais.sources.json_files import reader as json_files
 from pjais.sources.registry import source_of
 from pjais.targets.sqlite.builder import Builder
-from pjais.targets.sqlite.ledger import Identity
+from pjais.targets.sqlite.entries import Identity
 from pjais.version import __version__
 
 _BLOCK = 1 << 16

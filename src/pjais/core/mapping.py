@@ -17,12 +17,12 @@ A record from our own files already has such an `extra`; there the residue goes 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, NamedTuple
 
 from pjais import canonical, instants
+from pjais.core.dates import emit_instant, is_bare_number, read_instant
 from pjais.core.document import Document
 from pjais.core.rules import Changed, Refused, RequiredText, Rule
 from pjais.core.table import Record, Table
@@ -84,7 +84,6 @@ class _Plan(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-_MILLISECONDS = re.compile(r"\s*-?\d{1,16}\s*", re.ASCII)
 _NEVER = object()
 _draft = Draft._make  # less work than calling the class
 _PLAN_LIMIT = 4096
@@ -306,7 +305,7 @@ class Fields(Mapping):
                 value = (value or {}).get(one.member)
             if one.omit and value == one.rule.default:
                 continue
-            document[key] = _emit_instant(value, dates) if type(one.rule) is Instant else one.rule.emit(value)
+            document[key] = emit_instant(value, dates) if type(one.rule) is Instant else one.rule.emit(value)
         document.update(original)
         unknown = residue.get("$unknown", {}) if self.own else extra
         for key, value in unknown.items():
@@ -467,54 +466,3 @@ def _read_instants(
         if found is None or found != form:
             original[key] = raw
     return form
-
-
-def is_bare_number(raw: Any) -> bool:
-    """Return whether a raw instant is a number without a unit, perhaps written as text."""
-    return type(raw) in (int, float) or (type(raw) is str and _MILLISECONDS.fullmatch(raw) is not None)
-
-
-def read_instant(raw: Any) -> tuple[int | None, str | None, tuple[str, str] | None]:
-    """Return (milliseconds, form, problem) of a raw instant.
-
-    The form is `ms`, `iso` (JS's toISOString) or `sql` (SQLite's UTC text) where writing the instant in it
-    gives the raw value again, else None.  What can't be read is null.
-    """
-    if type(raw) is int:
-        if abs(raw) <= instants.LIMIT_MS:
-            return raw, "ms", None
-        return None, None, ("date-unreadable", "a number beyond every date")
-    if type(raw) is str:
-        return _read_date_text(raw)
-    if type(raw) is float and abs(raw) <= instants.LIMIT_MS:
-        problem = None if raw.is_integer() else ("date-fraction", "a fraction of a millisecond, cut off")
-        return int(raw // 1), None, problem
-    if raw == {}:
-        return None, None, ("date-lost", "an empty object: a JS Date that was lost when it was written")
-    return None, None, ("date-unreadable", "not a date")
-
-
-def _read_date_text(raw: str) -> tuple[int | None, str | None, tuple[str, str] | None]:
-    value = instants.from_canonical(raw)
-    if value is not None:
-        return value, "iso", None
-    value = instants.from_text(raw)
-    if value is not None:
-        if instants.to_text(value) == raw:
-            return value, "iso", None
-        if instants.to_sqlite_text(value) == raw:
-            return value, "sql", None
-        return value, None, ("date-form", "a date in another form or zone, converted to UTC")
-    if raw == "":
-        return None, None, ("date-empty", "an empty date")
-    if raw == "CURRENT_TIMESTAMP":
-        return None, None, ("date-unknown", "the text CURRENT_TIMESTAMP in place of a date")
-    if _MILLISECONDS.fullmatch(raw) and abs(int(raw)) <= instants.LIMIT_MS:
-        return int(raw), None, ("date-form", "milliseconds written as text")
-    return None, None, ("date-unreadable", "not a date")
-
-
-def _emit_instant(value: int | None, form: str) -> Any:
-    if value is None or form == "ms":
-        return value
-    return instants.to_text(value) if form == "iso" else instants.to_sqlite_text(value)

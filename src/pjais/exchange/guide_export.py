@@ -28,7 +28,7 @@ from pjais.formats.json_stream import Broken, JsonStream, Malformed, Value
 from pjais.models.persona.records import Memory, Persona
 from pjais.models.persona.tables import MEMORIES, PERSONAS
 from pjais.sources.registry import source_of
-from pjais.targets.sqlite.ledger import Entry
+from pjais.targets.sqlite.entries import Entry
 from pjais.workspace import Workspace
 
 

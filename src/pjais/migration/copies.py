@@ -22,7 +22,7 @@ from pjais.display import counted
 from pjais.errors import BackupFailed, PjaisError
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
-from pjais.targets.sqlite import ddl, ledger
+from pjais.targets.sqlite import ddl, entries
 from pjais.workspace import Workspace
 
 Unit = tuple[str | bytes, ...]
@@ -149,8 +149,8 @@ def _of_snapshot(snapshot: Snapshot, password: str | None) -> set[Unit]:
     for piece in read(snapshot, password):
         if isinstance(piece, Remark):
             continue
-        _, database, collection, native_id, _ = ledger.identity(piece)
-        document, raw = (None, None) if native_id is not None else ledger.kept(piece)
+        _, database, collection, native_id, _ = entries.identity(piece)
+        document, raw = (None, None) if native_id is not None else entries.kept(piece)
         found.add(_unit(snapshot.kind, snapshot.name, full_name(database, collection), native_id, document, raw))
     return found
 

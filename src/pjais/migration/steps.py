@@ -20,7 +20,7 @@ from pjais import files, instants, journal, report
 from pjais.assembly import reader_process, unchanged
 from pjais.assembly.assemble import assemble, options_of, origin_of, source_entries
 from pjais.assembly.findings import Findings, spooled
-from pjais.assembly.ids import Ids
+from pjais.assembly.ids import Ids, known
 from pjais.core.results import Counts, Finding, Progress, Proof, Report
 from pjais.core.snapshot import Snapshot
 from pjais.errors import BackupFailed, PjaisError
@@ -254,7 +254,7 @@ def _read(run: BackedUp, builder: Builder, previous: Mapping[str, dict[str, Any]
     """Read the snapshots into a builder.  `previous`: the copies of the target, as the manifest names them."""
     job, options = run.job, run.job.options
     with run.phase("read and write"):
-        choices = options.of(Ids(builder.known_ids(), new=options.ids == "new"))
+        choices = options.of(Ids(known(builder.connection), new=options.ids == "new"))
         for one in job.found.passed:
             run.findings.add(Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason))
         with closing(guide_export.Backups(builder.model, run.folder, job.started, choices)) as guide:

@@ -20,7 +20,7 @@ from pjais import files, instants, journal
 from pjais.assembly import unchanged
 from pjais.assembly.assemble import Choices, assemble, items, options_of, origin_of, source_entries
 from pjais.assembly.findings import Findings
-from pjais.assembly.ids import Ids
+from pjais.assembly.ids import Ids, known
 from pjais.core.results import Counts
 from pjais.core.shown import Named, fields_as_json
 from pjais.core.snapshot import Snapshot
@@ -29,7 +29,6 @@ from pjais.display import counted
 from pjais.errors import MigrationFailed, NoSourceFound, PjaisError, SourceDamaged, SourceInUse, ValidationFailed
 from pjais.migration import active, backups, fault_messages, origins, recover, retention, run, state
 from pjais.sources import backup
-from pjais.sources.registry import absence_means_removed
 from pjais.store import upgrade
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.target import holds
@@ -186,13 +185,13 @@ def _write(
     findings = Findings()
     builder = Builder(workspace.store, workspace.model, run_id, existing=True, live=True, followed=True)
     with closing(builder):
-        ids = Ids(builder.known_ids(), new=options.ids == "new")
+        ids = Ids(known(builder.connection), new=options.ids == "new")
         choices = Choices(ids, options.expand_cold, options.password, options.only)
         source = unchanged.passing_by(workspace.backups, builder, items, noting=False)
         assemble(builder, snapshots, findings, choices, lambda *_: None, source=source)
         _refuse(findings, options, snapshots)
         whole = [snapshot for snapshot in snapshots if snapshot.name not in findings.incomplete]
-        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole], absence_means_removed)
+        removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole])
         if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
             raise MigrationFailed(
                 f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",

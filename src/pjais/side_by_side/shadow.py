@@ -26,7 +26,7 @@ from pjais.migration import origins, quarantine
 from pjais.sources.registry import absence_means_removed
 from pjais.targets.sqlite import cutover, removals
 from pjais.targets.sqlite.compare import led_to, present
-from pjais.targets.sqlite.ledger import Origin
+from pjais.targets.sqlite.entries import Origin
 from pjais.workspace import Workspace
 
 LOG = "shadow.jsonl"

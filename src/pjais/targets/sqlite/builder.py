@@ -20,9 +20,10 @@ from pjais.core.document import Document, Unreadable
 from pjais.core.model import APPLICATION_ID, Model, Observation
 from pjais.core.table import Record, Row, Table
 from pjais.sources.registry import precedence
-from pjais.targets.sqlite import chain, collection_names, ddl, ledger, removals
+from pjais.targets.sqlite import chain, collection_names, ddl, entries, removals
 from pjais.targets.sqlite.decisions import Content
-from pjais.targets.sqlite.ledger import Account, Arrival, Entry, Heir, Origin, Refusal
+from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal
+from pjais.targets.sqlite.ledger import Account
 from pjais.targets.sqlite.search_index import SearchIndex
 from pjais.targets.sqlite.standing import Standing, standing
 
@@ -88,10 +89,6 @@ class Builder:
         self.counts = self._account.counts
         self.was = self._account.was
 
-    def known_ids(self) -> dict[str, str]:
-        """Return the id map of earlier runs: old id -> new id."""
-        return sqlite.pairs(self._db, "SELECT old_id, new_id FROM migration_ids")
-
     def store_ids(self, ids: dict[str, str]) -> None:
         """Store the id map."""
         self._db.executemany("INSERT OR REPLACE INTO migration_ids VALUES (?, ?)", ids.items())
@@ -150,7 +147,7 @@ class Builder:
     def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> bool:
         """Quarantine an invalid document, whole; return whether its owner has already decided about it."""
         self._flush()
-        one, content = ledger.identity(piece), ledger.kept(piece)
+        one, content = entries.identity(piece), entries.kept(piece)
         self.names.of(one[:3])  # it may be imported later
         if self._existing:
             earlier = self._account.earlier(one) or self._account.moved_refusal(one, content)
@@ -212,12 +209,10 @@ class Builder:
         """Return how many records the store holds that came from a source."""
         return int(self._one("SELECT count(*) FROM migration_records WHERE outcome = 'migrated'"))
 
-    def remove_gone(
-        self, origins: Sequence[Origin], by_absence: Callable[[str], bool]
-    ) -> tuple[int, list[tuple[str, str]]]:
+    def remove_gone(self, origins: Sequence[Origin]) -> tuple[int, list[tuple[str, str]]]:
         """Remove what these sources no longer hold; see `pjais.targets.sqlite.removals.remove_gone`."""
         self._flush()
-        return removals.remove_gone(self._db, self.model, self._account, origins, by_absence)
+        return removals.remove_gone(self._db, self.model, self._account, origins)
 
     def complete(
         self,
@@ -339,7 +334,7 @@ class Builder:
         if missing is None:
             self._merge(table, arrival)
             return []
-        document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)
+        document = entries.document_text(self.model, arrival.origin.dialect, arrival.entry.collection, arrival.record)
         return [self._account.to_quarantine(arrival.seq, table.name, arrival.key, missing, document)]
 
     def _merge(self, table: Table, arrival: Arrival) -> None:
@@ -401,7 +396,7 @@ class Builder:
         self._forget_before(arrival)
         if rival and rival[0] not in arrival.before:
             held = table.to_record(present)
-            document = self._document(rival[6], rival[3], held)
+            document = entries.document_text(self.model, rival[6], rival[3], held)
             self._account.supersede(rival[0], arrival.name_beside(rival[2], rival[5]), document)
 
     def _forget_before(self, arrival: Arrival) -> None:
@@ -428,13 +423,10 @@ class Builder:
 
     def _content(self, entry: Entry) -> Content:
         record = self.model.by_name[entry.table].to_record(entry.row)
-        return self._document(self._account.origin.dialect, entry.collection, record), None
-
-    def _document(self, dialect: str, collection: str, record: Record) -> str:
-        return ledger.document_text(self.model, dialect, collection, record)
+        return entries.document_text(self.model, self._account.origin.dialect, entry.collection, record), None
 
     def _supersede(self, seq: int, by: str, arrival: Arrival) -> None:
-        document = self._document(arrival.origin.dialect, arrival.entry.collection, arrival.record)
+        document = entries.document_text(self.model, arrival.origin.dialect, arrival.entry.collection, arrival.record)
         self._account.supersede(seq, by, document)
 
     def _edited_at(self, table: Table, arrival: Arrival, present: Row | None) -> int | None:
@@ -490,7 +482,7 @@ class Builder:
         )
         self._spoil_search(table)
         self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", (key,))
-        document = self._document(dialect, collection, table.to_record(row))
+        document = entries.document_text(self.model, dialect, collection, table.to_record(row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)
 
     def _build_search(self) -> None:

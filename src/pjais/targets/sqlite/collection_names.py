@@ -15,7 +15,7 @@ from typing import Any
 from pjais import canonical, sqlite
 from pjais.core.document import full_name
 from pjais.core.model import Model
-from pjais.targets.sqlite.ledger import Entry, Known
+from pjais.targets.sqlite.entries import Entry, Known
 
 Collection = tuple[str | None, str | None, str]
 """The identity of a collection: (web origin, database, its own name)."""

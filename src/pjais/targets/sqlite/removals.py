@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pjais import canonical, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
+from pjais.sources.registry import absence_means_removed
 from pjais.targets.sqlite import ddl
-from pjais.targets.sqlite.ledger import Account, Origin
+from pjais.targets.sqlite.entries import Origin
+from pjais.targets.sqlite.ledger import Account
 
 _SAME = (
     "SELECT 1 FROM migration_records AS m WHERE m.run_id = ? AND m.source_path = r.source_path AND "
@@ -33,17 +35,17 @@ def remove(db: sqlite.Connection, model: Model, table_name: str, key: str, remov
 
 
 def remove_gone(
-    db: sqlite.Connection, model: Model, account: Account, origins: Sequence[Origin], by_absence: Callable[[str], bool]
+    db: sqlite.Connection, model: Model, account: Account, origins: Sequence[Origin]
 ) -> tuple[int, list[tuple[str, str]]]:
     """Remove what these sources no longer hold; return the number, and (record type, id) of those that are kept.
 
-    A tombstone removes a record; `by_absence` says for a kind whether mere absence does, too.  A record that another
+    A tombstone removes a record; mere absence does, too, where the kind says so.  A record that another
     source still holds stays, and one that was edited in the store since is kept.
     """
     removed, kept = 0, list[tuple[str, str]]()
     for table in reversed(model.tables):
         for origin in origins:
-            for seq, key, digest in list(_gone(db, account, table, origin, absent=by_absence(origin.kind))):
+            for seq, key, digest in list(_gone(db, account, table, origin, absent=absence_means_removed(origin.kind))):
                 if _is_edited(db, table, key, digest) or is_referred_to(db, model, table, key):
                     kept.append((table.name, key))
                 else:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pjais import canonical, sqlite
 from pjais.bitset import Bitset
 from pjais.core.model import Model
-from pjais.targets.sqlite.ledger import Origin
+from pjais.targets.sqlite.entries import Origin
 
 
 class Standing(NamedTuple):
