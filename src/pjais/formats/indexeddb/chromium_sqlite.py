@@ -13,7 +13,7 @@ from typing import Any
 from pjais.formats.indexeddb.keys import ms_since_1601
 from pjais.formats.indexeddb.queries import Tables
 from pjais.formats.indexeddb.sortable_keys import chromium
-from pjais.formats.indexeddb.values import BadRow, Blob, Index, KeyPath, Row, Schema, Store
+from pjais.formats.indexeddb.values import BadRow, Blob, KeyPath, Row, Store
 from pjais.formats.indexeddb.wire import unwrapped
 from pjais.formats.leveldb.codings import Bad, unsnappy, unzstd
 from pjais.formats.structured_clone import CloneError, decode_chromium
@@ -26,17 +26,17 @@ _BLOBS = """SELECT b.row_id, b.object_type, b.mime_type, b.size_bytes, b.file_na
     FROM blob_references AS r JOIN blobs AS b ON b.row_id = r.blob_row_id
     WHERE r.record_row_id = ? ORDER BY b.object_type = 2, b.row_id"""
 _CHUNKS = "SELECT bytes FROM overflow_blob_chunks WHERE blob_row_id = ? ORDER BY chunk_index"
-_STORE = "SELECT key_path, auto_increment FROM object_stores WHERE id = ?"
-_INDEXES = "SELECT name, key_path, is_unique, multi_entry FROM indexes WHERE object_store_id = ? ORDER BY id"
 _UNPACK = (bytes, unzstd, unsnappy)
 
 
 class ChromiumSQLite(Tables):
     """One database.  Its file does not name the origin, its folder does."""
 
+    store_sql = "SELECT key_path, auto_increment FROM object_stores WHERE id = ?"
+    index_sql = "SELECT name, key_path, is_unique, multi_entry FROM indexes WHERE object_store_id = ? ORDER BY id"
+
     def __init__(self, file: Path) -> None:
         super().__init__(file)
-        self._ids: dict[Store, list[int]] = {}
         described = self.query("SELECT name, version FROM indexed_db_metadata LIMIT 1")
         name, version = described[0] if described else (b"", 0)
         named: set[int] = set()
@@ -49,22 +49,13 @@ class ChromiumSQLite(Tables):
                 label = Store(file.parent.name, _text(name), _integer(version), f"#{number}")
                 self._ids.setdefault(label, []).append(number)
 
-    def stores(self) -> list[Store]:
-        """Every object store, empty ones too, in order."""
-        return sorted(self._ids)
+    def name_of(self, value: Any) -> str:
+        """Return a name as the file has it."""
+        return _text(value)
 
-    def _indexes(self, store: int) -> tuple[Index, ...]:
-        found = self.query(_INDEXES, (store,))
-        return tuple(
-            Index(_text(name), _key_path(path), bool(unique), bool(multi)) for name, path, unique, multi in found
-        )
-
-    def schema(self, store: Store) -> Schema:
-        """Return what the app declared of a store."""
-        for number in self._ids.get(store, ()):
-            for path, generates in self.query(_STORE, (number,)):
-                return Schema(_key_path(path), bool(generates), self._indexes(number))
-        return Schema()
+    def key_path_of(self, value: Any) -> KeyPath:
+        """Return a key path as the file has it."""
+        return _key_path(value)
 
     def key(self, row: Row) -> Any:
         """Return a row's key as JavaScript has it.  Raises Bad."""

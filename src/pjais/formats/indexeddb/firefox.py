@@ -16,26 +16,26 @@ from typing import Any
 
 from pjais.formats.indexeddb.queries import Tables
 from pjais.formats.indexeddb.sortable_keys import firefox
-from pjais.formats.indexeddb.values import BadRow, Blob, Index, KeyPath, Row, Schema, Store
+from pjais.formats.indexeddb.values import BadRow, Blob, KeyPath, Row, Store
 from pjais.formats.leveldb.codings import Bad, crc, masked, unsnappy
 from pjais.formats.structured_clone import CloneError, decode_gecko
 
 _STREAM = b"\xff\x06\x00\x00sNaPpY"
 _FILE = re.compile(r"[-./\\]?(\d{1,18})")
-_STORE = "SELECT key_path, auto_increment FROM object_store WHERE id = ?"
-_INDEXES = (
-    "SELECT name, key_path, unique_index, multientry FROM object_store_index WHERE object_store_id = ? ORDER BY id"
-)
 _ROWS = "SELECT key, file_ids, data FROM object_data WHERE object_store_id = ? ORDER BY key"
 
 
 class Firefox(Tables):
     """One database."""
 
+    store_sql = "SELECT key_path, auto_increment FROM object_store WHERE id = ?"
+    index_sql = (
+        "SELECT name, key_path, unique_index, multientry FROM object_store_index WHERE object_store_id = ? ORDER BY id"
+    )
+
     def __init__(self, file: Path, files: Path | None) -> None:
         super().__init__(file)
         self._files = files
-        self._ids: dict[Store, list[int]] = {}
         described = self.query("SELECT name, origin, version FROM database LIMIT 1")
         name, origin, version = described[0] if described else ("", "", 0)
         base = Store(str(origin), str(name), version if isinstance(version, int) else 0, "")
@@ -46,22 +46,13 @@ class Firefox(Tables):
             store = base._replace(name=str(label))
             self._ids.setdefault(store, []).append(number)
 
-    def stores(self) -> list[Store]:
-        """Every object store, empty ones too, in order."""
-        return sorted(self._ids)
+    def name_of(self, value: Any) -> str:
+        """Return a name as the file has it."""
+        return str(value)
 
-    def _indexes(self, store: int) -> tuple[Index, ...]:
-        found = self.query(_INDEXES, (store,))
-        return tuple(
-            Index(str(name), _key_path(path), bool(unique), bool(multi)) for name, path, unique, multi in found
-        )
-
-    def schema(self, store: Store) -> Schema:
-        """Return what the app declared of a store."""
-        for number in self._ids.get(store, ()):
-            for path, generates in self.query(_STORE, (number,)):
-                return Schema(_key_path(path), bool(generates), self._indexes(number))
-        return Schema()
+    def key_path_of(self, value: Any) -> KeyPath:
+        """Return a key path as the file has it."""
+        return _key_path(value)
 
     def key(self, row: Row) -> Any:
         """Return a row's key as JavaScript has it.  Raises Bad."""

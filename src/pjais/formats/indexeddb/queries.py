@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from pjais import sqlite
-from pjais.formats.indexeddb.values import BadRow, Damage
+from pjais.formats.indexeddb.values import BadRow, Damage, Index, KeyPath, Schema, Store
 
 
 class Tables:
     """Queries on one file.  Every query opens and closes it, so that nothing stays open."""
 
+    store_sql: str
+    """What is declared of the store with a number: its key path, whether it generates keys."""
+    index_sql: str
+    """The indexes of the store with a number: name, key path, unique, multi-entry."""
+
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._ids: dict[Store, list[int]] = {}
         self._problems: dict[Damage, None] = {}
 
     @property
@@ -27,6 +33,29 @@ class Tables:
     def torn(self) -> list[Damage]:
         """Nothing: SQLite itself leaves out what was not committed."""
         return []
+
+    def stores(self) -> list[Store]:
+        """Every object store, empty ones too, in order."""
+        return sorted(self._ids)
+
+    def schema(self, store: Store) -> Schema:
+        """Return what the app declared of a store; read when it is asked for, so that no other reader needs it."""
+        for number in self._ids.get(store, ()):
+            for path, generates in self.query(self.store_sql, (number,)):
+                indexes = tuple(self._index(*row) for row in self.query(self.index_sql, (number,)))
+                return Schema(self.key_path_of(path), bool(generates), indexes)
+        return Schema()
+
+    def _index(self, name: Any, path: Any, unique: Any, multi_entry: Any) -> Index:
+        return Index(self.name_of(name), self.key_path_of(path), bool(unique), bool(multi_entry))
+
+    def name_of(self, value: Any) -> str:
+        """Return a name as the file has it."""
+        raise NotImplementedError
+
+    def key_path_of(self, value: Any) -> KeyPath:
+        """Return a key path as the file has it."""
+        raise NotImplementedError
 
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query; none, and a problem, if the file cannot be read."""
