@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import another
 from history_model import Row, State
 
+import another
 import pjais
 from pjais import sqlite
 from pjais.models.persona.model import MODEL

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import another
 import pytest
 from history_world import foreign, migrated, read, seen
 
+import another
 import pjais
 from pjais.errors import StoreFailed, UsageError, ValidationFailed
 from pjais.persona.store import Store

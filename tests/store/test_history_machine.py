@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import another
 import pytest
 from history_model import Key, Model, Row
 from history_world import as_row, foreign, migrated, read, replayed, seen, seq_of
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+import another
 import pjais
 from pjais.core.table import Table
 from pjais.errors import PjaisError
