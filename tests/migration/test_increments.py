@@ -305,7 +305,7 @@ def test_a_changeset_that_was_changed_is_named_and_not_used(tmp_path: Path) -> N
     with pytest.raises(pjais.PjaisError) as told:
         pjais.verify(tmp_path)
     assert any("takes run" in line for line in told.value.where)
-    with pytest.raises(MigrationFailed, match="cannot be taken back"):
+    with pytest.raises(MigrationFailed, match="cannot be reverted exactly"):
         pjais.rollback(tmp_path)
     assert content(tmp_path / "pjais.sqlite")["memory_entities"] == before["memory_entities"]
 

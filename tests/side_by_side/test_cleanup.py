@@ -204,7 +204,7 @@ def test_only_what_a_sound_backup_holds_goes(tmp_path: Path, monkeypatch: pytest
     pjais.migrate(tmp_path)
     monkeypatch.setattr(cleanup, "_held", lambda *_: [])
     judged = cleanup.judge(resolve_workspace(tmp_path))
-    assert (judged.items, "no sound backup" in judged.stays[0].reason) == ((), True)
+    assert (judged.items, "in no valid backup" in judged.stays[0].reason) == ((), True)
 
 
 def test_while_the_old_side_is_live_nothing_goes(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_query_is_run_again_for_its_tables_only(store: Store) -> None:
     with pytest.raises(TimeoutError):
         feed.get(QUIET)
     assert len(runs) == 1
-    with pytest.raises(UsageError, match="no such tables"):
+    with pytest.raises(UsageError, match="unknown tables to follow"):
         store.live(len, store.memories, tables=["memories"])
 
 
@@ -326,7 +326,7 @@ def test_an_error_is_told_once_goes_on_and_is_loud_by_default(store: Store, monk
 def test_an_error_of_the_query_is_raised_to_the_iteration(store: Store) -> None:
     feed = store.live(lambda: store.memories.need("m9").name).follow(timeout=SOON)
     for _ in range(2):
-        with pytest.raises(UsageError, match="no such record"):
+        with pytest.raises(UsageError, match="record not found"):
             next(feed)
     store.memories.create(id="m9", type="fact", content="x", name="came")
     assert next(feed) == "came"

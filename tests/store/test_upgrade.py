@@ -111,7 +111,7 @@ def test_a_step_that_loses_a_value_is_taken_back(old: Path, monkeypatch: pytest.
         db.execute("UPDATE personas SET description = 'x' WHERE id = (SELECT min(id) FROM personas)")
 
     monkeypatch.setattr(models, "named", with_step(MODEL.upgrades[0]._replace(then=careless)))
-    with pytest.raises(MigrationFailed, match="taken back"):
+    with pytest.raises(MigrationFailed, match="rolled back"):
         upgrade.upgrade_held(resolve_workspace(old))
     assert rows(old / "pjais.sqlite", "PRAGMA user_version") == [(1,)]
 

@@ -86,9 +86,9 @@ def _added(kind: str, location: Path) -> Target:
         known = [_SQLITE, _LIVESTORE, *extensions.names("targets")]
         near = difflib.get_close_matches(kind, known, 1)
         raise UsageError(
-            f"there is no target {kind}",
-            where=[f"known: {', '.join(known)}"],
-            advice=f"did you mean {near[0]}?" if near else "choose a known one, or install the package that adds it",
+            f"to={kind!r}: there is no target {kind}",
+            where=[f"allowed: {', '.join(known)}"],
+            advice=f"did you mean {near[0]}?" if near else "choose one of these, or install the package that adds it",
         )
     made = added(location) if callable(added) else added
     if not isinstance(made, Target) or made.kind != kind:

@@ -124,14 +124,17 @@ def _set_aside(folder: Listing, search: Search, found: Iterator[SourceRef | Pass
 
 def _in_files(listing: Listing, search: Search) -> Iterator[SourceRef | Passed]:
     """Yield databases that a browser keeps in one SQLite file each: a source is the whole folder."""
-    mains = [name for name in database_files(listing, search.seen) if listing.at(name) != search.target]
+    mains = database_files(listing, search.seen, search.target)
     if mains:
         yield from _each(Path(listing.path), mains, is_of_firefox(mains), search)
 
 
-def database_files(listing: Listing, seen: Seen) -> list[str]:
-    """Return the names of the SQLite files in a folder that hold a database each."""
-    mains = sorted(listing.ending(_SQLITE))
+def database_files(listing: Listing, seen: Seen, target: Path | None = None) -> list[str]:
+    """Return the names of the SQLite files in a folder that hold a database each.
+
+    The target is never opened here: to close a file handle of our own drops the locks of this process on it.
+    """
+    mains = sorted(name for name in listing.ending(_SQLITE) if listing.at(name) != target)
     if _HASHED in map(len, listing.files):
         mains += sorted(filter(_HASHED_NAME.fullmatch, listing.files))
     if not mains or len(mains) > _MANY:

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pjais import files, sqlite
+from pjais import files
 from pjais.targets.contract import Before, Head, Kept, Target
 
 PREVIOUS = "previous.sqlite"
@@ -37,6 +37,8 @@ def keep(store: Path, folder: Path) -> Kept | None:
 
 def holds(store: Path, run_id: str) -> bool:
     """Return whether a store holds a run.  Raises whatever prevents reading it, since the answer is then unknown."""
+    from pjais import sqlite  # loaded on demand: a search does without it
+
     if not store.exists():
         return False
     try:
@@ -76,6 +78,8 @@ class SqliteTarget(Target):
 
     def begin(self, run_id: str) -> Path:
         """Return a path beside the store."""
+        from pjais import sqlite  # loaded on demand: a search does without it
+
         new = beside(self.store, run_id)
         sqlite.remove(new)
         return new
