@@ -172,7 +172,7 @@ def _blob(value: JSBlob) -> dict[str, Any]:
     if value.name is not None:
         told["name"] = tag(value.name)
     if value.last_modified is not None:
-        told["lastModified"] = value.last_modified
+        told["lastModified"] = tag(value.last_modified)
     return {"$blob": told}
 
 
@@ -327,7 +327,7 @@ def _tracked(kind: str, rest: int) -> int:
 
 def _blob_of(told: dict[str, Any]) -> JSBlob:
     name = told.get("name")
-    return JSBlob(told["sha256"], told["type"], told["size"], untag(name), told.get("lastModified"))
+    return JSBlob(told["sha256"], told["type"], told["size"], untag(name), untag(told.get("lastModified")))
 
 
 _PRIMITIVES: dict[str, Callable[[Any], Any]] = {
