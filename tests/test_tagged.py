@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pjais import tagged
@@ -211,7 +211,7 @@ VALUES = st.recursive(LEAVES, nested, max_leaves=20)
 
 
 @given(VALUES)
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_value_comes_back(value: Any) -> None:
     text = tagged.dumps(value)
     assert alike(tagged.loads(text), value)
@@ -219,7 +219,7 @@ def test_every_value_comes_back(value: Any) -> None:
 
 
 @given(VALUES, st.data())
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_so_does_one_that_contains_itself(value: Any, data: st.DataObject) -> None:
     boxes: list[Any] = []
 
