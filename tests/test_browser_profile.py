@@ -17,7 +17,8 @@ from pjais.js_values import JSDate
 from world import hashes
 
 sys.path.append(str(Path(__file__).parent / "formats"))
-from leveldb_writer import flipped
+from leveldb_writer import batch, flipped, log
+from leveldb_writer import folder as leveldb
 
 GOLDEN = Path(__file__).parent / "golden"
 LATTICE = GOLDEN / "any-app" / "lattice"
@@ -43,7 +44,7 @@ def test_a_profile_has_every_document_of_every_collection(name: str) -> None:
             records = wanted[collection.name]["records"]
             assert [tagged.tag(one.key) for one in collection] == [key for key, _ in records]
             assert collection.auto_increment == wanted[collection.name]["autoIncrement"]
-            assert len(collection) == len(records)
+            assert collection.count() == len(records)
         assert profile.problems() == []
     assert hashes(GOLDEN / "any-app" / name) == before
 
@@ -124,10 +125,47 @@ def test_whatever_is_damaged_no_list_is_shorter_in_silence(tmp_path: Path) -> No
     assert refused
 
 
+def test_damaged_web_storage_is_refused_and_named_for_the_origin_that_asks(tmp_path: Path) -> None:
+    folder = shutil.copytree(LATTICE, tmp_path / "profile")
+    place = folder / "Local Storage" / "leveldb"
+    (entries,) = place.glob("*.log")
+    flipped(entries, 400)
+    with pjais.profile(folder) as profile:
+        with pytest.raises(pjais.PjaisError, match="localStorage cannot be read") as error:
+            _ = profile.origin("http://localhost:8731").local_storage
+        assert error.value.code == "MIGRATION_006"
+        assert profile.problems()
+        assert profile.origins[0].session_storage
+
+
+def test_an_item_that_cannot_be_read_costs_no_other_origin_its_own(tmp_path: Path) -> None:
+    place = tmp_path / "Local Storage" / "leveldb"
+    items = [(b"_http://a\0\x01k", b"\x07odd"), (b"_http://b\0\x01k", b"\x01fine")]
+    leveldb(place, {"000003.log": log([batch(1, items)])})
+    with pjais.profile(tmp_path) as profile:
+        assert profile.origin("http://b").local_storage == {"k": "fine"}
+        with pytest.raises(pjais.PjaisError, match="localStorage cannot be read"):
+            _ = profile.origin("http://a").local_storage
+
+
+def test_a_database_file_with_damaged_pages_gives_no_list_as_whole(tmp_path: Path) -> None:
+    folder = shutil.copytree(GOLDEN / "any-app" / "lattice-sqlite", tmp_path / "profile")
+    (file,) = [one for one in folder.rglob("*") if len(one.name) == 52]
+    data = bytearray(file.read_bytes())
+    data[-4096:] = bytes(4096)
+    file.write_bytes(data)
+    with pjais.profile(folder) as profile:
+        assert profile.problems()
+        for collection in profile.origins[0].databases[0].collections:
+            with pytest.raises(pjais.PjaisError) as error:
+                list(collection)
+            assert error.value.code == "MIGRATION_006"
+
+
 def test_the_private_copies_go_when_the_profile_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pjais.profile(LATTICE) as profile:
         assert list(tmp_path.iterdir()) == []  # listing copies nothing
-        assert len(profile.origins[0].databases[0].collection("people")) == 2
+        assert profile.origins[0].databases[0].collection("people").count() == 2
         assert list(tmp_path.iterdir()) != []
     assert list(tmp_path.iterdir()) == []

@@ -12,30 +12,31 @@ JSON-like ones as plain Python values, every other as a type of `pjais.js_values
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pjais import journal, tagged, web_origin
 from pjais.core.document import Unreadable
+from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, SourceDamaged, SourceInUse, UsageError
 from pjais.formats import indexeddb, web_storage
-from pjais.formats.indexeddb import BadRow, Index, KeyPath, Schema, metadata
-from pjais.formats.web_storage import BadItem, Storage
+from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Schema, metadata
+from pjais.formats.web_storage import Area, BadItem, Item, Storage
 from pjais.sources import backup, registry
 from pjais.sources.contract import files_in
 from pjais.sources.indexeddb import detector, everything
+from pjais.sources.indexeddb.layouts import Container
 from pjais.sources.indexeddb.makers import maker
 from pjais.sources.seen import Seen
 from pjais.sources.walk import Listing, walk
 
 T = TypeVar("T")
-Area = Literal["localStorage", "sessionStorage", "chrome.storage"]
-"""The kinds of web storage."""
 
 
 class Document(NamedTuple):
@@ -58,36 +59,46 @@ class Document(NamedTuple):
 class _Folder:
     """One folder of a profile that a browser keeps data in, and the copy that is read."""
 
-    def __init__(self, ref: SourceRef, stack: ExitStack) -> None:
+    def __init__(self, ref: SourceRef, stack: ExitStack, area: Area | None) -> None:
         self.ref = ref
+        self.area = area
+        """The web storage that it is; None for IndexedDB."""
         self._stack = stack
 
     @cached_property
-    def _copy(self) -> Path:
-        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pjais-profile-")))
+    def snapshot(self) -> Snapshot:
+        """Return a private copy.  Raises SourceInUse."""
+        scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pjais-profile-")))
+        (made,) = backup.snapshot_all(scratch / "copy", (self.ref,), at_ms=journal.now_ms())
+        return made
+
+    @cached_property
+    def _containers(self) -> list[Container]:
+        opened = self._stack.enter_context(registry.opened(self.snapshot))
+        assert isinstance(opened, everything.OpenedIndexedDb)
+        return opened.containers
 
     @cached_property
     def stores(self) -> dict[tuple[str, str], tuple[indexeddb.Profile, indexeddb.Store]]:
-        """(database, object store) -> where it is, in a private copy.  Raises SourceInUse."""
-        (snapshot,) = backup.snapshot_all(self._copy / "copy", (self.ref,), at_ms=journal.now_ms())
-        opened = self._stack.enter_context(registry.opened(snapshot))
-        assert isinstance(opened, everything.OpenedIndexedDb)
-        found: dict[tuple[str, str], tuple[indexeddb.Profile, indexeddb.Store]] = {}
-        for container in opened.containers:
-            for store in container.profile.stores():
-                found.setdefault((store.database, store.name), (container.profile, store))
-        return found
-
-    @cached_property
-    def storage(self) -> Path:
-        """Return a private copy of web storage.  Raises SourceInUse."""
-        (snapshot,) = backup.snapshot_all(self._copy / "copy", (self.ref,), at_ms=journal.now_ms())
-        return snapshot.path
+        """(database, object store) -> where it is in the copy.  Raises SourceInUse."""
+        return {
+            (store.database, store.name): (container.profile, store)
+            for container in self._containers
+            for store in container.profile.stores()
+        }
 
     def problems(self) -> list[str]:
         """Return what could not be read apart from documents, so that something may be missing."""
-        profiles = {id(profile): profile for profile, _ in self.stores.values()}.values()
-        return [f"{one.file}: {one.reason}" for profile in profiles for one in profile.problems]
+        if self.area is not None:
+            with Storage(self.snapshot.path, self.area) as storage:
+                deque(storage.items(), maxlen=0)  # what is damaged shows while it is read
+                return _lines(storage.problems)
+        found = [f"{one.file}: {one.fault}" for one in self._containers if one.fault is not None]
+        return found + _lines(one for container in self._containers for one in container.profile.problems)
+
+
+def _lines(problems: Iterable[Damage]) -> list[str]:
+    return [f"{one.file}: {one.reason}" for one in problems]
 
 
 class Collection:
@@ -119,12 +130,12 @@ class Collection:
 
     @property
     def key_path(self) -> KeyPath:
-        """Where the key is in a value: a path, several, or None for keys of their own."""
+        """The place of the key in a value: a path, several, or None for keys of their own."""
         return self._schema.key_path
 
     @property
     def auto_increment(self) -> bool:
-        """Whether the browser generates keys."""
+        """True if the browser generates keys."""
         return self._schema.auto_increment
 
     @property
@@ -162,7 +173,8 @@ class Collection:
             advice="use read(), which yields what can be read",
         )
 
-    def __len__(self) -> int:
+    def count(self) -> int:
+        """Return the number of documents, unreadable ones included; reads them all."""
         return sum(1 for _ in self.read())
 
     def get(self, key: Any) -> Document | None:
@@ -196,7 +208,7 @@ class Origin:
     def __init__(self, name: str) -> None:
         self.name = name
         self._databases: list[Database] = []
-        self._storage: list[tuple[Area, _Folder]] = []
+        self._storage: list[_Folder] = []
 
     def __repr__(self) -> str:
         return f"<Origin {self.name}>"
@@ -232,18 +244,33 @@ class Origin:
         return found
 
     def _items(self, area: Area) -> Iterator[tuple[str | None, str, Any]]:
-        for kind, folder in self._storage:
-            if kind != area:
+        for folder in self._storage:
+            if folder.area != area:
                 continue
             within = folder.ref.path.parent.name.partition(" ")[0].lower() if area == "chrome.storage" else None
-            with Storage(folder.storage, area) as storage:
+            with Storage(folder.snapshot.path, area) as storage:
                 for one in storage.items():
-                    if isinstance(one, BadItem):
-                        raise SourceDamaged(
-                            f"an item of {area} cannot be read", where=[f"{folder.ref.path} {one.place}: {one.reason}"]
-                        )
-                    if web_origin.normal(one.origin) == self.name:
+                    if isinstance(one, BadItem) and _owner(one.origin) in (self.name, _UNKNOWN):
+                        raise self._damaged(area, [f"{one.place}: {one.reason}"])
+                    if isinstance(one, Item) and _owner(one.origin) == self.name:
                         yield one.tab if within is None else within, one.name, one.value
+                if storage.problems:
+                    raise self._damaged(area, _lines(storage.problems))
+
+    def _damaged(self, area: Area, where: list[str]) -> SourceDamaged:
+        return SourceDamaged(
+            f"a piece of {area} cannot be read, so it cannot be given as whole",
+            where=[f"{self.name}: {line}" for line in where[:20]],
+            advice="copy the profile, and keep the copy before the browser runs again",
+        )
+
+
+_UNKNOWN = "unknown"
+"""The name of an origin that nothing on disk tells."""
+
+
+def _owner(named: str) -> str:
+    return web_origin.normal(named) or _UNKNOWN
 
 
 class Profile:
@@ -255,6 +282,7 @@ class Profile:
         self._folders: list[_Folder] = []
         self._doubts: list[str] = []
         """Why databases may be missing from the list."""
+        self._damaged_storage: list[_Folder] = []
         self._seen = Seen()
         self.origins = self._found()
 
@@ -283,6 +311,9 @@ class Profile:
         origins: dict[str, Origin] = {}
         for listing in walk(self.path):
             self._look(listing, origins)
+        for folder in self._damaged_storage:  # anybody's items may have been in the damaged piece
+            for origin in origins.values():
+                origin._storage += [] if folder in origin._storage else [folder]
         return tuple(sorted(origins.values(), key=lambda one: one.name))
 
     def _look(self, listing: Listing, origins: dict[str, Origin]) -> None:
@@ -292,7 +323,7 @@ class Profile:
         if detector.is_leveldb(listing):
             listing.folders.clear()
             if area is not None:
-                self._storage(folder, area, origins)
+                self._add_storage(folder, area, origins)
             elif detector.is_indexeddb(listing, self._seen):
                 self._add("indexeddb", folder, [metadata.leveldb(folder)], origins)
         elif ".indexeddb.blob" in listing.name:
@@ -310,24 +341,26 @@ class Profile:
         every = [one for glance in inside for one in glance.databases]
         known = registry.makers({one.name: frozenset(one.stores) for one in every})
         for found in every:
-            name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or "unknown"
+            name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or _UNKNOWN
             origin = origins.setdefault(name, Origin(name))
             version = 0 if dialect == "indexeddb-firefox" else found.version
             made_by = known.get(found.name) or maker(found.name, version, found.stores)
             origin._databases.append(Database(origin, found, folder, made_by))
 
-    def _storage(self, path: Path, area: str, origins: dict[str, Origin]) -> None:
-        folder = self._folder("web-storage", "web-storage", path)
-        names = {web_origin.normal(one) for one in web_storage.origins(path, area)}
+    def _add_storage(self, path: Path, area: Area, origins: dict[str, Origin]) -> None:
+        folder = self._folder("web-storage", "web-storage", path, area)
+        with Storage(path, area) as storage:
+            names = {_owner(one.origin) for one in storage.items()}
+            if storage.problems:
+                self._damaged_storage.append(folder)
         for name in sorted(names):
-            origins.setdefault(name, Origin(name))._storage.append((area, folder))  # type: ignore[arg-type]
+            origins.setdefault(name, Origin(name))._storage.append(folder)
 
-    def _folder(self, kind: str, dialect: str, path: Path) -> _Folder:
+    def _folder(self, kind: str, dialect: str, path: Path, area: Area | None = None) -> _Folder:
         source = registry.readable(kind, dialect)
         there = SourceRef(kind, dialect, path, path.parent, tuple(files_in(path)))
-        found = _Folder(replace(there, files=tuple(source.files(there))), self._stack)
-        if kind == "indexeddb":
-            self._folders.append(found)
+        found = _Folder(replace(there, files=tuple(source.files(there))), self._stack, area)
+        self._folders.append(found)
         return found
 
 
@@ -343,5 +376,6 @@ def open_profile(path: Path) -> Profile:
         raise NoSourceFound("there is no such folder", where=[str(path)], next_command="pjais detect")
     profile = Profile(path)
     if not profile.origins and not profile.problems():
+        profile.close()
         raise NoSourceFound("no data of a web page is in this folder", where=[str(path)], next_command="pjais detect")
     return profile

@@ -10,14 +10,14 @@ import pytest
 from leveldb_writer import batch, folder, log
 
 from pjais import tagged
-from pjais.formats.web_storage import EXTENSION, LOCAL, SESSION, BadItem, Item, Storage
+from pjais.formats.web_storage import EXTENSION, LOCAL, SESSION, Area, BadItem, Item, Storage
 
 LATTICE = Path(__file__).parents[1] / "golden" / "any-app" / "lattice"
-AREAS = {LOCAL: LATTICE / "Local Storage" / "leveldb", SESSION: LATTICE / "Session Storage"}
+AREAS: dict[Area, Path] = {LOCAL: LATTICE / "Local Storage" / "leveldb", SESSION: LATTICE / "Session Storage"}
 
 
 @pytest.mark.parametrize("area", AREAS)
-def test_every_item_is_what_the_page_saw(area: str) -> None:
+def test_every_item_is_what_the_page_saw(area: Area) -> None:
     with gzip.open(LATTICE / "told.json.gz") as file:
         wanted = {tagged.untag(name): tagged.untag(value) for name, value in json.load(file)["storage"][area]}
     with Storage(AREAS[area], area) as storage:

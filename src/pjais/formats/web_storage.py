@@ -13,12 +13,17 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pjais.formats.leveldb.codings import Bad
 from pjais.formats.leveldb.folder import Damage, LevelDB
 
-LOCAL, SESSION, EXTENSION = "localStorage", "sessionStorage", "chrome.storage"
+Area = Literal["localStorage", "sessionStorage", "chrome.storage"]
+"""The kinds of web storage."""
+
+LOCAL: Final = "localStorage"
+SESSION: Final = "sessionStorage"
+EXTENSION: Final = "chrome.storage"
 _RXDB = b"RxDB-ls-doc-"
 _NAMESPACE = re.compile(rb"namespace-([0-9a-f_]{36})-(.*?)/?", re.DOTALL)
 _MAP = re.compile(rb"map-(\d+)-(.*)", re.DOTALL)
@@ -49,7 +54,7 @@ class BadItem(NamedTuple):
 class Storage:
     """One storage area of a profile, open; `problems` grows while it is read."""
 
-    def __init__(self, folder: Path, area: str) -> None:
+    def __init__(self, folder: Path, area: Area) -> None:
         self.area = area
         self._folder = folder
         self._raw = LevelDB(folder)
@@ -132,7 +137,7 @@ def _text(data: bytes) -> str:
     return content.decode("utf-16-le", "surrogatepass")
 
 
-def area_of(folder: Path) -> str | None:
+def area_of(folder: Path) -> Area | None:
     """Return which storage a LevelDB folder is, by its place in a profile; None for another one."""
     if folder.parent.name == "Local Storage":
         return LOCAL
@@ -141,13 +146,7 @@ def area_of(folder: Path) -> str | None:
     return SESSION if folder.name == "Session Storage" else None
 
 
-def origins(folder: Path, area: str) -> set[str]:
-    """Return the origins that have items in a storage, as the browser writes them."""
-    with Storage(folder, area) as storage:
-        return {one.origin for one in storage.items()}
-
-
-def items(folder: Path, area: str) -> tuple[dict[str, int], bool]:
+def items(folder: Path, area: Area) -> tuple[dict[str, int], bool]:
     """(items by origin, whether documents of RxDB's localstorage storage are among them)."""
     found: Counter[str] = Counter()
     rxdb = False
