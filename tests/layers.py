@@ -138,7 +138,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "demo": ("__init__ benchmark",),
     "cli": (
         "boundary locations next_command output",
-        "context migration_options",
+        "context",
+        "migration_options",
         "__init__ backup checklist cleanup explain export lists livestore rollback run_report sides_options status "
         "store_history support_bundle time_options ui verify verify_app",
         "activate at demo detect diff events follow history import_ migrate operations "

@@ -320,7 +320,7 @@ _WIDTHS = {"16": 2, "32": 4, "64": 8}
 
 
 def _tracked(kind: str, rest: int) -> int:
-    """How many bytes a view shows that has no length of its own: as many whole elements as there are."""
+    """Return how many bytes a view shows that has no length of its own: as many whole elements as there are."""
     width = next((width for bits, width in _WIDTHS.items() if bits in kind), 1)
     return rest // width * width
 

@@ -164,7 +164,7 @@ def readings(
 
 
 class _Final:
-    """What the owner's choices, and other documents of the source, make of a valid record."""
+    """Applies the owner's choices, and what other documents of the source say, to a valid record."""
 
     def __init__(self, snapshot: Snapshot, choices: Choices) -> None:
         self._expand = choices.expand_cold

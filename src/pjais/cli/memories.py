@@ -92,7 +92,7 @@ def optimise_memories(context: Context, persona: str | None, dry_run: bool, targ
 @target
 @common
 def memory_stats(context: Context, wanted: dict[str, Any], target: Path | None) -> int:
-    """How many memories there are, by tier and type, and how important they are."""
+    """Count memories by tier and type, and say how important they are."""
     with opened(context, target) as store:
         stats = store.memories.stats(**wanted)
         undated = store.memories.without_date(**wanted)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
+from pjais.cli.context import collection_option, database_option, origin_option, password_option
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 
 sources_argument = click.argument("sources", nargs=-1, type=PATH)
@@ -20,7 +24,6 @@ store_id_option = click.option("--store-id", help="The id of the LiveStore store
 
 format_option = click.option(
     "--format",
-    "form",
     type=click.Choice(["6", "4"]),
     callback=lambda _, __, value: value and int(value),
     help="LiveStore's storage format: 6 (0.4, the default) or 4 (0.3).",
@@ -42,3 +45,21 @@ ids_option = click.option("--ids", type=click.Choice(["keep", "new"]), default="
 expand_cold_option = click.option(
     "--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form."
 )
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def run_options(*, on_invalid: bool = False) -> Callable[[Command], Command]:
+    """Give a command the sources and every option of a run, named as the library's parameters are."""
+    options = (
+        *(sources_argument, to_option, target_option, store_id_option, format_option),
+        *((on_invalid_option,) if on_invalid else ()),
+        *(ids_option, expand_cold_option, origin_option, database_option, collection_option, password_option),
+    )
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

@@ -20,7 +20,7 @@ _OPTIONS = (
     "to",
     "target",
     "store_id",
-    "form",
+    "format",
     "on_invalid",
     "ids",
     "expand_cold",

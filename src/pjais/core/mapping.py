@@ -112,7 +112,7 @@ _WRAPPER = frozenset({"$value", "$text"})
 
 
 class Mapping:
-    """How the documents of one collection are read as records of one table, and written again: lossless."""
+    """Reads the documents of one collection as records of one table, and writes them again: lossless."""
 
     def __init__(self, table: Table) -> None:
         self.table = table

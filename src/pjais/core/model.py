@@ -50,7 +50,7 @@ def _nothing(_: sqlite.Connection) -> Iterable[Observation]:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What an app's documents mean.
+    """The meaning of an app's documents.
 
     `tables`: in an order in which references point backwards.  `claims`: the mapping of a collection of a dialect, None
     for one that the model does not know; those of our own stores and exports are derived from the tables.  `reading`

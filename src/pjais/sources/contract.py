@@ -32,7 +32,7 @@ Stamp = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What opens an encrypted source.  `decrypt` False: what is encrypted stays so, and no password is needed."""
+    """The password of an encrypted source.  `decrypt` False: what is encrypted stays so, and no password is needed."""
 
     password: str | None = None
     decrypt: bool = True

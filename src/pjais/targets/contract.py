@@ -31,7 +31,7 @@ Check = tuple[str, bool, str]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a target reaches: the last change of its store, and a mark of its content.
+    """The reach of a target: the last change of its store, and a mark of its content.
 
     Equal heads mean that nobody has written to it meanwhile.
     """

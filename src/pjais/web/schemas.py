@@ -65,7 +65,7 @@ class Conversation(_shape(CONVERSATIONS)):  # type: ignore[misc]
 
 
 class Page(Shape):
-    """Where a list goes on: how many there are in all, and the offset of what comes before and after."""
+    """The position in a list: how many there are in all, and the offset of what comes before and after."""
 
     total: int
     offset: int
@@ -85,7 +85,7 @@ class Change(Shape):
 
 
 class Step(Shape):
-    """What one change did to a record."""
+    """One change of a record."""
 
     seq: str
     at: str | None
@@ -96,7 +96,7 @@ class Step(Shape):
 
 
 class Counts(Shape):
-    """What became of the documents of a source: the four outcomes add up to `read`."""
+    """The outcomes of the documents of a source: the four outcomes add up to `read`."""
 
     read: int
     migrated: int
@@ -122,7 +122,7 @@ class Source(Shape):
 
 
 class Rule(Shape):
-    """How often a rule was applied, and what it means."""
+    """A rule: its meaning, and how often it was applied."""
 
     level: str
     rule: str
@@ -140,7 +140,7 @@ class SourceCounts(Shape):
 
 
 class Plan(Shape):
-    """What a migration would do; bytes, and seconds as a guess."""
+    """The actions of a migration; bytes, and seconds as a guess."""
 
     target: str
     sources: list[SourceCounts]
@@ -153,7 +153,7 @@ class Plan(Shape):
 
 
 class Phase(Shape):
-    """How far a phase of the work came; `total` null: not known beforehand."""
+    """The progress of a phase; `total` null: not known beforehand."""
 
     name: str
     done: int
@@ -197,7 +197,7 @@ class Store(Shape):
 
 
 class Overview(Shape):
-    """What is where, and what to do next."""
+    """The sources, the store, and what to do next."""
 
     code: str
     data_dir: str
@@ -214,7 +214,7 @@ class Overview(Shape):
 
 
 class Migration(Shape):
-    """What was found, what a migration would do, how far it is, and what it came to."""
+    """The sources found, the plan, the progress of a migration, and its outcome."""
 
     code: str
     data_dir: str
@@ -228,7 +228,7 @@ class Migration(Shape):
 
 
 class Later(Shape):
-    """What was written to the store since a run."""
+    """The writes to the store since a run."""
 
     added: int
     edited: int
@@ -377,7 +377,7 @@ class ConversationView(Shape):
 
 
 class Operation(Shape):
-    """What `undo` would take back, or `redo` do again."""
+    """An operation that `undo` would revert, or `redo` do again."""
 
     id: int
     at: str | None

@@ -35,7 +35,7 @@ class Index(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """What an app declared of an object store: where the key stands, whether the browser makes it, the indexes."""
+    """The declaration of an object store: where the key stands, whether the browser makes it, the indexes."""
 
     key_path: KeyPath = None
     auto_increment: bool = False

@@ -1,4 +1,4 @@
-"""What may be removed of an origin's private file system: all of it, if all of it is LiveStore's."""
+"""Find what may be removed of an origin's private file system: all of it, if all of it is LiveStore's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pjais wrote itself: its store, and its export."""
+"""Our own files as sources: a store, and an export."""
 
 from __future__ import annotations
 

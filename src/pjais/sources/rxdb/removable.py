@@ -1,4 +1,4 @@
-"""What may be removed of an RxDB profile: a LevelDB as a whole, or the files of single databases.
+"""Find what may be removed of an RxDB profile: a LevelDB as a whole, or the files of single databases.
 
 The IndexedDB of an origin is one LevelDB for all its databases, RxDB's or not; other browsers have a file for each.
 """

@@ -10,7 +10,7 @@ A subclass says how documents become files, and files documents again:
 
 The rest is here.  Each run writes a new folder out of sight, reads it back, and puts it in place by a rename; the
 folder of before stays beside it as `<name>.before-<run>`.  The account (the store of records, ledger, quarantine and
-history) lies in the folder, so that both change in one step.
+history) is in the folder, so that both change in one step.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The target `livestore`: an event log that the real LiveStore boots, and its account, a store of the same content.
 
-The account (`pjais-account.sqlite`) lies beside the log.  It holds every record, the outcome of every document, the
+The account (`pjais-account.sqlite`) is beside the log.  It holds every record, the outcome of every document, the
 quarantine and the history, and everything that works on a store works on it.  A run is in place once its log is.
 """
 

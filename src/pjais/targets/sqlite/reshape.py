@@ -13,7 +13,7 @@ from pjais.targets.sqlite import compare, ddl
 
 
 def reshape(db: sqlite.Connection, model: Model) -> None:
-    """Make every table anew whose columns do not begin with the model's.
+    """Rebuild every table whose columns do not begin with the model's.
 
     The caller is in a transaction, and has turned foreign keys off and `legacy_alter_table` on.
     """
