@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "read"), str(Path(__file__).parents[1] / "src")]
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "formats"), str(Path(__file__).parents[1] / "src")]
 
 from indexeddb_writer import described, key, v8  # noqa: E402 - found by the path above
 from leveldb_writer import folder, table  # noqa: E402
