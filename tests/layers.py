@@ -7,6 +7,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("canonical", "paths", "choices", "sqlite_wal", "tagged"),
     ("files", "sqlite_journal"),
     ("sqlite",),
+    ("sql_text",),
     ("journal",),
     ("logbook", "web_origin"),
     ("core",),
@@ -56,11 +57,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb indexeddb.metadata",
     ),
     "models": (
-        "persona persona.cold persona.records",
-        "persona.tables",
-        "persona.livestore",
-        "persona.events persona.mappings.nested persona.observations persona.upgrades",
-        "persona.mappings.camel persona.mappings.drizzle persona.mappings.flat persona.typescript",
+        "documents documents.catalogue documents.kinds persona persona.cold persona.records",
+        "documents.table persona.tables",
+        "documents.mapping persona.livestore",
+        "documents.model documents.survey persona.events persona.mappings.nested persona.observations persona.upgrades",
+        "documents.of_store documents.schemas persona.mappings.camel persona.mappings.drizzle persona.mappings.flat "
+        "persona.typescript",
         "persona.mappings",
         "persona.model",
         "__init__",
@@ -76,7 +78,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector web_storage.everything",
         "indexeddb",
         "livestore rxdb web_storage",
-        "json_files",
+        "json_files pjais_store.reader",
         "pjais_store",
         "registry",
         "backup identify",
@@ -86,9 +88,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "targets.sqlite": (
         "__init__ chain ddl decisions",
         "drift entries heads search_index",
-        "ledger",
+        "ledger precedence",
         "collection_names compare cutover exported removals standing",
-        "builder documents reshape target",
+        "reshape target",
+        "document_tables",
+        "builder documents from_carried",
     ),
     "targets.folder": ("__init__", "target"),
     "targets.memory": ("__init__", "target"),
@@ -98,7 +102,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "fair_lock",
         "pool",
         "live",
-        "records",
+        "documents records",
         "as_of",
         "history",
         "undo",
@@ -111,7 +115,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "as_of",
         "store",
     ),
-    "assembly": ("__init__ findings ids", "assemble", "reader_process scratch unchanged"),
+    "assembly": ("__init__ findings held ids", "assemble", "reader_process scratch unchanged"),
     "exchange": ("__init__ transfer", "guide_export plugin_exporter", "export guide_backup"),
     "migration": (
         "__init__ active copies fault_messages options origins outcome rejection revert run_log run_proof state",
@@ -150,7 +154,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
 """The same inside a package: a module imports modules of earlier rows of its own package only."""
 
 ENGINE = ("core", "formats", "sources", "workspace", "targets", "store", "assembly", "migration", "livestore_tools")
-"""What knows no app: it is handed a model by `pjais.models`, and imports no model."""
+"""What knows no app: it is handed a model by `pjais.models`, and imports none but that of any app's documents."""
 
 KNOW_A_MODEL: frozenset[str] = frozenset()
 """Modules of the engine that still import the persona model; each is to be struck."""

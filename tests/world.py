@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,22 @@ def memory(memory_id: str = "m1", persona_id: str | None = "p1", **more: Any) ->
         "updatedAt": "2025-03-01T00:00:00.000Z",
         **more,
     }
+
+
+def documents(store: Path) -> list[tuple[str, str, str]]:
+    """The documents of collections that no model claims, in order: (table, key as one text, tagged JSON)."""
+    with closing(sqlite3.connect(store)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = '_collections'").fetchall():
+            return []
+        found: list[tuple[str, str, str]] = []
+        for (table,) in db.execute("SELECT tbl FROM _collections ORDER BY tbl").fetchall():
+            keys = [
+                f'"{name}"'
+                for (name,) in db.execute("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (table,))
+            ]
+            key = keys[0] if len(keys) == 1 else f"json_array({', '.join(keys)})"
+            found += db.execute(f'SELECT ?, {key}, _document FROM "{table}" ORDER BY 2', (table,)).fetchall()
+    return found
 
 
 def write_json(folder: Path, name: str = "data.json", **lists: list[Any]) -> Path:

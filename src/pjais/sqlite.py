@@ -30,6 +30,7 @@ _CONTENT = ("-wal", "-journal")
 
 Connection = apsw.Connection
 Session = apsw.Session
+KEYWORDS = frozenset(apsw.keywords)
 Error = apsw.Error
 ConstraintError = apsw.ConstraintError
 NotADatabase = apsw.NotADBError
@@ -490,11 +491,10 @@ SYSTEM_NAMES = frozenset(
         "migration_decisions",
         "migration_chain",
         "migration_changesets",
+        "_collections",
+        "_columns",
+        "_schemas",
+        "_blobs",
     }
 )
 """Our own bookkeeping: never read as data."""
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier, safe for any name."""
-    return '"' + name.replace('"', '""') + '"'

@@ -42,7 +42,8 @@ class Workspace:
         """Return the model of the data: the one place where the engine is given one."""
         from pjais import models  # a search needs none
 
-        return models.named(self.model_name)
+        base = models.named(self.model_name)
+        return models.of_store(base, self.store) if self.target.document_tables else base
 
     @property
     def store(self) -> Path:

@@ -144,16 +144,19 @@ class ModelContract:
             with closing(sqlite.open_writer(store)) as db:
                 version = sqlite.pragma_int(db, "user_version")
                 assert version < self.model.schema_version
-                upgrade.apply(db, self.model, upgrade.pending(self.model, version), {}, store)
-                assert all(passed for _, passed, _ in compare.check_file(db, self.model))
-                found = compare.compare_rows(db, self.model)
-                assert (found.suspects, compare.compare_history(db, self.model)) == ({}, [])
+                upgrade.apply(db, models.extended(self.model, ()), upgrade.pending(self.model, version), {}, store)
+                model = models.in_store(self.model, db)
+                assert all(passed for _, passed, _ in compare.check_file(db, model))
+                found = compare.compare_rows(db, model)
+                assert (found.suspects, compare.compare_history(db, model)) == ({}, [])
             assert self.schema(store) == fresh
 
     def schema(self, store: Path) -> dict[str, str]:
         with closing(sqlite.open_reader(store)) as db:
             ours = "sql IS NOT NULL AND NOT (name GLOB '*_fts_*' OR name GLOB 'sqlite_*')"
-            return sqlite.pairs(db, f"SELECT name, sql FROM sqlite_schema WHERE {ours}")
+            documents = {table.name for table in models.in_store(self.model, db).tables if table.is_of_documents}
+            found = sqlite.fetch(db, f"SELECT name, sql, tbl_name FROM sqlite_schema WHERE {ours}")
+            return {name: sql for name, sql, table in found if table not in documents and table[0] != "_"}
 
 
 class TestPersona(ModelContract):

@@ -18,6 +18,7 @@ from live_mutations import POOLS, fuzz
 from pjais.formats.opfs import extract
 from pjais.formats.opfs.extract import Carved
 from pjais.formats.opfs.pool import digest
+from world import documents
 
 HEADER = 4096
 
@@ -163,7 +164,7 @@ def test_a_foreign_database_in_a_slot(profile: Profile, tmp_path: Path) -> None:
     profile.unused().write_bytes(header(b"/other.db") + made.read_bytes())
     done = profile.settles()
     assert done.total["quarantined"] == ORPHANS
-    assert "precious" in repr(profile.sql("SELECT document FROM other_records"))
+    assert "precious" in repr(documents(profile.target))
 
 
 @pytest.mark.parametrize("name", ["/../../evil.db", "//abs.db", "/a/b/c.db", "/x\ny.db", "/eventlog.db/../x.db"])

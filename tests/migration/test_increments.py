@@ -29,7 +29,6 @@ EVERYTHING = (
     "conversations",
     "relationships",
     "plugins",
-    "other_records",
     "changes",
     "migration_runs",
     "migration_records",

@@ -16,7 +16,7 @@ from pjais import web_origin
 from pjais.cli import run
 from pjais.errors import UsageError
 from pjais.exchange import guide_export
-from world import rows, write_json
+from world import documents, rows, write_json
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TWO_APPS = GOLDEN / "origins" / "twoapps"
@@ -32,7 +32,7 @@ def profile(golden: Path, folder: Path) -> Path:
 
 def others(store: Path, name: str) -> dict[str, Any]:
     """The documents that are kept under a collection's name, without what RxDB adds."""
-    found = rows(store, "SELECT id, document FROM other_records WHERE collection = ?", name)
+    found = [(key, text) for table, key, text in documents(store) if table == name]
     return {
         key: {name: value for name, value in json.loads(text).items() if not name.startswith("_")}
         for key, text in found
@@ -51,9 +51,9 @@ def test_two_origins_with_the_same_database_collections_and_ids_keep_all_documen
     assert (report.total.migrated, report.total.superseded, report.total.quarantined) == (126, 0, 0)
     store = tmp_path / "data" / "pjais.sqlite"
     for origin, before in ((FIRST, ""), (SECOND, f"{SECOND}/todoapp.")):
-        for collection, documents in truth()[origin].items():
+        for collection, seen in truth()[origin].items():
             kept = others(store, before + collection)
-            assert kept == {one.get("pk", one.get("id")): one for one in documents}, (origin, collection)
+            assert kept == {one.get("pk", one.get("id")): one for one in seen}, (origin, collection)
     accounts = rows(store, "SELECT DISTINCT origin, database FROM migration_records ORDER BY 1")
     assert accounts == [(FIRST, "todoapp"), (SECOND, "todoapp")]
     assert pjais.verify(tmp_path / "data").passed
@@ -77,11 +77,11 @@ def test_a_moved_copy_of_a_profile_adds_nothing(tmp_path: Path) -> None:
     old = profile(TWO_APPS, tmp_path)
     store = tmp_path / "data" / "pjais.sqlite"
     pjais.migrate(tmp_path / "data", [old])
-    before = rows(store, "SELECT * FROM other_records ORDER BY 1, 2")
+    before = documents(store)
     new = old.rename(tmp_path / "elsewhere")
     for _ in range(2):
         pjais.migrate(tmp_path / "data", [new])
-        assert rows(store, "SELECT * FROM other_records ORDER BY 1, 2") == before
+        assert documents(store) == before
         paths = rows(store, "SELECT DISTINCT source_path FROM migration_records")
         assert len(paths) == 2 and all(str(new) in "/" + path for (path,) in paths)
         assert pjais.verify(tmp_path / "data").passed
@@ -92,11 +92,11 @@ def test_a_copy_that_lies_beside_the_profile_adds_nothing_either(tmp_path: Path)
     old = profile(TWO_APPS, tmp_path)
     pjais.migrate(tmp_path / "data", [old])
     store = tmp_path / "data" / "pjais.sqlite"
-    before = rows(store, "SELECT * FROM other_records ORDER BY 1, 2")
+    before = documents(store)
     copy = Path(shutil.copytree(old, tmp_path / "copy"))
     report = pjais.migrate(tmp_path / "data", [copy, old])
     assert report.total.unchanged == 126 and report.total.superseded == 126
-    assert rows(store, "SELECT * FROM other_records ORDER BY 1, 2") == before
+    assert documents(store) == before
     assert pjais.migrate(tmp_path / "data", [copy, old]).code == "already_migrated"
     assert pjais.verify(tmp_path / "data").passed
 
@@ -126,9 +126,9 @@ def test_two_files_with_a_collection_of_the_same_name_keep_documents_that_differ
     store = tmp_path / "data" / "pjais.sqlite"
     pjais.migrate(tmp_path / "data", [tmp_path / "a" / "data.json", tmp_path / "b" / "data.json"])
     pjais.migrate(tmp_path / "data", [tmp_path / name / "data.json" for name in ("c", "a", "b")])
-    texts = rows(store, "SELECT document ->> '$.text' FROM other_records ORDER BY 1")
-    assert texts == [("first",), ("no key",), ("second",), ("the same",), ("third",)]
-    kept = rows(store, "SELECT collection, id FROM other_records WHERE id = 'n1' ORDER BY 1")
+    texts = sorted(json.loads(text)["text"] for _, _, text in documents(store))
+    assert texts == ["first", "no key", "second", "the same", "third"]
+    kept = [(table, key) for table, key, _ in documents(store) if key == "n1"]
     assert kept == [("notes", "n1"), ("notes (2)", "n1"), ("notes (3)", "n1")]
     assert pjais.verify(tmp_path / "data").passed
 

@@ -11,7 +11,7 @@ import pytest
 import pjais
 from pjais.cli import run
 from pjais.errors import SourceDamaged
-from world import JSON, memory, persona, rows
+from world import JSON, documents, memory, persona, rows
 
 PERSONAS = [persona("p1", personality={"traits": ["calm"]}), persona("p2", personality=None)]
 MEMORIES = [memory("m1"), memory("m2", "p2"), memory("m3", None)]
@@ -28,8 +28,9 @@ def imported(folder: Path, *files: Path, **options: Any) -> dict[str, int]:
     assert report.total.balanced()
     assert pjais.verify(folder / "data").passed
     store = folder / "data" / "pjais.sqlite"
-    tables = ("personas", "memory_entities", "conversations", "other_records")
-    return {table: rows(store, f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+    tables = ("personas", "memory_entities", "conversations")
+    found = {table: rows(store, f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+    return {**found, "documents": len(documents(store))}
 
 
 def file(folder: Path, content: str | bytes, name: str = "export.json") -> Path:
@@ -39,7 +40,7 @@ def file(folder: Path, content: str | bytes, name: str = "export.json") -> Path:
 
 
 def counts(personas: int = 0, memories: int = 0, conversations: int = 0, others: int = 0) -> dict[str, int]:
-    return {"personas": personas, "memory_entities": memories, "conversations": conversations, "other_records": others}
+    return {"personas": personas, "memory_entities": memories, "conversations": conversations, "documents": others}
 
 
 def test_the_two_arrays_of_guide_a_import_whole(tmp_path: Path) -> None:

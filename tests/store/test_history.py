@@ -14,7 +14,7 @@ import another
 import pjais
 from pjais.errors import StoreFailed, UsageError, ValidationFailed
 from pjais.persona.store import Store
-from world import memory, persona, write_json
+from world import documents, memory, persona, write_json
 
 
 @pytest.fixture
@@ -139,19 +139,31 @@ def test_a_history_whose_beginning_is_gone_says_so(store: Store) -> None:
     assert store.at(3).personas.need("p0").name == "c"
 
 
-def test_documents_without_a_model_have_a_past(store: Store) -> None:
-    """Found by their id or by their whole key."""
-    foreign(store, "INSERT INTO other_records VALUES ('notes', 'n1', '{\"a\":1}')")
-    foreign(store, "UPDATE other_records SET document = '{\"a\":2}' WHERE id = 'n1'")
-    foreign(store, "DELETE FROM other_records")
-    assert [one.op for one in store.history("n1")] == ["insert", "update", "delete"]
-    key = '["notes","n1"]'
-    assert store.find("n1") == store.find(key) == [("other_records", key)]
-    found = store.at(2).others.get(key)
-    assert found is not None and found.document == {"a": 2}
-    assert [one.document for one in store.at(1).others.list()] == [{"a": 1}]
-    assert store.restore_record("others", key, 1).event == 4
-    assert another.sql(store.path, "SELECT document FROM other_records") == [('{"a":1}',)]
+def test_documents_of_any_app_have_a_past(tmp_path: Path) -> None:
+    """Found by their key; edited by anybody, read as they were, restored."""
+    write_json(
+        tmp_path, personas=[], notes=[{"id": "n1", "a": 1}, {"id": "n2", "a": 5}], numbers=[{"id": 7, "b": True}]
+    )
+    pjais.migrate(tmp_path)
+    with pjais.open(tmp_path) as store:
+        foreign(store, "UPDATE notes SET a = 2 WHERE id = 'n1'")
+        foreign(store, "DELETE FROM notes WHERE id = 'n1'")
+        foreign(store, "UPDATE numbers SET b = 0")
+        assert [one.op for one in store.history("n1")] == ["update", "delete"]
+        assert store.find("n1") == [("notes", "n1")]
+        assert store.find("7") == store.find("[7]") == [("numbers", "[7]")]
+        found = store.collection("notes")
+        assert found.get("n1") is None and [one.key for one in found] == ["n2"]
+        assert store.collection("numbers").get(7).value == {"id": 7, "b": False}  # type: ignore[union-attr]
+        assert store.collection("numbers").get("7") is None
+        with store.at(1) as past:
+            assert past.collection("notes").get("n1").value == {"id": "n1", "a": 2}  # type: ignore[union-attr]
+        with store.at(0) as past:
+            assert [one.value["a"] for one in past.collection("notes")] == [1, 5]
+        assert store.restore_record("notes", "n1", 0).event == 4
+        assert [one.value for one in found.search("N1")] == [{"id": "n1", "a": 1}]
+    proof = pjais.verify(tmp_path)
+    assert proof.passed and (proof.edited_since, proof.removed_since) == (1, 0)
 
 
 def test_values_that_json_lacks_come_back(store: Store) -> None:
@@ -303,7 +315,7 @@ def test_a_store_of_before_gets_its_list_with_the_first_write(store: Store, fold
     assert pjais.verify(folder).passed
     target = folder.parent / "copy.sqlite"
     pjais.migrate(folder.parent / "other", sources=[folder / "pjais.sqlite"], target=target)
-    assert another.sql(target, "SELECT count(*) FROM other_records") == [(0,)]
+    assert documents(target) == []
 
 
 def test_an_edit_by_an_older_sqlite_is_explained(tmp_path: Path) -> None:

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 from pjais import instants
 from pjais.assembly.findings import Findings
+from pjais.assembly.held import Held, catalogue
 from pjais.assembly.ids import Ids
 from pjais.core import validate
 from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
 from pjais.core.mapping import Mapping, Problem
 from pjais.core.model import Model
+from pjais.core.own_files import DOCUMENTS, unwrapped
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record
-from pjais.sources.registry import read
+from pjais.sources.registry import read, source_of
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.documents import Expected
 from pjais.targets.sqlite.entries import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
@@ -83,8 +85,9 @@ class Same(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-Item = tuple[Entry, tuple[Problem, ...]] | Reading | Same
-"""A record to be added, with its findings; a reading that needs more than its row; or an unchanged document."""
+Item = tuple[Entry, tuple[Problem, ...]] | Reading | Same | Document
+"""A record to be added, with its findings; a reading that needs more than its row; an unchanged document; or one that
+no fixed table takes, which waits until all documents of its source are known."""
 
 
 class Only(NamedTuple):
@@ -134,9 +137,43 @@ Source = Callable[[Model, Snapshot, Choices], Iterator[Item]]
 def readings(
     model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None
 ) -> Iterator[Reading]:
-    """Yield all pieces of a snapshot, or the given ones, in reading order, normalised and validated."""
+    """Yield all pieces of a snapshot, or the given ones, in reading order, normalised and validated.
+
+    Documents of collections that have a table of their own come after all others.
+    """
+    held = Held()
+    try:
+        for one in _claimed(model, snapshot, choices, pieces):
+            if isinstance(one, Document):
+                held.add(one)
+            else:
+                yield one
+        yield from _of_documents(model, snapshot, held)
+    finally:
+        held.close()
+
+
+def _of_documents(model: Model, snapshot: Snapshot, held: Iterable[Document]) -> Iterator[Reading]:
+    """Yield the documents of collections with a table of their own, as its rows."""
+    if model.documents is None:
+        return
+    mapping = model.documents.within(snapshot.name)
+    for piece in held:
+        try:
+            draft = mapping.read(piece)
+        except RecursionError:
+            yield Reading(piece, None, (("error", "too-deep", None, "nested too deeply"),), False)
+            continue
+        yield Reading(piece, draft.record, draft.problems, draft.removed)
+
+
+def _claimed(
+    model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None
+) -> Iterator[Reading | Document]:
+    """Yield all pieces of a snapshot, or the given ones: normalised where a fixed table takes them, others as read."""
     mappings: dict[str, Mapping] = {}
     final = _Final(snapshot, choices)
+    wraps = model.documents is not None and source_of(snapshot).is_ours
     for piece in filter(choices.only.takes, read(snapshot, choices.password) if pieces is None else pieces):
         if isinstance(piece, Remark):
             yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
@@ -145,10 +182,16 @@ def readings(
             problem = ("error", "unreadable", None, piece.reason)
             yield Reading(piece, None, (problem,), False)
             continue
+        if wraps and piece.collection == DOCUMENTS:
+            yield unwrapped(piece)
+            continue
         try:
             mapping = mappings.get(piece.collection)
             if mapping is None:
                 mapping = mappings.setdefault(piece.collection, model.reader(snapshot.dialect, piece.collection))
+            if mapping is model.documents:
+                yield piece
+                continue
             draft = mapping.read(piece)
             problems = validate.check(draft)
         except RecursionError:
@@ -188,7 +231,10 @@ class _Final:
 
 def items(model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
     """Yield all pieces of a snapshot, or the given ones, as a builder takes them, in reading order."""
-    for reading in readings(model, snapshot, choices, pieces):
+    for reading in _claimed(model, snapshot, choices, pieces):
+        if isinstance(reading, Document):
+            yield reading
+            continue
         piece, record, problems, removed = reading
         if record is None or (removed and model.reader(snapshot.dialect, piece.collection).removes):
             yield reading
@@ -278,7 +324,7 @@ def _without_collector() -> Iterator[None]:
 
 def _read_and_write(
     builder: Builder,
-    snapshots: Iterable[Snapshot],
+    snapshots: tuple[Snapshot, ...],
     findings: Findings,
     choices: Choices,
     progress: Progress,
@@ -286,28 +332,58 @@ def _read_and_write(
     source: Source,
 ) -> None:
     done = 0
+    sources = frozenset(snapshot.name for snapshot in snapshots)
     for snapshot in snapshots:
         builder.begin_source(origin_of(snapshot))
-        for item in source(builder.model, snapshot, choices):
-            done += 1
-            if done % 2000 == 0:
-                progress("read and write", done, None)
-            if isinstance(item, Same):
-                builder.meet(item.account, item.at[:3])
-                if item.problems:
-                    _note(snapshot.name, item.at, item.problems, findings)
-                continue
-            if isinstance(item, Reading):
-                _take(builder, snapshot, item, findings)
-                continue
-            arriving, problems = item
-            if problems:
-                _note(snapshot.name, arriving, problems, findings)
-            builder.put(arriving)
-            if not arriving.removed:
-                watch(snapshot, arriving)
+        with closing(Held()) as held:
+            for item in _in_order(builder, source, snapshot, choices, held, sources):
+                done += 1
+                if done % 2000 == 0:
+                    progress("read and write", done, None)
+                _put(builder, snapshot, item, findings, watch)
         for line in snapshot.unsound:
             findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
+
+
+def _in_order(
+    builder: Builder, source: Source, snapshot: Snapshot, choices: Choices, held: Held, sources: frozenset[str]
+) -> Iterator[Item]:
+    """Yield the pieces of a snapshot, those of collections with a table of their own last, when these tables exist."""
+    for item in source(builder.model, snapshot, choices):
+        if isinstance(item, Document):
+            held.add(item)
+        else:
+            yield item
+    if not held:
+        return
+    builder.extend(catalogue(builder.model, snapshot, held, sources, choices.password))
+    model = builder.model
+    for reading in _of_documents(model, snapshot, held):
+        piece, record, problems, removed = reading
+        if record is None or not isinstance(piece, Document):
+            yield reading
+            continue
+        builder.keep_blobs(piece.blobs)
+        yield entry(model, piece, record, removed=removed), problems
+
+
+def _put(builder: Builder, snapshot: Snapshot, item: Item, findings: Findings, watch: Watch) -> None:
+    """Put one piece of a snapshot into the builder."""
+    if isinstance(item, Same):
+        builder.meet(item.account, item.at[:3])
+        if item.problems:
+            _note(snapshot.name, item.at, item.problems, findings)
+        return
+    if isinstance(item, Reading):
+        _take(builder, snapshot, item, findings)
+        return
+    assert not isinstance(item, Document)
+    arriving, problems = item
+    if problems:
+        _note(snapshot.name, arriving, problems, findings)
+    builder.put(arriving)
+    if not arriving.removed:
+        watch(snapshot, arriving)
 
 
 def _settled(builder: Builder, choices: Choices) -> Iterator[Refusal]:

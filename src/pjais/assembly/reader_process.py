@@ -21,7 +21,8 @@ from threading import Thread
 from typing import IO, Any
 
 from pjais import models
-from pjais.assembly.assemble import Choices, Item, Reading, items
+from pjais.assembly.assemble import Choices, Item, Reading, Same, items
+from pjais.core.document import Document
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
@@ -41,7 +42,7 @@ _END = pickle.dumps(None)
 _SERVE = f"from pjais.assembly.reader_process import serve; serve({__version__!r})"
 
 
-_Sent = Reading | tuple[tuple[Any, ...], tuple[Any, ...]]
+_Sent = Reading | Document | tuple[tuple[Any, ...], tuple[Any, ...]]
 """An item in transfer: an entry as a plain tuple, which is a quarter of the work."""
 
 
@@ -62,11 +63,11 @@ class Reader:
             self._process, self._late = _start(), False
         if self._process is not None and not choices.ids.active:
             complete = False
-            for batch in _asked(self._process, (model.name, snapshot, choices)):
+            for batch in _asked(self._process, (model.name, model.documents is not None, snapshot, choices)):
                 complete = batch is None
                 given += len(batch or ())
                 for item in batch or ():
-                    yield item if isinstance(item, Reading) else (Entry._make(item[0]), item[1])
+                    yield item if isinstance(item, Reading | Document) else (Entry._make(item[0]), item[1])
             if complete:
                 return
             self.close()
@@ -114,7 +115,9 @@ def _start() -> subprocess.Popen[bytes] | None:
         return None
 
 
-def _asked(process: subprocess.Popen[bytes], asked: tuple[str, Snapshot, Choices]) -> Iterator[list[_Sent] | None]:
+def _asked(
+    process: subprocess.Popen[bytes], asked: tuple[str, bool, Snapshot, Choices]
+) -> Iterator[list[_Sent] | None]:
     """Yield the batches of one snapshot, then None if it is complete.  A thread receives them while we write."""
     assert process.stdin is not None and process.stdout is not None
     waiting: Queue[bytes] = Queue(_AHEAD)
@@ -159,10 +162,12 @@ def serve(version: str) -> None:
     gc.disable()  # documents and records have no cycles
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
-            model, snapshot, choices = pickle.load(sys.stdin.buffer)
+            name, documents, snapshot, choices = pickle.load(sys.stdin.buffer)
+            model = models.extended(models.named(name), ()) if documents else models.named(name)
             batch: list[_Sent] = []
-            for item in items(models.named(model), snapshot, choices):
-                batch.append(item if isinstance(item, Reading) else (tuple(item[0]), item[1]))
+            for item in items(model, snapshot, choices):
+                whole = isinstance(item, Reading | Document | Same)
+                batch.append(item if whole else (tuple(item[0]), item[1]))  # type: ignore[arg-type]
                 if len(batch) == _BATCH:
                     _send(pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
                     batch.clear()

@@ -78,8 +78,9 @@ def when(text: str) -> When:
 
 def documents(store: Store, past: Past, record_id: str | None) -> Documents:
     """The records of a moment as our export shows them, all or those of one id."""
+    model = store.pool.model
     for record in past.records() if record_id is None else _of_id(store, past, record_id):
-        yield MODEL.table_of(record).title, MODEL.as_document(record)
+        yield model.list_of(record), model.as_document(record)
 
 
 def _of_id(store: Store, past: Past, record_id: str) -> Iterator[Record]:

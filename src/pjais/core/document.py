@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 Json = Any
 """A JSON-shaped value: None, bool, int, float, str, list, dict; from SQLite also bytes."""
+
+
+NO_BLOBS: Mapping[str, bytes] = {}
 
 
 class Document(NamedTuple):
@@ -14,6 +18,8 @@ class Document(NamedTuple):
     `place` is its location in the source (`byte 1234`, `row 17`).  `text` is the raw JSON where the parsed value would
     lose something (a duplicate key).  `database` and `origin` (the web origin) are set for browser stores; together
     with collection and key they identify the document.  `raw` is its JSON text as the file has it, on request.
+    `key` is its key in tagged JSON where that is not just `native_id`; `blobs` the bytes of its Blobs by SHA-256.
+    `is_tagged`: the value is the tagged JSON of a JavaScript value (docs/formats/tagged-json.md), not plain JSON.
     """
 
     collection: str
@@ -25,6 +31,9 @@ class Document(NamedTuple):
     database: str | None = None
     origin: str | None = None
     raw: str | None = None
+    key: Json = None
+    blobs: Mapping[str, bytes] = NO_BLOBS
+    is_tagged: bool = False
 
 
 class Unreadable(NamedTuple):

@@ -162,7 +162,7 @@ class Carried(Mapping):
 
     def read(self, document: Document) -> Draft:
         """Return the document as it is."""
-        problems = (*(() if document.text is None else (_KEY_TWICE,)), *_noted(document))
+        problems = (*(() if document.text is None else (_KEY_TWICE,)), *noted(document))
         removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
         return Draft(self.carried(document), problems, removed)
 
@@ -232,7 +232,7 @@ class Fields(Mapping):
         seconds = frozenset(note[8:] for note in document.notes if note.startswith("seconds:"))
         draft = self.normalise(value, document.native_id, document.text, seconds)
         twice = () if document.text is None else (_KEY_TWICE,)
-        return draft._replace(problems=(*draft.problems, *twice, *_noted(document)))
+        return draft._replace(problems=(*draft.problems, *twice, *noted(document)))
 
     def normalise(
         self,
@@ -421,7 +421,8 @@ class Fields(Mapping):
         return residue
 
 
-def _noted(document: Document) -> Iterator[Problem]:
+def noted(document: Document) -> Iterator[Problem]:
+    """Yield the notes of a document's reader as problems."""
     for note in document.notes:
         rule, _, field = note.partition(":")
         level, name, _, message = _NOTES[rule]

@@ -5,6 +5,7 @@ The engine is handed a model and knows no table by name.  A model may be made at
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from pjais import sqlite
 from pjais.core.events import EventSchema
 from pjais.core.mapping import Carried, Mapping
-from pjais.core.own_files import EXPORT, mappings_of
+from pjais.core.own_files import DOCUMENTS, EXPORT, mappings_of
 from pjais.core.table import Record, Search, Table, camel
 
 APPLICATION_ID = 0x504A4149
@@ -27,6 +28,22 @@ Dialects = dict[tuple[str, str, str], str]
 
 def _no_obstacle(_: sqlite.Connection) -> str | None:
     return None
+
+
+class DocumentMapping(Mapping, ABC):
+    """The mapping of documents that have a table for each collection."""
+
+    @abstractmethod
+    def within(self, source: str) -> DocumentMapping:
+        """Return the mapping of the documents of a source, by its name in the store."""
+
+    @abstractmethod
+    def stored_key(self, table: Table, key: Any) -> tuple[Any, ...] | None:
+        """Return the values of the key's columns for a key in tagged JSON; None for one that the table cannot hold."""
+
+    @abstractmethod
+    def exported(self, record: Record) -> dict[str, Any]:
+        """Return a document as our export has it: where it came from, its key, and its value in tagged JSON."""
 
 
 class Upgrade(NamedTuple):
@@ -57,7 +74,10 @@ class Model:
     goes up with every change after which a document makes another record or other notes: what a run with another number
     found unchanged is read again.  `upgrades`: one for each schema version after the first.  `events`: those of
     a LiveStore store with the model's records.  `observations`: notes about the records of a store as a whole, never a
-    reason to refuse a document.
+    reason to refuse a document.  `documents`: the mapping of the collections that have tables of their own, of which
+    `catalogue` tells, in the store by the tables of `catalogue_ddl`; None for a model that keeps them whole in one
+    table.
+    `fixed`: the model that it was made of.
     """
 
     name: str
@@ -67,6 +87,10 @@ class Model:
     upgrades: tuple[Upgrade, ...] = ()
     events: EventSchema | None = None
     observations: Callable[[sqlite.Connection], Iterable[Observation]] = _nothing
+    documents: DocumentMapping | None = None
+    catalogue: tuple[Any, ...] = ()
+    catalogue_ddl: str = ""
+    fixed: Model | None = None
     by_name: dict[str, Table] = field(init=False, repr=False)
     by_record: dict[type[Any], Table] = field(init=False, repr=False)
     _known: dict[tuple[str, str], Mapping | None] = field(init=False, repr=False, default_factory=dict)
@@ -74,7 +98,7 @@ class Model:
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {table.name: table for table in self.tables})
         object.__setattr__(self, "by_record", {table.record: table for table in self.tables})
-        self._known.update(mappings_of(self.tables))
+        self._known.update(mappings_of(table for table in self.tables if not table.is_of_documents))
 
     @property
     def schema_version(self) -> int:
@@ -85,6 +109,20 @@ class Model:
     def searched(self) -> tuple[tuple[Table, Search], ...]:
         """Return the tables with a full-text index."""
         return tuple((table, table.search) for table in self.tables if table.search is not None)
+
+    @property
+    def lists(self) -> dict[str, tuple[Table, ...]]:
+        """Return the lists of our export, in order, each with its tables: those of all documents are one list."""
+        found: dict[str, tuple[Table, ...]] = {
+            table.title: (table,) for table in self.tables if not table.is_of_documents
+        }
+        documents = sorted((table for table in self.tables if table.is_of_documents), key=lambda one: one.name)
+        return found if self.documents is None else {**found, DOCUMENTS: tuple(documents)}
+
+    def list_of(self, record: Record) -> str:
+        """Return the name of the list of our export that holds a record."""
+        table = self.table_of(record)
+        return DOCUMENTS if table.is_of_documents else table.title
 
     @property
     def carrying(self) -> Table | None:
@@ -121,6 +159,8 @@ class Model:
         found = self.mapping(dialect, collection)
         if found is not None:
             return found
+        if self.documents is not None:
+            return self.documents
         if self.carrying is None:
             raise LookupError(f"the model {self.name} has no mapping for {collection}")
         return Carried(self.carrying)
@@ -128,6 +168,8 @@ class Model:
     def rebuild(self, dialect: str, collection: str, record: Record) -> Any:
         """Return the document that a record was made of."""
         table = self.table_of(record)
+        if self.documents is not None and table.is_of_documents:
+            return self.documents.rebuild(record)
         mapping = self.reader(dialect, collection)
         if mapping.table is table:
             return mapping.rebuild(record)
@@ -136,6 +178,8 @@ class Model:
     def exported(self, record: Record) -> dict[str, Any]:
         """Return a record as our export has it: camelCase, instants as ISO-8601; a field added later only if set."""
         table = self.table_of(record)
+        if self.documents is not None and table.is_of_documents:
+            return self.documents.exported(record)
         document: dict[str, Any] = self.reader(EXPORT, table.title).rebuild(record)
         return document if table.carries else {**document, "extra": record.extra}
 

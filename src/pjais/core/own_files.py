@@ -225,8 +225,32 @@ EXPORT = "pjais-export"
 
 DIALECTS = frozenset({STORE, EXPORT})
 
+DOCUMENTS = "others"
+"""The list of our export with the documents of all collections that no model claims."""
+
 REMOVED = "removed"
 """The collection of our export that names records which were deleted (`rollback --keep-later`)."""
+
+
+def unwrapped(piece: Document) -> Document:
+    """Return the document that an entry of the list `others` of our export holds; before 0.3 only under its name."""
+    value = piece.value
+    if not isinstance(value, dict) or not isinstance(value.get("collection"), str) or "document" not in value:
+        return piece
+    held, name = value["document"], value.get("id")
+    is_tagged = "key" in value
+    if not is_tagged and isinstance(held, dict) and "$value" in held and held.keys() <= {"$value", "$text"}:
+        held = held["$value"]
+    places = [value.get(one) if isinstance(value.get(one), str) else None for one in ("database", "origin")]
+    return piece._replace(
+        collection=value["collection"],
+        native_id=name if isinstance(name, str) else piece.native_id,
+        value=held,
+        database=places[0],
+        origin=places[1],
+        key=value.get("key"),
+        is_tagged=is_tagged,
+    )
 
 
 def mappings_of(tables: Iterable[Table]) -> dict[tuple[str, str], Mapping]:
@@ -235,7 +259,7 @@ def mappings_of(tables: Iterable[Table]) -> dict[tuple[str, str], Mapping]:
     for table in tables:
         if table.carries:
             found[STORE, table.name] = OthersRows(table)
-            found[EXPORT, table.title] = Others(table)
+            found[EXPORT, DOCUMENTS] = Others(table)
             found[EXPORT, REMOVED] = Removed(table)
             continue
         has_content = any(column.kind == "content" for column in table.columns)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pjais import canonical, instants
+from pjais import canonical, instants, sql_text, sqlite
 
 Record = Any
 """A record: a named tuple of one of a model's record types."""
@@ -45,6 +46,11 @@ class Column(NamedTuple):
     limits: tuple[int, int] | None = None
     references: tuple[str, ...] = ()
     later: bool = False
+
+    @property
+    def sql(self) -> str:
+        """Return its name as SQL writes it."""
+        return sql_text.identifier(self.name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,8 +109,8 @@ class Table:
     that names the record which a record belongs to.  `sole`: a flag that is set for one record at most when it is set
     through us.
     `dated`: people look for its records by date of creation.  `carries`: the table takes documents that no mapping
-    claims, whole.  `packed`: columns that an app may have written in a compressed form, with the function that expands
-    it.
+    claims, whole.  `is_of_documents`: it holds one such collection, and its record is its row.  `packed`:
+    columns that an app may have written in a compressed form, with the function that expands it.
     """
 
     name: str
@@ -120,7 +126,14 @@ class Table:
     dated: bool = False
     carries: bool = False
     packed: tuple[tuple[str, Callable[[str], Any | None]], ...] = ()
+    is_of_documents: bool = False
+    plain_key: bool = True
+    """True if its key is one text, which is the record's key as it is; else that is a JSON array of the key's parts."""
+    sql: str = field(init=False, repr=False)
+    """Its name as SQL writes it."""
     column_names: tuple[str, ...] = field(init=False)
+    column_list: str = field(init=False, repr=False)
+    """The names of its columns as SQL writes them, in order."""
     fields: tuple[Column, ...] = field(init=False)
     """The columns in the order of the record's fields, without those that are derived from others."""
     later: tuple[Column, ...] = field(init=False)
@@ -134,7 +147,10 @@ class Table:
         made: dict[str, Any] = {
             "fields": tuple(held[name] for name in fields),
             "title": self.title or self.name,
+            "sql": sql_text.identifier(self.name),
+            "plain_key": self.plain_key and len(self.key) == 1,
             "column_names": tuple(column.name for column in self.columns),
+            "column_list": ", ".join(column.sql for column in self.columns),
             "later": tuple(column for column in self.columns if column.later),
             "_steps": tuple(
                 (
@@ -146,7 +162,7 @@ class Table:
             "_first": sum(not column.later for column in self.columns),
             "_when": tuple(fields.index(name) for name in _WHEN if name in fields),
         }
-        if not made["later"]:
+        if not made["later"] and not self.is_of_documents:
             made["digest"] = canonical.digest  # without a look at each row
         for name, value in made.items():
             object.__setattr__(self, name, value)
@@ -184,15 +200,55 @@ class Table:
             end -= 1
         return canonical.digest(row if end == len(row) else row[:end])
 
+    def columns_of(self, alias: str) -> str:
+        """Return the names of its columns as SQL writes them, each of the row `alias`."""
+        return ", ".join(f"{alias}.{column.sql}" for column in self.columns)
+
+    def matching(self, alias: str = "", operator: str = "=") -> str:
+        """Return the condition that selects a record by the values of its key."""
+        row = f"{alias}." if alias else ""
+        return " AND ".join(f"{row}{sql_text.identifier(name)} {operator} ?" for name in self.key)
+
+    @property
+    def assignments(self) -> str:
+        """Return `column = ?` for each column."""
+        return ", ".join(f"{column.sql} = ?" for column in self.columns)
+
+    @property
+    def key_list(self) -> str:
+        """Return the names of its key's columns as SQL writes them."""
+        return ", ".join(map(sql_text.identifier, self.key))
+
     def row_key(self, row: Sequence[Any]) -> str:
         """Return the key of the record in a row, as `changes` and `migration_records` write it."""
-        return str(row[0]) if len(self.key) == 1 else _key_text(row[: len(self.key)])
+        return str(row[0]) if self.plain_key else _key_text(row[: len(self.key)])
 
     def record_key(self, record: Record) -> str:
         """Return the key of a record as `row_key` gives it."""
-        if len(self.key) == 1:
-            return str(record.id)
-        return _key_text([getattr(record, name) for name in self.key])
+        return str(record.id) if self.plain_key else _key_text(self.key_of(record))
+
+    def key_of(self, record: Record) -> tuple[Any, ...]:
+        """Return the values of a record's key."""
+        return tuple(getattr(record, name) for name in self.key)
+
+    def possible_keys(self, text: str) -> tuple[str, ...]:
+        """Return the keys that somebody who writes a text may mean: as `row_key` does, a text, or a number."""
+        if self.plain_key:
+            return (text,)
+        found = [_key_text([text])] if len(self.key) == 1 else []
+        for one in (text, f"[{text}]"):
+            try:
+                parts = json.loads(one)
+            except (ValueError, RecursionError):
+                continue
+            scalars = isinstance(parts, list) and not any(isinstance(part, list | dict) for part in parts)
+            if scalars and len(parts) == len(self.key):
+                found.append(_key_text(parts))
+        return tuple(dict.fromkeys(found))
+
+    def key_values(self, key: str) -> tuple[Any, ...]:
+        """Return the values of a key that is written as `row_key` does.  Raises ValueError for one that is not."""
+        return (key,) if self.plain_key else tuple(json.loads(key))
 
     def age(self, record: Record) -> int:
         """Return when a record was last changed (ms), as far as it says; unknown counts as oldest."""
@@ -200,6 +256,9 @@ class Table:
 
 
 def _key_text(parts: Sequence[Any]) -> str:
+    if any(type(part) is float for part in parts):  # as SQLite's triggers write it
+        with closing(sqlite.scratch()) as db:
+            return str(sqlite.value(db, f"SELECT json_array({', '.join('?' * len(parts))})", tuple(parts)))
     return json.dumps(list(parts), ensure_ascii=False, separators=(",", ":"))
 
 

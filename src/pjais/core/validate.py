@@ -37,7 +37,7 @@ def check(draft: Draft) -> tuple[Problem, ...]:
     """All problems of a draft: those of its rules, and what its record's types do not allow."""
     record = draft.record
     problems = draft.problems
-    if record is None:
+    if record is None or getattr(record, "is_row", False):
         return problems
     try:
         _check(type(record))(record, strict=True)

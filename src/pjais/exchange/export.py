@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from pjais import files
+from pjais import files, models
 from pjais.errors import UsageError
 from pjais.exchange import guide_export, plugin_exporter, transfer
 from pjais.exchange.guide_export import Validation
@@ -76,7 +76,7 @@ def to(
         )
     if what.format == "pjais":
         with transfer.opened(workspace, store, password) as db:
-            transfer.write_export(db, workspace.model, write)
+            transfer.write_export(db, models.in_store(workspace.model, db), write)
     else:
         plugin_exporter.export(workspace, store, what.format, write, password)
     return Exported()

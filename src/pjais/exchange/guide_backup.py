@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais.assembly.assemble import Choices, Reading, Same, items
-from pjais.core.document import Remark
+from pjais.core.document import Document, Remark
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.display import counted
@@ -74,7 +74,7 @@ def _fill(
             for item in items(model, snapshot, choices):
                 if isinstance(item, Reading):
                     refused += item.record is None and not isinstance(item.piece, Remark)
-                elif not isinstance(item, Same) and not item[0].removed:
+                elif not isinstance(item, Same | Document) and not item[0].removed:
                     backups.put(snapshot, item[0])
         except PasswordNeeded:
             return [], snapshot

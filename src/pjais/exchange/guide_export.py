@@ -173,7 +173,7 @@ def _sound(item: Value | Broken) -> Any:
 
 
 def _records(db: sqlite.Connection, table: Table) -> Iterator[Record]:
-    for row in sqlite.each(db, f"SELECT {', '.join(table.column_names)} FROM {table.name} ORDER BY id"):
+    for row in sqlite.each(db, f"SELECT {table.column_list} FROM {table.sql} ORDER BY id"):
         yield table.to_record(row)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pjais import extensions
+from pjais import extensions, models
 from pjais.errors import UsageError
 from pjais.exchange import transfer
 from pjais.targets.sqlite import exported
@@ -21,4 +21,4 @@ def export(
         known = ", ".join(("pjais", "rxdb-export", *extensions.names("exporters")))
         raise UsageError(f"there is no exporter {name}", where=[f"known: {known}"])
     with transfer.opened(workspace, store, password) as db:
-        exporter(exported.documents(db, workspace.model), write)
+        exporter(exported.documents(db, models.in_store(workspace.model, db)), write)

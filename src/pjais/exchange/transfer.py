@@ -45,12 +45,13 @@ def write_export(
 ) -> None:
     """Write the canonical export of an open store; `only` limits it to some keys of some tables."""
     write(f'{{"format":"{EXPORT}","version":1')
-    for table in model.tables:
-        write(f',\n"{table.title}":[')
+    for name, tables in model.lists.items():
+        write(f',\n"{name}":[')
         separator = "\n"
-        for record in records(db, table, None if only is None else only.get(table.name, ())):
-            write(separator + canonical.dumps(model.exported(record), sort=True))
-            separator = ",\n"
+        for table in tables:
+            for record in records(db, table, None if only is None else only.get(table.name, ())):
+                write(separator + canonical.dumps(model.exported(record), sort=True))
+                separator = ",\n"
         write("]")
     if removed:
         lines = ",\n".join(canonical.dumps(dict(one), sort=True) for one in removed)

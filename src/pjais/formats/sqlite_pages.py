@@ -22,7 +22,8 @@ from typing import BinaryIO, NamedTuple
 
 from pjais import canonical, sqlite_wal
 from pjais.core.document import Document, Json, Unreadable
-from pjais.sqlite import MAGIC, Connection, Error, any_collation, quoted
+from pjais.sql_text import quoted
+from pjais.sqlite import MAGIC, Connection, Error, any_collation
 
 _FILE, _INDEXES = "$file", "$index"
 _SIZES = [1 << power for power in range(9, 17)]

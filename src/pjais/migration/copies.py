@@ -211,7 +211,7 @@ def _is_written_in(db: sqlite.Connection, model: Model, unit: Unit) -> bool:
 
 def _digest(db: sqlite.Connection, model: Model, name: str, key: str) -> bytes | None:
     table = model.by_name[name]
-    sql = f"SELECT {', '.join(table.column_names)} FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = ?"
+    sql = f"SELECT {table.column_list} FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = ?"
     row = sqlite.first(db, sql, (key,))
     return None if row is None else table.digest(row)
 

@@ -235,9 +235,9 @@ def _line(problem: Problem) -> str:
 
 
 def _obstacle(db: sqlite.Connection, table: Table, record: Record) -> str | None:
-    where = " AND ".join(f"{name} = ?" for name in table.key)
-    keys = [getattr(record, name) for name in table.key]
-    if sqlite.first(db, f"SELECT 1 FROM {table.name} WHERE {where}", keys):
+    where = table.matching()
+    keys = table.key_of(record)
+    if sqlite.first(db, f"SELECT 1 FROM {table.sql} WHERE {where}", keys):
         return "a record with this id is in the target already"
     for column, targets in table.references:
         value = getattr(record, column)

@@ -14,11 +14,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pjais import sqlite
+from pjais import models, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
 from pjais.errors import MigrationFailed
-from pjais.targets.sqlite import chain, compare
+from pjais.targets.sqlite import chain, compare, document_tables
 
 
 def is_kept(store: Path, run_id: str) -> bool:
@@ -44,6 +44,7 @@ def revert(copy: Path, model: Model, run_id: str) -> None:
             _undo_edits(db, model, links[-1])
             for at in range(len(links) - 1, first - 1, -1):
                 _undo(db, model, links[at], links[at - 1], copy)
+            document_tables.drop_unknown(db, model, models.in_store(model, db))
             _forget_numbers(db)
             for _, search in model.searched:
                 db.execute(f"INSERT INTO {search.name} ({search.name}) VALUES ('rebuild')")
@@ -83,20 +84,20 @@ def _undo_edits(db: sqlite.Connection, model: Model, before: chain.Link) -> None
 
 def _put(db: sqlite.Connection, table: Table, key: str, values: dict[str, Any] | None) -> None:
     """Set a record to its old values; None: it did not exist."""
-    where = " AND ".join(f"{name} IS ?" for name in table.key)
+    where = table.matching(operator="IS")
     parts = compare.key_parts(table, key)
     if values is None:
-        db.execute(f"DELETE FROM {table.name} WHERE {where}", parts)
+        db.execute(f"DELETE FROM {table.sql} WHERE {where}", parts)
         return
     row = [values.get(name) for name in table.column_names]
-    sets = ", ".join(f"{name} = ?" for name in table.column_names)
+    sets = table.assignments
     before = db.total_changes()
-    db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*row, *parts))
+    db.execute(f"UPDATE {table.sql} SET {sets} WHERE {where}", (*row, *parts))
     if db.total_changes() == before:
-        names, marks = ", ".join(table.column_names), ", ".join("?" * len(row))
-        number = f"(SELECT coalesce(max(search_id), 0) + 1 FROM {table.name})"
+        names, marks = table.column_list, ", ".join("?" * len(row))
+        number = f"(SELECT coalesce(max(search_id), 0) + 1 FROM {table.sql})"
         more, last = ("", "") if table.search is None else (", search_id", f", {number}")
-        db.execute(f"INSERT INTO {table.name} ({names}{more}) VALUES ({marks}{last})", row)
+        db.execute(f"INSERT INTO {table.sql} ({names}{more}) VALUES ({marks}{last})", row)
 
 
 def _forget_numbers(db: sqlite.Connection) -> None:

@@ -288,7 +288,7 @@ def _add_owners(db: sqlite.Connection, model: Model, alive: dict[str, list[str]]
         if table.owner is None:
             continue
         (owners,) = (targets for column, targets in table.references if column == table.owner)
-        sql = f"SELECT {table.owner} FROM {table.name} WHERE {table.key[0]} = ?"
+        sql = f"SELECT {table.owner} FROM {table.sql} WHERE {table.key[0]} = ?"
         found = {sqlite.value(db, sql, (key,)) for key in alive.get(table.name, ())} - {None}
         if found:
             alive[owners[0]] = sorted({*alive.get(owners[0], ()), *found})

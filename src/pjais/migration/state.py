@@ -226,4 +226,4 @@ def anything_new(
 def record_counts(target: Path, model: Model) -> dict[str, int]:
     """Return the number of records in each table of the target."""
     with closing(sqlite.open_reader(target)) as db:
-        return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in model.tables}
+        return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}")) for table in model.tables}

@@ -185,7 +185,8 @@ def _make_new_store(run: BackedUp) -> Iterator[Reached]:
         yield (filled := _complete(run, builder, read))
         builder.commit()
     since = None if kept is None else kept.head.change
-    prepared = Prepared(workspace.model, filled.row, run.folder, new, since)
+    model = builder.model
+    prepared = Prepared(model, filled.row, run.folder, new, since)
     if not target.in_place:
         with run.phase(target.writing):
             target.write(prepared)
@@ -193,9 +194,9 @@ def _make_new_store(run: BackedUp) -> Iterator[Reached]:
     with run.phase("verify"):
         changed, facts = _facts(filled)
         yield Proved(filled, None, changed)
-        content = target.compare(workspace.model, prepared)
+        content = target.compare(model, prepared)
         checks = (*facts, *content.checks)
-        proof = run_proof.of_new_file(workspace.model, new, run.folder / PREVIOUS, checks, content.differences)
+        proof = run_proof.of_new_file(model, new, run.folder / PREVIOUS, checks, content.differences)
     yield Proved(filled, proof, changed)
     run_proof.demand(proof)
     journal.record(run.folder, "verified")

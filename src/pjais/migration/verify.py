@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from pjais import journal, paths, sqlite
+from pjais import journal, models, paths, sqlite
 from pjais.assembly import assemble
 from pjais.assembly.assemble import Choices, Only, expected
 from pjais.assembly.ids import Ids, known
@@ -76,8 +76,8 @@ def _line(difference: Difference) -> str:
 
 
 def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress, password: str | None) -> Proof:
-    model = workspace.model
     with closing(sqlite.open_checked(path)) as db:
+        model = models.in_store(workspace.model, db)
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target has no such run", where=[run], next_command="pjais status")
         progress("check the file", 0, None)

@@ -7,18 +7,25 @@ The engine takes its model from here and knows none of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pjais import extensions
+from pjais import extensions, sqlite
 from pjais.choices import MODEL
 from pjais.errors import UsageError
 
 if TYPE_CHECKING:
     from pjais.core.events import EventSchema
     from pjais.core.model import Model
+    from pjais.models.documents.catalogue import Catalogue
+    from pjais.models.documents.survey import Known, Survey
 
 DEFAULT = MODEL
+
+KEPT_FREE = ("web_storage",)
+"""Names of tables that no collection gets."""
 
 
 @cache
@@ -45,3 +52,60 @@ def events(name: str = DEFAULT) -> EventSchema:
 def names() -> tuple[str, ...]:
     """Return the names of all models."""
     return (DEFAULT, *extensions.names("models"))
+
+
+def extended(model: Model, catalogue: Catalogue) -> Model:
+    """Return a model with the document tables of a catalogue; tables that it has already stay the same objects."""
+    from pjais.models.documents.model import with_documents
+
+    return with_documents(model, catalogue)
+
+
+def of_store(base: Model, store: Path) -> Model:
+    """Return the model of a store: the given one with the document tables that the store's catalogue names.
+
+    The same object as long as the catalogue is the same; without a store there are none.
+    """
+    from pjais.models.documents import of_store as documents
+
+    return documents.model_of(base, store)
+
+
+def in_store(base: Model, db: sqlite.Connection) -> Model:
+    """Return the model of an open store, as `of_store` does."""
+    from pjais.models.documents import of_store as documents
+
+    return documents.model_in(base, db)
+
+
+def reserved(model: Model) -> Iterable[str]:
+    """Return the names that no document table gets: those of all fixed tables, and of their search indexes."""
+    for table in (model.fixed or model).tables:
+        yield from (table.name, table.title)
+        if table.search is not None:
+            yield from (f"{table.search.name}{end}" for end in _SHADOWS)
+    yield from (*sqlite.SYSTEM_NAMES, *KEPT_FREE)
+
+
+_SHADOWS = ("", "_config", "_content", "_data", "_docsize", "_idx")
+
+
+def known(key_path: tuple[str, ...], schema: Any, made_by: str | None) -> Known:
+    """Return what a source tells of a collection, as the survey of its documents takes it."""
+    from pjais.models.documents.schemas import known as told
+
+    return told(key_path, schema, made_by)
+
+
+def survey(catalogue: Catalogue, sources: frozenset[str], model: Model) -> Survey:
+    """Return a survey of the collections that no other model claims; see `pjais.models.documents.survey`."""
+    from pjais.models.documents.survey import Survey
+
+    return Survey(catalogue, sources, reserved(model))
+
+
+def tagged_value(value: Any) -> Any:
+    """Return a plain JSON value in tagged JSON."""
+    from pjais import tagged
+
+    return tagged.tag(value)

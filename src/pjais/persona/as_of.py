@@ -12,13 +12,13 @@ from typing import Any, Generic, TypeVar, cast
 
 from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
-from pjais.models.persona.records import Conversation, Memory, Other, Persona, Plugin, Record, Relationship
-from pjais.models.persona.tables import OTHERS
+from pjais.models.persona.records import Conversation, Memory, Persona, Plugin, Record, Relationship
 from pjais.persona.conversations import Conversations
 from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
 from pjais.persona.relationships import Plugins, Relationships
 from pjais.store.as_of import PoolAsOf, record_of, row_at, table_named
+from pjais.store.documents import Collection
 from pjais.store.pool import Pool
 from pjais.store.records import Records
 
@@ -63,13 +63,6 @@ class PastPlugins(_Past[Plugin], Plugins):
     """The plugins at a point in time."""
 
 
-class PastOthers(_Past[Other]):
-    """Documents without a model at a point in time; their key is the JSON array of collection and id."""
-
-    table = OTHERS
-    order = "t.collection, t.id"
-
-
 class Past:
     """A store as it was after change `seq`: read-only.  Use as a context manager, or call `close`."""
 
@@ -81,7 +74,6 @@ class Past:
         self.conversations = PastConversations(self._then)
         self.relationships = PastRelationships(self._then)
         self.plugins = PastPlugins(self._then)
-        self.others = PastOthers(self._then)
 
     def __enter__(self) -> Past:
         return self
@@ -90,6 +82,10 @@ class Past:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def collection(self, name: str) -> Collection:
+        """Return a collection of any app at that time, by the name of its table."""
+        return Collection(self._then, name)
 
     @property
     def at(self) -> int | None:
@@ -110,15 +106,15 @@ class Past:
         """Return the number of records of each table."""
         tables = self._then.model.tables
         with self._then.reader() as db:
-            return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) for table in tables}
+            return {table.name: int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}")) for table in tables}
 
     def records(self, table: str | None = None) -> Iterator[Record]:
         """Yield every record, or those of one table, ordered by key, all from one consistent view."""
         model = self._then.model
         for one in model.tables if table is None else (table_named(model, table),):
-            columns = ", ".join(one.column_names)
+            columns = one.column_list
             with self._then.reader() as db:
-                for row in sqlite.each(db, f"SELECT {columns} FROM {one.name} ORDER BY {', '.join(one.key)}"):
+                for row in sqlite.each(db, f"SELECT {columns} FROM {one.sql} ORDER BY {one.key_list}"):
                     yield record_of(one, dict(zip(one.column_names, row, strict=True)))
 
     def close(self) -> None:

@@ -26,7 +26,8 @@ from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
 from pjais.persona.relationships import Plugins, Relationships
 from pjais.persona.search import Found
-from pjais.store import as_of, history, operations, undo
+from pjais.store import as_of, documents, history, operations, undo
+from pjais.store.documents import Collection
 from pjais.store.history import Moment, When
 from pjais.store.live import Live
 from pjais.store.operations import Operation
@@ -87,15 +88,24 @@ class Store:
         with self.pool.reader() as db:
             return operations.last_change(db)
 
+    def collection(self, name: str) -> Collection:
+        """Return a collection of any app by the name of its table.  Raises UsageError that names those there are."""
+        return Collection(self.pool, name)
+
+    @property
+    def collections(self) -> list[str]:
+        """Return the names of the tables of all collections that no model claims."""
+        return documents.names(self.pool.model)
+
     def history(self, record_id: str, table: str | None = None) -> list[Moment]:
         """Return every change of a record since the migration, by anybody.  Raises UsageError for an unknown id."""
         with self.pool.view() as db:
-            return history.history(db, MODEL, record_id, table)
+            return history.history(db, self.pool.model, record_id, table)
 
     def find(self, record_id: str, table: str | None = None) -> list[tuple[str, str]]:
         """Return (table, key) of the records that have or had this id; several tables may have it."""
         with self.pool.view() as db:
-            return [(one.name, key) for one, key in history.find(db, MODEL, record_id, table)]
+            return [(one.name, key) for one, key in history.find(db, self.pool.model, record_id, table)]
 
     def at(self, seq: int | None = None, *, time: int | str | None = None) -> Past:
         """Return the store after change `seq` (0: right after the migration), or at a time (ms or ISO-8601).
@@ -109,7 +119,7 @@ class Store:
     def diff(self, before: When, after: When = "now") -> list[Changed]:
         """Return the differences between two points in time: numbers of changes, times (ISO-8601), or `now`."""
         with self.pool.view() as db:
-            return history.diff(db, MODEL, before, after)
+            return history.diff(db, self.pool.model, before, after)
 
     def restore_record(
         self,

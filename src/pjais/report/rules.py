@@ -17,6 +17,9 @@ OUTCOMES = {
 
 RULES = {
     "absent-text": "A text that the target needs was absent; it is stored as empty, the absence is kept.",
+    "another-key": "The document's key is of another kind than the keys of its table, which could not tell both "
+    "apart; it is kept whole in quarantine.",
+    "no-table": "A document of a collection that appeared while the source was read.  Run the migration again.",
     "content-cold": "The content is in the app's compressed cold form, kept as it is; --expand-cold expands it.",
     "content-encrypted": "The content was encrypted by the app with a key of that machine; it is kept as it is.",
     "content-not-json": "The content should be JSON and is not; it is kept as text.",

@@ -84,8 +84,8 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
             with closing(sqlite.open_frozen(scratch.finish())) as old:
                 records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
                 refused = quarantine.waiting(old)
-                for table in workspace.model.tables:
-                    records += int(sqlite.value(old, f"SELECT count(*) FROM {table.name}"))
+                for table in scratch.builder.model.tables:
+                    records += int(sqlite.value(old, f"SELECT count(*) FROM {table.sql}"))
                     for one, edited in _differences(old, new, table, judge):
                         counts[edited] += 1
                         shown[edited] += [one] if len(shown[edited]) < _SHOWN else []
@@ -150,7 +150,7 @@ def _differences(
 ) -> Iterator[tuple[Difference, bool]]:
     """Merge both sides by key; yield every record that differs, and whether it is an edit."""
     names = table.column_names
-    sql = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(table.key)}"
+    sql = f"SELECT {', '.join(names)} FROM {table.sql} ORDER BY {table.key_list}"
     width = [names.index(name) for name in table.key]
     left, right = sqlite.each(old, sql), sqlite.each(new, sql)
     one, other = next(left, None), next(right, None)

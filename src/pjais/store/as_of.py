@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pjais import choices, instants, sqlite
+from pjais import choices, instants, sql_text, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Record, Table
 from pjais.errors import StoreFailed, UsageError
+from pjais.sql_text import text_literal
 from pjais.store.operations import last_change
 from pjais.store.pool import BUSY_MS, Pool
 from pjais.targets.sqlite import ddl
@@ -41,16 +42,17 @@ def table_named(model: Model, name: str) -> Table:
 
 def match(table: Table, key: str) -> tuple[str, tuple[Any, ...]]:
     """Return the condition that selects a record by its key, as `changes` writes it, and the values to bind."""
-    values = tuple(json.loads(key)) if len(table.key) > 1 else (key,)
-    return " AND ".join(f"t.{name} = ?" for name in table.key), values
+    return table.matching("t"), table.key_values(key)
 
 
 def row_now(db: sqlite.Connection, table: Table, key: str) -> Values | None:
     """Return a record's current row, or None."""
     where, values = match(table, key)
-    columns = ", ".join(table.column_names)
-    found = sqlite.first(db, f"SELECT {columns} FROM main.{table.name} AS t WHERE {where}", values)
-    return None if found is None else dict(zip(table.column_names, found, strict=True))
+    columns = table.column_list
+    found = sqlite.first(db, f"SELECT {columns} FROM main.{table.sql} AS t WHERE {where}", values)
+    if found is None or (not table.plain_key and table.row_key(found) != key):  # a column's affinity changes types
+        return None
+    return dict(zip(table.column_names, found, strict=True))
 
 
 def row_at(db: sqlite.Connection, table: Table, key: str, seq: int) -> Values | None:
@@ -163,7 +165,7 @@ class PoolAsOf(Pool):
 
     def __init__(self, store: Pool, seq: int) -> None:
         self.path = store.path
-        self.model = store.model
+        self.base = store.base
         self.seq = seq
         self._store = store
         self._db: sqlite.Connection | None = None
@@ -267,7 +269,11 @@ class PoolAsOf(Pool):
         values = row_at(db, table, key, self.seq)
         if values is not None:
             marks = ", ".join("?" * len(table.columns))
-            db.execute(f"INSERT INTO temp.past_{table.name} VALUES ({marks})", tuple(values.values()))
+            db.execute(f"INSERT INTO temp.{_past(table)} VALUES ({marks})", tuple(values.values()))
+
+
+def _past(table: Table) -> str:
+    return sql_text.identifier(f"past_{table.name}")
 
 
 def _temporary(model: Model) -> str:
@@ -276,12 +282,12 @@ def _temporary(model: Model) -> str:
         "CREATE TEMP TABLE past_keys (id INTEGER PRIMARY KEY, table_name, record_id, UNIQUE (table_name, record_id));"
     ]
     for table in model.tables:
-        columns = ", ".join(table.column_names)
+        columns = table.column_list
         lines.append(
-            f"CREATE TEMP TABLE past_{table.name} ({columns}, PRIMARY KEY ({', '.join(table.key)}));"
-            f"CREATE TEMP VIEW {table.name} AS SELECT {columns} FROM main.{table.name} AS t WHERE NOT EXISTS "
-            f"(SELECT 1 FROM temp.past_keys WHERE table_name = '{table.name}' "
+            f"CREATE TEMP TABLE {_past(table)} ({columns}, PRIMARY KEY ({table.key_list}));"
+            f"CREATE TEMP VIEW {table.sql} AS SELECT {columns} FROM main.{table.sql} AS t WHERE NOT EXISTS "
+            f"(SELECT 1 FROM temp.past_keys WHERE table_name = {text_literal(table.name)} "
             f"AND record_id = {ddl.key_sql(table, 't')}) "
-            f"UNION ALL SELECT {columns} FROM temp.past_{table.name};"
+            f"UNION ALL SELECT {columns} FROM temp.{_past(table)};"
         )
     return "\n".join(lines)

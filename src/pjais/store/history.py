@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
-from pjais import canonical, choices, instants, journal, sqlite
+from pjais import canonical, choices, instants, journal, sql_text, sqlite
 from pjais.core import validate
 from pjais.core.mapping import Draft
 from pjais.core.model import Model
@@ -57,7 +57,7 @@ def find(db: sqlite.Connection, model: Model, record_id: str, table: str | None 
     choices.text("record_id", record_id)
     found = []
     for one in model.tables if table is None else (table_named(model, table),):
-        for key in _keys_of_carried(db, one, record_id) if one.carries else (record_id,):
+        for key in _keys_of_carried(db, one, record_id) if one.carries else one.possible_keys(record_id):
             touched = sqlite.first(db, f"{_OF_RECORD} LIMIT 1", (one.name, key))
             if touched is not None or row_now(db, one, key) is not None:
                 found.append((one, key))
@@ -68,7 +68,7 @@ _OF_RECORD = "SELECT seq FROM changes WHERE table_name = ? AND record_id = ?"
 
 
 def _keys_of_carried(db: sqlite.Connection, table: Table, record_id: str) -> tuple[str, ...]:
-    keys = f"SELECT json_array(collection, id) FROM {table.name} WHERE id = ?1 OR json_array(collection, id) = ?1"
+    keys = f"SELECT json_array(collection, id) FROM {table.sql} WHERE id = ?1 OR json_array(collection, id) = ?1"
     past = (
         "SELECT DISTINCT record_id FROM changes WHERE table_name = ?2 "
         "AND (record_id = ?1 OR json_extract(record_id, '$[1]') = ?1)"
@@ -188,7 +188,7 @@ def restore_record(
         _refuse_bad(db, held, wanted)
         flag = held.sole
         if flag is not None and wanted[flag] and not (present and present[flag]):
-            db.execute(f"UPDATE {held.name} SET {flag} = 0 WHERE {flag} = 1 AND {held.key[0]} <> ?", (key,))
+            db.execute(f"UPDATE {held.sql} SET {flag} = 0 WHERE {flag} = 1 AND {held.key[0]} <> ?", (key,))
         put(db, held, key, wanted)
         return Restored(held.name, key, fields, last_change(db))
 
@@ -251,12 +251,12 @@ def put(db: sqlite.Connection, table: Table, key: str, wanted: Values | None) ->
     where, values = match(table, key)
     present = row_now(db, table, key)
     if wanted is None:
-        db.execute(f"DELETE FROM {table.name} AS t WHERE {where}", values)
+        db.execute(f"DELETE FROM {table.sql} AS t WHERE {where}", values)
     elif present is None:
-        names, marks = ", ".join(wanted), ", ".join("?" * len(wanted))
-        db.execute(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", tuple(wanted.values()))
+        names, marks = ", ".join(map(sql_text.identifier, wanted)), ", ".join("?" * len(wanted))
+        db.execute(f"INSERT INTO {table.sql} ({names}) VALUES ({marks})", tuple(wanted.values()))
     else:
         changed = {name: value for name, value in wanted.items() if not canonical.same(value, present[name])}
         if changed:
-            sets = ", ".join(f"{name} = ?" for name in changed)
-            db.execute(f"UPDATE {table.name} AS t SET {sets} WHERE {where}", (*changed.values(), *values))
+            sets = ", ".join(f"{sql_text.identifier(name)} = ?" for name in changed)
+            db.execute(f"UPDATE {table.sql} AS t SET {sets} WHERE {where}", (*changed.values(), *values))

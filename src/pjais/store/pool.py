@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from pjais import sqlite
+from pjais import models, sqlite
 from pjais.core.model import Model
 from pjais.errors import StoreFailed, UsageError
 from pjais.store import operations, owners
@@ -47,7 +47,7 @@ class Pool:
         self, path: Path, model: Model, *, readers: int = _READERS, on_commit: Callable[[], None] = lambda: None
     ) -> None:
         self.path = path
-        self.model = model
+        self.base = model
         self.on_commit = on_commit
         self.watcher = Watcher(path)
         self._idle: list[tuple[sqlite.Connection, Mark]] = []
@@ -62,6 +62,11 @@ class Pool:
         """The inode of the WAL that our connections have open; 0 while there is none."""
         self._identity = self._look()
         self._closed = False
+
+    @property
+    def model(self) -> Model:
+        """Return the model of the store, with the document tables that it has now."""
+        return models.of_store(self.base, self.path)
 
     def close(self) -> None:
         """Close the file after running calls have ended.  Closing again does nothing.
@@ -101,7 +106,7 @@ class Pool:
             connection, mark = self._checked_out()
             held = Held(self, connection, writes=False)
             try:
-                with _explained(self.path, self.model):
+                with _explained(self.path, self.base):
                     yield connection
             finally:
                 held.let_go()
@@ -145,7 +150,7 @@ class Pool:
                 yield own.connection
             return
         self._refuse_standstill()
-        with self._turn(), _explained(self.path, self.model):
+        with self._turn(), _explained(self.path, self.base):
             self._check_open(in_turn=True)  # here, not earlier: the wait for another thread may have been long
             db = self._writers_connection()
             db.execute("BEGIN IMMEDIATE")
@@ -167,7 +172,7 @@ class Pool:
         except TimeoutError as error:
             raise self._too_long() from error
         try:
-            with _explained(self.path, self.model):
+            with _explained(self.path, self.base):
                 self._check_open(in_turn=True)
                 db = self._writers_connection()
                 await _begin(db)
@@ -329,8 +334,8 @@ class Pool:
 
     def _refuse_newer(self, db: sqlite.Connection) -> None:
         """Refuse a store that a newer pjais upgraded in place, which no change of the file would reveal."""
-        if sqlite.pragma_int(db, "user_version") > self.model.schema_version:
-            cutover.inspect(self.path, self.model)
+        if sqlite.pragma_int(db, "user_version") > self.base.schema_version:
+            cutover.inspect(self.path, self.base)
 
     def _move(self, *, in_turn: bool) -> None:
         """Switch to the file that replaced the store's.
@@ -342,7 +347,7 @@ class Pool:
             now = self._look()
             if now == self._identity:
                 return
-            cutover.inspect(self.path, self.model)
+            cutover.inspect(self.path, self.base)
             self._drop_writer()
             self._head = heads.Follower(self.path)
             self._identity, self._wal = now, 0
@@ -362,7 +367,7 @@ class Pool:
                 held = self._idle.pop() if self._idle else None
             if held is None:
                 before = self._look()
-                with _explained(self.path, self.model):
+                with _explained(self.path, self.base):
                     connection = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
                 held = connection, self._mark()
                 if held[1][:2] == before == self._identity:

@@ -52,11 +52,11 @@ class Records(Generic[R]):
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._columns = ", ".join(f"t.{name}" for name in self.table.column_names)
+        self._columns = self.table.columns_of("t")
 
     def __len__(self) -> int:
         with self._pool.reader() as db:
-            return int(sqlite.value(db, f"SELECT count(*) FROM {self.table.name}"))
+            return int(sqlite.value(db, f"SELECT count(*) FROM {self.table.sql}"))
 
     def get(self, key: str) -> R | None:
         """Return the record of this id, or None."""
@@ -102,7 +102,7 @@ class Records(Generic[R]):
         record = self._made(given)
         with self._pool.writer() as db:
             self._refuse_missing(db, record)
-            if sqlite.first(db, f"SELECT 1 FROM {self.table.name} WHERE id = ?", (record.id,)):
+            if sqlite.first(db, f"SELECT 1 FROM {self.table.sql} WHERE id = ?", (record.id,)):
                 raise UsageError(f"this id is taken in {self.table.name}", where=[record.id])
             self._insert(db, record)
         return record
@@ -125,7 +125,7 @@ class Records(Generic[R]):
         with self._pool.writer() as db:
             self.need(key)
             try:
-                db.execute(f"DELETE FROM {self.table.name} WHERE id = ?", (key,))
+                db.execute(f"DELETE FROM {self.table.sql} WHERE id = ?", (key,))
             except sqlite.ConstraintError as error:
                 raise UsageError("other records refer to this one", where=[key]) from error
 
@@ -193,17 +193,17 @@ class Records(Generic[R]):
                 raise UsageError(f"record not found in {targets[0]}", where=[f"{column}: {value}"])
 
     def _insert(self, db: sqlite.Connection, record: R) -> None:
-        names = ", ".join(self.table.column_names)
+        names = self.table.column_list
         marks = ", ".join("?" * len(self.table.columns))
-        db.execute(f"INSERT INTO {self.table.name} ({names}) VALUES ({marks})", self.table.to_row(record))
+        db.execute(f"INSERT INTO {self.table.sql} ({names}) VALUES ({marks})", self.table.to_row(record))
 
     def _write(self, db: sqlite.Connection, record: R) -> None:
-        sets = ", ".join(f"{name} = ?" for name in self.table.column_names)
-        db.execute(f"UPDATE {self.table.name} SET {sets} WHERE id = ?", (*self.table.to_row(record), record.id))
+        sets = self.table.assignments
+        db.execute(f"UPDATE {self.table.sql} SET {sets} WHERE id = ?", (*self.table.to_row(record), record.id))
 
     def _select(self, rest: str, values: Sequence[Any] = ()) -> List[R]:
         with self._pool.reader() as db:
-            found = sqlite.fetch(db, f"SELECT {self._columns} FROM {self.table.name} AS t {rest}", values)
+            found = sqlite.fetch(db, f"SELECT {self._columns} FROM {self.table.sql} AS t {rest}", values)
         return [cast(R, self.table.to_record(row)) for row in found]
 
     def _ordering(self, order: str | None) -> str:

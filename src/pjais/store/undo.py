@@ -98,7 +98,7 @@ def _refuse_two(db: sqlite.Connection, operation: Operation, wanted: Wanted, tab
     """Refuse to set a flag that one record has beside one for which it was set since (two active personas)."""
     if not any(held is table and values and values[flag] for (held, _), values in wanted.items()):
         return
-    for (key,) in sqlite.fetch(db, f"SELECT {table.key[0]} FROM {table.name} WHERE {flag} = 1"):
+    for (key,) in sqlite.fetch(db, f"SELECT {table.key[0]} FROM {table.sql} WHERE {flag} = 1"):
         before = row_at(db, table, key, operation.first_seq - 1)
         if (table, key) not in wanted and not (before and before[flag]):
             _refuse(db, operation, table.name, key)
@@ -123,7 +123,7 @@ def _refuse_broken(
 ) -> None:
     for (table, key), values in wanted.items():
         if values is None and table.name in targets:
-            links = f"SELECT {linking.key[0]} FROM {linking.name} WHERE {column} = ?"
+            links = f"SELECT {linking.key[0]} FROM {linking.sql} WHERE {column} = ?"
             for (link,) in sqlite.fetch(db, links, (key,)):
                 before = row_at(db, linking, link, operation.first_seq - 1) or {}
                 for name, lost, _ in missing_references(db, linking, row_now(db, linking, link) or {}):

@@ -16,11 +16,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pjais import canonical, files, journal, sqlite
+from pjais import canonical, files, journal, models, sql_text, sqlite
 from pjais.core.model import Dialects, Model, Upgrade
 from pjais.errors import BackupFailed, MigrationFailed
 from pjais.sources import backup
-from pjais.targets.sqlite import chain, compare, cutover, reshape
+from pjais.targets.sqlite import chain, compare, cutover, from_carried, reshape
 from pjais.version import __version__
 from pjais.workspace import Workspace
 
@@ -45,8 +45,8 @@ def upgrade(workspace: Workspace) -> Upgraded | None:
     The caller holds the lock of the data folder.  Raises MigrationFailed if a step cannot be applied, BackupFailed if
     the copy cannot be made; the store is then unchanged.
     """
-    model = workspace.model
-    version = cutover.inspect(workspace.store, workspace.model, older=True)
+    model = _wanted(workspace)
+    version = cutover.inspect(workspace.store, model, older=True)
     if version is None or version >= model.schema_version:
         return None
     steps = pending(model, version)
@@ -63,6 +63,12 @@ def upgrade(workspace: Workspace) -> Upgraded | None:
         apply(db, model, steps, dialects(workspace.backups), workspace.store)
     journal.record(folder, "upgraded")
     return Upgraded(version, model.schema_version, tuple(step.does for step in steps), folder)
+
+
+def _wanted(workspace: Workspace) -> Model:
+    """Return the model that an upgraded store has: its target says whether collections have tables of their own."""
+    model = workspace.model
+    return models.extended(model, model.catalogue) if workspace.target.document_tables else model
 
 
 def upgrade_held(workspace: Workspace) -> Upgraded | None:
@@ -89,20 +95,37 @@ def apply(db: sqlite.Connection, model: Model, steps: tuple[Upgrade, ...], known
             db.execute(step.sql)
             if step.then is not None:
                 step.then(db, known)
-        reshape.reshape(db, model)
+        retired = _without_carried(db, model)
+        reshape.reshape(db, models.in_store(model, db))
         db.execute(f"PRAGMA user_version = {model.schema_version}")
         columns = {name: names for name, (names, _) in before.items()}
         after = _fingerprints(db, columns)
-        changed = [name for name in before if after.get(name) != before[name]]
+        changed = [name for name in before if name not in retired and after.get(name) != before[name]]
         for step in steps:
             chain.seal(db, f"upgraded to schema {step.version}")
-        wrong = [about for what, ok, about in compare.check_pages(db, model) if not ok and what != "foreign keys"]
+        wrong = [
+            about
+            for what, ok, about in compare.check_pages(db, models.in_store(model, db))
+            if not ok and what != "foreign keys"
+        ]
         if changed or wrong:
             raise MigrationFailed(
                 "the upgraded store is not what it was; the upgrade was rolled back",
                 where=[str(path), *changed, *wrong],
                 safe="The store is as it was.",
             )
+
+
+def _without_carried(db: sqlite.Connection, model: Model) -> frozenset[str]:
+    """Give documents that were kept whole in one table tables of their own; return the tables that this changes.
+
+    `from_carried` compares every document itself.
+    """
+    carrying = (model.fixed or model).carrying
+    if model.documents is None or carrying is None or not sqlite.column_names(db, carrying.name):
+        return frozenset()
+    from_carried.convert(db, model.fixed or model)
+    return frozenset({carrying.name, "migration_records", "migration_decisions", "changes", "changes_replaced"})
 
 
 Fingerprint = tuple[tuple[str, ...], int]
@@ -118,8 +141,8 @@ def _fingerprints(db: sqlite.Connection, wanted: Mapping[str, tuple[str, ...]]) 
             continue
         there = sqlite.column_names(db, name)
         names = tuple(one for one in wanted.get(name, there) if one in there)
-        columns = ", ".join(map(sqlite.quoted, names))
-        rows = sqlite.each(db, f"SELECT {columns} FROM {sqlite.quoted(name)}")
+        columns = ", ".join(map(sql_text.quoted, names))
+        rows = sqlite.each(db, f"SELECT {columns} FROM {sql_text.quoted(name)}")
         found[name] = (names, sum(map(canonical.weight, rows)))
     return found
 
@@ -148,6 +171,6 @@ def readable(workspace: Workspace) -> Iterator[Path]:
         copy = Path(scratch) / workspace.store.name
         cutover.copy_target(workspace.store, copy)
         with closing(sqlite.open_writer(copy)) as db:
-            steps = pending(workspace.model, version)
-            apply(db, workspace.model, steps, dialects(workspace.backups), workspace.store)
+            model = _wanted(workspace)
+            apply(db, model, pending(model, version), dialects(workspace.backups), workspace.store)
         yield copy

@@ -99,6 +99,8 @@ class Target(ABC):
     """The store of this target: for the kind `sqlite` the target itself."""
     in_place: bool = False
     """True if the store is what apps open and write to: later runs change it in one transaction."""
+    document_tables: bool = True
+    """True if each collection of an app that no model claims gets a table; else its store has one for all of them."""
     keeps_references: bool = True
     """False if apps may remove records that others refer to."""
     keeps_events: bool = False

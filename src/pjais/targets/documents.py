@@ -37,7 +37,7 @@ def compare(store: Path, model: Model, found: Documents) -> tuple[int, list[Diff
             count += 1
             yield one
 
-    rank = {table.title: number for number, table in enumerate(model.tables)}
+    rank = {name: number for number, name in enumerate(model.lists)}
     differences = list(_merged(counted(), found, rank))
     return count, differences
 
@@ -68,7 +68,12 @@ def _merged(
 
 def _key(rank: Mapping[str, int], name: str, document: dict[str, Any]) -> _Key:
     """Return the position of a document: by list, collection (of documents carried whole) and id."""
-    return rank.get(name, len(rank)), name, str(document.get("collection", "")), str(document.get("id"))
+    return (
+        rank.get(name, len(rank)),
+        name,
+        str(document.get("table", document.get("collection", ""))),
+        str(document.get("id")),
+    )
 
 
 def _missing(name: str, document: dict[str, Any]) -> Difference:

@@ -145,4 +145,7 @@ UPGRADES = (
         _SCHEMA_2,
         _dialects,
     ),
+    Upgrade(
+        3, "give each collection of an app that no model knows a typed table of its own, in place of other_records"
+    ),
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import NO_BLOBS, Document, Piece, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
 
@@ -276,7 +276,20 @@ def _document(collection: str, item: Value, native_id: str | None = None) -> Doc
     if isinstance(found, str) or type(found) is int:
         native_id = str(found)
     return Document._make(
-        (collection, native_id, f"byte {place}", value, text, _NOT_UTF8 if bad_bytes else (), None, None, raw)
+        (
+            collection,
+            native_id,
+            f"byte {place}",
+            value,
+            text,
+            _NOT_UTF8 if bad_bytes else (),
+            None,
+            None,
+            raw,
+            found if type(found) is int else None,  # 7 and "7" are two keys
+            NO_BLOBS,
+            False,
+        )
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pjais import canonical, instants, models, sqlite
 from pjais.core.events import Event as Kind
 from pjais.formats.eventlog import CHANGESETS, LOG_TABLES, STATUS, LogFormat, format_of
-from pjais.sqlite import quoted
+from pjais.sql_text import quoted
 
 
 class Number(NamedTuple):

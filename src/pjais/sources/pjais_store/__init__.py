@@ -33,9 +33,9 @@ class Store(SqliteFile):
 
     def read(self, snapshot: Snapshot) -> Iterator[Piece]:
         """Yield the records."""
-        from pjais.sources.sqlite_tables import reader
+        from pjais.sources.pjais_store import reader
 
-        return reader.read(snapshot, own=True)
+        return reader.read(snapshot)
 
 
 class Export(JsonFile):

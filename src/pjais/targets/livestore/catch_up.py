@@ -112,24 +112,24 @@ def _put(db: sqlite.Connection, model: Model, live: LiveTable, key: str, row: Ro
     """Set one row of the account to what the log says."""
     table = model.by_record[live.record]
     names = table.column_names
-    where = " AND ".join(f"{name} = ?" for name in table.key)
+    where = table.matching()
     if row is None:
         values = _other_key(key) if live.carries else (key,)
         if values is not None:
-            db.execute(f"DELETE FROM {table.name} WHERE {where}", values)
+            db.execute(f"DELETE FROM {table.sql} WHERE {where}", values)
         return
     record = log_proof.record_of(model, live, row)
     stored = table.to_row(record)
     wanted = tuple(getattr(record, name) for name in table.key)
     if None in wanted:
         return  # an id that is none: it stays in the log alone, and the proof names it
-    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", wanted)
+    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.sql} WHERE {where}", wanted)
     if held is None:
         marks = ", ".join("?" * len(names))
-        db.execute(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})", stored)
+        db.execute(f"INSERT INTO {table.sql} ({', '.join(names)}) VALUES ({marks})", stored)
     elif held != stored:
         sets = ", ".join(f"{name} = ?" for name in names)
-        db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*stored, *wanted))
+        db.execute(f"UPDATE {table.sql} SET {sets} WHERE {where}", (*stored, *wanted))
 
 
 def _other_key(key: str) -> tuple[str, str] | None:

@@ -67,7 +67,7 @@ def compare(log_path: Path, account: Path, model: Model) -> tuple[int, list[Diff
             for row in replay.rows(live):
                 count += 1
                 differences += _compare_row(db, table, table.to_row(record_of(model, live, row)), str(row[live.key]))
-            missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.name}")) - replay.counts()[live.name]
+            missing = int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}")) - replay.counts()[live.name]
             if missing:
                 line = f"{counted(missing, 'record is', 'records are')} not in the log"
                 differences.append(Difference(table.name, "$count", None, line))
@@ -78,7 +78,7 @@ def _compare_row(db: sqlite.Connection, table: Table, wanted: StoredRow, name: s
     names = table.column_names
     where = " AND ".join(f"{column} = ?" for column in table.key)
     key = tuple(wanted[names.index(column)] for column in table.key)
-    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}", key)
+    held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.sql} WHERE {where}", key)
     if held is None:
         yield Difference(table.name, canonical.mend(name), None, "in the log, and not in its account")
     elif held != wanted and table.digest(held) != table.digest(wanted):

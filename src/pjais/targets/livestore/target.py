@@ -36,6 +36,7 @@ class LiveStoreTarget(Target):
 
     log: Path
     kind = "livestore"
+    document_tables = False
     keeps_references = False
     keeps_events = True
     writing = "write the log"

@@ -116,8 +116,8 @@ def imports(db: sqlite.Connection, model: Model, source_ids: SourceIds) -> Itera
     for table in model.tables:
         encode = _encoder(table, source_ids)
         name = f"v1.{SUBJECTS[models.events().by_record[table.record].name]}Imported"
-        columns = ", ".join(table.column_names)
-        for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY rowid"):
+        columns = table.column_list
+        for row in sqlite.each(db, f"SELECT {columns} FROM {table.sql} ORDER BY rowid"):
             yield NewEvent(name, orjson.dumps(encode(row)))
 
 
@@ -126,13 +126,13 @@ def later(db: sqlite.Connection, model: Model, mark: int, source_ids: SourceIds)
     for table in model.tables:
         encode = _encoder(table, source_ids)
         live = models.events().by_record[table.record]
-        columns = ", ".join(f"t.{name}" for name in table.column_names)
+        columns = table.columns_of("t")
         key = ddl.key_sql(table, "t")
         removed: list[str] = []
         for record_id, was_there, *row in sqlite.each(
             db,
             f"SELECT c.record_id, c.op <> 'insert', {columns} FROM {_FIRST_CHANGES} AS c "
-            f"LEFT JOIN {table.name} AS t ON {key} = c.record_id ORDER BY c.seq",
+            f"LEFT JOIN {table.sql} AS t ON {key} = c.record_id ORDER BY c.seq",
             (mark, table.name),
         ):
             if row[0] is None:

@@ -15,14 +15,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pjais import instants, sqlite
+from pjais import models, sqlite
 from pjais.core.document import Document, Unreadable
 from pjais.core.model import APPLICATION_ID, Model, Observation
 from pjais.core.table import Record, Row, Table
-from pjais.sources.registry import precedence
-from pjais.targets.sqlite import chain, collection_names, ddl, entries, removals
+from pjais.targets.sqlite import chain, collection_names, ddl, document_tables, entries, precedence, removals
 from pjais.targets.sqlite.decisions import Content
-from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal
+from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal, Rival
 from pjais.targets.sqlite.ledger import Account
 from pjais.targets.sqlite.search_index import SearchIndex
 from pjais.targets.sqlite.standing import Standing, standing
@@ -64,6 +63,7 @@ class Builder:
         self._indexed = existing
         if existing:
             self._db = sqlite.open_writer(path, wait_ms=30_000)
+            model = self.model = models.in_store(model, self._db)
             if not live:
                 sqlite.bulk(self._db)
         else:
@@ -72,13 +72,15 @@ class Builder:
             self._db.execute(f"PRAGMA user_version = {model.schema_version}")
             self._db.execute(ddl.create_tables(model))
         self._db.execute("BEGIN IMMEDIATE")
+        if not existing and model.catalogue:
+            document_tables.list_all(self._db, model)
         self._recording = ExitStack()
         self._session = self._recording.enter_context(chain.recording(self._db)) if live else None
         self._search_ids = {
-            table: int(self._one(f"SELECT coalesce(max(search_id), 0) FROM {table.name}"))
-            for table, _ in model.searched
+            table: int(self._one(f"SELECT coalesce(max(search_id), 0) FROM {table.sql}")) for table, _ in model.searched
         }
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
+        self._twins = document_tables.twins(model)
         self._deferred: list[Arrival] = []
         self._arrived: set[tuple[str, str]] = set()
         """Records that this run put into an existing store; only these can be its orphans."""
@@ -88,6 +90,27 @@ class Builder:
         self.heir = self._account.heir
         self.counts = self._account.counts
         self.was = self._account.was
+
+    def extend(self, catalogue: Sequence[Any]) -> None:
+        """Create or extend the document tables that a catalogue names, before their documents are put."""
+        if tuple(catalogue) == self.model.catalogue:
+            return
+        self._flush()
+        model = models.extended(self.model, tuple(catalogue))
+        document_tables.extend(self._db, self.model, model, bare=not self._existing, session=self._session)
+        self.model = model
+        self._twins = document_tables.twins(model)
+        if self._twins:
+            self._make_record_index()
+        self._account.model = model
+        self.names.model = model
+
+    def keep_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """Keep the bytes of Blobs by their SHA-256, once."""
+        for digest, data in blobs.items():
+            self._db.execute(
+                "INSERT OR IGNORE INTO _blobs (sha256, size, data) VALUES (?, ?, ?)", (digest, len(data), data)
+            )
 
     def store_ids(self, ids: dict[str, str]) -> None:
         """Store the id map."""
@@ -117,7 +140,7 @@ class Builder:
     def put(self, entry: Entry) -> None:
         """Add one valid record; a removed one (a tombstone) is only entered in the ledger."""
         earlier = self._account.earlier(entry.identity) if self._existing else []
-        entry = self.names.placed(entry, earlier)
+        entry = self._beside_twin(entry) if entry.table in self._twins else self.names.placed(entry, earlier)
         earlier = earlier or (self._account.moved(entry) if self._existing else [])
         for known in earlier:
             if known.is_same(entry, carried=self.model.is_carried(entry.table)):
@@ -133,6 +156,14 @@ class Builder:
         self._pending += 1
         if self._pending >= _BATCH:
             self._flush()
+
+    def _beside_twin(self, entry: Entry) -> Entry:
+        """Return a document as one of the table of another copy of its collection, if that holds the very same.
+
+        So a copy of a source adds nothing, and of an older copy only what differs.
+        """
+        twin = document_tables.twin_of(self._db, self.model, self._twins[entry.table], entry)
+        return entry if twin is None else entry._replace(table=twin)
 
     def standing(self, collection: str, ids: Sequence[str]) -> dict[str, Standing]:
         """Return ledger entries of this source's documents that can be confirmed without building their records."""
@@ -230,6 +261,7 @@ class Builder:
             progress("search index")
             self._build_search()
             self._db.execute(ddl.create_triggers(self.model))
+        self.model = document_tables.complete(self._db, self.model)
         number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
         columns = ", ".join(("number", *run))
         marks = ", ".join("?" * (len(run) + 1))
@@ -277,12 +309,15 @@ class Builder:
     def _insert(self, table: Table, arrivals: list[Arrival]) -> None:
         if self._existing:
             for arrival in arrivals:
-                if self._missing_reference(table, arrival) is None:
+                if precedence.missing_reference(self._db, table, arrival.entry.row) is None:
                     self._merge(table, arrival)
                 else:  # what it refers to may still come
                     self._deferred.append(arrival)
             return
-        last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.name}")
+        if table.is_of_documents:
+            self._insert_documents(table, arrivals)
+            return
+        last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.sql}")
         before = self._db.total_changes()
         bound = list(self._bound(table, [arrival.entry.row for arrival in arrivals]))
         self._db.executemany(ddl.insert_sql(table, ignore=True), bound)
@@ -290,6 +325,19 @@ class Builder:
             self._merge_rest(table, arrivals, last)
         elif table in self._search:
             self._search[table].add(bound)
+
+    def _insert_documents(self, table: Table, arrivals: list[Arrival]) -> None:
+        """Insert a batch of documents; if two of them have one key, one after the other."""
+        self._db.execute("SAVEPOINT batch")
+        before = self._db.total_changes()
+        self._db.executemany(ddl.insert_sql(table, ignore=True), [arrival.entry.row for arrival in arrivals])
+        complete = self._db.total_changes() - before == len(arrivals)
+        self._db.execute("RELEASE batch" if complete else "ROLLBACK TO batch; RELEASE batch")
+        if complete:
+            return
+        self._make_record_index()
+        for arrival in arrivals:
+            self._merge(table, arrival)
 
     def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
         """Merge those rows of a batch that were skipped because another copy of the record was there before.
@@ -299,7 +347,7 @@ class Builder:
         self._make_record_index()
         self._spoil_search(table)
         key = ddl.key_sql(table, "t")
-        new = {one for (one,) in sqlite.each(self._db, f"SELECT {key} FROM {table.name} AS t WHERE rowid > ?", (last,))}
+        new = {one for (one,) in sqlite.each(self._db, f"SELECT {key} FROM {table.sql} AS t WHERE rowid > ?", (last,))}
         for arrival in arrivals:
             if arrival.key in new:
                 new.discard(arrival.key)
@@ -319,18 +367,8 @@ class Builder:
             self._search_ids[table] += 1
             yield (*row, self._search_ids[table])
 
-    def _missing_reference(self, table: Table, arrival: Arrival) -> tuple[str, str] | None:
-        """Return (column, table) of a reference that is dangling at this point."""
-        for column, targets in table.references:
-            value = arrival.entry.row[table.column_names.index(column)]
-            if value is not None and not any(
-                self._one(f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets
-            ):
-                return column, targets[0]
-        return None
-
     def _merge_or_refuse(self, table: Table, arrival: Arrival) -> list[Refusal]:
-        missing = self._missing_reference(table, arrival)
+        missing = precedence.missing_reference(self._db, table, arrival.entry.row)
         if missing is None:
             self._merge(table, arrival)
             return []
@@ -342,9 +380,9 @@ class Builder:
         # Of two documents of one id, one may have changed and the other be as it was: that one keeps its account.
         arrival = arrival._replace(before=tuple([seq for seq in arrival.before if seq not in self._account.met]))
         key = list(arrival.entry.row[: len(table.key)])
-        where = " AND ".join(f"{name} = ?" for name in table.key)
-        columns = ", ".join(table.column_names)
-        present = sqlite.first(self._db, f"SELECT {columns} FROM {table.name} WHERE {where}", key)
+        where = table.matching()
+        columns = table.column_list
+        present = sqlite.first(self._db, f"SELECT {columns} FROM {table.sql} WHERE {where}", key)
         if present is None:
             deleted_at = self._edited_at(table, arrival, None)
             if deleted_at is not None and deleted_at >= table.age(arrival.record):
@@ -354,50 +392,32 @@ class Builder:
                 self._arrived.add((table.name, arrival.key))
                 self._forget_before(arrival)
             return
-        rival = sqlite.first(
-            self._db,
-            "SELECT seq, source_kind, source_path, collection, digest, database, coalesce(dialect, source_kind) "
-            "FROM migration_records "
-            "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND seq <> ?",
-            (table.name, arrival.key, arrival.seq),
-        )
-        if rival and rival[4] == arrival.entry.digest:
-            self._account.supersede(arrival.seq, arrival.name_of(rival[2], rival[5]), None)
+        rival = self._account.rival(table.name, arrival)
+        if rival and rival.digest == arrival.entry.digest:
+            self._account.supersede(arrival.seq, arrival.name_of(rival.source_path, rival.database), None)
         elif rival and rival[1:3] != (arrival.origin.kind, arrival.origin.name) and self.names.has(arrival.entry):
             self._merge(table, self._account.rename(arrival, self.names.next(arrival.entry)))
-        elif self._precedence(table, arrival, present, rival):
+        elif precedence.wins(
+            table, arrival, present, rival, self._edited_at(table, arrival, present), newer=self._followed
+        ):
             self._replace(table, arrival, present, rival, where, key)
         else:
-            self._supersede(
-                arrival.seq, arrival.name_of(rival[2], rival[5]) if rival else "a later edit in the target", arrival
-            )
-
-    def _precedence(self, table: Table, arrival: Arrival, present: Row, rival: tuple[Any, ...] | None) -> bool:
-        """Return whether the arriving copy wins: later change, then later kind of the app's history, then path."""
-        held, arriving = table.age(table.to_record(present)), table.age(arrival.record)
-        edited = self._edited_at(table, arrival, present)
-        if edited is not None:
-            return arriving > max(held, edited)
-        if self._followed and rival is not None and rival[0] in arrival.before:
-            return True  # clocks may go backwards
-        if rival is None:
-            return arriving >= held
-        own = precedence(arrival.origin.kind)
-        return (arriving, own, arrival.origin.name) >= (held, precedence(rival[1]), rival[2])
+            by = arrival.name_of(rival.source_path, rival.database) if rival else "a later edit in the target"
+            self._supersede(arrival.seq, by, arrival)
 
     def _replace(
-        self, table: Table, arrival: Arrival, present: Row, rival: tuple[Any, ...] | None, where: str, key: list[Any]
+        self, table: Table, arrival: Arrival, present: Row, rival: Rival | None, where: str, key: list[Any]
     ) -> None:
-        sets = ", ".join(f"{name} = ?" for name in table.column_names)
+        sets = table.assignments
         if self._edited_at(table, arrival, present) is not None:
             self.overridden.append((table.name, arrival.key))
-        self._db.execute(f"UPDATE {table.name} SET {sets} WHERE {where}", (*arrival.entry.row, *key))
+        self._db.execute(f"UPDATE {table.sql} SET {sets} WHERE {where}", (*arrival.entry.row, *key))
         self._arrived.add((table.name, arrival.key))
         self._forget_before(arrival)
-        if rival and rival[0] not in arrival.before:
+        if rival and rival.seq not in arrival.before:
             held = table.to_record(present)
-            document = entries.document_text(self.model, rival[6], rival[3], held)
-            self._account.supersede(rival[0], arrival.name_beside(rival[2], rival[5]), document)
+            document = entries.document_text(self.model, rival.dialect, rival.collection, held)
+            self._account.supersede(rival.seq, arrival.name_beside(rival.source_path, rival.database), document)
 
     def _forget_before(self, arrival: Arrival) -> None:
         for seq in arrival.before:
@@ -417,9 +437,9 @@ class Builder:
         for other in self.model.tables:
             for column, targets in other.references:
                 if table.name in targets:
-                    sql = f"UPDATE {other.name} SET {column} = ? WHERE {column} = ?"
+                    sql = f"UPDATE {other.sql} SET {column} = ? WHERE {column} = ?"
                     self._db.execute(sql, (arrival.key, known[0]))
-        self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", known)
+        self._db.execute(f"DELETE FROM {table.sql} WHERE id = ?", known)
 
     def _content(self, entry: Entry) -> Content:
         record = self.model.by_name[entry.table].to_record(entry.row)
@@ -430,28 +450,10 @@ class Builder:
         self._account.supersede(seq, by, document)
 
     def _edited_at(self, table: Table, arrival: Arrival, present: Row | None) -> int | None:
-        """Return when the record was last changed in the target by anyone but a run, if ever (ms).
-
-        The ledger says what a run made of it; a deletion by a run leaves no entry.
-        """
+        """Return when the record was last changed in the target by anyone but a run, if ever (ms)."""
         if not self._existing:
             return None
-        key = arrival.key
-        last = sqlite.first(
-            self._db,
-            "SELECT at FROM changes WHERE table_name = ? AND record_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
-            (table.name, key, self._changes_before),
-        )
-        if last is None:
-            return None
-        digests = sqlite.fetch(
-            self._db,
-            "SELECT digest FROM migration_records WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' "
-            "AND seq <> ?",
-            (table.name, key, arrival.seq),
-        )
-        by_run = not digests if present is None else (table.digest(present),) in digests
-        return None if by_run else instants.from_text(last[0])
+        return precedence.edited_at(self._db, table, arrival, present, self._changes_before)
 
     def _make_record_index(self) -> None:
         if not self._indexed:
@@ -459,21 +461,16 @@ class Builder:
             self._indexed = True
 
     def _orphans(self, table: Table) -> list[Refusal]:
-        found = []
-        for column, targets in table.references:
-            missing = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {target} WHERE id = t.{column})" for target in targets)
-            keys = sqlite.fetch(self._db, f"SELECT id FROM {table.name} AS t WHERE {column} IS NOT NULL AND {missing}")
-            found += [
-                self._evict(table, key, (column, targets[0]))
-                for (key,) in keys
-                if not self._existing or (table.name, key) in self._arrived
-            ]
-        return found
+        return [
+            self._evict(table, key, missing)
+            for key, missing in list(precedence.dangling(self._db, table))
+            if not self._existing or (table.name, key) in self._arrived
+        ]
 
     def _evict(self, table: Table, key: str, missing: tuple[str, str]) -> Refusal:
         """Move one record of this run with a dangling reference to quarantine."""
-        names = ", ".join(table.column_names)
-        (row,) = sqlite.fetch(self._db, f"SELECT {names} FROM {table.name} WHERE id = ?", (key,))
+        names = table.column_list
+        (row,) = sqlite.fetch(self._db, f"SELECT {names} FROM {table.sql} WHERE id = ?", (key,))
         ((seq, dialect, collection),) = sqlite.fetch(
             self._db,
             "SELECT seq, coalesce(dialect, source_kind), collection FROM migration_records "
@@ -481,7 +478,7 @@ class Builder:
             (table.name, key),
         )
         self._spoil_search(table)
-        self._db.execute(f"DELETE FROM {table.name} WHERE id = ?", (key,))
+        self._db.execute(f"DELETE FROM {table.sql} WHERE id = ?", (key,))
         document = entries.document_text(self.model, dialect, collection, table.to_record(row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)
 

@@ -30,7 +30,7 @@ class Names:
     """The names of one store."""
 
     def __init__(self, model: Model, known: Iterable[tuple[Collection, str]] = ()) -> None:
-        self._model = model
+        self.model = model
         self._names = dict(known)
         self._taken = set(self._names.values())
 
@@ -48,16 +48,16 @@ class Names:
 
     def placed(self, entry: Entry, earlier: Sequence[Known]) -> Entry:
         """Return a record of such a collection under its name; a key assigned by an earlier run stays."""
-        if not self._model.is_carried(entry.table) or entry.row[0] != entry.collection:
+        if not self.model.is_carried(entry.table) or entry.row[0] != entry.collection:
             return entry  # our own files hold the name already
         name = self.of(entry[:3])
         live = (one for one in earlier if one.record_type == entry.table and one.outcome != "superseded")
         given = next((json.loads(str(one.record_id)) for one in live), None)
-        return entry.under(self._model.by_name[entry.table], (name, entry.row[1]) if given is None else given)
+        return entry.under(self.model.by_name[entry.table], (name, entry.row[1]) if given is None else given)
 
     def has(self, entry: Entry) -> bool:
         """Return whether a record is of a collection that is named here."""
-        return self._model.is_carried(entry.table) and entry[:3] in self._names
+        return self.model.is_carried(entry.table) and entry[:3] in self._names
 
     def next(self, entry: Entry) -> tuple[str, str]:
         """Return the next key to try for a document whose key is taken by a document of another file."""

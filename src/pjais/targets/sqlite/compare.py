@@ -24,6 +24,7 @@ from pjais.core.model import Model
 from pjais.core.results import Difference, Proof
 from pjais.core.table import Row, Table
 from pjais.display import counted
+from pjais.sql_text import text_literal
 from pjais.targets.sqlite import chain, ddl, heads
 
 _SHOWN = 200
@@ -95,7 +96,7 @@ def check_search(db: sqlite.Connection, model: Model) -> Check:
     except sqlite.Error as error:
         return ("search index", False, str(error))
     for table, _ in model.searched:
-        stray = int(sqlite.value(db, f"SELECT count(*) FROM {table.name} WHERE search_id IS NULL"))
+        stray = int(sqlite.value(db, f"SELECT count(*) FROM {table.sql} WHERE search_id IS NULL"))
         if stray:
             told = counted(stray, "record is", "records are")
             return ("search index", False, f"{told} not in it (no search_id)")
@@ -122,14 +123,19 @@ def check_head(db: sqlite.Connection, store: Path) -> Check:
 
 
 def _stray(db: sqlite.Connection, model: Model) -> list[str]:
-    """Return rows in the triggers' helper table that no trigger wrote: it holds images of existing records only."""
+    """Return rows in the triggers' helper table that no trigger wrote.
+
+    It holds images of existing records, and of those that got another key since: the next insert overwrites them.
+    """
     held = {
-        name: f"SELECT 1 FROM {name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id"
+        name: f"SELECT 1 FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id"
         for name, table in model.by_name.items()
     }
-    told = " OR ".join(f"(r.table_name = '{name}' AND EXISTS ({sql}))" for name, sql in held.items())
+    told = " OR ".join(f"(r.table_name = {text_literal(name)} AND EXISTS ({sql}))" for name, sql in held.items())
     rows_of_nothing = sqlite.fetch(
-        db, f"SELECT table_name, record_id FROM changes_replaced AS r WHERE NOT ({told}) LIMIT 20"
+        db,
+        f"SELECT table_name, record_id FROM changes_replaced AS r WHERE NOT ({told} OR EXISTS (SELECT 1 FROM changes "
+        "AS c WHERE c.table_name = r.table_name AND c.record_id = r.record_id AND c.op = 'delete')) LIMIT 20",
     )
     return [f"changes_replaced holds a row that no trigger wrote: {table} {key}" for table, key in rows_of_nothing]
 
@@ -209,11 +215,11 @@ def compare_run(db: sqlite.Connection, model: Model, run_id: str) -> Rows:
     records = 0
     found = Rows(0, Counter(), [], {})
     for table in model.tables:
-        columns = ", ".join(f"t.{name}" for name in table.column_names)
+        columns = table.columns_of("t")
         for *row, key, digest, there in sqlite.each(
             db,
             f"SELECT {columns}, r.record_id, r.digest, {ddl.key_sql(table, 't')} IS r.record_id "
-            f"FROM migration_records AS r LEFT JOIN {table.name} AS t ON {ddl.key_sql(table, 't')} = r.record_id "
+            f"FROM migration_records AS r LEFT JOIN {table.sql} AS t ON {ddl.key_sql(table, 't')} = r.record_id "
             "WHERE r.run_id = ? AND r.record_type = ? AND r.outcome = 'migrated'",
             (run_id, table.name),
         ):
@@ -231,13 +237,13 @@ def _was(table: Table, past: Iterable[dict[str, Any] | None], digest: bytes) -> 
 
 
 def _rows_with_account(db: sqlite.Connection, table: Table) -> Iterator[tuple[Row, str, bytes | None]]:
-    columns = ", ".join(f"t.{name}" for name in table.column_names)
+    columns = table.columns_of("t")
     key = ddl.key_sql(table, "t")
     width = len(table.columns)
     for row in sqlite.each(
         db,
-        f"SELECT {columns}, {key}, r.digest FROM {table.name} AS t LEFT JOIN migration_records AS r "
-        f"ON r.record_type = '{table.name}' AND r.record_id = {key} AND r.outcome = 'migrated'",
+        f"SELECT {columns}, {key}, r.digest FROM {table.sql} AS t LEFT JOIN migration_records AS r "
+        f"ON r.record_type = {text_literal(table.name)} AND r.record_id = {key} AND r.outcome = 'migrated'",
     ):
         yield row[:width], row[width], row[width + 1]
 
@@ -246,7 +252,7 @@ def _accounts_without_row(db: sqlite.Connection, table: Table) -> list[tuple[str
     return sqlite.fetch(
         db,
         "SELECT record_id, digest FROM migration_records AS r WHERE record_type = ? AND outcome = 'migrated' "
-        f"AND NOT EXISTS (SELECT 1 FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id)",
+        f"AND NOT EXISTS (SELECT 1 FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id)",
         (table.name,),
     )
 
@@ -267,6 +273,11 @@ def _past(
         yield values
 
 
+def past(db: sqlite.Connection, table: Table, key: str) -> Iterator[dict[str, Any] | None]:
+    """Yield a record's columns as they are and as they were before each change, newest first; None where it was not."""
+    return _past(db, table, key, present(db, table, key))
+
+
 def values_before(db: sqlite.Connection, table: Table, key: str, seq: int) -> dict[str, Any] | None:
     """Return a record's columns after change `seq`; None if it did not exist then."""
     values = present(db, table, key)
@@ -281,7 +292,7 @@ def values_before(db: sqlite.Connection, table: Table, key: str, seq: int) -> di
 
 def key_parts(table: Table, key: str) -> tuple[Any, ...]:
     """Return the values of a record's key columns, from its key as `changes` writes it."""
-    return (key,) if len(table.key) == 1 else tuple(json.loads(key))
+    return table.key_values(key)
 
 
 def _stored(table: Table, image: dict[str, Any]) -> dict[str, Any]:
@@ -301,12 +312,15 @@ def compare_history(db: sqlite.Connection, model: Model) -> list[Difference]:
     """
     differences = []
     columns = "table_name, record_id, op, before, after"
+    retired = _retired(db, model)
     last: tuple[str, str] | None = None
     values: dict[str, Any] | None = None
     for name, key, op, before, after in sqlite.each(
         db, f"SELECT {columns} FROM changes ORDER BY table_name, record_id, seq DESC"
     ):
         table = model.by_name.get(name)
+        if table is None and name == retired:
+            continue
         if table is None:
             differences.append(Difference(name, key, None, "the history tells of a table that is none of ours"))
             continue
@@ -316,6 +330,19 @@ def compare_history(db: sqlite.Connection, model: Model) -> list[Difference]:
             differences.append(Difference(name, key, None, "its history does not lead to what it is"))
         values = None if op == "insert" else {**(values or {}), **_stored(table, json.loads(before))}
     return differences
+
+
+def _retired(db: sqlite.Connection, model: Model) -> str | None:
+    """Return the name of the table that an upgrade replaced by document tables, if the history tells of it before that.
+
+    The chain holds the old history; a later change to a table that is not there any more is a difference.
+    """
+    carrying = (model.fixed or model).carrying
+    if carrying is None or model.documents is None:
+        return None
+    upgraded = sqlite.value(db, "SELECT max(changes_seq) FROM migration_chain WHERE event = 'upgraded to schema 3'")
+    last = sqlite.value(db, "SELECT max(seq) FROM changes WHERE table_name = ?", (carrying.name,))
+    return carrying.name if upgraded is not None and last is not None and last <= upgraded else None
 
 
 def led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | None) -> bool:
@@ -329,15 +356,15 @@ def led_to(table: Table, op: str, after: str | None, values: dict[str, Any] | No
 
 def present(db: sqlite.Connection, table: Table, key: str) -> dict[str, Any] | None:
     """Return the current row of a record; None if there is none."""
-    names = ", ".join(table.column_names)
-    where = " AND ".join(f"{name} = ?" for name in table.key)
+    names = table.column_list
+    where = table.matching()
     try:
-        row = sqlite.first(
-            db, f"SELECT {names} FROM {table.name} WHERE {where}", (key,) if len(table.key) == 1 else json.loads(key)
-        )
+        row = sqlite.first(db, f"SELECT {names} FROM {table.sql} WHERE {where}", table.key_values(key))
     except ValueError:
         return None
-    return None if row is None else dict(zip(table.column_names, row, strict=True))
+    if row is None or (not table.plain_key and table.row_key(row) != key):  # a column's affinity changes types
+        return None
+    return dict(zip(table.column_names, row, strict=True))
 
 
 def compare_account(db: sqlite.Connection) -> list[Difference]:

@@ -16,6 +16,7 @@ id changes is a deletion and an insertion.
 
 from __future__ import annotations
 
+from pjais import sql_text
 from pjais.core.model import Model
 from pjais.core.table import Column, Search, Table
 
@@ -174,42 +175,48 @@ CREATE VIRTUAL TABLE {search.name} USING fts5(
 
 def create_table(table: Table) -> str:
     """Return the CREATE TABLE of one table of records."""
-    lines = [f"{column.name} {column.declaration}" for column in table.columns]
+    lines = [f"{column.sql} {column.declaration}".rstrip() for column in table.columns]
     if table.search is not None:
         lines.append("search_id INTEGER")
     if len(table.key) > 1:
-        lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
+        lines.append(f"PRIMARY KEY ({table.key_list})")
     else:
-        lines.append(f"CHECK ({table.key[0]} IS NOT NULL)")
+        lines.append(f"CHECK ({table.key_list} IS NOT NULL)")
     lines += [
-        f"CHECK ({column.name} IS NULL OR json_valid({column.name}))"
-        for column in table.columns
-        if column.form == "json"
+        f"CHECK ({column.sql} IS NULL OR json_valid({column.sql}))" for column in table.columns if column.form == "json"
     ]
     formats = (column.name for column in table.columns if column.form == "content_format")
     lines += [f"CHECK ({name} IN ('text', 'json'))" for name in formats]
-    return f"CREATE TABLE {table.name} (\n    " + ",\n    ".join(lines) + "\n);"
+    return f"CREATE TABLE {table.sql} (\n    " + ",\n    ".join(lines) + "\n);"
 
 
 def insert_sql(table: Table, *, ignore: bool = False) -> str:
     """Return the INSERT of one record's row; the last value is the search id, if the table has one."""
-    columns = [*table.column_names, *(["search_id"] if table.search is not None else [])]
+    columns = [column.sql for column in table.columns] + (["search_id"] if table.search is not None else [])
     marks = ", ".join("?" * len(columns))
-    return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
+    return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table.sql} ({', '.join(columns)}) VALUES ({marks})"
 
 
 def create_tables(model: Model) -> str:
     """Return the SQL of the bare tables, which a bulk load fills."""
     texts = dict.fromkeys(name for _, search in model.searched for name in search.columns)
     kept = f"search_id INTEGER,\n    {', '.join(texts)}," if texts else "search_id INTEGER,"
-    return "\n".join([create_table(table) for table in model.tables]) + _SYSTEM_TABLES % kept + OPERATIONS_TABLE
+    made = "\n".join([create_table(table) for table in model.tables])
+    return made + _SYSTEM_TABLES % kept + OPERATIONS_TABLE + (model.catalogue_ddl if model.catalogue else "")
+
+
+def around(table: Table) -> tuple[str, ...]:
+    """Return the SQL of a document table's indexes and triggers, for a store that has all others already."""
+    return (*(_index(table, name, columns) for name, columns in table.indexes), _table_triggers(table))
+
+
+def _index(table: Table, name: str, columns: str) -> str:
+    return f"CREATE INDEX {sql_text.identifier(name)} ON {table.sql} ({columns});"
 
 
 def create_indexes(model: Model) -> str:
     """Return the SQL of the indexes, created after a bulk load."""
-    lines = [
-        f"CREATE INDEX {name} ON {table.name} ({columns});" for table in model.tables for name, columns in table.indexes
-    ]
+    lines = [_index(table, name, columns) for table in model.tables for name, columns in table.indexes]
     lines += [f"CREATE UNIQUE INDEX {table.name}_search_id ON {table.name} (search_id);" for table, _ in model.searched]
     return "\n".join(lines) + SYSTEM_INDEXES
 
@@ -227,13 +234,13 @@ def create_all(model: Model) -> tuple[str, ...]:
 
 def key_sql(table: Table, row: str) -> str:
     """Return the SQL of a record's key as `changes` and `migration_records` write it."""
-    parts = [f"{row}.{name}" for name in table.key]
-    return parts[0] if len(parts) == 1 else f"json_array({', '.join(parts)})"
+    parts = [f"{row}.{sql_text.identifier(name)}" for name in table.key]
+    return parts[0] if table.plain_key else f"json_array({', '.join(parts)})"
 
 
 def _utc(column: Column, row: str) -> str:
     """Return the SQL of a column's value; an instant without a zone as ISO-8601 UTC."""
-    value = f"{row}.{column.name}"
+    value = f"{row}.{column.sql}"
     if column.form != "instant":
         return value
     return (
@@ -245,8 +252,8 @@ def _utc(column: Column, row: str) -> str:
 def _as_json(column: Column, row: str) -> str:
     value = _utc(column, row)
     return (
-        f"json(CASE typeof({row}.{column.name}) WHEN 'blob' THEN json_object('$hex', hex({row}.{column.name})) "
-        f"{_real_as_json(f'{row}.{column.name}') if column.form in ('number', 'json') else ''}"
+        f"json(CASE typeof({row}.{column.sql}) WHEN 'blob' THEN json_object('$hex', hex({row}.{column.sql})) "
+        f"{_real_as_json(f'{row}.{column.sql}') if column.form in ('number', 'json') else ''}"
         f"ELSE json_quote({value}) END)"
     )
 
@@ -263,66 +270,99 @@ def _real_as_json(value: str) -> str:
     )
 
 
+_FEW = 50
+"""The number of columns up to which one call of a function takes them all, in any build of SQLite."""
+
+
 def _image(table: Table, row: str) -> str:
-    pairs = ", ".join(f"'{column.name}', {_as_json(column, row)}" for column in table.columns)
-    return f"json_object({pairs})"
+    if len(table.columns) <= _FEW:
+        pairs = ", ".join(f"{sql_text.text_literal(column.name)}, {_as_json(column, row)}" for column in table.columns)
+        return f"json_object({pairs})"
+    values = ", ".join(f"({sql_text.text_literal(column.name)}, {_as_json(column, row)})" for column in table.columns)
+    return f"(SELECT json_group_object(column1, json(column2)) FROM (VALUES {values}))"
+
+
+def _differing(table: Table) -> str:
+    """Return the SQL of the rows (name, old, new) of the columns that an update changes."""
+    different = [f"({_utc(column, 'OLD')}) IS NOT ({_utc(column, 'NEW')})" for column in table.columns]
+    if len(table.columns) <= _FEW:
+        return " UNION ALL ".join(
+            f"SELECT {sql_text.text_literal(column.name)} AS name, {_as_json(column, 'OLD')} AS old, "
+            f"{_as_json(column, 'NEW')} AS new WHERE {differs}"
+            for column, differs in zip(table.columns, different, strict=True)
+        )
+    values = ", ".join(
+        f"({sql_text.text_literal(column.name)}, {_as_json(column, 'OLD')}, {_as_json(column, 'NEW')}, {differs})"
+        for column, differs in zip(table.columns, different, strict=True)
+    )
+    return f"SELECT column1 AS name, column2 AS old, column3 AS new FROM (VALUES {values}) WHERE column4"
+
+
+def _any(conditions: list[str]) -> str:
+    """Return the disjunction of conditions; of many one that is not nested deeply."""
+    if len(conditions) <= _FEW:
+        return "\n        OR ".join(conditions)
+    groups = [conditions[at : at + _FEW] for at in range(0, len(conditions), _FEW)]
+    return "\n        OR ".join(f"({' OR '.join(group)})" for group in groups)
+
+
+def trigger_name(table: Table, rest: str) -> str:
+    """Return the name of a trigger of a table as SQL writes it."""
+    return sql_text.identifier(f"{table.name}_{rest}")
 
 
 def _table_triggers(table: Table) -> str:
-    match = " AND ".join(f"{name} = NEW.{name}" for name in table.key)
-    replaced = f"table_name = '{table.name}' AND record_id = {key_sql(table, 'NEW')}"
+    match = " AND ".join(f"{sql_text.identifier(name)} = NEW.{sql_text.identifier(name)}" for name in table.key)
+    name = sql_text.text_literal(table.name)
+    replaced = f"table_name = {name} AND record_id = {key_sql(table, 'NEW')}"
     search = table.search
     keep = ", search_id, " + ", ".join(search.columns) if search else ""
-    old_columns = ", t.search_id, " + ", ".join(f"t.{name}" for name in search.columns) if search else ""
-    different = [f"({_utc(column, 'OLD')}) IS NOT ({_utc(column, 'NEW')})" for column in table.columns]
-    diffs = " UNION ALL ".join(
-        f"SELECT '{column.name}' AS name, {_as_json(column, 'OLD')} AS old, {_as_json(column, 'NEW')} AS new "
-        f"WHERE {differs}"
-        for column, differs in zip(table.columns, different, strict=True)
-    )
-    changed = "\n        OR ".join(different)
-    same_key = " AND ".join(f"OLD.{name} IS NEW.{name}" for name in table.key)
+    old_columns = ", t.search_id, " + ", ".join(f"t.{one}" for one in search.columns) if search else ""
+    changed = _any([f"({_utc(column, 'OLD')}) IS NOT ({_utc(column, 'NEW')})" for column in table.columns])
+    diffs = _differing(table)
+    same_record = " AND ".join(f"t.{name} = NEW.{name}" for name in map(sql_text.identifier, table.key))
+    same_key = " AND ".join(f"OLD.{sql_text.identifier(one)} IS NEW.{sql_text.identifier(one)}" for one in table.key)
     return f"""
-CREATE TRIGGER {table.name}_before_insert BEFORE INSERT ON {table.name} BEGIN
+CREATE TRIGGER {trigger_name(table, "before_insert")} BEFORE INSERT ON {table.sql} BEGIN
     {_guard_search_id(table) if search else ""}
     DELETE FROM changes_replaced WHERE {replaced};
     INSERT INTO changes_replaced (table_name, record_id, before{keep})
-        SELECT '{table.name}', {key_sql(table, "t")}, {_image(table, "t")}{old_columns}
-        FROM {table.name} AS t WHERE {" AND ".join(f"t.{name} = NEW.{name}" for name in table.key)};
+        SELECT {name}, {key_sql(table, "t")}, {_image(table, "t")}{old_columns}
+        FROM {table.sql} AS t WHERE {same_record};
 END;
-CREATE TRIGGER {table.name}_after_insert AFTER INSERT ON {table.name} BEGIN
+CREATE TRIGGER {trigger_name(table, "after_insert")} AFTER INSERT ON {table.sql} BEGIN
     {_search_insert(table, search) if search else ""}
     INSERT INTO changes (at, table_name, record_id, op, before, after)
-        SELECT {_NOW}, '{table.name}', {key_sql(table, "NEW")},
+        SELECT {_NOW}, {name}, {key_sql(table, "NEW")},
             CASE WHEN old.record_id IS NULL THEN 'insert' ELSE 'update' END, old.before, {_image(table, "NEW")}
         FROM (SELECT 1) LEFT JOIN changes_replaced AS old ON old.{replaced.replace(" AND ", " AND old.")};
     DELETE FROM changes_replaced WHERE {replaced};
     {_bring_to_utc(table, match)}
 END;
-CREATE TRIGGER {table.name}_after_update AFTER UPDATE ON {table.name}
+CREATE TRIGGER {trigger_name(table, "after_update")} AFTER UPDATE ON {table.sql}
     WHEN {same_key} AND ({changed}) BEGIN
     INSERT INTO changes (at, table_name, record_id, op, before, after)
-        SELECT {_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'update',
+        SELECT {_NOW}, {name}, {key_sql(table, "OLD")}, 'update',
             json_group_object(name, json(old)), json_group_object(name, json(new)) FROM ({diffs});
     {_bring_to_utc(table, match)}
 END;
-CREATE TRIGGER {table.name}_before_rekey BEFORE UPDATE OF {", ".join(table.key)} ON {table.name}
-    WHEN NOT ({same_key}) AND EXISTS (SELECT 1 FROM {table.name} WHERE {match}) BEGIN
+CREATE TRIGGER {trigger_name(table, "before_rekey")} BEFORE UPDATE OF {table.key_list} ON {table.sql}
+    WHEN NOT ({same_key}) AND EXISTS (SELECT 1 FROM {table.sql} WHERE {match}) BEGIN
     SELECT RAISE(ABORT, 'another record has this id');
 END;
-CREATE TRIGGER {table.name}_after_rekey AFTER UPDATE OF {", ".join(table.key)} ON {table.name}
+CREATE TRIGGER {trigger_name(table, "after_rekey")} AFTER UPDATE OF {table.key_list} ON {table.sql}
     WHEN NOT ({same_key}) BEGIN
     INSERT INTO changes (at, table_name, record_id, op, before)
-        VALUES ({_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
+        VALUES ({_NOW}, {name}, {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
     INSERT INTO changes (at, table_name, record_id, op, after)
-        VALUES ({_NOW}, '{table.name}', {key_sql(table, "NEW")}, 'insert', {_image(table, "NEW")});
+        VALUES ({_NOW}, {name}, {key_sql(table, "NEW")}, 'insert', {_image(table, "NEW")});
     {_bring_to_utc(table, match)}
 END;
-CREATE TRIGGER {table.name}_after_delete AFTER DELETE ON {table.name} BEGIN
+CREATE TRIGGER {trigger_name(table, "after_delete")} AFTER DELETE ON {table.sql} BEGIN
     {_search_delete(search, "OLD") if search else ""}
     INSERT INTO changes (at, table_name, record_id, op, before)
-        VALUES ({_NOW}, '{table.name}', {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
-    DELETE FROM changes_replaced WHERE table_name = '{table.name}' AND record_id = {key_sql(table, "OLD")};
+        VALUES ({_NOW}, {name}, {key_sql(table, "OLD")}, 'delete', {_image(table, "OLD")});
+    DELETE FROM changes_replaced WHERE table_name = {name} AND record_id = {key_sql(table, "OLD")};
 END;
 """
 
@@ -331,9 +371,9 @@ def _bring_to_utc(table: Table, match: str) -> str:
     instants = [column for column in table.columns if column.form == "instant"]
     if not instants:
         return ""
-    zoneless = " OR ".join(f"({_utc(column, table.name)}) IS NOT {table.name}.{column.name}" for column in instants)
-    sets = ", ".join(f"{column.name} = {_utc(column, table.name)}" for column in instants)
-    return f"UPDATE {table.name} SET {sets} WHERE {match} AND ({zoneless});"
+    zoneless = " OR ".join(f"({_utc(column, table.sql)}) IS NOT {table.sql}.{column.sql}" for column in instants)
+    sets = ", ".join(f"{column.sql} = {_utc(column, table.sql)}" for column in instants)
+    return f"UPDATE {table.sql} SET {sets} WHERE {match} AND ({zoneless});"
 
 
 def _search_delete(search: Search, row: str) -> str:
@@ -350,17 +390,17 @@ def _search_insert(table: Table, search: Search) -> str:
     return f"""INSERT INTO {search.name} ({search.name}, rowid, {columns})
         SELECT 'delete', search_id, {columns} FROM changes_replaced
         WHERE table_name = '{table.name}' AND record_id = {key_sql(table, "NEW")};
-    UPDATE {table.name}
-        SET search_id = coalesce((SELECT max(search_id) FROM {table.name}), 0) + 1
+    UPDATE {table.sql}
+        SET search_id = coalesce((SELECT max(search_id) FROM {table.sql}), 0) + 1
         WHERE {key} AND search_id IS NULL;
     INSERT INTO {search.name} (rowid, {columns})
-        SELECT search_id, {columns} FROM {table.name} WHERE {key};"""
+        SELECT search_id, {columns} FROM {table.sql} WHERE {key};"""
 
 
 def _guard_search_id(table: Table) -> str:
     """Return the trigger that keeps a replacing insert from taking the search id of another row."""
     other = " OR ".join(f"{name} IS NOT NEW.{name}" for name in table.key)
-    return f"""SELECT RAISE(ABORT, 'search_id belongs to another record') FROM {table.name}
+    return f"""SELECT RAISE(ABORT, 'search_id belongs to another record') FROM {table.sql}
         WHERE search_id = NEW.search_id AND {other if len(table.key) == 1 else f"({other})"};"""
 
 

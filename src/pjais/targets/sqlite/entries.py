@@ -86,6 +86,18 @@ class Arrival(NamedTuple):
         return f"{source} (database {self.entry.database})" if one_source else self.origin.name
 
 
+class Rival(NamedTuple):
+    """The ledger entry of the copy of a record that is live."""
+
+    seq: int
+    source_kind: str
+    source_path: str
+    collection: str
+    digest: bytes
+    database: str | None
+    dialect: str
+
+
 class Refusal(NamedTuple):
     """A document that had to be rejected after all: its location, and the reason."""
 

@@ -9,26 +9,28 @@ from pjais import sqlite
 from pjais.core.model import Model
 from pjais.core.table import Record, Table
 from pjais.errors import SourceDamaged
+from pjais.targets.sqlite import ddl
 
 
 def documents(db: sqlite.Connection, model: Model) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every record of an open store as a document of our export, with the name of its list; sorted by id."""
-    for table in model.tables:
-        for record in records(db, table, None):
-            yield table.title, model.exported(record)
+    for name, tables in model.lists.items():
+        for table in tables:
+            for record in records(db, table, None):
+                yield name, model.exported(record)
 
 
 def records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) -> Iterator[Record]:
     """Yield the records of a table, sorted by key; `keys` limits it to some."""
-    columns = ", ".join(table.column_names)
-    order = ", ".join(table.key)
+    columns = table.column_list
+    order = table.key_list if table.plain_key or not table.is_of_documents else ddl.key_sql(table, "t")
     if keys is None:
-        for row in sqlite.each(db, f"SELECT {columns} FROM {table.name} ORDER BY {order}"):
+        for row in sqlite.each(db, f"SELECT {columns} FROM {table.sql} AS t ORDER BY {order}"):
             yield _record(table, row)
         return
-    key = table.key[0] if len(table.key) == 1 else f"json_array({order})"
+    key = ddl.key_sql(table, "t")
     for one in sorted(keys):
-        for row in sqlite.fetch(db, f"SELECT {columns} FROM {table.name} WHERE {key} = ?", (one,)):
+        for row in sqlite.fetch(db, f"SELECT {columns} FROM {table.sql} AS t WHERE {key} = ?", (one,)):
             yield _record(table, row)
 
 

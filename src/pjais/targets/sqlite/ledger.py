@@ -16,7 +16,7 @@ from pjais.core.document import Document, full_name
 from pjais.core.model import Model
 from pjais.core.results import Counts
 from pjais.targets.sqlite.decisions import DISCARDED, WAITING, Content, Decisions, discarded
-from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Identity, Known, Origin, Refusal
+from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Identity, Known, Origin, Refusal, Rival
 
 _COLUMNS = ", ".join(Known._fields)
 _SAME = (
@@ -44,7 +44,7 @@ class Account:
         self.sources: frozenset[tuple[str, str]] = frozenset()
         """(kind, name) of every source of this run."""
         self._db = db
-        self._model = model
+        self.model = model
         self._run_id = run_id
         self._waiting: list[Known] = []
         self._decisions = Decisions(db)
@@ -201,6 +201,17 @@ class Account:
         )
         return held == content
 
+    def rival(self, table: str, arrival: Arrival) -> Rival | None:
+        """Return the entry of the copy that is live in the place of an arriving record."""
+        found = sqlite.first(
+            self._db,
+            "SELECT seq, source_kind, source_path, collection, digest, database, coalesce(dialect, source_kind) "
+            "FROM migration_records "
+            "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND seq <> ?",
+            (table, arrival.key, arrival.seq),
+        )
+        return None if found is None else Rival(*found)
+
     def rename(self, arrival: Arrival, key: Sequence[str]) -> Arrival:
         """Give a document whose record's key is taken by another one this key."""
         entry = arrival.entry.under(arrival.table, key)
@@ -330,7 +341,7 @@ class Account:
         )
 
     def _key(self, entry: Entry) -> str:
-        return self._model.by_name[entry.table].row_key(entry.row)
+        return self.model.by_name[entry.table].row_key(entry.row)
 
     def _next(self) -> int:
         self._seq += 1

@@ -25,13 +25,13 @@ def remove(db: sqlite.Connection, model: Model, table_name: str, key: str, remov
     table = model.by_name.get(table_name)
     if table is None:
         return
-    columns = ", ".join(table.column_names)
+    columns = table.column_list
     where = f"{ddl.key_sql(table, 't')} = ?"
-    present = sqlite.first(db, f"SELECT {columns} FROM {table.name} AS t WHERE {where}", (key,))
+    present = sqlite.first(db, f"SELECT {columns} FROM {table.sql} AS t WHERE {where}", (key,))
     if present is None or (removed_at is not None and table.age(table.to_record(present)) > removed_at):
         return
     if not is_referred_to(db, model, table, key):
-        db.execute(f"DELETE FROM {table.name} AS t WHERE {where}", (key,))
+        db.execute(f"DELETE FROM {table.sql} AS t WHERE {where}", (key,))
 
 
 def remove_gone(
@@ -49,7 +49,7 @@ def remove_gone(
                 if _is_edited(db, table, key, digest) or is_referred_to(db, model, table, key):
                     kept.append((table.name, key))
                 else:
-                    db.execute(f"DELETE FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
+                    db.execute(f"DELETE FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
                     account.forget(seq)  # a tombstone has an entry of its own
                     removed += 1
     return removed, kept
@@ -76,7 +76,7 @@ def _gone(
 def is_referred_to(db: sqlite.Connection, model: Model, table: Table, key: str) -> bool:
     """Return whether other records belong to a record."""
     return any(
-        sqlite.first(db, f"SELECT 1 FROM {other.name} WHERE {column} = ?", (key,)) is not None
+        sqlite.first(db, f"SELECT 1 FROM {other.sql} WHERE {column} = ?", (key,)) is not None
         for other in model.tables
         for column, targets in other.references
         if column == other.owner and targets == (table.name,)
@@ -85,6 +85,6 @@ def is_referred_to(db: sqlite.Connection, model: Model, table: Table, key: str) 
 
 def _is_edited(db: sqlite.Connection, table: Table, key: str, digest: bytes) -> bool:
     """Return whether a record differs from what a run made of it."""
-    columns = ", ".join(table.column_names)
-    present = sqlite.first(db, f"SELECT {columns} FROM {table.name} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
+    columns = table.column_list
+    present = sqlite.first(db, f"SELECT {columns} FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
     return present is not None and canonical.digest(present) != digest

@@ -6,7 +6,10 @@ compare it: the table is made anew with its rows, indexes and triggers; what oth
 
 from __future__ import annotations
 
-from pjais import sqlite
+import re
+from collections.abc import Iterator, Sequence
+
+from pjais import sql_text, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
 from pjais.targets.sqlite import compare, ddl
@@ -20,35 +23,60 @@ def reshape(db: sqlite.Connection, model: Model) -> None:
     for table in model.tables:
         wanted = [*table.column_names, *(["search_id"] if table.search is not None else [])]
         if sqlite.column_names(db, table.name)[: len(wanted)] != tuple(wanted):
-            _make_anew(db, model, table)
+            make_anew(
+                db, table, table, [sql for key, sql in compare.definitions(model).items() if _is_of(key, table) and sql]
+            )
 
 
-def _make_anew(db: sqlite.Connection, model: Model, table: Table) -> None:
-    ours = {key: sql for key, sql in compare.definitions(model).items() if key.endswith(f" of {table.name}")}
-    theirs = [
-        sql
-        for key, sql in sqlite.fetch(
-            db,
-            "SELECT type || ' ' || name || ' of ' || tbl_name, sql FROM sqlite_schema "
-            "WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL",
-            (table.name,),
-        )
-        if key not in ours
-    ]
-    before = f"{table.name}_before_upgrade"
-    db.execute(f"ALTER TABLE {table.name} RENAME TO {before}")
-    for name in (key.split()[1] for key in ours if key.startswith("trigger ")):
-        db.execute(f"DROP TRIGGER IF EXISTS {sqlite.quoted(name)}")
+def _is_of(key: str, table: Table) -> bool:
+    return key.endswith(f" of {table.name}") and not key.startswith("table ")
+
+
+def make_anew(db: sqlite.Connection, was: Table, table: Table, around: Sequence[str]) -> None:
+    """Make a table anew with other columns, or types of columns, and its rows as they are.
+
+    `around`: the SQL of its indexes and triggers; what other programs added to it stays.
+    """
+    kept = "SELECT name, sql, type FROM sqlite_schema WHERE tbl_name = ? AND type IN ('index', 'trigger')"
+    there = sqlite.fetch(db, f"{kept} AND sql IS NOT NULL", (was.name,))
+    ours = {_named(sql) for sql in _statements(around)}
+    theirs = [sql for name, sql, _ in there if name not in ours]
+    before = sql_text.identifier(f"{was.name}_before_upgrade")
+    legacy = sqlite.value(db, "PRAGMA legacy_alter_table")
+    sqlite.fetch(db, "PRAGMA legacy_alter_table = ON")  # views and triggers must not follow a renamed table
+    db.execute(f"ALTER TABLE {was.sql} RENAME TO {before}")
+    for name, _, kind in there:
+        if kind == "trigger":
+            db.execute(f"DROP TRIGGER {sql_text.quoted(name)}")
     db.execute(ddl.create_table(table))
-    there = set(sqlite.column_names(db, table.name))
+    now = set(sqlite.column_names(db, table.name))
+    gone = set(was.column_names) - set(table.column_names)
     for name, kind, needed, default in sqlite.fetch(
-        db, 'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)', (before,)
+        db, 'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)', (f"{was.name}_before_upgrade",)
     ):
-        if name not in there:
+        if name not in now and name not in gone:
             rest = f"{kind}{' NOT NULL' if needed else ''}{'' if default is None else f' DEFAULT {default}'}"
-            db.execute(f"ALTER TABLE {table.name} ADD COLUMN {sqlite.quoted(name)} {rest}")
-    names = ", ".join(sqlite.quoted(name) for name in sqlite.column_names(db, before))
-    db.execute(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {before} ORDER BY rowid")
+            db.execute(f"ALTER TABLE {table.sql} ADD COLUMN {sql_text.quoted(name)} {rest}")
+    held = (name for name in sqlite.column_names(db, f"{was.name}_before_upgrade") if name not in gone)
+    names = ", ".join(map(sql_text.quoted, held))
+    db.execute(f"INSERT INTO {table.sql} ({names}) SELECT {names} FROM {before} ORDER BY rowid")
     db.execute(f"DROP TABLE {before}")
-    for sql in (*(sql for key, sql in ours.items() if sql and not key.startswith("table ")), *theirs):
+    for sql in (*around, *theirs):
         db.execute(sql)
+    sqlite.fetch(db, f"PRAGMA legacy_alter_table = {legacy}")
+
+
+_NAME = re.compile(r'CREATE (?:UNIQUE )?(?:INDEX|TRIGGER) ("(?:[^"]|"")+"|\w+)')
+
+
+def _statements(scripts: Sequence[str]) -> Iterator[str]:
+    for script in scripts:
+        for found in _NAME.finditer(script):
+            yield found[0]
+
+
+def _named(sql: str) -> str:
+    """Return the name of what a CREATE statement makes."""
+    found = _NAME.match(sql)
+    name = "" if found is None else found[1]
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name

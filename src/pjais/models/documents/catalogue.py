@@ -1,0 +1,203 @@
+"""The catalogue of a store's document tables: which collection each holds, and what each column means.
+
+It is kept in the store (`_collections`, `_columns`, `_schemas`), so that whoever opens the file finds it, and a store
+says by itself which tables it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from pjais import canonical, sqlite
+
+DDL = """
+CREATE TABLE IF NOT EXISTS _collections (
+    tbl TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    origin TEXT,
+    partition TEXT,
+    database TEXT,
+    version INTEGER,
+    collection TEXT NOT NULL,
+    key_path TEXT,
+    auto_increment INTEGER NOT NULL DEFAULT 0,
+    made_by TEXT,
+    documents INTEGER NOT NULL DEFAULT 0,
+    unreadable INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS _columns (
+    tbl TEXT NOT NULL,
+    col TEXT NOT NULL,
+    path TEXT NOT NULL,
+    types TEXT NOT NULL CHECK (json_valid(types)),
+    PRIMARY KEY (tbl, col)
+);
+CREATE TABLE IF NOT EXISTS _schemas (
+    tbl TEXT PRIMARY KEY,
+    format TEXT NOT NULL,
+    schema TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS _blobs (
+    sha256 TEXT PRIMARY KEY,
+    media_type TEXT,
+    name TEXT,
+    size INTEGER NOT NULL,
+    last_modified TEXT,
+    data BLOB NOT NULL
+);
+"""
+
+TABLES = ("_collections", "_columns", "_schemas", "_blobs")
+
+DOCUMENT, VALUE, TEXT, KEY = "$document", "$value", "$text", "$key"
+"""Paths that are no property: the whole value, a value that is no object, the raw JSON, the key beside the value."""
+
+
+class Column(NamedTuple):
+    """One column: its name, the property that it holds (a name, or one of the paths above), the kinds of its values."""
+
+    name: str
+    path: str
+    types: tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """The identity of a collection: its source, web origin, database and own name."""
+
+    source: str
+    origin: str | None
+    database: str | None
+    collection: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One collection with a table of its own.
+
+    `key_path`: the properties of its key; None if the key is beside the value.  `columns`: those of the key first;
+    later runs add theirs at the end.
+    """
+
+    table: str
+    place: Place
+    columns: tuple[Column, ...]
+    key: int
+    """How many of the columns are the key."""
+    key_path: tuple[str, ...] | None = None
+    auto_increment: bool = False
+    made_by: str | None = None
+    version: int | None = None
+    partition: str | None = None
+    schema: tuple[str, str] | None = None
+    """(format, text) of the schema that the source stores: `json-schema` or `sql`."""
+
+    def with_columns(self, columns: Iterable[Column]) -> Collection:
+        """Return it with other columns."""
+        return replace(self, columns=tuple(columns))
+
+
+Catalogue = tuple[Collection, ...]
+
+
+def is_in(db: sqlite.Connection) -> bool:
+    """Return whether a store has a catalogue."""
+    return sqlite.first(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_collections'") is not None
+
+
+def load(db: sqlite.Connection) -> Catalogue:
+    """Return the catalogue of a store; empty if it has none."""
+    if not is_in(db):
+        return ()
+    columns: dict[str, list[Column]] = {}
+    for tbl, col, path, types in sqlite.each(db, "SELECT tbl, col, path, types FROM _columns ORDER BY rowid"):
+        columns.setdefault(tbl, []).append(Column(col, path, tuple(canonical.loads_plain(types))))
+    schemas = {tbl: (form, text) for tbl, form, text in sqlite.each(db, "SELECT tbl, format, schema FROM _schemas")}
+    found = []
+    for tbl, source, origin, partition, database, version, collection, path, auto, made_by in sqlite.each(
+        db,
+        "SELECT tbl, source, origin, partition, database, version, collection, key_path, auto_increment, made_by "
+        "FROM _collections ORDER BY rowid",
+    ):
+        key_path = None if path is None else tuple(canonical.loads_plain(path))
+        there = tuple(columns.get(tbl, ()))
+        found.append(
+            Collection(
+                tbl,
+                Place(source, origin, database, collection),
+                there,
+                sum(is_of_key(one, key_path) for one in there),
+                key_path,
+                bool(auto),
+                made_by,
+                version,
+                partition,
+                schemas.get(tbl),
+            )
+        )
+    return tuple(found)
+
+
+def is_of_key(column: Column, key_path: Sequence[str] | None) -> bool:
+    """Return whether a column is a part of the key."""
+    return column.path in key_path if key_path is not None else column.path.split("[")[0] == KEY
+
+
+def rows(one: Collection) -> tuple[tuple[Any, ...], list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Return a collection as rows of `_collections` (without its counts), `_columns` and `_schemas`."""
+    path = None if one.key_path is None else canonical.dumps_plain(list(one.key_path))
+    place = (one.place.source, one.place.origin, one.partition, one.place.database)
+    held = (one.table, *place, one.version, one.place.collection, path, int(one.auto_increment), one.made_by)
+    columns = [(one.table, each.name, each.path, canonical.dumps_plain(list(each.types))) for each in one.columns]
+    schemas = [] if one.schema is None else [(one.table, *one.schema)]
+    return held, columns, schemas
+
+
+def store(db: sqlite.Connection, new: Catalogue, old: Mapping[str, Collection]) -> None:
+    """Write the entries that are new or differ from `old` (by table)."""
+    for one in new:
+        was = old.get(one.table)
+        if was == one:
+            continue
+        held, columns, schemas = rows(one)
+        if was is None:
+            marks = ", ".join("?" * len(held))
+            db.execute(
+                "INSERT INTO _collections (tbl, source, origin, partition, database, version, collection, key_path, "
+                f"auto_increment, made_by) VALUES ({marks})",
+                held,
+            )
+        else:
+            db.execute(
+                "UPDATE _collections SET source = ?, origin = ?, partition = ?, database = ?, version = ?, "
+                "collection = ?, key_path = ?, auto_increment = ?, made_by = ? WHERE tbl = ?",
+                (*held[1:], held[0]),
+            )
+        db.executemany(
+            "INSERT INTO _columns (tbl, col, path, types) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (tbl, col) DO UPDATE SET types = excluded.types WHERE types <> excluded.types",
+            columns,
+        )
+        db.executemany(
+            "INSERT INTO _schemas (tbl, format, schema) VALUES (?, ?, ?) "
+            "ON CONFLICT (tbl) DO UPDATE SET format = excluded.format, schema = excluded.schema "
+            "WHERE schema <> excluded.schema",
+            schemas,
+        )
+
+
+def by_table(catalogue: Catalogue) -> dict[str, Collection]:
+    """Return the entries by the names of their tables."""
+    return {one.table: one for one in catalogue}
+
+
+def forms(place: Place) -> Iterator[str]:
+    """Yield the names that a collection's table could have, shortest first."""
+    longer = place.collection if place.database is None else f"{place.database}.{place.collection}"
+    longest = longer if place.origin is None else f"{place.origin}/{longer}"
+    seen = set()
+    for form in (place.collection, longer, longest):
+        if (name := canonical.mend(form)) and name not in seen:
+            seen.add(name)
+            yield name

@@ -1,0 +1,80 @@
+"""The model of a store that exists: read from its catalogue, and remembered as long as that is the same."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from pjais import sqlite
+from pjais.core.model import Model
+from pjais.models.documents import catalogue
+from pjais.models.documents.model import with_documents
+
+_Stamp = tuple[tuple[int, ...] | None, ...]
+
+_stamps: dict[tuple[str, str], tuple[_Stamp, Model]] = {}
+_models: dict[tuple[Model, catalogue.Catalogue], Model] = {}
+
+
+def model_of(base: Model, store: Path) -> Model:
+    """Return the model of a store; that without document tables if there is none, or it cannot be read."""
+    base = base.fixed or base
+    key, now = (base.name, str(store)), _stamp(store)
+    known = _stamps.get(key)
+    if known is not None and known[0] == now:
+        return known[1]
+    held = _catalogue(base, store)
+    found = base if held is None else _remembered(base, held)
+    _stamps[key] = now, found
+    return found
+
+
+def model_in(base: Model, db: sqlite.Connection) -> Model:
+    """Return the model of an open store."""
+    base = base.fixed or base
+    try:
+        held = _in(base, db)
+    except (sqlite.Error, ValueError):
+        held = ()  # its check finds the damage, or tables that the catalogue does not name
+    return base if held is None else _remembered(base, held)
+
+
+def _remembered(base: Model, held: catalogue.Catalogue) -> Model:
+    found = _models.get((base, held))
+    if found is None:
+        if len(_models) > _MANY:
+            _models.clear()
+        found = _models[base, held] = with_documents(base, held)
+    return found
+
+
+_MANY = 50
+
+
+def _in(base: Model, db: sqlite.Connection) -> catalogue.Catalogue | None:
+    """Return the catalogue of an open store; None for one that keeps such documents whole in one table."""
+    carrying = base.carrying
+    if carrying is not None and sqlite.column_names(db, carrying.name):
+        return None
+    return catalogue.load(db)
+
+
+def _catalogue(base: Model, store: Path) -> catalogue.Catalogue | None:
+    if not store.exists():
+        return ()
+    try:
+        with closing(sqlite.open_reader(store)) as db:
+            return _in(base, db)
+    except (sqlite.Error, OSError, ValueError):
+        return ()  # whoever opens it for its records says why it cannot be read
+
+
+def _stamp(store: Path) -> _Stamp:
+    found: list[tuple[int, ...] | None] = []
+    for path in (store, store.with_name(f"{store.name}-wal")):
+        try:
+            status = path.stat()
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return tuple(found)

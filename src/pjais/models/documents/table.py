@@ -1,0 +1,135 @@
+"""The table of one collection: made at run time from the catalogue; a record is its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pjais import canonical
+from pjais.core import table as core
+from pjais.core.table import Column, Record, Row, Table
+from pjais.models.documents import kinds
+from pjais.models.documents.catalogue import DOCUMENT, TEXT, Collection
+
+
+class DocumentRow(tuple[Any, ...]):
+    """A record of a document table: the values of its columns, in order."""
+
+    __slots__ = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
+    is_row: ClassVar[bool] = True
+    """Any value fits: what is checked of a document is its key, when it is read."""
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(zip(self._fields, self, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentTable(Table):
+    """The table of one collection."""
+
+    holds: Collection | None = None
+    real: tuple[bool, ...] = field(init=False, repr=False)
+    """Of each column, whether its numbers are REAL."""
+
+    def to_row(self, record: Record) -> Row:
+        """Return the record's row."""
+        return tuple(record)
+
+    def to_record(self, row: Row) -> Record:
+        """Return the record that a row is."""
+        return self.record(row)
+
+    def key_of(self, record: Record) -> tuple[Any, ...]:
+        """Return the values of a record's key."""
+        return tuple(record[: len(self.key)])
+
+    def record_key(self, record: Record) -> str:
+        """Return the key of a record as `row_key` gives it."""
+        return self.row_key(record)
+
+    def digest(self, row: Row) -> bytes:
+        """Return the digest of a row: of its columns that are not NULL, by name.
+
+        So a row keeps its digest when a later run adds a column, or lets a column hold fractions, too.
+        """
+        held: list[Any] = []
+        for name, value in zip(self.column_names, row, strict=True):
+            if value is not None:
+                held += (name, int(value) if type(value) is float and _is_whole(value) else value)
+        return canonical.digest(tuple(held))
+
+    def age(self, record: Record) -> int:  # noqa: ARG002 - of the contract
+        """Return the oldest age: nobody knows what a date in a document means."""
+        return core.OLDEST
+
+    def document_key(self, record: Record) -> Any:
+        """Return a document's key in tagged JSON."""
+        assert self.holds is not None
+        parts = [
+            canonical.loads_plain(value)
+            if column.types == (kinds.TAGGED,)
+            else kinds.of_stored(value, None, column.types)
+            for column, value in zip(self.holds.columns[: self.holds.key], record, strict=False)
+        ]
+        return parts[0] if len(parts) == 1 else parts
+
+    def rebuild(self, record: Record) -> Any:
+        """Return the current document in tagged JSON: what was migrated, with edited columns applied."""
+        assert self.holds is not None
+        values = dict(zip(self.column_names, record, strict=True))
+        document = canonical.loads_plain(values[_name_of(self.holds, DOCUMENT)])
+        if not kinds.is_object(document):
+            return document
+        for column, real in zip(self.holds.columns, self.real, strict=True):
+            if is_special(column.path):
+                continue
+            original = document.get(column.path)
+            held = values[column.name]
+            if not canonical.same(held, kinds.as_stored(original, real=real)):
+                if held is None:
+                    document.pop(column.path, None)
+                else:
+                    document[column.path] = kinds.of_stored(held, original, column.types)
+        return document
+
+
+def _is_whole(value: float) -> bool:
+    return value.is_integer() and abs(value) < 1 << 53
+
+
+def is_special(path: str) -> bool:
+    """Return whether a column's path is no property; the name of a property that begins with `$` has one more."""
+    return path[:1] == "$" and path[:2] != "$$"
+
+
+def _name_of(one: Collection, path: str) -> str:
+    return next(column.name for column in one.columns if column.path == path)
+
+
+_FORMS: dict[tuple[str, ...], str] = {
+    ("json",): "json",
+    ("boolean",): "bool",
+    ("string",): "text",
+    ("date",): "text",
+    ("bytes",): "text",
+}
+
+
+def table_of(one: Collection) -> DocumentTable:
+    """Return the table of a collection."""
+    key = tuple(column.name for column in one.columns[: one.key])
+    plain = one.key == 1 and kinds.is_text(one.columns[0].types)
+    columns = []
+    for number, column in enumerate(one.columns):
+        declared = kinds.declared(column.types)
+        if number < one.key:
+            declared += " PRIMARY KEY" if one.key == 1 else " NOT NULL"
+        elif column.path == DOCUMENT:
+            declared = "TEXT NOT NULL"
+        form = "json" if column.path == DOCUMENT else _FORMS.get(column.types, "number")
+        columns.append(Column(column.name, declared.strip(), "text" if column.path == TEXT else form, kind="any"))
+    record = type("DocumentRow", (DocumentRow,), {"__slots__": (), "_fields": tuple(each.name for each in columns)})
+    made = DocumentTable(one.table, record, key, tuple(columns), plain_key=plain, is_of_documents=True, holds=one)
+    object.__setattr__(made, "real", tuple(kinds.declared(column.types) == "REAL" for column in one.columns))
+    return made

@@ -1,0 +1,142 @@
+"""Create and extend the document tables of a store that is being written, and its catalogue.
+
+A new column goes at the end of its table.  A column that must hold other kinds of values gets another declared type;
+its stored values stay as they are (`pjais.models.documents.kinds`), so the ledger's digests do, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from pjais import models, sqlite
+from pjais.core.model import Model
+from pjais.models.documents import catalogue
+from pjais.targets.sqlite import ddl, reshape
+from pjais.targets.sqlite.entries import Entry
+
+
+def extend(db: sqlite.Connection, old: Model, new: Model, *, bare: bool, session: sqlite.Session | None) -> None:
+    """Bring an open store from one model to another that has more document tables, or more columns.
+
+    `bare`: indexes and triggers are created later.  `session` records what else is changed; how the tables are changed
+    is not recorded, as a revert follows the catalogue.
+    """
+    before = {table.name: table for table in old.tables if table.is_of_documents}
+    with _unrecorded(session):
+        if new.catalogue:
+            db.execute(catalogue.DDL)
+        for table in new.tables:
+            if not table.is_of_documents or before.get(table.name) is table:
+                continue
+            was = before.get(table.name)
+            around = () if bare else ddl.around(table)
+            if was is None:
+                for sql in (ddl.create_table(table), *around):
+                    db.execute(sql)
+            elif ddl.create_table(was) != ddl.create_table(table):
+                reshape.make_anew(db, was, table, around)
+    if session is not None:
+        for name in (*catalogue.TABLES, *(name for name in new.by_name if name not in before)):
+            session.attach(name)
+    catalogue.store(db, new.catalogue, catalogue.by_table(old.catalogue))
+
+
+def list_all(db: sqlite.Connection, model: Model) -> None:
+    """Write the catalogue of a new store that has its document tables from the start."""
+    catalogue.store(db, model.catalogue, {})
+
+
+@contextmanager
+def _unrecorded(session: sqlite.Session | None) -> Iterator[None]:
+    """Keep a session from recording what the block does."""
+    if session is None:
+        yield
+        return
+    session.enabled = False
+    try:
+        yield
+    finally:
+        session.enabled = True
+
+
+def drop_unknown(db: sqlite.Connection, old: Model, new: Model) -> None:
+    """Remove the document tables and columns that a reverted store's catalogue no longer has."""
+    kept = {table.name: table for table in new.tables if table.is_of_documents}
+    for table in old.tables:
+        if not table.is_of_documents:
+            continue
+        now = kept.get(table.name)
+        if now is None:
+            db.execute(f"DROP TABLE {table.sql}")
+        elif ddl.create_table(now) != ddl.create_table(table):
+            reshape.make_anew(db, table, now, ddl.around(now))
+    if old.catalogue and not new.catalogue:
+        for name in catalogue.TABLES:
+            db.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+def twins(model: Model) -> dict[str, tuple[str, ...]]:
+    """Return the tables that hold other copies of a table's collection: from another source, or in another run."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for one in model.catalogue:
+        groups.setdefault(one.place[1:], []).append(one.table)
+    return {
+        name: tuple(other for other in names if other != name)
+        for names in groups.values()
+        if len(names) > 1
+        for name in names
+    }
+
+
+def twin_of(db: sqlite.Connection, model: Model, names: Sequence[str], entry: Entry) -> str | None:
+    """Return the twin of a document's table that holds the very same document already."""
+    key = model.by_name[entry.table].row_key(entry.row)
+    same = (
+        "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ? "
+        "AND outcome = 'migrated'"
+    )
+    return next((name for name in names if sqlite.first(db, same, (name, key, entry.digest))), None)
+
+
+def complete(db: sqlite.Connection, model: Model) -> Model:
+    """Count what the tables hold, and remove those that stayed empty as all of their documents are in a twin."""
+    unused = _unused(db, model, twins(model))
+    if unused:
+        model = _dropped(db, model, unused)
+    count(db, model)
+    return model
+
+
+def _unused(db: sqlite.Connection, model: Model, twins: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Return tables with twins that hold nothing and have no entry in the ledger."""
+    known = "SELECT 1 FROM migration_records WHERE record_type = ? LIMIT 1"
+    return frozenset(
+        name
+        for name in twins
+        if sqlite.first(db, f"SELECT 1 FROM {model.by_name[name].sql} LIMIT 1") is None
+        and sqlite.first(db, known, (name,)) is None
+    )
+
+
+def _dropped(db: sqlite.Connection, model: Model, names: frozenset[str]) -> Model:
+    """Remove document tables; return the model without them."""
+    for name in names:
+        db.execute(f"DROP TABLE {model.by_name[name].sql}")
+        for table in ("_collections", "_columns", "_schemas"):
+            db.execute(f"DELETE FROM {table} WHERE tbl = ?", (name,))
+    return models.extended(model, tuple(one for one in model.catalogue if one.table not in names))
+
+
+def count(db: sqlite.Connection, model: Model) -> None:
+    """Note in the catalogue how many documents each table holds, and how many of its collection are not readable."""
+    for table in model.tables:
+        if not table.is_of_documents:
+            continue
+        documents = int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}"))
+        db.execute(
+            "UPDATE _collections SET documents = ?1, unreadable = (SELECT count(*) FROM migration_quarantine AS q "
+            "WHERE q.source_path = source AND q.origin IS _collections.origin AND q.database IS _collections.database "
+            "AND q.collection = _collections.collection AND q.replayed_at IS NULL) WHERE tbl = ?2",
+            (documents, table.name),
+        )
