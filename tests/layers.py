@@ -67,13 +67,13 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sources": (
         "__init__ found grouping livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
-        "seen walk",
+        "js_documents seen walk",
         "contract rxdb.catalog",
         "indexeddb.makers json_files.recognise json_files.record_files livestore.detector rxdb.removable "
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
-        "indexeddb.detector indexeddb.layouts livestore.locations",
-        "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector web_storage.everything",
+        "indexeddb.detector indexeddb.layouts livestore.locations web_storage.everything",
+        "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector",
         "indexeddb",
         "livestore rxdb web_storage",
         "json_files",

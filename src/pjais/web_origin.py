@@ -19,6 +19,7 @@ _FIREFOX = re.compile(r"([a-z][a-z0-9.-]*)\+\+\+([^^]*)((?:\^.*)?)", re.DOTALL)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _DEFAULT_BUCKET = "_default"
+_BROWSERS = re.compile(r"(?:about|chrome|chrome-untrusted|devtools|edge|brave|opera|vivaldi|resource):")
 
 
 def named(name: str) -> str | None:
@@ -75,6 +76,11 @@ def normal(text: str) -> str:
         host = host.rpartition(":")[0]
     rest = path if parts.scheme == "file" else ""
     return f"{parts.scheme}://{host}{rest}".removesuffix("/" if host or rest else "") + mark + unquote(partition)
+
+
+def is_browsers(origin: str) -> bool:
+    """Return whether an origin is that of the browser's own pages, such as `devtools://devtools`."""
+    return _BROWSERS.match(origin) is not None
 
 
 def asked(text: str) -> str:

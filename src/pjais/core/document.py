@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 Json = Any
@@ -14,6 +15,10 @@ class Document(NamedTuple):
     `place` is its location in the source (`byte 1234`, `row 17`).  `text` is the raw JSON where the parsed value would
     lose something (a duplicate key).  `database` and `origin` (the web origin) are set for browser stores; together
     with collection and key they identify the document.  `raw` is its JSON text as the file has it, on request.
+
+    `key` is the key in tagged JSON (docs/formats/tagged-json.md) where it is not just `native_id`: 7, "7" and a Date
+    are different keys.  `blobs` are the bytes of its Blobs, by SHA-256.  `is_tagged`: `value` is the tagged form of a
+    JavaScript value (`tagged.tag`), instead of plain JSON.
     """
 
     collection: str
@@ -25,6 +30,14 @@ class Document(NamedTuple):
     database: str | None = None
     origin: str | None = None
     raw: str | None = None
+    key: Json = None
+    blobs: Mapping[str, bytes] = {}
+    is_tagged: bool = False
+
+    @property
+    def is_removed(self) -> bool:
+        """Return whether it is a tombstone; a value of an app's own may have any properties, so it never is."""
+        return not self.is_tagged and isinstance(self.value, dict) and self.value.get("_deleted") is True
 
 
 class Unreadable(NamedTuple):

@@ -120,16 +120,16 @@ class _Search:
 
     def _copies(self, in_place: list[SourceRef]) -> Iterator[SourceRef | Passed]:
         """Yield sources where no browser keeps them: only if the owner named the folder, and they are the only ones."""
-        aside = self.search.aside
-        folders = {ref.path.parent for ref in aside}
-        alone = {ref.kind for ref in aside}.isdisjoint(ref.kind for ref in in_place)
-        if self.search.named and alone and len(folders) == 1:
-            yield from aside
-            return
-        for ref in aside:
-            made_by = registry.source_of(ref).made_by
-            size = sum(path.stat().st_size for path in ref.files if path.exists())
-            yield Passed(ref.path, _ASIDE.format(made_by or ref.kind), size, ref.kind, made_by)
+        for kind in dict.fromkeys(ref.kind for ref in self.search.aside):
+            aside = [ref for ref in self.search.aside if ref.kind == kind]
+            alone = kind not in {ref.kind for ref in in_place}
+            if self.search.named and alone and len({ref.path.parent for ref in aside}) == 1:
+                yield from aside
+                continue
+            for ref in aside:
+                made_by = registry.source_of(ref).made_by
+                size = sum(path.stat().st_size for path in ref.files if path.exists())
+                yield Passed(ref.path, _ASIDE.format(made_by or ref.kind), size, ref.kind, made_by)
 
     def _files(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
         """Yield the findings among the files of an ordinary folder."""
