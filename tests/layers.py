@@ -112,7 +112,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "store",
     ),
     "assembly": ("__init__ findings ids", "assemble", "reader_process scratch unchanged"),
-    "exchange": ("__init__ transfer", "guide_export plugin_exporter", "export guide_backup"),
+    "exchange": ("__init__ transfer", "documents guide_export plugin_exporter", "export guide_backup"),
     "migration": (
         "__init__ active copies fault_messages options origins outcome rejection revert run_log run_proof state",
         "originals recover",

@@ -337,10 +337,20 @@ class Profile:
             mains = detector.database_files(listing, self._seen)
             if mains:
                 listing.folders.clear()
-                dialect = "indexeddb-firefox" if detector.is_of_firefox(mains) else "indexeddb-sqlite"
-                self._add(dialect, folder, [metadata.sqlite_file(listing.at(one)) for one in mains], origins)
+                firefox = detector.is_of_firefox(mains)
+                dialect = "indexeddb-firefox" if firefox else "indexeddb-sqlite"
+                inside = [metadata.sqlite_file(listing.at(one)) for one in mains]
+                self._add(dialect, folder, inside, origins, firefox=firefox)
 
-    def _add(self, dialect: str, path: Path, inside: list[metadata.Glance], origins: dict[str, Origin]) -> None:
+    def _add(
+        self,
+        dialect: str,
+        path: Path,
+        inside: list[metadata.Glance],
+        origins: dict[str, Origin],
+        *,
+        firefox: bool = False,
+    ) -> None:
         folder = self._folder("indexeddb", dialect, path)
         self._doubts += [f"{path.name}: {glance.doubt}" for glance in inside if glance.doubt]
         every = [one for glance in inside for one in glance.databases]
@@ -348,7 +358,7 @@ class Profile:
         for found in every:
             name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or _UNKNOWN
             origin = origins.setdefault(name, Origin(name))
-            version = 0 if dialect == "indexeddb-firefox" else found.version
+            version = 0 if firefox else found.version
             made_by = known.get(found.name) or maker(found.name, version, found.stores)
             origin._databases.append(Database(origin, found, folder, made_by))
 

@@ -12,8 +12,6 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pjais import sqlite
-
 _CHROMIUM = re.compile(r"([a-z][a-z0-9+.-]*)_(.*)_(\d{1,5})(?:@\d+)?(?:\.indexeddb(?:\.leveldb|\.blob)?)?", re.DOTALL)
 _FIREFOX = re.compile(r"([a-z][a-z0-9.-]*)\+\+\+([^^]*)((?:\^.*)?)", re.DOTALL)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -107,6 +105,8 @@ def of_place(path: Path) -> str | None:
 
 def _bucket(books: Path, number: int) -> str | None:
     """Return the owner of one numbered storage bucket: its storage key, and the bucket's name if the app named it."""
+    from pjais import sqlite  # a search that finds no profile does without
+
     try:
         with sqlite.whole(books) as there, closing(sqlite.open_frozen(there)) as db:
             found = sqlite.first(db, "SELECT storage_key, name FROM buckets WHERE id = ?", (number,))

@@ -15,7 +15,7 @@ import pjais
 from pjais import canonical
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.errors import PasswordNeeded
-from pjais.exchange import transfer
+from pjais.exchange.documents import export_documents
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
 from pjais.sources.rxdb.names import FIELDS as RXDB_FIELDS
@@ -107,7 +107,7 @@ def test_documents_of_any_rxdb_app_come_out(tmp_path: Path) -> None:
     """The rescue tool: other databases, other collections, in order, without what RxDB adds."""
     shutil.copytree(GOLDEN / "v17-other-app" / "IndexedDB", tmp_path / "IndexedDB")
     lines: list[str] = []
-    transfer.export_documents(resolve_workspace(tmp_path), tmp_path, lines.append)
+    export_documents(resolve_workspace(tmp_path), tmp_path, lines.append)
     documents = [json.loads(line) for line in lines]
     order = [(one["database"], one["collection"], one["id"]) for one in documents]
     assert order == sorted(order)

@@ -275,9 +275,8 @@ def _document(collection: str, item: Value, native_id: str | None = None) -> Doc
     found = value.get("id") if isinstance(value, dict) else None
     if isinstance(found, str) or type(found) is int:
         native_id = str(found)
-    return Document._make(
-        (collection, native_id, f"byte {place}", value, text, _NOT_UTF8 if bad_bytes else (), None, None, raw)
-    )
+    notes = _NOT_UTF8 if bad_bytes else ()
+    return Document(collection, native_id, f"byte {place}", value, text, notes, None, None, raw)
 
 
 def _unreadable(collection: str, item: Broken) -> Unreadable:
