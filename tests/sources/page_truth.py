@@ -55,10 +55,8 @@ def _text(text: str) -> Any:
 def _number(value: float) -> Any:
     if math.isfinite(value) and (value or math.copysign(1, value) > 0):
         return value
-    return {
-        "$": "num",
-        "v": "NaN" if value != value else "-0" if not value else f"{value:+}".replace("inf", "Infinity"),
-    }
+    told = "NaN" if value != value else "-0" if not value else "Infinity" if value > 0 else "-Infinity"
+    return {"$": "num", "v": told}
 
 
 class Seen:
@@ -77,7 +75,7 @@ class Seen:
         if value is None or isinstance(value, bool | int):
             return value
         if isinstance(value, float):
-            return _number(value) if value != float("-inf") else {"$": "num", "v": "-Infinity"}
+            return _number(value)
         if isinstance(value, str):
             return _text(value)
         if isinstance(value, JSBigInt):

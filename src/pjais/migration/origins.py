@@ -76,8 +76,9 @@ def _chosen_before(before: Sequence[dict[str, Any]]) -> str | None:
 
 
 def _origin(ref: SourceRef) -> str | None:
-    """Return the web origin of a source: from its location, or from its content."""
-    return web_origin.of_place(ref.path) or min((origin for origin, _ in _collections(ref) if origin), default=None)
+    """Return the web origin of a source, from its location or its content; None if it holds data of several."""
+    there = {web_origin.of_place(ref.path)} - {None} or {origin for origin, _ in _collections(ref) if origin}
+    return next(iter(there)) if len(there) == 1 else None
 
 
 def _sources_before(workspace: Workspace) -> list[dict[str, Any]]:

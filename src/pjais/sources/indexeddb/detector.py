@@ -87,7 +87,7 @@ def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
         yield ref
     if doubt and not taken:
         yield Passed(folder, f"an IndexedDB that cannot be read whole: {doubt}", files.size_of(its), "indexeddb")
-    elif not inside and not taken and files.size_of(one for one in its if one.suffix in _TABLES):
+    elif not inside and not taken:
         yield Passed(folder, "an IndexedDB in which no database is left", files.size_of(its), "indexeddb")
 
 
