@@ -21,7 +21,7 @@ from pjais.workspace import resolve_workspace
 
 sys.path.append(str(Path(__file__).parents[1] / "formats"))
 
-from leveldb_writer import batch, log
+from leveldb_writer import batch, counted, log
 from leveldb_writer import folder as leveldb_folder
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example_extension"
@@ -125,7 +125,9 @@ class TestWebStorage(SourceContract):
             batch(number, [(b"_http://localhost:8801\0\1draft-%d" % number, b"\1" + text(str(number)).encode())])
             for number in range(1, 30)
         ]
-        leveldb_folder(folder / "Local Storage" / "leveldb", {"000003.log": log(writes)})
+        by_bytes = log([b"\1" + counted(b"leveldb.BytewiseComparator") + b"\2\0\3\x09\4\x07"])
+        content = {"000003.log": log(writes), "MANIFEST-000001": by_bytes}
+        leveldb_folder(folder / "Local Storage" / "leveldb", content)
         return folder / "Local Storage"
 
 

@@ -20,7 +20,10 @@ from pjais.errors import NoSourceFound
 @click.argument("sources", metavar="[PATHS]...", nargs=-1, type=PATH)
 @common
 def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
-    """List sources: kind, path, version, records, size, in use or not; and the databases in them."""
+    """List sources: kind, path, version, records, size, in use or not.
+
+    Below them the databases of browser profiles: origin, name, what made it, live documents by collection, size.
+    """
     from pjais.api.migration import detect
     from pjais.sources.found import Found
     from pjais.workspace import none_found, resolve_workspace
