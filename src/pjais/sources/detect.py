@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pjais import files, paths
-from pjais.core.source import LEAVES, Passed, SourceRef
+from pjais.core.source import LEAVES, NAME_IT, Passed, SourceRef
 from pjais.sources import contract, registry
 from pjais.sources.found import Found
 from pjais.sources.grouping import gathered
@@ -24,7 +24,7 @@ _FILES_DEPTH = 3
 """Depth to which all files are inspected; below it only those named like stores are."""
 _LIKELY_LOOKS, _OTHER_LOOKS = 500, 250
 """Limits on the files that a search opens: with likely names, with any others; our own names are always opened."""
-_ASIDE = "{} in a folder that is no profile's own; name it to take it"
+_ASIDE = f"{{}} in a folder that is no profile's own; {NAME_IT}"
 
 
 def detect(
@@ -162,7 +162,7 @@ class _Search:
             return found
         if len(among.parts) >= _FILES_DEPTH:
             size = sum(one.stat().st_size for one in found.files)
-            return Passed(path, f"{found.kind}, more than three folders deep; name it to take it", size, found.kind)
+            return Passed(path, f"{found.kind}, more than three folders deep; {NAME_IT}", size, found.kind)
         source = registry.source_of(found)
         if source.gathers:
             self.together.setdefault(source, []).append(path)

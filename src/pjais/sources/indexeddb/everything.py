@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pjais import files
 from pjais.sources.contract import Collection, Databases, Held, Index, Opened, Secrets, Stay
 from pjais.sources.indexeddb import layouts
 from pjais.sources.indexeddb.layouts import Container, InFirefox, InIndexedDb, InLevelDb, InSqlite
@@ -87,10 +89,18 @@ class OpenedIndexedDb(Opened):
         yield from layouts.problems(self.containers)
 
     def removable(self, ref: SourceRef) -> Held:
-        """Return what may be removed: nothing for now."""
-        names = frozenset(store.database for _, store in self._stores)
-        size = sum(path.stat().st_size for path in ref.files if path.exists())
-        return Held(names, stays=(Stay(ref.path, size, "databases of other apps' libraries are never removed", names),))
+        """Return what may be removed: nothing for now.  Files of other kinds in the same folder are not its own."""
+        originals = {one.stored: Path(one.source) for one in self._snapshot.files}
+        stays = []
+        for one in self.containers:
+            names = frozenset(store.database for profile, store in self._stores if profile is one.profile)
+            if not names:
+                continue
+            path = ref.path if one.file is None else originals[one.file]
+            its = ref.files if one.file is None else [path]
+            reason = f"databases of this kind are never removed: {', '.join(sorted(names))}"
+            stays.append(Stay(path, files.size_of(its), reason, names))
+        return Held(frozenset(name for one in stays for name in one.names), stays=tuple(stays))
 
 
 class AnyIndexedDb(InIndexedDb):
