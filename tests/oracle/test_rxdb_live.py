@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from oracle_world import require
 
-from pjais import canonical
+from pjais import tagged
 from pjais.exchange.documents import export_documents
 from pjais.workspace import resolve_workspace
 from world import hashes
@@ -98,9 +98,10 @@ def read_documents(profile: Path) -> Documents:
     """
     lines: list[str] = []
     count = export_documents(resolve_workspace(profile), profile, lines.append)
-    documents = [canonical.loads(line) for line in lines]
-    assert {one["database"] for one in documents} == {"pjais-rxdb"}
-    found = {(one["collection"], one["document"]["id"]): text_of(one["document"]) for one in documents}
+    exported = [json.loads(line) for line in lines]
+    assert {one["database"] for one in exported} == {"pjais-rxdb"}
+    documents = [(one["collection"], tagged.untag(one["document"])) for one in exported]
+    found = {(name, document["id"]): text_of(document) for name, document in documents}
     assert len(found) == len(lines) == count
     return found
 

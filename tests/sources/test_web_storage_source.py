@@ -16,7 +16,7 @@ import pytest
 import pjais
 from pjais import tagged
 from pjais.core.document import Document, Piece, Unreadable
-from pjais.errors import SourceDamaged
+from pjais.errors import SourceDamaged, UsageError
 from pjais.exchange.documents import export_documents
 from pjais.sources import backup, detect, registry
 from pjais.sources.contract import Opened
@@ -142,6 +142,8 @@ def test_it_is_known_by_its_content_also_without_a_manifest(tmp_path: Path, name
     ]
     (ref,) = look(tmp_path / "d" / name).sources
     assert ref.kind == "web-storage"
+    (again,) = look(tmp_path / "d" / name / "000003.log").sources
+    assert again.path == ref.path
 
 
 def test_a_renamed_copy_of_a_session_or_of_an_extension_is_known_too(tmp_path: Path) -> None:
@@ -189,6 +191,8 @@ def test_items_of_several_origins_are_told_apart_and_one_origin_can_be_chosen(tm
             ("https://b", "localStorage", False),
         ]
         assert set(found.sizes) == {("https://a", "localStorage"), ("https://b", "localStorage")}
+    with pytest.raises(UsageError, match="no source here is of the web origin"):
+        pjais.migrate(tmp_path / "data", [tmp_path / "Local Storage"], origin="https://c")
     report = pjais.migrate(tmp_path / "data", [tmp_path / "Local Storage"], origin="https://b")
     assert report.total.migrated == 1
     assert pjais.verify(tmp_path / "data").passed

@@ -16,9 +16,8 @@ from pjais.sources import contract, registry
 from pjais.sources.found import Found
 from pjais.sources.grouping import gathered
 from pjais.sources.identify import LIKELY, familiar, identify, is_familiar, is_likely
-from pjais.sources.indexeddb.detector import in_leveldb
 from pjais.sources.seen import Seen
-from pjais.sources.walk import Listing, walk
+from pjais.sources.walk import Listing, listing, walk
 
 _FILES_DEPTH = 3
 """Depth to which all files are inspected; below it only those named like stores are."""
@@ -53,14 +52,20 @@ def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[S
     if place.is_dir():
         yield from _Search(contract.Search(place, named, target, seen, registry.every())).found()
     elif named and place.suffix in (".ldb", ".log", ".sst") and place.stem.isdigit():  # saved by a recovery tool
-        folder = place.parent
-        yield from in_leveldb(folder, contract.Search(folder, named, target, seen, registry.every()))
+        yield from _in_folder_of(place, contract.Search(place.parent, named, target, seen, registry.every()))
     elif named and files.is_plain_file(place):
         one = identify(place, place.parent, named=True, seen=seen)
         source = registry.source_of(one) if isinstance(one, SourceRef) else None
         yield from source.gathered([place], place.parent) if source is not None and source.gathers else [one]
     elif named:
         yield Passed(place, "file or folder not found")
+
+
+def _in_folder_of(file: Path, search: contract.Search) -> Iterator[SourceRef | Passed]:
+    """Yield what is in the LevelDB that a file of tables belongs to, whatever its folder is called."""
+    there = listing(str(file.parent))
+    found = (detector.look(there, search) for detector in registry.DETECTORS if there is not None)
+    yield from next((one for one in found if one is not None), iter(()))
 
 
 class _Search:
