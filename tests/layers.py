@@ -69,13 +69,13 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sources": (
         "__init__ found grouping livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
-        "seen walk",
+        "js_documents seen walk",
         "contract rxdb.catalog",
         "indexeddb.makers json_files.recognise json_files.record_files livestore.detector rxdb.removable "
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
-        "indexeddb.detector indexeddb.layouts livestore.locations",
-        "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector web_storage.everything",
+        "indexeddb.detector indexeddb.layouts livestore.locations web_storage.everything",
+        "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector",
         "indexeddb",
         "livestore rxdb web_storage",
         "json_files pjais_store.reader",
@@ -116,7 +116,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "store",
     ),
     "assembly": ("__init__ findings held ids", "assemble", "reader_process scratch unchanged"),
-    "exchange": ("__init__ transfer", "guide_export plugin_exporter", "export guide_backup"),
+    "exchange": ("__init__ transfer", "documents guide_export plugin_exporter", "export guide_backup"),
     "migration": (
         "__init__ active copies fault_messages options origins outcome rejection revert run_log run_proof state",
         "originals recover",

@@ -25,6 +25,7 @@ from pjais.side_by_side.follow import Increment
 from pjais.side_by_side.private_text import Private
 from pjais.side_by_side.shadow import Comparison
 from pjais.side_by_side.switch import Returned
+from pjais.sources.count import Database
 from pjais.sources.inventory import Detected
 from pjais.sources.livestore.log import Event, Number
 from pjais.store.history import Moment
@@ -240,7 +241,14 @@ SHAPES: list[tuple[Any, dict[str, Any]]] = [
     (Stays("x", PATH, 5, "a reason"), {"name": "x", "path": "/data/x", "size": 5, "reason": "a reason"}),
     (Private(PATH, 5, "a log"), {"path": "/data/x", "size": 5, "about": "a log"}),
     (
-        Detected(SourceRef("json", "json", PATH, Path("/data"), (PATH,), "1", None, ()), None, 5, False, ("a note",)),
+        Detected(
+            SourceRef("json", "json", PATH, Path("/data"), (PATH,), "1", None, ()),
+            None,
+            5,
+            False,
+            ("a note",),
+            (Database("http://a", "app", "Dexie", {"notes": 2, "tags": 0}, 7),),
+        ),
         {
             "kind": "json",
             "path": "/data/x",
@@ -251,6 +259,16 @@ SHAPES: list[tuple[Any, dict[str, Any]]] = [
             "in_use": False,
             "damage": None,
             "notes": ["a note"],
+            "databases": [
+                {
+                    "origin": "http://a",
+                    "database": "app",
+                    "made_by": "Dexie",
+                    "collections": [{"name": "notes", "documents": 2}, {"name": "tags", "documents": 0}],
+                    "documents": 2,
+                    "size": 7,
+                }
+            ],
         },
     ),
     (

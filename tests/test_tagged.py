@@ -248,3 +248,54 @@ def test_the_schema_takes_what_is_written_and_refuses_what_is_not() -> None:
         assert "\\ud" in text or validator.is_valid(json.loads(text)), value
     for wrong in ({"$nothing": 1}, {"$number": 1}, {"$date": "x", "more": 1}, {"$map": [[1]]}, {"a": {"$ref": "0"}}):
         assert not validator.is_valid(wrong), wrong
+
+
+numbers = st.floats(allow_nan=False).map(lambda one: int(one) if one.is_integer() and abs(one) < 2**53 else one)
+texts = st.text(st.characters(codec=None), max_size=6) | st.sampled_from(
+    ["7", "", "-1.5", "1e3", "[]", '"7"', "{", "e"]
+)
+atoms = (
+    numbers
+    | st.sampled_from([7, 0, -1.5, math.inf, -math.inf])
+    | texts
+    | st.integers(-(10**15), 10**15).map(lambda one: JSDate(float(one)))
+    | st.binary(max_size=4).map(JSBuffer)
+)
+keys = st.recursive(atoms, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+
+
+@settings(max_examples=examples(2000), deadline=None)
+@given(keys, keys)
+def test_different_keys_of_indexeddb_have_different_texts(one: Any, other: Any) -> None:
+    same = tagged.dumps(one) == tagged.dumps(other)
+    assert (tagged.key_text(one) == tagged.key_text(other)) == same
+
+
+@settings(max_examples=examples(2000), deadline=None)
+@given(keys)
+def test_the_text_of_a_key_is_the_key_again(key: Any) -> None:
+    """A text that is no JSON of a key is the key itself."""
+    text = tagged.key_text(key)
+    assert text != ""
+    assert text.isascii() or not any("\ud800" <= unit <= "\udfff" for unit in text)
+    if text[0] in '"[{' or all(unit in "0123456789+-.eE" for unit in text):
+        assert tagged.dumps(tagged.loads(text)) == tagged.dumps(key)
+    else:
+        assert text == key
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (7, "7"),
+        ("7", '"7"'),
+        ("", '""'),
+        ("theme", "theme"),
+        ("[7]", '"[7]"'),
+        (["a", 1], '["a",1]'),
+        (JSDate(0.0), '{"$date":"1970-01-01T00:00:00.000Z"}'),
+        ("\ud800", '{"$text":[55296]}'),
+    ],
+)
+def test_the_text_of_each_kind_of_key(key: Any, text: str) -> None:
+    assert tagged.key_text(key) == text

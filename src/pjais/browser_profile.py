@@ -27,10 +27,11 @@ from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, SourceDamaged, SourceInUse, UsageError
 from pjais.formats import indexeddb, web_storage
 from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Schema, metadata
-from pjais.formats.web_storage import Area, BadItem, Item, Storage
+from pjais.formats.web_storage import Area, BadItem, Item, Place, Storage
 from pjais.sources import backup, registry
 from pjais.sources.contract import files_in
-from pjais.sources.indexeddb import detector, everything
+from pjais.sources.indexeddb import detector
+from pjais.sources.indexeddb.everything import OpenedIndexedDb
 from pjais.sources.indexeddb.layouts import Container
 from pjais.sources.indexeddb.makers import maker
 from pjais.sources.seen import Seen
@@ -59,9 +60,9 @@ class Document(NamedTuple):
 class _Folder:
     """One folder of a profile that a browser keeps data in, and the copy that is read."""
 
-    def __init__(self, ref: SourceRef, stack: ExitStack, area: Area | None) -> None:
+    def __init__(self, ref: SourceRef, stack: ExitStack, place: Place | None) -> None:
         self.ref = ref
-        self.area = area
+        self.place = place
         """The web storage that it is; None for IndexedDB."""
         self._stack = stack
 
@@ -75,7 +76,7 @@ class _Folder:
     @cached_property
     def _containers(self) -> list[Container]:
         opened = self._stack.enter_context(registry.opened(self.snapshot))
-        assert isinstance(opened, everything.OpenedIndexedDb)
+        assert isinstance(opened, OpenedIndexedDb)
         return opened.containers
 
     @cached_property
@@ -87,10 +88,15 @@ class _Folder:
             for store in container.profile.stores()
         }
 
+    def storage(self) -> Storage:
+        """Return the web storage in the copy."""
+        assert self.place is not None
+        return Storage(self.snapshot.path, self.place.area, self.place.owner)
+
     def problems(self) -> list[str]:
         """Return what could not be read apart from documents, so that something may be missing."""
-        if self.area is not None:
-            with Storage(self.snapshot.path, self.area) as storage:
+        if self.place is not None:
+            with self.storage() as storage:
                 deque(storage.items(), maxlen=0)  # what is damaged shows while it is read
                 return _lines(storage.problems)
         found = [f"{one.file}: {one.fault}" for one in self._containers if one.fault is not None]
@@ -245,10 +251,10 @@ class Origin:
 
     def _items(self, area: Area) -> Iterator[tuple[str | None, str, Any]]:
         for folder in self._storage:
-            if folder.area != area:
+            if folder.place is None or folder.place.area != area:
                 continue
-            within = folder.ref.path.parent.name.partition(" ")[0].lower() if area == "chrome.storage" else None
-            with Storage(folder.snapshot.path, area) as storage:
+            within = folder.place.name.removeprefix("chrome.storage.") if area == "chrome.storage" else None
+            with folder.storage() as storage:
                 for one in storage.items():
                     if isinstance(one, BadItem) and _owner(one.origin) in (self.name, _UNKNOWN):
                         raise self._damaged(area, [f"{one.place}: {one.reason}"])
@@ -319,23 +325,32 @@ class Profile:
     def _look(self, listing: Listing, origins: dict[str, Origin]) -> None:
         """Add what one folder holds to its origins."""
         folder = Path(listing.path)
-        area = web_storage.area_of(folder)
         if detector.is_leveldb(listing):
             listing.folders.clear()
-            if area is not None:
-                self._add_storage(folder, area, origins)
-            elif detector.is_indexeddb(listing, self._seen):
+            if detector.is_indexeddb(listing, self._seen):
                 self._add("indexeddb", folder, [metadata.leveldb(folder)], origins)
+            elif (place := web_storage.place_of(folder)) is not None:
+                self._add_storage(folder, place, origins)
         elif ".indexeddb.blob" in listing.name:
             listing.folders.clear()
         else:
             mains = detector.database_files(listing, self._seen)
             if mains:
                 listing.folders.clear()
-                dialect = "indexeddb-firefox" if detector.is_of_firefox(mains) else "indexeddb-sqlite"
-                self._add(dialect, folder, [metadata.sqlite_file(listing.at(one)) for one in mains], origins)
+                firefox = detector.is_of_firefox(mains)
+                dialect = "indexeddb-firefox" if firefox else "indexeddb-sqlite"
+                inside = [metadata.sqlite_file(listing.at(one)) for one in mains]
+                self._add(dialect, folder, inside, origins, firefox=firefox)
 
-    def _add(self, dialect: str, path: Path, inside: list[metadata.Glance], origins: dict[str, Origin]) -> None:
+    def _add(
+        self,
+        dialect: str,
+        path: Path,
+        inside: list[metadata.Glance],
+        origins: dict[str, Origin],
+        *,
+        firefox: bool = False,
+    ) -> None:
         folder = self._folder("indexeddb", dialect, path)
         self._doubts += [f"{path.name}: {glance.doubt}" for glance in inside if glance.doubt]
         every = [one for glance in inside for one in glance.databases]
@@ -343,23 +358,23 @@ class Profile:
         for found in every:
             name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or _UNKNOWN
             origin = origins.setdefault(name, Origin(name))
-            version = 0 if dialect == "indexeddb-firefox" else found.version
+            version = 0 if firefox else found.version
             made_by = known.get(found.name) or maker(found.name, version, found.stores)
             origin._databases.append(Database(origin, found, folder, made_by))
 
-    def _add_storage(self, path: Path, area: Area, origins: dict[str, Origin]) -> None:
-        folder = self._folder("web-storage", "web-storage", path, area)
-        with Storage(path, area) as storage:
+    def _add_storage(self, path: Path, place: Place, origins: dict[str, Origin]) -> None:
+        folder = self._folder("web-storage", "web-storage", path, place)
+        with Storage(path, place.area, place.owner) as storage:
             names = {_owner(one.origin) for one in storage.items()}
             if storage.problems:
                 self._damaged_storage.append(folder)
         for name in sorted(names):
             origins.setdefault(name, Origin(name))._storage.append(folder)
 
-    def _folder(self, kind: str, dialect: str, path: Path, area: Area | None = None) -> _Folder:
-        source = registry.readable(kind, dialect)
+    def _folder(self, kind: str, dialect: str, path: Path, place: Place | None = None) -> _Folder:
         there = SourceRef(kind, dialect, path, path.parent, tuple(files_in(path)))
-        found = _Folder(replace(there, files=tuple(source.files(there))), self._stack, area)
+        source = registry.source_of(there)
+        found = _Folder(replace(there, files=tuple(source.files(there))), self._stack, place)
         self._folders.append(found)
         return found
 

@@ -39,6 +39,8 @@ _FIRST, _LAST = -62135596800000, 253402300799999
 """The milliseconds of the years 1 to 9999, which ISO-8601 writes with four digits."""
 _ATOMS = frozenset({bool, int, type(None)})
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LIKE_JSON = re.compile(r'[0-9+.eE-]*|["\[{].*', re.DOTALL)
+"""Texts that could be mistaken for the JSON of a key."""
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -68,6 +70,15 @@ def tag(value: Any, blobs: Sequence[JSBlob | JSHost] = ()) -> Any:
 def untag(value: Any) -> Any:
     """Return the value that plain JSON values with tags stand for; the inverse of `tag`.  Raises ValueError."""
     return _Untagger().untag(value)
+
+
+def key_text(key: Any) -> str:
+    """Return the text that stands for a key of IndexedDB; those of different keys differ.
+
+    A text is itself, every other key its tagged JSON.  A text that could be mistaken for such JSON is a JSON string.
+    """
+    form = tag(key)
+    return form if type(form) is str and not _LIKE_JSON.fullmatch(form) else dumps(key)
 
 
 class _Tagger:

@@ -12,13 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pjais import sqlite
-
 _CHROMIUM = re.compile(r"([a-z][a-z0-9+.-]*)_(.*)_(\d{1,5})(?:@\d+)?(?:\.indexeddb(?:\.leveldb|\.blob)?)?", re.DOTALL)
 _FIREFOX = re.compile(r"([a-z][a-z0-9.-]*)\+\+\+([^^]*)((?:\^.*)?)", re.DOTALL)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _DEFAULT_BUCKET = "_default"
+_BROWSERS = re.compile(r"(?:about|chrome|chrome-untrusted|devtools|edge|brave|opera|vivaldi|resource):")
 
 
 def named(name: str) -> str | None:
@@ -77,6 +76,11 @@ def normal(text: str) -> str:
     return f"{parts.scheme}://{host}{rest}".removesuffix("/" if host or rest else "") + mark + unquote(partition)
 
 
+def is_browsers(origin: str) -> bool:
+    """Return whether an origin is that of the browser's own pages, such as `devtools://devtools`."""
+    return _BROWSERS.match(origin) is not None
+
+
 def asked(text: str) -> str:
     """Return the origin that somebody asks for, as a URL or as a browser's folder name."""
     return named(text) or text
@@ -101,6 +105,8 @@ def of_place(path: Path) -> str | None:
 
 def _bucket(books: Path, number: int) -> str | None:
     """Return the owner of one numbered storage bucket: its storage key, and the bucket's name if the app named it."""
+    from pjais import sqlite  # a search that finds no profile does without
+
     try:
         with sqlite.whole(books) as there, closing(sqlite.open_frozen(there)) as db:
             found = sqlite.first(db, "SELECT storage_key, name FROM buckets WHERE id = ?", (number,))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pjais import canonical, choices, paths
-from pjais.core.source import Passed, SourceRef
+from pjais.core.source import NAME_IT, Passed, SourceRef
 from pjais.display import counted
 from pjais.errors import NoSourceFound, UsageError
-from pjais.sources import detect, registry
+from pjais.sources import detect
 from pjais.sources.found import Found
 from pjais.sources.seen import Seen
 from pjais.targets import registry as targets
@@ -126,7 +126,7 @@ def none_found(where: list[str], found: Found) -> NoSourceFound:
     if not found.passed:
         return NoSourceFound("no earlier data was found", where=where)
     there = counted(len(found.passed), "store or file is here", "stores or files are here")
-    could = next((one.path for one in found.passed if one.kind in registry.names()), None)
+    could = next((one.path for one in found.passed if one.reason.endswith(NAME_IT)), None)
     return NoSourceFound(
         f"no earlier data was found that pjais can migrate; {there}",
         where=[*where, *told(found.passed)],

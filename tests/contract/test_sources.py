@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,11 @@ from pjais import extensions
 from pjais.exchange.export import to_file
 from pjais.sources import identify, registry
 from pjais.workspace import resolve_workspace
+
+sys.path.append(str(Path(__file__).parents[1] / "formats"))
+
+from leveldb_writer import batch, counted, log
+from leveldb_writer import folder as leveldb_folder
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example_extension"
 
@@ -80,6 +87,48 @@ class TestRxdbInSqlite(SourceContract):
 class TestRxdbInFirefox(SourceContract):
     kind, dialect = "rxdb-profile", "rxdb-profile-firefox"
     sample = ("rxdb/firefox-v17",)
+
+
+class TestAnyInLevelDb(SourceContract):
+    kind = dialect = "indexeddb"
+    sample = ("any-app/named-dexie/profile/Default/IndexedDB",)
+
+
+class TestAnyInSqlite(SourceContract):
+    kind, dialect = "indexeddb", "indexeddb-sqlite"
+    sample = ("any-app/lattice-sqlite/IndexedDB",)
+
+
+class TestAnyInFirefox(SourceContract):
+    """RxDB's own databases under names that are not RxDB's: there is no other sample of Firefox."""
+
+    kind, dialect = "indexeddb", "indexeddb-firefox"
+    sample = ("rxdb/firefox-v17",)
+
+    def make(self, folder: Path) -> Path:
+        place = super().make(folder)
+        for file in place.rglob("*.sqlite"):
+            with closing(sqlite3.connect(file)) as db:
+                db.execute("UPDATE database SET name = replace(name, 'rxdb-dexie', 'theirs')")
+                db.execute("UPDATE object_store SET name = 'rows' WHERE name = 'changes'")
+                db.commit()
+        return place
+
+
+class TestWebStorage(SourceContract):
+    """Many small writes, as an app makes them in the course of a day."""
+
+    kind = dialect = "web-storage"
+
+    def make(self, folder: Path) -> Path:
+        writes = [
+            batch(number, [(b"_http://localhost:8801\0\1draft-%d" % number, b"\1" + text(str(number)).encode())])
+            for number in range(1, 30)
+        ]
+        by_bytes = log([b"\1" + counted(b"leveldb.BytewiseComparator") + b"\2\0\3\x09\4\x07"])
+        content = {"000003.log": log(writes), "MANIFEST-000001": by_bytes}
+        leveldb_folder(folder / "Local Storage" / "leveldb", content)
+        return folder / "Local Storage"
 
 
 class OwnContract(SourceContract):

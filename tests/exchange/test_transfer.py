@@ -11,7 +11,7 @@ import pytest
 
 import pjais
 from pjais.cli import run
-from pjais.exchange import transfer
+from pjais.exchange.documents import export_documents
 from pjais.exchange.export import as_text
 from pjais.workspace import resolve_workspace
 from world import memory, migrated, persona, write_json
@@ -99,7 +99,7 @@ def test_documents_come_out_exactly_as_stored(tmp_path: Path) -> None:
     """NDJSON, ordered by database, collection and id; unknown collections too."""
     write_json(tmp_path, personas=[persona("b"), persona("a")], memories=[memory("m")], strange=[{"id": "x", "n": 1.0}])
     lines: list[str] = []
-    transfer.export_documents(resolve_workspace(tmp_path), tmp_path / "data.json", lines.append)
+    export_documents(resolve_workspace(tmp_path), tmp_path / "data.json", lines.append)
     documents = [json.loads(line) for line in lines]
     assert [(one["collection"], one["id"]) for one in documents] == [
         ("memories", "m"),
@@ -119,7 +119,7 @@ def test_exported_documents_say_whose_they_are(tmp_path: Path) -> None:
     for name in ("here", "there"):
         shutil.copytree(Path(__file__).parents[1] / "golden" / "origins" / "twoapps", tmp_path / name)
         lines: list[str] = []
-        transfer.export_documents(resolve_workspace(tmp_path / name), tmp_path / name, lines.append)
+        export_documents(resolve_workspace(tmp_path / name), tmp_path / name, lines.append)
         exports.append(lines)
     assert exports[0] == exports[1]
     documents = [json.loads(line) for line in exports[0]]

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from oracle_world import require
 
-from pjais import canonical
-from pjais.exchange import transfer
+from pjais import tagged
+from pjais.exchange.documents import export_documents
 from pjais.workspace import resolve_workspace
 from world import hashes
 
@@ -97,10 +97,11 @@ def read_documents(profile: Path) -> Documents:
     The id is the document's own: that of the line is for sorting, with its lone surrogates mended.
     """
     lines: list[str] = []
-    count = transfer.export_documents(resolve_workspace(profile), profile, lines.append)
-    documents = [canonical.loads(line) for line in lines]
-    assert {one["database"] for one in documents} == {"pjais-rxdb"}
-    found = {(one["collection"], one["document"]["id"]): text_of(one["document"]) for one in documents}
+    count = export_documents(resolve_workspace(profile), profile, lines.append)
+    exported = [json.loads(line) for line in lines]
+    assert {one["database"] for one in exported} == {"pjais-rxdb"}
+    documents = [(one["collection"], tagged.untag(one["document"])) for one in exported]
+    found = {(name, document["id"]): text_of(document) for name, document in documents}
     assert len(found) == len(lines) == count
     return found
 

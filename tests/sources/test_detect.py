@@ -74,18 +74,34 @@ def indexeddb(place: Path, *databases: tuple[str, tuple[str, ...]]) -> Path:
 # --- RxDB is known by its own store
 
 
-def test_a_dexie_database_that_is_only_called_dexie_is_named_and_not_taken(tmp_path: Path) -> None:
-    """No word of a store without documents: MIGRATION_001 names the database, its size and why."""
+def databases(*words: str | Path) -> list[dict[str, Any]]:
+    """What `detect --json` says of the databases of every source."""
+    told = json.loads(run("detect", *words, "--json").output)
+    return [database for one in told["sources"] for database in one["databases"]]
+
+
+def test_a_dexie_database_that_is_only_called_dexie_is_taken_as_what_it_is(tmp_path: Path) -> None:
+    """Found, counted by collection, migrated, proved; and not RxDB's."""
     profile = GOLDEN / "any-app" / "named-dexie" / "profile"
     before = hashes(profile)
-    for words in (("detect", profile), ("plan", profile), ("migrate", profile), ("migrate", profile, "--json")):
-        done = run(*words, "--data-dir", tmp_path)
-        assert done.exit_code == 11
-        assert "my-dexie-notes" in done.output and "not RxDB's" in done.output
-        assert "hold no documents" not in done.output
-    (one,) = json.loads(run("detect", profile, "--json").output)["passed"]
-    assert (one["kind"], one["database"], one["made_by"]) == ("indexeddb", "my-dexie-notes", "probably Dexie")
-    assert (one["origin"], one["stores"], one["size"] > 6000) == ("http://localhost:8841", ["notes"], True)
+    shown = run("detect", profile, "--data-dir", tmp_path)
+    assert shown.exit_code == 0
+    assert "my-dexie-notes" in shown.output and "probably Dexie" in shown.output and "notes (10)" in shown.output
+    (one,) = databases(profile)
+    assert (one["origin"], one["database"], one["made_by"]) == (
+        "http://localhost:8841",
+        "my-dexie-notes",
+        "probably Dexie",
+    )
+    assert (one["collections"], one["documents"], one["size"] > 6000) == (
+        [{"name": "notes", "documents": 10}],
+        10,
+        True,
+    )
+    for command in ("plan", "migrate"):
+        assert run(command, profile, "--data-dir", tmp_path).exit_code == 0
+    assert rows(tmp_path / "pjais.sqlite", "SELECT count(*) FROM other_records WHERE collection = 'notes'") == [(10,)]
+    assert pjais.verify(tmp_path).passed
     assert hashes(profile) == before
 
 
@@ -102,10 +118,14 @@ def test_a_dexie_database_that_is_only_called_dexie_is_named_and_not_taken(tmp_p
 )
 def test_the_letters_rxdb_in_a_name_say_nothing(tmp_path: Path, name: str, stores: tuple[str, ...], maker: str) -> None:
     indexeddb(tmp_path, (name, stores))
-    found = look(tmp_path)
-    assert found.sources == ()
-    assert [(one.database, one.made_by, one.stores) for one in found.passed] == [(name, maker, stores)]
-    assert run("migrate", "--data-dir", tmp_path).exit_code == 11
+    assert [ref.kind for ref in look(tmp_path).sources] == ["indexeddb"]
+    (one,) = databases("--data-dir", tmp_path)
+    assert (one["database"], one["made_by"], one["collections"]) == (
+        name,
+        maker,
+        [{"name": store, "documents": int(number == 0)} for number, store in enumerate(stores)],
+    )
+    assert run("migrate", "--data-dir", tmp_path).exit_code == 0
 
 
 def test_rxdb_whose_internal_store_is_lost_is_still_rxdb(tmp_path: Path) -> None:
@@ -113,45 +133,48 @@ def test_rxdb_whose_internal_store_is_lost_is_still_rxdb(tmp_path: Path) -> None
     assert [ref.kind for ref in look(tmp_path).sources] == ["rxdb-profile"]
 
 
-def test_another_database_beside_rxdb_in_one_leveldb_is_named(tmp_path: Path) -> None:
-    """The source is taken, the report names the other one."""
-    shutil.copytree(RXDB / "IndexedDB", tmp_path / "IndexedDB")
-    (leveldb,) = (tmp_path / "IndexedDB").glob("*.leveldb")
+def with_another_database(place: Path) -> Path:
+    """A profile of RxDB's with another library's database, `their-notes`, in the same LevelDB."""
+    shutil.copytree(RXDB / "IndexedDB", place / "IndexedDB")
+    (leveldb,) = (place / "IndexedDB").glob("*.leveldb")
     (main_log,) = leveldb.glob("*.log")
     ops = [(one, value) for one, value in described(200, "their-notes") if one[:1] == b"\0"]
     ops.append((key("a", database=200), b"\x01" + v8("x")))
     number = max(int(one.stem) for one in leveldb.glob("*.log"))
     assert number == int(main_log.stem)
     (leveldb / f"{number + 1:06}.log").write_bytes(log([batch(1 << 40, ops)]))
+    return leveldb
+
+
+def test_another_database_beside_rxdb_in_one_leveldb_is_a_source_of_its_own(tmp_path: Path) -> None:
+    """Each document is read once, by the kind that knows it; the backup holds the bytes once."""
+    leveldb = with_another_database(tmp_path)
+    alone = pjais.migrate(tmp_path / "alone", [RXDB / "IndexedDB"], on_invalid="quarantine").total.read
     found = look(tmp_path)
-    assert [ref.kind for ref in found.sources] == ["rxdb-profile"]
-    assert [one.database for one in found.passed] == ["their-notes"]
+    assert [(ref.kind, ref.path) for ref in found.sources] == [("rxdb-profile", leveldb), ("indexeddb", leveldb)]
+    told = {one["database"]: (one["made_by"], one["documents"]) for one in databases("--data-dir", tmp_path)}
+    assert told["their-notes"] == ("probably Dexie", 1)
+    assert not any(name.startswith("rxdb-dexie-") for name in told)
     report = migrated(tmp_path, on_invalid="quarantine")
-    assert [one.database for one in report.passed] == ["their-notes"]
+    assert [one["read"] for one in report.sources] == [alone, 1]
     assert report.backup is not None
-    assert "their-notes" in (report.backup / "report.html").read_text("utf-8")
-    told = json.loads((report.backup / "report.json").read_text("utf-8"))["passed"]
-    assert [one["database"] for one in told] == ["their-notes"]
-    assert [one.database for one in pjais.plan(tmp_path).passed] == ["their-notes"]
+    logs = [path.stat().st_ino for path in report.backup.rglob("*.log")]
+    assert len(logs) == 2 * len(set(logs))
+    assert pjais.verify(tmp_path).passed
 
 
 def test_every_database_of_an_origin_with_what_made_it() -> None:
-    found = look(GOLDEN / "any-app" / "kv" / "profile")
-    told = [(one.database, one.made_by) for one in found.passed if one.kind == "indexeddb"]
+    told = [(one["database"], one["made_by"], one["documents"]) for one in databases(GOLDEN / "any-app" / "kv")]
     assert told == [
-        ("custom-db", None),
-        ("keyval-store", "idb-keyval"),
-        ("localforage", "localForage"),
-        ("myApp", "localForage"),
+        ("custom-db", None, 1),
+        ("keyval-store", "idb-keyval", 4),
+        ("localforage", "localForage", 8),
+        ("myApp", "localForage", 40),
+        ("localStorage", None, 2),
     ]
-    (storage,) = [one for one in found.passed if one.kind == "web-storage"]
-    assert (storage.origin, storage.reason) == (
-        "http://localhost:8804",
-        "2 items of localStorage: pjais does not read it yet",
-    )
 
 
-def test_databases_in_sqlite_files_are_named_too(tmp_path: Path) -> None:
+def test_a_database_in_a_sqlite_file_is_a_source_too(tmp_path: Path) -> None:
     """Chromium's coming backend: one SQLite file a database."""
     place = tmp_path / "IndexedDB" / "https_app.example_0"
     place.mkdir(parents=True)
@@ -161,10 +184,26 @@ def test_databases_in_sqlite_files_are_named_too(tmp_path: Path) -> None:
         db.execute("INSERT INTO object_stores VALUES (1, ?)", ("notes".encode("utf-16-le"),))
         db.commit()
     found = look(tmp_path)
-    assert found.sources == ()
-    assert [(one.database, one.origin, one.stores) for one in found.passed] == [
-        ("my-rxdb-dexie-", "https://app.example", ("notes",))
-    ]
+    assert [(ref.kind, ref.dialect, ref.path) for ref in found.sources] == [("indexeddb", "indexeddb-sqlite", place)]
+
+
+@pytest.mark.parametrize(
+    ("place", "origin"),
+    [
+        ("Default/IndexedDB/https_app.example_0.indexeddb.leveldb", "https://app.example"),
+        ("Profile 2/IndexedDB/chrome-extension_abcdefghijklmnop_0.indexeddb.leveldb", None),
+        ("Partitions/work/IndexedDB/file__0.indexeddb.leveldb", "file://"),
+        ("Default/WebStorage/3/IndexedDB/indexeddb.leveldb", None),
+    ],
+)
+def test_a_database_is_taken_wherever_a_browser_keeps_it(tmp_path: Path, place: str, origin: str | None) -> None:
+    made = indexeddb(tmp_path / "made", ("notes", ("notes",)))
+    (tmp_path / "d" / place).parent.mkdir(parents=True)
+    made.rename(tmp_path / "d" / place)
+    (ref,) = look(tmp_path / "d").sources
+    assert ref.path == tmp_path / "d" / place
+    if origin is not None:
+        assert [one["origin"] for one in databases("--data-dir", tmp_path / "d")] == [origin]
 
 
 # --- pools of other libraries
@@ -295,7 +334,9 @@ def test_a_browsers_own_databases_need_no_word(tmp_path: Path) -> None:
     folder(profile / "Site Characteristics Database", own)
     folder(profile / "Local Storage" / "leveldb", {"000003.log": log([batch(1, [(b"VERSION", b"1")])])})
     (profile / "SingletonLock").symlink_to("somewhere-that-is-not")
-    assert look(tmp_path) == Found((), ())
+    found = look(tmp_path)
+    assert found.sources == ()
+    assert [one.reason for one in found.passed] == ["localStorage without any item"]
 
 
 def test_many_files_of_one_kind_are_one_line(tmp_path: Path) -> None:
@@ -396,7 +437,8 @@ def test_looking_again_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     indexeddb(tmp_path, ("notes", ("notes",)))
     (tmp_path / "cache.json").write_text(json.dumps({"entries": {str(n): "x" * 50 for n in range(3000)}}))
     first = searched(tmp_path)
-    assert {one.path.name for one in first.passed} == {"cache.json", "https_app.example_0.indexeddb.leveldb"}
+    assert [one.path.name for one in first.passed] == ["cache.json"]
+    assert {one.path.name for one in first.sources} == {"data.json", "https_app.example_0.indexeddb.leveldb"}
     opened: list[str] = []
     real = Path.open
 
@@ -437,7 +479,7 @@ def test_what_was_seen_may_be_lost_or_torn(tmp_path: Path, damage: bytes | None)
 def test_no_trace_is_left_where_there_is_no_store(tmp_path: Path) -> None:
     shutil.copytree(GOLDEN / "any-app" / "kv" / "profile", tmp_path / "d")
     before = hashes(tmp_path)
-    assert run("detect", "--data-dir", tmp_path / "d").exit_code == 11
+    assert run("detect", "--data-dir", tmp_path / "d").exit_code == 0
     assert hashes(tmp_path) == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -15,7 +16,7 @@ import pjais
 from pjais import canonical
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.errors import PasswordNeeded
-from pjais.exchange import transfer
+from pjais.exchange.documents import Form, export_documents
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
 from pjais.sources.rxdb.names import FIELDS as RXDB_FIELDS
@@ -107,7 +108,7 @@ def test_documents_of_any_rxdb_app_come_out(tmp_path: Path) -> None:
     """The rescue tool: other databases, other collections, in order, without what RxDB adds."""
     shutil.copytree(GOLDEN / "v17-other-app" / "IndexedDB", tmp_path / "IndexedDB")
     lines: list[str] = []
-    transfer.export_documents(resolve_workspace(tmp_path), tmp_path, lines.append)
+    export_documents(resolve_workspace(tmp_path), tmp_path, lines.append)
     documents = [json.loads(line) for line in lines]
     order = [(one["database"], one["collection"], one["id"]) for one in documents]
     assert order == sorted(order)
@@ -115,6 +116,41 @@ def test_documents_of_any_rxdb_app_come_out(tmp_path: Path) -> None:
     todos = [one["document"] for one in documents if one["collection"] == "todos"]
     account = expected("v17-other-app")["collections"]["todos"]["docs"]
     assert sorted(todos, key=str) == sorted(account, key=str)
+
+
+@pytest.mark.parametrize("item", ["v16-attachments", "v16-encrypted-attachments", "v17-sqlite", "firefox-v17"])
+def test_attachments_are_exported_with_their_document(item: str, tmp_path: Path) -> None:
+    """By name, with media type and bytes; in the line, or in files called by their digest."""
+    account = expected(item)
+    lines: list[str] = []
+    export_documents(resolve_workspace(tmp_path), GOLDEN / item, lines.append, Form(account.get("password")))
+    exported = [json.loads(line) for line in lines]
+    assert not any(one["collection"].endswith("/attachments") for one in exported)
+    found = {
+        (one["collection"], one["key"], name): attachment
+        for one in exported
+        for name, attachment in one.get("attachments", {}).items()
+    }
+    named = {
+        (name, document, attachment): facts
+        for name, collection in account["collections"].items()
+        for document, meta in collection["meta"].items()
+        for attachment, facts in meta.get("_attachments", {}).items()
+    }
+    assert found.keys() == named.keys() != set()
+    for at, attachment in found.items():
+        data = base64.b64decode(attachment["data"])
+        told = attachment["$blob"]
+        assert (told["type"], told["size"], told["sha256"]) == (
+            named[at]["type"],
+            len(data),
+            hashlib.sha256(data).hexdigest(),
+        )
+    again: list[str] = []
+    form = Form(account.get("password"), blobs=tmp_path / "blobs")
+    export_documents(resolve_workspace(tmp_path), GOLDEN / item, again.append, form)
+    assert {path.name for path in form.blobs.iterdir()} == {one["$blob"]["sha256"] for one in found.values()}  # type: ignore[union-attr]
+    assert not any('"data":"' in line.partition('"attachments":')[2] for line in again)
 
 
 def test_attachments_are_carried_with_their_bytes(tmp_path: Path) -> None:

@@ -22,14 +22,16 @@ def export(
     format: str = "pjais",
     documents: bool = False,
     skip_unreadable: bool = False,
+    blobs: PathLike | None = None,
     target: PathLike | None = None,
     password: str | None = None,
 ) -> Exported:
     """Export the data folder's store, or the store or source that `store` names; returns the text unless `output` is.
 
     `format`: pjais (canonical JSON), rxdb-export (the guide's; needs `output`), or an added exporter's name.
-    `documents`: every document exactly as it is stored, as NDJSON; with `skip_unreadable` what cannot be read is left
-    out and named in the result.  `output` replaces an earlier export, and no other file.
+    `documents`: every live document of any source as its own app would read it, as NDJSON in tagged JSON; with
+    `skip_unreadable` what cannot be read is left out and named in the result; the bytes of Blobs and attachments are in
+    the lines, or in files in the folder `blobs`.  `output` replaces an earlier export, and no other file.
     """
     from pjais.exchange import export
 
@@ -38,6 +40,7 @@ def export(
         choices.text("format", format),
         choices.flag("documents", documents),
         choices.flag("skip_unreadable", skip_unreadable),
+        choices.maybe_path("blobs", blobs),
     )
     here = current_workspace(data_dir, target)
     secret = choices.maybe("password", password)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pjais.cli.context import Context, common, password_option
-from pjais.cli.locations import OUTPUT_FILE, OUTPUT_PLACE, PATH
+from pjais.cli.locations import OUTPUT_FILE, OUTPUT_FOLDER, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say, warn, write_raw
 from pjais.display import counted
 from pjais.migration import state
@@ -30,11 +30,16 @@ _target = click.option("--target", type=OUTPUT_PLACE)
     show_default=True,
     help="pjais (canonical JSON), rxdb-export (the RxDB to LiveStore guide's), or an added exporter's name.",
 )
-@click.option("--documents", is_flag=True, help="Every document exactly as it is stored, as NDJSON.")
+@click.option("--documents", is_flag=True, help="Every live document of any source, as NDJSON in tagged JSON.")
 @click.option(
     "--skip-unreadable",
     is_flag=True,
     help="With --documents: name on stderr what cannot be read, write the rest, and end with exit code 1.",
+)
+@click.option(
+    "--blobs",
+    type=OUTPUT_FOLDER,
+    help="With --documents: the folder for the bytes of Blobs and attachments (default: in the lines).",
 )
 @_target
 @password_option
@@ -46,13 +51,14 @@ def export_command(
     shape: str,
     documents: bool,
     skip_unreadable: bool,
+    blobs: Path | None,
     target: Path | None,
     password: str | None,
 ) -> int:
     """Write a store, or any source, as canonical JSON: byte-equal for equal data."""
     from pjais.exchange import export
 
-    what = export.What(shape, documents, skip_unreadable)
+    what = export.What(shape, documents, skip_unreadable, blobs)
     here = state.chosen(context.data_dir, target)
     if output is None:
         done = export.to(here, store, write_raw, what, password=password)

@@ -9,17 +9,16 @@ Json = Any
 """A JSON-shaped value: None, bool, int, float, str, list, dict; from SQLite also bytes."""
 
 
-NO_BLOBS: Mapping[str, bytes] = {}
-
-
 class Document(NamedTuple):
     """One raw object exactly as its source stores it.
 
     `place` is its location in the source (`byte 1234`, `row 17`).  `text` is the raw JSON where the parsed value would
     lose something (a duplicate key).  `database` and `origin` (the web origin) are set for browser stores; together
     with collection and key they identify the document.  `raw` is its JSON text as the file has it, on request.
-    `key` is its key in tagged JSON where that is not just `native_id`; `blobs` the bytes of its Blobs by SHA-256.
-    `is_tagged`: the value is the tagged JSON of a JavaScript value (docs/formats/tagged-json.md), not plain JSON.
+
+    `key` is the key in tagged JSON (docs/formats/tagged-json.md) where it is not just `native_id`: 7, "7" and a Date
+    are different keys.  `blobs` are the bytes of its Blobs, by SHA-256.  `is_tagged`: `value` is the tagged form of a
+    JavaScript value (`tagged.tag`), instead of plain JSON.
     """
 
     collection: str
@@ -32,8 +31,13 @@ class Document(NamedTuple):
     origin: str | None = None
     raw: str | None = None
     key: Json = None
-    blobs: Mapping[str, bytes] = NO_BLOBS
+    blobs: Mapping[str, bytes] = {}
     is_tagged: bool = False
+
+    @property
+    def is_removed(self) -> bool:
+        """Return whether it is a tombstone; a value of an app's own may have any properties, so it never is."""
+        return not self.is_tagged and isinstance(self.value, dict) and self.value.get("_deleted") is True
 
 
 class Unreadable(NamedTuple):

@@ -163,8 +163,7 @@ class Carried(Mapping):
     def read(self, document: Document) -> Draft:
         """Return the document as it is."""
         problems = (*(() if document.text is None else (_KEY_TWICE,)), *noted(document))
-        removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
-        return Draft(self.carried(document), problems, removed)
+        return Draft(self.carried(document), problems, document.is_removed)
 
     def carried(self, document: Document) -> Record:
         """Return the record that carries a document."""

@@ -14,6 +14,9 @@ from pjais.core.shown import fields_as_json
 CANNOT_BE_READ = "cannot be read"
 """Prefix of `damage` for a source whose content could not be inspected."""
 
+NAME_IT = "name it to take it"
+"""The end of the reason of what is a source if its owner names it."""
+
 LEAVES = "a link that leaves the folder; name it to follow it"
 """Reason why a link is not followed."""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pjais import files, models
 from pjais.errors import UsageError
-from pjais.exchange import guide_export, plugin_exporter, transfer
+from pjais.exchange import documents, guide_export, plugin_exporter, transfer
 from pjais.exchange.guide_export import Validation
 from pjais.exchange.transfer import Write
 from pjais.workspace import Workspace
@@ -17,11 +17,12 @@ _EXPORTS = (b'{"format":"pjais-export"', b'{"source":', b'{"database":', b'{\n  
 
 
 class What(NamedTuple):
-    """The form of an export: the format, or the documents exactly as they are stored."""
+    """The form of an export: the format, or the documents of any source; `blobs`: the folder for their bytes."""
 
     format: str = "pjais"
     documents: bool = False
     skip_unreadable: bool = False
+    blobs: Path | None = None
 
 
 _PLAIN = What()
@@ -65,10 +66,13 @@ def to(
     """Give an export to `write`, piece by piece.  Raises UsageError for the guide's, which needs a file."""
     if what.skip_unreadable and not what.documents:
         raise UsageError("--skip-unreadable belongs to --documents")
+    if what.blobs is not None and not what.documents:
+        raise UsageError("--blobs belongs to --documents")
     if what.documents:
         unread, notes = list[str](), list[str]()
         skip = unread.append if what.skip_unreadable else None
-        count = transfer.export_documents(workspace, store, write, password=password, skip=skip, note=notes.append)
+        form = documents.Form(password, skip, notes.append, what.blobs)
+        count = documents.export_documents(workspace, store, write, form)
         return Exported(documents=count, unreadable=tuple(unread), notes=tuple(notes))
     if what.format == "rxdb-export":
         raise UsageError(

@@ -1,4 +1,4 @@
-"""`export` and `import`: our own JSON, byte-equal for equal data, and any source's documents unchanged.
+"""`export` and `import`: our own JSON, byte-equal for equal data.
 
 The export is one JSON object with members in a fixed order, each list sorted by id, each object by key.  A source
 that is no store of ours is first migrated to a scratch store by the same steps as a migration, so an export holds
@@ -7,30 +7,25 @@ exactly what a migration would import.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical, files, journal, sqlite
+from pjais import canonical, files, sqlite
 from pjais.assembly.assemble import Choices
 from pjais.assembly.scratch import scratch_store
-from pjais.core.document import Document, Remark, Unreadable
 from pjais.core.model import APPLICATION_ID, Model
 from pjais.core.own_files import EXPORT, REMOVED
-from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.display import counted
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
-from pjais.sources import backup
-from pjais.sources.registry import read, source_of
 from pjais.store import upgrade
 from pjais.targets.sqlite import cutover
 from pjais.targets.sqlite.exported import records
 from pjais.targets.sqlite.target import SqliteTarget
-from pjais.workspace import Workspace
+from pjais.workspace import Workspace, none_found
 
 Write = Callable[[str], None]
 
@@ -85,7 +80,7 @@ def opened(workspace: Workspace, store: Path | None, password: str | None) -> It
             with closing(sqlite.open_reader(there)) as db, _read_transaction(db):
                 yield db
         return
-    with scratch_store(workspace.model, _found(workspace, path), Choices(password=password)) as scratch:
+    with scratch_store(workspace.model, found(workspace, path), Choices(password=password)) as scratch:
         findings = scratch.findings
         if findings.levels["error"]:
             where = [
@@ -123,88 +118,9 @@ def _is_ours(path: Path, model: Model) -> bool:
         raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
 
 
-def _found(workspace: Workspace, path: Path) -> tuple[SourceRef, ...]:
-    found = Workspace(workspace.data_dir, workspace.target, (path,)).find()
-    if not found.sources:
-        raise NoSourceFound("no earlier data was found", where=[str(path)])
-    return found.sources
-
-
-def export_documents(
-    workspace: Workspace,
-    store: Path | None,
-    write: Write,
-    *,
-    password: str | None = None,
-    skip: Write | None = None,
-    note: Write = lambda _: None,
-) -> int:
-    """Write every live document of a source exactly as it is stored, as NDJSON; return their number.
-
-    Lines are `{"source", "origin", "database", "collection", "key", "id", "document"}`, ordered by web origin,
-    database, collection and id.  `key` is the document's own (null: it has none), `id` a text to sort by.  Raises
-    SourceDamaged for a piece that cannot be read; with `skip` it is left out, and `skip` is called with its name and
-    location.  `note` receives remarks about the source, such as a torn log.
-    """
-    path = workspace.store if store is None else store.expanduser().absolute()
-    if not path.exists():
-        raise NoSourceFound("there is nothing to export", where=[str(path)])
-    with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
-        refs = _found(workspace, path)
-        snapshots = backup.snapshot_all(Path(scratch) / "copy", refs, at_ms=journal.now_ms())
-        with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
-            db.execute("CREATE TABLE lines (origin, database, collection, id, line)")
-            for snapshot in snapshots:
-                db.executemany(
-                    "INSERT INTO lines VALUES (?, ?, ?, ?, ?)",
-                    _lines(snapshot, _inside(snapshot, path), password, skip, note),
-                )
-            count = 0
-            for (line,) in sqlite.each(db, "SELECT line FROM lines ORDER BY origin, database, collection, id, rowid"):
-                write(line + "\n")
-                count += 1
-            return count
-
-
-def _inside(snapshot: Snapshot, named: Path) -> str:
-    """Return the name of a source, relative to the named folder, which may be moved later."""
-    there = Path(snapshot.origin)
-    inside = there != named and there.is_relative_to(named)
-    return canonical.mend(there.relative_to(named).as_posix() if inside else there.name)
-
-
-def _lines(
-    snapshot: Snapshot, source: str, password: str | None, skip: Write | None, note: Write
-) -> Iterator[tuple[str, str, str, str, str]]:
-    of_app = source_of(snapshot).shown
-    for piece in read(snapshot, password):
-        if isinstance(piece, Unreadable):
-            what = f"{snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"
-            if skip is None:
-                raise SourceDamaged(
-                    "a piece of the source cannot be read, so its documents cannot be given as whole",
-                    where=[what],
-                    next_command="pjais export --documents --skip-unreadable",
-                )
-            skip(what)
-        elif isinstance(piece, Remark):
-            note(f"{snapshot.name}: {piece.collection} {piece.place}: {piece.message}")
-        elif not _is_removed(piece):
-            database = canonical.mend(snapshot.name if piece.database is None else piece.database)
-            collection, value = canonical.mend(piece.collection), of_app(piece.value)
-            name = canonical.mend(piece.native_id or piece.place)
-            origin = piece.origin or snapshot.web_origin
-            line = {
-                "source": source,
-                "origin": origin,
-                "database": database,
-                "collection": collection,
-                "key": piece.native_id,
-                "id": name,
-                "document": value,
-            }
-            yield origin or "", database, collection, name, canonical.dumps(line)
-
-
-def _is_removed(piece: Document) -> bool:
-    return isinstance(piece.value, dict) and piece.value.get("_deleted") is True
+def found(workspace: Workspace, path: Path) -> tuple[SourceRef, ...]:
+    """Return the sources at a path.  Raises NoSourceFound that names what else is there."""
+    there = Workspace(workspace.data_dir, workspace.target, (path,)).find()
+    if not there.sources:
+        raise none_found([str(path)], there)
+    return there.sources

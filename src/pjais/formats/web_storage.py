@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +26,10 @@ EXTENSION: Final = "chrome.storage"
 _RXDB = b"RxDB-ls-doc-"
 _NAMESPACE = re.compile(rb"namespace-([0-9a-f_]{36})-(.*?)/?", re.DOTALL)
 _MAP = re.compile(rb"map-(\d+)-(.*)", re.DOTALL)
+_OF_LOCAL = re.compile(rb"META(?:ACCESS)?:[a-z][a-z0-9+.-]*:|_[a-z][a-z0-9+.-]*:[^\0]*\0[\0\1]")
+_HOUSEKEEPING = (b"version", b"next-map-id")
+_EXTENSION_ID = re.compile(r"(?<![a-z])[a-p]{32}(?![a-z])")
+_EXTENSION_AREA = re.compile(r"(Local|Sync|Managed) Extension Settings")
 
 
 class Item(NamedTuple):
@@ -51,12 +54,23 @@ class BadItem(NamedTuple):
     reason: str
 
 
-class Storage:
-    """One storage area of a profile, open; `problems` grows while it is read."""
+class Items(NamedTuple):
+    """What a storage has of an origin: how many items, the bytes of their names and values, whether RxDB's."""
 
-    def __init__(self, folder: Path, area: Area) -> None:
+    number: int
+    size: int
+    rxdb: bool
+
+
+class Storage:
+    """One storage area of a profile, open; `problems` grows while it is read.
+
+    `owner` is the origin of an extension, whose folder has its id otherwise.
+    """
+
+    def __init__(self, folder: Path, area: Area, owner: str = "") -> None:
         self.area = area
-        self._folder = folder
+        self._owner = owner or f"chrome-extension://{folder.name}"
         self._raw = LevelDB(folder)
 
     def __enter__(self) -> Storage:
@@ -92,13 +106,34 @@ class Storage:
             if one is not None:
                 yield one
 
+    def origins(self) -> dict[str, Items]:
+        """Return what is here of each origin; `rxdb`: documents of RxDB's localstorage storage are among the items."""
+        found: dict[str, Items] = {}
+        for key in self._raw.live_keys():
+            if not self._is_item(key):
+                continue
+            one = found.get(self._origin_of(key), Items(0, 0, False))
+            value = self._raw.get(key)
+            size = len(key) + (len(value[0]) if value else 0)
+            rxdb = one.rxdb or (self.area == LOCAL and _RXDB in key)
+            found[self._origin_of(key)] = Items(one.number + 1, one.size + size, rxdb)
+        return dict(sorted(found.items()))
+
+    def _is_item(self, key: bytes) -> bool:
+        """Return whether a key is that of an item, not the browser's housekeeping."""
+        if self.area == LOCAL:
+            return key[:1] == b"_" and b"\0" in key
+        return self.area == EXTENSION or _MAP.fullmatch(key) is not None
+
     def _origin_of(self, key: bytes) -> str:
         if self.area == LOCAL:
             return key[1:].partition(b"\0")[0].decode("utf-8", "replace")
-        return f"chrome-extension://{self._folder.name}" if self.area == EXTENSION else ""
+        if self.area == SESSION and (match := _MAP.fullmatch(key)):
+            return self._tabs.get(match[1], ("", ""))[0]
+        return self._owner if self.area == EXTENSION else ""
 
     def _local(self, key: bytes, value: bytes, place: str) -> Item | None:
-        if key[:1] != b"_" or b"\0" not in key:
+        if not self._is_item(key):
             return None
         name = key.partition(b"\0")[2]
         return Item(self._origin_of(key), _text(name), _text(value), place)
@@ -137,6 +172,14 @@ def _text(data: bytes) -> str:
     return content.decode("utf-16-le", "surrogatepass")
 
 
+class Place(NamedTuple):
+    """Which storage a folder is: its area, its name for people (`chrome.storage.local`), an extension's origin."""
+
+    area: Area
+    name: str
+    owner: str = ""
+
+
 def area_of(folder: Path) -> Area | None:
     """Return which storage a LevelDB folder is, by its place in a profile; None for another one."""
     if folder.parent.name == "Local Storage":
@@ -146,18 +189,38 @@ def area_of(folder: Path) -> Area | None:
     return SESSION if folder.name == "Session Storage" else None
 
 
-def items(folder: Path, area: Area) -> tuple[dict[str, int], bool]:
-    """(items by origin, whether documents of RxDB's localstorage storage are among them)."""
-    found: Counter[str] = Counter()
-    rxdb = False
+def place_of(folder: Path, copy: Path | None = None) -> Place | None:
+    """Return which storage a LevelDB folder is, by its place in a profile, else by its content; None: none.
+
+    `copy`: where its files are now.
+    """
+    area = area_of(folder) or _by_content(folder if copy is None else copy, folder.name)
+    if area != EXTENSION:
+        return None if area is None else Place(area, area)
+    match = _EXTENSION_AREA.fullmatch(folder.parent.name)
+    found = _EXTENSION_ID.search(folder.name)
+    name = EXTENSION if match is None else f"{EXTENSION}.{match[1].lower()}"
+    return Place(EXTENSION, name, f"chrome-extension://{found[0] if found else folder.name}")
+
+
+def _by_content(folder: Path, name: str) -> Area | None:
+    """Return what a LevelDB is by its keys, wherever it is; an extension's is named by its id and holds JSON alone."""
     with LevelDB(folder) as raw:
-        for key in raw.live_keys():
-            if area == LOCAL and key[:1] == b"_" and b"\x00" in key:
-                origin, _, name = key[1:].partition(b"\x00")
-                found[origin.decode("utf-8", "replace")] += 1
-                rxdb = rxdb or _RXDB in name
-            elif area == SESSION and key.startswith(b"map-"):
-                found[""] += 1
-            elif area == EXTENSION:
-                found[f"chrome-extension://{folder.name}"] += 1
-    return dict(sorted(found.items())), rxdb
+        keys = raw.live_keys()
+        if any(_OF_LOCAL.match(key) for key in keys):
+            return LOCAL
+        if any(_NAMESPACE.fullmatch(key) for key in keys) or (
+            keys and all(_MAP.fullmatch(key) or key in _HOUSEKEEPING for key in keys)
+        ):
+            return SESSION
+        if not keys or _EXTENSION_ID.search(name) is None:
+            return None
+        return EXTENSION if all(_is_json(found[0]) for key in keys if (found := raw.get(key))) else None
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True

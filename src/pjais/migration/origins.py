@@ -44,7 +44,7 @@ def chosen(workspace: Workspace, found: Found, only: Only) -> tuple[Found, Only]
         only = only._replace(origin=_chosen_before(before))
     here = sorted({origin for origin in browsers.values() if origin is not None})
     if only.origin is not None:
-        if only.origin not in here and None not in browsers.values():
+        if only.origin not in here and not any(_may_hold(ref, only.origin) for ref in browsers if not browsers[ref]):
             raise UsageError(
                 f"no source here is of the web origin {only.origin}", where=here, next_command="pjais detect"
             )
@@ -76,8 +76,20 @@ def _chosen_before(before: Sequence[dict[str, Any]]) -> str | None:
 
 
 def _origin(ref: SourceRef) -> str | None:
-    """Return the web origin of a source: from its location, or from its content."""
-    return web_origin.of_place(ref.path) or min((origin for origin, _ in _collections(ref) if origin), default=None)
+    """Return the web origin of a source, from its location or its content; None if it holds data of several."""
+    there = _origins(ref)
+    return next(iter(there)) if len(there) == 1 else None
+
+
+def _origins(ref: SourceRef) -> frozenset[str]:
+    """Return the web origins of a source; none if neither its location nor its content tells."""
+    place = web_origin.of_place(ref.path)
+    return frozenset({place} if place else {origin for origin, _ in _collections(ref) if origin})
+
+
+def _may_hold(ref: SourceRef, origin: str) -> bool:
+    """Return whether a source may hold documents of a web origin."""
+    return origin in _origins(ref) or not _origins(ref)
 
 
 def _sources_before(workspace: Workspace) -> list[dict[str, Any]]:

@@ -120,7 +120,7 @@ def judge(workspace: Workspace, names: Sequence[str] = (), *, password: str | No
             continue
         found, left = _of_source(workspace, source, name, there, begun=(source["kind"], source["origin"]) in begun)
         items += found
-        stays += left
+        stays += [one for one in left if one.path not in {each.path for each in stays}]  # kinds may share files
     if wanted:
         items, stays = _named(items, stays, wanted, [name for _, name in called]), []
     items, unsafe = _backed_up(workspace, items)

@@ -51,11 +51,13 @@ def snapshot_all(
     """
     try:
         files.private_folder(folder)
-        snapshots = []
+        snapshots: list[Snapshot] = []
         for number, ref in enumerate(refs):
             if progress:
                 progress("back up", number, len(refs))
-            snapshots.append(_snapshot(folder, ref, number, at_ms, earlier or {}))
+            snapshots.append(
+                _snapshot(folder, ref, number, at_ms, {**(earlier or {}), **_shared(folder, ref, snapshots)})
+            )
         write_manifest(folder, snapshots, at_ms, **more)
     except OSError as error:
         raise BackupFailed(
@@ -65,6 +67,12 @@ def snapshot_all(
     if broken:
         raise BackupFailed("the backup does not restore", where=broken)
     return tuple(snapshots)
+
+
+def _shared(folder: Path, ref: SourceRef, snapshots: Sequence[Snapshot]) -> dict[str, Path]:
+    """Return the copied files of a source in the same place, by SHA-256: two kinds may share an origin's files."""
+    there = [one for one in snapshots if one.origin == str(ref.path)]
+    return {file.sha256: folder / file.stored for one in there for file in one.files}
 
 
 def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Mapping[str, Path]) -> Snapshot:

@@ -38,11 +38,20 @@ class Secrets:
     decrypt: bool = True
 
 
+class Index(NamedTuple):
+    """An index of a collection: one path, or those of a compound key; `multi_entry`: it has an entry per element."""
+
+    name: str
+    key_path: str | tuple[str, ...]
+    unique: bool = False
+    multi_entry: bool = False
+
+
 class Collection(NamedTuple):
     """A collection of an opened source, as far as it is known before its documents are read.
 
-    `key_path` names the properties or columns of its key, `schema` is the stored JSON schema or the DDL, `is_empty`
-    None if that is not known.
+    `key_path` names the properties or columns of its key, none if its keys are not in the documents.  `schema` is the
+    stored JSON schema or the DDL, `is_empty` None if that is not known.  `auto_increment`: the browser makes its keys.
     """
 
     name: str
@@ -52,6 +61,8 @@ class Collection(NamedTuple):
     schema: Any = None
     made_by: str | None = None
     is_empty: bool | None = None
+    auto_increment: bool = False
+    indexes: tuple[Index, ...] = ()
 
 
 class Part(NamedTuple):
@@ -96,6 +107,11 @@ class Opened:
         """Return what is known of its collections without reading the documents, and without a password."""
         return ()
 
+    @property
+    def sizes(self) -> Mapping[tuple[str | None, str | None], int]:
+        """Return the size of its databases in bytes, by (web origin, name), as far as it is known."""
+        return {}
+
     def read(self) -> Iterator[Piece]:
         """Yield all documents lazily, the same bytes always in the same order.
 
@@ -107,6 +123,13 @@ class Opened:
     def removable(self, ref: SourceRef) -> Held:
         """Return what `cleanup` may remove of the live source; asked of kinds that share their files (`shares`)."""
         return Held()
+
+
+class Attachment(NamedTuple):
+    """An attachment of a document: its name there, its media type if it is known."""
+
+    name: str
+    media_type: str | None = None
 
 
 class File(NamedTuple):
@@ -212,6 +235,8 @@ class Source:
     """True if data of others may be in the same files: `Opened.removable` tells them apart."""
     comes_and_goes: bool = False
     """True if each record is a file: one that came since is no change of the others."""
+    takes_rest: bool = False
+    """True for a kind that takes the IndexedDB databases which no other kind recognises."""
     guide_backup: bool = False
     """True if its backup also holds the JSON of the RxDB guide."""
 
@@ -300,6 +325,13 @@ class Source:
     def shown(self, value: Any) -> Any:
         """Return a document as its own app sees it, without the fields that its library adds."""
         return value
+
+    def attachments(self, document: Document) -> Mapping[tuple[str, str], Attachment]:
+        """Return which of the pieces that follow are a document's attachments, by (collection, native id).
+
+        Each has its bytes in `data`.
+        """
+        return {}
 
     # -- removed
 

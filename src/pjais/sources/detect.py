@@ -11,20 +11,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pjais import files, paths
-from pjais.core.source import LEAVES, Passed, SourceRef
+from pjais.core.source import LEAVES, NAME_IT, Passed, SourceRef
 from pjais.sources import contract, registry
 from pjais.sources.found import Found
 from pjais.sources.grouping import gathered
 from pjais.sources.identify import LIKELY, familiar, identify, is_familiar, is_likely
-from pjais.sources.indexeddb.detector import in_leveldb
 from pjais.sources.seen import Seen
-from pjais.sources.walk import Listing, walk
+from pjais.sources.walk import Listing, listing, walk
 
 _FILES_DEPTH = 3
 """Depth to which all files are inspected; below it only those named like stores are."""
 _LIKELY_LOOKS, _OTHER_LOOKS = 500, 250
 """Limits on the files that a search opens: with likely names, with any others; our own names are always opened."""
-_ASIDE = "{} in a folder that is no profile's own; name it to take it"
+_ASIDE = f"{{}} in a folder that is no profile's own; {NAME_IT}"
 
 
 def detect(
@@ -53,14 +52,20 @@ def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[S
     if place.is_dir():
         yield from _Search(contract.Search(place, named, target, seen, registry.every())).found()
     elif named and place.suffix in (".ldb", ".log", ".sst") and place.stem.isdigit():  # saved by a recovery tool
-        folder = place.parent
-        yield from in_leveldb(folder, contract.Search(folder, named, target, seen, registry.every()))
+        yield from _in_folder_of(place, contract.Search(place.parent, named, target, seen, registry.every()))
     elif named and files.is_plain_file(place):
         one = identify(place, place.parent, named=True, seen=seen)
         source = registry.source_of(one) if isinstance(one, SourceRef) else None
         yield from source.gathered([place], place.parent) if source is not None and source.gathers else [one]
     elif named:
         yield Passed(place, "file or folder not found")
+
+
+def _in_folder_of(file: Path, search: contract.Search) -> Iterator[SourceRef | Passed]:
+    """Yield what is in the LevelDB that a file of tables belongs to, whatever its folder is called."""
+    there = listing(str(file.parent))
+    found = (detector.look(there, search) for detector in registry.DETECTORS if there is not None)
+    yield from next((one for one in found if one is not None), iter(()))
 
 
 class _Search:
@@ -120,16 +125,16 @@ class _Search:
 
     def _copies(self, in_place: list[SourceRef]) -> Iterator[SourceRef | Passed]:
         """Yield sources where no browser keeps them: only if the owner named the folder, and they are the only ones."""
-        aside = self.search.aside
-        folders = {ref.path.parent for ref in aside}
-        alone = {ref.kind for ref in aside}.isdisjoint(ref.kind for ref in in_place)
-        if self.search.named and alone and len(folders) == 1:
-            yield from aside
-            return
-        for ref in aside:
-            made_by = registry.source_of(ref).made_by
-            size = sum(path.stat().st_size for path in ref.files if path.exists())
-            yield Passed(ref.path, _ASIDE.format(made_by or ref.kind), size, ref.kind, made_by)
+        for kind in dict.fromkeys(ref.kind for ref in self.search.aside):
+            aside = [ref for ref in self.search.aside if ref.kind == kind]
+            alone = kind not in {ref.kind for ref in in_place}
+            if self.search.named and alone and len({ref.path.parent for ref in aside}) == 1:
+                yield from aside
+                continue
+            for ref in aside:
+                made_by = registry.source_of(ref).made_by
+                size = sum(path.stat().st_size for path in ref.files if path.exists())
+                yield Passed(ref.path, _ASIDE.format(made_by or ref.kind), size, ref.kind, made_by)
 
     def _files(self, one: Listing) -> Iterator[SourceRef | Passed | None]:
         """Yield the findings among the files of an ordinary folder."""
@@ -162,7 +167,7 @@ class _Search:
             return found
         if len(among.parts) >= _FILES_DEPTH:
             size = sum(one.stat().st_size for one in found.files)
-            return Passed(path, f"{found.kind}, more than three folders deep; name it to take it", size, found.kind)
+            return Passed(path, f"{found.kind}, more than three folders deep; {NAME_IT}", size, found.kind)
         source = registry.source_of(found)
         if source.gathers:
             self.together.setdefault(source, []).append(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files, paths
-from pjais.core.source import CANNOT_BE_READ, Passed, SourceRef
+from pjais.core.source import CANNOT_BE_READ, NAME_IT, Passed, SourceRef
 from pjais.errors import SourceDamaged
 from pjais.sources import registry
 from pjais.sources.contract import File, Source
@@ -216,7 +216,7 @@ def _database(path: Path, expected: Source | None, named: bool) -> list[Any] | N
     if found is not None and found.is_ours and not named:
         if paths.account_kind(path.name) is not None:
             return None
-        about = "another store of pjais: what is only in there is in no other store; name it to take it"
+        about = f"another store of pjais: what is only in there is in no other store; {NAME_IT}"
         return _passed(f"{about} ({found.version_of(tables)})", found.kind, "pjais")
     if found is None and tables.is_browsers and not named:
         return None

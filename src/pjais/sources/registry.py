@@ -25,16 +25,15 @@ SOURCES: tuple[Source, ...] = (
     *json_files.SOURCES,
     *livestore.SOURCES,
     *sqlite_tables.SOURCES,
+    *indexeddb.sources(lambda there: claimed(there)),
+    *web_storage.SOURCES,
 )
 """Our kinds.  A file that several recognise is of the first of them."""
 
 DETECTORS: tuple[Detector, ...] = (livestore.Detector(), indexeddb.Detector(), web_storage.Detector())
 """They look into the folders of browser profiles, in this order; what they find, the kinds take."""
 
-WHOLE: tuple[Source, ...] = (*indexeddb.everything.SOURCES, *web_storage.everything.SOURCES)
-"""Kinds that copy and open all of a profile (`pjais.profile`); a search takes none of them."""
-
-_BY_DIALECT = {(one.kind, one.dialect): one for one in (*SOURCES, *WHOLE)}
+_BY_DIALECT = {(one.kind, one.dialect): one for one in SOURCES}
 _BY_KIND = {one.kind: one for one in reversed(SOURCES)}
 
 
@@ -72,9 +71,10 @@ def source_of(one: SourceRef | Snapshot) -> Source:
     return found
 
 
-def readable(kind: str, dialect: str) -> Source:
-    """Return one of our kinds, also one that a search does not take.  Raises KeyError."""
-    return _BY_DIALECT[kind, dialect]
+def claimed(there: Databases) -> frozenset[str]:
+    """Return the IndexedDB databases of an origin that a kind recognises as its own."""
+    kinds = [one for one in every() if not one.takes_rest]
+    return frozenset().union(*(one.in_indexeddb(there) or () for one in kinds))
 
 
 def makers(stores: Mapping[str, frozenset[str]]) -> dict[str, str]:
@@ -82,7 +82,7 @@ def makers(stores: Mapping[str, frozenset[str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for layout in get_args(Layout):
         for source in every():
-            names = source.in_indexeddb(Databases(layout, stores))
+            names = None if source.takes_rest else source.in_indexeddb(Databases(layout, stores))
             found.update(dict.fromkeys(names or (), source.made_by or source.kind))
     return found
 

@@ -33,7 +33,6 @@ class Documents(DocumentMapping):
         table = self._table(place_of(document, self._source))
         if table is None or table.holds is None:
             return Draft(None, (("error", "no-table", None, "its collection was not there when the run began"),))
-        removed = isinstance(document.value, dict) and document.value.get("_deleted") is True
         value = value_of(document)
         problems: list[Problem] = list(noted(document))
         row: list[Any] = []
@@ -53,7 +52,7 @@ class Documents(DocumentMapping):
             else:
                 held = None
             row.append(held)
-        return Draft(table.record(row), tuple(problems), removed)
+        return Draft(table.record(row), tuple(problems), document.is_removed)
 
     def _table(self, place: Place) -> DocumentTable | None:
         """Return a collection's table; of a copy of a source that has none of its own, that of the other copy."""

@@ -1,4 +1,4 @@
-"""IndexedDB in a browser profile: the folders that browsers keep it in, and the databases of apps that no kind takes.
+"""IndexedDB in a browser profile: the folders that browsers keep it in, and the kind that takes any app's databases.
 
 A LevelDB holds all databases of an origin; Firefox and Chromium's next backend have a SQLite file for each.  Kinds
 whose data are in IndexedDB derive from one of these layouts (`layouts`) and say which databases they take
@@ -7,7 +7,7 @@ whose data are in IndexedDB derive from one of these layouts (`layouts`) and say
 
 from __future__ import annotations
 
-from pjais.sources.indexeddb import everything
 from pjais.sources.indexeddb.detector import Detector
+from pjais.sources.indexeddb.everything import sources
 
-__all__ = ["Detector", "everything"]
+__all__ = ["Detector", "sources"]

@@ -1,7 +1,7 @@
-"""Detect IndexedDB in the folders of a browser profile: what a kind takes as its source, all other databases by name.
+"""Detect IndexedDB in the folders of a browser profile, and share its databases out among the kinds.
 
-A kind recognises its databases by their names and object stores, which are read from the metadata; every other one is
-reported with its size and maker.  The readers are imported on demand: most searches find no profile.
+A kind recognises its databases by their names and object stores, which are read from the metadata; the kind `indexeddb`
+is asked last and takes what is left.  The readers are imported on demand: most searches find no profile.
 """
 
 from __future__ import annotations
@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Any
 from pjais import canonical, files
 from pjais.core.source import Passed, SourceRef
 from pjais.sources.contract import Databases, Layout, Search
-from pjais.sources.indexeddb.makers import maker
 from pjais.sources.seen import Seen, stamp
 from pjais.sources.walk import Listing
 
 if TYPE_CHECKING:
     from pjais.formats.indexeddb import metadata
-
-OTHER = "not RxDB's: pjais does not read it yet"
 
 _TABLES = (".ldb", ".sst", ".log")
 _TABLE = re.compile(r"\d{3,}\.(ldb|sst|log)")
@@ -60,7 +57,7 @@ def is_indexeddb(listing: Listing, seen: Seen) -> bool:
 
 
 class Detector:
-    """Shares the databases of a folder out among the kinds, and names those that none takes."""
+    """Shares the databases of a folder out among the kinds, and names what cannot be read."""
 
     def look(self, folder: Listing, search: Search) -> Iterator[SourceRef | Passed] | None:
         """Return the databases in a folder where IndexedDB is, whatever it is called."""
@@ -78,7 +75,7 @@ class Detector:
 
 
 def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
-    """Yield the databases in an origin's LevelDB: the sources of those that a kind takes, every other by its name."""
+    """Yield the sources that kinds make of the databases in an origin's LevelDB."""
     from pjais.formats.indexeddb import metadata
 
     its = tuple(files.beside(folder))
@@ -90,12 +87,8 @@ def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
         yield ref
     if doubt and not taken:
         yield Passed(folder, f"an IndexedDB that cannot be read whole: {doubt}", files.size_of(its), "indexeddb")
-    elif not inside and not taken and files.size_of(one for one in its if one.suffix in _TABLES):
+    elif not inside and not taken:
         yield Passed(folder, "an IndexedDB in which no database is left", files.size_of(its), "indexeddb")
-    for origin, name, version, stores, size in inside:
-        if name not in taken:
-            made_by = maker(name, version, stores)
-            yield Passed(folder, OTHER, size, "indexeddb", made_by, origin_of(folder, origin), name, tuple(stores))
 
 
 def _shared(layout: Layout, inside: list[Any], doubtful: tuple[Path, ...]) -> Databases:
@@ -164,13 +157,9 @@ def _each(folder: Path, mains: list[str], firefox: bool, search: Search) -> Iter
     for ref, names in _taken(folder, lambda: _all_files(folder, deep=firefox), there, search):
         taken |= names
         yield ref
-    for path, inside, doubt in told:
+    for path, _, doubt in told:
         if doubt and str(path) not in taken:
             yield Passed(path, f"it is where IndexedDB keeps its data, but {doubt}", files.size_of([path]), "indexeddb")
-        for origin, name, version, stores, size in inside:
-            if name not in taken:
-                made_by = maker(name, 0 if firefox else version, stores)
-                yield Passed(path, OTHER, size, "indexeddb", made_by, origin or origin_of(folder), name, tuple(stores))
 
 
 def _all_files(folder: Path, *, deep: bool) -> tuple[Path, ...]:
@@ -220,6 +209,8 @@ def _is_in_place(one: Listing) -> bool:
     parents, suffix = one.parts[:-1], one.name.endswith(".indexeddb.leveldb")
     if one.name == "idb":
         return not parents or (parents[-3:-1] == ("storage", "default") and len(parents) < 5)
+    if parents[-1:] == ("IndexedDB",) and parents[-3:-2] == ("WebStorage",) and parents[-2].isdigit():
+        return len(parents) < 5  # of a partitioned frame, or a storage bucket
     if not (suffix or _is_hashed(one)):
         return not one.parts
     if not parents:

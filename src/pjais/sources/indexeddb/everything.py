@@ -1,38 +1,128 @@
-"""Every database of an origin, whoever made it: what copies and opens a profile as a whole (`pjais.profile`).
+"""Every IndexedDB database of an origin that no other kind recognises, whoever made it.
 
-A search does not share databases out to these kinds, so a migration takes none of them by itself.
+Each object store is a collection, each record a document in tagged JSON, in the order of keys, as the page would get
+it.  A bad record, or a Blob whose bytes are missing, is an `Unreadable`; the rest is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pjais.sources.contract import Opened, Secrets
+from pjais import files
+from pjais.sources.contract import Collection, Databases, Held, Index, Opened, Secrets, Stay
+from pjais.sources.indexeddb import layouts
 from pjais.sources.indexeddb.layouts import Container, InFirefox, InIndexedDb, InLevelDb, InSqlite
+from pjais.sources.indexeddb.makers import maker
 
 if TYPE_CHECKING:
+    from pjais.core.document import Document, Piece, Unreadable
     from pjais.core.snapshot import Snapshot
+    from pjais.core.source import SourceRef
+    from pjais.formats.indexeddb import KeyPath, Profile, Store
+    from pjais.sources.js_documents import Where
+
+Claimed = Callable[[Databases], frozenset[str]]
+"""Returns the databases of an origin that other kinds take."""
 
 
 class OpenedIndexedDb(Opened):
-    """A snapshot of IndexedDB, as the containers that a browser keeps it in."""
+    """A snapshot of IndexedDB, as the containers that a browser keeps it in, and the stores that are this kind's."""
 
-    def __init__(self, containers: list[Container]) -> None:
+    def __init__(self, snapshot: Snapshot, containers: list[Container], source: AnyIndexedDb) -> None:
         self.containers = containers
+        self._snapshot, self._source = snapshot, source
+
+    @cached_property
+    def _stores(self) -> list[tuple[Profile, Store]]:
+        """Return the object stores of databases that no other kind takes, by database and name."""
+        found = [(one.profile, store) for one in self.containers for store in one.profile.stores()]
+        names: dict[str, set[str]] = {}
+        for _, store in found:
+            names.setdefault(store.database, set()).add(store.name)
+        taken = self._source.claimed(Databases(self._source.layout, names))
+        return sorted(
+            ((profile, store) for profile, store in found if store.database not in taken),
+            key=lambda one: (one[1].database, one[1].name),
+        )
+
+    def _origin(self, store: Store) -> str | None:
+        return layouts.origin_of(self._snapshot, store.origin)
+
+    @cached_property
+    def collections(self) -> Sequence[Collection]:
+        """Return the object stores, with what the app declared of them."""
+        names: dict[str, set[str]] = {}
+        for _, store in self._stores:
+            names.setdefault(store.database, set()).add(store.name)
+        return tuple(self._collection(profile, store, names[store.database]) for profile, store in self._stores)
+
+    def _collection(self, profile: Profile, store: Store, beside: set[str]) -> Collection:
+        schema = profile.schema(store)
+        return Collection(
+            store.name,
+            store.database,
+            self._origin(store),
+            _paths(schema.key_path),
+            made_by=maker(store.database, 0 if self._source.layout == "firefox" else store.version, beside),
+            is_empty=next(profile.rows(store), None) is None,
+            auto_increment=schema.auto_increment,
+            indexes=tuple(Index(one.name, one.key_path or "", one.unique, one.multi_entry) for one in schema.indexes),
+        )
+
+    @property
+    def sizes(self) -> Mapping[tuple[str | None, str | None], int]:
+        """Return the size of each database in bytes."""
+        sizes = layouts.sizes(self._snapshot, self.containers)
+        return {(self._origin(store), store.database): sizes.get(store.database, 0) for _, store in self._stores}
+
+    def read(self) -> Iterator[Piece]:
+        """Yield all documents, by database and object store, in the order of their keys."""
+        from pjais.sources.js_documents import Where
+
+        yield from layouts.faults(self.containers)
+        for profile, store in self._stores:
+            yield from _documents(profile, store, Where(store.name, store.database, self._origin(store)))
+        yield from layouts.problems(self.containers)
+
+    def removable(self, ref: SourceRef) -> Held:
+        """Return what may be removed: nothing for now.  Files of other kinds in the same folder are not its own."""
+        originals = {one.stored: Path(one.source) for one in self._snapshot.files}
+        stays = []
+        for one in self.containers:
+            names = frozenset(store.database for profile, store in self._stores if profile is one.profile)
+            if not names:
+                continue
+            path = ref.path if one.file is None else originals[one.file]
+            its = ref.files if one.file is None else [path]
+            reason = f"databases of this kind are never removed: {', '.join(sorted(names))}"
+            stays.append(Stay(path, files.size_of(its), reason, names))
+        return Held(frozenset(name for one in stays for name in one.names), stays=tuple(stays))
 
 
 class AnyIndexedDb(InIndexedDb):
-    """All databases of an origin."""
+    """All databases of an origin that `claimed` does not name."""
 
     kind = "indexeddb"
+    takes_rest = True
+
+    def __init__(self, claimed: Claimed) -> None:
+        self.claimed = claimed
+
+    def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
+        """Return all databases that are left, with what may hold more of them."""
+        if there.layout != self.layout or not there.stores:
+            return None
+        return frozenset(there.stores) | {str(path) for path in there.doubtful}
 
     @contextmanager
     def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[OpenedIndexedDb]:
         """Open all databases in a snapshot."""
         with self.containers(snapshot) as found:
-            yield OpenedIndexedDb(found)
+            yield OpenedIndexedDb(snapshot, found, self)
 
 
 class AnyInLevelDb(AnyIndexedDb, InLevelDb):
@@ -53,4 +143,23 @@ class AnyInFirefox(AnyIndexedDb, InFirefox):
     dialect = "indexeddb-firefox"
 
 
-SOURCES = (AnyInLevelDb(), AnyInSqlite(), AnyInFirefox())
+def sources(claimed: Claimed) -> tuple[AnyIndexedDb, ...]:
+    """Return the kinds of the three layouts; `claimed` names the databases that other kinds take."""
+    return AnyInLevelDb(claimed), AnyInSqlite(claimed), AnyInFirefox(claimed)
+
+
+def _paths(key_path: KeyPath) -> tuple[str, ...]:
+    return () if key_path is None else (key_path,) if isinstance(key_path, str) else key_path
+
+
+def _documents(profile: Profile, store: Store, where: Where) -> Iterator[Document | Unreadable]:
+    """Yield the records of an object store as documents, each Blob whose bytes are missing after its record."""
+    from pjais.formats.indexeddb import BadRow, records
+
+    for one in records(profile, store):
+        if isinstance(one, BadRow):
+            yield where.unreadable(one.place, one.raw, one.reason)
+            continue
+        yield where.document(one.key, one.value, one.place, one.blobs)
+        for reason in one.missing:
+            yield where.unreadable(f"{one.place} {reason.partition(':')[0]}", b"", reason)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pjais import files
+from pjais import files, web_origin
+from pjais.core.document import Remark, Unreadable
 from pjais.sources.contract import Layout, Source, Stamp
 from pjais.sources.sqlite_source import SqliteFiles
 from pjais.sqlite_files import SIDE_FILES
@@ -110,6 +111,42 @@ class InFirefox(InSqlite):
         from pjais.formats import indexeddb
 
         return indexeddb.open_firefox(whole, _existing(file.with_name(f"{file.stem}.files")))
+
+
+def origin_of(snapshot: Snapshot, named: str) -> str | None:
+    """Return the web origin of a database: from its location, which includes the partition, else its metadata."""
+    return snapshot.web_origin or web_origin.named(named)
+
+
+def faults(containers: Sequence[Container]) -> Iterator[Unreadable]:
+    """Yield the SQLite files of a snapshot that are damaged."""
+    for one in containers:
+        if one.fault is not None:
+            yield Unreadable("$file", Path(one.file or "").name, b"", f"SQLite: {one.fault}")
+
+
+def problems(containers: Sequence[Container]) -> Iterator[Unreadable | Remark]:
+    """Yield what could not be read apart from records, and where a log ends early; asked after the records are read."""
+    for container in containers:
+        for problem in container.profile.problems:
+            yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
+        for one in container.profile.torn:
+            yield Remark("torn-tail", "$file", f"{one.file} byte {one.offset}", one.reason)
+
+
+def sizes(snapshot: Snapshot, containers: Sequence[Container]) -> dict[str, int]:
+    """Return the size in bytes of each IndexedDB database of a snapshot, by its name."""
+    from pjais.formats.indexeddb import metadata
+
+    found: dict[str, int] = {}
+    for one in containers:
+        if one.file is None:
+            found.update((database.name, database.size) for database in metadata.leveldb(snapshot.path).databases)
+            continue
+        beside = (f"{one.file}-", f"{one.file.removesuffix('.sqlite')}.files/")
+        its = sum(each.size for each in snapshot.files if each.stored == one.file or each.stored.startswith(beside))
+        found.update((store.database, its) for store in one.profile.stores())
+    return found
 
 
 def _blobs(leveldb: Path) -> Path:

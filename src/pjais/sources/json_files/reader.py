@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical
-from pjais.core.document import NO_BLOBS, Document, Piece, Remark, Unreadable
+from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
 
@@ -275,22 +275,9 @@ def _document(collection: str, item: Value, native_id: str | None = None) -> Doc
     found = value.get("id") if isinstance(value, dict) else None
     if isinstance(found, str) or type(found) is int:
         native_id = str(found)
-    return Document._make(
-        (
-            collection,
-            native_id,
-            f"byte {place}",
-            value,
-            text,
-            _NOT_UTF8 if bad_bytes else (),
-            None,
-            None,
-            raw,
-            found if type(found) is int else None,  # 7 and "7" are two keys
-            NO_BLOBS,
-            False,
-        )
-    )
+    notes = _NOT_UTF8 if bad_bytes else ()
+    key = found if type(found) is int else None  # 7 and "7" are two keys
+    return Document(collection, native_id, f"byte {place}", value, text, notes, None, None, raw, key)
 
 
 def _unreadable(collection: str, item: Broken) -> Unreadable:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files
-from pjais.core.source import Passed, SourceRef
+from pjais.core.source import NAME_IT, Passed, SourceRef
 from pjais.sources.contract import Search
 from pjais.sources.seen import Seen, stamp
 from pjais.sources.walk import Listing
@@ -64,7 +64,7 @@ def _side(main: Path, suffix: str) -> Path:
     return main.with_name(main.name + suffix)
 
 
-_ELSEWHERE = "it is in a folder that is no profile's own; name it to take it"
+_ELSEWHERE = f"it is in a folder that is no profile's own; {NAME_IT}"
 
 
 class Detector:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pjais.sources.contract import Databases, Opened, Secrets
+from pjais.sources.contract import Attachment, Databases, Opened, Secrets
 from pjais.sources.indexeddb.layouts import InFirefox, InIndexedDb, InLevelDb, InSqlite
 from pjais.sources.rxdb import names as rxdb_names
 
 if TYPE_CHECKING:
+    from pjais.core.document import Document
     from pjais.core.snapshot import Snapshot
 
 
@@ -45,6 +46,16 @@ class Rxdb(InIndexedDb):
     def shown(self, value: Any) -> Any:
         """Return a document without the fields that RxDB hides from its app."""
         return rxdb_names.shown(value)
+
+    def attachments(self, document: Document) -> Mapping[tuple[str, str], Attachment]:
+        """Return the rows of `<collection>/attachments` that a stored document names; their ids are `<id>||<name>`."""
+        named = document.value.get("_attachments") if isinstance(document.value, dict) else None
+        return {
+            (f"{document.collection}/attachments", f"{document.native_id}||{name}"): Attachment(
+                name, facts.get("type") if isinstance(facts, dict) else None
+            )
+            for name, facts in (named.items() if isinstance(named, dict) else ())
+        }
 
     def belonging(self, name: str, names: frozenset[str]) -> set[str]:
         """Return the IndexedDB databases of an RxDB database."""

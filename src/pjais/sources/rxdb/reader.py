@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from pjais import canonical, web_origin
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais import canonical
+from pjais.core.document import Document, Piece, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.errors import PasswordNeeded
@@ -24,6 +23,7 @@ from pjais.formats.indexeddb import BadRow, Row, Store
 from pjais.js_values import HOLE, UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 from pjais.sources import contract
 from pjais.sources.contract import Held, Opened, Secrets
+from pjais.sources.indexeddb import layouts
 from pjais.sources.indexeddb.layouts import Container
 from pjais.sources.rxdb import keys, removable, secrets
 from pjais.sources.rxdb.catalog import Collection, Database, databases, homeless
@@ -57,7 +57,7 @@ class OpenedRxdb(Opened):
         return contract.Collection(
             one.name,
             database.name,
-            origin_of(self._snapshot, database.origin),
+            layouts.origin_of(self._snapshot, database.origin),
             (keys.primary_key(schema),) if schema else (),
             schema,
             f"RxDB {database.rxdb_version}" if database.rxdb_version else "RxDB",
@@ -70,25 +70,30 @@ class OpenedRxdb(Opened):
         Raises PasswordNeeded if a database has encrypted fields and the password is missing or not the one it was made
         with, unless they are to stay encrypted.
         """
-        for container in self._containers:
-            if container.fault is not None:
-                name = Path(container.file or "").name
-                yield Unreadable("$file", name, b"", f"SQLite: {container.fault}")
+        yield from layouts.faults(self._containers)
         for name in homeless(self._home, self._databases):
             yield Unreadable(name, "$file", b"", "the internal store of this RxDB database is missing")
         for database in self._databases:
             if self._secrets.decrypt:
                 _check_password(database, self._secrets.password)
-            origin = origin_of(self._snapshot, database.origin)
+            origin = layouts.origin_of(self._snapshot, database.origin)
             yield from _catalog_problems(database, origin)
             for name in sorted(database.collections):
                 for piece in _collection(self._home, database, database.collections[name], self._secrets.password):
                     yield piece._replace(database=database.name, origin=origin)
-        for container in self._containers:
-            for problem in container.profile.problems:
-                yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
-            for one in container.profile.torn:
-                yield Remark("torn-tail", "$file", f"{one.file} byte {one.offset}", one.reason)
+        yield from layouts.problems(self._containers)
+
+    @property
+    def sizes(self) -> Mapping[tuple[str | None, str | None], int]:
+        """Return the size of each database in bytes: that of all IndexedDB databases that RxDB made for it."""
+        sizes, known = layouts.sizes(self._snapshot, self._containers), self._databases
+        names = sorted((one.name for one in known), key=len)
+        return {
+            (layouts.origin_of(self._snapshot, one.origin), one.name): sum(
+                size for idb, size in sizes.items() if _owner(idb, names) == one.name
+            )
+            for one in known
+        }
 
     def removable(self, ref: SourceRef) -> Held:
         """Return what may be removed: the databases of RxDB, where no others are in the same files."""
@@ -108,11 +113,6 @@ class OpenedRxdb(Opened):
             bad = bool(container.fault or container.profile.problems or container.profile.torn)
             found.append(Holding(container.file, inside, own, inside - ours, bad))
         return found
-
-
-def origin_of(snapshot: Snapshot, named: str) -> str | None:
-    """Return the web origin of a database: from its location, which includes the partition, else its metadata."""
-    return snapshot.web_origin or web_origin.named(named)
 
 
 def _owner(idb: str, known: list[str]) -> str | None:

@@ -1,8 +1,8 @@
-"""Web storage in a browser profile: named, with its origins and the number of items; not migrated yet."""
+"""Web storage in a browser profile: localStorage, sessionStorage and the storage of extensions."""
 
 from __future__ import annotations
 
-from pjais.sources.web_storage import everything
 from pjais.sources.web_storage.detector import Detector
+from pjais.sources.web_storage.everything import SOURCES
 
-__all__ = ["Detector", "everything"]
+__all__ = ["SOURCES", "Detector"]

@@ -6,50 +6,76 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pjais import files
-from pjais.core.source import Passed
+from pjais import files, web_origin
+from pjais.core.source import Passed, SourceRef
+from pjais.display import counted
 from pjais.sources.contract import Search
 from pjais.sources.indexeddb.detector import is_leveldb
-from pjais.sources.seen import Seen, stamp
+from pjais.sources.seen import stamp
 from pjais.sources.walk import Listing
+from pjais.sources.web_storage.everything import AnyWebStorage
 
+_KIND = AnyWebStorage.kind
 _LOOKED_INTO = 8 << 20
-"""Items of a larger storage are not counted."""
+"""A larger storage is taken for one with items."""
 
 
 class Detector:
-    """Names what is in a LevelDB that holds no IndexedDB."""
+    """Finds web storage, and names what else is in a LevelDB that holds no IndexedDB."""
 
-    def look(self, folder: Listing, search: Search) -> Iterator[Passed] | None:
+    def look(self, folder: Listing, search: Search) -> Iterator[SourceRef | Passed] | None:
         """Return what is in such a folder."""
         if not is_leveldb(folder):
             return None
         folder.folders.clear()
-        return _other_leveldb(folder, search.seen)
+        return _in_leveldb(folder, search)
 
 
-def _other_leveldb(listing: Listing, seen: Seen) -> Iterator[Passed]:
+def _in_leveldb(listing: Listing, search: Search) -> Iterator[SourceRef | Passed]:
     """Yield the content of a LevelDB that is no IndexedDB; nothing for one of the browser's own."""
     from pjais.formats import web_storage
 
     folder = Path(listing.path)
-    its = [listing.at(name) for name in sorted(listing.files)]
+    its = files.beside(folder)
     size = files.size_of(its)
-    area = web_storage.area_of(folder)
-    if area is None:
+
+    def judge() -> Any:
+        place = web_storage.place_of(folder)
+        if place is None:
+            return None
+        if size > _LOOKED_INTO:
+            return [place.name, {"": 0}, ""]
+        with web_storage.Storage(folder, place.area, place.owner) as storage:
+            origins = storage.origins()
+            doubt = next((one.reason for one in storage.problems), "")
+        return [place.name, {origin: one.number for origin, one in origins.items()}, doubt]
+
+    said = search.seen.verdict(f"{folder} web storage", stamp(its), judge)
+    if said is None:
         if not listing.browser and "MANIFEST" in "".join(listing.files):
             yield Passed(folder, "a LevelDB of another program", size, "leveldb")
         return
-    reason = f"{area}: pjais does not read it yet"
-    if size > _LOOKED_INTO:
-        yield Passed(folder, reason, size, "web-storage")
-        return
+    name, origins, doubt = said
+    apps = {origin: count for origin, count in origins.items() if not web_origin.is_browsers(origin)}
+    if apps:
+        ref = SourceRef(_KIND, AnyWebStorage.dialect, folder, search.root, tuple(its))
+        if _is_in_place(listing):
+            yield ref
+        else:
+            search.aside.append(ref)
+    elif doubt:
+        yield Passed(folder, f"{name} that cannot be read whole: {doubt}", size, _KIND)
+    elif not origins:
+        yield Passed(folder, f"{name} without any item", size, _KIND)
+    for origin in origins.keys() - apps.keys():
+        told = f"{counted(origins[origin], 'item')} of {name}, of the browser's own pages"
+        yield Passed(folder, told, size, _KIND, None, web_origin.normal(origin))
 
-    def judge() -> list[Any]:
-        return list(web_storage.items(folder, area))
 
-    found, rxdb = seen.verdict(str(folder), stamp(its), judge)
-    for origin, count in found.items():
-        made_by = "RxDB (localstorage storage)" if rxdb and area == web_storage.LOCAL else None
-        told = f"{count} item{'' if count == 1 else 's'} of {reason}"
-        yield Passed(folder, told, size, "web-storage", made_by, origin or None)
+def _is_in_place(one: Listing) -> bool:
+    """Return whether a folder is where a browser keeps web storage, relative to the searched location."""
+    from pjais.formats import web_storage
+
+    profile = one.parts[:-1] if one.name == "Session Storage" else one.parts[:-2]
+    within = len(profile) < 2 or (profile[0] == "Partitions" and len(profile) == 2)
+    return not one.parts or (web_storage.area_of(Path(one.path)) is not None and within)

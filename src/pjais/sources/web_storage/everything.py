@@ -1,21 +1,129 @@
-"""A profile's localStorage, sessionStorage or extension storage as a whole (`pjais.profile`)."""
+"""localStorage, sessionStorage and `chrome.storage` of every origin: each item a document.
+
+Database and collection both have the name of the storage (`localStorage`, `chrome.storage.local`); the key is the
+item's name, the value its text, of an extension its JSON value.  Items of the browser's own pages are left out.
+"""
 
 from __future__ import annotations
 
-from pjais.core.source import SourceRef
-from pjais.sources.contract import Source, Stamp
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pjais import files, web_origin
+from pjais.sources.contract import Collection, Held, Opened, Secrets, Source, Stamp, Stay
+
+if TYPE_CHECKING:
+    from pjais.core.document import Piece
+    from pjais.core.snapshot import Snapshot
+    from pjais.core.source import SourceRef
+    from pjais.formats.web_storage import Items, Place, Storage
+    from pjais.sources.js_documents import Where
+
+
+class OpenedWebStorage(Opened):
+    """A snapshot of one storage."""
+
+    def __init__(self, place: Place, storage: Storage) -> None:
+        self._place, self._storage = place, storage
+
+    @cached_property
+    def _origins(self) -> dict[str, Items]:
+        found = self._storage.origins()
+        return {origin: one for origin, one in found.items() if not web_origin.is_browsers(origin)}
+
+    @property
+    def collections(self) -> Sequence[Collection]:
+        """Return the storage of each origin."""
+        name = self._place.name
+        return tuple(
+            Collection(name, name, web_origin.normal(origin) or None, made_by=_maker(one.rxdb), is_empty=False)
+            for origin, one in self._origins.items()
+        )
+
+    @property
+    def sizes(self) -> Mapping[tuple[str | None, str | None], int]:
+        """Return the bytes of the names and values of each origin."""
+        name = self._place.name
+        return {(web_origin.normal(origin) or None, name): one.size for origin, one in self._origins.items()}
+
+    def read(self) -> Iterator[Piece]:
+        """Yield all items, by origin and name."""
+        from pjais.core.document import Remark, Unreadable
+        from pjais.formats.web_storage import BadItem
+
+        several = self._in_several_tabs()
+        for one in self._storage.items():
+            if web_origin.is_browsers(one.origin):
+                continue
+            where = self._where(one.origin)
+            if isinstance(one, BadItem):
+                yield where.unreadable(one.place, one.raw, one.reason)
+            else:
+                key = [one.name, one.tab] if (one.origin, one.name) in several else one.name
+                yield where.document(key, one.value, one.place, {})
+        for problem in self._storage.problems:
+            yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
+        for torn in self._storage.torn:
+            yield Remark("torn-tail", "$file", f"{torn.file} byte {torn.offset}", torn.reason)
+
+    def _where(self, origin: str) -> Where:
+        from pjais.sources.js_documents import Where
+
+        return Where(self._place.name, self._place.name, web_origin.normal(origin) or None)
+
+    def _in_several_tabs(self) -> set[tuple[str, str]]:
+        """Return the items (origin, name) of sessionStorage that several tabs have: their keys are [name, tab]."""
+        from pjais.formats.web_storage import SESSION, Item
+
+        if self._place.area != SESSION:
+            return set()
+        names = Counter((one.origin, one.name) for one in self._storage.items() if isinstance(one, Item))
+        return {name for name, count in names.items() if count > 1}
+
+    def removable(self, ref: SourceRef) -> Held:
+        """Return what may be removed: nothing for now."""
+        size = sum(path.stat().st_size for path in ref.files if path.exists())
+        names = frozenset({self._place.name})
+        return Held(names, stays=(Stay(ref.path, size, "the browser keeps items of every page in these files", names),))
 
 
 class AnyWebStorage(Source):
-    """One LevelDB of web storage.  A search takes none of them by itself."""
+    """One LevelDB of web storage."""
 
     kind = "web-storage"
     dialect = "web-storage"
     of_browser = True
+    shares = True
+
+    def files(self, ref: SourceRef) -> list[Path]:
+        """Return the current files: a browser creates and removes some while it runs."""
+        return files.beside(ref.path)
 
     def still(self, ref: SourceRef) -> Stamp:
         """Return the names of the files: a LevelDB only appends to its logs and never changes a table."""
         return tuple((str(path),) for path in self.files(ref))
 
+    @contextmanager
+    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+        """Open the storage in a snapshot.  Raises SourceDamaged if neither its place nor its content tells which."""
+        from pjais.errors import SourceDamaged
+        from pjais.formats import web_storage
+
+        place = web_storage.place_of(Path(snapshot.origin), snapshot.path)
+        if place is None:
+            raise SourceDamaged(
+                "what is left of these files does not tell which web storage it is", where=[snapshot.name]
+            )
+        with web_storage.Storage(snapshot.path, place.area, place.owner) as storage:
+            yield OpenedWebStorage(place, storage)
+
 
 SOURCES = (AnyWebStorage(),)
+
+
+def _maker(rxdb: bool) -> str | None:
+    return "RxDB (localstorage storage)" if rxdb else None

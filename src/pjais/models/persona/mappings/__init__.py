@@ -62,10 +62,13 @@ _RXDB_PROFILES = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile
 _SQL = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "livestore", "livestore-opfs"})
 """Kinds whose collections are tables of SQL, whose names have no case."""
 
+_ANY_APPS = frozenset({"indexeddb", "indexeddb-sqlite", "indexeddb-firefox", "web-storage"})
+"""Dialects of what any app keeps: a collection that is called `personas` there is not the app's."""
+
 
 def claims(dialect: str, collection: str) -> Mapping | None:
     """Return the mapping of a collection; None for one that is kept whole."""
-    if dialect in own_files.DIALECTS:
+    if dialect in own_files.DIALECTS or dialect in _ANY_APPS:
         return None
     if dialect not in MAPPINGS:
         dialect = "json"
