@@ -86,8 +86,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "inventory",
     ),
     "targets.sqlite": (
-        "__init__ chain ddl decisions",
-        "drift entries heads search_index",
+        "__init__ blobs chain ddl decisions",
+        "drift entries fixed_tables heads search_index",
         "ledger precedence",
         "collection_names compare cutover exported removals standing",
         "reshape target",

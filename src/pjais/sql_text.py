@@ -1,4 +1,4 @@
-"""Write names and texts into SQL."""
+"""Write names and texts into SQL; the names of our own tables."""
 
 from __future__ import annotations
 
@@ -23,3 +23,25 @@ def identifier(name: str) -> str:
 def text_literal(text: str) -> str:
     """Return a text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+SYSTEM_NAMES = frozenset(
+    {
+        "changes",
+        "changes_replaced",
+        "store_operations",
+        "migration_runs",
+        "migration_records",
+        "migration_quarantine",
+        "migration_ids",
+        "migration_decisions",
+        "migration_chain",
+        "migration_changesets",
+        "_collections",
+        "_columns",
+        "_indexes",
+        "_schemas",
+        "_blobs",
+    }
+)
+"""Our own bookkeeping: never read as data."""

@@ -477,24 +477,3 @@ def transaction(connection: Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-SYSTEM_NAMES = frozenset(
-    {
-        "changes",
-        "changes_replaced",
-        "store_operations",
-        "migration_runs",
-        "migration_records",
-        "migration_quarantine",
-        "migration_ids",
-        "migration_decisions",
-        "migration_chain",
-        "migration_changesets",
-        "_collections",
-        "_columns",
-        "_schemas",
-        "_blobs",
-    }
-)
-"""Our own bookkeeping: never read as data."""

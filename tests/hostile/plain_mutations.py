@@ -32,7 +32,7 @@ from pjais.errors import PjaisError
 from pjais.exchange.export import to_file
 from pjais.sources import backup, detect
 from pjais.sources.registry import read
-from pjais.sqlite import SYSTEM_NAMES
+from pjais.sql_text import SYSTEM_NAMES
 from pjais.workspace import resolve_workspace
 
 SAMPLE = Path(str(files("pjais.demo") / "sample"))

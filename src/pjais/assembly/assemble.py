@@ -128,7 +128,7 @@ class Choices(NamedTuple):
 
 
 Watch = Callable[[Snapshot, Entry], None]
-"""Called with every live record that is put into a store."""
+"""Called with every live record of a fixed table that is put into a store."""
 
 Source = Callable[[Model, Snapshot, Choices], Iterator[Item]]
 """Yields the pieces of a snapshot as a builder takes them: `items`, or the same faster."""
@@ -363,7 +363,7 @@ def _in_order(
         if record is None or not isinstance(piece, Document):
             yield reading
             continue
-        builder.keep_blobs(piece.blobs)
+        builder.keep_blobs(piece)
         yield entry(model, piece, record, removed=removed), problems
 
 
@@ -382,7 +382,7 @@ def _put(builder: Builder, snapshot: Snapshot, item: Item, findings: Findings, w
     if problems:
         _note(snapshot.name, arriving, problems, findings)
     builder.put(arriving)
-    if not arriving.removed:
+    if not arriving.removed and not builder.model.by_name[arriving.table].is_of_documents:
         watch(snapshot, arriving)
 
 

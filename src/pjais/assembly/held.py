@@ -69,7 +69,7 @@ def catalogue(
     with opened(snapshot, password) as there:
         for one in there.collections:
             place = Place(snapshot.name, one.origin, one.database, one.name)
-            survey.expect(place, models.known(one.key_path, one.schema, one.made_by))
+            survey.expect(place, models.known(one))
     for document in documents:
         survey.add(document, snapshot.name)
     return survey.catalogue()

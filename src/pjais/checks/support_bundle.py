@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pjais import files, instants, journal, logbook, sqlite
+from pjais import files, instants, journal, logbook, sql_text, sqlite
 from pjais.core.model import Model
 from pjais.errors import PjaisError, UsageError, all_errors
 from pjais.migration import state
@@ -307,7 +307,7 @@ def _copied(path: Path, model: Model) -> dict[str, Any]:
             name: _guarded(sqlite.value, db, f"PRAGMA {name}")
             for name in ("application_id", "user_version", "journal_mode", "page_size", "page_count", "freelist_count")
         }
-        tables = [*(table.name for table in model.tables), *sorted(sqlite.SYSTEM_NAMES)]
+        tables = [*(table.name for table in model.tables), *sorted(sql_text.SYSTEM_NAMES)]
         shown["rows"] = {name: _guarded(sqlite.value, db, f"SELECT count(*) FROM {name}") for name in tables}
         outcomes = "SELECT outcome, count(*) FROM migration_records GROUP BY outcome"
         shown["outcomes"] = _guarded(sqlite.pairs, db, outcomes)

@@ -127,6 +127,10 @@ class Table:
     carries: bool = False
     packed: tuple[tuple[str, Callable[[str], Any | None]], ...] = ()
     is_of_documents: bool = False
+    generated: tuple[tuple[str, str], ...] = ()
+    """Further columns that SQLite computes: (name, SQL of the value); they are not part of the record."""
+    views: tuple[tuple[str, str], ...] = ()
+    """Views of the table: (name, SQL of the SELECT)."""
     plain_key: bool = True
     """True if its key is one text, which is the record's key as it is; else that is a JSON array of the key's parts."""
     sql: str = field(init=False, repr=False)

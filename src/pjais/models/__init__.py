@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pjais import extensions, sqlite
+from pjais import extensions, sql_text, sqlite
 from pjais.choices import MODEL
 from pjais.errors import UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pjais.core.events import EventSchema
     from pjais.core.model import Model
     from pjais.models.documents.catalogue import Catalogue
+    from pjais.models.documents.schemas import Told
     from pjais.models.documents.survey import Known, Survey
 
 DEFAULT = MODEL
@@ -54,11 +55,14 @@ def names() -> tuple[str, ...]:
     return (DEFAULT, *extensions.names("models"))
 
 
-def extended(model: Model, catalogue: Catalogue) -> Model:
-    """Return a model with the document tables of a catalogue; tables that it has already stay the same objects."""
+def extended(model: Model, catalogue: Catalogue, *, alone: bool = False) -> Model:
+    """Return a model with the document tables of a catalogue; tables that it has already stay the same objects.
+
+    `alone`: without the model's fixed tables.
+    """
     from pjais.models.documents.model import with_documents
 
-    return with_documents(model, catalogue)
+    return with_documents(model, catalogue, alone=alone)
 
 
 def of_store(base: Model, store: Path) -> Model:
@@ -84,17 +88,17 @@ def reserved(model: Model) -> Iterable[str]:
         yield from (table.name, table.title)
         if table.search is not None:
             yield from (f"{table.search.name}{end}" for end in _SHADOWS)
-    yield from (*sqlite.SYSTEM_NAMES, *KEPT_FREE)
+    yield from (*sql_text.SYSTEM_NAMES, *KEPT_FREE)
 
 
 _SHADOWS = ("", "_config", "_content", "_data", "_docsize", "_idx")
 
 
-def known(key_path: tuple[str, ...], schema: Any, made_by: str | None) -> Known:
+def known(told: Told) -> Known:
     """Return what a source tells of a collection, as the survey of its documents takes it."""
-    from pjais.models.documents.schemas import known as told
+    from pjais.models.documents import schemas
 
-    return told(key_path, schema, made_by)
+    return schemas.known(told)
 
 
 def survey(catalogue: Catalogue, sources: frozenset[str], model: Model) -> Survey:

@@ -24,7 +24,7 @@ from pjais.errors import StoreFailed, UsageError
 from pjais.sql_text import text_literal
 from pjais.store.operations import last_change
 from pjais.store.pool import BUSY_MS, Pool
-from pjais.targets.sqlite import ddl
+from pjais.targets.sqlite import ddl, fixed_tables
 
 R = TypeVar("R", bound=Any)
 Values = dict[str, Any]
@@ -234,6 +234,8 @@ class PoolAsOf(Pool):
             )
         if self._db is None:
             self._db = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
+            if fixed_tables.are_missing(self._db, self.base):
+                fixed_tables.stand_in(self._db, self.base)
             self._db.execute("PRAGMA temp_store = FILE")  # memory use stays constant, however much was changed since
         return self._db
 

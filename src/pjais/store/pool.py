@@ -26,7 +26,7 @@ from pjais.store import operations, owners
 from pjais.store.fair_lock import Turns
 from pjais.store.owners import Held
 from pjais.store.watcher import Watcher
-from pjais.targets.sqlite import chain, cutover, drift, heads
+from pjais.targets.sqlite import chain, cutover, drift, fixed_tables, heads
 
 BUSY_MS = 30_000
 """How long a writer waits for another one, in this or another process."""
@@ -51,6 +51,8 @@ class Pool:
         self.on_commit = on_commit
         self.watcher = Watcher(path)
         self._idle: list[tuple[sqlite.Connection, Mark]] = []
+        self._standing_in: set[int] = set()
+        """Connections that see empty tables in the place of those that the store lacks."""
         self._shelf = threading.Lock()
         """Held while `_idle` and `_closed` change: no connection is returned after closing."""
         self._room = threading.BoundedSemaphore(readers)
@@ -369,13 +371,23 @@ class Pool:
                 before = self._look()
                 with _explained(self.path, self.base):
                     connection = sqlite.open_reader(self.path, wait_ms=BUSY_MS)
+                    if fixed_tables.are_missing(connection, self.base):
+                        fixed_tables.stand_in(connection, self.base)
+                        self._standing_in.add(id(connection))
                 held = connection, self._mark()
                 if held[1][:2] == before == self._identity:
                     self._wal = self._wal or held[1][2]
                     return held
-            elif held[1] == self._mark():
+            elif held[1] == self._mark() and not self._is_outdated(held[0]):
                 return held
             sqlite.abandon(held[0])  # the file was replaced: this connection sees the old one
+
+    def _is_outdated(self, connection: sqlite.Connection) -> bool:
+        """Return whether a connection sees empty tables in the place of some that the store has by now."""
+        if id(connection) not in self._standing_in:
+            return False
+        there = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
+        return sqlite.first(connection, there, (self.base.tables[0].name,)) is not None
 
     def _put_back(self, connection: sqlite.Connection, mark: Mark) -> None:
         with self._shelf:
@@ -388,6 +400,9 @@ class Pool:
         """Return the writer's connection; opening it creates a missing WAL."""
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, wait_ms=BUSY_MS)
+            if fixed_tables.are_missing(self._writer, self.base):
+                with sqlite.transaction(self._writer):
+                    fixed_tables.create(self._writer, self.base)
             sqlite.wait_in_earnest(self._writer, BUSY_MS)
         return self._writer
 

@@ -6,7 +6,7 @@ says by itself which tables it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from pjais import canonical, sqlite
 
 DDL = """
 CREATE TABLE IF NOT EXISTS _collections (
-    tbl TEXT PRIMARY KEY,
+    tbl TEXT NOT NULL,
     source TEXT NOT NULL,
     origin TEXT,
     partition TEXT,
@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS _collections (
     auto_increment INTEGER NOT NULL DEFAULT 0,
     made_by TEXT,
     documents INTEGER NOT NULL DEFAULT 0,
-    unreadable INTEGER NOT NULL DEFAULT 0
+    unreadable INTEGER NOT NULL DEFAULT 0,
+    number INTEGER PRIMARY KEY
 );
 CREATE TABLE IF NOT EXISTS _columns (
     tbl TEXT NOT NULL,
@@ -33,6 +34,14 @@ CREATE TABLE IF NOT EXISTS _columns (
     path TEXT NOT NULL,
     types TEXT NOT NULL CHECK (json_valid(types)),
     PRIMARY KEY (tbl, col)
+);
+CREATE TABLE IF NOT EXISTS _indexes (
+    tbl TEXT NOT NULL,
+    name TEXT NOT NULL,
+    paths TEXT NOT NULL CHECK (json_valid(paths)),
+    is_unique INTEGER NOT NULL,
+    multi_entry INTEGER NOT NULL,
+    PRIMARY KEY (tbl, name)
 );
 CREATE TABLE IF NOT EXISTS _schemas (
     tbl TEXT PRIMARY KEY,
@@ -49,10 +58,16 @@ CREATE TABLE IF NOT EXISTS _blobs (
 );
 """
 
-TABLES = ("_collections", "_columns", "_schemas", "_blobs")
+TABLES = ("_collections", "_columns", "_indexes", "_schemas", "_blobs")
 
 DOCUMENT, VALUE, TEXT, KEY = "$document", "$value", "$text", "$key"
 """Paths that are no property: the whole value, a value that is no object, the raw JSON, the key beside the value."""
+
+ORIGIN, DATABASE, NAME, TAB, WHOLE = "$origin", "$database", "$name", "$tab", "$whole"
+"""The same in a table that collections of several origins share: where a document is from, the two parts of its key
+(an item's name, and the tab that has it), and its value, whatever it is."""
+
+SHARED_KEY = (ORIGIN, DATABASE, NAME, TAB)
 
 
 class Column(NamedTuple):
@@ -61,6 +76,15 @@ class Column(NamedTuple):
     name: str
     path: str
     types: tuple[str, ...]
+
+
+class Index(NamedTuple):
+    """An index that the app declared: its paths, each a property or a path into one (`a.b`)."""
+
+    name: str
+    paths: tuple[str, ...]
+    unique: bool
+    multi_entry: bool
 
 
 class Place(NamedTuple):
@@ -92,6 +116,12 @@ class Collection:
     partition: str | None = None
     schema: tuple[str, str] | None = None
     """(format, text) of the schema that the source stores: `json-schema` or `sql`."""
+    indexes: tuple[Index, ...] = ()
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether its table holds documents of other collections, too."""
+        return bool(self.columns) and self.columns[0].path == ORIGIN
 
     def with_columns(self, columns: Iterable[Column]) -> Collection:
         """Return it with other columns."""
@@ -112,15 +142,20 @@ def load(db: sqlite.Connection) -> Catalogue:
         return ()
     columns: dict[str, list[Column]] = {}
     for tbl, col, path, types in sqlite.each(db, "SELECT tbl, col, path, types FROM _columns ORDER BY rowid"):
-        columns.setdefault(tbl, []).append(Column(col, path, tuple(canonical.loads_plain(types))))
+        columns.setdefault(tbl, []).append(Column(col, _path(path), tuple(canonical.loads_plain(types))))
     schemas = {tbl: (form, text) for tbl, form, text in sqlite.each(db, "SELECT tbl, format, schema FROM _schemas")}
+    indexes: dict[str, list[Index]] = {}
+    for tbl, name, paths, unique, multi in sqlite.each(
+        db, "SELECT tbl, name, paths, is_unique, multi_entry FROM _indexes ORDER BY rowid"
+    ):
+        indexes.setdefault(tbl, []).append(Index(name, tuple(canonical.loads_plain(paths)), bool(unique), bool(multi)))
     found = []
     for tbl, source, origin, partition, database, version, collection, path, auto, made_by in sqlite.each(
         db,
         "SELECT tbl, source, origin, partition, database, version, collection, key_path, auto_increment, made_by "
         "FROM _collections ORDER BY rowid",
     ):
-        key_path = None if path is None else tuple(canonical.loads_plain(path))
+        key_path = None if path is None else _key_path(path)
         there = tuple(columns.get(tbl, ()))
         found.append(
             Collection(
@@ -134,6 +169,7 @@ def load(db: sqlite.Connection) -> Catalogue:
                 version,
                 partition,
                 schemas.get(tbl),
+                tuple(indexes.get(tbl, ())),
             )
         )
     return tuple(found)
@@ -141,23 +177,54 @@ def load(db: sqlite.Connection) -> Catalogue:
 
 def is_of_key(column: Column, key_path: Sequence[str] | None) -> bool:
     """Return whether a column is a part of the key."""
-    return column.path in key_path if key_path is not None else column.path.split("[")[0] == KEY
+    if key_path is not None:
+        return column.path in key_path
+    return column.path.split("[")[0] == KEY or column.path in SHARED_KEY
+
+
+def _key_path_text(path: tuple[str, ...]) -> str:
+    """Return a key path as text: the property itself, or the JSON array of several."""
+    single = len(path) == 1 and path[0][:1] != "[" and canonical.encodable(path[0])
+    return path[0] if single else canonical.dumps_plain(list(path))
+
+
+def _key_path(text: str) -> tuple[str, ...]:
+    return tuple(canonical.loads_plain(text)) if text.startswith("[") else (text,)
 
 
 def rows(one: Collection) -> tuple[tuple[Any, ...], list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Return a collection as rows of `_collections` (without its counts), `_columns` and `_schemas`."""
-    path = None if one.key_path is None else canonical.dumps_plain(list(one.key_path))
+    path = None if one.key_path is None else _key_path_text(one.key_path)
     place = (one.place.source, one.place.origin, one.partition, one.place.database)
     held = (one.table, *place, one.version, one.place.collection, path, int(one.auto_increment), one.made_by)
-    columns = [(one.table, each.name, each.path, canonical.dumps_plain(list(each.types))) for each in one.columns]
+    columns = [
+        (one.table, each.name, _path_text(each.path), canonical.dumps_plain(list(each.types))) for each in one.columns
+    ]
     schemas = [] if one.schema is None else [(one.table, *one.schema)]
     return held, columns, schemas
 
 
-def store(db: sqlite.Connection, new: Catalogue, old: Mapping[str, Collection]) -> None:
-    """Write the entries that are new or differ from `old` (by table)."""
+def _json(paths: tuple[str, ...]) -> str:
+    return canonical.dumps_plain(list(paths))
+
+
+_UNITS = "$units:"
+"""The beginning of a path, as it is kept, whose name is no valid Unicode: the JSON text of the name follows."""
+
+
+def _path_text(path: str) -> str:
+    return path if canonical.encodable(path) else f"{_UNITS}{canonical.dumps_plain(path)}"
+
+
+def _path(text: str) -> str:
+    return str(canonical.loads_plain(text.removeprefix(_UNITS))) if text.startswith(_UNITS) else text
+
+
+def store(db: sqlite.Connection, new: Catalogue, old: Catalogue) -> None:
+    """Write the entries that are new or differ from the old ones; a table keeps its entry when its source moves."""
+    known = {(one.table, *one.place[1:]): one for one in old}
     for one in new:
-        was = old.get(one.table)
+        was = known.get((one.table, *one.place[1:]))
         if was == one:
             continue
         held, columns, schemas = rows(one)
@@ -171,8 +238,9 @@ def store(db: sqlite.Connection, new: Catalogue, old: Mapping[str, Collection]) 
         else:
             db.execute(
                 "UPDATE _collections SET source = ?, origin = ?, partition = ?, database = ?, version = ?, "
-                "collection = ?, key_path = ?, auto_increment = ?, made_by = ? WHERE tbl = ?",
-                (*held[1:], held[0]),
+                "collection = ?, key_path = ?, auto_increment = ?, made_by = ? WHERE tbl = ? AND source = ? "
+                "AND origin IS ? AND database IS ? AND collection = ?",
+                (*held[1:], held[0], *was.place),
             )
         db.executemany(
             "INSERT INTO _columns (tbl, col, path, types) VALUES (?, ?, ?, ?) "
@@ -180,16 +248,15 @@ def store(db: sqlite.Connection, new: Catalogue, old: Mapping[str, Collection]) 
             columns,
         )
         db.executemany(
+            "INSERT OR IGNORE INTO _indexes VALUES (?, ?, ?, ?, ?)",
+            [(one.table, each.name, _json(each.paths), each.unique, each.multi_entry) for each in one.indexes],
+        )
+        db.executemany(
             "INSERT INTO _schemas (tbl, format, schema) VALUES (?, ?, ?) "
             "ON CONFLICT (tbl) DO UPDATE SET format = excluded.format, schema = excluded.schema "
             "WHERE schema <> excluded.schema",
             schemas,
         )
-
-
-def by_table(catalogue: Catalogue) -> dict[str, Collection]:
-    """Return the entries by the names of their tables."""
-    return {one.table: one for one in catalogue}
 
 
 def forms(place: Place) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pjais.core.mapping import Draft, Problem, noted
 from pjais.core.model import DocumentMapping
 from pjais.core.table import Record, Table
 from pjais.models.documents import kinds
-from pjais.models.documents.catalogue import DOCUMENT, TEXT, VALUE, Place
+from pjais.models.documents.catalogue import DATABASE, DOCUMENT, NAME, ORIGIN, TEXT, VALUE, WHOLE, Place
 from pjais.models.documents.table import DocumentTable
 
 _ANOTHER_KEY = "its key is of another kind than those of its table, which cannot keep both apart"
@@ -43,6 +43,8 @@ class Documents(DocumentMapping):
                     return Draft(None, (*problems, ("error", "another-key", None, _ANOTHER_KEY)))
             elif column.path == DOCUMENT:
                 held = kinds.json_text(value)
+            elif column.path == WHOLE:
+                held = kinds.as_stored(value, real=table.real[number])
             elif column.path == VALUE:
                 held = None if kinds.is_object(value) else kinds.as_stored(value, real=table.real[number])
             elif column.path == TEXT:
@@ -70,6 +72,8 @@ class Documents(DocumentMapping):
         table = self.table_of(record)
         assert table.holds is not None
         place = table.holds.place
+        if table.holds.is_shared:
+            place = Place("", record[0] or None, record[1], record[1])
         return {
             "table": table.name,
             "origin": place.origin,
@@ -131,6 +135,8 @@ def _key_part(document: Document, value: Any, table: DocumentTable, number: int)
     """Return the value of one column of the key, and whether the column can hold it."""
     assert table.holds is not None
     path = table.holds.key_path
+    if table.holds.is_shared:
+        return _shared_part(document, table.holds.columns[number].path), True
     if path is not None:
         part = value.get(path[number]) if kinds.is_object(value) else None
     else:
@@ -139,6 +145,16 @@ def _key_part(document: Document, value: Any, table: DocumentTable, number: int)
             whole = type(part) is list and len(part) == table.holds.key
             part = part[number] if whole else None
     return _held(part, table, number)
+
+
+def _shared_part(document: Document, path: str) -> str:
+    """Return one of the four parts of the key of a document in a shared table."""
+    if path in (ORIGIN, DATABASE):
+        return canonical.mend((document.origin if path == ORIGIN else document.database) or "")
+    key = document.native_id if document.key is None else document.key
+    parts = key if type(key) is list else [key, ""]
+    part = parts[0] if path == NAME else parts[1] if len(parts) > 1 else ""
+    return kinds.as_stored(part) if kinds.kind_of(part) == "string" else kinds.json_text(part)
 
 
 def _held(part: Any, table: DocumentTable, number: int) -> tuple[Any, bool]:

@@ -10,13 +10,27 @@ from pjais.models.documents.mapping import Documents
 from pjais.models.documents.table import DocumentTable, table_of
 
 
-def with_documents(base: Model, catalogue: Catalogue) -> Model:
-    """Return a model whose unclaimed documents have tables of their own, in place of one table for all of them."""
+def with_documents(base: Model, catalogue: Catalogue, *, alone: bool = False) -> Model:
+    """Return a model whose unclaimed documents have tables of their own, in place of one table for all of them.
+
+    `alone`: a store of them has none of the model's fixed tables, as it has no record for them.
+    """
     whole = base.fixed or base
-    fixed = tuple(table for table in whole.tables if not table.carries)
+    fixed = () if alone else tuple(table for table in whole.tables if not table.carries)
     had = {table.holds: table for table in base.tables if isinstance(table, DocumentTable)}
-    made = tuple(had.get(one) or table_of(one) for one in catalogue)
-    documents = Documents({table.holds.place: table for table in made if table.holds is not None})
+    taken = {name.lower() for name in (*(one.table for one in catalogue), *(table.name for table in whole.tables))}
+    tables: dict[str, DocumentTable] = {}
+    for one in catalogue:
+        if one.table not in tables:
+            tables[one.table] = had.get(one) or table_of(one, taken)
+    documents = Documents({one.place: tables[one.table] for one in catalogue})
+    made = tuple(tables.values())
     return replace(
-        whole, tables=(*fixed, *made), documents=documents, catalogue=catalogue, catalogue_ddl=DDL, fixed=whole
+        whole,
+        tables=(*fixed, *made),
+        observations=(lambda _: ()) if alone else whole.observations,
+        documents=documents,
+        catalogue=catalogue,
+        catalogue_ddl=DDL,
+        fixed=whole,
     )

@@ -13,7 +13,7 @@ from pjais.models.documents.model import with_documents
 _Stamp = tuple[tuple[int, ...] | None, ...]
 
 _stamps: dict[tuple[str, str], tuple[_Stamp, Model]] = {}
-_models: dict[tuple[Model, catalogue.Catalogue], Model] = {}
+_models: dict[tuple[Model, catalogue.Catalogue, bool], Model] = {}
 
 
 def model_of(base: Model, store: Path) -> Model:
@@ -23,8 +23,7 @@ def model_of(base: Model, store: Path) -> Model:
     known = _stamps.get(key)
     if known is not None and known[0] == now:
         return known[1]
-    held = _catalogue(base, store)
-    found = base if held is None else _remembered(base, held)
+    found = _found(base, store)
     _stamps[key] = now, found
     return found
 
@@ -33,40 +32,41 @@ def model_in(base: Model, db: sqlite.Connection) -> Model:
     """Return the model of an open store."""
     base = base.fixed or base
     try:
-        held = _in(base, db)
+        return _in(base, db)
     except (sqlite.Error, ValueError):
-        held = ()  # its check finds the damage, or tables that the catalogue does not name
-    return base if held is None else _remembered(base, held)
+        return _remembered(base, ())  # its check finds the damage, or tables that the catalogue does not name
 
 
-def _remembered(base: Model, held: catalogue.Catalogue) -> Model:
-    found = _models.get((base, held))
+def _remembered(base: Model, held: catalogue.Catalogue, *, alone: bool = False) -> Model:
+    found = _models.get((base, held, alone))
     if found is None:
         if len(_models) > _MANY:
             _models.clear()
-        found = _models[base, held] = with_documents(base, held)
+        found = _models[base, held, alone] = with_documents(base, held, alone=alone)
     return found
 
 
 _MANY = 50
 
 
-def _in(base: Model, db: sqlite.Connection) -> catalogue.Catalogue | None:
-    """Return the catalogue of an open store; None for one that keeps such documents whole in one table."""
+def _in(base: Model, db: sqlite.Connection) -> Model:
+    """Return the model of an open store; the base for one that keeps such documents whole in one table."""
     carrying = base.carrying
     if carrying is not None and sqlite.column_names(db, carrying.name):
-        return None
-    return catalogue.load(db)
+        return base
+    held = catalogue.load(db)
+    alone = bool(held) and not sqlite.column_names(db, base.tables[0].name)
+    return _remembered(base, held, alone=alone)
 
 
-def _catalogue(base: Model, store: Path) -> catalogue.Catalogue | None:
+def _found(base: Model, store: Path) -> Model:
     if not store.exists():
-        return ()
+        return _remembered(base, ())
     try:
         with closing(sqlite.open_reader(store)) as db:
             return _in(base, db)
     except (sqlite.Error, OSError, ValueError):
-        return ()  # whoever opens it for its records says why it cannot be read
+        return _remembered(base, ())  # whoever opens it for its records says why it cannot be read
 
 
 def _stamp(store: Path) -> _Stamp:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol
 
 from pjais import canonical, sqlite
+from pjais.models.documents.catalogue import Index
 from pjais.models.documents.survey import Known
 
 _KINDS: dict[str, tuple[str, ...]] = {
@@ -18,14 +20,64 @@ _KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def known(key_path: tuple[str, ...], schema: Any, made_by: str | None) -> Known:
-    """Return the types that a schema declares; one that cannot be read declares none."""
+class ToldIndex(Protocol):
+    """An index, as a source tells it."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def key_path(self) -> str | tuple[str, ...]: ...  # noqa: D102
+    @property
+    def unique(self) -> bool: ...  # noqa: D102
+    @property
+    def multi_entry(self) -> bool: ...  # noqa: D102
+
+
+class Told(Protocol):
+    """A collection, as a source tells it (`pjais.sources.contract.Collection`)."""
+
+    @property
+    def key_path(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def schema(self) -> Any: ...  # noqa: D102
+    @property
+    def made_by(self) -> str | None: ...  # noqa: D102
+    @property
+    def auto_increment(self) -> bool: ...  # noqa: D102
+    @property
+    def indexes(self) -> Sequence[ToldIndex]: ...  # noqa: D102
+    @property
+    def table(self) -> str | None: ...  # noqa: D102
+
+
+def known(told: Told) -> Known:
+    """Return what a source tells of a collection; a schema that cannot be read declares no types."""
+    indexes = tuple(
+        Index(one.name, (one.key_path,) if isinstance(one.key_path, str) else one.key_path, one.unique, one.multi_entry)
+        for one in told.indexes
+    )
+    base = Known(told.key_path, told.auto_increment, told.made_by, indexes=indexes, shared=told.table)
+    schema = told.schema
     if isinstance(schema, dict):
-        auto = Known(key_path, False, made_by, types=_of_json(schema), version=_version(schema))
-        return auto._replace(schema=("json-schema", canonical.dumps_plain(schema)))
+        text = canonical.dumps_plain(schema)
+        listed = (*indexes, *_indexes_of_json(schema))
+        return base._replace(
+            types=_of_json(schema), version=_version(schema), schema=("json-schema", text), indexes=listed
+        )
     if isinstance(schema, str):
-        return Known(key_path, False, made_by, _of_sql(schema), schema=("sql", schema))
-    return Known(key_path, False, made_by)
+        return base._replace(declared=_of_sql(schema), schema=("sql", schema))
+    return base
+
+
+def _indexes_of_json(schema: dict[str, Any]) -> tuple[Index, ...]:
+    """Return the indexes of an RxDB schema."""
+    listed = schema.get("indexes")
+    found = []
+    for one in listed if isinstance(listed, list) else ():
+        paths = tuple(one if isinstance(one, list) else [one])
+        if paths and all(isinstance(path, str) for path in paths):
+            found.append(Index(",".join(paths), paths, unique=False, multi_entry=False))
+    return tuple(dict.fromkeys(found))
 
 
 def _version(schema: dict[str, Any]) -> int | None:

@@ -8,13 +8,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from pjais import canonical
 from pjais.core.document import Document
 from pjais.models.documents import kinds, mapping
-from pjais.models.documents.catalogue import DOCUMENT, KEY, TEXT, VALUE, Catalogue, Collection, Column, Place, forms
+from pjais.models.documents.catalogue import (
+    DATABASE,
+    DOCUMENT,
+    KEY,
+    NAME,
+    ORIGIN,
+    TAB,
+    TEXT,
+    VALUE,
+    WHOLE,
+    Catalogue,
+    Collection,
+    Column,
+    Index,
+    Place,
+    forms,
+)
 
 WIDEST = 1500
 """The most properties that get a column; SQLite's own limit is 2,000 columns.  All others are in `_document` alone."""
@@ -37,6 +53,9 @@ class Known(NamedTuple):
     types: tuple[tuple[str, tuple[str, ...]], ...] = ()
     schema: tuple[str, str] | None = None
     version: int | None = None
+    indexes: tuple[Index, ...] = ()
+    shared: str | None = None
+    """The table that its documents share with those of other origins."""
 
 
 _UNKNOWN = Known()
@@ -119,7 +138,7 @@ def _is_key(path: tuple[str, ...], value: dict[str, Any], key: Any, known: Known
         return False
     if known.declared:
         return True  # the source's own primary key
-    if len(parts) > 1:
+    if len(parts) > 1 or type(key) is list:
         return bool(parts == key)
     return canonical.same(parts[0], key) or f"{parts[0]}" == key
 
@@ -150,13 +169,23 @@ class Survey:
         """Return the store's catalogue, with the tables that the documents need."""
         made = {one.place: one for one in self._known}
         names = {one.table.lower() for one in self._known} | self._reserved
+        names |= {
+            f"{one.table}_{column.name}".lower()
+            for one in self._known
+            if any(index.multi_entry for index in one.indexes)
+            for column in one.columns
+        }
         meant = {form.lower() for one in self._known for form in forms(one.place)}
         order = {one.table: number for number, one in enumerate(self._known)}
         for place, seen in self._seen.items():
             if not seen.documents:
                 continue
             old = made.get(place) or self._moved(place, made)
-            if old is None:
+            if old is None and seen.known.shared is not None:
+                there = next((one for one in made.values() if one.table == seen.known.shared), None)
+                made[place] = _sharing(place, seen, seen.known.shared, there)
+                order.setdefault(seen.known.shared, len(order))
+            elif old is None:
                 made[place] = _new(place, seen, _free(forms(place), names | meant))
                 meant |= {form.lower() for form in forms(place)}
                 names.add(made[place].table.lower())
@@ -164,7 +193,7 @@ class Survey:
             else:
                 del made[old.place]
                 made[place] = _extended(old, place, seen)
-        return tuple(sorted(made.values(), key=lambda one: order[one.table]))
+        return tuple(sorted(_alike(made.values()), key=lambda one: order[one.table]))
 
     def _moved(self, place: Place, made: dict[Place, Collection]) -> Collection | None:
         """Return the table of the same collection of a source that this run does not read: it was moved or copied."""
@@ -213,7 +242,38 @@ def _new(place: Place, seen: _Seen, table: str) -> Collection:
         known.made_by,
         known.version,
         schema=known.schema,
+        indexes=known.indexes,
     )
+
+
+def _sharing(place: Place, seen: _Seen, table: str, there: Collection | None) -> Collection:
+    """Return the entry of a collection in a table that others share."""
+    kept = seen.plain | ({"json"} if seen.others < seen.documents else set())
+    columns = (
+        Column("origin", ORIGIN, ("string",)),
+        Column("area", DATABASE, ("string",)),
+        Column("key", NAME, ("string",)),
+        Column("tab", TAB, ("string",)),
+        Column("value", WHOLE, kinds.ordered(kept)),
+        Column("_document", DOCUMENT, ("json",)),
+    )
+    return Collection(table, place, columns if there is None else there.columns, 4, made_by=seen.known.made_by)
+
+
+def _alike(entries: Iterable[Collection]) -> Iterator[Collection]:
+    """Yield the entries of shared tables with the same columns: each holds the kinds of values that any has."""
+    entries = tuple(entries)
+    types: dict[str, set[str]] = {}
+    for one in entries:
+        if one.is_shared:
+            types.setdefault(one.table, set()).update(*(each.types for each in one.columns if each.path == WHOLE))
+    for one in entries:
+        if one.is_shared:
+            wide = kinds.ordered(types[one.table])
+            widened = (each._replace(types=wide) if each.path == WHOLE else each for each in one.columns)
+            yield one.with_columns(widened)
+        else:
+            yield one
 
 
 def _case_clash(path: Sequence[str]) -> bool:
@@ -286,9 +346,13 @@ def _extended(old: Collection, place: Place, seen: _Seen) -> Collection:
             types = _key_widened(old, number, seen)
         elif column.path == VALUE:
             types = kinds.ordered({*types, *seen.plain})
+        elif column.path == WHOLE:
+            types = kinds.ordered({*types, *seen.plain, *({"json"} if seen.others < seen.documents else ())})
         elif column.path in seen.properties and not (types and types[0].startswith(kinds.SQL)):
             types = _types(seen, column.path, None, dict(seen.known.types).get(column.path), types)
         columns.append(column._replace(types=types))
+    if old.is_shared:
+        return replace(old.with_columns(columns), place=place)
     room = max(0, WIDEST - len(columns))
     columns += _properties(seen, paths, names, room)
     if seen.others and VALUE not in paths:
@@ -307,6 +371,7 @@ def _extended(old: Collection, place: Place, seen: _Seen) -> Collection:
         known.version if known.version is not None else old.version,
         old.partition,
         known.schema or old.schema,
+        known.indexes or old.indexes,
     )
 
 

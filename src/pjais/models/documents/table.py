@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pjais import canonical
+from pjais import canonical, sql_text, tagged
 from pjais.core import table as core
 from pjais.core.table import Column, Record, Row, Table
 from pjais.models.documents import kinds
@@ -66,6 +67,8 @@ class DocumentTable(Table):
     def document_key(self, record: Record) -> Any:
         """Return a document's key in tagged JSON."""
         assert self.holds is not None
+        if self.holds.is_shared:
+            return tagged.tag(record[2]) if not record[3] else [tagged.tag(record[2]), tagged.tag(record[3])]
         parts = [
             canonical.loads_plain(value)
             if column.types == (kinds.TAGGED,)
@@ -79,7 +82,9 @@ class DocumentTable(Table):
         assert self.holds is not None
         values = dict(zip(self.column_names, record, strict=True))
         document = canonical.loads_plain(values[_name_of(self.holds, DOCUMENT)])
-        if not kinds.is_object(document):
+        if self.holds.is_shared and not canonical.same(values["value"], kinds.as_stored(document)):
+            return kinds.of_stored(values["value"], document, ("string",))
+        if not kinds.is_object(document) or self.holds.is_shared:
             return document
         for column, real in zip(self.holds.columns, self.real, strict=True):
             if is_special(column.path):
@@ -116,20 +121,76 @@ _FORMS: dict[tuple[str, ...], str] = {
 }
 
 
-def table_of(one: Collection) -> DocumentTable:
-    """Return the table of a collection."""
+def table_of(one: Collection, taken: Set[str] = frozenset()) -> DocumentTable:
+    """Return the table of a collection; no index or view of it has one of the names that are `taken`, in lower case."""
     key = tuple(column.name for column in one.columns[: one.key])
     plain = one.key == 1 and kinds.is_text(one.columns[0].types)
     columns = []
     for number, column in enumerate(one.columns):
         declared = kinds.declared(column.types)
         if number < one.key:
-            declared += " PRIMARY KEY" if one.key == 1 else " NOT NULL"
+            alias = one.key == 1 and declared == "INTEGER"
+            declared += " PRIMARY KEY" if alias else " NOT NULL PRIMARY KEY" if one.key == 1 else " NOT NULL"
         elif column.path == DOCUMENT:
             declared = "TEXT NOT NULL"
         form = "json" if column.path == DOCUMENT else _FORMS.get(column.types, "number")
         columns.append(Column(column.name, declared.strip(), "text" if column.path == TEXT else form, kind="any"))
     record = type("DocumentRow", (DocumentRow,), {"__slots__": (), "_fields": tuple(each.name for each in columns)})
-    made = DocumentTable(one.table, record, key, tuple(columns), plain_key=plain, is_of_documents=True, holds=one)
+    generated, indexes = _indexes(one)
+    indexes = tuple((name, columns) for name, columns in indexes if name.lower() not in taken)
+    made = DocumentTable(
+        one.table,
+        record,
+        key,
+        tuple(columns),
+        indexes,
+        views=tuple((name, select) for name, select in _views(one, key) if name.lower() not in taken),
+        generated=generated,
+        plain_key=plain,
+        is_of_documents=True,
+        holds=one,
+    )
     object.__setattr__(made, "real", tuple(kinds.declared(column.types) == "REAL" for column in one.columns))
     return made
+
+
+def _indexes(one: Collection) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """Return (generated columns, indexes) for the indexes that the app declared, where their paths have columns.
+
+    A path into an object becomes a generated column.  None of them is unique: what an app's index leaves out (null,
+    booleans) would not be left out here.
+    """
+    held = {column.path: column.name for column in one.columns}
+    taken = {column.name.lower() for column in one.columns}
+    generated: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for index in one.indexes:
+        names = []
+        for path in () if index.multi_entry else index.paths:
+            first, _, rest = path.partition(".")
+            if path in held:
+                names.append(held[path])
+            elif rest and first in held and (path in generated or path.lower() not in taken):
+                steps = "".join(f'."{step}"' for step in rest.split("."))
+                inside = f"{sql_text.identifier(held[first])} ->> {sql_text.text_literal('$' + steps)}"
+                valid = f"json_valid({sql_text.identifier(held[first])})"
+                generated[path] = f"CASE WHEN {valid} THEN {inside} END"
+                taken.add(path.lower())
+                names.append(path)
+        if names and len(names) == len(index.paths) and canonical.encodable(index.name + "".join(names)):
+            found[f"index_{one.table}_{index.name}"] = ", ".join(map(sql_text.identifier, names))
+    return tuple(generated.items()), tuple(found.items())
+
+
+def _views(one: Collection, key: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield a view for each index over the items of an array: one row for each item, with the record's key."""
+    held = {column.path: column for column in one.columns}
+    for index in one.indexes:
+        column = held.get(index.paths[0]) if index.multi_entry and len(index.paths) == 1 else None
+        if column is None or column.name in key:
+            continue
+        name = f"t.{sql_text.identifier(column.name)}"
+        items = f"json_each(CASE WHEN json_valid({name}) THEN {name} ELSE json_array({name}) END) AS item"
+        keys = ", ".join(f"t.{sql_text.identifier(part)}" for part in key)
+        source = f"{sql_text.identifier(one.table)} AS t, {items}"
+        yield f"{one.table}_{column.name}", f"SELECT {keys}, item.value FROM {source} WHERE {name} IS NOT NULL"

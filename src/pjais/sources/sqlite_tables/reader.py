@@ -18,8 +18,7 @@ from pjais.core.snapshot import Snapshot
 from pjais.errors import SourceDamaged
 from pjais.formats import sqlite_pages
 from pjais.sources.contract import Collection
-from pjais.sql_text import quoted
-from pjais.sqlite import SYSTEM_NAMES
+from pjais.sql_text import SYSTEM_NAMES, quoted
 
 _FIRST = ("personas", "memoryentities", "memory_entities", "memories", "conversations")
 _SECONDS = re.compile(

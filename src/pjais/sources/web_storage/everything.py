@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pjais.sources.js_documents import Where
 
 
+TABLE = "web_storage"
+
+
 class OpenedWebStorage(Opened):
     """A snapshot of one storage."""
 
@@ -40,7 +43,9 @@ class OpenedWebStorage(Opened):
         """Return the storage of each origin."""
         name = self._place.name
         return tuple(
-            Collection(name, name, web_origin.normal(origin) or None, made_by=_maker(one.rxdb), is_empty=False)
+            Collection(
+                name, name, web_origin.normal(origin) or None, made_by=_maker(one.rxdb), is_empty=False, table=TABLE
+            )
             for origin, one in self._origins.items()
         )
 

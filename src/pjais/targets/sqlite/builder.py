@@ -19,7 +19,17 @@ from pjais import models, sqlite
 from pjais.core.document import Document, Unreadable
 from pjais.core.model import APPLICATION_ID, Model, Observation
 from pjais.core.table import Record, Row, Table
-from pjais.targets.sqlite import chain, collection_names, ddl, document_tables, entries, precedence, removals
+from pjais.targets.sqlite import (
+    blobs,
+    chain,
+    collection_names,
+    ddl,
+    document_tables,
+    entries,
+    fixed_tables,
+    precedence,
+    removals,
+)
 from pjais.targets.sqlite.decisions import Content
 from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal, Rival
 from pjais.targets.sqlite.ledger import Account
@@ -50,7 +60,6 @@ class Builder:
         searched: bool = False,
     ) -> None:
         self.path = path
-        self.model = model
         self.overridden: list[tuple[str, str]] = []
         """(record type, id) of records edited in the target and replaced by a later change in a source."""
         self._run_id = run_id
@@ -63,15 +72,20 @@ class Builder:
         self._indexed = existing
         if existing:
             self._db = sqlite.open_writer(path, wait_ms=30_000)
-            model = self.model = models.in_store(model, self._db)
+            model = models.in_store(model, self._db)
             if not live:
                 sqlite.bulk(self._db)
         else:
+            model = model if model.documents is None else models.extended(model, model.catalogue)
             self._db = sqlite.create(path)
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {model.schema_version}")
             self._db.execute(ddl.create_tables(model))
         self._db.execute("BEGIN IMMEDIATE")
+        if existing and fixed_tables.are_missing(self._db, model):
+            fixed_tables.create(self._db, model)
+            model = models.extended(model, model.catalogue)
+        self.model = model
         if not existing and model.catalogue:
             document_tables.list_all(self._db, model)
         self._recording = ExitStack()
@@ -88,8 +102,8 @@ class Builder:
         self._search = self._indexes() if searched and not existing else {}
         self.names = collection_names.Names(model, collection_names.known(self._db, model) if existing else ())
         self.heir = self._account.heir
-        self.counts = self._account.counts
-        self.was = self._account.was
+        self.counts, self.was = self._account.counts, self._account.was
+        self.needs, self.accounted = self._account.needs, self._account.accounted
 
     def extend(self, catalogue: Sequence[Any]) -> None:
         """Create or extend the document tables that a catalogue names, before their documents are put."""
@@ -105,12 +119,10 @@ class Builder:
         self._account.model = model
         self.names.model = model
 
-    def keep_blobs(self, blobs: Mapping[str, bytes]) -> None:
-        """Keep the bytes of Blobs by their SHA-256, once."""
-        for digest, data in blobs.items():
-            self._db.execute(
-                "INSERT OR IGNORE INTO _blobs (sha256, size, data) VALUES (?, ?, ?)", (digest, len(data), data)
-            )
+    def keep_blobs(self, document: Document) -> None:
+        """Keep the bytes of a document's Blobs by their SHA-256, once."""
+        if document.blobs:
+            blobs.keep(self._db, document)
 
     def store_ids(self, ids: dict[str, str]) -> None:
         """Store the id map."""
@@ -225,20 +237,11 @@ class Builder:
         if self._existing:
             removals.remove(self._db, self.model, table_name, key, removed_at)
 
-    def needs(self, run_id: str) -> bool:
-        """Return whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
-        accounts = sqlite.each(self._db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
-        return any(seq not in self._account.met for (seq,) in accounts)
-
     def arrived(self) -> tuple[int, int]:
         """Return (records added to an existing store, records changed) so far in this run."""
         rows_of_run = "SELECT op, count(DISTINCT table_name || ' ' || record_id) FROM changes WHERE seq > ? GROUP BY op"
         ops = sqlite.pairs(self._db, rows_of_run, (self._changes_before,))
         return int(ops.get("insert", 0)), int(ops.get("update", 0))
-
-    def accounted(self) -> int:
-        """Return how many records the store holds that came from a source."""
-        return int(self._one("SELECT count(*) FROM migration_records WHERE outcome = 'migrated'"))
 
     def remove_gone(self, origins: Sequence[Origin]) -> tuple[int, list[tuple[str, str]]]:
         """Remove what these sources no longer hold; see `pjais.targets.sqlite.removals.remove_gone`."""
@@ -255,13 +258,15 @@ class Builder:
 
         `backup`: the run's backup as the link records it (`chain.Link`).
         """
+        self.model = fixed_tables.leave_out(self._db, document_tables.complete(self._db, self.model))
+        if not self.model.searched:
+            self._search = {}
         if not self._existing:
             progress("indexes")
             self._db.execute(ddl.create_indexes(self.model))
             progress("search index")
             self._build_search()
             self._db.execute(ddl.create_triggers(self.model))
-        self.model = document_tables.complete(self._db, self.model)
         number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
         columns = ", ".join(("number", *run))
         marks = ", ".join("?" * (len(run) + 1))

@@ -25,7 +25,7 @@ from pjais.core.results import Difference, Proof
 from pjais.core.table import Row, Table
 from pjais.display import counted
 from pjais.sql_text import text_literal
-from pjais.targets.sqlite import chain, ddl, heads
+from pjais.targets.sqlite import blobs, chain, ddl, heads
 
 _SHOWN = 200
 LOST = "lost: not in the target, and no deletion is recorded"
@@ -55,7 +55,8 @@ Check = tuple[str, bool, str]
 
 def check_file(db: sqlite.Connection, model: Model, broken_before: int = 0) -> tuple[Check, ...]:
     """Run SQLite's own checks, and those of the search index."""
-    return (*check_pages(db, model, broken_before), check_search(db, model))
+    found = blobs.check(db) if model.catalogue else None
+    return (*check_pages(db, model, broken_before), check_search(db, model), *([] if found is None else [found]))
 
 
 def check_pages(db: sqlite.Connection, model: Model, broken_before: int = 0) -> tuple[Check, ...]:
@@ -100,6 +101,8 @@ def check_search(db: sqlite.Connection, model: Model) -> Check:
         if stray:
             told = counted(stray, "record is", "records are")
             return ("search index", False, f"{told} not in it (no search_id)")
+    if not model.searched:
+        return ("search index", True, "there is none")
     return ("search index", True, f"agrees with the {' and the '.join(table.title for table, _ in model.searched)}")
 
 

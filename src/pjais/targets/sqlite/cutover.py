@@ -44,7 +44,11 @@ def inspect(
             application = sqlite.pragma_int(db, "application_id")
             version = sqlite.pragma_int(db, "user_version")
             tables = {name for (name,) in sqlite.each(db, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            ours = application == APPLICATION_ID and tables >= _OURS and not tables.isdisjoint(model.by_name)
+            ours = (
+                application == APPLICATION_ID
+                and tables >= _OURS
+                and not tables.isdisjoint({*model.by_name, "_collections"})
+            )
             if look is not None and ours and version == model.schema_version:
                 look(db)
             needs = _version_needed(db) if ours and version > model.schema_version else None

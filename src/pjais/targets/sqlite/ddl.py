@@ -176,11 +176,12 @@ CREATE VIRTUAL TABLE {search.name} USING fts5(
 def create_table(table: Table) -> str:
     """Return the CREATE TABLE of one table of records."""
     lines = [f"{column.sql} {column.declaration}".rstrip() for column in table.columns]
+    lines += [f"{sql_text.identifier(name)} AS ({value}) VIRTUAL" for name, value in table.generated]
     if table.search is not None:
         lines.append("search_id INTEGER")
     if len(table.key) > 1:
         lines.append(f"PRIMARY KEY ({table.key_list})")
-    else:
+    elif not table.is_of_documents:
         lines.append(f"CHECK ({table.key_list} IS NOT NULL)")
     lines += [
         f"CHECK ({column.sql} IS NULL OR json_valid({column.sql}))" for column in table.columns if column.form == "json"
@@ -207,7 +208,12 @@ def create_tables(model: Model) -> str:
 
 def around(table: Table) -> tuple[str, ...]:
     """Return the SQL of a document table's indexes and triggers, for a store that has all others already."""
-    return (*(_index(table, name, columns) for name, columns in table.indexes), _table_triggers(table))
+    indexes = (_index(table, name, columns) for name, columns in table.indexes)
+    return (*indexes, *(_view(name, select) for name, select in table.views), _table_triggers(table))
+
+
+def _view(name: str, select: str) -> str:
+    return f"DROP VIEW IF EXISTS {sql_text.identifier(name)}; CREATE VIEW {sql_text.identifier(name)} AS {select};"
 
 
 def _index(table: Table, name: str, columns: str) -> str:
@@ -218,6 +224,7 @@ def create_indexes(model: Model) -> str:
     """Return the SQL of the indexes, created after a bulk load."""
     lines = [_index(table, name, columns) for table in model.tables for name, columns in table.indexes]
     lines += [f"CREATE UNIQUE INDEX {table.name}_search_id ON {table.name} (search_id);" for table, _ in model.searched]
+    lines += [_view(name, select) for table in model.tables for name, select in table.views]
     return "\n".join(lines) + SYSTEM_INDEXES
 
 
@@ -225,6 +232,13 @@ def create_triggers(model: Model) -> str:
     """Return the SQL of every trigger, created last."""
     searched = [_search_update_trigger(table, search) for table, search in model.searched]
     return "\n".join([_table_triggers(table) for table in model.tables] + searched)
+
+
+def of_tables(model: Model) -> tuple[str, ...]:
+    """Return the SQL of all tables of records, without what every store has."""
+    tables = "\n".join(create_table(table) for table in model.tables)
+    indexes = create_indexes(model).removesuffix(SYSTEM_INDEXES)
+    return tables, indexes, search_indexes(model), create_triggers(model)
 
 
 def create_all(model: Model) -> tuple[str, ...]:

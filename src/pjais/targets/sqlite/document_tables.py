@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from pjais import models, sqlite
+from pjais import models, sql_text, sqlite
 from pjais.core.model import Model
 from pjais.models.documents import catalogue
 from pjais.targets.sqlite import ddl, reshape
@@ -39,12 +39,12 @@ def extend(db: sqlite.Connection, old: Model, new: Model, *, bare: bool, session
     if session is not None:
         for name in (*catalogue.TABLES, *(name for name in new.by_name if name not in before)):
             session.attach(name)
-    catalogue.store(db, new.catalogue, catalogue.by_table(old.catalogue))
+    catalogue.store(db, new.catalogue, old.catalogue)
 
 
 def list_all(db: sqlite.Connection, model: Model) -> None:
     """Write the catalogue of a new store that has its document tables from the start."""
-    catalogue.store(db, model.catalogue, {})
+    catalogue.store(db, model.catalogue, ())
 
 
 @contextmanager
@@ -67,6 +67,8 @@ def drop_unknown(db: sqlite.Connection, old: Model, new: Model) -> None:
         if not table.is_of_documents:
             continue
         now = kept.get(table.name)
+        for name, _ in table.views:
+            db.execute(f"DROP VIEW IF EXISTS {sql_text.identifier(name)}")
         if now is None:
             db.execute(f"DROP TABLE {table.sql}")
         elif ddl.create_table(now) != ddl.create_table(table):
@@ -122,21 +124,25 @@ def _unused(db: sqlite.Connection, model: Model, twins: Mapping[str, Sequence[st
 def _dropped(db: sqlite.Connection, model: Model, names: frozenset[str]) -> Model:
     """Remove document tables; return the model without them."""
     for name in names:
+        for view, _ in model.by_name[name].views:
+            db.execute(f"DROP VIEW IF EXISTS {sql_text.identifier(view)}")
         db.execute(f"DROP TABLE {model.by_name[name].sql}")
-        for table in ("_collections", "_columns", "_schemas"):
+        for table in ("_collections", "_columns", "_indexes", "_schemas"):
             db.execute(f"DELETE FROM {table} WHERE tbl = ?", (name,))
     return models.extended(model, tuple(one for one in model.catalogue if one.table not in names))
 
 
 def count(db: sqlite.Connection, model: Model) -> None:
     """Note in the catalogue how many documents each table holds, and how many of its collection are not readable."""
-    for table in model.tables:
-        if not table.is_of_documents:
-            continue
-        documents = int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}"))
+    for one in model.catalogue:
+        table, place = model.by_name[one.table], one.place
+        of_one = " WHERE origin = ? AND area = ?" if one.is_shared else ""
+        values = (place.origin or "", place.database) if one.is_shared else ()
+        documents = int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}{of_one}", values))
         db.execute(
             "UPDATE _collections SET documents = ?1, unreadable = (SELECT count(*) FROM migration_quarantine AS q "
             "WHERE q.source_path = source AND q.origin IS _collections.origin AND q.database IS _collections.database "
-            "AND q.collection = _collections.collection AND q.replayed_at IS NULL) WHERE tbl = ?2",
-            (documents, table.name),
+            "AND q.collection = _collections.collection AND q.replayed_at IS NULL) WHERE tbl = ?2 AND source = ?3 "
+            "AND origin IS ?4 AND database IS ?5 AND collection = ?6",
+            (documents, table.name, *place),
         )

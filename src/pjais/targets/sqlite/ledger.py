@@ -241,6 +241,15 @@ class Account:
             if row is not None and row[0] in self._unchanged:
                 self._unchanged[row[0]].update({row[1]: -1, outcome: 1})
 
+    def needs(self, run_id: str) -> bool:
+        """Return whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
+        accounts = sqlite.each(self._db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))
+        return any(seq not in self.met for (seq,) in accounts)
+
+    def accounted(self) -> int:
+        """Return how many records the store holds that came from a source."""
+        return int(sqlite.value(self._db, "SELECT count(*) FROM migration_records WHERE outcome = 'migrated'"))
+
     def heir(self, refusal: Refusal) -> Heir | None:
         """Return the latest superseded copy of a rejected record, if there is one, to be tried in its place."""
         best: Heir | None = None

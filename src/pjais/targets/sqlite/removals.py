@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pjais import canonical, sqlite
+from pjais import sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
 from pjais.sources.registry import absence_means_removed
@@ -87,4 +87,4 @@ def _is_edited(db: sqlite.Connection, table: Table, key: str, digest: bytes) -> 
     """Return whether a record differs from what a run made of it."""
     columns = table.column_list
     present = sqlite.first(db, f"SELECT {columns} FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = ?", (key,))
-    return present is not None and canonical.digest(present) != digest
+    return present is not None and table.digest(present) != digest

@@ -1,0 +1,70 @@
+"""Leave the fixed tables of a model out of a store that holds another app's documents alone, and bring them back.
+
+Such a file has the app's tables only.  Whoever reads records of the model in it finds none; the first writer of one
+creates the tables.
+"""
+
+from __future__ import annotations
+
+from pjais import models, sqlite
+from pjais.core.model import Model
+from pjais.core.table import Table
+from pjais.targets.sqlite import ddl
+
+
+def fixed(model: Model) -> tuple[Table, ...]:
+    """Return the tables that a model has in every store."""
+    return tuple(one for one in (model.fixed or model).tables if not one.carries)
+
+
+def are_missing(db: sqlite.Connection, model: Model) -> bool:
+    """Return whether an open store holds documents of another app alone."""
+    tables = fixed(model)
+    has = sqlite.column_names
+    return not has(db, tables[0].name) and bool(has(db, "_collections")) if tables else False
+
+
+def create(db: sqlite.Connection, model: Model) -> None:
+    """Create the fixed tables in an open store, with indexes, search and triggers."""
+    for sql in ddl.of_tables(models.extended(model, ())):
+        db.execute(sql)
+
+
+def stand_in(db: sqlite.Connection, model: Model) -> None:
+    """Let a reading connection see empty tables in the place of those that the store lacks."""
+    for table in fixed(model):
+        db.execute(ddl.create_table(table).replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+        if table.search is not None:
+            search = ddl.search_index(table, table.search)
+            db.execute(search.replace(f"CREATE VIRTUAL TABLE {table.search.name}", f"{_VIRTUAL}{table.search.name}", 1))
+
+
+_VIRTUAL = "CREATE VIRTUAL TABLE temp."
+
+
+def leave_out(db: sqlite.Connection, model: Model) -> Model:
+    """Drop the fixed tables of a store that is being written if no record was ever in them; return its model."""
+    tables = fixed(model)
+    if not model.catalogue or any(_is_used(db, table) for table in tables) or _are_refused(db, model):
+        return model
+    for table in reversed(tables):
+        if table.search is not None:
+            db.execute(f"DROP TABLE IF EXISTS {table.search.name}")
+        db.execute(f"DROP TABLE IF EXISTS {table.sql}")
+    return models.extended(model, model.catalogue, alone=True)
+
+
+def _are_refused(db: sqlite.Connection, model: Model) -> bool:
+    """Return whether documents that the model claims wait in quarantine."""
+    waiting = "SELECT DISTINCT coalesce(dialect, ''), collection FROM migration_records WHERE outcome = 'quarantined'"
+    return any(model.mapping(dialect, collection) is not None for dialect, collection in sqlite.fetch(db, waiting))
+
+
+def _is_used(db: sqlite.Connection, table: Table) -> bool:
+    """Return whether a table holds a record, or ledger, quarantine or history know of one."""
+    asked: tuple[tuple[str, tuple[str, ...]], ...] = (
+        (f"SELECT 1 FROM {table.sql} LIMIT 1", ()),
+        ("SELECT 1 FROM migration_records WHERE record_type = ? LIMIT 1", (table.name,)),
+        ("SELECT 1 FROM changes WHERE table_name = ? LIMIT 1", (table.name,)),
+    )
+    return any(sqlite.first(db, sql, values) is not None for sql, values in asked)
