@@ -53,7 +53,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb.keys indexeddb.queries indexeddb.records indexeddb.wire structured_clone",
         "indexeddb.scopes opfs.path_index",
         "indexeddb.chromium indexeddb.chromium_sqlite indexeddb.firefox opfs.extract",
-        "indexeddb indexeddb.metadata",
+        "indexeddb indexeddb.metadata indexeddb.sqlite_files opfs.listing",
     ),
     "models": (
         "persona persona.cold persona.records",
@@ -73,8 +73,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
         "indexeddb.detector indexeddb.layouts livestore.locations",
-        "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector web_storage.everything",
-        "indexeddb",
+        "indexeddb.everything livestore.reader opfs_sqlite.reader rxdb.reader sqlite_tables web_storage.detector "
+        "web_storage.everything",
+        "indexeddb opfs_sqlite.detector",
+        "opfs_sqlite",
         "livestore rxdb web_storage",
         "json_files",
         "pjais_store",

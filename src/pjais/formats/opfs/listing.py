@@ -84,11 +84,18 @@ class OpfsFile(NamedTuple):
 
 def files(root: Path) -> list[OpfsFile]:
     """Return the files of a profile's "File System" folder (or of a `WebStorage/<bucket>/FileSystem`), by origin."""
+    return [found for one in _storages(root) for found in sorted(_files(one), key=_order)]
+
+
+def slots(root: Path) -> list[Path]:
+    """Return every file of the pools that are not LiveStore's, unused ones too: together they are whole."""
+    return [data.file for one in _storages(root) for data in one.data if one.maker(data)]
+
+
+def _storages(root: Path) -> Iterator[Storage]:
     origins, _ = path_index.origins(root / "Origins")
-    found: list[OpfsFile] = []
     for label, number, folder in extract.storages(root)[0]:
-        found += sorted(_files(Storage(label, origins.get(number) if number else None, folder)), key=_order)
-    return found
+        yield Storage(label, origins.get(number) if number else None, folder)
 
 
 def problems(root: Path) -> list[Problem]:
