@@ -2,7 +2,8 @@
 //
 // Each library writes a small SQLite database in a real browser and selects its rows, which become expected.json.
 
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, extname, join, normalize } from "node:path";
@@ -20,12 +21,15 @@ const ARGUMENTS = [
 const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 const PARTS = ["File System", "IndexedDB"];
 
-/** Item -> the libraries that write into its profile; `killed`: the last transaction of each is open when the browser dies. */
+/**
+ * Item -> the libraries that write into its profile.  `killed`: the last transaction of each is open when the browser dies.
+ * `packed`: the logs of its LevelDB are long, so the profile is in an archive, Default.tar.gz.
+ */
 const items = {
-  "pools": { libraries: ["sahpool", "wa-pool-1", "wa-pool-2"] },
+  "pools": { libraries: ["sahpool", "wa-pool-2"] },
   "files": { libraries: ["opfs", "wa-coop", "wa-any"], ownFile: true },
-  "indexeddb": { libraries: ["wa-batch-1", "wa-batch-2", "wa-minimal", "wa-mirror", "jeep"] },
-  "killed": { libraries: ["sahpool", "wa-pool-2", "wa-coop", "wa-batch-1", "wa-batch-2"], killed: true },
+  "indexeddb": { libraries: ["wa-batch-1", "wa-batch-2", "wa-minimal", "wa-mirror", "jeep"], packed: true },
+  "killed": { libraries: ["sahpool", "wa-coop", "wa-batch-1", "wa-batch-2"], killed: true, packed: true },
   "ahead": { libraries: ["wa-ahead"] },
   "permuted": { libraries: ["wa-permuted"] },
 };
@@ -57,8 +61,8 @@ async function versions() {
   return dependencies;
 }
 
-async function make(name, { libraries, killed = false, ownFile = false }) {
-  const profile = await mkdtemp(join(tmpdir(), "golden-opfs-"));
+/** A browser with the page open; `end` closes or kills it. */
+async function open(profile) {
   const browser = await puppeteer.launch({ executablePath: CHROMIUM, userDataDir: profile, args: ARGUMENTS, headless: true, protocolTimeout: 60_000 });
   const process_ = browser.process();
   const gone = new Promise((done) => process_.once("exit", done));
@@ -67,20 +71,28 @@ async function make(name, { libraries, killed = false, ownFile = false }) {
   if (process.env.SHOW) page.on("console", (message) => console.error("  console:", message.text()));
   await page.goto(`http://localhost:${PORT}/`);
   await page.waitForFunction(() => globalThis.golden);
+  const end = async (killed) => {
+    await new Promise((done) => setTimeout(done, 1500)); // the index of the file system is written after a moment
+    if (killed) {
+      process.kill(-process_.pid, "SIGKILL");
+    } else {
+      await page.goto("about:blank");
+      await browser.close();
+    }
+    await gone;
+  };
+  return { page, end, version: (await browser.version()).replace("HeadlessChrome", "Chrome") };
+}
+
+async function make(name, { libraries, killed = false, ownFile = false, packed = false }) {
+  const profile = await mkdtemp(join(tmpdir(), "golden-opfs-"));
+  const { page, end, version } = await open(profile);
   const told = {};
   for (const library of libraries) {
     told[library] = JSON.parse(await page.evaluate(async (library, open) => JSON.stringify(await globalThis.golden.write(library, open)), library, killed));
   }
   if (ownFile) await page.evaluate(() => globalThis.golden.ownFile());
-  const version = (await browser.version()).replace("HeadlessChrome", "Chrome");
-  await new Promise((done) => setTimeout(done, 1500)); // the index of the file system is written after a moment
-  if (killed) {
-    process.kill(-process_.pid, "SIGKILL");
-  } else {
-    await page.goto("about:blank");
-    await browser.close();
-  }
-  await gone;
+  await end(killed);
   const target = join(GOLDEN, name);
   await rm(target, { recursive: true, force: true });
   for (const part of PARTS) {
@@ -89,7 +101,11 @@ async function make(name, { libraries, killed = false, ownFile = false }) {
       await cp(from, join(target, "Default", part), { recursive: true, filter: (path) => !/\/LOG(\.old)?$/.test(path) });
     }
   }
-  await mkdir(target, { recursive: true });
+  if (packed) {
+    const plain = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--use-compress-program=gzip -9n"];
+    execFileSync("tar", [...plain, "-C", target, "-cf", join(target, "Default.tar.gz"), "Default"]);
+    await rm(join(target, "Default"), { recursive: true });
+  }
   const expected = { browser: version, packages: await versions(), origin: `http://localhost:${PORT}`, killed, libraries: told };
   await writeFile(join(target, "expected.json"), JSON.stringify(expected) + "\n");
   await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });

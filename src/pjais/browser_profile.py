@@ -1,4 +1,4 @@
-"""Any browser profile, read from Python: origins, their databases, collections and documents, and web storage.
+"""Any browser profile, read from Python: origins, their databases, collections and documents, web storage, files.
 
     profile = pjais.profile("~/.config/SomeApp")
     for document in profile.origin("https://app.example").database("notes").collection("todos"):
@@ -20,19 +20,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from pjais import journal, tagged, web_origin
+from pjais import browser_files, journal, tagged, web_origin
 from pjais.core.document import Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, SourceDamaged, SourceInUse, UsageError
 from pjais.formats import indexeddb, web_storage
 from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Schema, metadata
+from pjais.formats.indexeddb.sqlite_files import StoredFile, is_of
 from pjais.formats.web_storage import Area, BadItem, Item, Storage
 from pjais.sources import backup, registry
 from pjais.sources.contract import files_in
 from pjais.sources.indexeddb import detector, everything
 from pjais.sources.indexeddb.layouts import Container
 from pjais.sources.indexeddb.makers import maker
+from pjais.sources.livestore.detector import is_opfs
+from pjais.sources.opfs_sqlite.reader import stored
 from pjais.sources.seen import Seen
 from pjais.sources.walk import Listing, walk
 
@@ -86,6 +89,10 @@ class _Folder:
             for container in self._containers
             for store in container.profile.stores()
         }
+
+    def sqlite_files(self) -> list[StoredFile]:
+        """Return the SQLite files that libraries keep in this IndexedDB.  Raises SourceInUse."""
+        return [one for container in self._containers for one in stored(container)]
 
     def problems(self) -> list[str]:
         """Return what could not be read apart from documents, so that something may be missing."""
@@ -205,10 +212,11 @@ class Database:
 class Origin:
     """A web origin with its storage partition, as a page sees it: `https://app.example`, `chrome-extension://<id>`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, scratch: browser_files.Scratch) -> None:
         self.name = name
         self._databases: list[Database] = []
         self._storage: list[_Folder] = []
+        self._files = browser_files.Files(scratch)
 
     def __repr__(self) -> str:
         return f"<Origin {self.name}>"
@@ -221,6 +229,19 @@ class Origin:
     def database(self, name: str) -> Database:
         """Return a database by name.  Raises UsageError that names those there are."""
         return _named("database", name, {one.name: one for one in self.databases})
+
+    @property
+    def files(self) -> tuple[browser_files.File, ...]:
+        """Its files in OPFS, and SQLite files that libraries keep in its IndexedDB, by name.  Raises SourceInUse."""
+        return self._files.every()
+
+    def sqlite(self, name: str) -> Path:
+        """Return a private copy of one of its SQLite files, its journal applied; it goes when the profile is closed.
+
+        `name` is that in `files`, or its last part if no other has it.  Raises UsageError that names those there are,
+        SourceDamaged for one that is not whole, and SourceInUse.
+        """
+        return self._files.sqlite(name)
 
     @property
     def local_storage(self) -> dict[str, str]:
@@ -279,6 +300,7 @@ class Profile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stack = ExitStack()
+        self._scratch = browser_files.Scratch(self._stack)
         self._folders: list[_Folder] = []
         self._doubts: list[str] = []
         """Why databases may be missing from the list."""
@@ -320,7 +342,10 @@ class Profile:
         """Add what one folder holds to its origins."""
         folder = Path(listing.path)
         area = web_storage.area_of(folder)
-        if detector.is_leveldb(listing):
+        if is_opfs(listing):
+            listing.folders.clear()
+            self._add_files(folder, origins)
+        elif detector.is_leveldb(listing):
             listing.folders.clear()
             if area is not None:
                 self._add_storage(folder, area, origins)
@@ -342,10 +367,13 @@ class Profile:
         known = registry.makers({one.name: frozenset(one.stores) for one in every})
         for found in every:
             name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or _UNKNOWN
-            origin = origins.setdefault(name, Origin(name))
+            origin = self._origin(name, origins)
             version = 0 if dialect == "indexeddb-firefox" else found.version
-            made_by = known.get(found.name) or maker(found.name, version, found.stores)
+            library = is_of(found.name, frozenset(found.stores))
+            made_by = library or known.get(found.name) or maker(found.name, version, found.stores)
             origin._databases.append(Database(origin, found, folder, made_by))
+            if library:
+                origin._files.add_later(folder)
 
     def _add_storage(self, path: Path, area: Area, origins: dict[str, Origin]) -> None:
         folder = self._folder("web-storage", "web-storage", path, area)
@@ -354,7 +382,15 @@ class Profile:
             if storage.problems:
                 self._damaged_storage.append(folder)
         for name in sorted(names):
-            origins.setdefault(name, Origin(name))._storage.append(folder)
+            self._origin(name, origins)._storage.append(folder)
+
+    def _add_files(self, path: Path, origins: dict[str, Origin]) -> None:
+        self._doubts += browser_files.doubts(path)
+        for one in browser_files.in_opfs(path):
+            self._origin(_owner(one.origin or ""), origins)._files.add(one)
+
+    def _origin(self, name: str, origins: dict[str, Origin]) -> Origin:
+        return origins.setdefault(name, Origin(name, self._scratch))
 
     def _folder(self, kind: str, dialect: str, path: Path, area: Area | None = None) -> _Folder:
         source = registry.readable(kind, dialect)

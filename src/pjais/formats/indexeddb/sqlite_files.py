@@ -195,7 +195,7 @@ def _file(
     ordered = [newest[at] for at in sorted(newest) if newest[at].length or at]
     size = max((one.position + one.length for one in ordered), default=0) if size is None else size
     plan, gaps, end = [], [], 0
-    for one, after in zip(ordered, [*(each.position for each in ordered[1:]), size], strict=True):
+    for one, after in zip(ordered, [*(each.position for each in ordered[1:]), size], strict=False):
         if one.position >= size:
             break
         if one.position > end:

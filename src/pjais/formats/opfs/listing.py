@@ -44,7 +44,8 @@ class OpfsFile(NamedTuple):
     `path` is its path in OPFS, `name` that in its pool ("/notes.db") or the same as `path`; `pool` the directory of its
     pool, "" for none, "?" if that is not known.  Its content is `size` bytes of `file` from `offset` on.  `made_by`:
     the library, None if unknown.  `damage` is the reason why its app could not open it as it is; with `partial`, it is
-    certainly this file and what is left of it may be read.  `sides` are the journals of a database, by suffix.
+    certainly this file and what is left of it may be read.  `sides` are the journals of a database, by suffix, also
+    empty ones.
     """
 
     origin: str | None
@@ -78,7 +79,8 @@ class OpfsFile(NamedTuple):
         Raises SourceDamaged if it shrinks meanwhile.
         """
         for suffix, side in self.sides:
-            side.write(destination.with_name(destination.name + suffix))
+            if side.size:
+                side.write(destination.with_name(destination.name + suffix))
         return extract.write_chunks(self.chunks(), destination)
 
 
@@ -148,7 +150,7 @@ def _judged(storage: Storage, one: PoolFile) -> OpfsFile | None:
     library = storage.maker(one)
     if library is not None:
         return None if one.is_empty() or one.is_scratch(library) else _pooled(storage, one, library)
-    if not one.size:
+    if not one.size and not one.opfs_name.endswith(_SIDES):
         return None
     path = _joined(one.directory or "", one.opfs_name) if one.opfs_name else f"?/{one.file.name}"
     is_sqlite = one.head.startswith(MAGIC)
@@ -193,6 +195,8 @@ def _with_sides(found: list[OpfsFile]) -> Iterator[OpfsFile]:
             continue
         if suffix and main in sides:
             sides[main][suffix] = one
+        elif not one.size and not one.damage:
+            continue
         elif suffix and (one.pool or suffix in _WRITE_AHEAD) and not one.damage:
             yield one._replace(damage=_AHEAD if suffix in _WRITE_AHEAD else "its database is not there")
         else:
@@ -204,16 +208,16 @@ def _with_sides(found: list[OpfsFile]) -> Iterator[OpfsFile]:
 
 def _complete(one: OpfsFile, sides: dict[str, OpfsFile]) -> OpfsFile:
     """Return a database with its journals, judged together with them."""
-    one = one._replace(sides=tuple((suffix, sides[suffix]) for suffix in extract.SIDES if suffix in sides))
+    one = one._replace(sides=tuple((suffix, sides[suffix]) for suffix in _SIDES if suffix in sides))
     for suffix, side in sorted(sides.items()):
-        if side.damage or suffix in _WRITE_AHEAD:
+        if side.damage or (side.size and suffix in _WRITE_AHEAD):
             return one._replace(damage=f"{side.path}: {side.damage or _AHEAD}")
     if not one.size:
         return one
     head, hot = _bytes(one, 0, 100), "-journal" in sides and any(_bytes(sides["-journal"], 0, 1))
     if not (head.startswith(MAGIC) or (hot and not any(head[:16]))):
         return one._replace(damage="its content does not begin as a SQLite file does")
-    if hot or "-wal" in sides:  # then it may well be shorter or longer than it says
+    if hot or ("-wal" in sides and sides["-wal"].size):  # then it may well be shorter or longer than it says
         return one
     if damage := cut_off(head, one.size):
         return one._replace(damage=damage, partial=True)

@@ -47,6 +47,7 @@ class StoredSqlite(InIndexedDb):
     """The databases that an origin keeps in its IndexedDB."""
 
     kind = KIND
+    made_by = "SQLite in IndexedDB"
 
     def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
         """Return the IndexedDB databases that hold SQLite files."""
