@@ -23,12 +23,13 @@ const PARTS = ["File System", "IndexedDB"];
 
 /**
  * Item -> the libraries that write into its profile.  `killed`: the last transaction of each is open when the browser dies.
- * `packed`: the logs of its LevelDB are long, so the profile is in an archive, Default.tar.gz.
+ * `packed`: its IndexedDB is long, so the profile is in an archive, Default.tar.gz.
  */
 const items = {
   "pools": { libraries: ["sahpool", "wa-pool-2"] },
   "files": { libraries: ["opfs", "wa-coop", "wa-any"], ownFile: true },
   "indexeddb": { libraries: ["wa-batch-1", "wa-batch-2", "wa-minimal", "wa-mirror", "jeep"], packed: true },
+  "indexeddb-sqlite": { libraries: ["wa-batch-2", "wa-mirror", "jeep"], flags: ["--enable-features=IdbSqliteBackingStore"], packed: true },
   "killed": { libraries: ["sahpool", "wa-coop", "wa-batch-1", "wa-batch-2"], killed: true, packed: true },
   "ahead": { libraries: ["wa-ahead"] },
   "permuted": { libraries: ["wa-permuted"] },
@@ -62,8 +63,8 @@ async function versions() {
 }
 
 /** A browser with the page open; `end` closes or kills it. */
-async function open(profile) {
-  const browser = await puppeteer.launch({ executablePath: CHROMIUM, userDataDir: profile, args: ARGUMENTS, headless: true, protocolTimeout: 60_000 });
+async function open(profile, flags) {
+  const browser = await puppeteer.launch({ executablePath: CHROMIUM, userDataDir: profile, args: [...ARGUMENTS, ...flags], headless: true, protocolTimeout: 60_000 });
   const process_ = browser.process();
   const gone = new Promise((done) => process_.once("exit", done));
   const page = await browser.newPage();
@@ -84,9 +85,9 @@ async function open(profile) {
   return { page, end, version: (await browser.version()).replace("HeadlessChrome", "Chrome") };
 }
 
-async function make(name, { libraries, killed = false, ownFile = false, packed = false }) {
+async function make(name, { libraries, killed = false, ownFile = false, packed = false, flags = [] }) {
   const profile = await mkdtemp(join(tmpdir(), "golden-opfs-"));
-  const { page, end, version } = await open(profile);
+  const { page, end, version } = await open(profile, flags);
   const told = {};
   for (const library of libraries) {
     told[library] = JSON.parse(await page.evaluate(async (library, open) => JSON.stringify(await globalThis.golden.write(library, open)), library, killed));

@@ -18,7 +18,7 @@ from pjais.core.source import SourceRef
 from pjais.formats.opfs import listing
 from pjais.sources import backup, detect, registry
 
-ITEMS = ("pools", "files", "indexeddb", "killed")
+ITEMS = ("pools", "files", "indexeddb", "indexeddb-sqlite", "killed")
 POOL = ".opfs-sahpool/notes.db"
 
 
