@@ -47,7 +47,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "report": ("rules", "page", "__init__"),
     "formats": (
-        "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
+        "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool opfs.write_ahead sqlite_pages "
+        "structured_clone.values",
         "indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko structured_clone.hosts",
         "leveldb.folder structured_clone.leaves",
         "indexeddb.values structured_clone.v8 web_storage",

@@ -12,7 +12,7 @@ import pjais
 from golden_opfs import NAMES, ORIGIN, expected, profile, shown
 from pjais.errors import SourceDamaged, UsageError
 
-ITEMS = ("pools", "files", "indexeddb", "indexeddb-sqlite", "killed")
+ITEMS = ("pools", "files", "indexeddb", "indexeddb-sqlite", "killed", "ahead")
 
 
 @pytest.mark.parametrize("name", ITEMS)

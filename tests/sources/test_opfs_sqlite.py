@@ -18,7 +18,7 @@ from pjais.core.source import SourceRef
 from pjais.formats.opfs import listing
 from pjais.sources import backup, detect, registry
 
-ITEMS = ("pools", "files", "indexeddb", "indexeddb-sqlite", "killed")
+ITEMS = ("pools", "files", "indexeddb", "indexeddb-sqlite", "killed", "ahead")
 POOL = ".opfs-sahpool/notes.db"
 
 
@@ -253,11 +253,30 @@ def test_pages_out_of_order_are_named_and_not_read(tmp_path: Path) -> None:
     assert "OPFSPermutedVFS" in lost(found)[NAMES["wa-permuted"]]
 
 
-def test_a_log_that_is_not_applied_is_named(tmp_path: Path) -> None:
-    found = detect.detect([profile("ahead", tmp_path)], named=True)
-    assert found.sources == ()
-    (one,) = [one for one in found.passed if one.kind == "opfs"]
-    assert "OPFSWriteAheadVFS" in one.reason
+def _log(place: Path) -> Path:
+    """The log of the golden database of OPFSWriteAheadVFS in which everything is."""
+    (one,) = listing.files(place / "Default" / "File System")
+    (log,) = [side.file for suffix, side in one.sides if side.size]
+    return log
+
+
+def test_a_log_with_a_damaged_frame_costs_its_database(tmp_path: Path) -> None:
+    """What follows the frame was committed, and its library would not show it."""
+    place = profile("ahead", tmp_path / "profile")
+    change(_log(place), 100, b"\xff")
+    found = pieces(place, tmp_path / "copies")
+    assert tables(found) == {}
+    assert "is damaged at byte 32: committed pages follow" in lost(found)[NAMES["wa-ahead"]]
+
+
+def test_of_a_log_that_is_cut_the_whole_transactions_count(tmp_path: Path) -> None:
+    """As after a crash: the last one, which removed two rows, was not committed."""
+    place = profile("ahead", tmp_path / "profile")
+    log = _log(place)
+    log.write_bytes(log.read_bytes()[:-8])
+    found = pieces(place, tmp_path / "copies")
+    assert len(tables(found)[NAMES["wa-ahead"]]["notes"]) == 12
+    assert lost(found) == {}
 
 
 def test_garbage_in_a_database_is_named_page_by_page(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pjais.formats.opfs import extract, path_index
+from pjais.formats.opfs import extract, path_index, write_ahead
 from pjais.formats.opfs.extract import Carved, Spoiled, Storage
 from pjais.formats.opfs.path_index import DATA, Problem
 from pjais.formats.opfs.pool import HEADER, LIVESTORE, MAGIC, PoolFile, cut_off, header_fault, page_size
@@ -32,7 +32,7 @@ _CHUNK = 1 << 20
 _WRITE_AHEAD = ("-wa0", "-wa1")
 """What OPFSWriteAheadVFS of wa-sqlite adds to the name of a database for its own logs."""
 _SIDES = (*extract.SIDES, *_WRITE_AHEAD)
-_AHEAD = "a log of wa-sqlite's OPFSWriteAheadVFS, which pjais does not apply: newer pages of the database are in it"
+_BY_AHEAD = "wa-sqlite (OPFSWriteAheadVFS)"
 _PERMUTED = (
     "its pages are not in order: wa-sqlite's OPFSPermutedVFS keeps their order in IndexedDB, which pjais does not apply"
 )
@@ -45,7 +45,7 @@ class OpfsFile(NamedTuple):
     pool, "" for none, "?" if that is not known.  Its content is `size` bytes of `file` from `offset` on.  `made_by`:
     the library, None if unknown.  `damage` is the reason why its app could not open it as it is; with `partial`, it is
     certainly this file and what is left of it may be read.  `sides` are the journals of a database, by suffix, also
-    empty ones.
+    empty ones.  `on_disk`: how many of the `size` bytes are in `file`, where the others are in a log.
     """
 
     origin: str | None
@@ -60,10 +60,11 @@ class OpfsFile(NamedTuple):
     damage: str = ""
     partial: bool = False
     sides: tuple[tuple[str, OpfsFile], ...] = ()
+    on_disk: int | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """Yield its content in pieces of a megabyte.  Raises SourceDamaged if it shrinks meanwhile."""
-        yield from extract.chunks(self.file, self.offset, self.size)
+        yield from extract.chunks(self.file, self.offset, self.size if self.on_disk is None else self.on_disk)
 
     def raw(self) -> bytes:
         """Return its first megabyte, as it is on disk; nothing where there is no file."""
@@ -79,9 +80,12 @@ class OpfsFile(NamedTuple):
         Raises SourceDamaged if it shrinks meanwhile.
         """
         for suffix, side in self.sides:
-            if side.size:
+            if side.size and suffix in extract.SIDES:
                 side.write(destination.with_name(destination.name + suffix))
-        return extract.write_chunks(self.chunks(), destination)
+        extract.write_chunks(self.chunks(), destination)
+        if self.on_disk is not None:
+            write_ahead.apply(destination, _logs(dict(self.sides)))
+        return destination
 
 
 def files(root: Path) -> list[OpfsFile]:
@@ -117,7 +121,8 @@ def _files(storage: Storage) -> Iterator[OpfsFile]:
     """Yield the files of one storage: databases with their journals, then what is not LiveStore's and no database."""
     yield from _of_livestore([one for one in storage.pieces() if DATA.fullmatch("/".join(one.file.parts[-2:]))])
     own = [one for one in storage.data if not (storage.belongs(one) and not storage.maker(one))]
-    judged = [one for one in (_judged(storage, each) for each in own) if one is not None]
+    ahead = {one.opfs_name.removesuffix(_WRITE_AHEAD[0]) for one in own if one.opfs_name.endswith(_WRITE_AHEAD[0])}
+    judged = [one for one in (_judged(storage, each, ahead) for each in own) if one is not None]
     yield from _with_sides([*_without_rivals(judged), *_missing(storage)])
 
 
@@ -145,15 +150,18 @@ def _joined(directory: str, name: str) -> str:
     return f"{directory.removesuffix('/.opaque')}/{name.lstrip('/')}" if directory else name
 
 
-def _judged(storage: Storage, one: PoolFile) -> OpfsFile | None:
-    """Return a file with what its header and the browser's index say; None for one that holds nothing."""
+def _judged(storage: Storage, one: PoolFile, ahead: set[str]) -> OpfsFile | None:
+    """Return a file with what its header and the browser's index say; None for one that holds nothing.
+
+    `ahead`: names of databases that have logs of OPFSWriteAheadVFS; until a checkpoint such a database is empty.
+    """
     library = storage.maker(one)
     if library is not None:
         return None if one.is_empty() or one.is_scratch(library) else _pooled(storage, one, library)
-    if not one.size and not one.opfs_name.endswith(_SIDES):
+    if not one.size and not one.opfs_name.endswith(_SIDES) and one.opfs_name not in ahead:
         return None
     path = _joined(one.directory or "", one.opfs_name) if one.opfs_name else f"?/{one.file.name}"
-    is_sqlite = one.head.startswith(MAGIC)
+    is_sqlite = one.head.startswith(MAGIC) or (not one.size and one.opfs_name in ahead)
     maker = PLAIN if is_sqlite else None
     return OpfsFile(storage.origin, path, path, "", one.file, 0, one.size, maker, is_sqlite, storage.removed(one))
 
@@ -198,7 +206,7 @@ def _with_sides(found: list[OpfsFile]) -> Iterator[OpfsFile]:
         elif not one.size and not one.damage:
             continue
         elif suffix and (one.pool or suffix in _WRITE_AHEAD) and not one.damage:
-            yield one._replace(damage=_AHEAD if suffix in _WRITE_AHEAD else "its database is not there")
+            yield one._replace(damage="its database is not there")
         else:
             yield one
     for one in found:
@@ -209,9 +217,11 @@ def _with_sides(found: list[OpfsFile]) -> Iterator[OpfsFile]:
 def _complete(one: OpfsFile, sides: dict[str, OpfsFile]) -> OpfsFile:
     """Return a database with its journals, judged together with them."""
     one = one._replace(sides=tuple((suffix, sides[suffix]) for suffix in _SIDES if suffix in sides))
-    for suffix, side in sorted(sides.items()):
-        if side.damage or (side.size and suffix in _WRITE_AHEAD):
-            return one._replace(damage=f"{side.path}: {side.damage or _AHEAD}")
+    for side in sides.values():
+        if side.damage:
+            return one._replace(damage=f"{side.path}: {side.damage}")
+    if any(sides[each].size for each in _WRITE_AHEAD if each in sides):
+        return _with_logs(one, sides)
     if not one.size:
         return one
     head, hot = _bytes(one, 0, 100), "-journal" in sides and any(_bytes(sides["-journal"], 0, 1))
@@ -222,6 +232,21 @@ def _complete(one: OpfsFile, sides: dict[str, OpfsFile]) -> OpfsFile:
     if damage := cut_off(head, one.size):
         return one._replace(damage=damage, partial=True)
     return one._replace(damage=_PERMUTED) if _is_permuted(one, head) else one
+
+
+def _with_logs(one: OpfsFile, sides: dict[str, OpfsFile]) -> OpfsFile:
+    """Return a database whose newer pages are in logs."""
+    logs = _logs(sides)
+    ahead = write_ahead.read(logs)
+    size = one.size if ahead.size is None else ahead.size
+    most = one.size + sum(len(log) for log in logs)
+    farthest = max((page.position + page.length for page in ahead.pages), default=0)
+    beyond = "its logs name pages beyond all that is there" if max(size, farthest) > most else ""
+    return one._replace(size=size, on_disk=one.size, made_by=_BY_AHEAD, damage=ahead.damage or beyond)
+
+
+def _logs(sides: dict[str, OpfsFile]) -> list[bytes]:
+    return [_bytes(sides[each], 0, sides[each].size) if each in sides else b"" for each in _WRITE_AHEAD]
 
 
 def _is_permuted(one: OpfsFile, head: bytes) -> bool:

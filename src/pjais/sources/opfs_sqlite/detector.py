@@ -76,7 +76,7 @@ def _looked(place: Path) -> dict[str, Any]:
         path = one.file.relative_to(place)
         if one.made_by == LIVESTORE:
             continue
-        if one.damage and not one.size and one.file.is_file():
+        if one.damage and not one.size and one.on_disk is None and one.file.is_file():
             continue  # it cannot be opened: said with LiveStore's, as it may be anybody's
         if not reader.is_kept(one):
             said["others"].append([path.as_posix(), one.origin, one.path, one.size, one.damage])
