@@ -79,6 +79,7 @@ def test_every_whole_transaction_counts_in_its_order(
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_no_bytes_raise(one: bytes, two: bytes) -> None:
     assert write_ahead.read([one, two]).size is None
+    assert bool(write_ahead.read([one, two]).damage) == bool(any(one) or any(two))
     begun = turn(1, 0, [{0: 1}], 1, "flag")
     write_ahead.read([begun + one, two])
     write_ahead.read([begun[: len(one)] + one, begun])

@@ -13,7 +13,7 @@ import pytest
 import golden_opfs
 import pjais
 from golden_opfs import NAMES, ORIGIN, Tables, expected, profile, shown
-from pjais.core.document import Document, Piece, Unreadable
+from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.core.source import SourceRef
 from pjais.formats.opfs import listing
 from pjais.sources import backup, detect, registry
@@ -277,6 +277,15 @@ def test_of_a_log_that_is_cut_the_whole_transactions_count(tmp_path: Path) -> No
     found = pieces(place, tmp_path / "copies")
     assert len(tables(found)[NAMES["wa-ahead"]]["notes"]) == 12
     assert lost(found) == {}
+    assert [one.rule for one in found if isinstance(one, Remark)] == ["torn-tail"]
+
+
+def test_a_log_with_a_damaged_header_costs_its_database(tmp_path: Path) -> None:
+    place = profile("ahead", tmp_path / "profile")
+    change(_log(place), 16, b"\xff\xff")
+    found = pieces(place, tmp_path / "copies")
+    assert tables(found) == {}
+    assert "the header of the log -wa" in lost(found)[NAMES["wa-ahead"]]
 
 
 def test_garbage_in_a_database_is_named_page_by_page(tmp_path: Path) -> None:

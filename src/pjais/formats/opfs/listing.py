@@ -32,6 +32,7 @@ _CHUNK = 1 << 20
 _WRITE_AHEAD = ("-wa0", "-wa1")
 """What OPFSWriteAheadVFS of wa-sqlite adds to the name of a database for its own logs."""
 _SIDES = (*extract.SIDES, *_WRITE_AHEAD)
+_TORN = "the last transaction in its log was not written whole, and does not count"
 _BY_AHEAD = "wa-sqlite (OPFSWriteAheadVFS)"
 _PERMUTED = (
     "its pages are not in order: wa-sqlite's OPFSPermutedVFS keeps their order in IndexedDB, which pjais does not apply"
@@ -45,7 +46,8 @@ class OpfsFile(NamedTuple):
     pool, "" for none, "?" if that is not known.  Its content is `size` bytes of `file` from `offset` on.  `made_by`:
     the library, None if unknown.  `damage` is the reason why its app could not open it as it is; with `partial`, it is
     certainly this file and what is left of it may be read.  `sides` are the journals of a database, by suffix, also
-    empty ones.  `on_disk`: how many of the `size` bytes are in `file`, where the others are in a log.
+    empty ones.  `on_disk`: how many of the `size` bytes are in `file`, where the others are in a log; `torn` says that
+    the last transaction in it was not written whole.
     """
 
     origin: str | None
@@ -61,6 +63,7 @@ class OpfsFile(NamedTuple):
     partial: bool = False
     sides: tuple[tuple[str, OpfsFile], ...] = ()
     on_disk: int | None = None
+    torn: str = ""
 
     def chunks(self) -> Iterator[bytes]:
         """Yield its content in pieces of a megabyte.  Raises SourceDamaged if it shrinks meanwhile."""
@@ -242,7 +245,9 @@ def _with_logs(one: OpfsFile, sides: dict[str, OpfsFile]) -> OpfsFile:
     most = one.size + sum(len(log) for log in logs)
     farthest = max((page.position + page.length for page in ahead.pages), default=0)
     beyond = "its logs name pages beyond all that is there" if max(size, farthest) > most else ""
-    return one._replace(size=size, on_disk=one.size, made_by=_BY_AHEAD, damage=ahead.damage or beyond)
+    return one._replace(
+        size=size, on_disk=one.size, made_by=_BY_AHEAD, damage=ahead.damage or beyond, torn=_TORN * ahead.torn
+    )
 
 
 def _logs(sides: dict[str, OpfsFile]) -> list[bytes]:

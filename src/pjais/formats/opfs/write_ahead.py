@@ -33,11 +33,15 @@ class Page(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """What the logs hold: pages in the order of their writing, the size of the database (None: as it is), damage."""
+    """What the logs hold: pages in the order of their writing, the size of the database (None: as it is), damage.
+
+    `torn`: the last transaction was not written whole, which is how a crash looks.
+    """
 
     pages: tuple[Page, ...]
     size: int | None
     damage: str = ""
+    torn: bool = False
 
 
 class _Header(NamedTuple):
@@ -55,6 +59,9 @@ class _Frame(NamedTuple):
 def read(logs: Sequence[bytes]) -> Ahead:
     """Return what is committed in the two logs."""
     headers = [_header(log) for log in logs]
+    for number, log in enumerate(logs):
+        if headers[number] is None and any(log):
+            return Ahead((), None, f"the header of the log -wa{number} is damaged")
     known = sorted((one.number, number) for number, one in enumerate(headers) if one is not None)
     if not known:
         return Ahead((), None)
@@ -66,7 +73,8 @@ def read(logs: Sequence[bytes]) -> Ahead:
     while (header := headers[active]) is not None:
         frame = _frame(logs[active], at, header)
         if frame is None:
-            return Ahead(tuple(pages), size, _damage(logs[active], at, header, active))
+            damage = _damage(logs[active], at, header, active)
+            return Ahead(tuple(pages), size, damage, bool(waiting) or any(logs[active][at:]))
         turns_now = frame.kind == _END or (frame.kind == _COMMIT and bool(frame.flags & _TURNS))
         after = headers[1 - active]
         if turns_now and (after is None or after.salts[0] != (header.salts[0] + 1) & 0xFFFFFFFF):

@@ -64,11 +64,12 @@ class Written(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A database, its origin, its first bytes if it is damaged."""
+    """A database, its origin, its first bytes if it is damaged, and what a crash left of its log, in words."""
 
     file: Written
     origin: str | None
     raw: bytes = b""
+    torn: str = ""
 
 
 def copy_out(file: Written, destination: Path) -> tuple[str, ...]:
@@ -119,6 +120,8 @@ class OpenedFiles(Opened):
         for number, one in enumerate(self._kept):
             if one.file.damage:
                 yield Unreadable("$file", one.file.path, one.raw, one.file.damage, one.file.path, one.origin)
+            if one.torn:
+                yield Remark("torn-tail", "$file", one.file.path, one.torn)
             copy = self._copy(number)
             for piece in tables.read(copy) if copy is not None else ():
                 if isinstance(piece, Remark):
@@ -167,7 +170,7 @@ def opened_opfs(snapshot: Snapshot) -> Iterator[OpenedFiles]:
     with tempfile.TemporaryDirectory(prefix="pjais-opfs-") as scratch:
         there = listing.files(snapshot.path.parent)
         mine = [one for one in there if is_kept(one) and one.file.is_relative_to(snapshot.path)]
-        kept = [Kept(one, one.origin, one.raw() if one.damage else b"") for one in mine]
+        kept = [Kept(one, one.origin, one.raw() if one.damage else b"", one.torn) for one in mine]
         yield OpenedFiles(snapshot, kept, Path(scratch))
 
 
