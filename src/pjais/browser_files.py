@@ -53,8 +53,7 @@ class File:
 
         Raises SourceDamaged for one that is not whole, and SourceInUse if it changes meanwhile.
         """
-        if self.damage is not None:
-            raise SourceDamaged("this file is not whole", where=[f"{self.name}: {self.damage}"])
+        self._refuse_damage()
         path = self._scratch.place()
         return self._scratch.still(self._held).write(path).read_bytes()
 
@@ -66,7 +65,12 @@ class File:
         """
         if not self.is_sqlite:
             raise UsageError(f"{self.name} is no SQLite database", where=[self.name])
+        self._refuse_damage()
         return reader.file_of(self._scratch.still(self._held), self._scratch.place())
+
+    def _refuse_damage(self) -> None:
+        if self.damage is not None:
+            raise SourceDamaged("this file is not whole", where=[f"{self.name}: {self.damage}"])
 
 
 class Scratch:

@@ -234,6 +234,15 @@ def test_without_the_browsers_index_the_pools_are_read_and_the_loss_is_named(tmp
     assert tables(found) == {}
 
 
+def test_without_the_browsers_index_every_other_file_is_named_all_the_same(tmp_path: Path) -> None:
+    place = profile("ahead", tmp_path)
+    (place / "Default" / "File System" / "000" / "t" / "Paths" / "000003.log").write_bytes(b"")
+    found = detect.detect([place], named=True)
+    reasons = [one.reason for one in found.passed if one.kind == "opfs"]
+    assert any("which directory a file belongs to may not be known" in one for one in reasons)
+    assert any(one.startswith("a file in OPFS (?/") for one in reasons)
+
+
 def test_a_file_that_the_index_does_not_name_any_more_was_removed(tmp_path: Path) -> None:
     """Data are not raised from the dead."""
     place = profile("pools", tmp_path / "profile")

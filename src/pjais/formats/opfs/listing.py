@@ -123,7 +123,7 @@ def _order(one: OpfsFile) -> tuple[str, str]:
 def _files(storage: Storage) -> Iterator[OpfsFile]:
     """Yield the files of one storage: databases with their journals, then what is not LiveStore's and no database."""
     yield from _of_livestore([one for one in storage.pieces() if DATA.fullmatch("/".join(one.file.parts[-2:]))])
-    own = [one for one in storage.data if not (storage.belongs(one) and not storage.maker(one))]
+    own = [one for one in storage.data if storage.maker(one) or not (storage.pools and storage.belongs(one))]
     ahead = {one.opfs_name.removesuffix(_WRITE_AHEAD[0]) for one in own if one.opfs_name.endswith(_WRITE_AHEAD[0])}
     judged = [one for one in (_judged(storage, each, ahead) for each in own) if one is not None]
     yield from _with_sides([*_without_rivals(judged), *_missing(storage)])

@@ -60,6 +60,8 @@ def in_files(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Itera
         books = (*path.glob("*/Paths/*"), *path.glob("Paths/*"), *place.glob("Origins/*"))
         files = (*sorted(one for one in books if one.is_file()), *(place / one for one in paths))
         yield SourceRef(KIND, KIND, path, root, files, notes=tuple(notes))
+    for path, fault in said["faults"]:
+        yield Passed(place / path, fault, kind="opfs")
     for path, origin, name, size, damage in said["others"]:
         about = f", but {damage}" if damage else ""
         yield Passed(place / path, f"a file in OPFS ({name}){about}", size, "opfs", None, origin)
@@ -71,7 +73,7 @@ def _looked(place: Path) -> dict[str, Any]:
     from pjais.formats.opfs.pool import LIVESTORE
     from pjais.sources.opfs_sqlite import reader
 
-    said: dict[str, Any] = {"origins": {}, "others": []}
+    said: dict[str, Any] = {"origins": {}, "others": [], "faults": []}
     for one in listing.files(place):
         path = one.file.relative_to(place)
         if one.made_by == LIVESTORE:
@@ -86,6 +88,8 @@ def _looked(place: Path) -> dict[str, Any]:
         paths += [each.relative_to(place).as_posix() for each in files if each.is_file()]
         notes.append(_note(one))
         said["origins"][path.parts[0]][2] = size + one.size
+    if said["others"] and not said["origins"]:  # else the reading of the source says so
+        said["faults"] = [[one.file.relative_to(place).as_posix(), one.reason] for one in listing.problems(place)]
     for slot in listing.slots(place):
         path = slot.relative_to(place)
         if path.parts[0] in said["origins"] and path.as_posix() not in said["origins"][path.parts[0]][0]:

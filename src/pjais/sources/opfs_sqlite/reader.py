@@ -123,6 +123,10 @@ class OpenedFiles(Opened):
             if one.torn:
                 yield Remark("torn-tail", "$file", one.file.path, one.torn)
             copy = self._copy(number)
+            if copy is not None and not one.file.damage:
+                for line in [each for each in copy.unsound if not each.startswith(sqlite.NOT_APPLIED)][:1]:
+                    reason = f"it fails SQLite's integrity check, so it is read page by page: {line}"
+                    yield Unreadable("$file", one.file.path, b"", reason, one.file.path, one.origin)
             for piece in tables.read(copy) if copy is not None else ():
                 if isinstance(piece, Remark):
                     yield piece
