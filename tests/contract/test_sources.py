@@ -85,6 +85,14 @@ class TestSqliteInIndexedDb(SourceContract):
         super().test_a_truncated_file_is_told_and_is_no_traceback(named, tmp_path, part)
 
 
+class TestSqliteInIndexedDbFiles(SourceContract):
+    kind, dialect = "opfs-sqlite", "opfs-sqlite-sqlite"
+    sample = ("opfs/indexeddb-sqlite",)
+
+    def make(self, folder: Path) -> Path:
+        return golden_opfs.profile("indexeddb-sqlite", folder / "profile")
+
+
 class TestRxdbInLevelDb(SourceContract):
     kind = dialect = "rxdb-profile"
     sample = ("rxdb/v17-clean",)

@@ -163,6 +163,8 @@ def _judged(storage: Storage, one: PoolFile, ahead: set[str]) -> OpfsFile | None
         return None if one.is_empty() or one.is_scratch(library) else _pooled(storage, one, library)
     if not one.size and not one.opfs_name.endswith(_SIDES) and one.opfs_name not in ahead:
         return None
+    if one.pool == "?" and one.is_empty():
+        return None  # an unused slot of a pool that is not known
     path = _joined(one.directory or "", one.opfs_name) if one.opfs_name else f"?/{one.file.name}"
     is_sqlite = one.head.startswith(MAGIC) or (not one.size and one.opfs_name in ahead)
     maker = PLAIN if is_sqlite else None

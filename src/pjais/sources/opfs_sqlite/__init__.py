@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pjais.sources.contract import Databases, Opened, Secrets, Source
-from pjais.sources.indexeddb.layouts import InFirefox, InIndexedDb, InLevelDb, InSqlite
+from pjais.sources.indexeddb.layouts import InIndexedDb, InLevelDb, InSqlite
 from pjais.sources.opfs_sqlite.detector import KIND, Detector
 
 if TYPE_CHECKING:
@@ -79,10 +79,4 @@ class StoredInSqlite(StoredSqlite, InSqlite):
     dialect = f"{KIND}-sqlite"
 
 
-class StoredInFirefox(StoredSqlite, InFirefox):
-    """In Firefox."""
-
-    dialect = f"{KIND}-firefox"
-
-
-SOURCES = (OpfsSqlite(), StoredInLevelDb(), StoredInSqlite(), StoredInFirefox())
+SOURCES = (OpfsSqlite(), StoredInLevelDb(), StoredInSqlite())
