@@ -66,9 +66,15 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "sources": (
-        "__init__ found grouping livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
+        "__init__ found grouping indexeddb.libraries.contract indexeddb.libraries.javascript_json livestore.log "
+        "livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
         "seen walk",
-        "contract rxdb.catalog",
+        "contract indexeddb.libraries.automerge indexeddb.libraries.firestore_values indexeddb.libraries.others "
+        "indexeddb.libraries.pouchdb indexeddb.libraries.redux_persist indexeddb.libraries.tinybase "
+        "indexeddb.libraries.yjs_update rxdb.catalog",
+        "indexeddb.libraries.firestore indexeddb.libraries.localforage indexeddb.libraries.yjs_document",
+        "indexeddb.libraries.yjs",
+        "indexeddb.libraries",
         "indexeddb.makers json_files.recognise json_files.record_files livestore.detector rxdb.removable "
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",

@@ -26,13 +26,13 @@ from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, SourceDamaged, SourceInUse, UsageError
 from pjais.formats import indexeddb, web_storage
-from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Schema, metadata
+from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Record, Schema, metadata
 from pjais.formats.web_storage import Area, BadItem, Item, Storage
 from pjais.sources import backup, registry
 from pjais.sources.contract import files_in
 from pjais.sources.indexeddb import detector, everything
 from pjais.sources.indexeddb.layouts import Container
-from pjais.sources.indexeddb.makers import maker
+from pjais.sources.indexeddb.libraries import Library, Meaning, library_of
 from pjais.sources.seen import Seen
 from pjais.sources.walk import Listing, walk
 
@@ -101,6 +101,14 @@ def _lines(problems: Iterable[Damage]) -> list[str]:
     return [f"{one.file}: {one.reason}" for one in problems]
 
 
+def _damaged(name: str, where: list[str], instead: str) -> SourceDamaged:
+    return SourceDamaged(
+        f"a piece of the profile cannot be read, so {name} cannot be given as whole",
+        where=[f"{name}: {line}" for line in where[:20]],
+        advice=f"use {instead}, which yields what can be read",
+    )
+
+
 class Collection:
     """An object store: iterate over it for its documents, in the order in which the page gets them."""
 
@@ -145,13 +153,17 @@ class Collection:
 
     def read(self) -> Iterator[Document | Unreadable]:
         """Yield every document, and an `Unreadable` with location, bytes and reason for one that cannot be read."""
-        for row in indexeddb.records(*self._store):
+        for row in self.rows():
             if isinstance(row, BadRow):
                 yield Unreadable(
                     self.name, row.place, row.raw, row.reason, self.database.name, self.database.origin.name
                 )
             else:
                 yield Document(*row)
+
+    def rows(self) -> Iterator[Record | BadRow]:
+        """Yield every record as it is read, for a decoder of rows."""
+        return indexeddb.records(*self._store)
 
     def __iter__(self) -> Iterator[Document]:
         """Yield every document.
@@ -161,17 +173,10 @@ class Collection:
         """
         for one in self.read():
             if isinstance(one, Unreadable):
-                raise self._damaged([f"{one.place}: {one.reason}"])
+                raise _damaged(f"{self.database.name}/{self.name}", [f"{one.place}: {one.reason}"], "read()")
             yield one
         if problems := self._folder.problems():
-            raise self._damaged(problems)
-
-    def _damaged(self, where: list[str]) -> SourceDamaged:
-        return SourceDamaged(
-            "a piece of the profile cannot be read, so the collection cannot be given as whole",
-            where=[f"{self.database.name}/{self.name}: {line}" for line in where[:20]],
-            advice="use read(), which yields what can be read",
-        )
+            raise _damaged(f"{self.database.name}/{self.name}", problems, "read()")
 
     def count(self) -> int:
         """Return the number of documents, unreadable ones included; reads them all."""
@@ -186,7 +191,11 @@ class Collection:
 class Database:
     """One database: `made_by` is the library that made it if it can be told, `size` in bytes on disk."""
 
-    def __init__(self, origin: Origin, found: metadata.Database, folder: _Folder, made_by: str | None) -> None:
+    def __init__(
+        self, origin: Origin, found: metadata.Database, folder: _Folder, made_by: str | None, library: Library | None
+    ) -> None:
+        self._library = library
+        self._folder = folder
         self.origin = origin
         self.name = found.name
         self.version = found.version
@@ -200,6 +209,35 @@ class Database:
     def collection(self, name: str) -> Collection:
         """Return a collection by name.  Raises UsageError that names those there are."""
         return _named("collection", name, {one.name: one for one in self.collections})
+
+    def documents(self) -> Iterator[Meaning]:
+        """Yield every document as the library that made the database gives it to its user (docs/formats/libraries.md).
+
+        If no library is known, or its rows are its documents, they are those of every collection.  Raises SourceDamaged
+        like iterating over a collection; `read_documents` goes on.
+        """
+        for one in self.read_documents():
+            if isinstance(one, Unreadable):
+                raise _damaged(self.name, [f"{one.place}: {one.reason}"], "read_documents()")
+            yield one
+        if problems := self._folder.problems():
+            raise _damaged(self.name, problems, "read_documents()")
+
+    def read_documents(self) -> Iterator[Meaning | Unreadable]:
+        """Yield every document, and an `Unreadable` for a row that cannot be read or is not of the library's form."""
+        if self._library is None or not self._library.decodes:
+            for collection in self.collections:
+                for one in collection.read():
+                    yield one if isinstance(one, Unreadable) else Meaning(collection.name, *one)
+            return
+        for found in self._library.read(self._rows, frozenset(one.name for one in self.collections)):
+            if isinstance(found, BadRow):
+                yield Unreadable(self.made_by or "", *found, self.name, self.origin.name)
+            else:
+                yield found
+
+    def _rows(self, store: str) -> Iterator[Record | BadRow]:
+        return next((one.rows() for one in self.collections if one.name == store), iter(()))
 
 
 class Origin:
@@ -344,8 +382,10 @@ class Profile:
             name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or _UNKNOWN
             origin = origins.setdefault(name, Origin(name))
             version = 0 if dialect == "indexeddb-firefox" else found.version
-            made_by = known.get(found.name) or maker(found.name, version, found.stores)
-            origin._databases.append(Database(origin, found, folder, made_by))
+            made_by = known.get(found.name)
+            library = None if made_by else library_of(found.name, version, found.stores)
+            name_of_library = made_by or (library.name if library else None)
+            origin._databases.append(Database(origin, found, folder, name_of_library, library))
 
     def _add_storage(self, path: Path, area: Area, origins: dict[str, Origin]) -> None:
         folder = self._folder("web-storage", "web-storage", path, area)

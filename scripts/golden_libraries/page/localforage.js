@@ -29,7 +29,7 @@ async function fill(store, cloned) {
 async function told(store, collection) {
   const found = [];
   for (const key of (await store.keys()).sort()) {
-    if (!key.startsWith("persist:")) found.push(await document(collection, key, await store.getItem(key)));
+    found.push(await document(collection, key, await store.getItem(key)));
   }
   return found;
 }

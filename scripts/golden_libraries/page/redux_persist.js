@@ -20,7 +20,9 @@ async function told(config) {
   await persistor.flush();
   const found = [];
   for (const [name, value] of Object.entries(await getStoredState(config))) found.push(await document(`redux-persist/${config.key}`, name, value));
-  return found;
+  if (!(config.storage.getItems ?? config.storage.keys)) return found;
+  const key = `persist:${config.key}`;
+  return [await document("localforage/keyvaluepairs", key, await config.storage.getItem(key)), ...found];
 }
 
 export async function write() {

@@ -56,14 +56,43 @@ async function told(name, work) {
   for (const [root, Kind] of Object.entries(KINDS)) {
     if (again.share.has(root)) {
       const type = again.get(root, Kind);
-      found.push(await document("yjs/types", root, type instanceof Y.XmlFragment || type instanceof Y.Text ? type.toString() : type.toJSON()));
+      const plain = type instanceof Y.Text && !type.toDelta().some((run) => run.attributes);
+      found.push(await document("yjs/types", root, plain || type instanceof Y.XmlFragment ? type.toString() : type instanceof Y.Text ? type.toDelta() : type.toJSON()));
     }
   }
   await read.destroy();
   return { library: "Yjs (y-indexeddb)", documents: found };
 }
 
+/** Three people edit at once, at the same places, and exchange what they did now and then. */
+function together(doc) {
+  let seed = 7;
+  const random = (below) => { seed = (seed * 1103515245 + 12345) % 2147483648; return Math.floor((seed / 2147483648) * below); };
+  const people = [doc, new Y.Doc(), new Y.Doc()];
+  for (let n = 0; n < 90; n += 1) {
+    const one = people[random(3)];
+    const [text, list, map] = [one.getText("text"), one.getArray("list"), one.getMap("map")];
+    const what = random(6);
+    if (what === 0) text.insert(random(text.length + 1), ["ab", "😀", "x", "日本"][random(4)]);
+    if (what === 1 && text.length) text.delete(random(text.length), 1);
+    if (what === 2) list.insert(random(list.length + 1), [n, `t${n}`].slice(random(2)));
+    if (what === 3 && list.length) list.delete(random(list.length), 1);
+    if (what === 4) map.set(`k${random(4)}`, n);
+    if (what === 5) map.delete(`k${random(4)}`);
+    if (n % 7 === 0 || n === 89) for (const from of people) for (const to of people) if (from !== to) Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(to)));
+  }
+  const rich = doc.getText("rich text");
+  rich.insert(0, "a link here");
+  rich.insertEmbed(2, { image: "i.png" });
+  rich.format(3, 4, { link: "https://x", bold: true });
+  const xml = doc.getXmlFragment("xml");
+  const words = new Y.XmlText();
+  words.insert(0, "bold, plain");
+  words.format(0, 4, { b: { class: "x" } });
+  xml.insert(0, [words, new Y.XmlElement("BR")]);
+}
+
 export async function write() {
   const many = (doc) => { for (let n = 0; n < 15; n += 1) doc.getMap("map").set(`k${n % 7}`, n); doc.getText("text").insert(0, "x"); doc.getText("text").delete(0, 1); doc.getText("text").insert(0, "y"); };
-  return { "notes-yjs": await told("notes-yjs", fill), "many-yjs": await told("many-yjs", many) };
+  return { "notes-yjs": await told("notes-yjs", fill), "many-yjs": await told("many-yjs", many), "together-yjs": await told("together-yjs", together) };
 }
