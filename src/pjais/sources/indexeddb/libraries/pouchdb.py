@@ -11,7 +11,7 @@ import base64
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pjais.formats.indexeddb import BadRow, Record
@@ -98,7 +98,6 @@ class _Pending:
 
     meaning: Meaning
     wanted: dict[str, dict[str, Any]]
-    found: dict[str, JSBlob] = field(default_factory=dict)
 
 
 class PouchDbIdb(_PouchDb):
