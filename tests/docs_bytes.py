@@ -23,6 +23,7 @@ from pjais.formats.leveldb.codings import varint
 from pjais.formats.opfs import path_index
 from pjais.formats.structured_clone import decode_chromium, decode_gecko, decode_v8
 from pjais.js_values import BlobRef
+from pjais.sources.indexeddb.libraries import yjs_update
 
 _BYTES = re.compile(r"<!-- bytes: (\S+) of (\S+) -->")
 _HEX = re.compile(r"(?:[0-9a-f]{2} ?)+")
@@ -123,6 +124,13 @@ def _pickle(data: bytes) -> Any:
     return None if info is None else info._asdict()
 
 
+def _yjs(data: bytes) -> Any:
+    structs, deletions = yjs_update.parse(data)
+    assert not deletions
+    names = ("client", "clock", "length", "parent", "key", "content")
+    return [{name: getattr(one, name) for name in names} for one in structs]
+
+
 READERS: dict[str, Callable[[bytes], Any]] = {
     "log": _log,
     "footer": _footer,
@@ -132,6 +140,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "undo": _undo,
     "v8": lambda data: decode_v8(b"\xff\x10" + data).value,
     "gecko": _gecko,
+    "yjs": _yjs,
     "pickle": _pickle,
     "pool-tail": lambda data: {
         "flags": int.from_bytes(data[:4], "big"),

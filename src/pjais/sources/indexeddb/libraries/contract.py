@@ -33,6 +33,10 @@ class Meaning(NamedTuple):
     blobs: dict[str, bytes]
     missing: tuple[str, ...] = ()
 
+    def json(self) -> str:
+        """Return the value as tagged JSON (docs/formats/tagged-json.md)."""
+        return tagged.dumps(self.value)
+
 
 class Library(Protocol):
     """One library, or one of the forms in which it stores its data."""
