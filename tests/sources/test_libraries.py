@@ -19,7 +19,7 @@ from pjais import tagged
 from pjais.formats.indexeddb import BadRow, Record
 from pjais.js_values import HOLE, UNDEFINED, JSBigInt, JSBlob, JSBuffer, JSDate, JSView
 from pjais.sources.indexeddb.libraries import LIBRARIES, Library, Meaning, javascript_json, library_of, localforage
-from pjais.sources.indexeddb.libraries.firestore import PENDING
+from pjais.sources.indexeddb.libraries.firestore import LOCAL, PENDING
 from pjais.sources.indexeddb.libraries.pouchdb import leaves
 from pjais.sources.indexeddb.libraries.redux_persist import slices
 from strategies import examples
@@ -81,7 +81,7 @@ def test_every_document_is_as_the_library_gives_it(name: str) -> None:
     with pjais.profile(GOLDEN) as profile:
         database = profile.origins[0].database(name)
         assert database.made_by == told()[name]["library"]
-        found = [one for one in database.documents() if one.collection != PENDING]
+        found = [one for one in database.documents() if not one.collection.startswith((PENDING, LOCAL))]
     wanted = {json.dumps(one[:2]): of_type(one[2]) for one in told()[name]["documents"]}
     assert {json.dumps([one.collection, tagged.tag(one.key)]): tagged.tag(one.value) for one in found} == wanted
     assert len(found) == len(wanted) >= 1
@@ -113,8 +113,12 @@ def test_writes_that_the_server_has_not_confirmed_are_marked() -> None:
         {"field": "at", "set": "server time"},
     ]
     written = {path: value for collection, path, value in told()["firestore/[DEFAULT]/golden/main"]["views"]}
-    for key in ((1, 0), (5, 0)):
-        assert tagged.tag(pending[key]["fields"]) == written[pending[key]["path"]]
+    seen = {one.key[1]: tagged.tag(one.value) for one in found if one.collection.startswith(f"{LOCAL}/")}
+    assert seen["rooms/a/messages/m2"].pop("at") == {"type": "server_timestamp"}  # the library shows null
+    assert written["rooms/a/messages/m2"] == {**seen["rooms/a/messages/m2"], "at": None}
+    changed = ["rooms/a", "rooms/b", "rooms/new", "todos/t2"]
+    assert {path: seen[path] for path in changed} == {path: written[path] for path in changed}
+    assert len(seen) == 5 and "todos/t1" not in written  # deleted, and still there for the server
 
 
 def test_what_localforage_wrote_as_text_comes_back() -> None:
@@ -320,6 +324,27 @@ def test_a_write_that_firestore_does_not_have_is_refused(write: Any) -> None:
     library = stored()["firestore/[DEFAULT]/golden/main"][0]
     value = {"batchId": 1, "localWriteTimeMs": 1, "userId": "", "mutations": [write]}
     assert len(reasons(decoded(library, {"mutations": [row(value)]}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [("a.b_1", ["a", "b_1"]), ("`a.b`.c", ["a.b", "c"]), (r"`\`\\`", ["`\\"]), ("", None), ("a.", None), ("a b", None)],
+)
+def test_the_path_of_a_field_has_quoted_names(path: str, names: list[str] | None) -> None:
+    inside: Any = {"integerValue": "1"}
+    for one in (names or [])[::-1]:
+        inside = {"mapValue": {"fields": {one: inside}}}
+    update = {"name": "projects/p/databases/d/documents/c/x", "fields": inside.get("mapValue", {}).get("fields")}
+    overlay = {"userId": "u", "overlayMutation": {"update": update, "updateMask": {"fieldPaths": [path]}}}
+    (found,) = decoded(stored()["firestore/[DEFAULT]/golden/main"][0], {"documentOverlays": [row(overlay)]})
+    if names is None:
+        assert isinstance(found, BadRow) and "no path of a field" in found.reason
+    else:
+        assert isinstance(found, Meaning) and found.key == ["u", "c/x"]
+        value = found.value
+        for one in names:
+            value = value[one]
+        assert value == 1
 
 
 def test_changes_of_yjs_that_follow_on_a_missing_update_are_counted() -> None:

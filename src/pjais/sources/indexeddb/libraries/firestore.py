@@ -1,16 +1,23 @@
-"""Firestore's persistent cache: the documents that the server confirmed, and the writes that it has not yet."""
+"""Firestore's persistent cache: the documents that the server confirmed, and the writes that it has not yet.
+
+What the app itself sees is the confirmed document with the writes over it.  The cache keeps that as an overlay, a
+write with everything computed; so documents that wait for the server come in both forms.
+"""
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Iterator, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 from pjais.formats.indexeddb import BadRow, Record
-from pjais.js_values import JSDate
+from pjais.js_values import UNDEFINED, JSDate
 from pjais.sources.indexeddb.libraries.contract import Library, Meaning, Rows, Strange, member, refused
 from pjais.sources.indexeddb.libraries.firestore_values import fields, path, value
 
 PENDING = "firestore/pending"
+LOCAL = "firestore/local"
 _DOCUMENTS = "remoteDocumentsV14"
 
 
@@ -25,7 +32,20 @@ class Firestore(Library):
         return database.startswith("firestore/") and "mutations" in stores
 
     def read(self, rows: Rows, stores: Set[str]) -> Iterator[Meaning | BadRow]:
-        """Yield documents row by row, by their collection group; then the pending writes in their order."""
+        """Yield documents row by row; then those that pending writes change, and these writes in their order.
+
+        Held are the documents that wait for the server.
+        """
+        overlays: list[_Overlay] = []
+        for row in rows("documentOverlays"):
+            if isinstance(row, BadRow):
+                yield row
+                continue
+            try:
+                overlays.append(_overlay(row))
+            except Strange as error:
+                yield refused(row, error)
+        waiting: dict[str, dict[str, Any]] = {one.path: {} for one in overlays}
         for store in sorted(one for one in stores if one.startswith("remoteDocuments") and one != _DOCUMENTS):
             yield BadRow(store, b"", f"documents are in {_DOCUMENTS} in the versions of Firestore that are known")
         for row in rows(_DOCUMENTS):
@@ -33,9 +53,15 @@ class Firestore(Library):
                 yield row
                 continue
             try:
-                yield from _document(row)
+                for one in _document(row):
+                    if one.key in waiting:
+                        waiting[one.key] = one.value
+                    yield one
             except Strange as error:
                 yield refused(row, error)
+        for overlay in overlays:
+            if overlay.write["write"] in ("set", "update"):
+                yield overlay.over(waiting[overlay.path])
         for row in rows("mutations"):
             if isinstance(row, BadRow):
                 yield row
@@ -44,6 +70,71 @@ class Firestore(Library):
                 yield from list(_batch(row))
             except Strange as error:
                 yield refused(row, error)
+
+
+class _Overlay(NamedTuple):
+    """A write that stands for all pending ones of a user to one document."""
+
+    row: Record
+    user: str
+    path: str
+    write: dict[str, Any]
+    mask: tuple[list[str], ...] | None
+
+    def over(self, document: dict[str, Any]) -> Meaning:
+        """Return the document as the app sees it, which had these fields before."""
+        value = self.write["fields"]
+        if self.mask is not None:
+            changes, value = value, copy.deepcopy(document)
+            for path in self.mask:
+                _change(value, path, changes)
+        collection = f"{LOCAL}/{self.path.split('/')[-2]}"
+        return Meaning(collection, [self.user, self.path], value, self.row.place, {})
+
+
+def _overlay(row: Record) -> _Overlay:
+    write = _write(member(row.value, "overlayMutation", dict))
+    if "transforms" in write or write["write"] not in ("set", "update", "delete"):
+        raise Strange("an overlay is neither a set, an update nor a delete")
+    mask = tuple(_field_path(one) for one in write["mask"]) if "mask" in write else None
+    return _Overlay(row, member(row.value, "userId", str), write["path"], write, mask)
+
+
+def _change(value: dict[str, Any], path: list[str], changes: Any) -> None:
+    """Set a field, however deep, to what it is in `changes`; remove it if it is not there."""
+    for name in path:
+        changes = changes[name] if type(changes) is dict and name in changes else UNDEFINED
+    *parents, last = path
+    for name in parents:
+        if type(value.get(name)) is not dict:
+            if changes is UNDEFINED:
+                return
+            value[name] = {}
+        value = value[name]
+    if changes is UNDEFINED:
+        value.pop(last, None)
+    else:
+        value[last] = changes
+
+
+def _field_path(text: str) -> list[str]:
+    """Return the names in the path of a field: `a.b`, quoted where they are no simple names.  Raises Strange."""
+    found, at = [], 0
+    while True:
+        name = _NAME.match(text, at)
+        if name is None:
+            raise Strange(f"{text[:80]!r} is no path of a field")
+        found.append(name[1] if name[1] is not None else _ESCAPED.sub(r"\1", name[2]))
+        at = name.end()
+        if at == len(text):
+            return found
+        if text[at] != ".":
+            raise Strange(f"{text[:80]!r} is no path of a field")
+        at += 1
+
+
+_NAME = re.compile(r"([a-zA-Z_][a-zA-Z_0-9]*)|`((?:[^`\\]|\\.)*)`")
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def _document(row: Record) -> Iterator[Meaning]:
