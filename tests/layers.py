@@ -69,11 +69,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "__init__ found grouping indexeddb.libraries.contract indexeddb.libraries.javascript_json livestore.log "
         "livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
         "seen walk",
-        "contract indexeddb.libraries.automerge indexeddb.libraries.firestore_values indexeddb.libraries.others "
+        "contract indexeddb.libraries.automerge_chunks indexeddb.libraries.firestore_values indexeddb.libraries.others "
         "indexeddb.libraries.pouchdb indexeddb.libraries.redux_persist indexeddb.libraries.tinybase "
         "indexeddb.libraries.yjs_update rxdb.catalog",
-        "indexeddb.libraries.firestore indexeddb.libraries.localforage indexeddb.libraries.yjs_document",
-        "indexeddb.libraries.yjs",
+        "indexeddb.libraries.automerge_document indexeddb.libraries.firestore indexeddb.libraries.localforage "
+        "indexeddb.libraries.yjs_document",
+        "indexeddb.libraries.automerge indexeddb.libraries.yjs",
         "indexeddb.libraries",
         "indexeddb.makers json_files.recognise json_files.record_files livestore.detector rxdb.removable "
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "

@@ -69,7 +69,7 @@ function together(doc) {
   let seed = 7;
   const random = (below) => { seed = (seed * 1103515245 + 12345) % 2147483648; return Math.floor((seed / 2147483648) * below); };
   const people = [doc, new Y.Doc(), new Y.Doc()];
-  for (let n = 0; n < 90; n += 1) {
+  for (let n = 0; n < 60; n += 1) {
     const one = people[random(3)];
     const [text, list, map] = [one.getText("text"), one.getArray("list"), one.getMap("map")];
     const what = random(6);
@@ -79,7 +79,7 @@ function together(doc) {
     if (what === 3 && list.length) list.delete(random(list.length), 1);
     if (what === 4) map.set(`k${random(4)}`, n);
     if (what === 5) map.delete(`k${random(4)}`);
-    if (n % 7 === 0 || n === 89) for (const from of people) for (const to of people) if (from !== to) Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(to)));
+    if (n % 7 === 0 || n === 59) for (const from of people) for (const to of people) if (from !== to) Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(to)));
   }
   const rich = doc.getText("rich text");
   rich.insert(0, "a link here");
@@ -93,6 +93,6 @@ function together(doc) {
 }
 
 export async function write() {
-  const many = (doc) => { for (let n = 0; n < 15; n += 1) doc.getMap("map").set(`k${n % 7}`, n); doc.getText("text").insert(0, "x"); doc.getText("text").delete(0, 1); doc.getText("text").insert(0, "y"); };
+  const many = (doc) => { for (let n = 0; n < 8; n += 1) doc.getMap("map").set(`k${n % 7}`, n); doc.getText("text").insert(0, "x"); doc.getText("text").delete(0, 1); doc.getText("text").insert(0, "y"); };
   return { "notes-yjs": await told("notes-yjs", fill), "many-yjs": await told("many-yjs", many), "together-yjs": await told("together-yjs", together) };
 }
