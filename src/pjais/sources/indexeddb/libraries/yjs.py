@@ -133,28 +133,36 @@ def _text(item: Item) -> str:
 
 
 def _delta(inside: SharedType) -> list[dict[str, Any]]:
-    """Return a text as runs with their formats, as `toDelta` does."""
+    """Return a text as runs with their formats, as `toDelta` does: each mark of format begins a new one."""
     made: list[dict[str, Any]] = []
     formats: dict[str, Any] = {}
+    run: list[str] = []
+
+    def end() -> None:
+        if run:
+            made.append(_formatted("".join(run), formats))
+            run.clear()
+
     for item in inside:
         if item.deleted:
             continue
+        if item.kind == STRING:
+            run.append(_text(item))
+            continue
+        end()
         if item.kind == FORMAT:
             key, value = item.content
             formats = {name: one for name, one in formats.items() if name != key}
             if value is not None:
                 formats[key] = value
-            continue
-        for value in [_text(item)] if item.kind == STRING else _values(item):
-            if type(value) is str and item.kind == STRING and made and _continues(made[-1], formats):
-                made[-1]["insert"] += value
-            else:
-                made.append({"insert": value, "attributes": formats} if formats else {"insert": value})
+        else:
+            made += [_formatted(value, formats) for value in _values(item)]
+    end()
     return made
 
 
-def _continues(run: dict[str, Any], formats: dict[str, Any]) -> bool:
-    return type(run["insert"]) is str and run.get("attributes", {}) == formats
+def _formatted(insert: Any, formats: dict[str, Any]) -> dict[str, Any]:
+    return {"insert": insert, "attributes": formats} if formats else {"insert": insert}
 
 
 def _tagged(run: dict[str, Any]) -> str:
