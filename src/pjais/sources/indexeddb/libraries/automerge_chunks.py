@@ -13,7 +13,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pjais.js_values import JSBigInt, JSBuffer, JSDate, JSView
@@ -25,7 +25,7 @@ MAKE_MAP, SET, MAKE_LIST, DELETE, MAKE_TEXT, INCREMENT, MAKE_TABLE, MARK = range
 _MAGIC = bytes.fromhex("856f4a83")
 _DOCUMENT, _CHANGE, _COMPRESSED = range(3)
 _DEFLATED = 8
-_MOST = 1 << 22
+_MOST = 1 << 21
 """The most operations of a document; a run of a few bytes can say more."""
 _LARGEST = 1 << 28
 """The most bytes that a chunk or column is decompressed to."""
@@ -68,10 +68,10 @@ class Op:
     insert: bool
     action: int
     value: Any
-    before: list[OpId]
-    """What it overwrites; of a document, where it stands at what is overwritten, nothing."""
-    after: set[OpId] = field(default_factory=set)
-    """What overwrites it."""
+    before: tuple[OpId, ...]
+    """What it overwrites; only in changes."""
+    after: tuple[OpId, ...]
+    """What overwrites it; only in documents."""
 
 
 def operations(data: bytes) -> list[Op]:
@@ -157,11 +157,11 @@ def _ops(columns: dict[int, bytes], actors: list[bytes], first: int | None) -> I
         for who in _runs(columns.get(actor, b"")):
             yield _id(next(numbers), who, actors)
 
-    def groups(names: tuple[int, int, int]) -> Iterator[list[OpId]]:
+    def groups(names: tuple[int, int, int]) -> Iterator[tuple[OpId, ...]]:
         members = ids(*names[1:])
         for size in _runs(columns.get(names[0], b"")):
             many = [next(members) for _ in range(_checked(size or 0))]
-            yield [one for one in many if one is not None]
+            yield tuple(one for one in many if one is not None)
 
     objects, places = ids(_OBJECT_ACTOR, _OBJECT_NUMBER), ids(_KEY_ACTOR, _KEY_NUMBER)
     texts, inserts = _runs(columns.get(_KEY_TEXT, b""), text=True), _booleans(columns.get(_INSERT, b""))
@@ -173,9 +173,7 @@ def _ops(columns: dict[int, bytes], actors: list[bytes], first: int | None) -> I
         if name is None or type(action) is not int:
             raise Strange("an operation has no name or action")
         key = text if text is not None else place or ROOT
-        op = Op(name, next(objects) or ROOT, key, next(inserts), action, next(values), next(before))
-        op.after.update(next(after))
-        yield op
+        yield Op(name, next(objects) or ROOT, key, next(inserts), action, next(values), next(before), next(after))
 
 
 def _id(number: Any, actor: Any, actors: list[bytes]) -> OpId | None:

@@ -35,24 +35,23 @@ class AutomergeDocument:
 
     def __init__(self) -> None:
         self._ops: dict[OpId, Op] = {}
-        self._deleted: list[Op] = []
+        self._after: dict[OpId, set[OpId]] = {}
+        """What overwrites an operation."""
 
     def add(self, ops: Iterable[Op]) -> None:
         """Add operations; those that are there already change nothing."""
         for op in ops:
-            if op.action == DELETE:
-                self._deleted.append(op)
-                continue
-            known = self._ops.setdefault(op.id, op)
-            if known is not op:
-                known.after |= op.after
-                known.before += op.before
+            if op.action != DELETE:
+                self._ops.setdefault(op.id, op)
+            if op.after:
+                self._after.setdefault(op.id, set()).update(op.after)
+            for name in op.before:
+                self._after.setdefault(name, set()).add(op.id)
 
     def value(self) -> Any:
         """Return the document, as `toJS` does.  Raises Strange if operations stand on others that are missing."""
-        for op in [*self._ops.values(), *self._deleted]:
-            for name in op.before:
-                self._there(name).after.add(op.id)
+        for name in self._after:
+            self._there(name)
         keys: dict[OpId, dict[str | OpId, list[Op]]] = {}
         inserted: dict[OpId, dict[OpId, list[Op]]] = {}
         for op in self._ops.values():
@@ -66,7 +65,7 @@ class AutomergeDocument:
                 inserted.setdefault(op.object, {}).setdefault(op.key, []).append(op)
             elif op.action != INCREMENT:
                 keys.setdefault(op.object, {}).setdefault(op.key, []).append(op)
-        return _Values(self._ops, keys, inserted).map(ROOT)
+        return _Values(self._ops, self._after, keys, inserted).map(ROOT)
 
     def _there(self, name: OpId) -> Op:
         if name not in self._ops:
@@ -80,10 +79,12 @@ class _Values:
     def __init__(
         self,
         ops: dict[OpId, Op],
+        after: dict[OpId, set[OpId]],
         keys: dict[OpId, dict[str | OpId, list[Op]]],
         inserted: dict[OpId, dict[OpId, list[Op]]],
     ) -> None:
         self._ops = ops
+        self._after = after
         self._keys = keys
         self._inserted = inserted
 
@@ -115,8 +116,11 @@ class _Values:
 
     def _alive(self, op: Op) -> bool:
         if type(op.value) is Counter and op.action == SET:
-            return all(one in self._ops and self._ops[one].action == INCREMENT for one in op.after)
-        return not op.after
+            return all(self._increases(one) for one in self._after.get(op.id, ()))
+        return op.id not in self._after
+
+    def _increases(self, name: OpId) -> bool:
+        return name in self._ops and self._ops[name].action == INCREMENT
 
     def _value(self, op: Op) -> Any:
         if op.action in (MAKE_MAP, MAKE_TABLE):
@@ -128,7 +132,7 @@ class _Values:
         if op.action != SET:
             raise Strange(f"{op.action} is no action")
         if type(op.value) is Counter:
-            return op.value.value + sum(_step(self._ops[one]) for one in op.after)
+            return op.value.value + sum(_step(self._ops[one]) for one in self._after.get(op.id, ()))
         return op.value
 
 
