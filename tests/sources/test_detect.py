@@ -93,7 +93,7 @@ def test_a_dexie_database_that_is_only_called_dexie_is_named_and_not_taken(tmp_p
     ("name", "stores", "maker"),
     [
         ("_pouch_todoapp-rxdb-0-todos", ("attach-store", "by-sequence", "document-store"), "PouchDB (RxDB up to 11)"),
-        ("_pouch_notes", ("attachments", "docs", "meta"), "PouchDB"),
+        ("_pouch_notes", ("docs", "meta"), "PouchDB"),
         ("rxdb-dexie", ("table",), "probably Dexie"),
         ("rxdb-dexie-mine--0--notes", ("notes",), "probably Dexie"),
         ("rxdb", ("changes", "docs"), "probably Dexie"),

@@ -158,7 +158,7 @@ def test_a_database_that_needs_no_decoding_gives_its_rows() -> None:
     [
         ("_pouch_x", 5, {"document-store", "by-sequence", "attach-store", "local-store"}, "PouchDB"),
         ("_pouch_x", 0, {"docs", "meta"}, "PouchDB"),
-        ("_pouch_x", 21796017097418, {"docs", "meta"}, "PouchDB"),
+        ("mine", 21796017097418, {"docs", "meta"}, "PouchDB"),
         ("mine", 1, {"docs", "meta"}, None),
         ("mine", 20, {"docs", "attachments", "meta"}, "probably Dexie"),
         ("_pouch_app-rxdb-0-todos", 5, {"document-store", "by-sequence", "attach-store"}, "PouchDB (RxDB up to 11)"),

@@ -23,6 +23,8 @@ DOCUMENTS = "pouchdb/documents"
 CONFLICTS = "pouchdb/conflicts"
 LOCAL = "pouchdb/local"
 
+_PREFIX = "_pouch_"
+"""The beginning of the names of databases, unless the app chose another."""
 _LOCAL = "_local/"
 """The beginning of the ids of documents that are not replicated."""
 _AT_ONCE = 64 << 20
@@ -77,10 +79,14 @@ class _PouchDb(Library):
 
     def recognises(self, database: str, version: int, stores: Set[str]) -> bool:
         """Return whether the stores are those of the adapter; the index of a view is another library's."""
-        return self._has(version, stores) and "-mrview-" not in database and ("-rxdb-" in database) == self._of_rxdb
+        return (
+            self._has(database, version, stores)
+            and "-mrview-" not in database
+            and ("-rxdb-" in database) == self._of_rxdb
+        )
 
     @abstractmethod
-    def _has(self, version: int, stores: Set[str]) -> bool: ...
+    def _has(self, database: str, version: int, stores: Set[str]) -> bool: ...
 
 
 @dataclass
@@ -103,7 +109,7 @@ class _Pending:
 class PouchDbIdb(_PouchDb):
     """The `idb` adapter: trees in `document-store`, revisions in `by-sequence`, attachments in `attach-store`."""
 
-    def _has(self, version: int, stores: Set[str]) -> bool:
+    def _has(self, database: str, version: int, stores: Set[str]) -> bool:
         return {"document-store", "by-sequence", "attach-store"} <= stores
 
     def read(self, rows: Rows, stores: Set[str]) -> Iterator[Meaning | BadRow]:
@@ -260,8 +266,8 @@ def _local(row: Record) -> Meaning | BadRow:
 class PouchDbIndexedDb(_PouchDb):
     """The `indexeddb` adapter: a document with its tree, revisions and attachments is one row of `docs`."""
 
-    def _has(self, version: int, stores: Set[str]) -> bool:
-        return stores == {"docs", "meta"} and (not version or version >= _NEWER)
+    def _has(self, database: str, version: int, stores: Set[str]) -> bool:
+        return stores == {"docs", "meta"} and (database.startswith(_PREFIX) or version >= _NEWER)
 
     def read(self, rows: Rows, stores: Set[str]) -> Iterator[Meaning | BadRow]:
         """Yield documents in the order of their ids, row by row."""
@@ -310,7 +316,7 @@ class PouchDbView(Library):
     def recognises(self, database: str, version: int, stores: Set[str]) -> bool:
         """Return whether the database is the index of a view, by its name."""
         made = ({"document-store", "by-sequence"} <= stores) or stores == {"docs", "meta"}
-        return database.startswith("_pouch_") and "-mrview-" in database and made
+        return database.startswith(_PREFIX) and "-mrview-" in database and made
 
     def read(self, rows: Rows, stores: Set[str]) -> Iterator[Meaning | BadRow]:
         """Yield nothing."""
