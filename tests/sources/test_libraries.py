@@ -18,7 +18,7 @@ import pjais
 from pjais import tagged
 from pjais.formats.indexeddb import BadRow, Record
 from pjais.js_values import HOLE, UNDEFINED, JSBigInt, JSBlob, JSBuffer, JSDate, JSView
-from pjais.sources.indexeddb.libraries import LIBRARIES, Library, Meaning, javascript_json, library_of, localforage
+from pjais.sources.indexeddb.libraries import LIBRARIES, Library, Meaning, library_of, localforage
 from pjais.sources.indexeddb.libraries.firestore import LOCAL, PENDING
 from pjais.sources.indexeddb.libraries.pouchdb import leaves
 from pjais.sources.indexeddb.libraries.redux_persist import slices
@@ -482,32 +482,3 @@ def test_no_value_at_all_makes_a_library_raise(values: list[Any], library: Libra
     names = {store for _, stores in stored().values() for store in stores}
     found = decoded(library, {name: [row(one, one) for one in values] for name in sorted(names)})
     assert all(isinstance(one, Meaning | BadRow) for one in found)
-
-
-NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-JSON = st.recursive(st.none() | st.booleans() | NUMBERS | st.text(), nested)
-
-
-@settings(max_examples=examples(100), deadline=None)
-@given(JSON, st.sampled_from([None, 1]), st.booleans())
-def test_json_of_any_depth_is_read_alike(value: Any, indent: int | None, ascii_only: bool) -> None:
-    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
-    found = javascript_json.parse("[" * 5000 + text + "]" * 5000)
-    for _ in range(5000):
-        (found,) = found
-    assert tagged.dumps(found) == tagged.dumps(javascript_json.parse(text))
-
-
-@pytest.mark.parametrize(
-    "end", ["", "]" * 4999, "]" * 5001, "1}", '"a', ",]", '{"a"', '{"a":1,}', "{1:2}", "nul", "NaN"]
-)
-def test_text_that_is_no_json_is_refused_at_any_depth(end: str) -> None:
-    with pytest.raises(ValueError):
-        javascript_json.parse("[" * 5000 + end)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("1.0", 1), ("-0", -0.0), ("1e2", 100), ("1e400", float("inf")), ("9007199254740993", 2**53)]
-)
-def test_numbers_are_javascripts(text: str, value: float) -> None:
-    assert tagged.dumps(javascript_json.parse(text)) == tagged.dumps(value)
