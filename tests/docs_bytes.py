@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,12 +18,13 @@ import cramjam
 
 from docs_pages import ROOT, Block, pages, sections
 from pjais.formats.indexeddb import scopes
-from pjais.formats.indexeddb.keys import counted_text, externals, prefix
+from pjais.formats.indexeddb.keys import counted_text, decode, externals, prefix
 from pjais.formats.leveldb import log
 from pjais.formats.leveldb.codings import varint
 from pjais.formats.opfs import path_index
 from pjais.formats.structured_clone import decode_chromium, decode_gecko, decode_v8
 from pjais.js_values import BlobRef
+from pjais.sources.indexeddb.libraries import yjs_update
 
 _BYTES = re.compile(r"<!-- bytes: (\S+) of (\S+) -->")
 _HEX = re.compile(r"(?:[0-9a-f]{2} ?)+")
@@ -61,7 +63,17 @@ def lies_there(example: Example) -> bool:
     """Whether the bytes are in a file of the golden folder; of Firefox, whether their Snappy data are."""
     if example.reader == "gecko":
         return any(_unsnapped(path.read_bytes(), example.data) for path in example.golden.rglob("*.sqlite"))
-    return any(example.data in path.read_bytes() for path in example.golden.rglob("*") if path.is_file())
+    return any(example.data in content for content in _contents(example.golden))
+
+
+def _contents(golden: Path) -> Iterator[bytes]:
+    """The bytes of each file of a golden folder, also of those in an archive."""
+    for path in golden.rglob("*"):
+        if path.name.endswith(".tar.gz"):
+            with tarfile.open(path) as archive:
+                yield from (file.read() for one in archive if (file := archive.extractfile(one)) is not None)
+        elif path.is_file():
+            yield path.read_bytes()
 
 
 def _unsnapped(file: bytes, wanted: bytes) -> bool:
@@ -101,6 +113,10 @@ def _key(data: bytes) -> Any:
     return found
 
 
+def _block_key(data: bytes) -> Any:
+    return decode(data[prefix(data).end :])
+
+
 def _blobs(data: bytes) -> Any:
     return [{"kind": one.kind, "number": one.number, "type": one.type, "size": one.size} for one in externals(data)]
 
@@ -123,15 +139,24 @@ def _pickle(data: bytes) -> Any:
     return None if info is None else info._asdict()
 
 
+def _yjs(data: bytes) -> Any:
+    structs, deletions = yjs_update.parse(data)
+    assert not deletions
+    names = ("client", "clock", "length", "parent", "key", "content")
+    return [{name: getattr(one, name) for name in names} for one in structs]
+
+
 READERS: dict[str, Callable[[bytes], Any]] = {
     "log": _log,
     "footer": _footer,
     "key": _key,
+    "block-key": _block_key,
     "blobs": _blobs,
     "record": lambda data: decode_chromium(data[varint(data, 0)[1] :]).value,
     "undo": _undo,
     "v8": lambda data: decode_v8(b"\xff\x10" + data).value,
     "gecko": _gecko,
+    "yjs": _yjs,
     "pickle": _pickle,
     "pool-tail": lambda data: {
         "flags": int.from_bytes(data[:4], "big"),

@@ -19,7 +19,8 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("targets.documents",),
     ("targets.livestore", "targets.folder", "targets.memory"),
     ("targets.registry",),
-    ("workspace", "browser_profile"),
+    ("workspace", "browser_files"),
+    ("browser_profile",),
     ("store",),
     ("persona",),
     ("assembly",),
@@ -47,14 +48,15 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "report": ("rules", "page", "__init__"),
     "formats": (
-        "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool sqlite_pages structured_clone.values",
+        "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool opfs.write_ahead sqlite_pages "
+        "structured_clone.values",
         "indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko structured_clone.hosts",
         "leveldb.folder structured_clone.leaves",
         "indexeddb.values structured_clone.v8 web_storage",
         "indexeddb.keys indexeddb.queries indexeddb.records indexeddb.wire structured_clone",
         "indexeddb.scopes opfs.path_index",
         "indexeddb.chromium indexeddb.chromium_sqlite indexeddb.firefox opfs.extract",
-        "indexeddb indexeddb.metadata",
+        "indexeddb indexeddb.metadata indexeddb.sqlite_files opfs.listing",
     ),
     "models": (
         "documents documents.catalogue documents.kinds persona persona.cold persona.records",
@@ -68,15 +70,22 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "__init__",
     ),
     "sources": (
-        "__init__ found grouping livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
-        "js_documents seen walk",
-        "contract rxdb.catalog",
+        "__init__ found grouping indexeddb.libraries.contract indexeddb.libraries.javascript_json js_documents "
+        "livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets seen walk",
+        "contract indexeddb.libraries.automerge_chunks indexeddb.libraries.firestore_values indexeddb.libraries.others "
+        "indexeddb.libraries.pouchdb indexeddb.libraries.redux_persist indexeddb.libraries.tinybase "
+        "indexeddb.libraries.yjs_update rxdb.catalog",
+        "indexeddb.libraries.automerge_document indexeddb.libraries.firestore indexeddb.libraries.localforage "
+        "indexeddb.libraries.yjs_document",
+        "indexeddb.libraries.automerge indexeddb.libraries.yjs",
+        "indexeddb.libraries",
         "indexeddb.makers json_files.recognise json_files.record_files livestore.detector rxdb.removable "
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
         "indexeddb.detector indexeddb.layouts livestore.locations web_storage.everything",
-        "indexeddb.everything livestore.reader rxdb.reader sqlite_tables web_storage.detector",
-        "indexeddb",
+        "indexeddb.everything livestore.reader opfs_sqlite.reader rxdb.reader sqlite_tables web_storage.detector",
+        "indexeddb opfs_sqlite.detector",
+        "opfs_sqlite",
         "livestore rxdb web_storage",
         "json_files pjais_store.reader",
         "pjais_store",

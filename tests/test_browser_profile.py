@@ -125,6 +125,28 @@ def test_whatever_is_damaged_no_list_is_shorter_in_silence(tmp_path: Path) -> No
     assert refused
 
 
+def test_documents_of_a_library_are_never_fewer_in_silence(tmp_path: Path) -> None:
+    golden = GOLDEN / "libraries"
+    with pjais.profile(golden) as profile:
+        whole = {one.name: len(list(one.documents())) for one in profile.origins[0].databases}
+    (entries,) = (golden / "IndexedDB").rglob("*.log")
+    refused = 0
+    for at in range(3000, entries.stat().st_size, 20011):
+        folder = shutil.copytree(golden, tmp_path / str(at))
+        flipped(folder / entries.relative_to(golden), at)
+        with pjais.profile(folder) as profile:
+            for database in profile.origins[0].databases:
+                found = list(database.read_documents())
+                lost = [one for one in found if isinstance(one, pjais.Unreadable)]
+                assert lost or profile.problems() or len(found) == whole[database.name]
+                if lost or profile.problems():
+                    refused += 1
+                    with pytest.raises(pjais.PjaisError, match="cannot be given as whole") as error:
+                        list(database.documents())
+                    assert error.value.code == "MIGRATION_006"
+    assert refused
+
+
 def test_damaged_web_storage_is_refused_and_named_for_the_origin_that_asks(tmp_path: Path) -> None:
     folder = shutil.copytree(LATTICE, tmp_path / "profile")
     place = folder / "Local Storage" / "leveldb"

@@ -1,4 +1,4 @@
-"""Any browser profile, read from Python: origins, their databases, collections and documents, and web storage.
+"""Any browser profile, read from Python: origins, their databases, collections and documents, web storage, files.
 
     profile = pjais.profile("~/.config/SomeApp")
     for document in profile.origin("https://app.example").database("notes").collection("todos"):
@@ -20,20 +20,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from pjais import journal, tagged, web_origin
+from pjais import browser_files, journal, tagged, web_origin
 from pjais.core.document import Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, SourceDamaged, SourceInUse, UsageError
 from pjais.formats import indexeddb, web_storage
-from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Schema, metadata
+from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Record, Schema, metadata
+from pjais.formats.indexeddb.sqlite_files import StoredFile, is_of
 from pjais.formats.web_storage import Area, BadItem, Item, Place, Storage
 from pjais.sources import backup, registry
 from pjais.sources.contract import files_in
 from pjais.sources.indexeddb import detector
 from pjais.sources.indexeddb.everything import OpenedIndexedDb
 from pjais.sources.indexeddb.layouts import Container
-from pjais.sources.indexeddb.makers import maker
+from pjais.sources.indexeddb.libraries import Library, Meaning, library_of
+from pjais.sources.livestore.detector import is_opfs
+from pjais.sources.opfs_sqlite.reader import stored
 from pjais.sources.seen import Seen
 from pjais.sources.walk import Listing, walk
 
@@ -93,6 +96,10 @@ class _Folder:
         assert self.place is not None
         return Storage(self.snapshot.path, self.place.area, self.place.owner)
 
+    def sqlite_files(self) -> list[StoredFile]:
+        """Return the SQLite files that libraries keep in this IndexedDB.  Raises SourceInUse."""
+        return [one for container in self._containers for one in stored(container)]
+
     def problems(self) -> list[str]:
         """Return what could not be read apart from documents, so that something may be missing."""
         if self.place is not None:
@@ -105,6 +112,14 @@ class _Folder:
 
 def _lines(problems: Iterable[Damage]) -> list[str]:
     return [f"{one.file}: {one.reason}" for one in problems]
+
+
+def _damaged(name: str, where: list[str], instead: str) -> SourceDamaged:
+    return SourceDamaged(
+        f"a piece of the profile cannot be read, so {name} cannot be given as whole",
+        where=[f"{name}: {line}" for line in where[:20]],
+        advice=f"use {instead}, which yields what can be read",
+    )
 
 
 class Collection:
@@ -151,13 +166,17 @@ class Collection:
 
     def read(self) -> Iterator[Document | Unreadable]:
         """Yield every document, and an `Unreadable` with location, bytes and reason for one that cannot be read."""
-        for row in indexeddb.records(*self._store):
+        for row in self.rows():
             if isinstance(row, BadRow):
                 yield Unreadable(
                     self.name, row.place, row.raw, row.reason, self.database.name, self.database.origin.name
                 )
             else:
                 yield Document(*row)
+
+    def rows(self) -> Iterator[Record | BadRow]:
+        """Yield every record as it is read, for a decoder of rows."""
+        return indexeddb.records(*self._store)
 
     def __iter__(self) -> Iterator[Document]:
         """Yield every document.
@@ -167,17 +186,10 @@ class Collection:
         """
         for one in self.read():
             if isinstance(one, Unreadable):
-                raise self._damaged([f"{one.place}: {one.reason}"])
+                raise _damaged(f"{self.database.name}/{self.name}", [f"{one.place}: {one.reason}"], "read()")
             yield one
         if problems := self._folder.problems():
-            raise self._damaged(problems)
-
-    def _damaged(self, where: list[str]) -> SourceDamaged:
-        return SourceDamaged(
-            "a piece of the profile cannot be read, so the collection cannot be given as whole",
-            where=[f"{self.database.name}/{self.name}: {line}" for line in where[:20]],
-            advice="use read(), which yields what can be read",
-        )
+            raise _damaged(f"{self.database.name}/{self.name}", problems, "read()")
 
     def count(self) -> int:
         """Return the number of documents, unreadable ones included; reads them all."""
@@ -192,7 +204,11 @@ class Collection:
 class Database:
     """One database: `made_by` is the library that made it if it can be told, `size` in bytes on disk."""
 
-    def __init__(self, origin: Origin, found: metadata.Database, folder: _Folder, made_by: str | None) -> None:
+    def __init__(
+        self, origin: Origin, found: metadata.Database, folder: _Folder, made_by: str | None, library: Library | None
+    ) -> None:
+        self._library = library
+        self._folder = folder
         self.origin = origin
         self.name = found.name
         self.version = found.version
@@ -207,14 +223,44 @@ class Database:
         """Return a collection by name.  Raises UsageError that names those there are."""
         return _named("collection", name, {one.name: one for one in self.collections})
 
+    def documents(self) -> Iterator[Meaning]:
+        """Yield every document as the library that made the database gives it to its user (docs/formats/libraries.md).
+
+        If no library is known, or its rows are its documents, they are those of every collection.  Raises SourceDamaged
+        like iterating over a collection; `read_documents` goes on.
+        """
+        for one in self.read_documents():
+            if isinstance(one, Unreadable):
+                raise _damaged(self.name, [f"{one.place}: {one.reason}"], "read_documents()")
+            yield one
+        if problems := self._folder.problems():
+            raise _damaged(self.name, problems, "read_documents()")
+
+    def read_documents(self) -> Iterator[Meaning | Unreadable]:
+        """Yield every document, and an `Unreadable` for a row that cannot be read or is not of the library's form."""
+        if self._library is None or not self._library.decodes:
+            for collection in self.collections:
+                for one in collection.read():
+                    yield one if isinstance(one, Unreadable) else Meaning(collection.name, *one)
+            return
+        for found in self._library.read(self._rows, frozenset(one.name for one in self.collections)):
+            if isinstance(found, BadRow):
+                yield Unreadable(self.made_by or "", *found, self.name, self.origin.name)
+            else:
+                yield found
+
+    def _rows(self, store: str) -> Iterator[Record | BadRow]:
+        return next((one.rows() for one in self.collections if one.name == store), iter(()))
+
 
 class Origin:
     """A web origin with its storage partition, as a page sees it: `https://app.example`, `chrome-extension://<id>`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, scratch: browser_files.Scratch) -> None:
         self.name = name
         self._databases: list[Database] = []
         self._storage: list[_Folder] = []
+        self._files = browser_files.Files(scratch)
 
     def __repr__(self) -> str:
         return f"<Origin {self.name}>"
@@ -227,6 +273,19 @@ class Origin:
     def database(self, name: str) -> Database:
         """Return a database by name.  Raises UsageError that names those there are."""
         return _named("database", name, {one.name: one for one in self.databases})
+
+    @property
+    def files(self) -> tuple[browser_files.File, ...]:
+        """Its files in OPFS, and SQLite files that libraries keep in its IndexedDB, by name.  Raises SourceInUse."""
+        return self._files.every()
+
+    def sqlite(self, name: str) -> Path:
+        """Return a private copy of one of its SQLite files, its journal applied; it goes when the profile is closed.
+
+        `name` is that in `files`, or its last part if no other has it.  Raises UsageError that names those there are,
+        SourceDamaged for one that is not whole, and SourceInUse.
+        """
+        return self._files.sqlite(name)
 
     @property
     def local_storage(self) -> dict[str, str]:
@@ -285,6 +344,7 @@ class Profile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stack = ExitStack()
+        self._scratch = browser_files.Scratch(self._stack)
         self._folders: list[_Folder] = []
         self._doubts: list[str] = []
         """Why databases may be missing from the list."""
@@ -325,7 +385,10 @@ class Profile:
     def _look(self, listing: Listing, origins: dict[str, Origin]) -> None:
         """Add what one folder holds to its origins."""
         folder = Path(listing.path)
-        if detector.is_leveldb(listing):
+        if is_opfs(listing):
+            listing.folders.clear()
+            self._add_files(folder, origins)
+        elif detector.is_leveldb(listing):
             listing.folders.clear()
             if detector.is_indexeddb(listing, self._seen):
                 self._add("indexeddb", folder, [metadata.leveldb(folder)], origins)
@@ -357,10 +420,15 @@ class Profile:
         known = registry.makers({one.name: frozenset(one.stores) for one in every})
         for found in every:
             name = web_origin.of_place(path) or detector.origin_of(path, found.origin) or _UNKNOWN
-            origin = origins.setdefault(name, Origin(name))
+            origin = self._origin(name, origins)
             version = 0 if firefox else found.version
-            made_by = known.get(found.name) or maker(found.name, version, found.stores)
-            origin._databases.append(Database(origin, found, folder, made_by))
+            of_files = is_of(found.name, frozenset(found.stores))
+            made_by = of_files or known.get(found.name)
+            library = None if made_by else library_of(found.name, version, found.stores)
+            name_of_library = made_by or (library.name if library else None)
+            origin._databases.append(Database(origin, found, folder, name_of_library, library))
+            if of_files:
+                origin._files.add_later(folder)
 
     def _add_storage(self, path: Path, place: Place, origins: dict[str, Origin]) -> None:
         folder = self._folder("web-storage", "web-storage", path, place)
@@ -369,7 +437,15 @@ class Profile:
             if storage.problems:
                 self._damaged_storage.append(folder)
         for name in sorted(names):
-            origins.setdefault(name, Origin(name))._storage.append(folder)
+            self._origin(name, origins)._storage.append(folder)
+
+    def _add_files(self, path: Path, origins: dict[str, Origin]) -> None:
+        self._doubts += browser_files.doubts(path)
+        for one in browser_files.in_opfs(path):
+            self._origin(_owner(one.origin or ""), origins)._files.add(one)
+
+    def _origin(self, name: str, origins: dict[str, Origin]) -> Origin:
+        return origins.setdefault(name, Origin(name, self._scratch))
 
     def _folder(self, kind: str, dialect: str, path: Path, place: Place | None = None) -> _Folder:
         there = SourceRef(kind, dialect, path, path.parent, tuple(files_in(path)))

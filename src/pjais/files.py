@@ -99,6 +99,15 @@ class _Writer:
         """Append bytes."""
         self._file.write(data)
 
+    def write_at(self, position: int, data: bytes) -> None:
+        """Write bytes at a place; those before it that were not written are zeros."""
+        self._file.seek(position)
+        self._file.write(data)
+
+    def resize(self, size: int) -> None:
+        """Set the size of the file in bytes."""
+        self._file.truncate(size)
+
     def text(self, text: str) -> None:
         """Append text as UTF-8."""
         self._file.write(text.encode("utf-8", "surrogatepass"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from source_suite import SAMPLE, SourceContract, put
 
+import golden_opfs
 import pjais
 from pjais import extensions
 from pjais.exchange.export import to_file
@@ -72,6 +73,31 @@ class TestLivestore(SourceContract):
 class TestLivestoreOpfs(SourceContract):
     kind = dialect = "livestore-opfs"
     sample = ("livestore/opfs-0.4.0-app",)
+
+
+class TestOpfsSqlite(SourceContract):
+    kind = dialect = "opfs-sqlite"
+    sample = ("opfs/files",)
+
+
+class TestSqliteInIndexedDb(SourceContract):
+    kind, dialect = "opfs-sqlite", "opfs-sqlite-leveldb"
+    sample = ("opfs/indexeddb",)
+
+    def make(self, folder: Path) -> Path:
+        return golden_opfs.profile("indexeddb", folder / "profile")
+
+    @pytest.mark.parametrize("part", [1, 40, 4096])  # one log of 0 bytes is how a new LevelDB looks
+    def test_a_truncated_file_is_told_and_is_no_traceback(self, named: Path, tmp_path: Path, part: int) -> None:
+        super().test_a_truncated_file_is_told_and_is_no_traceback(named, tmp_path, part)
+
+
+class TestSqliteInIndexedDbFiles(SourceContract):
+    kind, dialect = "opfs-sqlite", "opfs-sqlite-sqlite"
+    sample = ("opfs/indexeddb-sqlite",)
+
+    def make(self, folder: Path) -> Path:
+        return golden_opfs.profile("indexeddb-sqlite", folder / "profile")
 
 
 class TestRxdbInLevelDb(SourceContract):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 
 from pjais import sqlite, tagged
-from pjais.formats.indexeddb import BadRow, Profile, Record, open_chromium, open_chromium_sqlite, records
+from pjais.formats.indexeddb import BadRow, Blob, Profile, Record, Row, open_chromium, open_chromium_sqlite, records
+from pjais.formats.indexeddb.records import _with_blobs
 from pjais.formats.indexeddb.sortable_keys import chromium, firefox
 from pjais.formats.leveldb.codings import Bad
-from pjais.js_values import JSBuffer, JSDate
+from pjais.js_values import BlobRef, JSBlob, JSBuffer, JSDate, JSMap, JSSet
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "any-app"
 LATTICES = ("lattice", "lattice-killed", "lattice-sqlite")
@@ -123,6 +125,25 @@ def test_the_bytes_of_a_blob_come_with_its_record_and_a_missing_one_is_named() -
         "bytes of a blob are missing" in line or "file of a blob" in line for one in missing for line in one.missing
     )
     assert all("blob" in one.reason for one in found if isinstance(one, BadRow))  # a large value lies in a blob, too
+
+
+def test_a_blob_is_put_into_a_value_of_any_depth_and_shape() -> None:
+    """PouchDB keeps attachments beside a tree of revisions that is two levels deeper for each edit."""
+    deep: Any = ["end", BlobRef(0)]
+    for _ in range(3000):
+        deep = [deep]
+    shared = {"blob": BlobRef(0)}
+    shared["again"] = shared  # type: ignore[assignment]
+    row = Row(b"", {"deep": deep, "one": shared, "two": shared}, "a place", (Blob("text/x", 2, data=b"hi"),))
+    value, blobs, missing = _with_blobs(row)
+    blob = JSBlob(hashlib.sha256(b"hi").hexdigest(), "text/x", 2)
+    assert (list(blobs.values()), missing) == ([b"hi"], ())
+    assert value["one"] is value["two"] is value["one"]["again"] and value["one"]["blob"] == blob
+    for _ in range(3000):
+        (value["deep"],) = value["deep"]
+    assert value["deep"] == ["end", blob]
+    for other in (BlobRef(0), JSMap(((1, [BlobRef(0)]),)), [JSSet((BlobRef(0),))]):
+        assert str(_with_blobs(row._replace(value=other))[0]).count("text/x") == 1
 
 
 def test_keys_that_are_no_keys_are_refused() -> None:

@@ -26,7 +26,7 @@ from pjais.sources import detect, identify, registry
 from pjais.sources.contract import File
 from pjais.sources.found import Found
 from pjais.sources.json_files import recognise
-from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
+from world import documents, hashes, memory, migrated, persona, rows, write_json, write_livestore
 
 sys.path.append(str(Path(__file__).parents[1] / "formats"))
 
@@ -100,7 +100,7 @@ def test_a_dexie_database_that_is_only_called_dexie_is_taken_as_what_it_is(tmp_p
     )
     for command in ("plan", "migrate"):
         assert run(command, profile, "--data-dir", tmp_path).exit_code == 0
-    assert rows(tmp_path / "pjais.sqlite", "SELECT count(*) FROM other_records WHERE collection = 'notes'") == [(10,)]
+    assert [table for table, _, _ in documents(tmp_path / "pjais.sqlite")] == ["notes"] * 10
     assert pjais.verify(tmp_path).passed
     assert hashes(profile) == before
 
@@ -109,7 +109,7 @@ def test_a_dexie_database_that_is_only_called_dexie_is_taken_as_what_it_is(tmp_p
     ("name", "stores", "maker"),
     [
         ("_pouch_todoapp-rxdb-0-todos", ("attach-store", "by-sequence", "document-store"), "PouchDB (RxDB up to 11)"),
-        ("_pouch_notes", ("attachments", "docs", "meta"), "PouchDB"),
+        ("_pouch_notes", ("docs", "meta"), "PouchDB"),
         ("rxdb-dexie", ("table",), "probably Dexie"),
         ("rxdb-dexie-mine--0--notes", ("notes",), "probably Dexie"),
         ("rxdb", ("changes", "docs"), "probably Dexie"),
@@ -244,7 +244,7 @@ def cyrb53(path: bytes, flags: int) -> bytes:
 def test_a_pool_of_another_library_is_neither_livestore_nor_damaged(
     tmp_path: Path, header: Callable[[bytes, int], bytes], flags: int, maker: str, books: bool
 ) -> None:
-    """Its digest is another one, or its paths are: named as not taken, and nothing of it is called damaged."""
+    """Its digest is another one, or its paths are: a source of its own kind, and nothing of it is called damaged."""
     with closing(sqlite3.connect(tmp_path / "made.db")) as db:
         db.executescript("CREATE TABLE t (v); INSERT INTO t VALUES ('theirs');")
     content = (tmp_path / "made.db").read_bytes()
@@ -259,11 +259,10 @@ def test_a_pool_of_another_library_is_neither_livestore_nor_damaged(
         folder(storage / "Paths", {"000003.log": log([batch(1, [(b"0", _info(0, "", "")), *ops])])})
     assert extract.carve(tmp_path / "File System") == []
     found = look(tmp_path)
-    assert found.sources == ()
-    (one,) = [one for one in found.passed if one.kind == "opfs"]
-    assert (one.made_by, one.size) == (maker, len(content))
-    assert "/notes.sqlite3" in one.reason
-    assert run("migrate", "--data-dir", tmp_path).exit_code == 11
+    (ref,) = found.sources
+    assert (ref.kind, ref.path, found.passed) == ("opfs-sqlite", tmp_path / "File System" / "000", ())
+    directory = ".pool" if books else "?"
+    assert ref.notes == (f"unknown origin: {directory}/notes.sqlite3, 8.0 KiB, {maker}, tables t",)
 
 
 def _info(parent: int, data: str, name: str) -> bytes:

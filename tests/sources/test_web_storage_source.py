@@ -15,7 +15,7 @@ import pytest
 
 import pjais
 from pjais import tagged
-from pjais.core.document import Document, Piece, Unreadable
+from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.errors import SourceDamaged, UsageError
 from pjais.exchange.documents import export_documents
 from pjais.sources import backup, detect, registry
@@ -204,3 +204,28 @@ def test_nothing_of_it_is_removed_for_now(tmp_path: Path) -> None:
         held = found.removable(ref)
     assert held.files == () and held.parts is None
     assert [one.path for one in held.stays] == [ref.path]
+
+
+def test_what_libraries_mean_by_their_items_comes_after_them(tmp_path: Path) -> None:
+    read = [one for one in pieces(ANY.parent / "libraries", tmp_path) if isinstance(one, Document)]
+    slices = {one.native_id: one.value for one in read if one.collection == "redux-persist/root"}
+    assert slices["filter"] == "all" and slices["_persist"] == {"version": 3, "rehydrated": True}
+    values = {one.native_id: one for one in read if one.collection == "localforage/lf-text"}
+    assert len(values) == 13 and values["lf-text/buffer"].value == {"$bytes": "AAEC+vs=", "type": "ArrayBuffer"}
+    assert list(values["lf-text/blob"].blobs) == [values["lf-text/blob"].value["$blob"]["sha256"]]
+    assert {one.database for one in read} == {"localStorage"}
+    with opened(ANY.parent / "libraries", tmp_path / "again") as found:
+        assert {one.collection for one in found.stored() if isinstance(one, Document)} == {"localStorage"}
+
+
+def test_an_item_that_a_library_never_wrote_is_named_and_stays(tmp_path: Path) -> None:
+    where = b"_https://app.example\0\1"
+    marked, slices = (where + b"a/b", b"\1__lfsc__:arbf*"), (where + b"persist:x", b'\1{"_persist":"1","b":"{"}')
+    found = pieces(written(tmp_path / "Local Storage" / "leveldb", marked, slices), tmp_path / "copy")
+    assert [(one.collection, isinstance(one, Remark)) for one in found] == [
+        ("localStorage", False),
+        ("localforage/a", True),
+        ("localStorage", False),
+        ("redux-persist/x", False),
+        ("redux-persist/x", True),
+    ]

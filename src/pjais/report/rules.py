@@ -42,6 +42,8 @@ RULES = {
     "id-number": "An id written as a number; it becomes text.",
     "id-returned": "The app's own migrator had given the memory a new id; its original one is restored.",
     "json-as-text": "A list or object that was written as text; it is read, the original is kept.",
+    "not-decoded": "A record is not as the library that it seems to be of writes it: the record itself is migrated, "
+    "the document that it should mean is not.",
     "torn-tail": "A log or WAL ends in what was being written when the app was stopped.  Whole transactions before "
     "it are read, as the app itself would read them.",
     "key-twice": "A key occurs twice in one JSON object; the last one counts, as for every JSON reader, and the raw "

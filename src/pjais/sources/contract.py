@@ -122,6 +122,10 @@ class Opened:
         """
         raise NotImplementedError
 
+    def stored(self) -> Iterator[Piece]:
+        """Yield what the source stores, without documents that say what its library means by that; for counting."""
+        return self.read()
+
     def removable(self, ref: SourceRef) -> Held:
         """Return what `cleanup` may remove of the live source; asked of kinds that share their files (`shares`)."""
         return Held()

@@ -53,7 +53,7 @@ def _counted(found: Opened, made_by: str | None) -> tuple[Database, ...]:
     for one in found.collections:
         counts.setdefault((one.origin, one.database), Counter())[one.name] += 0
         makers.setdefault((one.origin, one.database), one.made_by)
-    for piece in found.read():
+    for piece in found.stored():
         if isinstance(piece, Document) and not piece.is_removed:
             counts.setdefault((piece.origin, piece.database), Counter())[piece.collection] += 1
     sizes = found.sizes

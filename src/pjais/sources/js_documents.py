@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pjais import canonical, tagged
@@ -19,6 +19,14 @@ class Where(NamedTuple):
     def unreadable(self, place: str, raw: bytes, reason: str) -> Unreadable:
         """Return a piece of it that cannot be read."""
         return Unreadable(self.collection, place, raw, reason, self.database, self.origin)
+
+    def with_missing(
+        self, key: Any, value: Any, place: str, blobs: Mapping[str, bytes], missing: Sequence[str]
+    ) -> Iterator[Document | Unreadable]:
+        """Yield a document of it, and after it each Blob whose bytes are missing (`missing`: the reasons)."""
+        yield self.document(key, value, place, blobs)
+        for reason in missing:
+            yield self.unreadable(f"{place} {reason.partition(':')[0]}", b"", reason)
 
     def document(self, key: Any, value: Any, place: str, blobs: Mapping[str, bytes]) -> Document | Unreadable:
         """Return a document of it; one that is nested deeper than any step can take is unreadable."""

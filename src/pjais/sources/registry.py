@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from pjais import extensions
 from pjais.errors import PjaisError, UsageError
-from pjais.sources import indexeddb, json_files, livestore, pjais_store, rxdb, sqlite_tables, web_storage
+from pjais.sources import indexeddb, json_files, livestore, opfs_sqlite, pjais_store, rxdb, sqlite_tables, web_storage
 from pjais.sources.contract import Databases, Layout, Opened, Secrets, Source
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ SOURCES: tuple[Source, ...] = (
     *json_files.SOURCES,
     *livestore.SOURCES,
     *sqlite_tables.SOURCES,
+    *opfs_sqlite.SOURCES,
     *indexeddb.sources(lambda there: claimed(there)),
     *web_storage.SOURCES,
 )
 """Our kinds.  A file that several recognise is of the first of them."""
 
-DETECTORS: tuple[Detector, ...] = (livestore.Detector(), indexeddb.Detector(), web_storage.Detector())
+DETECTORS: tuple[Detector, ...] = (opfs_sqlite.Detector(), indexeddb.Detector(), web_storage.Detector())
 """They look into the folders of browser profiles, in this order; what they find, the kinds take."""
 
 _BY_DIALECT = {(one.kind, one.dialect): one for one in SOURCES}

@@ -20,6 +20,7 @@ from pjais.formats.indexeddb.keys import (
     order,
     prefix,
     text,
+    twins,
 )
 from pjais.formats.indexeddb.scopes import Undone
 from pjais.formats.indexeddb.values import BadRow, Blob, Damage, Index, Row, Schema, Store
@@ -60,7 +61,7 @@ class ChromiumLevelDB:
 
     def __init__(self, folder: Path, blobs: Path | None, raw: LevelDB | None = None) -> None:
         self._blobs = blobs
-        self._raw = raw if raw is not None else LevelDB(folder, is_wanted)
+        self._raw = raw if raw is not None else LevelDB(folder, is_wanted, twins=twins)
         self._live = Undone(self._raw)
         self._own: list[Damage] = []
         self._keys: dict[tuple[int, int], list[bytes]] = {}

@@ -9,6 +9,8 @@ their blobs, 30 and up are the indexes.
 from __future__ import annotations
 
 import struct
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pjais.formats.indexeddb.values import KeyPath
@@ -22,6 +24,8 @@ _MAX_DEPTH = 100  # of arrays within a key; Chromium allows 2,000, nobody has mo
 _RANKS = (1, 4, 3, 2, 6, 0, 5)  # by type byte: null, string, date, number, array, below all, binary
 _FROM_1601_TO_1970 = 11_644_473_600_000_000  # microseconds
 _double = struct.Struct("<d")
+
+_MINUS_ZERO = bytes(7) + b"\x80"
 
 
 class Prefix(NamedTuple):
@@ -194,6 +198,15 @@ def order(key: bytes) -> tuple[Any, ...]:
         number, at = varint(tail, at)
         numbers.append(number)
     return (*ids[:3], tail[0], *numbers, tail[at:])
+
+
+def twins(there: Container[bytes], keys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield pairs of keys that are the same key in different bytes: -0 and 0 are one number."""
+    for key in keys:
+        if _MINUS_ZERO in key and (other := key.replace(_MINUS_ZERO, bytes(8))) in there:
+            with suppress(Bad):
+                if order(key) == order(other):
+                    yield key, other
 
 
 def _order(data: bytes, at: int, depth: int) -> tuple[tuple[int, Any], int]:

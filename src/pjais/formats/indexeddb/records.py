@@ -7,13 +7,13 @@ table `++id`), and gives it back with the key; Firefox stores it.  So does `reco
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pjais import tagged
 from pjais.formats.indexeddb.values import BadRow, Profile, Row, Store
 from pjais.formats.leveldb.codings import Bad
-from pjais.js_values import JSBlob, JSHost
+from pjais.js_values import BlobRef, JSArray, JSBlob, JSError, JSHost, JSMap, JSSet
 
 
 class Record(NamedTuple):
@@ -79,4 +79,25 @@ def _with_blobs(row: Row) -> tuple[Any, dict[str, bytes], tuple[str, ...]]:
         digest = hashlib.sha256(data).hexdigest()
         content[digest] = data
         made.append(JSBlob(digest, blob.type, len(data), blob.name, blob.last_modified))
-    return tagged.untag(tagged.tag(row.value, made)), content, tuple(missing)
+    return _replaced(row.value, made), content, tuple(missing)
+
+
+def _replaced(value: Any, made: Sequence[JSBlob | JSHost]) -> Any:
+    """Return a value that was just read, with `made` in place of its BlobRefs, however deeply it is nested."""
+    if type(value) not in (dict, list):
+        return tagged.untag(tagged.tag(value, made))
+    open_, met = [value], {id(value)}
+    while open_:
+        inside = open_.pop()
+        for key, one in inside.items() if type(inside) is dict else enumerate(inside):
+            if type(one) is BlobRef:
+                inside[key] = tagged.untag(tagged.tag(one, made))
+            elif type(one) in (dict, list) and id(one) not in met:
+                met.add(id(one))
+                open_.append(one)
+            elif type(one) in _HOLD_OTHERS:  # they cannot be changed where they are
+                return tagged.untag(tagged.tag(value, made))
+    return value
+
+
+_HOLD_OTHERS = (JSArray, JSMap, JSSet, JSError)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
@@ -55,12 +55,18 @@ class LevelDB:
 
     `near` may leave out whole blocks of tables, unread: it is asked with the block's last key, that of the block
     before it, and the block's size.  Then what has lost its index is not searched for blocks either.
+
+    `twins` finds keys that differ in their bytes and are one key to the comparator: the newest of them counts.
     """
 
     def __init__(
-        self, folder: Path, wanted: Callable[[bytes], bool] | None = None, near: table.Near | None = None
+        self,
+        folder: Path,
+        wanted: Callable[[bytes], bool] | None = None,
+        near: table.Near | None = None,
+        twins: Callable[[Container[bytes], Iterable[bytes]], Iterable[tuple[bytes, bytes]]] | None = None,
     ) -> None:
-        self.folder, self.wanted, self.near = folder, wanted, near
+        self.folder, self.wanted, self.near, self.twins = folder, wanted, near, twins
         self.damage: list[Damage] = []
         self.torn: list[Damage] = []
         """Places where a log or the MANIFEST ends inside a record: LevelDB, too, reads everything before."""
@@ -127,6 +133,8 @@ class LevelDB:
                     self._read_log(name, data, newest)
                 else:
                     self._read_table(name, data, newest)
+            for one, other in self.twins(newest, list(newest)) if self.twins else ():
+                newest.pop(min(one, other, key=lambda key: newest.get(key, 0)), None)
             self._found = {key: note for key, note in newest.items() if note >> 96 & 0xFF}
             self._sorted = sorted(self._found)
         return self._found

@@ -6,7 +6,7 @@ from the files alone: browser closed, no JavaScript, nothing written except by `
 
 Guarantee: what LiveStore would open is returned as Carved; everything else in a pool that holds bytes is returned as
 Spoiled, with the reason, even if LiveStore would drop it silently; nothing raises for bad data.  Silently left out are
-only unused slots, scratch files of SQLite, and files outside the pools, which belong to other programs.
+only unused slots, scratch files of SQLite, and files outside the pools, which belong to other programs (`listing`).
 
     Paths     tells the directory (so the store's id and format).  Where it is missing or damaged, a file that it
               does not name is of the group "<storage>/?": its pool is unknown.  Where it is valid, such a file
@@ -30,20 +30,32 @@ from pjais import files
 from pjais.errors import SourceDamaged
 from pjais.formats.opfs import path_index
 from pjais.formats.opfs.path_index import DATA
-from pjais.formats.opfs.pool import HEAD, HEADER, MAGIC, PoolFile, cut_off, digest, header_fault, is_hot, payload_fault
+from pjais.formats.opfs.pool import (
+    HEAD,
+    HEADER,
+    MAGIC,
+    SAHPOOL,
+    WA_SQLITE,
+    PoolFile,
+    cut_off,
+    digest,
+    header_fault,
+    is_hot,
+    payload_fault,
+)
 
 __all__ = [
     "BOOKS",
     "HEADER",
     "SIDES",
     "Carved",
-    "Other",
     "PoolStore",
     "Spoiled",
+    "Storage",
     "carve",
     "digest",
-    "others",
     "sets",
+    "storages",
     "write_database",
     "write_out",
 ]
@@ -55,8 +67,9 @@ BOOKS = "Origins"
 """The group of problems of the browser's own path index, which belongs to no pool."""
 
 _CHUNK = 1 << 20
-_SAHPOOL, _WA_SQLITE = "sqlite-wasm (opfs-sahpool)", "wa-sqlite"
 _LIVESTORE = re.compile(r"(?:.*/)?livestore-[^/]+@\d+", re.DOTALL)
+_OPAQUE = re.compile(r".*/\.opaque", re.DOTALL)
+"""Directories in which sqlite-wasm keeps its pools."""
 _STORE = re.compile(r"(?:livestore-)?(.*?)(?:@(\d{1,9}))?", re.DOTALL)
 
 
@@ -108,16 +121,6 @@ class Spoiled(NamedTuple):
             return b""
 
 
-class Other(NamedTuple):
-    """A file of the origin-private file system that is not LiveStore's: whose, what the app calls it, its payload."""
-
-    origin: str | None
-    name: str
-    file: Path
-    size: int
-    made_by: str | None
-
-
 class PoolStore(NamedTuple):
     """The files of one pool by name, including its archive, and its problems.
 
@@ -140,24 +143,14 @@ class PoolStore(NamedTuple):
 
 def carve(root: Path) -> list[Carved | Spoiled]:
     """Everything in a profile's "File System" folder (or in a `WebStorage/<bucket>/FileSystem`), ordered by place."""
-    storages, unread = _storages(root)
+    there, unread = storages(root)
     origins, problems = path_index.origins(root / "Origins")
     found: list[Carved | Spoiled] = []
-    for label, number, folder in storages:
-        found += _Storage(label, origins.get(number) if number else None, folder).pieces()
-    if found and any(number for _, number, _ in storages):  # a bucket's folder has no Origins of its own
+    for label, number, folder in there:
+        found += Storage(label, origins.get(number) if number else None, folder).pieces()
+    if found and any(number for _, number, _ in there):  # a bucket's folder has no Origins of its own
         unread += problems
     return [*(_book(None, None, BOOKS, *one) for one in unread), *found]
-
-
-def others(root: Path) -> list[Other]:
-    """Return what a "File System" folder holds beside LiveStore's pools, unused slots of pools left out."""
-    origins, _ = path_index.origins(root / "Origins")
-    return [
-        one
-        for label, number, folder in _storages(root)[0]
-        for one in _Storage(label, origins.get(number) if number else None, folder).others()
-    ]
 
 
 def sets(found: Iterable[Carved | Spoiled]) -> list[PoolStore]:
@@ -181,14 +174,25 @@ def sets(found: Iterable[Carved | Spoiled]) -> list[PoolStore]:
 
 def write_out(carved: Carved | Spoiled, destination: Path) -> Path:
     """Write a payload as a plain private file, as SQLite would have made it.  Raises SourceDamaged if it shrinks."""
-    left = carved.size
-    with carved.file.open("rb") as source, files.writing(destination) as out:
-        source.seek(carved.offset)
-        while left and (chunk := source.read(min(_CHUNK, left))):
+    return write_chunks(chunks(carved.file, carved.offset, carved.size), destination)
+
+
+def chunks(file: Path, offset: int, size: int) -> Iterator[bytes]:
+    """Yield `size` bytes of a file from `offset` on.  Raises SourceDamaged if it became shorter."""
+    with file.open("rb") as source:
+        source.seek(offset)
+        while size and (chunk := source.read(min(_CHUNK, size))):
+            yield chunk
+            size -= len(chunk)
+    if size:
+        raise SourceDamaged("a file of the profile became shorter while it was read", where=[str(file)])
+
+
+def write_chunks(content: Iterator[bytes], destination: Path) -> Path:
+    """Write a plain private file."""
+    with files.writing(destination) as out:
+        for chunk in content:
             out.write(chunk)
-            left -= len(chunk)
-        if left:
-            raise SourceDamaged("a file of the profile became shorter while it was read", where=[str(carved.file)])
     return destination
 
 
@@ -207,7 +211,7 @@ def _store(directory: str | None) -> tuple[str | None, int | None]:
 # -- locations
 
 
-def _storages(root: Path) -> tuple[list[tuple[str, str | None, Path]], list[path_index.Problem]]:
+def storages(root: Path) -> tuple[list[tuple[str, str | None, Path]], list[path_index.Problem]]:
     """The storages (label, number of the origin's folder, folder), and what cannot be read.
 
     Of an origin's, `t` holds the default bucket, where OPFS is; `p` and `s` are for older interfaces.
@@ -256,7 +260,7 @@ def _book(origin: str | None, directory: str | None, group: str, file: Path, rea
 # -- what a file is
 
 
-class _Storage:
+class Storage:
     """One origin's files of one kind."""
 
     def __init__(self, label: str, origin: str | None, folder: Path) -> None:
@@ -266,7 +270,7 @@ class _Storage:
         self.unread: list[Spoiled] = []
         self.data = list(self._data())
         self.makers = _makers(self.data, self.paths)
-        self.pools = {one.pool for one in self.data if not one.archive and one.is_pools() and not self._maker(one)}
+        self.pools = {one.pool for one in self.data if not one.archive and one.is_pools() and not self.maker(one)}
         for number, info in self.paths.infos.items():
             if not info.data and _LIVESTORE.fullmatch(self.paths.directory(number) or ""):
                 self.pools.add(number)
@@ -275,7 +279,7 @@ class _Storage:
         """All that belongs to pools; nothing where there are none."""
         if not self.pools:
             return []
-        mine = [one for one in self.data if self._belongs(one)]
+        mine = [one for one in self.data if self.belongs(one)]
         hot = {(one.pool, one.path.removesuffix(b"-journal")) for one in mine if is_hot(one)}
         judged = [(one, self._judge(one, (one.pool, one.path) in hot)) for one in mine]
         pieces: list[Carved | Spoiled] = [*_without_rivals(judged), *self.unread, *self._missing()]
@@ -283,27 +287,15 @@ class _Storage:
         pieces.sort(key=_order)
         return [*books, *pieces]
 
-    def others(self) -> Iterator[Other]:
-        """The files that belong to no pool of LiveStore's."""
-        for one in self.data:
-            made_by = self._maker(one)
-            if one.size and (made_by or not self._belongs(one)) and not (made_by and one.is_empty()):
-                pooled = bool(made_by) and len(one.head) > HEADER
-                directory = f"{one.directory}/" if one.directory else ""
-                name = one.path.decode("utf-8", "replace") if pooled else f"{directory}{one.opfs_name}"
-                plain = "SQLite" if one.head.startswith(MAGIC) else None
-                size = one.size - HEADER if pooled else one.size
-                yield Other(self.origin, name or one.file.name, one.file, size, made_by or plain)
-
-    def _maker(self, one: PoolFile) -> str | None:
+    def maker(self, one: PoolFile) -> str | None:
         """The library whose pool a file belongs to; None for LiveStore's, and for no pool."""
         if one.pool != "?":
             return self.makers.get(one.pool)
-        return _SAHPOOL if one.of_sqlite_wasm else _WA_SQLITE if _is_others(one) else None
+        return SAHPOOL if one.of_sqlite_wasm else WA_SQLITE if _is_others(one) else None
 
-    def _belongs(self, one: PoolFile) -> bool:
+    def belongs(self, one: PoolFile) -> bool:
         """Return whether a file must be reported.  One without a path: if its content or a lost index suggests it."""
-        if self._maker(one):
+        if self.maker(one):
             return False
         return self.lost or one.is_pools() if one.pool == "?" else one.pool in self.pools
 
@@ -350,7 +342,7 @@ class _Storage:
             return self._archived(one)
         if one.is_empty() or one.is_scratch():
             return None
-        reason = header_fault(one) or payload_fault(one, hot) or self._removed(one)
+        reason = header_fault(one) or payload_fault(one, hot) or self.removed(one)
         if reason:
             return self._spoiled(one, one.claimed_name(), reason)
         name, size = one.path.decode(), one.size - HEADER
@@ -361,13 +353,13 @@ class _Storage:
         reason = "" if one.head.startswith(MAGIC) else "it is in the archive, but is no SQLite file"
         if one.opfs_name.endswith(".crswap"):  # where createWritable() writes to until it is closed
             reason = "a copy for the archive that the browser did not finish"
-        reason = reason or cut_off(one.head, one.size) or self._removed(one)
+        reason = reason or cut_off(one.head, one.size) or self.removed(one)
         if reason:
             return self._spoiled(one, one.opfs_name, reason)
         group = self._group(one.pool)
         return Carved(self.origin, one.directory, group, one.opfs_name, one.file, 0, 0, one.size, True)
 
-    def _removed(self, one: PoolFile) -> str:
+    def removed(self, one: PoolFile) -> str:
         """Return why a valid file is not live: according to the browser it was removed."""
         if one.directory is not None or self.lost:
             return ""
@@ -387,6 +379,12 @@ def _is_others(one: PoolFile) -> bool:
     return one.sound and bool(one.path) and not one.is_dropped() and not one.of_livestore
 
 
+def _claims_to_be_others(one: PoolFile) -> bool:
+    """Return whether a damaged header before a database still names it, with a name that LiveStore does not use."""
+    named = one.claimed_name() or ""
+    return not one.sound and named.startswith("/") and one.payload.startswith(MAGIC) and not one.of_livestore
+
+
 def _makers(data: Iterable[PoolFile], paths: path_index.Paths) -> dict[str, str]:
     """The pools that other libraries than LiveStore made, by the digests and the paths of their headers."""
     pools: dict[str, list[PoolFile]] = {}
@@ -397,10 +395,10 @@ def _makers(data: Iterable[PoolFile], paths: path_index.Paths) -> dict[str, str]
     for pool, its in pools.items():
         if _LIVESTORE.fullmatch(paths.directory(pool) or "") or any(one.sound and one.of_livestore for one in its):
             continue
-        if any(one.of_sqlite_wasm for one in its):
-            found[pool] = _SAHPOOL
-        elif any(_is_others(one) for one in its):
-            found[pool] = _WA_SQLITE
+        if any(one.of_sqlite_wasm for one in its) or _OPAQUE.fullmatch(paths.directory(pool) or ""):
+            found[pool] = SAHPOOL
+        elif any(_is_others(one) or _claims_to_be_others(one) for one in its):
+            found[pool] = WA_SQLITE
     return found
 
 

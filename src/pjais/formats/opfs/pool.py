@@ -1,6 +1,8 @@
-"""A single file of a pool: wa-sqlite's header of 4096 bytes, and SQLite's own header after it.
+"""A single file of a pool: its header of 4096 bytes, and SQLite's own header after it.
 
-Sources: AccessHandlePoolVFS of wa-sqlite and of LiveStore; the SQLite file format.
+LiveStore, wa-sqlite and sqlite-wasm lay their headers out alike; sqlite-wasm's carries another digest.
+
+Sources: AccessHandlePoolVFS of wa-sqlite and of LiveStore, sqlite-wasm's `opfs-sahpool`; the SQLite file format.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ HEAD = HEADER + 100
 
 MAGIC = b"SQLite format 3\x00"
 """As in pjais.sqlite, which opens SQLite and is not wanted here."""
+
+LIVESTORE, WA_SQLITE, SAHPOOL = "LiveStore", "wa-sqlite", "sqlite-wasm (opfs-sahpool)"
+"""The libraries that keep pools."""
 
 _CORPUS = 516  # bytes that the digest covers: 512 of path, 4 of flags
 _DIGEST_END = 524
@@ -97,6 +102,13 @@ class PoolFile(NamedTuple):
             return True
         return self.path.startswith(b"/") and bool(self.flags & _LASTING) and not self.of_livestore
 
+    def valid_for(self, library: str) -> bool:
+        """Return whether a library would accept the header, even that of an unused slot."""
+        if library != SAHPOOL:
+            return self.sound
+        unused = (0, 0) if not self.path else None
+        return len(self.head) >= _DIGEST_END and self.stored == (unused or digest_of_sqlite_wasm(self.head))
+
     @property
     def of_livestore(self) -> bool:
         """True if the header names a database as LiveStore names its own."""
@@ -112,13 +124,17 @@ class PoolFile(NamedTuple):
         """The first bytes of the payload."""
         return self.head[HEADER:]
 
+    def is_database(self) -> bool:
+        """Return whether SQLite opened it as a database, not as a journal."""
+        return bool(self.flags & _MAIN_DB)
+
     def is_empty(self) -> bool:
         """Return whether this is a slot that holds nothing: not begun, or given up with all its header says so."""
         return self.size == 0 or (self.blank and self.size <= HEADER) or (self.sound and not self.path)
 
-    def is_scratch(self) -> bool:
+    def is_scratch(self, library: str = LIVESTORE) -> bool:
         """Return whether this is a temporary file of SQLite's, named by chance: it never holds what was committed."""
-        return self.sound and self.is_dropped() and not self.path.startswith(b"/")
+        return self.valid_for(library) and self.is_dropped() and not self.path.startswith(b"/")
 
     def is_dropped(self) -> bool:
         """Return whether LiveStore drops this file for its flags."""
@@ -133,31 +149,31 @@ class PoolFile(NamedTuple):
 
     def is_pools(self) -> bool:
         """Return whether the bytes alone show that this is a pool's."""
-        return self.sound or self.payload.startswith(MAGIC)
+        return self.sound or (self.payload.startswith(MAGIC) and not self.head.startswith(MAGIC))
 
 
 def is_hot(one: PoolFile) -> bool:
     """Return whether SQLite may have to roll back: its journal begins with a byte other than 0 once it is synced."""
-    is_journal = one.sound and one.path.endswith(b"-journal")
+    is_journal = (one.sound or one.of_sqlite_wasm) and one.path.endswith(b"-journal")
     return is_journal and bool(one.payload) and one.payload[0] != 0
 
 
-def header_fault(one: PoolFile) -> str:
-    """Return the problem of a header; "" if LiveStore would accept it."""
+def header_fault(one: PoolFile, library: str = LIVESTORE) -> str:
+    """Return the problem of a header; "" if its library would accept it."""
     if one.head.startswith(MAGIC):
         return "a plain SQLite file where a pool's file must be: an archived state, or another program's"
     if len(one.head) < _DIGEST_END:
         return f"it is cut off within its header, after {one.size} bytes"
     if one.blank:
         return "its header is blank, but bytes follow"
-    if not one.sound:
+    if not one.valid_for(library):
         if not one.path:
-            return "its header names no path, but its digest is not that of an unused slot; LiveStore would drop it"
-        if one.stored == _UNUSED:
-            return "its header names a path, but its digest is that of an unused slot; LiveStore would drop it"
-        return "its header's digest is wrong; LiveStore would drop it"
+            return f"its header names no path, but its digest is not that of an unused slot; {library} would drop it"
+        if one.stored == (_UNUSED if library != SAHPOOL else (0, 0)):
+            return f"its header names a path, but its digest is that of an unused slot; {library} would drop it"
+        return f"its header's digest is wrong; {library} would drop it"
     if one.is_dropped():
-        return f"its flags {one.flags:#x} are those of a scratch file; LiveStore would drop it"
+        return f"its flags {one.flags:#x} are those of a scratch file; {library} would drop it"
     if len(one.path) == 512:
         return "its path does not end"
     try:
@@ -182,6 +198,13 @@ def payload_fault(one: PoolFile, hot: bool) -> str:
     if not one.payload.startswith(MAGIC):
         return "its payload does not begin as a SQLite file does"
     return "" if hot else cut_off(one.payload, one.size - HEADER)
+
+
+def page_size(head: bytes) -> int:
+    """Return the bytes of a page by SQLite's header; 0 if it makes no sense."""
+    size = int.from_bytes(head[16:18], "big")
+    size = 65536 if size == 1 else size
+    return size if size >= 512 and not size & (size - 1) else 0
 
 
 def cut_off(head: bytes, size: int) -> str:

@@ -60,6 +60,7 @@ _KINDS: dict[str, Kind | None] = {
     "$text": "string",
     "$undefined": None,
     "$hole": None,
+    "$zero": "number",
 }
 
 
@@ -134,7 +135,7 @@ def _of_object(value: Any) -> Any:
     if tag in ("$undefined", "$hole"):
         return None
     if tag == "$zero":
-        return -0.0
+        return 0.0  # as a REAL column of SQLite gives it back; the document itself has its sign
     if tag == "$date":
         at = value["$date"]
         return at if isinstance(at, str) or at is None else canonical.dumps(at["ms"])

@@ -1,7 +1,8 @@
 """Every IndexedDB database of an origin that no other kind recognises, whoever made it.
 
 Each object store is a collection, each record a document in tagged JSON, in the order of keys, as the page would get
-it.  A bad record, or a Blob whose bytes are missing, is an `Unreadable`; the rest is read.
+it.  A bad record, or a Blob whose bytes are missing, is an `Unreadable`; the rest is read.  After the records of a
+database come the documents that its library means by them (`libraries`), in collections such as `pouchdb/documents`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +21,11 @@ from pjais.sources.indexeddb.layouts import Container, InFirefox, InIndexedDb, I
 from pjais.sources.indexeddb.makers import maker
 
 if TYPE_CHECKING:
-    from pjais.core.document import Document, Piece, Unreadable
+    from pjais.core.document import Document, Piece, Remark, Unreadable
     from pjais.core.snapshot import Snapshot
     from pjais.core.source import SourceRef
-    from pjais.formats.indexeddb import KeyPath, Profile, Store
+    from pjais.formats.indexeddb import BadRow, KeyPath, Profile, Record, Store
+    from pjais.sources.indexeddb.libraries import Library
     from pjais.sources.js_documents import Where
 
 Claimed = Callable[[Databases], frozenset[str]]
@@ -60,6 +63,10 @@ class OpenedIndexedDb(Opened):
             names.setdefault(store.database, set()).add(store.name)
         return tuple(self._collection(profile, store, names[store.database]) for profile, store in self._stores)
 
+    def _version(self, store: Store) -> int:
+        """Return the version of its database as a page sees it; 0 where the browser does not tell."""
+        return 0 if self._source.layout == "firefox" else store.version
+
     def _collection(self, profile: Profile, store: Store, beside: set[str]) -> Collection:
         schema = profile.schema(store)
         return Collection(
@@ -67,7 +74,7 @@ class OpenedIndexedDb(Opened):
             store.database,
             self._origin(store),
             _paths(schema.key_path),
-            made_by=maker(store.database, 0 if self._source.layout == "firefox" else store.version, beside),
+            made_by=maker(store.database, self._version(store), beside),
             is_empty=next(profile.rows(store), None) is None,
             auto_increment=schema.auto_increment,
             indexes=tuple(Index(one.name, one.key_path or "", one.unique, one.multi_entry) for one in schema.indexes),
@@ -80,12 +87,26 @@ class OpenedIndexedDb(Opened):
         return {(self._origin(store), store.database): sizes.get(store.database, 0) for _, store in self._stores}
 
     def read(self) -> Iterator[Piece]:
-        """Yield all documents, by database and object store, in the order of their keys."""
+        """Yield all documents, by database and object store, in the order of their keys, then what a library means."""
+        return self._read(decoded=True)
+
+    def stored(self) -> Iterator[Piece]:
+        """Yield the records alone."""
+        return self._read(decoded=False)
+
+    def _read(self, *, decoded: bool) -> Iterator[Piece]:
+        from pjais.sources.indexeddb.libraries import library_of
         from pjais.sources.js_documents import Where
 
         yield from layouts.faults(self.containers)
-        for profile, store in self._stores:
-            yield from _documents(profile, store, Where(store.name, store.database, self._origin(store)))
+        for _, found in groupby(self._stores, lambda one: one[1].database):
+            stores = {store.name: (profile, store) for profile, store in found}
+            for profile, store in stores.values():
+                where = Where(store.name, store.database, self._origin(store))
+                yield from _documents(profile, store, where)
+            library = library_of(store.database, self._version(store), stores) if decoded else None
+            if library is not None and library.decodes:
+                yield from _meant(library, stores, where)
         yield from layouts.problems(self.containers)
 
     def removable(self, ref: SourceRef) -> Held:
@@ -158,8 +179,31 @@ def _documents(profile: Profile, store: Store, where: Where) -> Iterator[Documen
 
     for one in records(profile, store):
         if isinstance(one, BadRow):
-            yield where.unreadable(one.place, one.raw, one.reason)
-            continue
-        yield where.document(one.key, one.value, one.place, one.blobs)
-        for reason in one.missing:
-            yield where.unreadable(f"{one.place} {reason.partition(':')[0]}", b"", reason)
+            yield where.unreadable(*one)
+        else:
+            yield from where.with_missing(*one)
+
+
+def _meant(
+    library: Library, stores: Mapping[str, tuple[Profile, Store]], where: Where
+) -> Iterator[Document | Unreadable | Remark]:
+    """Yield the documents that a library means by its records, and a remark for each that it would not have written.
+
+    What cannot be read, Blobs included, was named among the records.
+    """
+    from pjais.core.document import Remark
+    from pjais.formats.indexeddb import BadRow, records
+
+    named = set[BadRow]()
+
+    def rows(name: str) -> Iterator[Record | BadRow]:
+        for one in records(*stores[name]) if name in stores else ():
+            if isinstance(one, BadRow):
+                named.add(one)
+            yield one
+
+    for one in library.read(rows, frozenset(stores)):
+        if not isinstance(one, BadRow):
+            yield where._replace(collection=one.collection).document(one.key, one.value, one.place, one.blobs)
+        elif one not in named:
+            yield Remark("not-decoded", where.database, one.place, f"{library.name}: {one.reason}")

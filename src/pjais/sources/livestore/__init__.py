@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pjais.sources.contract import Held, Opened, Secrets, Source, Tables, files_in
 from pjais.sources.livestore import detector
-from pjais.sources.livestore.detector import Detector
 from pjais.sources.sqlite_source import SqliteFiles
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from pjais.core.snapshot import Snapshot
     from pjais.core.source import SourceRef
 
-__all__ = ["SOURCES", "Detector", "Livestore", "LivestoreOpfs", "OpenedLivestore", "WithLog"]
+__all__ = ["SOURCES", "Livestore", "LivestoreOpfs", "OpenedLivestore", "WithLog"]
 
 
 class WithLog(Source):

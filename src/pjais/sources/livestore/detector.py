@@ -1,4 +1,4 @@
-"""Detect LiveStore stores: folders with a log and its states, and the pools in a browser profile.
+"""Detect LiveStore stores: folders with a log and its states, and the pools in a browser profile (`opfs_sqlite` asks).
 
 A folder is one source, whatever formats it holds: LiveStore leaves the files of an earlier format beside those of
 the next and no longer shows them, and all of them are somebody's data.
@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import files
-from pjais.core.source import NAME_IT, Passed, SourceRef
-from pjais.sources.contract import Search
+from pjais.core.source import Passed, SourceRef
 from pjais.sources.seen import Seen, stamp
 from pjais.sources.walk import Listing
 from pjais.sqlite_files import MAGIC, SIDE_FILES
@@ -64,22 +63,7 @@ def _side(main: Path, suffix: str) -> Path:
     return main.with_name(main.name + suffix)
 
 
-_ELSEWHERE = f"it is in a folder that is no profile's own; {NAME_IT}"
-
-
-class Detector:
-    """Looks into the origin-private file systems of a profile."""
-
-    def look(self, folder: Listing, search: Search) -> Iterator[SourceRef | Passed] | None:
-        """Return the LiveStore stores in a browser's "File System", and the files of others."""
-        if not _is_opfs(folder):
-            return None
-        folder.folders.clear()
-        in_place = search.named or (folder.name == "File System" and len(folder.parts) < 3)
-        return in_opfs(Path(folder.path), search.root, search.seen, taken=None if in_place else _ELSEWHERE)
-
-
-def _is_opfs(one: Listing) -> bool:
+def is_opfs(one: Listing) -> bool:
     """Return whether a folder is a browser's "File System": by its name, or for a copy by its path index."""
     if one.name == "File System" or (one.name == "FileSystem" and "WebStorage" in one.parts):
         return True
@@ -89,7 +73,7 @@ def _is_opfs(one: Listing) -> bool:
 
 
 def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterator[SourceRef | Passed]:
-    """Yield LiveStore in an origin-private file system as one source per origin, and other files by their names.
+    """Yield LiveStore in an origin-private file system as one source per origin, and files that cannot be read.
 
     With `taken` None LiveStore stores are sources; else it is the reason why they are not.
     """
@@ -105,19 +89,19 @@ def in_opfs(place: Path, root: Path, seen: Seen, *, taken: str | None) -> Iterat
             continue
         books = [one for one in (*origin.glob("*/Paths/*"), *place.glob("Origins/*")) if one.is_file()]
         yield SourceRef("livestore-opfs", "livestore-opfs", origin, root, (*sorted(books), *there))
-    for path, origin_of, name, size, made_by in said["others"]:
-        reason = f"a file of the origin's own file system ({name}): pjais does not read it yet"
-        yield Passed(place / path, reason, size, "opfs", made_by, origin_of)
 
 
 def _looked(place: Path) -> dict[str, Any]:
     """Return the verdict about an origin-private file system as JSON; paths are relative to it."""
-    from pjais.formats.opfs import extract  # only where there is one
+    from pjais.formats.opfs import listing, pool  # only where there is one
 
-    others = extract.others(place)
-    foreign = {one.file for one in others if one.made_by is not None}
-    said: dict[str, Any] = {"unreadable": [], "origins": {}, "others": []}
-    mine: set[Path] = set()
+    foreign = {
+        each.file
+        for one in listing.files(place)
+        if one.made_by not in (None, pool.LIVESTORE)
+        for each in (one, *(side for _, side in one.sides))
+    }
+    said: dict[str, Any] = {"unreadable": [], "origins": {}}
     for origin in sorted(one for one in place.iterdir() if one.is_dir() and one.name != "Origins"):
         data = sorted(one for one in origin.glob(_DATA) if one.is_file())
         for one in data:
@@ -126,11 +110,6 @@ def _looked(place: Path) -> dict[str, Any]:
         pooled = [one for one in data if _is_pooled(one) and one not in foreign]
         if any(_begins(one, _HEADER, MAGIC) or _begins(one, 0, *_POOLED) for one in pooled):
             said["origins"][origin.name] = [one.relative_to(place).as_posix() for one in pooled]
-            mine.update(pooled)
-    for other in others:
-        if other.file not in mine:
-            path = other.file.relative_to(place).as_posix()
-            said["others"].append([path, other.origin, other.name, other.size, other.made_by])
     return said
 
 

@@ -1,7 +1,8 @@
 """localStorage, sessionStorage and `chrome.storage` of every origin: each item a document.
 
 Database and collection both have the name of the storage (`localStorage`, `chrome.storage.local`); the key is the
-item's name, the value its text, of an extension its JSON value.  Items of the browser's own pages are left out.
+item's name, the value its text, of an extension its JSON value.  Items of the browser's own pages are left out.  After
+an item of localStorage come the documents that redux-persist or localForage means by it, in collections of their own.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from pjais import files, web_origin
 from pjais.sources.contract import Collection, Held, Opened, Secrets, Source, Stamp, Stay
 
 if TYPE_CHECKING:
-    from pjais.core.document import Piece
+    from pjais.core.document import Document, Piece, Remark, Unreadable
     from pjais.core.snapshot import Snapshot
     from pjais.core.source import SourceRef
-    from pjais.formats.web_storage import Items, Place, Storage
+    from pjais.formats.web_storage import Item, Items, Place, Storage
     from pjais.sources.js_documents import Where
 
 
@@ -56,9 +57,16 @@ class OpenedWebStorage(Opened):
         return {(web_origin.normal(origin) or None, name): one.size for origin, one in self._origins.items()}
 
     def read(self) -> Iterator[Piece]:
-        """Yield all items, by origin and name."""
+        """Yield all items, by origin and name, each with what a library means by it."""
+        return self._read(decoded=True)
+
+    def stored(self) -> Iterator[Piece]:
+        """Yield the items alone."""
+        return self._read(decoded=False)
+
+    def _read(self, *, decoded: bool) -> Iterator[Piece]:
         from pjais.core.document import Remark, Unreadable
-        from pjais.formats.web_storage import BadItem
+        from pjais.formats.web_storage import LOCAL, BadItem
 
         several = self._in_several_tabs()
         for one in self._storage.items():
@@ -70,6 +78,8 @@ class OpenedWebStorage(Opened):
             else:
                 key = [one.name, one.tab] if (one.origin, one.name) in several else one.name
                 yield where.document(key, one.value, one.place, {})
+                if decoded and self._place.area == LOCAL:
+                    yield from _meant(one, where)
         for problem in self._storage.problems:
             yield Unreadable("$file", f"{problem.file} byte {problem.offset}", problem.raw, problem.reason)
         for torn in self._storage.torn:
@@ -128,6 +138,32 @@ class AnyWebStorage(Source):
 
 
 SOURCES = (AnyWebStorage(),)
+
+
+def _meant(item: Item, where: Where) -> Iterator[Document | Unreadable | Remark]:
+    """Yield the slices of what redux-persist stored, or the value that localForage marked as its own.
+
+    localForage stores JSON without a mark, and that is nobody's for sure: it stays the text that it is.
+    """
+    from pjais.core.document import Remark
+    from pjais.sources.indexeddb.libraries import localforage, redux_persist
+
+    collection = redux_persist.collection(item.name)
+    if collection is not None:
+        where = where._replace(collection=collection)
+        for name, value, reason in redux_persist.slices(item.value):
+            if reason is None:
+                yield where.document(name, value, item.place, {})
+            else:
+                yield Remark("not-decoded", collection, item.place, reason)
+    elif item.value.startswith(localforage.MARK):
+        where = where._replace(collection=f"localforage/{item.name.partition('/')[0]}")
+        try:
+            value, blobs = localforage.item(item.value)
+        except ValueError as error:
+            yield Remark("not-decoded", where.collection, item.place, str(error))
+        else:
+            yield where.document(item.name, value, item.place, blobs)
 
 
 def _maker(rxdb: bool) -> str | None:

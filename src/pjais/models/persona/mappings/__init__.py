@@ -62,7 +62,12 @@ _RXDB_PROFILES = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile
 _SQL = frozenset({"livestore-db", "pjais-flat", "pjais-drizzle", "livestore", "livestore-opfs"})
 """Kinds whose collections are tables of SQL, whose names have no case."""
 
-_ANY_APPS = frozenset({"indexeddb", "indexeddb-sqlite", "indexeddb-firefox", "web-storage"})
+_ANY_APPS = frozenset(
+    {
+        *("indexeddb", "indexeddb-sqlite", "indexeddb-firefox", "web-storage"),
+        *("opfs-sqlite", "opfs-sqlite-leveldb", "opfs-sqlite-sqlite"),
+    }
+)
 """Dialects of what any app keeps: a collection that is called `personas` there is not the app's."""
 
 
