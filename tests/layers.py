@@ -68,7 +68,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "sources": (
         "__init__ found grouping livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets "
         "seen walk",
-        "contract rxdb.catalog",
+        "contract rxdb.catalog rxdb.schemas",
         "indexeddb.makers json_files.recognise json_files.record_files livestore.detector rxdb.removable "
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
@@ -112,7 +112,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "store",
     ),
     "assembly": ("__init__ findings ids", "assemble", "reader_process scratch unchanged"),
-    "exchange": ("__init__ transfer", "guide_export plugin_exporter", "export guide_backup"),
+    "exchange": (
+        "__init__ transfer",
+        "guide_export plugin_exporter rxdb_documents",
+        "guide_backup rxdb_dump",
+        "export",
+    ),
     "migration": (
         "__init__ active copies fault_messages options origins outcome rejection revert run_log run_proof state",
         "originals recover",

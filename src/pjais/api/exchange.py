@@ -27,7 +27,8 @@ def export(
 ) -> Exported:
     """Export the data folder's store, or the store or source that `store` names; returns the text unless `output` is.
 
-    `format`: pjais (canonical JSON), rxdb-export (the guide's; needs `output`), or an added exporter's name.
+    `format`: pjais (canonical JSON), rxdb-export (the guide's; needs `output`), rxdb-dump (for RxDB's `importJSON()`;
+    of several databases each gets a file, named in `files`), or an added exporter's name.
     `documents`: every document exactly as it is stored, as NDJSON; with `skip_unreadable` what cannot be read is left
     out and named in the result.  `output` replaces an earlier export, and no other file.
     """

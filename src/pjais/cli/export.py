@@ -28,13 +28,14 @@ _target = click.option("--target", type=OUTPUT_PLACE)
     "shape",
     default="pjais",
     show_default=True,
-    help="pjais (canonical JSON), rxdb-export (the RxDB to LiveStore guide's), or an added exporter's name.",
+    help="pjais (canonical JSON), rxdb-dump (for importJSON() of RxDB, one file a database), rxdb-export (the RxDB to "
+    "LiveStore guide's), or an added exporter's name.",
 )
 @click.option("--documents", is_flag=True, help="Every document exactly as it is stored, as NDJSON.")
 @click.option(
     "--skip-unreadable",
     is_flag=True,
-    help="With --documents: name on stderr what cannot be read, write the rest, and end with exit code 1.",
+    help="With --documents or rxdb-dump: name on stderr what cannot be read, write the rest, and end with exit code 1.",
 )
 @_target
 @password_option
@@ -55,17 +56,20 @@ def export_command(
     what = export.What(shape, documents, skip_unreadable)
     here = state.chosen(context.data_dir, target)
     if output is None:
-        done = export.to(here, store, write_raw, what, password=password)
+        done = export.to(here, store, write_raw, what, password=password, tell=_note)
     else:
-        done = export.to_file(here, store, output, what, password=password)
-        _say_exported(context, output, done)
-    for line in done.notes:
-        warn(f"note: {safe(line)}")
+        done = export.to_file(here, store, output, what, password=password, tell=_note)
+        for file in done.files or (output,):
+            _say_exported(context, file, done)
     for line in done.unreadable:
         warn(f"unreadable: {safe(line)}")
     if done.unreadable:
         warn(f"not whole: {counted(len(done.unreadable), 'piece')} of the source cannot be read")
     return 1 if done.unreadable or (done.validation is not None and done.validation.errors) else 0
+
+
+def _note(line: str) -> None:
+    warn(f"note: {safe(line)}")
 
 
 def _say_exported(context: Context, output: Path, done: Exported) -> None:

@@ -42,7 +42,7 @@ class Collection(NamedTuple):
     """A collection of an opened source, as far as it is known before its documents are read.
 
     `key_path` names the properties or columns of its key, `schema` is the stored JSON schema or the DDL, `is_empty`
-    None if that is not known.
+    None if that is not known.  `schema_hash`: that by which its library recognises the schema.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Collection(NamedTuple):
     schema: Any = None
     made_by: str | None = None
     is_empty: bool | None = None
+    schema_hash: str | None = None
 
 
 class Part(NamedTuple):
@@ -214,6 +215,8 @@ class Source:
     """True if each record is a file: one that came since is no change of the others."""
     guide_backup: bool = False
     """True if its backup also holds the JSON of the RxDB guide."""
+    is_rxdb: bool = False
+    """True for the databases of an RxDB app, which takes documents back by `importJSON()`."""
 
     # -- recognised by content
 

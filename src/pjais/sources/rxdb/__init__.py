@@ -25,6 +25,7 @@ class Rxdb(InIndexedDb):
     made_by = "RxDB"
     absence_means_removed = False
     guide_backup = True
+    is_rxdb = True
 
     def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
         """Return the databases that RxDB made; files that cannot be read are taken if they mention it."""

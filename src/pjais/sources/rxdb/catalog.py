@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pjais.formats.indexeddb import BadRow, Row, Store
-from pjais.sources.rxdb.names import INTERNAL, LOCAL, NAME, PREFIX, is_shaped
+from pjais.sources.rxdb.names import INTERNAL, NAME, PREFIX, is_local, is_shaped
 
 _BOOKKEEPING = re.compile(r"rx-migration-state-meta-.*", re.DOTALL)
 
@@ -29,7 +29,7 @@ class Collection:
     @property
     def is_local(self) -> bool:
         """True if this holds RxDB's local documents."""
-        return self.name.startswith(LOCAL)
+        return is_local(self.name)
 
 
 @dataclass

@@ -47,6 +47,11 @@ def is_shaped(idb: str, stores: Collection[str]) -> bool:
     return bool(NAME.fullmatch(idb)) and {"docs", "changes"} <= set(stores)
 
 
+def is_local(collection: str) -> bool:
+    """Return whether a collection holds RxDB's local documents."""
+    return collection.startswith(LOCAL)
+
+
 def mentions_rxdb(path: Path) -> bool:
     """Return whether an unreadable LevelDB, or SQLite file with its WAL, has traces of RxDB."""
     if path.is_dir():

@@ -29,6 +29,7 @@ from pjais.sources.rxdb import keys, removable, secrets
 from pjais.sources.rxdb.catalog import Collection, Database, databases, homeless
 from pjais.sources.rxdb.names import INTERNAL, PREFIX, made_by_rxdb
 from pjais.sources.rxdb.removable import Holding
+from pjais.sources.rxdb.schemas import schema_hash
 
 
 class OpenedRxdb(Opened):
@@ -62,6 +63,7 @@ class OpenedRxdb(Opened):
             schema,
             f"RxDB {database.rxdb_version}" if database.rxdb_version else "RxDB",
             not any(True for store in docs for _ in self._home[store].rows(store)),
+            None if schema is None else schema_hash(schema, database.major),
         )
 
     def read(self) -> Iterator[Piece]:
