@@ -20,11 +20,13 @@ function adapter(major, version) {
     `import * as local from "${rxdb}/plugins/local-documents";`,
     `import * as attachments from "${rxdb}/plugins/attachments";`,
     `import * as compression from "${rxdb}/plugins/key-compression";`,
+    `import * as dump from "${rxdb}/plugins/json-dump";`,
   ];
   const plugins = [
     "migration.RxDBMigrationSchemaPlugin ?? migration.RxDBMigrationPlugin",
     "local.RxDBLocalDocumentsPlugin",
     "attachments.RxDBAttachmentsPlugin",
+    "dump.RxDBJsonDumpPlugin",
   ];
   let compress = "compression.wrappedKeyCompressionStorage";
   let encrypt = "encryption.wrappedKeyEncryptionCryptoJsStorage";

@@ -17,7 +17,7 @@ function storage(options) {
   return chosen;
 }
 
-/** Open (or make) a database. Options: database, keyCompression, encrypted, password, attachments, local, others, memoryVersion, noMigration, stopAfter. */
+/** Open (or make) a database. Options: database, keyCompression, encrypted, password, attachments, local, others, memoryVersion, noMigration, stopAfter, as (another major's schemas). */
 async function open(options) {
   let migrated = 0;
   const migration = options.stopAfter === undefined ? undefined : (document) => (++migrated > options.stopAfter ? new Promise(() => {}) : document);
@@ -296,7 +296,19 @@ async function tell(options) {
   return told;
 }
 
+/** Take the text of a dump in, as an app does; the ids that RxDB refused. */
+async function importDump(text) {
+  const results = await database.importJSON(JSON.parse(text));
+  return results.flatMap(({ error }) => error).map(({ documentId }) => documentId);
+}
+
+/** RxDB's own dump, with attachments where it can. */
+async function exportDump(options) {
+  return database.exportJSON(options);
+}
+
 globalThis.golden = {
+  importDump, exportDump,
   open, close, live, newer, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell,
   liveRandomly, insertMemories, beginBusy, endBusy, stores: account.stores, getAll: account.getAll,
 };

@@ -59,8 +59,7 @@ def export_command(
         done = export.to(here, store, write_raw, what, password=password, tell=_note)
     else:
         done = export.to_file(here, store, output, what, password=password, tell=_note)
-        for file in done.files or (output,):
-            _say_exported(context, file, done)
+        _say_exported(context, output, done)
     for line in done.unreadable:
         warn(f"unreadable: {safe(line)}")
     if done.unreadable:
@@ -75,12 +74,16 @@ def _note(line: str) -> None:
 def _say_exported(context: Context, output: Path, done: Exported) -> None:
     if done.validation is not None:
         _say_validated(context, output, done.validation)
-    elif context.as_json:
-        told = {"code": "incomplete" if done.unreadable else "done", "file": str(output)}
-        print_json({**told, "bytes": output.stat().st_size, "unreadable": list(done.unreadable)})
+        return
+    written = done.files or (output,)
+    if context.as_json:
+        told = {"code": "incomplete" if done.unreadable else "done", "file": str(written[0])}
+        several = {"files": [str(one) for one in done.files]} if done.files else {}
+        size = sum(one.stat().st_size for one in written)
+        print_json({**told, **several, "bytes": size, "unreadable": list(done.unreadable)})
     else:
         what = "the store" if done.documents is None else counted(done.documents, "document")
-        say(f"exported {what} to {output}")
+        say(f"exported {what} to {', '.join(map(str, written))}")
 
 
 def _say_validated(context: Context, output: Path, result: Validation) -> None:

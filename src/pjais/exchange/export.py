@@ -128,8 +128,9 @@ def _dumped(
     unread, notes = list[str](), _Notes(tell)
     skip = unread.append if what.skip_unreadable else None
     with rxdb_dump.gathered(workspace, store, password=password, skip=skip, note=notes) as dumps:
+        paths: tuple[Path, ...] = ()
         if output is None:
-            paths, count = (), rxdb_dump.to(dumps, write)
+            count = rxdb_dump.to(dumps, write)
         else:
             paths, count = rxdb_dump.to_files(dumps, output, _refuse_to_overwrite)
     file = paths[0] if len(paths) == 1 else None

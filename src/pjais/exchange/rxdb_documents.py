@@ -108,7 +108,10 @@ def of_store(workspace: Workspace, path: Path, db: sqlite.Connection, note: Writ
     model, ledger = workspace.model, _Ledger(db)
     if not ledger.rows:
         return
-    yield from _of_backups(workspace, path, db, ledger.runs, note)
+    databases = {row.place[:2] for row in ledger.rows}
+    for known in _of_backups(workspace, path, db, ledger.runs, note):
+        if known.place[:2] in databases:
+            yield known
     homes: dict[str, set[tuple[Place, str]]] = {}
     for row in ledger.rows:
         mapping = model.mapping(row.dialect, row.place.collection)

@@ -106,13 +106,13 @@ class Dumps:
             yield f"{documents} with a value that JSON lacks (NaN is null, a BigInt is a number): {some}"
         held, lost = sqlite.fetch(self._db, f"SELECT count(a.key), count(*) - count(a.key) FROM wanted {_JOINED}")[0]
         if held:
-            yield f"{counted(held, 'attachment')}: only importJSON() of RxDB 17 takes them, earlier versions ignore them"
+            yield f"{counted(held, 'attachment')}: importJSON() of RxDB 17 takes them, an earlier one ignores them"
         if lost:
             yield f"{counted(lost, 'attachment')} whose bytes are missing: not in the dump"
         for (name,) in sqlite.fetch(
             self._db, "SELECT database || '/' || collection FROM collections WHERE hash IS NULL ORDER BY 1"
         ):
-            yield f"{name}: its schema is not known: set its schemaHash to `await collection.schema.hash` of your app"
+            yield f"{name}: the hash of its schema is not known: set schemaHash to `await collection.schema.hash`"
 
     def write(self, found: Found, write: Write) -> int:
         """Write the dump of a database; return the number of its documents."""
@@ -146,7 +146,9 @@ class Dumps:
         )
         if not rows:
             return text
-        inside = ",".join(f'{name}:{{"type":{kind},"length":{size},"data":"{data}"}}' for name, kind, size, data in rows)
+        inside = ",".join(
+            f'{name}:{{"type":{kind},"length":{size},"data":"{data}"}}' for name, kind, size, data in rows
+        )
         return f'{text[:-1]},"_attachments":{{{inside}}}}}'
 
 

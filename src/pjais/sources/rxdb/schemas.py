@@ -1,8 +1,8 @@
 """The hash by which RxDB recognises a collection's schema: `importJSON()` refuses a dump with another one.
 
 RxDB stores the schema in its normal form, and its hash is SHA-256 over the JSON text of that.  15, 16 and 17 have the
-same form.  Up to 14 the form lacks what later versions add to each index; 12 and 13 sort `required`, so the app's own
-order is lost and the hash that RxDB 17 computes is known only if the app's schema is sorted too.
+same form; 14 lacks what they add to each index.  12 and 13 sort `required`: the app's own order is lost, and with it
+the hash that a later version computes.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from pjais.sources.rxdb.keys import primary_key
 _LWT = "_meta.lwt"
 
 
-def schema_hash(schema: dict[str, Any], major: int) -> str:
-    """Return the hash that RxDB 15 to 17 have for a stored schema; `major` is the version that stored it."""
+def schema_hash(schema: dict[str, Any], major: int) -> str | None:
+    """Return the hash that RxDB 15 to 17 have for a stored schema, None if that cannot be known.
+
+    `major` is the version that stored it; 14 stands for all earlier ones, too.
+    """
+    required = schema.get("required")
+    if major < 15 and isinstance(required, list) and required[:1] == ["_attachments"]:
+        return None
     form = schema if major >= 15 else _as_15(schema)
     return hashlib.sha256(_stringified(form).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -28,11 +34,7 @@ def _as_15(schema: dict[str, Any]) -> dict[str, Any]:
     primary = primary_key(schema)
     indexes = [["_deleted", *one] for one in map(_listed, schema.get("indexes") or ()) if _LWT not in one]
     indexes = indexes or [["_deleted", primary]]
-    properties = dict(schema.get("properties") or {})
-    if "_meta" in properties:
-        lwt = {**properties["_meta"]["properties"]["lwt"], "multipleOf": 0.01}
-        properties["_meta"] = {**properties["_meta"], "properties": {**properties["_meta"]["properties"], "lwt": lwt}}
-    return {**schema, "indexes": [*indexes, [_LWT, primary]], "properties": properties}
+    return {**schema, "indexes": [*indexes, [_LWT, primary]]}
 
 
 def _listed(index: Any) -> list[str]:
