@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import puppeteer from "puppeteer-core";
 
 import { bundle } from "./bundle.mjs";
@@ -35,11 +35,11 @@ export async function newFolder() {
   return mkdtemp(join(tmpdir(), "golden-rxdb-"));
 }
 
-/** A profile whose IndexedDB is a copy of the given one: what a reader gets to see must be enough for Chromium, too. */
-export async function profileFrom(indexedDB) {
+/** A profile whose IndexedDB (or Local Storage) is a copy of the given one: what a reader gets to see must be enough for Chromium, too. */
+export async function profileFrom(folder) {
   const profile = await newFolder();
   await mkdir(join(profile, "Default"));
-  await cp(indexedDB, join(profile, "Default", "IndexedDB"), { recursive: true });
+  await cp(folder, join(profile, "Default", basename(folder)), { recursive: true });
   return profile;
 }
 

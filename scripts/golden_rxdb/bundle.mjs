@@ -40,6 +40,8 @@ function adapter(major, version) {
     plugins.push("compression.RxDBKeyCompressionPlugin", "encryption.RxDBEncryptionPlugin");
     compress = encrypt = "(wrapped => wrapped.storage)";
   }
+  // 16 and 17 can keep everything in localStorage.
+  lines.push(major >= 16 ? `export { getRxStorageLocalstorage } from "${rxdb}/plugins/storage-localstorage";` : "export const getRxStorageLocalstorage = null;");
   lines.push(
     ...plugins.map((plugin) => `addRxPlugin(${plugin});`),
     `export const major = ${major};`,

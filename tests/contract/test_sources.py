@@ -82,6 +82,12 @@ class TestRxdbInFirefox(SourceContract):
     sample = ("rxdb/firefox-v17",)
 
 
+class TestRxdbInLocalStorage(SourceContract):
+    kind, dialect = "rxdb-profile", "rxdb-localstorage"
+    sample = ("rxdb/v17-localstorage",)
+    damaged_at = 0.95  # the browser wrote all of the first session as one record of the log
+
+
 class OwnContract(SourceContract):
     """What pjais wrote of the sample."""
 

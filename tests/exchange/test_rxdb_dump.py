@@ -84,7 +84,7 @@ def test_a_dump_holds_each_live_document_as_rxdb_had_it(item: str, tmp_path: Pat
             assert sorted(got, key=str_of) == sorted(map(plain, wanted), key=str_of)
             assert len(docs) == len(collection["docs"])
             files = {
-                one["id"]: {
+                str(one.get("id", one.get("slug"))): {
                     key: hashlib.sha256(base64.b64decode(file["data"])).hexdigest()
                     for key, file in one["_attachments"].items()
                 }

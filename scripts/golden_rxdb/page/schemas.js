@@ -59,9 +59,23 @@ function other(name) {
   };
 }
 
+/** An app whose primary keys have names of their own. */
+const keyed = ({ encrypted }) => ({
+  notes: {
+    title: "notes", version: 0, type: "object", primaryKey: "slug", indexes: ["done"],
+    properties: { slug: ID, text: TEXT, done: { type: "boolean" }, more: FREE, secret: TEXT }, required: ["slug", "done"],
+    ...(encrypted ? { encrypted: ["secret"] } : {}), attachments: { encrypted: Boolean(encrypted) },
+  },
+  entries: {
+    title: "entries", version: 0, type: "object", primaryKey: { key: "uid", fields: ["owner", "number"], separator: "|" },
+    properties: { uid: ID, owner: TEXT, number: { type: "number" }, text: TEXT }, required: ["uid", "owner", "number"],
+  },
+});
+
 /** The argument of addCollections for these options. */
 export function collections(options) {
   const compressed = (schema) => ({ ...schema, ...(options.keyCompression ? { keyCompression: true } : {}) });
+  if (options.keyed) return Object.fromEntries(Object.entries(keyed(options)).map(([name, schema]) => [name, { schema: compressed(schema), localDocuments: true }]));
   if (options.others) {
     return Object.fromEntries(options.others.map((name) => [name, { schema: other(name), ...(options.local ? { localDocuments: true } : {}) }]));
   }

@@ -24,7 +24,6 @@ Area = Literal["localStorage", "sessionStorage", "chrome.storage"]
 LOCAL: Final = "localStorage"
 SESSION: Final = "sessionStorage"
 EXTENSION: Final = "chrome.storage"
-_RXDB = b"RxDB-ls-doc-"
 _NAMESPACE = re.compile(rb"namespace-([0-9a-f_]{36})-(.*?)/?", re.DOTALL)
 _MAP = re.compile(rb"map-(\d+)-(.*)", re.DOTALL)
 
@@ -146,18 +145,29 @@ def area_of(folder: Path) -> Area | None:
     return SESSION if folder.name == "Session Storage" else None
 
 
-def items(folder: Path, area: Area) -> tuple[dict[str, int], bool]:
-    """(items by origin, whether documents of RxDB's localstorage storage are among them)."""
+def items(folder: Path, area: Area, without: tuple[str, ...] = ()) -> dict[str, int]:
+    """Return the number of items by origin, but for those of localStorage whose names begin with one of `without`."""
     found: Counter[str] = Counter()
-    rxdb = False
     with LevelDB(folder) as raw:
         for key in raw.live_keys():
             if area == LOCAL and key[:1] == b"_" and b"\x00" in key:
-                origin, _, name = key[1:].partition(b"\x00")
-                found[origin.decode("utf-8", "replace")] += 1
-                rxdb = rxdb or _RXDB in name
+                if not _begins(key, without):
+                    found[key[1:].partition(b"\x00")[0].decode("utf-8", "replace")] += 1
             elif area == SESSION and key.startswith(b"map-"):
                 found[""] += 1
             elif area == EXTENSION:
                 found[f"chrome-extension://{folder.name}"] += 1
-    return dict(sorted(found.items())), rxdb
+    return dict(sorted(found.items()))
+
+
+def has_items(folder: Path, prefix: str) -> bool:
+    """Return whether localStorage has items whose names begin so, of any origin."""
+    with LevelDB(folder) as raw:
+        return any(key[:1] == b"_" and _begins(key, (prefix,)) for key in raw.live_keys())
+
+
+def _begins(key: bytes, prefixes: tuple[str, ...]) -> bool:
+    """Return whether the name in a key of localStorage begins with a prefix, in either of its two encodings."""
+    name = key.partition(b"\0")[2]
+    both = (part for one in prefixes for part in (b"\x01" + one.encode("latin-1"), b"\0" + one.encode("utf-16-le")))
+    return name.startswith(tuple(both))

@@ -256,6 +256,9 @@ class Source:
         """Return the names of the IndexedDB databases, and doubtful paths, that a source takes; None for no source."""
         return None
 
+    item_prefix: str = ""
+    """Prefix of the names of the localStorage items that it takes: no other kind reads these."""
+
     def at_root(self, folder: Path) -> Iterator[SourceRef | Passed]:
         """Yield what a searched folder holds in fixed places."""
         return iter(())

@@ -43,6 +43,8 @@ class Database:
     password_hash: str | None = None
     opened: bool = False
     """True if the password has decrypted anything in it."""
+    as_written: bool = False
+    """True if its storage keeps documents as RxDB hands them over: no key and no boolean is written otherwise."""
     internal: Store | None = None
     unreadable: list[BadRow] = field(default_factory=list)
     """Rows of the internal store that cannot be read: a schema or the token may be among them."""
@@ -56,7 +58,9 @@ class Database:
         return int(first) if first.isascii() and first.isdigit() and len(first) < 4 else 14
 
 
-def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -> list[Database]:
+def databases(
+    stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]], *, as_written: bool = False
+) -> list[Database]:
     """Return the RxDB databases among a profile's stores, by origin and name.
 
     Names may contain `--`, so only the internal stores show where a database's name ends.
@@ -67,6 +71,7 @@ def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -
         match = NAME.fullmatch(store.database)
         if match is not None and match[3] == INTERNAL:
             database = found.setdefault((store.origin, match[1]), Database(match[1], store.origin))
+            database.as_written = as_written
             database.internal = store if store.name == "docs" else database.internal
     for store in everything:
         _sort_in(store, found)

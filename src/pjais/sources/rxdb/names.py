@@ -14,6 +14,8 @@ INTERNAL = "_rxdb_internal"
 LOCAL = "plugin-local-documents"
 PREFIX = "rxdb-dexie-"
 """Prefix of the names of all IndexedDB databases of RxDB's Dexie storage."""
+ITEMS = "RxDB-ls-"
+"""Prefix of the names of all items of RxDB's localstorage storage."""
 NAME = re.compile(r"rxdb-dexie-(.+)--(\d+)--(.+)", re.DOTALL)
 
 FIELDS = frozenset({"_rev", "_meta", "_attachments", "_deleted"})

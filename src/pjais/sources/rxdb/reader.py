@@ -35,15 +35,18 @@ from pjais.sources.rxdb.schemas import schema_hash
 class OpenedRxdb(Opened):
     """The RxDB databases of a snapshot.  Documents name their database and their web origin."""
 
-    def __init__(self, snapshot: Snapshot, containers: list[Container], secrets_: Secrets) -> None:
+    def __init__(
+        self, snapshot: Snapshot, containers: list[Container], secrets_: Secrets, *, as_written: bool = False
+    ) -> None:
         self._snapshot = snapshot
         self._containers = containers
         self._secrets = secrets_
+        self._as_written = as_written
         self._home = {store: one.profile for one in containers for store in one.profile.stores()}
 
     @cached_property
     def _databases(self) -> list[Database]:
-        return databases(self._home, lambda store: self._home[store].rows(store))
+        return databases(self._home, lambda store: self._home[store].rows(store), as_written=self._as_written)
 
     @cached_property
     def collections(self) -> Sequence[contract.Collection]:
@@ -94,6 +97,8 @@ class OpenedRxdb(Opened):
 
     def removable(self, ref: SourceRef) -> Held:
         """Return what may be removed: the databases of RxDB, where no others are in the same files."""
+        if self._as_written:
+            return removable.shared(ref, self.holdings())
         return removable.held(ref, self._snapshot, self.holdings())
 
     def holdings(self) -> list[Holding]:
@@ -209,7 +214,7 @@ class _Decoder:
             [one for one in encrypted if isinstance(one, str)] if isinstance(encrypted, list) else []
         )
         self.tables = self._tables(database.major) if self.schema.get("keyCompression") else []
-        self.booleans = _indexed_booleans(self.schema)
+        self.booleans = () if database.as_written else _indexed_booleans(self.schema)
 
     def _tables(self, major: int) -> list[dict[str, str]]:
         """Return possible key tables, most likely first, which depend on what encryption left of the schema.
@@ -226,7 +231,7 @@ class _Decoder:
         if isinstance(row, BadRow):
             return Unreadable(collection, row.place, row.raw, row.reason)
         try:
-            value = shown(row.value)
+            value = row.value if self.database.as_written else shown(row.value)
         except RecursionError:
             return Unreadable(collection, row.place, b"", "nested too deeply, or in a circle")
         if not isinstance(value, dict):
