@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shutil
 import sys
@@ -60,7 +62,7 @@ def app(name: str, *collections: str, **documents: str) -> dict[str, str]:
 
 
 def document(key: str, **more: Any) -> str:
-    return json.dumps({"id": key, "_deleted": False, "_rev": "1-x", "_meta": {"lwt": 1}, "_attachments": {}, **more})
+    return json.dumps({"id": key, "_deleted": False, "_rev": "1-x", "_meta": {"lwt": 1}, "_attachments": {}} | more)
 
 
 def pieces(path: Path, tmp_path: Path) -> list[Piece]:
@@ -163,6 +165,21 @@ def test_keys_and_booleans_are_as_the_app_wrote_them(tmp_path: Path) -> None:
     (one,) = pieces(profile(tmp_path / "there", items), tmp_path)
     assert isinstance(one, Document)
     assert {key: one.value[key] for key in ("__x", "|y", "flag")} == {"__x": 1, "|y": 2, "flag": "1"}
+
+
+def test_a_plain_attachment_that_looks_encrypted_is_no_secret(tmp_path: Path) -> None:
+    """Only what the schema calls encrypted is decrypted: a file may begin as OpenSSL's do."""
+    content = b"U2FsdGVkX1 is how many a text begins"
+    digest = hashlib.sha256(content).hexdigest()
+    named = {"note.txt": {"length": len(content), "digest": digest, "type": "text/plain"}}
+    items = app("app", "notes")
+    items["RxDB-ls-doc-app--notes--0-n"] = document("n", _attachments=named)
+    data = base64.b64encode(content).decode()
+    items["RxDB-ls-attachment-app--notes--0-n||note.txt"] = f"data:text/plain;base64,{data}"
+    found = detect.detect([profile(tmp_path / "there", items)], named=True)
+    (snapshot,) = backup.snapshot_all(tmp_path / "copy", found.sources, at_ms=0)
+    attached = [one for one in read(snapshot, "a password") if one.collection == "notes/attachments"]
+    assert [one.value["data"] for one in attached if isinstance(one, Document)] == [content]
 
 
 def test_cleanup_never_removes_the_storage_of_all_pages(tmp_path: Path) -> None:

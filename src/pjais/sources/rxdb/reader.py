@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pjais import canonical, web_origin
 from pjais.core.document import Document, Piece, Remark, Unreadable
@@ -81,13 +81,14 @@ class OpenedRxdb(Opened):
                 yield Unreadable("$file", name, b"", f"SQLite: {container.fault}")
         for name in homeless(self._home, self._databases):
             yield Unreadable(name, "$file", b"", "the internal store of this RxDB database is missing")
+        password = self._secrets.password if self._secrets.decrypt else None
         for database in self._databases:
             if self._secrets.decrypt:
-                _check_password(database, self._secrets.password)
+                _check_password(database, password)
             origin = origin_of(self._snapshot, database.origin)
             yield from _catalog_problems(database, origin)
             for name in sorted(database.collections):
-                for piece in _collection(self._home, database, database.collections[name], self._secrets.password):
+                for piece in _collection(self._home, database, database.collections[name], password):
                     yield piece._replace(database=database.name, origin=origin)
         for container in self._containers:
             for problem in container.profile.problems:
@@ -164,7 +165,7 @@ def _collection(
             yield from _without_schema(home, name, stores)
             continue
         decoder = _Decoder(database, schema, password)
-        attached: dict[str, str] = {}
+        attached: dict[str, _Facts] = {}
         for store_name in ("docs", "deleted-docs"):
             newer = seen.copy()
             store = stores.get(store_name)
@@ -178,7 +179,7 @@ def _collection(
                     yield piece
         store = stores.get("attachments")
         for row in home[store].rows(store) if store else ():
-            found = _attachment(f"{name}/attachments", row, attached, password)
+            found = _attachment(f"{name}/attachments", row, attached, decoder)
             if found is not None:
                 yield found
 
@@ -192,13 +193,20 @@ def _without_schema(home: dict[Store, indexeddb.Profile], name: str, stores: dic
             yield Unreadable(name, row.place, raw, "the schema of this collection cannot be read")
 
 
-def _attached(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield (row id, digest) of the attachments that a live document names; all other rows are leftovers."""
+def _attached(document: Document) -> Iterator[tuple[str, _Facts]]:
+    """Yield (row id, facts) of the attachments that a live document names; all other rows are leftovers."""
     named = document.value.get("_attachments")
     if isinstance(named, dict) and document.value.get("_deleted") is not True:
         for attachment, facts in named.items():
-            digest = facts.get("digest") if isinstance(facts, dict) else None
-            yield f"{document.native_id}||{attachment}", str(digest)
+            told = facts if isinstance(facts, dict) else {}
+            yield f"{document.native_id}||{attachment}", _Facts(str(told.get("digest")), told.get("type"))
+
+
+class _Facts(NamedTuple):
+    """What a document says of its attachment; the media type may be any value, and is a text."""
+
+    digest: str
+    media_type: Any
 
 
 class _Decoder:
@@ -213,6 +221,8 @@ class _Decoder:
         self.encrypted: list[str] = (
             [one for one in encrypted if isinstance(one, str)] if isinstance(encrypted, list) else []
         )
+        attachments = self.schema.get("attachments")
+        self.attachments_encrypted = isinstance(attachments, dict) and attachments.get("encrypted") is True
         self.tables = self._tables(database.major) if self.schema.get("keyCompression") else []
         self.booleans = () if database.as_written else _indexed_booleans(self.schema)
 
@@ -301,42 +311,46 @@ def _mend_boolean(value: dict[str, Any], path: str) -> None:
 
 
 def _attachment(
-    collection: str, row: Row | BadRow, attached: dict[str, str], password: str | None
+    collection: str, row: Row | BadRow, attached: dict[str, _Facts], decoder: _Decoder
 ) -> Document | Unreadable | None:
-    """Return an attachment: base64 text up to RxDB 16, a Blob from 17 on, encrypted or not.
+    """Return an attachment: base64 text up to RxDB 16, a Blob from 17 on, encrypted if its schema says so.
 
     Its digest is that of the text up to 16, of the bytes from 17 on.  Up to 16 an encrypted one has one more layer of
-    base64, and its digest is that of the decrypted text.
+    base64, and its digest is that of the decrypted text.  Without a password what is encrypted stays so.
     """
     if isinstance(row, BadRow):
         return Unreadable(collection, row.place, row.raw, row.reason)
     value = row.value if isinstance(row.value, dict) else {}
     name = str(value.get("id"))
-    if name not in attached:
+    facts = attached.get(name)
+    if facts is None:
         return None
     data = value.get("data")
     if isinstance(data, BlobRef):
         data = row.blob(data.index)
     if not isinstance(data, bytes | str):
         return Unreadable(collection, row.place, b"", "an attachment whose bytes are missing")
-    raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
-    try:
-        cipher = base64.b64decode(raw, validate=True) if raw.startswith(_PREFIX_TWICE) else raw
-        if cipher.startswith(secrets.PREFIX.encode()) and password is not None:
-            data = secrets.decrypt(cipher.decode("ascii"), password).decode("utf-8").strip('"')
-        content = _content(data)
-    except (secrets.WrongPassword, ValueError) as error:
-        return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
+    raw = content = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    closed = decoder.attachments_encrypted and decoder.password is None
+    if not closed:
+        try:
+            data = _opened(data, raw, decoder.password) if decoder.attachments_encrypted else data
+            content = data if isinstance(data, bytes) else base64.b64decode(data, validate=True)
+        except (secrets.WrongPassword, ValueError) as error:
+            return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
     digests = {hashlib.sha256(one).hexdigest() for one in (raw, content, str(data).encode("utf-8", "replace"))}
-    if attached[name] not in digests and len(attached[name]) == 64:
+    if not closed and facts.digest not in digests and len(facts.digest) == 64:
         return Unreadable(collection, row.place, raw, "an attachment that does not match its digest")
-    document = {"id": name, "length": len(content), "digest": attached[name], "data": content}
+    document = {"id": name, "length": len(content), "digest": facts.digest, "type": facts.media_type, "data": content}
     return Document(collection, name, row.place, document)
 
 
-def _content(data: Any) -> bytes:
-    """Return the bytes of an attachment's data: a Blob's own, or those of base64 text."""
-    return data if isinstance(data, bytes) else base64.b64decode(str(data), validate=True)
+def _opened(data: bytes | str, raw: bytes, password: str | None) -> bytes | str:
+    """Return an attachment decrypted, as base64 text; the data as it is if it was not encrypted after all."""
+    cipher = base64.b64decode(raw, validate=True) if raw.startswith(_PREFIX_TWICE) else raw
+    if password is None or not cipher.startswith(secrets.PREFIX.encode()):
+        return data
+    return secrets.decrypt(cipher.decode("ascii"), password).decode("utf-8").strip('"')
 
 
 _PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
