@@ -40,6 +40,7 @@ function adapter(major, version) {
     plugins.push("compression.RxDBKeyCompressionPlugin", "encryption.RxDBEncryptionPlugin");
     compress = encrypt = "(wrapped => wrapped.storage)";
   }
+  lines.push(major >= 14 ? `export { replicateRxCollection } from "${rxdb}/plugins/replication";` : "export const replicateRxCollection = null;");
   // 16 and 17 can keep everything in localStorage.
   lines.push(major >= 16 ? `export { getRxStorageLocalstorage } from "${rxdb}/plugins/storage-localstorage";` : "export const getRxStorageLocalstorage = null;");
   lines.push(

@@ -230,6 +230,10 @@ export const items = {
   "v17-sqlite-killed": usual(17, { flags: SQLITE, leave: "kill", life: { plain: 3 }, notes: ["as v17-sqlite, killed: nearly everything is in the -wal files"] }),
   "v16-then-v17": upgraded, "v17-torn-log": torn, "v17-bitflip-log": flipped, "v17-copied-running": copiedRunning, "v17-other-app": otherApp,
   "v17-two-databases": twoDatabases,
+  "v17-replicated": usual(17, {
+    options: { database: "keyed-app", keyed: true }, life: null, more: [["keyedLater"], ["replicated"]],
+    notes: ["replicated once: RxDB's store for that, rx-replication-meta-..., holds checkpoints and copies, no data of its own"],
+  }),
   "v17-keyed": keyed(17), "v17-localstorage": keyed(17, { local: true }), "v16-localstorage": keyed(16, { local: true }),
   "v17-localstorage-encrypted": keyed(17, { local: true, encrypted: true, keyCompression: true, password: PASSWORD }),
   // The profile that `pjais demo` migrates: GOLDEN=FOLDER node make.mjs sample, then its IndexedDB goes into src/pjais/demo/sample.

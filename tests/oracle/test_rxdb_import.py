@@ -22,6 +22,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "rxdb"
 ITEMS = (
     *("v14-clean", "v16-clean", "v16-encrypted-attachments", "v17-keycompression", "v17-encrypted-keycompression"),
     *("v17-blobs", "v17-half-migrated", "v17-sqlite-killed", "v17-two-databases", "v17-other-app"),
+    *("v17-keyed", "v17-replicated", "v16-localstorage", "v17-localstorage-encrypted"),
 )
 
 WAYS = [(item, way) for item in ITEMS for way in ("profile", "store") if (item, way) != ("v17-two-databases", "store")]
@@ -60,6 +61,7 @@ def rxdb(out: Path, options: dict[str, Any], **how: Any) -> dict[str, Any]:
 def options_of(told: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
     """How the app opens a database: with the schemas that wrote the profile."""
     known = set(database["collections"]) == {"personas", "memoryEntities"}
+    keyed = "slug" in str(database)
     attached = any("attachments" in one for one in database["collections"].values())
     return {
         "database": database["database"],
@@ -67,18 +69,23 @@ def options_of(told: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]
         "keyCompression": bool(told.get("keyCompression")),
         **({"encrypted": True, "password": told["password"]} if "password" in told else {}),
         **({"attachments": True} if attached else {}),
-        **({} if known else {"others": list(database["collections"])}),
+        **({"keyed": True} if keyed else {} if known else {"others": list(database["collections"])}),
     }
 
 
 def by_key(collection: dict[str, Any]) -> dict[str, str]:
     """The documents of an account by their key, as text in which only what JavaScript calls equal is equal."""
-    return {str(one.get("id", one.get("key"))): text_of(one) for one in _with_zeros(collection)}
+    return {_key(one): text_of(one) for one in _with_zeros(collection)}
+
+
+def _key(document: dict[str, Any]) -> str:
+    """The primary key of a document of any of these apps."""
+    return str(next(document[name] for name in ("id", "key", "slug", "uid") if name in document))
 
 
 def _with_zeros(collection: dict[str, Any]) -> list[dict[str, Any]]:
     """The documents with the minus that JSON takes from a zero put back."""
-    documents = {str(one.get("id", one.get("key"))): one for one in collection["docs"]}
+    documents = {_key(one): one for one in collection["docs"]}
     for special in collection.get("special", ()):
         if special["value"] == "-0":
             key, *path, last = special["path"]
@@ -94,9 +101,9 @@ def test_rxdb_takes_a_dump_in_and_has_the_same_documents(item: str, way: str, tm
     """Its schema check passes, none is refused, each document and each attachment is equal: also after a migration."""
     told = account(item)
     password = told.get("password")
-    source: Path | None = GOLDEN / item / "IndexedDB"
+    source: Path | None = GOLDEN / item
     if way == "store":
-        shutil.copytree(GOLDEN / item / "IndexedDB", tmp_path / "app" / "IndexedDB")
+        shutil.copytree(GOLDEN / item, tmp_path / "app")
         pjais.migrate(tmp_path / "app", on_invalid="quarantine", password=password)
         source = None
     done = pjais.export(tmp_path / "app", source, tmp_path / "dump.json", format="rxdb-dump", password=password)

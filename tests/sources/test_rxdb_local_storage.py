@@ -123,6 +123,21 @@ def test_names_with_dashes_are_taken_apart_by_the_internal_store(tmp_path: Path)
     ]
 
 
+def test_bookkeeping_is_no_data(tmp_path: Path) -> None:
+    """Stores of replications and migrations hold copies; a collection without a schema is named as before."""
+    items = app("a--b", "notes") | app("a")
+    row = json.loads(collection("notes"))
+    row["data"]["connectedStorages"] = [{"collectionName": "rx-replication-meta-x", "schema": {"version": 0}}, None, 7]
+    items["RxDB-ls-doc-a--b--_rxdb_internal--0-collection|notes-0"] = json.dumps(row)
+    for name in ("rx-replication-meta-x", "rx-migration-state-meta-notes-0", "notes"):
+        items[f"RxDB-ls-doc-a--b--{name}--0-k"] = document("k")
+    assert keys(pieces(profile(tmp_path / "there", items), tmp_path)) == [("a--b", "notes", "k")]
+    items["RxDB-ls-doc-a--b--nobody--0-k"] = document("k")
+    found = pieces(profile(tmp_path / "more", items), tmp_path / "again")
+    (lost,) = [one for one in found if isinstance(one, Unreadable)]
+    assert (lost.collection, lost.database) == ("nobody", "a--b")
+
+
 def test_what_cannot_be_read_is_named_with_its_bytes(tmp_path: Path) -> None:
     """A value that is no JSON, one nested too deeply, one that is no object, a text of unknown form."""
     deep = "[" * 300 + "]" * 300

@@ -1,6 +1,6 @@
 // What the page can do, as `golden.<name>(...)`. The driver (make.mjs) calls these and decides when the browser dies.
 
-import { compress, createRxDatabase, encrypt, getRxStorageDexie, getRxStorageLocalstorage, major, version } from "rxdb-of-this-major";
+import { compress, createRxDatabase, encrypt, getRxStorageDexie, getRxStorageLocalstorage, major, replicateRxCollection, version } from "rxdb-of-this-major";
 
 import * as account from "./account.js";
 import * as documents from "./documents.js";
@@ -221,10 +221,20 @@ async function keyed() {
   await notes.insertLocal("last-seen", { slug: "first-note" });
 }
 
+/** The same app, once replicated with a server that has one document more. */
+async function replicated() {
+  const state = replicateRxCollection({
+    collection: database.notes, replicationIdentifier: "golden", live: false, push: { handler: async () => [] },
+    pull: { handler: async (checkpoint) => ({ documents: checkpoint ? [] : [{ slug: "pulled", text: "from the server", done: true, _deleted: false }], checkpoint: { at: 1 } }) },
+  });
+  state.error$.subscribe((error) => console.error(error.message));
+  await state.awaitInitialReplication();
+}
+
 /** The same app, another day. */
 async function keyedLater() {
   await insertMany(database.notes, [{ slug: "later", text: "another day", done: true }]);
-  await update(database.entries, "ada|1", { text: "one, later" });
+  if (await database.entries.findOne("ada|1").exec()) await update(database.entries, "ada|1", { text: "one, later" });
 }
 
 /** A random life: `random.life(seed, count)` lived through; the ids that are gone in the end. */
@@ -332,7 +342,7 @@ async function exportDump(options) {
 }
 
 globalThis.golden = {
-  importDump, exportDump, keyed, keyedLater,
+  importDump, exportDump, keyed, keyedLater, replicated,
   open, close, live, newer, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell,
   liveRandomly, insertMemories, beginBusy, endBusy, stores: account.stores, getAll: account.getAll,
 };

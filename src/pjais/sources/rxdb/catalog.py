@@ -7,7 +7,7 @@ the version of RxDB that created a database, and the hash of its password.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,7 +113,11 @@ def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:
 
 
 def _read_internal(database: Database, rows: Iterable[Any]) -> None:
-    """Take the token and the schemas from the internal store; skip other rows."""
+    """Take the token and the schemas from the internal store; skip other rows.
+
+    What a collection names as connected is bookkeeping of its replication: checkpoints, and copies of documents.
+    """
+    connected: set[str] = set()
     for row in rows:
         if isinstance(row, BadRow):
             database.unreadable.append(row)
@@ -134,3 +138,13 @@ def _read_internal(database: Database, rows: Iterable[Any]) -> None:
                 collection.schemas[number] = data["schema"]
             elif collection is None:
                 database.missing.append(data["name"])
+            connected.update(_connected(data.get("connectedStorages")))
+    for name in connected:
+        if name in database.collections and not database.collections[name].schemas:
+            del database.collections[name]
+
+
+def _connected(storages: Any) -> Iterator[str]:
+    for one in storages if isinstance(storages, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("collectionName"), str):
+            yield one["collectionName"]

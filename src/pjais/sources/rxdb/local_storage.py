@@ -24,7 +24,7 @@ from pjais.sources.rxdb.names import LOCAL as LOCAL_DOCUMENTS
 
 _DOCUMENT, _ATTACHMENT = f"{ITEMS}doc-", f"{ITEMS}attachment-"
 _OF_INTERNAL = re.compile(rf"(.+)--{INTERNAL}--\d+-.*", re.DOTALL)
-_GUESS = re.compile(r"(.+?)--(.+?)--(\d+)-(.*)", re.DOTALL)
+_GUESS = re.compile(r"(.+?)--(\d+)-(.*)", re.DOTALL)
 _DATA_URL = re.compile(r"data:[^,]*;base64,")
 
 
@@ -108,20 +108,22 @@ def _sort(origin: str, items: list[Item], found: dict[Store, list[Row | BadRow]]
     for owner in prefixes:  # a database without documents is one, too
         for name in ("docs", "changes"):
             found.setdefault(Store(origin, f"{PREFIX}{owner}--0--{INTERNAL}", 0, name), [])
+    longest = sorted(prefixes, key=len, reverse=True)
     owners = {one: owner for owner, each in prefixes.items() for one in each}
     for item in items:
         rest, is_document = _rest(item), item.name.startswith(_DOCUMENT)
         row = _row(item, is_document)
         fitting = [one for one in known if rest.startswith(one.text)]
         sure = [one for one in fitting if is_document and _key_of(row, one.primary) == rest[len(one.text) :]]
-        match = _GUESS.fullmatch(rest)
+        owner = next((one for one in longest if rest.startswith(f"{one}--")), rest.partition("--")[0])
+        match = _GUESS.fullmatch(rest[len(owner) + 2 :])
         if fitting:
             best = (sure or fitting)[0]
             database = f"{PREFIX}{owners[best]}--{best.version}--{best.collection}"
             row = row if is_document else _under(row, rest[len(best.text) :])
         elif match is not None:
-            database = f"{PREFIX}{match[1]}--{match[3]}--{match[2]}"
-            row = row if is_document else _under(row, match[4])
+            database = f"{PREFIX}{owner}--{match[2]}--{match[1]}"
+            row = row if is_document else _under(row, match[3])
         else:
             continue
         for name in ("docs", "changes", "attachments"):
