@@ -73,9 +73,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
         "indexeddb.detector indexeddb.layouts livestore.locations",
-        "indexeddb.everything livestore.reader rxdb.local_storage rxdb.reader sqlite_tables web_storage.detector "
+        "indexeddb.everything livestore.reader rxdb.local_storage rxdb.pouchdb sqlite_tables web_storage.detector "
         "web_storage.everything",
-        "indexeddb",
+        "indexeddb rxdb.reader",
         "livestore rxdb web_storage",
         "json_files",
         "pjais_store",

@@ -16,13 +16,13 @@ const ARGUMENTS = [
   "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ];
 
-/** Serve `/17` (a page) and `/17.js` (its bundle, made when first asked for). */
-export async function serve() {
+/** Serve `/17` (a page) and `/17.js` (its bundle, made when first asked for by `make`). */
+export async function serve(make = bundle) {
   const bundles = new Map();
   const server = createServer(async (request, response) => {
     const [, major, script] = /^\/(\d+)(\.js)?$/.exec(request.url) ?? [];
     if (!major) return response.writeHead(404).end();
-    if (script && !bundles.has(major)) bundles.set(major, bundle(Number(major)));
+    if (script && !bundles.has(major)) bundles.set(major, make(Number(major)));
     response.writeHead(200, { "content-type": script ? "text/javascript; charset=utf-8" : "text/html; charset=utf-8" });
     response.end(script ? await bundles.get(major) : `<!doctype html><title>RxDB ${major}</title><script src="/${major}.js"></script>`);
   });

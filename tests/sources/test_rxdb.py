@@ -24,6 +24,7 @@ from world import hashes, rows
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
 ATTACHED = ("v15-encrypted-attachments", "v16-encrypted-attachments")
+POUCHDB = ("v9-pouchdb", "v11-pouchdb", "v11-pouchdb-encrypted", "v11-pouchdb-indexeddb")
 KEYED = ("v17-keyed", "v16-localstorage", "v17-localstorage", "v17-localstorage-encrypted")
 ITEMS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
 
@@ -84,7 +85,11 @@ def test_a_missing_or_wrong_password_is_told_before_anything_else(item: str, tmp
     """MIGRATION_009, never garbage."""
     with pytest.raises(PasswordNeeded):
         pieces(item, tmp_path / "one", None)
-    if item not in ("v12-encrypted", "v13-encrypted"):  # these keep no hash that is checked before decrypting
+    if item not in (
+        "v12-encrypted",
+        "v13-encrypted",
+        "v11-pouchdb-encrypted",
+    ):  # these keep no hash that is checked before decrypting
         with pytest.raises(PasswordNeeded):
             pieces(item, tmp_path / "two", "not this one")
 
@@ -120,7 +125,16 @@ def test_documents_of_any_rxdb_app_come_out(tmp_path: Path) -> None:
 
 def test_attachments_are_carried_with_their_bytes(tmp_path: Path) -> None:
     """Type, length and digest as RxDB says; the bytes are proved by the digest."""
-    for item in (*ATTACHED, "v16-attachments", "v17-blobs", "v17-encrypted", "v17-sqlite", "firefox-v17", *KEYED):
+    for item in (
+        *ATTACHED,
+        "v16-attachments",
+        "v17-blobs",
+        "v17-encrypted",
+        "v17-sqlite",
+        "firefox-v17",
+        *KEYED,
+        *POUCHDB,
+    ):
         account = expected(item)
         found = pieces(item, tmp_path / item, account.get("password"))
         attached = [one for one in found if isinstance(one, Document) and one.collection.endswith("/attachments")]
@@ -129,6 +143,11 @@ def test_attachments_are_carried_with_their_bytes(tmp_path: Path) -> None:
             for collection in account["collections"].values()
             for document, meta in collection["meta"].items()
             for name, facts in meta.get("_attachments", {}).items()
+        } or {
+            f"{document}||{name}": (facts["digest"], facts["type"])
+            for collection in account["collections"].values()
+            for document, many in collection.get("attachments", {}).items()
+            for name, facts in many.items()
         }
         assert {one.native_id: (one.value["digest"], one.value["type"]) for one in attached} == named
         assert named
@@ -187,3 +206,31 @@ def test_what_is_encrypted_stays_so_where_it_is_not_to_be_decrypted(
     found = [piece for snapshot in snapshots for piece in read(snapshot, decrypt=False)]
     assert all(isinstance(one, Document) for one in found)
     assert any(isinstance(one, Document) and one.collection.endswith("/attachments") for one in found)
+
+
+@pytest.mark.parametrize("item", POUCHDB)
+def test_rxdb_over_pouchdb_is_read_as_rxdb(item: str, tmp_path: Path) -> None:
+    """RxDB 9 to 11: the winning revision of each document, tombstones, local documents, one source for all of it.
+
+    No index, no design document, no losing revision is anybody's document; nothing is left to be named as PouchDB's.
+    """
+    account = expected(item)
+    found = pieces(item, tmp_path, account.get("password"))
+    assert all(isinstance(one, Document) for one in found)
+    revisions = {
+        (name, key): meta["_rev"]
+        for name, collection in account["collections"].items()
+        for key, meta in collection["meta"].items()
+    }
+    documents = [one for one in found if isinstance(one, Document)]
+    live = [one for one in documents if one.collection in ("notes", "tasks") and not one.value["_deleted"]]
+    assert {(one.collection, one.native_id): one.value["_rev"] for one in live} == revisions
+    assert {one.native_id for one in documents if one.value.get("_deleted") is True} == {"gone"}
+    local = {(one.collection, one.native_id): one.value["data"] for one in documents if "local" in one.collection}
+    assert local == {
+        ("plugin-local-documents-", "app-settings"): {"theme": "dark"},
+        ("plugin-local-documents-notes", "last-seen"): {"slug": "first-note"},
+    }
+    assert {(one.database, one.origin) for one in documents} == {("oldapp", "http://localhost:8717")}
+    passed = detect.detect([GOLDEN / item], named=True).passed
+    assert not [one for one in passed if one.kind == "indexeddb"]

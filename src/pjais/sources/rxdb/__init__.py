@@ -52,7 +52,7 @@ class Rxdb(InIndexedDb):
 
     def belonging(self, name: str, names: frozenset[str]) -> set[str]:
         """Return the IndexedDB databases of an RxDB database."""
-        return {one for one in names if one.startswith(f"{rxdb_names.PREFIX}{name}--")}
+        return {one for one in names if one.startswith((f"{rxdb_names.PREFIX}{name}--", f"_pouch_{name}-rxdb-"))}
 
 
 class RxdbLevelDb(Rxdb, InLevelDb):

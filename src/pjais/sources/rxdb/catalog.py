@@ -59,7 +59,7 @@ class Database:
 
 
 def databases(
-    stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]], *, as_written: bool = False
+    stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]], as_written: Callable[[Store], bool]
 ) -> list[Database]:
     """Return the RxDB databases among a profile's stores, by origin and name.
 
@@ -71,7 +71,7 @@ def databases(
         match = NAME.fullmatch(store.database)
         if match is not None and match[3] == INTERNAL:
             database = found.setdefault((store.origin, match[1]), Database(match[1], store.origin))
-            database.as_written = as_written
+            database.as_written = as_written(store)
             database.internal = store if store.name == "docs" else database.internal
     for store in everything:
         _sort_in(store, found)

@@ -28,6 +28,7 @@ from pjais.sources.indexeddb.layouts import Container
 from pjais.sources.rxdb import keys, removable, secrets
 from pjais.sources.rxdb.catalog import Collection, Database, databases, homeless
 from pjais.sources.rxdb.names import INTERNAL, PREFIX, made_by_rxdb
+from pjais.sources.rxdb.pouchdb import PouchDb
 from pjais.sources.rxdb.removable import Holding
 from pjais.sources.rxdb.schemas import schema_hash
 
@@ -42,11 +43,20 @@ class OpenedRxdb(Opened):
         self._containers = containers
         self._secrets = secrets_
         self._as_written = as_written
-        self._home = {store: one.profile for one in containers for store in one.profile.stores()}
+        raw = {store: one.profile for one in containers for store in one.profile.stores()}
+        self._pouchdb = PouchDb(raw)
+        self._home: dict[Store, indexeddb.Profile] = {
+            **{store: profile for store, profile in raw.items() if store not in self._pouchdb.claimed},
+            **dict.fromkeys(self._pouchdb.stores(), self._pouchdb),
+        }
 
     @cached_property
     def _databases(self) -> list[Database]:
-        return databases(self._home, lambda store: self._home[store].rows(store), as_written=self._as_written)
+        return databases(
+            self._home,
+            lambda store: self._home[store].rows(store),
+            lambda store: self._as_written or self._home[store] is self._pouchdb,
+        )
 
     @cached_property
     def collections(self) -> Sequence[contract.Collection]:
@@ -105,7 +115,7 @@ class OpenedRxdb(Opened):
     def holdings(self) -> list[Holding]:
         """Return every IndexedDB database, RxDB's or not, by its container."""
         within: dict[str, set[str]] = {}
-        for store in self._home:
+        for store in (store for one in self._containers for store in one.profile.stores()):
             within.setdefault(store.database, set()).add(store.name)
         ours = made_by_rxdb(within)
         known = sorted((one.name for one in self._databases), key=len)
@@ -125,7 +135,8 @@ def origin_of(snapshot: Snapshot, named: str) -> str | None:
 
 def _owner(idb: str, known: list[str]) -> str | None:
     """Return the RxDB database of an IndexedDB database: the longest matching name."""
-    return next((name for name in reversed(known) if idb.startswith(f"{PREFIX}{name}--")), None)
+    names = (name for name in reversed(known) if idb.startswith((f"{PREFIX}{name}--", f"_pouch_{name}-rxdb-")))
+    return next(names, None)
 
 
 def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unreadable]:
@@ -241,7 +252,7 @@ class _Decoder:
         if isinstance(row, BadRow):
             return Unreadable(collection, row.place, row.raw, row.reason)
         try:
-            value = row.value if self.database.as_written else shown(row.value)
+            value = shown(row.value, renamed=not self.database.as_written)
         except RecursionError:
             return Unreadable(collection, row.place, b"", "nested too deeply, or in a circle")
         if not isinstance(value, dict):
@@ -316,7 +327,8 @@ def _attachment(
     """Return an attachment: base64 text up to RxDB 16, a Blob from 17 on, encrypted if its schema says so.
 
     Its digest is that of the text up to 16, of the bytes from 17 on.  Up to 16 an encrypted one has one more layer of
-    base64, and its digest is that of the decrypted text.  Without a password what is encrypted stays so.
+    base64, and its digest is that of the decrypted text; up to 11 its bytes are encrypted as they are.  Without a
+    password what is encrypted stays so.
     """
     if isinstance(row, BadRow):
         return Unreadable(collection, row.place, row.raw, row.reason)
@@ -334,7 +346,8 @@ def _attachment(
     closed = decoder.attachments_encrypted and decoder.password is None
     if not closed:
         try:
-            data = _opened(data, raw, decoder.password) if decoder.attachments_encrypted else data
+            if decoder.attachments_encrypted:
+                data = _opened(data, raw, decoder.password, plain=facts.digest.startswith("md5-"))
             content = data if isinstance(data, bytes) else base64.b64decode(data, validate=True)
         except (secrets.WrongPassword, ValueError) as error:
             return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
@@ -345,12 +358,13 @@ def _attachment(
     return Document(collection, name, row.place, document)
 
 
-def _opened(data: bytes | str, raw: bytes, password: str | None) -> bytes | str:
-    """Return an attachment decrypted, as base64 text; the data as it is if it was not encrypted after all."""
+def _opened(data: bytes | str, raw: bytes, password: str | None, *, plain: bool) -> bytes | str:
+    """Return an attachment decrypted, as base64 text, `plain` (up to 11) as its bytes; as it is if not encrypted."""
     cipher = base64.b64decode(raw, validate=True) if raw.startswith(_PREFIX_TWICE) else raw
     if password is None or not cipher.startswith(secrets.PREFIX.encode()):
         return data
-    return secrets.decrypt(cipher.decode("ascii"), password).decode("utf-8").strip('"')
+    content = secrets.decrypt(cipher.decode("ascii"), password)
+    return content if plain else content.decode("utf-8").strip('"')
 
 
 _PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
@@ -358,8 +372,8 @@ _PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
-def shown(value: Any, depth: int = 0) -> Any:
-    """Return a decoded value as RxDB shows it: JSON-like, keys stored as `__x` as `|x`.
+def shown(value: Any, depth: int = 0, renamed: bool = True) -> Any:
+    """Return a decoded value as RxDB shows it: JSON-like; `renamed`: keys stored as `__x` as `|x`.
 
     Works in place where possible, since it runs for every value of every document.  Raises RecursionError for values
     that are nested too deeply.
@@ -369,7 +383,7 @@ def shown(value: Any, depth: int = 0) -> Any:
         if value is UNDEFINED or value is HOLE:
             return None
         if kind is JSArray:
-            return shown(list(value.items), depth)
+            return shown(list(value.items), depth, renamed)
         if kind is JSBigInt:
             return value.value
         return value.ms if kind is JSDate else value
@@ -377,13 +391,13 @@ def shown(value: Any, depth: int = 0) -> Any:
         raise RecursionError
     if kind is list:
         if not _ATOMS.issuperset(map(type, value)):
-            value[:] = [item if type(item) in _ATOMS else shown(item, depth + 1) for item in value]
+            value[:] = [item if type(item) in _ATOMS else shown(item, depth + 1, renamed) for item in value]
         return value
-    if "__" in "\0".join(value):  # in one of the keys
+    if renamed and "__" in "\0".join(value):  # in one of the keys
         return {
             keys.shown(key): item if type(item) in _ATOMS else shown(item, depth + 1) for key, item in value.items()
         }
     for key, item in value.items():
         if type(item) not in _ATOMS:
-            value[key] = shown(item, depth + 1)
+            value[key] = shown(item, depth + 1, renamed)
     return value

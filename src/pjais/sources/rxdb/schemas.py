@@ -2,7 +2,7 @@
 
 RxDB stores the schema in its normal form, and its hash is SHA-256 over the JSON text of that.  15, 16 and 17 have the
 same form; 14 lacks what they add to each index.  12 and 13 sort `required`: the app's own order is lost, and with it
-the hash that a later version computes.
+the hash that a later version computes.  Up to 11 the form is another one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def schema_hash(schema: dict[str, Any], major: int) -> str | None:
     `major` is the version that stored it; 14 stands for all earlier ones, too.
     """
     required = schema.get("required")
-    if major < 15 and isinstance(required, list) and required[:1] == ["_attachments"]:
+    if major < 15 and not (isinstance(required, list) and "_deleted" in required and required[0] != "_attachments"):
         return None
     form = schema if major >= 15 else _as_15(schema)
     return hashlib.sha256(_stringified(form).encode("utf-8", "surrogatepass")).hexdigest()
