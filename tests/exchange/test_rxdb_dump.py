@@ -14,14 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import pjais
+from pjais import canonical
 from pjais.cli import run
 from pjais.core.document import Document
+from pjais.core.mapping import Fields
 from pjais.errors import NoSourceFound, UsageError
+from pjais.exchange.rxdb_documents import rebuilt
+from pjais.models.persona.model import MODEL
+from pjais.models.persona.tables import MEMORIES
 from pjais.sources import backup, detect
 from pjais.sources.registry import opened, read
 from pjais.sources.rxdb.schemas import schema_hash
+from strategies import documents, examples
 from world import hashes, memory, persona, rows, write_json
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
@@ -288,3 +296,41 @@ def test_a_source_without_rxdb_is_said_to_have_none(tmp_path: Path) -> None:
     with pytest.raises(NoSourceFound, match="no RxDB database"):
         pjais.export(tmp_path, None, tmp_path / "dump.json", format="rxdb-dump")
     assert not (tmp_path / "dump.json").exists()
+
+
+EDITS: dict[str, Any] = {
+    "summary": st.none() | st.text(max_size=5),
+    "importance": st.integers(0, 100),
+    "tags": st.lists(st.text(max_size=3), max_size=3),
+    "created_at": st.none() | st.integers(0, 4 * 10**12),
+    "persona_id": st.none() | st.text(min_size=1, max_size=3),
+    "memory_tier": st.sampled_from(["hot", "cold"]),
+    "content": st.text(max_size=5) | st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+}
+
+
+@settings(deadline=None, max_examples=examples(300))
+@given(data=st.data())
+def test_an_edited_record_is_rebuilt_as_what_it_is_now(data: st.DataObject) -> None:
+    """Read again, the document gives the edited record; unedited it is the document itself, whatever that holds."""
+    mapping = MODEL.reader("rxdb-profile", "memoryEntities")
+    document = data.draw(documents("rxdb-profile", mapping))
+    assert isinstance(mapping, Fields)
+    assume(not any(len(document.keys() & {*one.keys}) > 1 for one in mapping.fields))  # one name for each field
+    draft = mapping.read(Document("memoryEntities", None, "", document))
+    assume(not any(level == "error" for level, *_ in draft.problems))  # else it is kept whole, in quarantine
+    record = draft.record
+    assert same(rebuilt(MODEL, "rxdb-profile", "memoryEntities", record), document)
+    names = data.draw(st.sets(st.sampled_from(sorted(EDITS)), min_size=1))
+    edits = {name: data.draw(EDITS[name], name) for name in sorted(names)}
+    edited = record._replace(**edits)
+    value = rebuilt(MODEL, "rxdb-profile", "memoryEntities", edited)
+    again = mapping.read(Document("memoryEntities", None, "", value)).record
+    for name, wanted in edits.items():
+        assert getattr(again, name) == wanted, name
+    others = [one.name for one in MEMORIES.fields if one.name not in edits and one.name != "extra"]
+    assert same([getattr(again, name) for name in others], [getattr(record, name) for name in others])
+
+
+def same(one: Any, other: Any) -> bool:
+    return canonical.dumps(one, sort=True) == canonical.dumps(other, sort=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import canonical, journal, paths, sqlite
+from pjais.core.dates import emit_instant
 from pjais.core.document import Document, Remark, Unreadable
-from pjais.core.mapping import Fields
+from pjais.core.mapping import Fields, Instant
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record, Table
@@ -229,7 +230,13 @@ def rebuilt(model: Model, dialect: str, collection: str, record: Record, key: st
         "$original": {name: one for name, one in extra.get("$original", {}).items() if name not in names},
         "$absent": [name for name in extra.get("$absent", ()) if name not in names],
     }
-    return model.rebuild(dialect, collection, record._replace(extra=kept))
+    value = model.rebuild(dialect, collection, record._replace(extra=kept))
+    after = mapping.read(Document(collection, key, "", value)).record
+    for one in edited:  # an instant that the document's own form of dates cannot say
+        if isinstance(one.rule, Instant) and getattr(after, one.attribute) != getattr(record, one.attribute):
+            written = next((name for name in one.keys if name in value), one.keys[0])
+            value[written] = emit_instant(getattr(record, one.attribute), mapping.dates)
+    return value
 
 
 def _added(
