@@ -74,7 +74,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets seen walk",
         "contract indexeddb.libraries.automerge_chunks indexeddb.libraries.firestore_values indexeddb.libraries.others "
         "indexeddb.libraries.pouchdb indexeddb.libraries.redux_persist indexeddb.libraries.tinybase "
-        "indexeddb.libraries.yjs_update rxdb.catalog",
+        "indexeddb.libraries.yjs_update rxdb.catalog rxdb.schemas",
         "indexeddb.libraries.automerge_document indexeddb.libraries.firestore indexeddb.libraries.localforage "
         "indexeddb.libraries.yjs_document",
         "indexeddb.libraries.automerge indexeddb.libraries.yjs",
@@ -83,8 +83,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "sqlite_source sqlite_tables.reader sqlite_tables.recognise livestore.removable livestore.store "
         "json_files.reader",
         "indexeddb.detector indexeddb.layouts livestore.locations web_storage.everything",
-        "indexeddb.everything livestore.reader opfs_sqlite.reader rxdb.reader sqlite_tables web_storage.detector",
-        "indexeddb opfs_sqlite.detector",
+        "indexeddb.everything livestore.reader opfs_sqlite.reader rxdb.local_storage rxdb.pouchdb sqlite_tables "
+        "web_storage.detector",
+        "indexeddb opfs_sqlite.detector rxdb.reader",
         "opfs_sqlite",
         "livestore rxdb web_storage",
         "json_files pjais_store.reader",
@@ -125,7 +126,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "store",
     ),
     "assembly": ("__init__ findings held ids", "assemble", "reader_process scratch unchanged"),
-    "exchange": ("__init__ transfer", "documents guide_export plugin_exporter", "export guide_backup"),
+    "exchange": (
+        "__init__ transfer",
+        "documents guide_export plugin_exporter rxdb_documents",
+        "guide_backup rxdb_dump",
+        "export",
+    ),
     "migration": (
         "__init__ active copies fault_messages options origins outcome rejection revert run_log run_proof state",
         "originals recover",

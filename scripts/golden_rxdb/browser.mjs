@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import puppeteer from "puppeteer-core";
 
 import { bundle } from "./bundle.mjs";
@@ -16,13 +16,13 @@ const ARGUMENTS = [
   "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ];
 
-/** Serve `/17` (a page) and `/17.js` (its bundle, made when first asked for). */
-export async function serve() {
+/** Serve `/17` (a page) and `/17.js` (its bundle, made when first asked for by `make`). */
+export async function serve(make = bundle) {
   const bundles = new Map();
   const server = createServer(async (request, response) => {
     const [, major, script] = /^\/(\d+)(\.js)?$/.exec(request.url) ?? [];
     if (!major) return response.writeHead(404).end();
-    if (script && !bundles.has(major)) bundles.set(major, bundle(Number(major)));
+    if (script && !bundles.has(major)) bundles.set(major, make(Number(major)));
     response.writeHead(200, { "content-type": script ? "text/javascript; charset=utf-8" : "text/html; charset=utf-8" });
     response.end(script ? await bundles.get(major) : `<!doctype html><title>RxDB ${major}</title><script src="/${major}.js"></script>`);
   });
@@ -35,11 +35,11 @@ export async function newFolder() {
   return mkdtemp(join(tmpdir(), "golden-rxdb-"));
 }
 
-/** A profile whose IndexedDB is a copy of the given one: what a reader gets to see must be enough for Chromium, too. */
-export async function profileFrom(indexedDB) {
+/** A profile whose IndexedDB (or Local Storage) is a copy of the given one: what a reader gets to see must be enough for Chromium, too. */
+export async function profileFrom(folder) {
   const profile = await newFolder();
   await mkdir(join(profile, "Default"));
-  await cp(indexedDB, join(profile, "Default", "IndexedDB"), { recursive: true });
+  await cp(folder, join(profile, "Default", basename(folder)), { recursive: true });
   return profile;
 }
 

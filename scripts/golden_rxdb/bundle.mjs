@@ -20,11 +20,13 @@ function adapter(major, version) {
     `import * as local from "${rxdb}/plugins/local-documents";`,
     `import * as attachments from "${rxdb}/plugins/attachments";`,
     `import * as compression from "${rxdb}/plugins/key-compression";`,
+    `import * as dump from "${rxdb}/plugins/json-dump";`,
   ];
   const plugins = [
     "migration.RxDBMigrationSchemaPlugin ?? migration.RxDBMigrationPlugin",
     "local.RxDBLocalDocumentsPlugin",
     "attachments.RxDBAttachmentsPlugin",
+    "dump.RxDBJsonDumpPlugin",
   ];
   let compress = "compression.wrappedKeyCompressionStorage";
   let encrypt = "encryption.wrappedKeyEncryptionCryptoJsStorage";
@@ -38,6 +40,9 @@ function adapter(major, version) {
     plugins.push("compression.RxDBKeyCompressionPlugin", "encryption.RxDBEncryptionPlugin");
     compress = encrypt = "(wrapped => wrapped.storage)";
   }
+  lines.push(major >= 14 ? `export { replicateRxCollection } from "${rxdb}/plugins/replication";` : "export const replicateRxCollection = null;");
+  // 16 and 17 can keep everything in localStorage.
+  lines.push(major >= 16 ? `export { getRxStorageLocalstorage } from "${rxdb}/plugins/storage-localstorage";` : "export const getRxStorageLocalstorage = null;");
   lines.push(
     ...plugins.map((plugin) => `addRxPlugin(${plugin});`),
     `export const major = ${major};`,

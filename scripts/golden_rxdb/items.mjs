@@ -48,6 +48,19 @@ const encrypted = (major, options = {}) => usual(major, {
 const compressed = (major) => usual(major, {
   options: { keyCompression: true }, life: { pipes: false }, notes: ["no keys that begin with | or __: RxDB cannot carry them under key compression"] });
 
+/** Primary keys that are not called `id`, one of them composite; `local`: everything in localStorage. Two sessions, so that two writes lie on disk. */
+function keyed(major, { local = false, ...more } = {}) {
+  const options = { database: "keyed-app", keyed: true, attachments: true, local: true, ...(local ? { localStorage: true } : {}), ...more };
+  return {
+    major, options, ...(local ? { folder: "Local Storage" } : {}),
+    notes: ["notes has the primary key slug, entries the composite one uid (owner|number)", ...(local ? ["RxDB's localstorage storage: the profile's Local Storage"] : [])],
+    async write({ profile }) {
+      await once({ profile, major, options }, ({ call }) => call("keyed"));
+      await once({ profile, major, options }, ({ call }) => call("keyedLater"));
+    },
+  };
+}
+
 const killed = usual(17, { leave: "kill", life: { plain: 20, oneByOne: true }, notes: ["kill -9 right after the last acknowledged write", "written one document per transaction"] });
 
 const midTransaction = {
@@ -217,6 +230,12 @@ export const items = {
   "v17-sqlite-killed": usual(17, { flags: SQLITE, leave: "kill", life: { plain: 3 }, notes: ["as v17-sqlite, killed: nearly everything is in the -wal files"] }),
   "v16-then-v17": upgraded, "v17-torn-log": torn, "v17-bitflip-log": flipped, "v17-copied-running": copiedRunning, "v17-other-app": otherApp,
   "v17-two-databases": twoDatabases,
+  "v17-replicated": usual(17, {
+    options: { database: "keyed-app", keyed: true }, life: null, more: [["keyedLater"], ["replicated"]],
+    notes: ["replicated once: RxDB's store for that, rx-replication-meta-..., holds checkpoints and copies, no data of its own"],
+  }),
+  "v17-keyed": keyed(17), "v17-localstorage": keyed(17, { local: true }), "v16-localstorage": keyed(16, { local: true }),
+  "v17-localstorage-encrypted": keyed(17, { local: true, encrypted: true, keyCompression: true, password: PASSWORD }),
   // The profile that `pjais demo` migrates: GOLDEN=FOLDER node make.mjs sample, then its IndexedDB goes into src/pjais/demo/sample.
   sample: usual(17, { options: { keyCompression: true }, life: { plain: 12, pipes: false, orphans: false }, notes: ["no orphans"] }),
   "v17-exotic": usual(17, {

@@ -4,7 +4,7 @@
 // and what RxDB says of it becomes expected.json.
 
 import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
@@ -16,10 +16,10 @@ const GOLDEN = process.env.GOLDEN ?? join(dirname(fileURLToPath(import.meta.url)
 const SMALL = 50_000;
 
 /** What a reader needs of a profile: not the text logs of LevelDB, which name the machine. */
-async function take(indexedDB, item) {
+async function take(folder, item) {
   await rm(item, { recursive: true, force: true });
   await mkdir(item, { recursive: true });
-  await cp(indexedDB, join(item, "IndexedDB"), { recursive: true, filter: (path) => !/\/LOG(\.old)?$/.test(path) });
+  await cp(folder, join(item, basename(folder)), { recursive: true, filter: (path) => !/\/LOG(\.old)?$/.test(path) });
 }
 
 async function write(item, expected) {
@@ -29,8 +29,8 @@ async function write(item, expected) {
 }
 
 /** Ask RxDB, in a browser of its own, what it finds in a copy of the item. */
-async function read(item, major, options, flags) {
-  const profile = await profileFrom(join(item, "IndexedDB"));
+async function read(item, major, options, flags, folder) {
+  const profile = await profileFrom(join(item, folder));
   const session = await open(profile, major, flags);
   try {
     const { counts, removed } = await session.call("stores");
@@ -72,19 +72,20 @@ function expectedFrom({ told, counts, removed, browser }, item) {
 
 async function make(name, item) {
   const target = join(GOLDEN, name);
+  const kept = item.folder ?? "IndexedDB";
   let facts = {};
   if (item.from) {
     await take(join(GOLDEN, item.from, "IndexedDB"), target);
     facts = await item.damage(join(target, "IndexedDB"));
   } else {
     const profile = await newFolder();
-    facts = (await item.write({ profile, target, take: () => take(join(profile, "Default", "IndexedDB"), target) })) ?? {};
-    if (!item.taken) await take(join(profile, "Default", "IndexedDB"), target);
+    facts = (await item.write({ profile, target, take: () => take(join(profile, "Default", kept), target) })) ?? {};
+    if (!item.taken) await take(join(profile, "Default", kept), target);
     await remove(profile);
   }
   const expected = item.expect
-    ? await item.expect({ target, golden: GOLDEN, facts, read: (options = item.options) => read(target, item.major, options, item.flags), from: (answer) => expectedFrom(answer, item) })
-    : expectedFrom(await read(target, item.major, item.options, item.flags), item);
+    ? await item.expect({ target, golden: GOLDEN, facts, read: (options = item.options) => read(target, item.major, options, item.flags, kept), from: (answer) => expectedFrom(answer, item) })
+    : expectedFrom(await read(target, item.major, item.options, item.flags, kept), item);
   await write(target, { ...expected, ...facts });
   return target;
 }

@@ -46,6 +46,8 @@ class SourceContract:
     """False for a format of which a part is as good as the whole."""
     in_its_folder = False
     """True if it is the folder around it that is named."""
+    damaged_at = 2 / 3
+    """Where its largest file is damaged, as a part of its size."""
     renamed = True
     """True if a source is recognised whatever its file or folder is called."""
 
@@ -135,7 +137,7 @@ class SourceContract:
     def test_a_damaged_piece_costs_nothing_but_itself(self, ref: SourceRef, tmp_path: Path) -> None:
         path = self.largest(ref)
         content = bytearray(path.read_bytes())
-        at = len(content) * 2 // 3
+        at = int(len(content) * self.damaged_at)
         content[at : at + 8] = b"\xff" * 8
         path.write_bytes(content)
         assert any(isinstance(one, Document) for one in self.pieces(ref, tmp_path / "copy"))

@@ -157,6 +157,12 @@ class TestWebStorage(SourceContract):
         return folder / "Local Storage"
 
 
+class TestRxdbInLocalStorage(SourceContract):
+    kind, dialect = "rxdb-profile", "rxdb-localstorage"
+    sample = ("rxdb/v17-localstorage",)
+    damaged_at = 0.95  # the browser wrote all of the first session as one record of the log
+
+
 class OwnContract(SourceContract):
     """What pjais wrote of the sample."""
 

@@ -18,13 +18,15 @@ from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.errors import PasswordNeeded
 from pjais.exchange.documents import Form, export_documents
 from pjais.sources import backup, detect
-from pjais.sources.registry import read
+from pjais.sources.registry import opened, read
 from pjais.sources.rxdb.names import FIELDS as RXDB_FIELDS
 from pjais.workspace import resolve_workspace
-from world import hashes
+from world import hashes, rows
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rxdb"
 ATTACHED = ("v15-encrypted-attachments", "v16-encrypted-attachments")
+POUCHDB = ("v9-pouchdb", "v11-pouchdb", "v11-pouchdb-encrypted", "v11-pouchdb-indexeddb")
+KEYED = ("v17-keyed", "v16-localstorage", "v17-localstorage", "v17-localstorage-encrypted")
 ITEMS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
 
 
@@ -84,7 +86,11 @@ def test_a_missing_or_wrong_password_is_told_before_anything_else(item: str, tmp
     """MIGRATION_009, never garbage."""
     with pytest.raises(PasswordNeeded):
         pieces(item, tmp_path / "one", None)
-    if item not in ("v12-encrypted", "v13-encrypted"):  # these keep no hash that is checked before decrypting
+    if item not in (
+        "v12-encrypted",
+        "v13-encrypted",
+        "v11-pouchdb-encrypted",
+    ):  # these keep no hash that is checked before decrypting
         with pytest.raises(PasswordNeeded):
             pieces(item, tmp_path / "two", "not this one")
 
@@ -155,17 +161,31 @@ def test_attachments_are_exported_with_their_document(item: str, tmp_path: Path)
 
 def test_attachments_are_carried_with_their_bytes(tmp_path: Path) -> None:
     """Type, length and digest as RxDB says; the bytes are proved by the digest."""
-    for item in (*ATTACHED, "v16-attachments", "v17-blobs", "v17-encrypted", "v17-sqlite", "firefox-v17"):
+    for item in (
+        *ATTACHED,
+        "v16-attachments",
+        "v17-blobs",
+        "v17-encrypted",
+        "v17-sqlite",
+        "firefox-v17",
+        *KEYED,
+        *POUCHDB,
+    ):
         account = expected(item)
         found = pieces(item, tmp_path / item, account.get("password"))
         attached = [one for one in found if isinstance(one, Document) and one.collection.endswith("/attachments")]
         named = {
-            f"{document}||{name}": facts["digest"]
+            f"{document}||{name}": (facts["digest"], facts["type"])
             for collection in account["collections"].values()
             for document, meta in collection["meta"].items()
             for name, facts in meta.get("_attachments", {}).items()
+        } or {
+            f"{document}||{name}": (facts["digest"], facts["type"])
+            for collection in account["collections"].values()
+            for document, many in collection.get("attachments", {}).items()
+            for name, facts in many.items()
         }
-        assert {one.native_id: one.value["digest"] for one in attached} == named
+        assert {one.native_id: (one.value["digest"], one.value["type"]) for one in attached} == named
         assert named
         told = {
             f"{document}||{name}": facts["sha256"]
@@ -175,3 +195,84 @@ def test_attachments_are_carried_with_their_bytes(tmp_path: Path) -> None:
         }
         assert {one.native_id: hashlib.sha256(one.value["data"]).hexdigest() for one in attached} == told or not told
         assert told or item not in ATTACHED
+
+
+@pytest.mark.parametrize("item", KEYED)
+def test_a_primary_key_of_any_name_identifies_its_documents(item: str, tmp_path: Path) -> None:
+    """`slug`, and a composite `uid`: told as the key path, the native id in exports and ledger, also of a removed one.
+
+    Migrated, proved, found unchanged a second time; an attachment's name may hold `||`.
+    """
+    account = expected(item)
+    password = account.get("password")
+    folder = tmp_path / "profile"
+    shutil.copytree(GOLDEN / item, folder)
+    refs = detect.detect([folder], named=True).sources
+    (snapshot,) = backup.snapshot_all(tmp_path / "copy", refs, at_ms=0)
+    with opened(snapshot, decrypt=False) as found:
+        assert {one.name: one.key_path for one in found.collections if one.schema} == {
+            "notes": ("slug",),
+            "entries": ("uid",),
+        }
+    lines: list[str] = []
+    export_documents(resolve_workspace(folder), folder, lines.append, Form(password))
+    exported = [json.loads(line) for line in lines]
+    keys = {(one["collection"], one["key"]) for one in exported}
+    assert {"--0-|-0.5", "ada|1", "ada|10"} == {key for name, key in keys if name == "entries"}
+    assert {"--0--odd", "back", "first-note", "later"} == {key for name, key in keys if name == "notes"}
+    keys |= {
+        (f"{one['collection']}/attachments", f"{one['key']}||{name}")
+        for one in exported
+        for name in one.get("attachments", ())
+    }
+    assert ("notes/attachments", "first-note||a||b.txt") in keys
+    pjais.migrate(folder, password=password)
+    ledger = rows(folder / "pjais.sqlite", "SELECT collection, native_id, outcome FROM migration_records")
+    assert {(name, key) for name, key, outcome in ledger if outcome == "migrated"} == keys
+    assert {(name, key) for name, key, outcome in ledger if outcome == "removed"} == {
+        ("notes", "gone"),
+        ("entries", "gone|1"),
+    }
+    assert pjais.verify(folder, password=password).passed
+    assert pjais.migrate(folder, password=password).code == "already_migrated"
+
+
+@pytest.mark.parametrize("item", ["v17-encrypted", "v16-encrypted-attachments", "v17-localstorage-encrypted"])
+def test_what_is_encrypted_stays_so_where_it_is_not_to_be_decrypted(
+    item: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To count and to list no password is asked for, and a wrong one in the environment is no error."""
+    monkeypatch.setenv("PJAIS_PASSWORD", "not this one")
+    refs = detect.detect([GOLDEN / item], named=True).sources
+    snapshots = backup.snapshot_all(tmp_path / "copy", refs, at_ms=0)
+    found = [piece for snapshot in snapshots for piece in read(snapshot, decrypt=False)]
+    assert all(isinstance(one, Document) for one in found)
+    assert any(isinstance(one, Document) and one.collection.endswith("/attachments") for one in found)
+
+
+@pytest.mark.parametrize("item", POUCHDB)
+def test_rxdb_over_pouchdb_is_read_as_rxdb(item: str, tmp_path: Path) -> None:
+    """RxDB 9 to 11: the winning revision of each document, tombstones, local documents, one source for all of it.
+
+    No index, no design document, no losing revision is anybody's document; nothing is left to be named as PouchDB's.
+    """
+    account = expected(item)
+    found = pieces(item, tmp_path, account.get("password"))
+    assert all(isinstance(one, Document) for one in found)
+    revisions = {
+        (name, key): meta["_rev"]
+        for name, collection in account["collections"].items()
+        for key, meta in collection["meta"].items()
+    }
+    documents = [one for one in found if isinstance(one, Document)]
+    live = [one for one in documents if one.collection in ("notes", "tasks") and not one.value["_deleted"]]
+    assert {(one.collection, one.native_id): one.value["_rev"] for one in live} == revisions
+    assert {one.native_id for one in documents if one.value.get("_deleted") is True} == {"gone"}
+    local = {(one.collection, one.native_id): one.value["data"] for one in documents if "local" in one.collection}
+    assert local == {
+        ("plugin-local-documents-", "app-settings"): {"theme": "dark"},
+        ("plugin-local-documents-notes", "last-seen"): {"slug": "first-note"},
+    }
+    assert {(one.database, one.origin) for one in documents} == {("oldapp", "http://localhost:8717")}
+    passed = detect.detect([GOLDEN / item], named=True).passed
+    assert not [one for one in passed if one.kind == "indexeddb"]

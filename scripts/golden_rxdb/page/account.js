@@ -89,6 +89,14 @@ export async function stores() {
     }
     database.close();
   }
+  for (const name of Object.keys(localStorage)) {
+    const [, database, collection, version, id] = /^RxDB-ls-doc-(.+?)--(.+?)--(\d+)-(.*)$/s.exec(name) ?? [];
+    if (id === undefined) continue;
+    const like = `rxdb-dexie-${database}--${version}--${collection}`;
+    counts[like] ??= { docs: 0 };
+    counts[like].docs += 1;
+    if (JSON.parse(localStorage.getItem(name))._deleted) removed[like] = [...(removed[like] ?? []), id].sort();
+  }
   return { major, counts, removed };
 }
 

@@ -1,6 +1,6 @@
 // What the page can do, as `golden.<name>(...)`. The driver (make.mjs) calls these and decides when the browser dies.
 
-import { compress, createRxDatabase, encrypt, getRxStorageDexie, major, version } from "rxdb-of-this-major";
+import { compress, createRxDatabase, encrypt, getRxStorageDexie, getRxStorageLocalstorage, major, replicateRxCollection, version } from "rxdb-of-this-major";
 
 import * as account from "./account.js";
 import * as documents from "./documents.js";
@@ -11,13 +11,13 @@ let database;
 const acknowledged = [];
 
 function storage(options) {
-  let chosen = getRxStorageDexie();
+  let chosen = options.localStorage ? getRxStorageLocalstorage() : getRxStorageDexie();
   if (options.keyCompression) chosen = compress(chosen);
   if (options.encrypted) chosen = encrypt(chosen);
   return chosen;
 }
 
-/** Open (or make) a database. Options: database, keyCompression, encrypted, password, attachments, local, others, memoryVersion, noMigration, stopAfter. */
+/** Open (or make) a database. Options: database, keyCompression, encrypted, password, attachments, local, others, memoryVersion, noMigration, stopAfter, as (another major's schemas), keyed, localStorage. */
 async function open(options) {
   let migrated = 0;
   const migration = options.stopAfter === undefined ? undefined : (document) => (++migrated > options.stopAfter ? new Promise(() => {}) : document);
@@ -203,6 +203,40 @@ async function otherApp(names) {
   await (await database.getLocal("gone-settings")).remove();
 }
 
+/** The app whose primary keys have names of their own: inserted, changed, removed, brought back, with attachments and local documents. */
+async function keyed() {
+  const { notes, entries } = database;
+  await insertMany(notes, [
+    { slug: "first-note", text: "ß 🧠 first", done: true, secret: "nobody knows", more: { any: [1, null, { thing: -1 }] } },
+    { slug: "--0--odd", text: "", done: false }, { slug: "gone", text: "x", done: false }, { slug: "back", text: "old", done: false }]);
+  await insertMany(entries, [{ owner: "ada", number: 1, text: "one" }, { owner: "ada", number: 10, text: "ten" }, { owner: "--0-", number: -0.5, text: "half" }, { owner: "gone", number: 1, text: "x" }]);
+  await update(notes, "first-note", { text: "ß 🧠 first, changed" });
+  for (const slug of ["gone", "back"]) await removeOne(notes, slug);
+  await removeOne(entries, "gone|1");
+  await insertMany(notes, [{ slug: "back", text: "new", done: true }]);
+  for (const [slug, id, data] of [["first-note", "a||b.txt", new Blob(["a small note, ß 🧠"], { type: "text/plain" })], ["--0--odd", "dot.png", new Blob([documents.bytes(300)], { type: "image/png" })]]) {
+    await (await notes.findOne(slug).exec()).putAttachment({ id, type: data.type, length: data.size, data });
+  }
+  await database.insertLocal("app-settings", { theme: "dark" });
+  await notes.insertLocal("last-seen", { slug: "first-note" });
+}
+
+/** The same app, once replicated with a server that has one document more. */
+async function replicated() {
+  const state = replicateRxCollection({
+    collection: database.notes, replicationIdentifier: "golden", live: false, push: { handler: async () => [] },
+    pull: { handler: async (checkpoint) => ({ documents: checkpoint ? [] : [{ slug: "pulled", text: "from the server", done: true, _deleted: false }], checkpoint: { at: 1 } }) },
+  });
+  state.error$.subscribe((error) => console.error(error.message));
+  await state.awaitInitialReplication();
+}
+
+/** The same app, another day. */
+async function keyedLater() {
+  await insertMany(database.notes, [{ slug: "later", text: "another day", done: true }]);
+  if (await database.entries.findOne("ada|1").exec()) await update(database.entries, "ada|1", { text: "one, later" });
+}
+
 /** A random life: `random.life(seed, count)` lived through; the ids that are gone in the end. */
 async function liveRandomly(seed, count) {
   const gone = { personas: new Set(), memoryEntities: new Set() };
@@ -296,7 +330,19 @@ async function tell(options) {
   return told;
 }
 
+/** Take the text of a dump in, as an app does; the ids that RxDB refused. */
+async function importDump(text) {
+  const results = await database.importJSON(JSON.parse(text));
+  return results.flatMap(({ error }) => error).map(({ documentId }) => documentId);
+}
+
+/** RxDB's own dump, with attachments where it can. */
+async function exportDump(options) {
+  return database.exportJSON(options);
+}
+
 globalThis.golden = {
+  importDump, exportDump, keyed, keyedLater, replicated,
   open, close, live, newer, holeyLists, exotic, big, huge, attach, rewrite, thin, neverCommit, writeForever, acknowledgedSoFar, migrate, otherApp, tell,
   liveRandomly, insertMemories, beginBusy, endBusy, stores: account.stores, getAll: account.getAll,
 };

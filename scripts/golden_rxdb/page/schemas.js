@@ -8,15 +8,15 @@ const ID = { type: "string", maxLength: 100 };
 const FREE = { type: "object", additionalProperties: true };
 const LIST = (items) => ({ type: "array", items });
 
-/** 13 and 14 refuse booleans in an index (DXE1). */
-const booleanIndexes = major === 13 || major === 14 ? [] : ["isActive", "settings.autoLearn"];
-const booleanMemoryIndexes = major === 13 || major === 14 ? [] : ["isPinned", ["isPinned", "createdAt"]];
+/** 13 and 14 refuse booleans in an index (DXE1); `as`: the major whose schemas are asked for. */
+const booleanIndexes = (as) => as === 13 || as === 14 ? [] : ["isActive", "settings.autoLearn"];
+const booleanMemoryIndexes = (as) => as === 13 || as === 14 ? [] : ["isPinned", ["isPinned", "createdAt"]];
 
 /** From 16 on an indexed field must be required; a nested one need not. Nobody checks the documents: no validator is installed. */
 const indexed = (indexes) => indexes.flat().filter((path) => !path.includes("."));
 
-function personas({ encrypted }) {
-  const indexes = ["createdAt", ...booleanIndexes.filter((path) => !encrypted || path !== "settings.autoLearn")];
+function personas({ encrypted, as = major }) {
+  const indexes = ["createdAt", ...booleanIndexes(as).filter((path) => !encrypted || path !== "settings.autoLearn")];
   return {
     title: "personas", version: 0, type: "object", primaryKey: "id", indexes,
     properties: {
@@ -32,8 +32,8 @@ function personas({ encrypted }) {
 }
 
 /** 16 breaks on an encrypted field inside another (it sets a property of undefined). */
-function memoryEntities(version, { encrypted, attachments }) {
-  const indexes = [["personaId", "createdAt"], "importance", "memoryTier", ...booleanMemoryIndexes];
+function memoryEntities(version, { encrypted, attachments, as = major }) {
+  const indexes = [["personaId", "createdAt"], "importance", "memoryTier", ...booleanMemoryIndexes(as)];
   return {
     title: "memoryEntities", version, type: "object", primaryKey: "id", indexes,
     properties: {
@@ -46,7 +46,7 @@ function memoryEntities(version, { encrypted, attachments }) {
       lastAccessed: INSTANT, createdAt: INSTANT, updatedAt: INSTANT, deletedAt: INSTANT,
     },
     required: [...new Set(["id", "personaId", "createdAt", ...indexed(indexes)])],
-    ...(encrypted ? { encrypted: ["content", "summary", "tags", ...(major === 16 ? [] : ["metadata.secret"])] } : {}),
+    ...(encrypted ? { encrypted: ["content", "summary", "tags", ...(as === 16 ? [] : ["metadata.secret"])] } : {}),
     ...(attachments ? { attachments: { encrypted: Boolean(encrypted) } } : {}),
   };
 }
@@ -59,14 +59,28 @@ function other(name) {
   };
 }
 
+/** An app whose primary keys have names of their own. */
+const keyed = ({ encrypted }) => ({
+  notes: {
+    title: "notes", version: 0, type: "object", primaryKey: "slug", indexes: ["done"],
+    properties: { slug: ID, text: TEXT, done: { type: "boolean" }, more: FREE, secret: TEXT }, required: ["slug", "done"],
+    ...(encrypted ? { encrypted: ["secret"] } : {}), attachments: { encrypted: Boolean(encrypted) },
+  },
+  entries: {
+    title: "entries", version: 0, type: "object", primaryKey: { key: "uid", fields: ["owner", "number"], separator: "|" },
+    properties: { uid: ID, owner: TEXT, number: { type: "number" }, text: TEXT }, required: ["uid", "owner", "number"],
+  },
+});
+
 /** The argument of addCollections for these options. */
 export function collections(options) {
   const compressed = (schema) => ({ ...schema, ...(options.keyCompression ? { keyCompression: true } : {}) });
+  if (options.keyed) return Object.fromEntries(Object.entries(keyed(options)).map(([name, schema]) => [name, { schema: compressed(schema), localDocuments: true }]));
   if (options.others) {
     return Object.fromEntries(options.others.map((name) => [name, { schema: other(name), ...(options.local ? { localDocuments: true } : {}) }]));
   }
   // 14 cannot migrate an encrypted collection (EN3), and opening version 1 begins with looking for version 0.
-  const version = options.memoryVersion ?? (options.encrypted && major <= 14 ? 0 : 1);
+  const version = options.memoryVersion ?? (options.encrypted && (options.as ?? major) <= 14 ? 0 : 1);
   return {
     personas: { schema: compressed(personas(options)) },
     memoryEntities: {

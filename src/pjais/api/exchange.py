@@ -28,7 +28,8 @@ def export(
 ) -> Exported:
     """Export the data folder's store, or the store or source that `store` names; returns the text unless `output` is.
 
-    `format`: pjais (canonical JSON), rxdb-export (the guide's; needs `output`), or an added exporter's name.
+    `format`: pjais (canonical JSON), rxdb-export (the guide's; needs `output`), rxdb-dump (for RxDB's `importJSON()`;
+    of several databases each gets a file, named in `files`), or an added exporter's name.
     `documents`: every live document of any source as its own app would read it, as NDJSON in tagged JSON; with
     `skip_unreadable` what cannot be read is left out and named in the result; the bytes of Blobs and attachments are in
     the lines, or in files in the folder `blobs`.  `output` replaces an earlier export, and no other file.

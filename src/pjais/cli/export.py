@@ -28,13 +28,14 @@ _target = click.option("--target", type=OUTPUT_PLACE)
     "shape",
     default="pjais",
     show_default=True,
-    help="pjais (canonical JSON), rxdb-export (the RxDB to LiveStore guide's), or an added exporter's name.",
+    help="pjais (canonical JSON), rxdb-dump (for importJSON() of RxDB, one file a database), rxdb-export (the RxDB to "
+    "LiveStore guide's), or an added exporter's name.",
 )
 @click.option("--documents", is_flag=True, help="Every live document of any source, as NDJSON in tagged JSON.")
 @click.option(
     "--skip-unreadable",
     is_flag=True,
-    help="With --documents: name on stderr what cannot be read, write the rest, and end with exit code 1.",
+    help="With --documents or rxdb-dump: name on stderr what cannot be read, write the rest, and end with exit code 1.",
 )
 @click.option(
     "--blobs",
@@ -61,12 +62,10 @@ def export_command(
     what = export.What(shape, documents, skip_unreadable, blobs)
     here = state.chosen(context.data_dir, target)
     if output is None:
-        done = export.to(here, store, write_raw, what, password=password)
+        done = export.to(here, store, write_raw, what, password=password, tell=_note)
     else:
-        done = export.to_file(here, store, output, what, password=password)
+        done = export.to_file(here, store, output, what, password=password, tell=_note)
         _say_exported(context, output, done)
-    for line in done.notes:
-        warn(f"note: {safe(line)}")
     for line in done.unreadable:
         warn(f"unreadable: {safe(line)}")
     if done.unreadable:
@@ -74,15 +73,23 @@ def export_command(
     return 1 if done.unreadable or (done.validation is not None and done.validation.errors) else 0
 
 
+def _note(line: str) -> None:
+    warn(f"note: {safe(line)}")
+
+
 def _say_exported(context: Context, output: Path, done: Exported) -> None:
     if done.validation is not None:
         _say_validated(context, output, done.validation)
-    elif context.as_json:
-        told = {"code": "incomplete" if done.unreadable else "done", "file": str(output)}
-        print_json({**told, "bytes": output.stat().st_size, "unreadable": list(done.unreadable)})
+        return
+    written = done.files or (output,)
+    if context.as_json:
+        told = {"code": "incomplete" if done.unreadable else "done", "file": str(written[0])}
+        several = {"files": [str(one) for one in done.files]} if done.files else {}
+        size = sum(one.stat().st_size for one in written)
+        print_json({**told, **several, "bytes": size, "unreadable": list(done.unreadable)})
     else:
         what = "the store" if done.documents is None else counted(done.documents, "document")
-        say(f"exported {what} to {output}")
+        say(f"exported {what} to {', '.join(map(str, written))}")
 
 
 def _say_validated(context: Context, output: Path, result: Validation) -> None:

@@ -19,7 +19,7 @@ from pjais import canonical, files, journal, sqlite, tagged
 from pjais.core.document import Document, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.errors import NoSourceFound, SourceDamaged
-from pjais.exchange.transfer import Write, found
+from pjais.exchange.transfer import Write, found_in
 from pjais.sources import backup
 from pjais.sources.contract import Attachment
 from pjais.sources.registry import read, source_of
@@ -64,7 +64,7 @@ def export_documents(workspace: Workspace, store: Path | None, write: Write, for
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
     with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
-        snapshots = backup.snapshot_all(Path(scratch) / "copy", found(workspace, path), at_ms=journal.now_ms())
+        snapshots = backup.snapshot_all(Path(scratch) / "copy", found_in(workspace, path), at_ms=journal.now_ms())
         with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
             db.execute(_TABLES)
             db.execute("BEGIN")

@@ -18,7 +18,7 @@ def export(
     """Write a store or a source with an added exporter.  Raises UsageError for an unknown one."""
     exporter = extensions.exporter(name)
     if exporter is None:
-        known = ", ".join(("pjais", "rxdb-export", *extensions.names("exporters")))
+        known = ", ".join(("pjais", "rxdb-export", "rxdb-dump", *extensions.names("exporters")))
         raise UsageError(f"there is no exporter {name}", where=[f"known: {known}"])
     with transfer.opened(workspace, store, password) as db:
         exporter(exported.documents(db, models.in_store(workspace.model, db)), write)

@@ -75,12 +75,12 @@ def opened(workspace: Workspace, store: Path | None, password: str | None) -> It
     path = workspace.store if store is None else store.expanduser().absolute()
     if not path.exists():
         raise NoSourceFound("there is nothing to export", where=[str(path)])
-    if path.is_file() and _is_ours(path, workspace.model):
+    if path.is_file() and is_ours(path, workspace.model):
         with upgrade.readable(replace(workspace, target=SqliteTarget(path))) as there:
             with closing(sqlite.open_reader(there)) as db, _read_transaction(db):
                 yield db
         return
-    with scratch_store(workspace.model, found(workspace, path), Choices(password=password)) as scratch:
+    with scratch_store(workspace.model, found_in(workspace, path), Choices(password=password)) as scratch:
         findings = scratch.findings
         if findings.levels["error"]:
             where = [
@@ -105,7 +105,8 @@ def _read_transaction(db: sqlite.Connection) -> Iterator[None]:
     db.execute("ROLLBACK")
 
 
-def _is_ours(path: Path, model: Model) -> bool:
+def is_ours(path: Path, model: Model) -> bool:
+    """Return whether a file is a store of ours, of this version or an older one.  Raises ForeignTarget."""
     if (refused := files.refusal(path)) is not None:
         raise refused
     try:
@@ -118,8 +119,8 @@ def _is_ours(path: Path, model: Model) -> bool:
         raise ForeignTarget(f"the store cannot be opened: {error}", where=[str(path)]) from error
 
 
-def found(workspace: Workspace, path: Path) -> tuple[SourceRef, ...]:
-    """Return the sources at a path.  Raises NoSourceFound that names what else is there."""
+def found_in(workspace: Workspace, path: Path) -> tuple[SourceRef, ...]:
+    """Return the sources in a location.  Raises NoSourceFound that names what else is there."""
     there = Workspace(workspace.data_dir, workspace.target, (path,)).find()
     if not there.sources:
         raise none_found([str(path)], there)

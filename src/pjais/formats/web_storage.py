@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -23,7 +23,6 @@ Area = Literal["localStorage", "sessionStorage", "chrome.storage"]
 LOCAL: Final = "localStorage"
 SESSION: Final = "sessionStorage"
 EXTENSION: Final = "chrome.storage"
-_RXDB = b"RxDB-ls-doc-"
 _NAMESPACE = re.compile(rb"namespace-([0-9a-f_]{36})-(.*?)/?", re.DOTALL)
 _MAP = re.compile(rb"map-(\d+)-(.*)", re.DOTALL)
 _OF_LOCAL = re.compile(rb"META(?:ACCESS)?:[a-z][a-z0-9+.-]*:|_[a-z][a-z0-9+.-]*:[^\0]*\0[\0\1]")
@@ -55,11 +54,10 @@ class BadItem(NamedTuple):
 
 
 class Items(NamedTuple):
-    """What a storage has of an origin: how many items, the bytes of their names and values, whether RxDB's."""
+    """What a storage has of an origin: how many items, the bytes of their names and values."""
 
     number: int
     size: int
-    rxdb: bool
 
 
 class Storage:
@@ -90,10 +88,12 @@ class Storage:
         """Return where a log ends in an incomplete write of a stopped browser."""
         return self._raw.torn
 
-    def items(self) -> Iterator[Item | BadItem]:
-        """Yield every item, by origin and name."""
+    def items(self, without: Sequence[str] = ()) -> Iterator[Item | BadItem]:
+        """Yield every item, by origin and name, except those of localStorage whose names begin with `without`."""
         read = {LOCAL: self._local, SESSION: self._session, EXTENSION: self._extension}[self.area]
         for key in self._raw.live_keys():
+            if self._begins(key, without):
+                continue
             found = self._raw.get(key)
             if found is None:
                 yield BadItem("", f"key {key!r}", b"", "its file has changed while it was read")
@@ -106,18 +106,29 @@ class Storage:
             if one is not None:
                 yield one
 
-    def origins(self) -> dict[str, Items]:
-        """Return what is here of each origin; `rxdb`: documents of RxDB's localstorage storage are among the items."""
+    def origins(self, without: Sequence[str] = ()) -> dict[str, Items]:
+        """Return what is here of each origin, but for items of localStorage whose names begin with one of `without`."""
         found: dict[str, Items] = {}
         for key in self._raw.live_keys():
-            if not self._is_item(key):
+            if not self._is_item(key) or self._begins(key, without):
                 continue
-            one = found.get(self._origin_of(key), Items(0, 0, False))
+            one = found.get(self._origin_of(key), Items(0, 0))
             value = self._raw.get(key)
             size = len(key) + (len(value[0]) if value else 0)
-            rxdb = one.rxdb or (self.area == LOCAL and _RXDB in key)
-            found[self._origin_of(key)] = Items(one.number + 1, one.size + size, rxdb)
+            found[self._origin_of(key)] = Items(one.number + 1, one.size + size)
         return dict(sorted(found.items()))
+
+    def has(self, prefix: str) -> bool:
+        """Return whether localStorage has items whose names begin so, of any origin."""
+        return any(self._is_item(key) and self._begins(key, (prefix,)) for key in self._raw.live_keys())
+
+    def _begins(self, key: bytes, prefixes: Sequence[str]) -> bool:
+        """Return whether a key is of an item of localStorage whose name begins so, in either of its two encodings."""
+        if self.area != LOCAL or not prefixes:
+            return False
+        name = key.partition(b"\0")[2]
+        both = (part for one in prefixes for part in (b"\1" + one.encode("latin-1"), b"\0" + one.encode("utf-16-le")))
+        return name.startswith(tuple(both))
 
     def _is_item(self, key: bytes) -> bool:
         """Return whether a key is that of an item, not the browser's housekeeping."""

@@ -52,6 +52,7 @@ class Collection(NamedTuple):
 
     `key_path` names the properties or columns of its key, none if its keys are not in the documents.  `schema` is the
     stored JSON schema or the DDL, `is_empty` None if that is not known.  `auto_increment`: the browser makes its keys.
+    `schema_hash`: that by which its library recognises the schema.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Collection(NamedTuple):
     indexes: tuple[Index, ...] = ()
     table: str | None = None
     """The table that its documents share with those of other origins, by origin, database, item and tab."""
+    schema_hash: str | None = None
 
 
 class Part(NamedTuple):
@@ -245,6 +247,8 @@ class Source:
     """True for a kind that takes the IndexedDB databases which no other kind recognises."""
     guide_backup: bool = False
     """True if its backup also holds the JSON of the RxDB guide."""
+    is_rxdb: bool = False
+    """True for the databases of an RxDB app, which takes documents back by `importJSON()`."""
 
     # -- recognised by content
 
@@ -283,6 +287,9 @@ class Source:
     def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
         """Return the names of the IndexedDB databases, and doubtful paths, that a source takes; None for no source."""
         return None
+
+    item_prefix: str = ""
+    """Prefix of the names of the localStorage items that it takes: no other kind reads these."""
 
     def at_root(self, folder: Path) -> Iterator[SourceRef | Passed]:
         """Yield what a searched folder holds in fixed places."""

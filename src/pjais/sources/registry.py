@@ -27,7 +27,7 @@ SOURCES: tuple[Source, ...] = (
     *sqlite_tables.SOURCES,
     *opfs_sqlite.SOURCES,
     *indexeddb.sources(lambda there: claimed(there)),
-    *web_storage.SOURCES,
+    *web_storage.sources(lambda: item_prefixes()),
 )
 """Our kinds.  A file that several recognise is of the first of them."""
 
@@ -76,6 +76,11 @@ def claimed(there: Databases) -> frozenset[str]:
     """Return the IndexedDB databases of an origin that a kind recognises as its own."""
     kinds = [one for one in every() if not one.takes_rest]
     return frozenset().union(*(one.in_indexeddb(there) or () for one in kinds))
+
+
+def item_prefixes() -> tuple[str, ...]:
+    """Return the prefixes of the items of localStorage that kinds take as their own."""
+    return tuple(dict.fromkeys(one.item_prefix for one in every() if one.item_prefix))
 
 
 def makers(stores: Mapping[str, frozenset[str]]) -> dict[str, str]:

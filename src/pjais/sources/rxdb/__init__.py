@@ -1,18 +1,21 @@
-"""RxDB in a closed browser profile, in each of the three layouts of IndexedDB."""
+"""RxDB in a closed browser profile: in each of the three layouts of IndexedDB, or in localStorage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pjais.sources.contract import Attachment, Databases, Opened, Secrets
-from pjais.sources.indexeddb.layouts import InFirefox, InIndexedDb, InLevelDb, InSqlite
+from pjais import files
+from pjais.sources.contract import Attachment, Databases, Opened, Secrets, Stamp
+from pjais.sources.indexeddb.layouts import Container, InFirefox, InIndexedDb, InLevelDb, InSqlite
 from pjais.sources.rxdb import names as rxdb_names
 
 if TYPE_CHECKING:
     from pjais.core.document import Document
     from pjais.core.snapshot import Snapshot
+    from pjais.core.source import SourceRef
 
 
 class Rxdb(InIndexedDb):
@@ -26,6 +29,7 @@ class Rxdb(InIndexedDb):
     made_by = "RxDB"
     absence_means_removed = False
     guide_backup = True
+    is_rxdb = True
 
     def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
         """Return the databases that RxDB made; files that cannot be read are taken if they mention it."""
@@ -59,7 +63,7 @@ class Rxdb(InIndexedDb):
 
     def belonging(self, name: str, names: frozenset[str]) -> set[str]:
         """Return the IndexedDB databases of an RxDB database."""
-        return {one for one in names if one.startswith(f"{rxdb_names.PREFIX}{name}--")}
+        return {one for one in names if one.startswith((f"{rxdb_names.PREFIX}{name}--", f"_pouch_{name}-rxdb-"))}
 
 
 class RxdbLevelDb(Rxdb, InLevelDb):
@@ -80,4 +84,31 @@ class RxdbFirefox(Rxdb, InFirefox):
     dialect = "rxdb-profile-firefox"
 
 
-SOURCES = (RxdbLevelDb(), RxdbSqlite(), RxdbFirefox())
+class RxdbLocalStorage(Rxdb):
+    """RxDB's localstorage storage: items in the one LevelDB that all web origins of a profile share."""
+
+    dialect = "rxdb-localstorage"
+    item_prefix = rxdb_names.ITEMS
+
+    def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
+        """Return None: nothing of it is in IndexedDB."""
+        return None
+
+    def files(self, ref: SourceRef) -> list[Path]:
+        """Return the current files: a browser creates and removes some while it runs."""
+        return files.beside(ref.path)
+
+    def still(self, ref: SourceRef) -> Stamp:
+        """Return the names of the files: a LevelDB only appends to its logs and never changes a table."""
+        return tuple((str(path),) for path in self.files(ref))
+
+    @contextmanager
+    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+        """Open all RxDB databases in a snapshot."""
+        from pjais.sources.rxdb.local_storage import LocalStorage
+        from pjais.sources.rxdb.reader import OpenedRxdb
+
+        yield OpenedRxdb(snapshot, [Container(LocalStorage(snapshot.path))], secrets, as_written=True)
+
+
+SOURCES = (RxdbLevelDb(), RxdbSqlite(), RxdbFirefox(), RxdbLocalStorage())

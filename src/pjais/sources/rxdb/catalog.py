@@ -7,12 +7,12 @@ the version of RxDB that created a database, and the hash of its password.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from pjais.formats.indexeddb import BadRow, Row, Store
-from pjais.sources.rxdb.names import INTERNAL, LOCAL, NAME, PREFIX, is_shaped
+from pjais.sources.rxdb.names import INTERNAL, NAME, PREFIX, is_local, is_shaped
 
 _BOOKKEEPING = re.compile(r"rx-migration-state-meta-.*", re.DOTALL)
 
@@ -29,7 +29,7 @@ class Collection:
     @property
     def is_local(self) -> bool:
         """True if this holds RxDB's local documents."""
-        return self.name.startswith(LOCAL)
+        return is_local(self.name)
 
 
 @dataclass
@@ -43,6 +43,8 @@ class Database:
     password_hash: str | None = None
     opened: bool = False
     """True if the password has decrypted anything in it."""
+    as_written: bool = False
+    """True if its storage keeps documents as RxDB hands them over: no key and no boolean is written otherwise."""
     internal: Store | None = None
     unreadable: list[BadRow] = field(default_factory=list)
     """Rows of the internal store that cannot be read: a schema or the token may be among them."""
@@ -56,7 +58,9 @@ class Database:
         return int(first) if first.isascii() and first.isdigit() and len(first) < 4 else 14
 
 
-def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -> list[Database]:
+def databases(
+    stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]], as_written: Callable[[Store], bool]
+) -> list[Database]:
     """Return the RxDB databases among a profile's stores, by origin and name.
 
     Names may contain `--`, so only the internal stores show where a database's name ends.
@@ -67,6 +71,7 @@ def databases(stores: Iterable[Store], rows: Callable[[Store], Iterable[Any]]) -
         match = NAME.fullmatch(store.database)
         if match is not None and match[3] == INTERNAL:
             database = found.setdefault((store.origin, match[1]), Database(match[1], store.origin))
+            database.as_written = as_written(store)
             database.internal = store if store.name == "docs" else database.internal
     for store in everything:
         _sort_in(store, found)
@@ -108,7 +113,11 @@ def _sort_in(store: Store, found: dict[tuple[str, str], Database]) -> None:
 
 
 def _read_internal(database: Database, rows: Iterable[Any]) -> None:
-    """Take the token and the schemas from the internal store; skip other rows."""
+    """Take the token and the schemas from the internal store; skip other rows.
+
+    What a collection names as connected is bookkeeping of its replication: checkpoints, and copies of documents.
+    """
+    connected: set[str] = set()
     for row in rows:
         if isinstance(row, BadRow):
             database.unreadable.append(row)
@@ -129,3 +138,13 @@ def _read_internal(database: Database, rows: Iterable[Any]) -> None:
                 collection.schemas[number] = data["schema"]
             elif collection is None:
                 database.missing.append(data["name"])
+            connected.update(_connected(data.get("connectedStorages")))
+    for name in connected:
+        if name in database.collections and not database.collections[name].schemas:
+            del database.collections[name]
+
+
+def _connected(storages: Any) -> Iterator[str]:
+    for one in storages if isinstance(storages, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("collectionName"), str):
+            yield one["collectionName"]

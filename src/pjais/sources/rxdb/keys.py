@@ -44,8 +44,11 @@ def without(schema: dict[str, Any], paths: list[str], *, replace: bool) -> dict[
 
 
 def primary_key(schema: dict[str, Any]) -> str:
-    """Return the name of a schema's primary key, plain or composite."""
-    key = schema.get("primaryKey", "id")
+    """Return the name of a schema's primary key, plain or composite; RxDB 9 marks it at its property."""
+    properties = schema.get("properties")
+    named = properties.items() if isinstance(properties, dict) and "primaryKey" not in schema else ()
+    marked = next((name for name, one in named if isinstance(one, dict) and one.get("primary") is True), "id")
+    key = schema.get("primaryKey", marked)
     return str(key.get("key", "id")) if isinstance(key, dict) else str(key)
 
 

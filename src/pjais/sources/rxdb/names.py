@@ -14,7 +14,11 @@ INTERNAL = "_rxdb_internal"
 LOCAL = "plugin-local-documents"
 PREFIX = "rxdb-dexie-"
 """Prefix of the names of all IndexedDB databases of RxDB's Dexie storage."""
+ITEMS = "RxDB-ls-"
+"""Prefix of the names of all items of RxDB's localstorage storage."""
 NAME = re.compile(r"rxdb-dexie-(.+)--(\d+)--(.+)", re.DOTALL)
+POUCHDB = re.compile(r"_pouch_(.+)-rxdb-(\d+)-([^-]*)(-local|-mrview-.*)?", re.DOTALL)
+"""The same up to RxDB 11, whose names hold no `-`."""
 
 FIELDS = frozenset({"_rev", "_meta", "_attachments", "_deleted"})
 """Fields that RxDB adds to a stored document and hides from its app."""
@@ -35,16 +39,34 @@ def made_by_rxdb(inside: Mapping[str, Collection[str]]) -> frozenset[str]:
         for idb, stores in inside.items()
         if (match := NAME.fullmatch(idb)) and match[3] == INTERNAL and (not stores or "docs" in stores)
     ]
-    return frozenset(
+    return in_pouchdb(inside) | frozenset(
         idb
         for idb, stores in inside.items()
         if (NAME.fullmatch(idb) and idb.startswith(tuple(homes))) or is_shaped(idb, stores)
     )
 
 
+def in_pouchdb(inside: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """Return those of an origin's IndexedDB databases that RxDB 9 to 11 made, by its internal store beside them."""
+    ours = {
+        match[1]
+        for idb, stores in inside.items()
+        if (match := POUCHDB.fullmatch(idb))
+        and match[3] == INTERNAL
+        and not match[4]
+        and ("document-store" in stores or {"docs", "meta"} <= set(stores))
+    }
+    return frozenset(idb for idb in inside if (match := POUCHDB.fullmatch(idb)) and match[1] in ours)
+
+
 def is_shaped(idb: str, stores: Collection[str]) -> bool:
     """Return whether a database has RxDB's form of name and object stores."""
     return bool(NAME.fullmatch(idb)) and {"docs", "changes"} <= set(stores)
+
+
+def is_local(collection: str) -> bool:
+    """Return whether a collection holds RxDB's local documents."""
+    return collection.startswith(LOCAL)
 
 
 def mentions_rxdb(path: Path) -> bool:

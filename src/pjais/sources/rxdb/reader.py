@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pjais import canonical
 from pjais.core.document import Document, Piece, Unreadable
@@ -27,22 +28,37 @@ from pjais.sources.indexeddb import layouts
 from pjais.sources.indexeddb.layouts import Container
 from pjais.sources.rxdb import keys, removable, secrets
 from pjais.sources.rxdb.catalog import Collection, Database, databases, homeless
+from pjais.sources.rxdb.local_storage import LocalStorage
 from pjais.sources.rxdb.names import INTERNAL, PREFIX, made_by_rxdb
+from pjais.sources.rxdb.pouchdb import PouchDb, beside_later
 from pjais.sources.rxdb.removable import Holding
+from pjais.sources.rxdb.schemas import schema_hash
 
 
 class OpenedRxdb(Opened):
     """The RxDB databases of a snapshot.  Documents name their database and their web origin."""
 
-    def __init__(self, snapshot: Snapshot, containers: list[Container], secrets_: Secrets) -> None:
+    def __init__(
+        self, snapshot: Snapshot, containers: list[Container], secrets_: Secrets, *, as_written: bool = False
+    ) -> None:
         self._snapshot = snapshot
         self._containers = containers
         self._secrets = secrets_
-        self._home = {store: one.profile for one in containers for store in one.profile.stores()}
+        self._as_written = as_written
+        raw = {store: one.profile for one in containers for store in one.profile.stores()}
+        self._pouchdb = PouchDb(raw)
+        self._home: dict[Store, indexeddb.Profile] = {
+            **{store: profile for store, profile in raw.items() if store not in self._pouchdb.claimed},
+            **dict.fromkeys(self._pouchdb.stores(), self._pouchdb),
+        }
 
     @cached_property
     def _databases(self) -> list[Database]:
-        return databases(self._home, lambda store: self._home[store].rows(store))
+        return databases(
+            self._home,
+            lambda store: self._home[store].rows(store),
+            lambda store: self._as_written or self._home[store] is self._pouchdb,
+        )
 
     @cached_property
     def collections(self) -> Sequence[contract.Collection]:
@@ -62,6 +78,7 @@ class OpenedRxdb(Opened):
             schema,
             f"RxDB {database.rxdb_version}" if database.rxdb_version else "RxDB",
             not any(True for store in docs for _ in self._home[store].rows(store)),
+            schema_hash=None if schema is None else schema_hash(schema, database.major),
         )
 
     def read(self) -> Iterator[Piece]:
@@ -73,36 +90,53 @@ class OpenedRxdb(Opened):
         yield from layouts.faults(self._containers)
         for name in homeless(self._home, self._databases):
             yield Unreadable(name, "$file", b"", "the internal store of this RxDB database is missing")
+        password = self._secrets.password if self._secrets.decrypt else None
         for database in self._databases:
             if self._secrets.decrypt:
-                _check_password(database, self._secrets.password)
+                _check_password(database, password)
             origin = layouts.origin_of(self._snapshot, database.origin)
             yield from _catalog_problems(database, origin)
             for name in sorted(database.collections):
-                for piece in _collection(self._home, database, database.collections[name], self._secrets.password):
+                for piece in _collection(self._home, database, database.collections[name], password):
                     yield piece._replace(database=database.name, origin=origin)
         yield from layouts.problems(self._containers)
 
     @property
     def sizes(self) -> Mapping[tuple[str | None, str | None], int]:
         """Return the size of each database in bytes: that of all IndexedDB databases that RxDB made for it."""
-        sizes, known = layouts.sizes(self._snapshot, self._containers), self._databases
-        names = sorted((one.name for one in known), key=len)
+        names = sorted((one.name for one in self._databases), key=len)
+        found: Counter[tuple[str | None, str | None]] = Counter()
+        for (origin, idb), size in self._raw_sizes().items():
+            owner = _owner(idb, names)
+            if idb.startswith("_pouch_") and owner is not None and beside_later(owner) in names:
+                owner = beside_later(owner)
+            found[origin, owner] += size
+        every = ((layouts.origin_of(self._snapshot, one.origin), one.name) for one in self._databases)
+        return {one: found[one] for one in every}
+
+    def _raw_sizes(self) -> dict[tuple[str | None, str], int]:
+        """Return the size of each IndexedDB database, by (web origin, name)."""
+        profiles = [one.profile for one in self._containers]
+        of_items = [one.sizes for one in profiles if isinstance(one, LocalStorage)]
+        if of_items:
+            origin_of = layouts.origin_of
+            return {(origin_of(self._snapshot, its), idb): n for one in of_items for (its, idb), n in one.items()}
+        origins = {store.database: store.origin for one in profiles for store in one.stores()}
         return {
-            (layouts.origin_of(self._snapshot, one.origin), one.name): sum(
-                size for idb, size in sizes.items() if _owner(idb, names) == one.name
-            )
-            for one in known
+            (layouts.origin_of(self._snapshot, origins.get(idb, "")), idb): size
+            for idb, size in layouts.sizes(self._snapshot, self._containers).items()
         }
 
     def removable(self, ref: SourceRef) -> Held:
         """Return what may be removed: the databases of RxDB, where no others are in the same files."""
+        if self._as_written:
+            return removable.shared(ref, self.holdings())
         return removable.held(ref, self._snapshot, self.holdings())
 
     def holdings(self) -> list[Holding]:
         """Return every IndexedDB database, RxDB's or not, by its container."""
         within: dict[str, set[str]] = {}
-        for store in self._home:
+        for store in (store for one in self._containers for store in one.profile.stores()):
             within.setdefault(store.database, set()).add(store.name)
         ours = made_by_rxdb(within)
         known = sorted((one.name for one in self._databases), key=len)
@@ -117,7 +151,8 @@ class OpenedRxdb(Opened):
 
 def _owner(idb: str, known: list[str]) -> str | None:
     """Return the RxDB database of an IndexedDB database: the longest matching name."""
-    return next((name for name in reversed(known) if idb.startswith(f"{PREFIX}{name}--")), None)
+    names = (name for name in reversed(known) if idb.startswith((f"{PREFIX}{name}--", f"_pouch_{name}-rxdb-")))
+    return next(names, None)
 
 
 def _catalog_problems(database: Database, origin: str | None) -> Iterator[Unreadable]:
@@ -157,7 +192,7 @@ def _collection(
             yield from _without_schema(home, name, stores)
             continue
         decoder = _Decoder(database, schema, password)
-        attached: dict[str, str] = {}
+        attached: dict[str, _Facts] = {}
         for store_name in ("docs", "deleted-docs"):
             newer = seen.copy()
             store = stores.get(store_name)
@@ -171,7 +206,7 @@ def _collection(
                     yield piece
         store = stores.get("attachments")
         for row in home[store].rows(store) if store else ():
-            found = _attachment(f"{name}/attachments", row, attached, password)
+            found = _attachment(f"{name}/attachments", row, attached, decoder)
             if found is not None:
                 yield found
 
@@ -185,13 +220,20 @@ def _without_schema(home: dict[Store, indexeddb.Profile], name: str, stores: dic
             yield Unreadable(name, row.place, raw, "the schema of this collection cannot be read")
 
 
-def _attached(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield (row id, digest) of the attachments that a live document names; all other rows are leftovers."""
+def _attached(document: Document) -> Iterator[tuple[str, _Facts]]:
+    """Yield (row id, facts) of the attachments that a live document names; all other rows are leftovers."""
     named = document.value.get("_attachments")
     if isinstance(named, dict) and document.value.get("_deleted") is not True:
         for attachment, facts in named.items():
-            digest = facts.get("digest") if isinstance(facts, dict) else None
-            yield f"{document.native_id}||{attachment}", str(digest)
+            told = facts if isinstance(facts, dict) else {}
+            yield f"{document.native_id}||{attachment}", _Facts(str(told.get("digest")), told.get("type"))
+
+
+class _Facts(NamedTuple):
+    """What a document says of its attachment; the media type may be any value, and is a text."""
+
+    digest: str
+    media_type: Any
 
 
 class _Decoder:
@@ -206,8 +248,10 @@ class _Decoder:
         self.encrypted: list[str] = (
             [one for one in encrypted if isinstance(one, str)] if isinstance(encrypted, list) else []
         )
+        attachments = self.schema.get("attachments")
+        self.attachments_encrypted = isinstance(attachments, dict) and attachments.get("encrypted") is True
         self.tables = self._tables(database.major) if self.schema.get("keyCompression") else []
-        self.booleans = _indexed_booleans(self.schema)
+        self.booleans = () if database.as_written else _indexed_booleans(self.schema)
 
     def _tables(self, major: int) -> list[dict[str, str]]:
         """Return possible key tables, most likely first, which depend on what encryption left of the schema.
@@ -224,7 +268,7 @@ class _Decoder:
         if isinstance(row, BadRow):
             return Unreadable(collection, row.place, row.raw, row.reason)
         try:
-            value = shown(row.value)
+            value = shown(row.value, renamed=not self.database.as_written)
         except RecursionError:
             return Unreadable(collection, row.place, b"", "nested too deeply, or in a circle")
         if not isinstance(value, dict):
@@ -294,42 +338,49 @@ def _mend_boolean(value: dict[str, Any], path: str) -> None:
 
 
 def _attachment(
-    collection: str, row: Row | BadRow, attached: dict[str, str], password: str | None
+    collection: str, row: Row | BadRow, attached: dict[str, _Facts], decoder: _Decoder
 ) -> Document | Unreadable | None:
-    """Return an attachment: base64 text up to RxDB 16, a Blob from 17 on, encrypted or not.
+    """Return an attachment: base64 text up to RxDB 16, a Blob from 17 on, encrypted if its schema says so.
 
     Its digest is that of the text up to 16, of the bytes from 17 on.  Up to 16 an encrypted one has one more layer of
-    base64, and its digest is that of the decrypted text.
+    base64, and its digest is that of the decrypted text; up to 11 its bytes are encrypted as they are.  Without a
+    password what is encrypted stays so.
     """
     if isinstance(row, BadRow):
         return Unreadable(collection, row.place, row.raw, row.reason)
     value = row.value if isinstance(row.value, dict) else {}
     name = str(value.get("id"))
-    if name not in attached:
+    facts = attached.get(name)
+    if facts is None:
         return None
     data = value.get("data")
     if isinstance(data, BlobRef):
         data = row.blob(data.index)
     if not isinstance(data, bytes | str):
         return Unreadable(collection, row.place, b"", "an attachment whose bytes are missing")
-    raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
-    try:
-        cipher = base64.b64decode(raw, validate=True) if raw.startswith(_PREFIX_TWICE) else raw
-        if cipher.startswith(secrets.PREFIX.encode()) and password is not None:
-            data = secrets.decrypt(cipher.decode("ascii"), password).decode("utf-8").strip('"')
-        content = _content(data)
-    except (secrets.WrongPassword, ValueError) as error:
-        return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
+    raw = content = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    closed = decoder.attachments_encrypted and decoder.password is None
+    if not closed:
+        try:
+            if decoder.attachments_encrypted:
+                data = _opened(data, raw, decoder.password, plain=facts.digest.startswith("md5-"))
+            content = data if isinstance(data, bytes) else base64.b64decode(data, validate=True)
+        except (secrets.WrongPassword, ValueError) as error:
+            return Unreadable(collection, row.place, raw, f"an attachment that does not decode: {error}")
     digests = {hashlib.sha256(one).hexdigest() for one in (raw, content, str(data).encode("utf-8", "replace"))}
-    if attached[name] not in digests and len(attached[name]) == 64:
+    if not closed and facts.digest not in digests and len(facts.digest) == 64:
         return Unreadable(collection, row.place, raw, "an attachment that does not match its digest")
-    document = {"id": name, "length": len(content), "digest": attached[name], "data": content}
+    document = {"id": name, "length": len(content), "digest": facts.digest, "type": facts.media_type, "data": content}
     return Document(collection, name, row.place, document)
 
 
-def _content(data: Any) -> bytes:
-    """Return the bytes of an attachment's data: a Blob's own, or those of base64 text."""
-    return data if isinstance(data, bytes) else base64.b64decode(str(data), validate=True)
+def _opened(data: bytes | str, raw: bytes, password: str | None, *, plain: bool) -> bytes | str:
+    """Return an attachment decrypted, as base64 text, `plain` (up to 11) as its bytes; as it is if not encrypted."""
+    cipher = base64.b64decode(raw, validate=True) if raw.startswith(_PREFIX_TWICE) else raw
+    if password is None or not cipher.startswith(secrets.PREFIX.encode()):
+        return data
+    content = secrets.decrypt(cipher.decode("ascii"), password)
+    return content if plain else content.decode("utf-8").strip('"')
 
 
 _PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
@@ -337,8 +388,8 @@ _PREFIX_TWICE = base64.b64encode(secrets.PREFIX.encode())[:13]
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
-def shown(value: Any, depth: int = 0) -> Any:
-    """Return a decoded value as RxDB shows it: JSON-like, keys stored as `__x` as `|x`.
+def shown(value: Any, depth: int = 0, renamed: bool = True) -> Any:
+    """Return a decoded value as RxDB shows it: JSON-like; `renamed`: keys stored as `__x` as `|x`.
 
     Works in place where possible, since it runs for every value of every document.  Raises RecursionError for values
     that are nested too deeply.
@@ -348,7 +399,7 @@ def shown(value: Any, depth: int = 0) -> Any:
         if value is UNDEFINED or value is HOLE:
             return None
         if kind is JSArray:
-            return shown(list(value.items), depth)
+            return shown(list(value.items), depth, renamed)
         if kind is JSBigInt:
             return value.value
         return value.ms if kind is JSDate else value
@@ -356,13 +407,13 @@ def shown(value: Any, depth: int = 0) -> Any:
         raise RecursionError
     if kind is list:
         if not _ATOMS.issuperset(map(type, value)):
-            value[:] = [item if type(item) in _ATOMS else shown(item, depth + 1) for item in value]
+            value[:] = [item if type(item) in _ATOMS else shown(item, depth + 1, renamed) for item in value]
         return value
-    if "__" in "\0".join(value):  # in one of the keys
+    if renamed and "__" in "\0".join(value):  # in one of the keys
         return {
             keys.shown(key): item if type(item) in _ATOMS else shown(item, depth + 1) for key, item in value.items()
         }
     for key, item in value.items():
         if type(item) not in _ATOMS:
-            value[key] = shown(item, depth + 1)
+            value[key] = shown(item, depth + 1, renamed)
     return value

@@ -36,6 +36,13 @@ def held(ref: SourceRef, snapshot: Snapshot, holdings: list[Holding]) -> Held:
     return _own_files(ref, snapshot, holdings)
 
 
+def shared(ref: SourceRef, holdings: list[Holding]) -> Held:
+    """Return what may be removed of files that hold the localStorage of every page: nothing."""
+    names = frozenset(name for one in holdings for name in one.databases | one.rxdb)
+    reason = "the browser keeps the localStorage of all pages in these files"
+    return Held(names, stays=(Stay(ref.path, files.size_of(ref.files), reason, names),))
+
+
 def _whole(ref: SourceRef, holdings: list[Holding]) -> Held:
     """Return an origin's LevelDB, which is removable as a whole if every database in it is RxDB's."""
     everything = frozenset(name for one in holdings for name in one.databases)

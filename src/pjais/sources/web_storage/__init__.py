@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pjais.sources.web_storage.detector import Detector
-from pjais.sources.web_storage.everything import SOURCES
+from pjais.sources.web_storage.everything import sources
 
-__all__ = ["SOURCES", "Detector"]
+__all__ = ["Detector", "sources"]

@@ -39,33 +39,40 @@ def _in_leveldb(listing: Listing, search: Search) -> Iterator[SourceRef | Passed
     its = files.beside(folder)
     size = files.size_of(its)
 
+    takers = [one for one in search.sources if one.item_prefix]
+    prefixes = [one.item_prefix for one in takers]
+
     def judge() -> Any:
         place = web_storage.place_of(folder)
         if place is None:
             return None
-        if size > _LOOKED_INTO:
-            return [place.name, {"": 0}, ""]
         with web_storage.Storage(folder, place.area, place.owner) as storage:
-            origins = storage.origins()
+            taken = [one for one in prefixes if storage.has(one)]
+            if size > _LOOKED_INTO:
+                return [place.name, taken, {"": 0}, ""]
+            origins = storage.origins(prefixes)
             doubt = next((one.reason for one in storage.problems), "")
-        return [place.name, {origin: one.number for origin, one in origins.items()}, doubt]
+        return [place.name, taken, {origin: one.number for origin, one in origins.items()}, doubt]
 
-    said = search.seen.verdict(f"{folder} web storage", stamp(its), judge)
+    said = search.seen.verdict(f"{folder} web storage {' '.join(prefixes)}".rstrip(), stamp(its), judge)
     if said is None:
         if not listing.browser and "MANIFEST" in "".join(listing.files):
             yield Passed(folder, "a LevelDB of another program", size, "leveldb")
         return
-    name, origins, doubt = said
+    name, taken, origins, doubt = said
     apps = {origin: count for origin, count in origins.items() if not web_origin.is_browsers(origin)}
-    if apps:
-        ref = SourceRef(_KIND, AnyWebStorage.dialect, folder, search.root, tuple(its))
-        if _is_in_place(listing):
-            yield ref
-        else:
-            search.aside.append(ref)
-    elif doubt:
+    kinds = [(one.kind, one.dialect) for one in takers if one.item_prefix in taken]
+    refs = [
+        SourceRef(kind, dialect, folder, search.root, tuple(its))
+        for kind, dialect in (*kinds, *([(_KIND, AnyWebStorage.dialect)] if apps else ()))
+    ]
+    if _is_in_place(listing):
+        yield from refs
+    else:
+        search.aside.extend(refs)
+    if doubt and not refs:
         yield Passed(folder, f"{name} that cannot be read whole: {doubt}", size, _KIND)
-    elif not origins:
+    elif not origins and not refs:
         yield Passed(folder, f"{name} without any item", size, _KIND)
     for origin in origins.keys() - apps.keys():
         told = f"{counted(origins[origin], 'item')} of {name}, of the browser's own pages"

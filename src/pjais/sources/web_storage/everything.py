@@ -1,14 +1,15 @@
 """localStorage, sessionStorage and `chrome.storage` of every origin: each item a document.
 
 Database and collection both have the name of the storage (`localStorage`, `chrome.storage.local`); the key is the
-item's name, the value its text, of an extension its JSON value.  Items of the browser's own pages are left out.  After
-an item of localStorage come the documents that redux-persist or localForage means by it, in collections of their own.
+item's name, the value its text, of an extension its JSON value.  Items of the browser's own pages are left out, and
+those that another kind takes by the prefix of their names (RxDB's).  After an item of localStorage come the documents
+that redux-persist or localForage means by it, in collections of their own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -31,12 +32,12 @@ TABLE = "web_storage"
 class OpenedWebStorage(Opened):
     """A snapshot of one storage."""
 
-    def __init__(self, place: Place, storage: Storage) -> None:
-        self._place, self._storage = place, storage
+    def __init__(self, place: Place, storage: Storage, taken: tuple[str, ...]) -> None:
+        self._place, self._storage, self._taken = place, storage, taken
 
     @cached_property
     def _origins(self) -> dict[str, Items]:
-        found = self._storage.origins()
+        found = self._storage.origins(self._taken)
         return {origin: one for origin, one in found.items() if not web_origin.is_browsers(origin)}
 
     @property
@@ -44,10 +45,8 @@ class OpenedWebStorage(Opened):
         """Return the storage of each origin."""
         name = self._place.name
         return tuple(
-            Collection(
-                name, name, web_origin.normal(origin) or None, made_by=_maker(one.rxdb), is_empty=False, table=TABLE
-            )
-            for origin, one in self._origins.items()
+            Collection(name, name, web_origin.normal(origin) or None, is_empty=False, table=TABLE)
+            for origin in self._origins
         )
 
     @property
@@ -69,7 +68,7 @@ class OpenedWebStorage(Opened):
         from pjais.formats.web_storage import LOCAL, BadItem
 
         several = self._in_several_tabs()
-        for one in self._storage.items():
+        for one in self._storage.items(self._taken):
             if web_origin.is_browsers(one.origin):
                 continue
             where = self._where(one.origin)
@@ -107,12 +106,15 @@ class OpenedWebStorage(Opened):
 
 
 class AnyWebStorage(Source):
-    """One LevelDB of web storage."""
+    """One LevelDB of web storage; `taken` returns the prefixes of the items that other kinds take."""
 
     kind = "web-storage"
     dialect = "web-storage"
     of_browser = True
     shares = True
+
+    def __init__(self, taken: Callable[[], tuple[str, ...]]) -> None:
+        self._taken = taken
 
     def files(self, ref: SourceRef) -> list[Path]:
         """Return the current files: a browser creates and removes some while it runs."""
@@ -134,10 +136,7 @@ class AnyWebStorage(Source):
                 "what is left of these files does not tell which web storage it is", where=[snapshot.name]
             )
         with web_storage.Storage(snapshot.path, place.area, place.owner) as storage:
-            yield OpenedWebStorage(place, storage)
-
-
-SOURCES = (AnyWebStorage(),)
+            yield OpenedWebStorage(place, storage, self._taken())
 
 
 def _meant(item: Item, where: Where) -> Iterator[Document | Unreadable | Remark]:
@@ -166,5 +165,6 @@ def _meant(item: Item, where: Where) -> Iterator[Document | Unreadable | Remark]
             yield where.document(item.name, value, item.place, blobs)
 
 
-def _maker(rxdb: bool) -> str | None:
-    return "RxDB (localstorage storage)" if rxdb else None
+def sources(taken: Callable[[], tuple[str, ...]]) -> tuple[AnyWebStorage, ...]:
+    """Return the kind; `taken` returns the prefixes of the items that other kinds take."""
+    return (AnyWebStorage(taken),)

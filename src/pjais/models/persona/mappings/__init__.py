@@ -40,6 +40,7 @@ MAPPINGS: dict[str, dict[str, Mapping]] = {
     "rxdb-profile": _rxdb,
     "rxdb-profile-sqlite": _rxdb,
     "rxdb-profile-firefox": _rxdb,
+    "rxdb-localstorage": _rxdb,
     "pjais-flat": {"personas": flat.PERSONAS, "memory_entities": flat.MEMORIES, "conversations": flat.CONVERSATIONS},
     "pjais-drizzle": {
         "personas": drizzle.PERSONAS,
