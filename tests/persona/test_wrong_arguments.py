@@ -78,6 +78,7 @@ OF_METHOD: dict[str, tuple[Any, ...]] = {
     "memories.remember.content": (),
     "conversations.add_message.content": (),
     "store.live.tables": (5, ["wat"], "wat", [5]),
+    "store.collection.name": (*TEXT, "wat"),
 }
 FILTERS: dict[str, tuple[Any, ...]] = {
     "persona": TEXT,
@@ -99,6 +100,7 @@ NEEDED: dict[str, Any] = {
     "conversation_id": "c1",
     "plugin_id": "g1",
     "record_id": "m1",
+    "name": "notes",
     "key": "p1",
     "since": 0,
     "until": None,
@@ -119,7 +121,8 @@ ALREADY_GIVEN = {"memories.similar": {"vector": [1.0, 0.0]}, "memories.hybrid": 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("wrong")
-    write_json(folder, personas=[persona()], memories=[memory("m1", embedding=[1.0, 0.5], embeddingModel="a")])
+    one = memory("m1", embedding=[1.0, 0.5], embeddingModel="a")
+    write_json(folder, personas=[persona()], memories=[one], notes=[{"id": "n1"}])
     pjais.migrate(folder)
     with pjais.open(folder) as opened:
         opened.conversations.create(id="c1", persona_id="p1", session_id="s", title="t")

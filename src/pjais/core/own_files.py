@@ -233,7 +233,7 @@ REMOVED = "removed"
 
 
 def unwrapped(piece: Document) -> Document:
-    """Return the document that an entry of the list `others` of our export holds; before 0.3 only under its name."""
+    """Return the document that an entry of the list `others` of our export holds; before 0.2 only under its name."""
     value = piece.value
     if not isinstance(value, dict) or not isinstance(value.get("collection"), str) or "document" not in value:
         return piece

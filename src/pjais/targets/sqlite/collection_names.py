@@ -1,4 +1,4 @@
-"""Names under which documents of collections without a model are kept (in `other_records.collection`, say).
+"""Names under which documents of collections without a model are kept by a target that has one table for all of them.
 
 The collection's own name; if a collection of another database has it, `database.collection`; if one of another web
 origin has that too, `origin/database.collection`.  A name once assigned stays, whatever comes later.

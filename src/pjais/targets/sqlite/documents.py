@@ -146,7 +146,7 @@ def _own_accounts(db: sqlite.Connection, source: Source, settled: Bitset) -> Ite
 def _account_out_of_order(db: sqlite.Connection, source: Source, wanted: Expected, settled: Bitset) -> Account | None:
     """Return a run's own entry of a document that it entered in another order.
 
-    Before 0.3 documents that no model claims were entered where they were read; since then they follow all others.
+    Before 0.2 documents that no model claims were entered where they were read; since then they follow all others.
     """
     for row in sqlite.each(
         db,
