@@ -537,3 +537,16 @@ def test_a_file_beside_a_database_belongs_to_it_also_where_it_is_a_link(tmp_path
     (tmp_path / "livestore.db-journal").symlink_to("apart")
     (found,) = detect.detect([tmp_path]).sources
     assert found.files == (store, tmp_path / "livestore.db-journal")
+
+
+def test_rows_of_a_table_without_a_key_that_share_an_id_are_all_there(tmp_path: Path) -> None:
+    """A column called `id` need not be one."""
+    source = tmp_path / "app.db"
+    with closing(sqlite3.connect(source)) as db:
+        db.executescript("CREATE TABLE log (id INTEGER, line TEXT); INSERT INTO log VALUES (1,'a'),(1,'b'),(NULL,'c')")
+        db.commit()
+    report = pjais.migrate(tmp_path / "data", [source])
+    assert (report.total.migrated, report.total.superseded) == (3, 0)
+    store = tmp_path / "data" / "pjais.sqlite"
+    assert rows(store, "SELECT _key, id, line FROM log ORDER BY _key") == [(1, 1, "a"), (2, 1, "b"), (3, None, "c")]
+    assert pjais.verify(tmp_path / "data").passed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -328,3 +330,15 @@ def test_an_edit_by_an_older_sqlite_is_explained(tmp_path: Path) -> None:
         assert store.at(0).memories.need("m1").importance == 0.1 + 0.2
         assert store.at(1).memories.need("m1").importance == 8.774233438561719
     assert pjais.verify(tmp_path).edited_since == 1
+
+
+def test_an_image_of_a_record_that_got_another_id_is_no_stray(tmp_path: Path) -> None:
+    """An ignored insert leaves an image of the record in the way; then that record's id changes."""
+    write_json(tmp_path, personas=[persona()], memories=[memory("m1")])
+    pjais.migrate(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "pjais.sqlite")) as db:
+        db.execute("INSERT OR IGNORE INTO memory_entities (id, type, content) VALUES ('m1', 'text', 'x')")
+        db.execute("UPDATE memory_entities SET id = 'm2' WHERE id = 'm1'")
+        db.commit()
+    proof = pjais.verify(tmp_path)
+    assert proof.passed and (proof.added_since, proof.removed_since) == (1, 1)

@@ -110,6 +110,8 @@ def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Docu
     order = rowid or ", ".join(quoted(name) for name in keys)
     order = f"ORDER BY {order}" if order else ""
     named = [name for name in columns if name.lower() == "id"] or keys
+    if named != keys and _occurs_twice(connection, table, named[0]):
+        named = keys  # else one row would take the place of another
     number = 0
     # The second and third way are for tables that use functions or collations of the app's.
     for chosen, ordering in ((columns, order), (stored, order), (stored, "")):
@@ -119,12 +121,23 @@ def _rows(connection: sqlite.Connection, table: str, own: bool) -> Iterator[Docu
                 value = dict(zip(chosen, row[1:], strict=True))
                 native_id = _native_id([value[name] for name in named], row[0])
                 where = f"row {row[0] if rowid else number}"
-                yield Document(table, native_id, where, value, None, (*notes, *_of_numbers(value, seconds)))
+                noted = (*notes, *_of_numbers(value, seconds))
+                yield Document(table, native_id, where, value, None, noted, key=None if named else row[0])
         except sqlite.Error:
             if ordering == "":
                 raise
         else:
             return
+
+
+def _occurs_twice(connection: sqlite.Connection, table: str, column: str) -> bool:
+    """Return whether a column that is no key has a value more than once."""
+    name = quoted(column)
+    try:
+        sql = f"SELECT 1 FROM {quoted(table)} GROUP BY {name} HAVING count(*) > 1 LIMIT 1"
+        return sqlite.first(connection, sql) is not None
+    except sqlite.Error:
+        return False
 
 
 def _of_numbers(value: dict[str, Any], seconds: tuple[str, ...]) -> tuple[str, ...]:
