@@ -39,7 +39,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (
-        "__init__ dates document events rules shown snapshot table",
+        "__init__ blobs dates document events rules shown snapshot table",
         "source",
         "mapping results",
         "declare validate",
@@ -59,7 +59,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb indexeddb.metadata indexeddb.sqlite_files opfs.listing",
     ),
     "models": (
-        "documents documents.catalogue documents.kinds persona persona.cold persona.records",
+        "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records",
         "documents.table persona.tables",
         "documents.mapping persona.livestore",
         "documents.model documents.survey persona.events persona.mappings.nested persona.observations persona.upgrades",

@@ -40,7 +40,7 @@ def documents(store: Path) -> list[tuple[str, str, str]]:
         if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = '_collections'").fetchall():
             return []
         found: list[tuple[str, str, str]] = []
-        for (table,) in db.execute("SELECT tbl FROM _collections ORDER BY tbl").fetchall():
+        for (table,) in db.execute("SELECT DISTINCT tbl FROM _collections ORDER BY tbl").fetchall():
             keys = [
                 f'"{name}"'
                 for (name,) in db.execute("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (table,))

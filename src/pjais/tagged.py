@@ -81,6 +81,14 @@ def key_text(key: Any) -> str:
     return form if type(form) is str and not _LIKE_JSON.fullmatch(form) else dumps(key)
 
 
+def key_of_text(text: str) -> Any:
+    """Return the key, in tagged JSON, that a text of `key_text` stands for."""
+    try:
+        return json.loads(text) if _LIKE_JSON.fullmatch(text) else text
+    except ValueError:
+        return text
+
+
 class _Tagger:
     """One value being written, with the objects that were met, by identity, numbered in document order."""
 

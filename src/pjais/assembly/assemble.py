@@ -17,7 +17,7 @@ from pjais.assembly.held import Held, catalogue
 from pjais.assembly.ids import Ids
 from pjais.core import validate
 from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
-from pjais.core.mapping import Mapping, Problem
+from pjais.core.mapping import Carried, Mapping, Problem
 from pjais.core.model import Model
 from pjais.core.own_files import DOCUMENTS, unwrapped
 from pjais.core.results import Counts, Finding, Progress
@@ -192,6 +192,11 @@ def _claimed(
             if mapping is model.documents:
                 yield piece
                 continue
+            if isinstance(mapping, Carried) and model.documents is not None and not mapping.removes:
+                carried = mapping.read(piece).record
+                if carried is not None:
+                    yield mapping.taken_back(carried, piece)
+                    continue
             draft = mapping.read(piece)
             problems = validate.check(draft)
         except RecursionError:

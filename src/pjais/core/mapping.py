@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, NamedTuple
 
-from pjais import canonical, instants
+from pjais import canonical, instants, tagged
+from pjais.core import blobs
 from pjais.core.dates import emit_instant, is_bare_number, read_instant
 from pjais.core.document import Document
 from pjais.core.rules import Changed, Refused, RequiredText, Rule
@@ -108,7 +109,7 @@ _NOTES: dict[str, Problem] = {
     "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, kept whole"),
 }
 """A reader's note about a document as a problem; a note may name a field: `rule:field`."""
-_WRAPPER = frozenset({"$value", "$text"})
+_WRAPPER = frozenset({"$value", "$text", "$tagged"})
 
 
 class Mapping:
@@ -167,21 +168,43 @@ class Carried(Mapping):
 
     def carried(self, document: Document) -> Record:
         """Return the record that carries a document."""
-        value = document.value
+        value = blobs.inlined(document.value, document.blobs)
         own_id = value.get("id") if isinstance(value, dict) else None
         if not document.native_id:
             name = "#" + hashlib.sha256(canonical.dumps(value, sort=True).encode()).hexdigest()[:16]
         else:
             name = f"#{own_id}" if type(own_id) is int and str(own_id) == document.native_id else document.native_id
+        if document.is_tagged:
+            return self._record(document, name, {"$tagged": value})
         wrap = not isinstance(value, dict) or document.text is not None or (bool(value) and value.keys() <= _WRAPPER)
         if wrap:
             value = {"$value": value} if document.text is None else {"$value": value, "$text": document.text}
+        return self._record(document, name, value)
+
+    def _record(self, document: Document, name: str, value: Any) -> Record:
         return self.table.record(canonical.mend(document.collection), canonical.mend(name), value)
 
     def rebuild(self, record: Record) -> Any:
         """Return the document without its wrapper."""
         document = record.document
-        return document["$value"] if "$value" in document and document.keys() <= _WRAPPER else document
+        if document and document.keys() <= _WRAPPER:
+            return document["$tagged"] if "$tagged" in document else document.get("$value", document)
+        return document
+
+    @staticmethod
+    def taken_back(record: Record, piece: Document) -> Document:
+        """Return the document that a record carries, in the place of the piece that the record was read from."""
+        name, value = record.id, record.document
+        number = value.get("id") if name == f"#{value.get('id')}" else None
+        bare = piece._replace(collection=record.collection, native_id=name, value=value, text=None, key=None)
+        if type(number) is int:
+            return bare._replace(native_id=str(number), key=number)
+        if not value or not value.keys() <= _WRAPPER:
+            return bare
+        if "$tagged" in value:
+            inside, held = blobs.taken_out(value["$tagged"])
+            return bare._replace(value=inside, key=tagged.key_of_text(name), blobs=held, is_tagged=True)
+        return bare._replace(value=value.get("$value"), text=value.get("$text"))
 
 
 class Fields(Mapping):

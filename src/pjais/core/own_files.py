@@ -7,10 +7,11 @@ with JSON as text and instants in milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pjais import canonical
+from pjais.core import blobs
 from pjais.core.declare import rule_of
 from pjais.core.document import Document
 from pjais.core.mapping import Carried, Draft, Field, Fields, Mapping, Value
@@ -166,7 +167,7 @@ def _fields(table: Table, *, rows: bool, live: bool = False) -> tuple[Field, ...
     )
 
 
-class Others(Mapping):
+class Others(Carried):
     """Documents of unknown collections in our export: `{collection, id, document}`."""
 
     def read(self, document: Document) -> Draft:
@@ -249,8 +250,16 @@ def unwrapped(piece: Document) -> Document:
         database=places[0],
         origin=places[1],
         key=value.get("key"),
+        blobs=dict(_blobs(value.get("blobs"))),
         is_tagged=is_tagged,
     )
+
+
+def _blobs(value: Any) -> Iterator[tuple[str, bytes]]:
+    for digest, text in value.items() if isinstance(value, dict) else ():
+        data = blobs.decoded(digest, text)
+        if data is not None:
+            yield digest, data
 
 
 def mappings_of(tables: Iterable[Table]) -> dict[tuple[str, str], Mapping]:

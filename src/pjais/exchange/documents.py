@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import tempfile
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pjais import canonical, files, journal, sqlite, tagged
+from pjais.core import blobs
 from pjais.core.document import Document, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.errors import NoSourceFound, SourceDamaged
@@ -156,7 +156,7 @@ class _Export:
         """Return a document in tagged JSON, as its app sees it, with the bytes of its Blobs."""
         if not piece.is_tagged:
             return tagged.tag(self._source.shown(piece.value))
-        return _replaced(piece.value, lambda blob: self._of_blob(blob, piece)) if piece.blobs else piece.value
+        return blobs.replaced(piece.value, lambda blob: self._of_blob(blob, piece)) if piece.blobs else piece.value
 
     def _of_blob(self, blob: dict[str, Any], piece: Document) -> dict[str, Any]:
         data = piece.blobs.get(blob["$blob"]["sha256"])
@@ -170,12 +170,3 @@ class _Export:
         if not file.is_file():
             files.write_atomically(file, data)
         return blob
-
-
-def _replaced(value: Any, blob: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """Return a tagged value with each of its Blobs replaced."""
-    if isinstance(value, list):
-        return [_replaced(one, blob) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return blob(value) if "$blob" in value else {key: _replaced(one, blob) for key, one in value.items()}

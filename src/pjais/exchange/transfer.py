@@ -22,7 +22,7 @@ from pjais.core.source import SourceRef
 from pjais.display import counted
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
 from pjais.store import upgrade
-from pjais.targets.sqlite import cutover
+from pjais.targets.sqlite import cutover, exported
 from pjais.targets.sqlite.exported import records
 from pjais.targets.sqlite.target import SqliteTarget
 from pjais.workspace import Workspace, none_found
@@ -45,7 +45,7 @@ def write_export(
         separator = "\n"
         for table in tables:
             for record in records(db, table, None if only is None else only.get(table.name, ())):
-                write(separator + canonical.dumps(model.exported(record), sort=True))
+                write(separator + exported.line(exported.document(db, model, record)))
                 separator = ",\n"
         write("]")
     if removed:
@@ -63,7 +63,7 @@ def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Writ
     count, current = 0, None
     for name, document in documents:
         write(("\n]" if current is not None else "") + f',\n"{name}":[\n' if name != current else ",\n")
-        write(canonical.dumps(document, sort=True))
+        write(exported.line(document))
         count, current = count + 1, name
     write(("\n]" if current is not None else "") + "}\n")
     return count

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT = MODEL
 
-KEPT_FREE = ("web_storage",)
+KEPT_FREE = ("web_storage", "_files")
 """Names of tables that no collection gets."""
 
 

@@ -64,8 +64,6 @@ class Collection(NamedTuple):
     is_empty: bool | None = None
     auto_increment: bool = False
     indexes: tuple[Index, ...] = ()
-    table: str | None = None
-    """The table that its documents share with those of other origins, by origin, database, item and tab."""
     schema_hash: str | None = None
 
 

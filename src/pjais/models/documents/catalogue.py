@@ -67,6 +67,12 @@ ORIGIN, DATABASE, NAME, TAB, WHOLE = "$origin", "$database", "$name", "$tab", "$
 """The same in a table that collections of several origins share: where a document is from, the two parts of its key
 (an item's name, and the tab that has it), and its value, whatever it is."""
 
+WEB_STORAGE = "web_storage"
+"""The table of all items of web storage."""
+
+AREAS = frozenset({"localStorage", "sessionStorage", "chrome.storage.local", "chrome.storage.sync"})
+"""The names of web storage, which are both database and collection of its items."""
+
 SHARED_KEY = (ORIGIN, DATABASE, NAME, TAB)
 
 

@@ -46,8 +46,6 @@ class Told(Protocol):
     def auto_increment(self) -> bool: ...  # noqa: D102
     @property
     def indexes(self) -> Sequence[ToldIndex]: ...  # noqa: D102
-    @property
-    def table(self) -> str | None: ...  # noqa: D102
 
 
 def known(told: Told) -> Known:
@@ -56,7 +54,7 @@ def known(told: Told) -> Known:
         Index(one.name, (one.key_path,) if isinstance(one.key_path, str) else one.key_path, one.unique, one.multi_entry)
         for one in told.indexes
     )
-    base = Known(told.key_path, told.auto_increment, told.made_by, indexes=indexes, shared=told.table)
+    base = Known(told.key_path, told.auto_increment, told.made_by, indexes=indexes)
     schema = told.schema
     if isinstance(schema, dict):
         text = canonical.dumps_plain(schema)

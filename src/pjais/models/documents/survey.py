@@ -15,6 +15,7 @@ from pjais import canonical
 from pjais.core.document import Document
 from pjais.models.documents import kinds, mapping
 from pjais.models.documents.catalogue import (
+    AREAS,
     DATABASE,
     DOCUMENT,
     KEY,
@@ -23,6 +24,7 @@ from pjais.models.documents.catalogue import (
     TAB,
     TEXT,
     VALUE,
+    WEB_STORAGE,
     WHOLE,
     Catalogue,
     Collection,
@@ -54,8 +56,6 @@ class Known(NamedTuple):
     schema: tuple[str, str] | None = None
     version: int | None = None
     indexes: tuple[Index, ...] = ()
-    shared: str | None = None
-    """The table that its documents share with those of other origins."""
 
 
 _UNKNOWN = Known()
@@ -181,10 +181,10 @@ class Survey:
             if not seen.documents:
                 continue
             old = made.get(place) or self._moved(place, made)
-            if old is None and seen.known.shared is not None:
-                there = next((one for one in made.values() if one.table == seen.known.shared), None)
-                made[place] = _sharing(place, seen, seen.known.shared, there)
-                order.setdefault(seen.known.shared, len(order))
+            if old is None and place.database == place.collection in AREAS:
+                there = next((one for one in made.values() if one.table == WEB_STORAGE), None)
+                made[place] = _sharing(place, seen, there)
+                order.setdefault(WEB_STORAGE, len(order))
             elif old is None:
                 made[place] = _new(place, seen, _free(forms(place), names | meant))
                 meant |= {form.lower() for form in forms(place)}
@@ -246,8 +246,8 @@ def _new(place: Place, seen: _Seen, table: str) -> Collection:
     )
 
 
-def _sharing(place: Place, seen: _Seen, table: str, there: Collection | None) -> Collection:
-    """Return the entry of a collection in a table that others share."""
+def _sharing(place: Place, seen: _Seen, there: Collection | None) -> Collection:
+    """Return the entry of the storage of one origin in the table that all share."""
     kept = seen.plain | ({"json"} if seen.others < seen.documents else set())
     columns = (
         Column("origin", ORIGIN, ("string",)),
@@ -257,7 +257,7 @@ def _sharing(place: Place, seen: _Seen, table: str, there: Collection | None) ->
         Column("value", WHOLE, kinds.ordered(kept)),
         Column("_document", DOCUMENT, ("json",)),
     )
-    return Collection(table, place, columns if there is None else there.columns, 4, made_by=seen.known.made_by)
+    return Collection(WEB_STORAGE, place, columns if there is None else there.columns, 4, made_by=seen.known.made_by)
 
 
 def _alike(entries: Iterable[Collection]) -> Iterator[Collection]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from pjais import canonical, models, sqlite
 from pjais.core.document import Document, Piece
-from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
 from pjais.errors import SourceDamaged
+from pjais.models.documents import blobs
 from pjais.sources.sqlite_tables import reader
 
 
 def read(snapshot: Snapshot) -> Iterator[Piece]:
     """Yield everything that a store holds; of a damaged one what can be salvaged."""
-    model = _model(snapshot)
+    with ExitStack() as stack:
+        yield from _pieces(snapshot, _opened(snapshot, stack))
+
+
+def _pieces(snapshot: Snapshot, db: sqlite.Connection | None) -> Iterator[Piece]:
+    model = None if db is None else models.in_store(models.named(), db)
     tables = {table.name: table for table in model.tables if table.is_of_documents} if model is not None else {}
     for piece in reader.read(snapshot, own=True):
         if not isinstance(piece, Document) or piece.collection not in tables:
             yield piece
             continue
         table = tables[piece.collection]
-        assert model is not None and model.documents is not None
+        assert db is not None and model is not None and model.documents is not None
         try:
             told = model.documents.exported(table.to_record(tuple(piece.value[name] for name in table.column_names)))
         except (KeyError, ValueError, TypeError):
@@ -37,14 +42,14 @@ def read(snapshot: Snapshot) -> Iterator[Piece]:
             database=told["database"],
             origin=told["origin"],
             key=key,
+            blobs=blobs.of(db, told["document"]),
             is_tagged=True,
         )
 
 
-def _model(snapshot: Snapshot) -> Model | None:
-    """Return the model of a store, as its catalogue tells it; None for one whose catalogue cannot be read."""
+def _opened(snapshot: Snapshot, stack: ExitStack) -> sqlite.Connection | None:
+    """Return the store, open for its catalogue and Blobs; None if SQLite cannot open it."""
     try:
-        with closing(sqlite.open_frozen(snapshot.path)) as db:
-            return models.in_store(models.named(), db)
+        return stack.enter_context(closing(sqlite.open_frozen(snapshot.path)))
     except (sqlite.Error, SourceDamaged, OSError):
         return None

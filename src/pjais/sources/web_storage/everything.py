@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from pjais.sources.js_documents import Where
 
 
-TABLE = "web_storage"
-
-
 class OpenedWebStorage(Opened):
     """A snapshot of one storage."""
 
@@ -45,8 +42,7 @@ class OpenedWebStorage(Opened):
         """Return the storage of each origin."""
         name = self._place.name
         return tuple(
-            Collection(name, name, web_origin.normal(origin) or None, is_empty=False, table=TABLE)
-            for origin in self._origins
+            Collection(name, name, web_origin.normal(origin) or None, is_empty=False) for origin in self._origins
         )
 
     @property

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Any
 
 from pjais import canonical, instants, sqlite
+from pjais.core import blobs
 from pjais.core.document import Document
 
 
 def keep(db: sqlite.Connection, document: Document) -> None:
     """Keep the bytes of a document's Blobs; media type, name and date are those of the first that has the bytes."""
-    told = {one.get("sha256"): one for one in _within(document.value)}
+    told = {one.get("sha256"): one for one in blobs.within(document.value)}
     for digest, data in document.blobs.items():
         if digest not in told:
             continue  # a large value that the browser keeps in a file: it is no Blob of the app's
@@ -29,21 +28,6 @@ def keep(db: sqlite.Connection, document: Document) -> None:
                 data,
             ),
         )
-
-
-def _within(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield what a tagged value says of each Blob in it."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if type(one) is list:
-            waiting += one
-        elif type(one) is dict:
-            blob = one.get("$blob")
-            if isinstance(blob, dict):
-                yield blob
-            else:
-                waiting += one.values()
 
 
 def check(db: sqlite.Connection) -> tuple[str, bool, str] | None:

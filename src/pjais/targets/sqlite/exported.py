@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pjais import sqlite
+from pjais import canonical, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Record, Table
 from pjais.errors import SourceDamaged
+from pjais.models.documents import blobs
 from pjais.targets.sqlite import ddl
 
 
@@ -17,7 +19,29 @@ def documents(db: sqlite.Connection, model: Model) -> Iterator[tuple[str, dict[s
     for name, tables in model.lists.items():
         for table in tables:
             for record in records(db, table, None):
-                yield name, model.exported(record)
+                yield name, document(db, model, record)
+
+
+def document(db: sqlite.Connection, model: Model, record: Record) -> dict[str, Any]:
+    """Return a record as our export has it; of any app's document also the bytes of its Blobs."""
+    found = model.exported(record)
+    held = blobs.of(db, found["document"]) if "table" in found else {}
+    return {**found, "blobs": {digest: _base64(data) for digest, data in held.items()}} if held else found
+
+
+def line(document: dict[str, Any]) -> str:
+    """Return a document of our export as text: each object sorted by key, but for the value of any app's document.
+
+    The order of its properties is the app's, and tagged JSON counts objects in it.
+    """
+    if "table" not in document:
+        return canonical.dumps(document, sort=True)
+    members = (f"{canonical.dumps(name)}:{canonical.dumps(document[name])}" for name in sorted(document))
+    return f"{{{','.join(members)}}}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def records(db: sqlite.Connection, table: Table, keys: Sequence[str] | None) -> Iterator[Record]:

@@ -1,0 +1,17 @@
+"""Find the bytes of Blobs in a store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pjais import sqlite
+from pjais.core import blobs
+
+
+def of(db: sqlite.Connection, value: Any) -> dict[str, bytes]:
+    """Return the bytes of the Blobs in a tagged value, by their SHA-256, as far as a store has them."""
+    wanted = {str(one["sha256"]) for one in blobs.within(value) if one.get("sha256")}
+    if not wanted or not sqlite.column_names(db, "_blobs"):
+        return {}
+    rows = (sqlite.first(db, "SELECT sha256, data FROM _blobs WHERE sha256 = ?", (one,)) for one in sorted(wanted))
+    return {row[0]: row[1] for row in rows if row is not None}

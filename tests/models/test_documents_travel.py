@@ -1,0 +1,67 @@
+"""Documents of any app stay what they are, whichever way they go: store, export, LiveStore, and back."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pjais
+from world import documents
+
+PROFILE = Path(__file__).parents[1] / "golden" / "any-app" / "lattice"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with everything that a page of every type of value stored."""
+    folder = tmp_path_factory.mktemp("first")
+    assert pjais.migrate(folder, [PROFILE]).code == "done"
+    return folder
+
+
+def held(folder: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The values of all documents, in tagged JSON, and the bytes of all Blobs."""
+    store = folder / "pjais.sqlite"
+    with closing(sqlite3.connect(store)) as db:
+        blobs = db.execute("SELECT sha256, size, data FROM _blobs ORDER BY 1").fetchall()
+    return sorted(text for _, _, text in documents(store)), blobs
+
+
+def same(first: Path, second: Path) -> None:
+    assert held(second) == held(first)
+    assert pjais.verify(second).passed
+
+
+def test_a_store_as_a_source(first: Path, tmp_path: Path) -> None:
+    pjais.migrate(tmp_path, [first / "pjais.sqlite"])
+    same(first, tmp_path)
+
+
+def test_an_export_and_its_import(first: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "all.pjais.json"
+    exported.write_text(pjais.export(first).text or "", "utf-8")
+    pjais.import_file(tmp_path / "data", [exported])
+    same(first, tmp_path / "data")
+    assert pjais.export(tmp_path / "data").text == exported.read_text("utf-8")
+
+
+def test_livestore_and_back(first: Path, tmp_path: Path) -> None:
+    pjais.migrate(tmp_path / "live", [PROFILE], to="livestore")
+    assert pjais.verify(tmp_path / "live").passed
+    pjais.migrate(tmp_path / "back", [tmp_path / "live" / "livestore"])
+    same(first, tmp_path / "back")
+
+
+def test_another_apps_file_holds_its_own_tables_only(first: Path) -> None:
+    with closing(sqlite3.connect(first / "pjais.sqlite")) as db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        known = {name for (name,) in db.execute("SELECT tbl FROM _collections")}
+    ours = {"changes", "changes_replaced", "store_operations"}
+    assert {name for name in tables - known - ours if not name.startswith(("_", "migration_", "sqlite_"))} == set()
+    with pjais.open(first) as store:
+        assert store.personas.list() == [] and store.memories.search("x") == []
+        assert set(store.collections) == known
