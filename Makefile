@@ -36,6 +36,7 @@ bench: $(BIN)/pytest
 	$(BIN)/python bench/increment.py
 	$(BIN)/python bench/looking.py
 	$(BIN)/python bench/rxdb.py
+	$(BIN)/python bench/any_app.py
 	$(BIN)/python bench/livestore.py
 	$(BIN)/python bench/store.py
 	$(BIN)/python bench/live.py

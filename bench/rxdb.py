@@ -121,7 +121,8 @@ def chromium(work: Path) -> Figures:
     return {"documents": float(told["rows"]), "seconds": float(told["ms"]) / 1000}
 
 
-def _has_dfindexeddb(python: str) -> bool:
+def has_dfindexeddb(python: str) -> bool:
+    """Whether an interpreter has the package."""
     if python == sys.executable:
         return importlib.util.find_spec("dfindexeddb") is not None
     return subprocess.run([python, "-c", "import dfindexeddb"], capture_output=True, check=False).returncode == 0
@@ -133,7 +134,7 @@ def compare(work: Path, count: int, rounds: int, python: str) -> None:
     best: dict[str, Figures] = {}
     for what in SIDES:
         interpreter = python if what == "dfindexeddb" else sys.executable
-        if what == "dfindexeddb" and not _has_dfindexeddb(interpreter):
+        if what == "dfindexeddb" and not has_dfindexeddb(interpreter):
             continue
         times = 1 if what == "dfindexeddb" else rounds
         runs = [measure(what, work, interpreter) for _ in range(times)]

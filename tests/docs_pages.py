@@ -9,6 +9,7 @@ of its own that holds these things (the folder `PJais` of the packaged sample wh
     small                     ~/.local/share/PJais: a persona p1, a memory m1, a conversation c1, migrated
     orphan                    PJais: a data.json of three documents, one of which refers to nothing
     golden KIND/NAME as PATH  a golden profile or store
+    golden KIND/NAME migrated as PATH   a data folder into which it was migrated
 
 The blocks of a section are run in their order:
 
@@ -16,7 +17,7 @@ The blocks of a section are run in their order:
               lines, `...` within a line for any text.  `# exit code N` behind a command is what it ends with, else 0.
               The ids of runs, the width of columns and the path of the scratch folder do not count.
     sh        every line is a command that ends with 0
-    python    run in one namespace; `# -> text` is what is printed there
+    python    run in one namespace; `# -> text` is what is printed there; skipped where a package of others is missing
     sql       run on the store by the standard library, in a process of its own; `?` is the id "persona-ada"
     js        run by node with better-sqlite3, where both are there
 
@@ -51,6 +52,8 @@ RUN = ("console", "sh", "python", "sql", "js")
 """What is run."""
 SHOWN = ("", "text", "json", "hex", "ts", "toml", "make")
 """What is only shown."""
+OTHERS = ("duckdb", "pandas")
+"""The packages of others that examples import; without one the rest of the section is skipped."""
 _BEGIN = re.compile(r"<!-- begin: (.*) -->")
 _NOT_RUN = re.compile(r"<!-- not run: (.*) -->")
 _EXIT = re.compile(r"\s+# exit code (\d+)$")
@@ -180,6 +183,8 @@ class Runner:
         elif thing == "orphan":
             (work / "PJais").mkdir()
             _json(work / "PJais", personas=[_PERSONA], memories=[_memory("m1", "nobody"), _memory("m2", "p1")])
+        elif match := re.fullmatch(r"golden (\S+) migrated as (\S+)", thing):
+            pjais.migrate(work / match[2], [ROOT / "tests" / "golden" / match[1]])
         elif match := re.fullmatch(r"golden (\S+) as (\S+)", thing):
             shutil.copytree(ROOT / "tests" / "golden" / match[1], work / match[2])
         else:
@@ -239,7 +244,12 @@ class Runner:
         code = compile("\n" * block.line + block.text, str(self.section.page), "exec")
         with _captured() as out:
             with contextlib.redirect_stdout(out):
-                exec(code, self.names)
+                try:
+                    exec(code, self.names)
+                except ModuleNotFoundError as error:
+                    if error.name in OTHERS:
+                        pytest.skip(f"{error.name} is not installed on this machine")
+                    raise
             printed = _text(out)
         wanted = re.findall(r"# -> (.*)", block.text)
         if wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from pjais import canonical, tagged
@@ -11,8 +12,8 @@ from pjais.core.mapping import Draft, Problem, noted
 from pjais.core.model import DocumentMapping
 from pjais.core.table import Record, Table
 from pjais.models.documents import kinds
-from pjais.models.documents.catalogue import DATABASE, DOCUMENT, NAME, ORIGIN, TEXT, VALUE, WHOLE, Place
-from pjais.models.documents.table import DocumentTable
+from pjais.models.documents.catalogue import DATABASE, DOCUMENT, NAME, ORIGIN, VALUE, WHOLE, Place
+from pjais.models.documents.table import DocumentTable, is_special
 
 _ANOTHER_KEY = "its key is of another kind than those of its table, which cannot keep both apart"
 
@@ -36,23 +37,25 @@ class Documents(DocumentMapping):
         value = value_of(document)
         problems: list[Problem] = list(noted(document))
         row: list[Any] = []
-        for number, column in enumerate(table.holds.columns):
-            if number < table.holds.key:
-                held, fits = _key_part(document, value, table, number)
-                if not fits:
-                    return Draft(None, (*problems, ("error", "another-key", None, _ANOTHER_KEY)))
-            elif column.path == DOCUMENT:
+        key = table.holds.key
+        for number in range(key):
+            held, fits = _key_part(document, value, table, number)
+            if not fits:
+                return Draft(None, (*problems, ("error", "another-key", None, _ANOTHER_KEY)))
+            row.append(held)
+        is_object = kinds.is_object(value)
+        for column, real in zip(table.holds.columns[key:], table.real[key:], strict=True):
+            path = column.path
+            if not is_special(path):
+                held = kinds.as_stored(value.get(path), real=real) if is_object else None
+            elif path == DOCUMENT:
                 held = kinds.json_text(value)
-            elif column.path == WHOLE:
-                held = kinds.as_stored(value, real=table.real[number])
-            elif column.path == VALUE:
-                held = None if kinds.is_object(value) else kinds.as_stored(value, real=table.real[number])
-            elif column.path == TEXT:
-                held = None if document.text is None else canonical.mend(document.text)
-            elif kinds.is_object(value):
-                held = kinds.as_stored(value.get(column.path), real=table.real[number])
+            elif path == WHOLE:
+                held = kinds.as_stored(value, real=real)
+            elif path == VALUE:
+                held = None if is_object else kinds.as_stored(value, real=real)
             else:
-                held = None
+                held = None if document.text is None else canonical.mend(document.text)
             row.append(held)
         return Draft(table.record(row), tuple(problems), document.is_removed)
 
@@ -100,8 +103,13 @@ class Documents(DocumentMapping):
 
 def place_of(document: Document, source: str) -> Place:
     """Return the identity of a document's collection."""
-    origin, database = (None if one is None else canonical.mend(one) for one in (document.origin, document.database))
-    return Place(source, origin, database, canonical.mend(document.collection))
+    return _place(source, document.origin, document.database, document.collection)
+
+
+@lru_cache(maxsize=256)
+def _place(source: str, origin: str | None, database: str | None, collection: str) -> Place:
+    origin, database = (None if one is None else canonical.mend(one) for one in (origin, database))
+    return Place(source, origin, database, canonical.mend(collection))
 
 
 def value_of(document: Document) -> Any:

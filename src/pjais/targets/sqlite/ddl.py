@@ -176,6 +176,11 @@ CREATE VIRTUAL TABLE {search.name} USING fts5(
 def create_table(table: Table) -> str:
     """Return the CREATE TABLE of one table of records."""
     lines = [f"{column.sql} {column.declaration}".rstrip() for column in table.columns]
+    if table.is_of_documents:  # beside the column, as a person writes it; a CHECK lets NULL pass
+        lines = [
+            f"{line} CHECK (json_valid({column.sql}))" if column.form == "json" else line
+            for line, column in zip(lines, table.columns, strict=True)
+        ]
     lines += [f"{sql_text.identifier(name)} AS ({value}) VIRTUAL" for name, value in table.generated]
     if table.search is not None:
         lines.append("search_id INTEGER")
@@ -183,9 +188,9 @@ def create_table(table: Table) -> str:
         lines.append(f"PRIMARY KEY ({table.key_list})")
     elif not table.is_of_documents:
         lines.append(f"CHECK ({table.key_list} IS NOT NULL)")
-    lines += [
-        f"CHECK ({column.sql} IS NULL OR json_valid({column.sql}))" for column in table.columns if column.form == "json"
-    ]
+    if not table.is_of_documents:
+        json = (column.sql for column in table.columns if column.form == "json")
+        lines += [f"CHECK ({name} IS NULL OR json_valid({name}))" for name in json]
     formats = (column.name for column in table.columns if column.form == "content_format")
     lines += [f"CHECK ({name} IN ('text', 'json'))" for name in formats]
     return f"CREATE TABLE {table.sql} (\n    " + ",\n    ".join(lines) + "\n);"
