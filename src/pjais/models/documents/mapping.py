@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -23,11 +24,14 @@ class Documents(DocumentMapping):
 
     def __init__(self, tables: dict[Place, DocumentTable], source: str = "") -> None:  # it has no table of its own
         self._tables = tables
+        self._of_record = {table.record: table for table in tables.values()}
         self._source = source
 
     def within(self, source: str) -> Documents:
         """Return the mapping of the documents of a source, by its name in the store."""
-        return Documents(self._tables, source)
+        found = copy(self)
+        found._source = source
+        return found
 
     def read(self, document: Document) -> Draft:
         """Return the row that a document becomes; of a collection without a table an error."""
@@ -98,7 +102,7 @@ class Documents(DocumentMapping):
 
     def table_of(self, record: Record) -> DocumentTable:
         """Return the table of a record."""
-        return next(table for table in self._tables.values() if table.record is type(record))
+        return self._of_record[type(record)]
 
 
 def place_of(document: Document, source: str) -> Place:
