@@ -265,12 +265,17 @@ def store(db: sqlite.Connection, new: Catalogue, old: Catalogue) -> None:
         )
 
 
+def sql_name(name: str) -> str:
+    """Return a name as SQL can have it: lone surrogates and NUL replaced."""
+    return canonical.mend(name).replace("\0", "\ufffd")
+
+
 def forms(place: Place) -> Iterator[str]:
     """Yield the names that a collection's table could have, shortest first."""
     longer = place.collection if place.database is None else f"{place.database}.{place.collection}"
     longest = longer if place.origin is None else f"{place.origin}/{longer}"
     seen = set()
     for form in (place.collection, longer, longest):
-        if (name := canonical.mend(form)) and name not in seen:
+        if (name := sql_name(form)) and name not in seen:
             seen.add(name)
             yield name

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pjais import canonical, tagged
 
-Kind = Literal["boolean", "integer", "number", "string", "date", "bigint", "bytes", "json"]
+Kind = Literal["boolean", "integer", "long", "number", "string", "date", "bigint", "bytes", "json"]
 
 SQL = "sql:"
 """The beginning of the types of a column that came from SQL: what follows is its declared type, as it was."""
@@ -23,10 +23,12 @@ SQL = "sql:"
 TAGGED = "tagged"
 """The type of a key column whose values are of several kinds that SQL cannot tell apart: tagged JSON texts."""
 
-_ORDER: tuple[Kind, ...] = ("boolean", "integer", "number", "string", "date", "bigint", "bytes", "json")
+_ORDER: tuple[Kind, ...] = ("boolean", "integer", "long", "number", "string", "date", "bigint", "bytes", "json")
 _DECLARED: dict[frozenset[str], str] = {
     frozenset({"boolean"}): "INTEGER",
     frozenset({"integer"}): "INTEGER",
+    frozenset({"long"}): "INTEGER",
+    frozenset({"integer", "long"}): "INTEGER",
     frozenset({"number"}): "REAL",
     frozenset({"integer", "number"}): "REAL",
     frozenset({"string"}): "TEXT",
@@ -36,6 +38,8 @@ _DECLARED: dict[frozenset[str], str] = {
     frozenset({TAGGED}): "TEXT",
 }
 _LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
+_EXACT_REAL = 1 << 53
+"""The greatest integer up to which a REAL holds each one; greater ones are of the kind `long`, never made a REAL."""
 _SIMPLE: dict[type, Kind] = {bool: "boolean", str: "string", list: "json"}
 
 
@@ -45,7 +49,7 @@ def kind_of(value: Any) -> Kind | None:
     if found is not None or value is None:
         return found
     if type(value) is int:
-        return "integer" if _LEAST <= value <= _GREATEST else "number"
+        return "integer" if abs(value) <= _EXACT_REAL else "long" if _LEAST <= value <= _GREATEST else "number"
     if type(value) is float:
         return "number" if math.isfinite(value) else None
     if type(value) is bytes:
@@ -109,12 +113,14 @@ def is_text(types: tuple[str, ...]) -> bool:
     return types == ("string",) or sql
 
 
-def as_stored(value: Any, *, real: bool = False) -> Any:
-    """Return a tagged value as a column holds it; `real`: the column's numbers are REAL.
+def as_stored(value: Any, *, real: bool = False, types: tuple[str, ...] = ()) -> Any:
+    """Return a tagged value as a column of some types holds it; `real`: the column's numbers are REAL.
 
     Booleans are 0 and 1, dates ISO-8601 texts, big integers integers where they fit, objects and arrays JSON texts.
     """
     kind = type(value)
+    if types == (TAGGED,):
+        return json_text(value)
     if kind is str or value is None:
         return value
     if kind is bool:
@@ -184,7 +190,7 @@ def of_stored(held: Any, original: Any, types: Iterable[str]) -> Any:
             return {"$date": held}
         if was == "bigint":
             return {"$bigint": held}
-        if was == "json" or kinds == {"json"}:
+        if was == "json" or kinds in ({"json"}, {TAGGED}):
             try:
                 return canonical.loads_plain(held)
             except ValueError:

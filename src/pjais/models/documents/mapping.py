@@ -16,6 +16,9 @@ from pjais.models.documents import kinds
 from pjais.models.documents.catalogue import DATABASE, DOCUMENT, NAME, ORIGIN, VALUE, WHOLE, Place
 from pjais.models.documents.table import DocumentTable, is_special
 
+PLAIN_KEYS = frozenset({"integer", "long", "string"})
+"""The kinds of keys that a column holds as they are.  Fractions are not: versions of SQLite write them differently."""
+
 _ANOTHER_KEY = "its key is of another kind than those of its table, which cannot keep both apart"
 
 
@@ -138,7 +141,7 @@ def key_kinds(part: Any) -> set[str]:
 
 def key_types(found: set[str]) -> tuple[str, ...]:
     """Return the types of a key column for the kinds of its values."""
-    if found <= {"integer", "number", "string"} or found in ({"date"}, {"bigint"}):
+    if found <= PLAIN_KEYS or found in ({"date"}, {"bigint"}):
         return kinds.ordered(found)
     return (kinds.TAGGED,)
 
@@ -174,10 +177,8 @@ def _held(part: Any, table: DocumentTable, number: int) -> tuple[Any, bool]:
     assert table.holds is not None
     column = table.holds.columns[number]
     if column.types == (kinds.TAGGED,):
-        return kinds.json_text(part), part is not None
+        return kinds.as_stored(part, types=column.types), part is not None
     found = kinds.kind_of(part)
-    if found == "integer" and "number" in column.types:
-        found = "number"
     of_sql = bool(column.types) and column.types[0].startswith(kinds.SQL)
     fits = found is not None and (of_sql or found in column.types) and (found == "string" or not table.plain_key)
     return kinds.as_stored(part, real=table.real[number]), fits

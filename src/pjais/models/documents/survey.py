@@ -32,10 +32,14 @@ from pjais.models.documents.catalogue import (
     Index,
     Place,
     forms,
+    sql_name,
 )
 
-WIDEST = 1500
-"""The most properties that get a column; SQLite's own limit is 2,000 columns.  All others are in `_document` alone."""
+WIDEST = 900
+"""The most properties that get a column; all others are in `_document` alone.
+
+A changeset of a wider table cannot be applied: its DELETE compares all columns, and SQLite nests 1,000 at most.
+"""
 
 _RESERVED = frozenset({"rowid", "_rowid_", "oid", "search_id", "_document", "_value", "_text", "_key"})
 _OURS = ("sqlite_", "migration_")
@@ -322,12 +326,12 @@ def _types(
 
 
 def _within(told: tuple[str, ...]) -> set[str]:
-    return {*told, "integer"} if "number" in told else set(told)
+    return {*told, *({"integer"} if "number" in told else {"long"} if "integer" in told else ())}
 
 
 def _column_name(path: str, taken: set[str]) -> str:
     """Return a column's name for a property: its own, unless SQL could not tell it from another one."""
-    name = canonical.mend(path.removeprefix("$") if path[:2] == "$$" else path).replace("\0", "\ufffd") or "_"
+    name = sql_name(path.removeprefix("$") if path[:2] == "$$" else path) or "_"
     number, found = 2, name
     while found.lower() in taken:
         found, number = f"{name}_{number}", number + 1
@@ -388,5 +392,4 @@ def _key_widened(old: Collection, number: int, seen: _Seen) -> tuple[str, ...]:
     else:
         found = seen.keys
     plain = old.key == 1 and types == {"string"}
-    scalars = {"integer", "number", "string"}
-    return column.types if plain or not (types | found) <= scalars else kinds.ordered(types | found)
+    return column.types if plain or not types | found <= mapping.PLAIN_KEYS else kinds.ordered(types | found)

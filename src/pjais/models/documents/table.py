@@ -10,7 +10,7 @@ from pjais import canonical, sql_text, tagged
 from pjais.core import table as core
 from pjais.core.table import Column, Record, Row, Table
 from pjais.models.documents import kinds
-from pjais.models.documents.catalogue import DOCUMENT, TEXT, Collection
+from pjais.models.documents.catalogue import DOCUMENT, TEXT, VALUE, WHOLE, Collection
 
 
 class DocumentRow(tuple[Any, ...]):
@@ -80,22 +80,21 @@ class DocumentTable(Table):
     def rebuild(self, record: Record) -> Any:
         """Return the current document in tagged JSON: what was migrated, with edited columns applied."""
         assert self.holds is not None
-        values = dict(zip(self.column_names, record, strict=True))
-        document = canonical.loads_plain(values[_name_of(self.holds, DOCUMENT)])
-        if self.holds.is_shared and not canonical.same(values["value"], kinds.as_stored(document)):
-            return kinds.of_stored(values["value"], document, ("string",))
-        if not kinds.is_object(document) or self.holds.is_shared:
-            return document
-        for column, real in zip(self.holds.columns, self.real, strict=True):
-            if is_special(column.path):
+        document = canonical.loads_plain(record[[one.path for one in self.holds.columns].index(DOCUMENT)])
+        has_parts = kinds.is_object(document) and not self.holds.is_shared
+        for column, real, held in zip(self.holds.columns, self.real, record, strict=True):
+            if is_special(column.path) if has_parts else column.path not in (VALUE, WHOLE):
                 continue
-            original = document.get(column.path)
-            held = values[column.name]
-            if not canonical.same(held, kinds.as_stored(original, real=real)):
-                if held is None:
-                    document.pop(column.path, None)
-                else:
-                    document[column.path] = kinds.of_stored(held, original, column.types)
+            original = document.get(column.path) if has_parts else document
+            if canonical.same(held, kinds.as_stored(original, real=real, types=column.types)):
+                continue
+            edited = kinds.of_stored(held, original, ("string",) if column.path == WHOLE else column.types)
+            if not has_parts:
+                return edited
+            if held is None:
+                document.pop(column.path, None)
+            else:
+                document[column.path] = edited
         return document
 
 
@@ -106,10 +105,6 @@ def _is_whole(value: float) -> bool:
 def is_special(path: str) -> bool:
     """Return whether a column's path is no property; the name of a property that begins with `$` has one more."""
     return path[:1] == "$" and path[:2] != "$$"
-
-
-def _name_of(one: Collection, path: str) -> str:
-    return next(column.name for column in one.columns if column.path == path)
 
 
 _FORMS: dict[tuple[str, ...], str] = {

@@ -82,7 +82,8 @@ class Builder:
             self._db.execute(f"PRAGMA user_version = {model.schema_version}")
             self._db.execute(ddl.create_tables(model))
         self._db.execute("BEGIN IMMEDIATE")
-        if existing and fixed_tables.are_missing(self._db, model):
+        self._are_fixed_kept = existing and not fixed_tables.are_missing(self._db, model)
+        if existing and not self._are_fixed_kept:
             fixed_tables.create(self._db, model)
             model = models.extended(model, model.catalogue)
         self.model = model
@@ -225,11 +226,7 @@ class Builder:
         table = self.model.table_of(record)
         self._spoil_search(table)
         self._db.execute(ddl.insert_sql(table), next(self._bound(table, [table.to_row(record)])))
-        self._account.recount(heir.seq, "migrated")
-        self._db.execute(
-            "UPDATE migration_records SET outcome = 'migrated', superseded_by = NULL, document = NULL WHERE seq = ?",
-            (heir.seq,),
-        )
+        self._account.revive(heir.seq)
         self._arrived.add((table.name, table.record_key(record)))
 
     def remove(self, table_name: str, key: str, removed_at: int | None) -> None:
@@ -258,7 +255,10 @@ class Builder:
 
         `backup`: the run's backup as the link records it (`chain.Link`).
         """
-        self.model = fixed_tables.leave_out(self._db, document_tables.complete(self._db, self.model))
+        self.model = document_tables.complete(self._db, self.model)
+        if not self._are_fixed_kept:
+            self.model = fixed_tables.leave_out(self._db, self.model)
+            backup = {**(backup or {}), **fixed_tables.told(self.model)} if self._existing else backup
         if not self.model.searched:
             self._search = {}
         if not self._existing:
@@ -437,14 +437,14 @@ class Builder:
             "SELECT record_id FROM migration_records WHERE seq = ? AND outcome = 'migrated' AND record_type = ?",
             (seq, table.name),
         )
-        if known is None or known[0] == arrival.key or len(table.key) > 1:
+        if known is None or known[0] == arrival.key or self._account.hand_over(seq, table.name, known[0]):
             return
         for other in self.model.tables:
             for column, targets in other.references:
                 if table.name in targets:
                     sql = f"UPDATE {other.sql} SET {column} = ? WHERE {column} = ?"
                     self._db.execute(sql, (arrival.key, known[0]))
-        self._db.execute(f"DELETE FROM {table.sql} WHERE id = ?", known)
+        self._db.execute(f"DELETE FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = ?", known)
 
     def _content(self, entry: Entry) -> Content:
         record = self.model.by_name[entry.table].to_record(entry.row)

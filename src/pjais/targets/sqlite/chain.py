@@ -33,6 +33,11 @@ from pjais.journal import now_ms
 SEALED = ("migration_runs", "migration_records", "migration_quarantine", "migration_ids", "migration_decisions")
 """The tables that only pjais writes."""
 
+CATALOGUE = ("_collections", "_columns", "_indexes", "_schemas")
+"""What a store says of its document tables; not every store has any."""
+
+_ALL = (*SEALED, *CATALOGUE)
+
 EDITS = "edits"
 """The event of a link that covers what was written through an open store since the link before it."""
 
@@ -171,7 +176,7 @@ def note_edits(db: sqlite.Connection) -> None:
     last = _link(found[0])
     if _is_up_to_date(db, last):
         return
-    sums = {name: last.state[name] for name in (*SEALED, _RECORDS)}
+    sums = {name: last.state.get(name, _NOTHING) for name in (*_ALL, _RECORDS)}
     if last.event == EDITS:
         before = _link(found[1]) if len(found) > 1 else None
         grown = _grown(db, last, sums, EDITS, None, None, last.number, b"" if before is None else before.digest)
@@ -266,10 +271,10 @@ def _operations(db: sqlite.Connection, after: int) -> Iterator[tuple[Any, ...]]:
 
 def _sums(db: sqlite.Connection) -> State:
     """Return the sums of all sealed tables, read completely."""
-    sums = dict.fromkeys((*SEALED, _RECORDS), 0)
-    for table in SEALED:
+    sums = dict.fromkeys((*_ALL, _RECORDS), 0)
+    for table in _ALL:
         names = sqlite.column_names(db, table)
-        for row in sqlite.each(db, f"SELECT * FROM {table}"):
+        for row in sqlite.each(db, f"SELECT * FROM {table}") if names or table in SEALED else ():
             name, weight = _weight(table, names, row)
             sums[name] += weight
     return {name: _hex(total) for name, total in sums.items()}
@@ -277,9 +282,9 @@ def _sums(db: sqlite.Connection) -> State:
 
 def _updated(db: sqlite.Connection, state: State, changeset: bytes) -> State:
     """Return the sums after a changeset, computed from those before it."""
-    sums = {name: int(state[name], 16) for name in (*SEALED, _RECORDS)}
-    columns = {table: sqlite.column_names(db, table) for table in SEALED}
-    for table, old, new in sqlite.changed_rows(db, changeset, SEALED):
+    sums = {name: int(state.get(name, _NOTHING), 16) for name in (*_ALL, _RECORDS)}
+    columns = {table: sqlite.column_names(db, table) for table in _ALL}
+    for table, old, new in sqlite.changed_rows(db, changeset, _ALL):
         for row, sign in ((old, -1), (new, 1)):
             if row is not None:
                 name, weight = _weight(table, columns[table], row)
@@ -298,6 +303,10 @@ def _weight(table: str, columns: tuple[str, ...], row: tuple[Any, ...]) -> tuple
     return table, canonical.weight(row)
 
 
+_NOTHING = "0" * 64
+"""The sum of a table that is not there, or that an older version did not seal."""
+
+
 def _hex(total: int) -> str:
     return f"{total % _MODULUS:064x}"
 
@@ -310,7 +319,9 @@ def check(db: sqlite.Connection) -> list[str]:
     wrong = [*_broken_links(found), *_broken_history(db, found)]
     now = _sums(db)
     wrong += [
-        f"{_NAMES.get(name, name)} changed by another program" for name in now if now[name] != found[-1].state[name]
+        f"{_NAMES.get(name, name)} changed by another program"
+        for name in now
+        if now[name] != found[-1].state.get(name, _NOTHING)
     ]
     return [*wrong, *_lost_changesets(db, found), *_gaps(db)]
 
@@ -330,6 +341,7 @@ _NAMES = {
     "migration_quarantine": "quarantined documents (migration_quarantine) were",
     "migration_ids": "the map of ids (migration_ids) was",
     "migration_decisions": "decisions about quarantined documents (migration_decisions) were",
+    **{name: f"descriptions of document tables ({name}) were" for name in CATALOGUE},
     _RECORDS: "digests of migrated records (migration_records) were",
 }
 

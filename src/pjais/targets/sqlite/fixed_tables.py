@@ -6,6 +6,8 @@ creates the tables.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pjais import models, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
@@ -52,6 +54,19 @@ def leave_out(db: sqlite.Connection, model: Model) -> Model:
             db.execute(f"DROP TABLE IF EXISTS {table.search.name}")
         db.execute(f"DROP TABLE IF EXISTS {table.sql}")
     return models.extended(model, model.catalogue, alone=True)
+
+
+_TOLD = "fixed_tables"
+
+
+def told(model: Model) -> dict[str, bool]:
+    """Return what a run's link says if the run created the fixed tables in a store that lacked them."""
+    return {_TOLD: True} if fixed(model)[0].name in model.by_name else {}
+
+
+def were_created(backup: Mapping[str, object] | None) -> bool:
+    """Return whether a link says so."""
+    return _TOLD in (backup or {})
 
 
 def _are_refused(db: sqlite.Connection, model: Model) -> bool:

@@ -241,6 +241,26 @@ class Account:
             if row is not None and row[0] in self._unchanged:
                 self._unchanged[row[0]].update({row[1]: -1, outcome: 1})
 
+    def revive(self, seq: int) -> None:
+        """Count a superseded document as migrated."""
+        self.recount(seq, "migrated")
+        self._db.execute(
+            "UPDATE migration_records SET outcome = 'migrated', superseded_by = NULL, document = NULL WHERE seq = ?",
+            (seq,),
+        )
+
+    def hand_over(self, seq: int, record_type: str, record_id: str) -> bool:
+        """Let a record belong to the next document that is the same; return whether there is one."""
+        alike = sqlite.value(
+            self._db,
+            "SELECT min(seq) FROM migration_records WHERE record_type = ? AND record_id = ? AND seq <> ? "
+            "AND outcome = 'superseded' AND digest = (SELECT digest FROM migration_records WHERE seq = ?)",
+            (record_type, record_id, seq, seq),
+        )
+        if alike is not None:
+            self.revive(alike)
+        return alike is not None
+
     def needs(self, run_id: str) -> bool:
         """Return whether an earlier run's backup holds a document that none of this run's sources holds as it was."""
         accounts = sqlite.each(self._db, "SELECT seq FROM migration_records WHERE run_id = ?", (run_id,))

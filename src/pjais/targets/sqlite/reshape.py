@@ -14,6 +14,9 @@ from pjais.core.model import Model
 from pjais.core.table import Table
 from pjais.targets.sqlite import compare, ddl
 
+_BEFORE = "migration_before_reshape"
+"""The name of a table while it is made anew; no other table has it (`pjais.sql_text`)."""
+
 
 def reshape(db: sqlite.Connection, model: Model) -> None:
     """Rebuild every table whose columns do not begin with the model's.
@@ -41,10 +44,9 @@ def make_anew(db: sqlite.Connection, was: Table, table: Table, around: Sequence[
     there = sqlite.fetch(db, f"{kept} AND sql IS NOT NULL", (was.name,))
     ours = {_named(sql) for sql in _statements(around)}
     theirs = [sql for name, sql, _ in there if name not in ours]
-    before = sql_text.identifier(f"{was.name}_before_upgrade")
     legacy = sqlite.value(db, "PRAGMA legacy_alter_table")
     sqlite.fetch(db, "PRAGMA legacy_alter_table = ON")  # views and triggers must not follow a renamed table
-    db.execute(f"ALTER TABLE {was.sql} RENAME TO {before}")
+    db.execute(f"ALTER TABLE {was.sql} RENAME TO {_BEFORE}")
     for name, _, kind in there:
         if kind == "trigger":
             db.execute(f"DROP TRIGGER {sql_text.quoted(name)}")
@@ -52,15 +54,15 @@ def make_anew(db: sqlite.Connection, was: Table, table: Table, around: Sequence[
     now = set(sqlite.column_names(db, table.name))
     gone = set(was.column_names) - set(table.column_names)
     for name, kind, needed, default in sqlite.fetch(
-        db, 'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)', (f"{was.name}_before_upgrade",)
+        db, 'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)', (_BEFORE,)
     ):
         if name not in now and name not in gone:
             rest = f"{kind}{' NOT NULL' if needed else ''}{'' if default is None else f' DEFAULT {default}'}"
             db.execute(f"ALTER TABLE {table.sql} ADD COLUMN {sql_text.quoted(name)} {rest}")
-    held = (name for name in sqlite.column_names(db, f"{was.name}_before_upgrade") if name not in gone)
+    held = (name for name in sqlite.column_names(db, _BEFORE) if name not in gone)
     names = ", ".join(map(sql_text.quoted, held))
-    db.execute(f"INSERT INTO {table.sql} ({names}) SELECT {names} FROM {before} ORDER BY rowid")
-    db.execute(f"DROP TABLE {before}")
+    db.execute(f"INSERT INTO {table.sql} ({names}) SELECT {names} FROM {_BEFORE} ORDER BY rowid")
+    db.execute(f"DROP TABLE {_BEFORE}")
     for sql in (*around, *theirs):
         db.execute(sql)
     sqlite.fetch(db, f"PRAGMA legacy_alter_table = {legacy}")

@@ -40,6 +40,8 @@ def standing(
     `ids` names no document twice.  A document kept whole that another one superseded is imported after all
     (`Known.is_same`), so it has none here.
     """
+    if not ids:
+        return {}
     values = (canonical.dumps(list(ids)), collection, origin.name, origin.kind, run_id)
     return {
         native_id: Standing(seq, outcome, record_type)
