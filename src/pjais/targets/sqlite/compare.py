@@ -130,16 +130,19 @@ def _stray(db: sqlite.Connection, model: Model) -> list[str]:
 
     It holds images of existing records, and of those that got another key since: the next insert overwrites them.
     """
-    held = {
-        name: f"SELECT 1 FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id"
-        for name, table in model.by_name.items()
-    }
-    told = " OR ".join(f"(r.table_name = {text_literal(name)} AND EXISTS ({sql}))" for name, sql in held.items())
-    rows_of_nothing = sqlite.fetch(
-        db,
-        f"SELECT table_name, record_id FROM changes_replaced AS r WHERE NOT ({told} OR EXISTS (SELECT 1 FROM changes "
-        "AS c WHERE c.table_name = r.table_name AND c.record_id = r.record_id AND c.op = 'delete')) LIMIT 20",
-    )
+    rows_of_nothing: list[tuple[str, str]] = []
+    for (name,) in sqlite.fetch(db, "SELECT DISTINCT table_name FROM changes_replaced"):
+        table = model.by_name.get(name)
+        there = "0"
+        if table is not None:
+            there = f"EXISTS (SELECT 1 FROM {table.sql} AS t WHERE {ddl.key_sql(table, 't')} = r.record_id)"
+        rows_of_nothing += sqlite.fetch(
+            db,
+            f"SELECT table_name, record_id FROM changes_replaced AS r WHERE table_name = ? AND NOT ({there} OR EXISTS "
+            "(SELECT 1 FROM changes AS c WHERE c.table_name = r.table_name AND c.record_id = r.record_id "
+            "AND c.op = 'delete')) LIMIT 20",
+            (name,),
+        )
     return [f"changes_replaced holds a row that no trigger wrote: {table} {key}" for table, key in rows_of_nothing]
 
 
