@@ -401,8 +401,7 @@ class Pool:
         if self._writer is None:
             self._writer = sqlite.open_writer(self.path, wait_ms=BUSY_MS)
             if fixed_tables.are_missing(self._writer, self.base):
-                with sqlite.transaction(self._writer):
-                    fixed_tables.create(self._writer, self.base)
+                fixed_tables.stand_in(self._writer, self.base)
             sqlite.wait_in_earnest(self._writer, BUSY_MS)
         return self._writer
 

@@ -19,6 +19,7 @@ from pjais.core.table import Record, Table
 from pjais.errors import UsageError, ValidationFailed
 from pjais.store.live import Live
 from pjais.store.pool import Pool
+from pjais.targets.sqlite import fixed_tables
 
 R = TypeVar("R", bound=Any)
 List = list
@@ -101,6 +102,7 @@ class Records(Generic[R]):
         given = {"id": str(uuid.uuid4()), "created_at": now, "updated_at": now, "installed_at": now, **fields}
         record = self._made(given)
         with self._pool.writer() as db:
+            fixed_tables.make_real(db, self._pool.base)
             self._refuse_missing(db, record)
             if sqlite.first(db, f"SELECT 1 FROM {self.table.sql} WHERE id = ?", (record.id,)):
                 raise UsageError(f"this id is taken in {self.table.name}", where=[record.id])

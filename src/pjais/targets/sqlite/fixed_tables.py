@@ -22,8 +22,15 @@ def fixed(model: Model) -> tuple[Table, ...]:
 def are_missing(db: sqlite.Connection, model: Model) -> bool:
     """Return whether an open store holds documents of another app alone."""
     tables = fixed(model)
-    has = sqlite.column_names
-    return not has(db, tables[0].name) and bool(has(db, "_collections")) if tables else False
+    there = {
+        name
+        for (name,) in sqlite.each(
+            db,
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name IN ('_collections', ?)",
+            (tables[0].name if tables else "",),
+        )
+    }
+    return bool(tables) and there == {"_collections"}
 
 
 def create(db: sqlite.Connection, model: Model) -> None:
@@ -39,6 +46,17 @@ def stand_in(db: sqlite.Connection, model: Model) -> None:
         if table.search is not None:
             search = ddl.search_index(table, table.search)
             db.execute(search.replace(f"CREATE VIRTUAL TABLE {table.search.name}", f"{_VIRTUAL}{table.search.name}", 1))
+
+
+def make_real(db: sqlite.Connection, model: Model) -> None:
+    """Create the tables that a store lacks, inside the caller's transaction, before a record is written to one."""
+    if not are_missing(db, model):
+        return
+    for table in fixed(model):
+        if table.search is not None:
+            db.execute(f"DROP TABLE IF EXISTS temp.{table.search.name}")
+        db.execute(f"DROP TABLE IF EXISTS temp.{table.sql}")
+    create(db, model)
 
 
 _VIRTUAL = "CREATE VIRTUAL TABLE temp."
