@@ -64,6 +64,7 @@ WRITTEN: list[tuple[Any, str]] = [
     (JSMap(((1, "a"), ("1", [2]))), '{"$map":[[1,"a"],["1",[2]]]}'),
     (JSSet((1, {"a": 1})), '{"$set":[1,{"a":1}]}'),
     (JSRegExp("a", "gi"), '{"$regexp":["a","gi"]}'),
+    (JSError("Error", cause=UNDEFINED), '{"$error":{"name":"Error","cause":{"$undefined":true}}}'),
     (JSError("RangeError", "m", None, {"why": 1}), '{"$error":{"name":"RangeError","message":"m","cause":{"why":1}}}'),
     (JSObjectOf(JSBigInt(7)), '{"$boxed":{"$bigint":"7"}}'),
     (JSArray([1, HOLE], {"x": 2, "$y": 3}), '{"$array":[1,{"$hole":true}],"properties":{"x":2,"$$y":3}}'),

@@ -157,9 +157,9 @@ class JSView(NamedTuple):
 
 
 class JSError(NamedTuple):
-    """An Error; None for a message or stack that is absent, UNDEFINED for a cause that is."""
+    """An Error; None for a message or stack that is absent, HOLE for a cause that is: it may be undefined."""
 
     name: str
     message: str | None = None
     stack: str | None = None
-    cause: Any = UNDEFINED
+    cause: Any = HOLE

@@ -147,7 +147,7 @@ class _Tagger:
     def _error(self, error: JSError) -> dict[str, Any]:
         told = {"name": error.name, "message": error.message, "stack": error.stack}
         found = {name: self.tag(text) for name, text in told.items() if text is not None}
-        return found if error.cause is UNDEFINED else {**found, "cause": self.tag(error.cause)}
+        return found if error.cause is HOLE else {**found, "cause": self.tag(error.cause)}
 
 
 def _number(value: float) -> dict[str, str]:

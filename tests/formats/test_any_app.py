@@ -15,10 +15,10 @@ import pytest
 
 from pjais import sqlite, tagged
 from pjais.formats.indexeddb import BadRow, Blob, Profile, Record, Row, open_chromium, open_chromium_sqlite, records
-from pjais.formats.indexeddb.records import _with_blobs
+from pjais.formats.indexeddb.records import _with_blobs, _with_key
 from pjais.formats.indexeddb.sortable_keys import chromium, firefox
 from pjais.formats.leveldb.codings import Bad
-from pjais.js_values import BlobRef, JSBlob, JSBuffer, JSDate, JSMap, JSSet
+from pjais.js_values import BlobRef, JSArray, JSBlob, JSBuffer, JSDate, JSMap, JSSet, JSView
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "any-app"
 LATTICES = ("lattice", "lattice-killed", "lattice-sqlite")
@@ -144,6 +144,26 @@ def test_a_blob_is_put_into_a_value_of_any_depth_and_shape() -> None:
     assert value["deep"] == ["end", blob]
     for other in (BlobRef(0), JSMap(((1, [BlobRef(0)]),)), [JSSet((BlobRef(0),))]):
         assert str(_with_blobs(row._replace(value=other))[0]).count("text/x") == 1
+
+
+def test_a_blob_that_occurs_twice_stays_one() -> None:
+    ref = BlobRef(0)
+    for value in ([ref, {"again": ref}, BlobRef(0)], [ref, JSMap((("again", ref),)), BlobRef(0)]):
+        found, _, _ = _with_blobs(Row(b"", value, "a place", (Blob("text/x", 2, data=b"hi"),)))
+        assert tagged.tag(found)[1] in ({"again": {"$ref": 1}}, {"$map": [["again", {"$ref": 1}]]})
+        assert found[0] == found[2] and found[0] is not found[2]
+
+
+def test_a_key_is_put_back_over_what_is_stored_and_into_arrays() -> None:
+    """Chromium gives the key of a store that generates them as a key: the oracle's random values found both."""
+    key = JSBuffer(b"\2")
+    stored = {"n": JSView("Uint8Array", JSBuffer(b"\1\2"), 1, 1), "t": 1}
+    assert list(_with_key(stored, ["n"], key).items()) == [("n", key), ("t", 1)]
+    assert _with_key([1], ["n"], 7) == JSArray([1], {"n": 7})
+    assert _with_key(JSArray([], {"a": 1}), ["n"], 7) == JSArray([], {"a": 1, "n": 7})
+    assert _with_key({"meta": [1]}, ["meta", "id"], 7) == {"meta": JSArray([1], {"id": 7})}
+    assert _with_key({}, ["meta", "id"], 7) == {"meta": {"id": 7}}
+    assert _with_key(JSMap(()), ["n"], 7) == JSMap(())
 
 
 def test_keys_that_are_no_keys_are_refused() -> None:

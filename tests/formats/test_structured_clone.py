@@ -468,6 +468,7 @@ BY_HAND: dict[str, tuple[str, Any]] = {
     "immutable buffer": ("43020102", JSBuffer(b"\1\2")),
     "node's Buffer": ("5c0a020102", JSView("Buffer", JSBuffer(b"\1\2"), 0, 2)),
     "error without a message": ("722e", JSError("Error")),
+    "error, its cause undefined": ("72635f2e", JSError("Error", cause=UNDEFINED)),
 }
 
 

@@ -104,7 +104,7 @@ class Seen:
             told = {"k": value.kind, "off": value.offset, "len": value.length, "buf": size}
             return {"$": "view", **told, "v": _bytes(value.data)}
         if isinstance(value, JSError):
-            cause = {} if value.cause is UNDEFINED else {"cause": self.of(value.cause)}
+            cause = {} if value.cause is HOLE else {"cause": self.of(value.cause)}
             return {"$": "error", "name": value.name, "message": value.message or "", **cause}
         if isinstance(value, JSMap):
             return {"$": "map", "v": [[self.of(key), self.of(item)] for key, item in value.items]}

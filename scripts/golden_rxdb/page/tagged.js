@@ -31,7 +31,7 @@ export async function tagged(value, met = new Map()) {
   if (value instanceof Map) { const made = []; for (const [key, item] of value) made.push([await each(key), await each(item)]); return { $map: made }; }
   if (value instanceof Set) { const made = []; for (const item of value) made.push(await each(item)); return { $set: made }; }
   if (value instanceof Error && !(value instanceof DOMException)) {
-    const made = { name: value.name, message: string(value.message), stack: value.stack };
+    const made = { name: value.name, message: Object.hasOwn(value, "message") ? string(value.message) : undefined, stack: value.stack && string(value.stack) };
     return { $error: Object.hasOwn(value, "cause") ? { ...made, cause: await each(value.cause) } : made };
   }
   if (Array.isArray(value)) {

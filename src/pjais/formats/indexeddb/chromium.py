@@ -121,9 +121,10 @@ class ChromiumLevelDB:
         declared = self._databases.get(database, _Database(None, "", 0, {}, {})).declared
         indexes = sorted({one[1] for one in declared if len(one) == 3 and one[0] == number})
         try:
+            path, generates = key_path(declared.get((number, 1), b"\0\0\0")), declared.get((number, 2)) == b"\x01"
             return Schema(
-                key_path(declared.get((number, 1), b"\0\0\0")),
-                declared.get((number, 2)) == b"\x01",
+                path,
+                generates,
                 tuple(
                     Index(
                         text(declared.get((number, index, 0), b"")),
@@ -133,6 +134,7 @@ class ChromiumLevelDB:
                     )
                     for index in indexes
                 ),
+                generates and isinstance(path, str),
             )
         except (Bad, UnicodeError):
             return Schema()

@@ -35,6 +35,8 @@ class ChromiumSQLite(Tables):
     store_sql = "SELECT key_path, auto_increment FROM object_stores WHERE id = ?"
     index_sql = "SELECT name, key_path, is_unique, multi_entry FROM indexes WHERE object_store_id = ? ORDER BY id"
 
+    puts_keys_back = True
+
     def __init__(self, file: Path) -> None:
         super().__init__(file)
         described = self.query("SELECT name, version FROM indexed_db_metadata LIMIT 1")

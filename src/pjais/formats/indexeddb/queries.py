@@ -18,6 +18,8 @@ class Tables:
     """What is declared of the store with a number: its key path, whether it generates keys."""
     index_sql: str
     """The indexes of the store with a number: name, key path, unique, multi-entry."""
+    puts_keys_back = False
+    """The browser puts keys into the values of stores that generate them, instead of storing them there."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -43,7 +45,8 @@ class Tables:
         for number in self._ids.get(store, ()):
             for path, generates in self.query(self.store_sql, (number,)):
                 indexes = tuple(self._index(*row) for row in self.query(self.index_sql, (number,)))
-                return Schema(self.key_path_of(path), bool(generates), indexes)
+                where, makes = self.key_path_of(path), bool(generates)
+                return Schema(where, makes, indexes, self.puts_keys_back and makes and isinstance(where, str))
         return Schema()
 
     def _index(self, name: Any, path: Any, unique: Any, multi_entry: Any) -> Index:

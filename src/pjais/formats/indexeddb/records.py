@@ -1,7 +1,8 @@
 """Records of an object store as the page would get them: in the order of keys, keys decoded, generated keys put back.
 
 `Profile.rows` gives what is on disk.  Chromium stores a value without the key that it generated for it (every Dexie
-table `++id`), and gives it back with the key; Firefox stores it.  So does `records`.
+table `++id`), and gives it back with the key, in the form of a key: a typed array that was given as one comes back as
+an ArrayBuffer.  Firefox stores it.  So does `records`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Record(NamedTuple):
 def records(profile: Profile, store: Store) -> Iterator[Record | BadRow]:
     """Yield the live records of a store, as `getAllKeys` and `getAll` would give them."""
     schema = profile.schema(store)
-    path = schema.key_path if schema.auto_increment and isinstance(schema.key_path, str) else None
+    path = schema.key_path.split(".") if schema.puts_key_back and isinstance(schema.key_path, str) else None
     for row in profile.rows(store, ordered=True):
         if isinstance(row, BadRow):
             yield row
@@ -46,16 +47,17 @@ def records(profile: Profile, store: Store) -> Iterator[Record | BadRow]:
         yield Record(key, value if path is None else _with_key(value, path, key), row.place, blobs, missing)
 
 
-def _with_key(value: Any, path: str, key: Any) -> Any:
-    """Return a value with the generated key at its place; objects on the way there are made, as browsers do."""
-    inner = value
-    *parents, last = path.split(".")
-    for name in parents:
-        if type(inner) is not dict:
-            return value
-        inner = inner.setdefault(name, {})
-    if type(inner) is dict and last not in inner:
-        inner[last] = key
+def _with_key(value: Any, path: list[str], key: Any) -> Any:
+    """Return a value with its key at its place; objects on the way there are made, an array gets a property.
+
+    A Map or another object of a type of its own stays as it is: nothing here tells of its properties.
+    """
+    if type(value) is list:
+        value = JSArray(value, {})
+    members = value.properties if type(value) is JSArray else value
+    if type(members) is dict:
+        name, *rest = path
+        members[name] = _with_key(members.get(name, {}), rest, key) if rest else key
     return value
 
 
@@ -87,16 +89,22 @@ def _replaced(value: Any, made: Sequence[JSBlob | JSHost]) -> Any:
     if type(value) not in (dict, list):
         return tagged.untag(tagged.tag(value, made))
     open_, met = [value], {id(value)}
+    sites: list[tuple[Any, Any, BlobRef]] = []
     while open_:
         inside = open_.pop()
         for key, one in inside.items() if type(inside) is dict else enumerate(inside):
             if type(one) is BlobRef:
-                inside[key] = tagged.untag(tagged.tag(one, made))
+                sites.append((inside, key, one))
             elif type(one) in (dict, list) and id(one) not in met:
                 met.add(id(one))
                 open_.append(one)
             elif type(one) in _HOLD_OTHERS:  # they cannot be changed where they are
                 return tagged.untag(tagged.tag(value, made))
+    blobs: dict[int, Any] = {}  # one that occurs twice stays one
+    for inside, key, one in sites:
+        if id(one) not in blobs:
+            blobs[id(one)] = tagged.untag(tagged.tag(one, made))
+        inside[key] = blobs[id(one)]
     return value
 
 

@@ -35,11 +35,15 @@ class Index(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """The declaration of an object store: where the key stands, whether the browser makes it, the indexes."""
+    """The declaration of an object store: where the key stands, whether the browser makes it, the indexes.
+
+    `puts_key_back`: the browser puts the key into each value that it gives, over what is stored there.
+    """
 
     key_path: KeyPath = None
     auto_increment: bool = False
     indexes: tuple[Index, ...] = ()
+    puts_key_back: bool = False
 
 
 class Blob(NamedTuple):

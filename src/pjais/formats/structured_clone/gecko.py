@@ -198,7 +198,7 @@ class _Reader:
             raise CloneError(f"an Error without cause, errors and stack, before byte {place}")
         cause, _, stack = rest
         name, message, has_cause = head
-        return JSError(name, message, stack, cause if has_cause else UNDEFINED)
+        return JSError(name, message, stack, cause if has_cause else HOLE)
 
     def _begin(self, kind: int, box: Any, home: Any, key: Any) -> Any:
         """Begin a Map, Set, Error or stack; a stand-in for it goes to its place."""
