@@ -160,6 +160,16 @@ def test_damaged_web_storage_is_refused_and_named_for_the_origin_that_asks(tmp_p
         assert profile.origins[0].session_storage
 
 
+def test_a_first_log_that_is_missing_is_told_and_not_an_empty_storage(tmp_path: Path) -> None:
+    folder = shutil.copytree(GOLDEN / "libraries", tmp_path / "profile")
+    (entries,) = (folder / "Local Storage").rglob("*.log")
+    entries.unlink()
+    with pjais.profile(folder) as profile:
+        assert any("the first log is missing" in line for line in profile.problems())
+        with pytest.raises(pjais.PjaisError, match="localStorage cannot be read"):
+            _ = profile.origins[0].local_storage
+
+
 def test_an_item_that_cannot_be_read_costs_no_other_origin_its_own(tmp_path: Path) -> None:
     place = tmp_path / "Local Storage" / "leveldb"
     items = [(b"_http://a\0\x01k", b"\x07odd"), (b"_http://b\0\x01k", b"\x01fine")]

@@ -71,6 +71,15 @@ def test_every_log_may_have_a_torn_end(tmp_path: Path) -> None:
         assert [one.file for one in database.torn] == ["000003.log", "000004.log"]
 
 
+def test_a_record_that_seems_torn_before_sound_ones_is_damage(tmp_path: Path) -> None:
+    """Swapped bytes at the beginning of a log once made it an empty one, in silence."""
+    raw = bytearray(log([batch(n + 1, [(b"k%02d" % n, b"v" * 20)]) for n in range(5)]))
+    raw[:16], raw[16:32] = b"\1\2\3\4\xff\x70\1" + bytes(9), raw[:16]
+    path = folder(tmp_path / "db", {"000003.log": bytes(raw)})
+    assert set(content(path)) == {b"k01", b"k02", b"k03", b"k04"}
+    assert "its length does not match" in reasons(path)[0]
+
+
 def test_zeros_between_records_are_damage(tmp_path: Path) -> None:
     """Zeros belong to the end of a log alone."""
     raw = bytearray(log([batch(n + 1, [(b"k%02d" % n, b"v" * 9_000)]) for n in range(6)]))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from leveldb_writer import Op, batch, flipped, folder, log, table
 
 from pjais.errors import SourceDamaged
-from pjais.formats.opfs import extract, path_index, pool
+from pjais.formats.opfs import extract, listing, path_index, pool
 from pjais.formats.opfs.extract import Carved, PoolStore, Spoiled
 from strategies import examples
 
@@ -494,6 +494,13 @@ def test_garbled_entries(tmp_path: Path) -> None:
     ops[b"1"] = pickle(1, "", "round and round")
     folder(root / "000/t/Paths", {"000003.log": log([batch(1, ops.items())])})
     assert {(one.directory, one.group) for one in taken(root).values()} == {(None, "000/t/1"), (None, "000/t/?")}
+
+
+def test_empty_books_of_a_storage_without_files_are_no_loss(tmp_path: Path) -> None:
+    """A page that opens its file system and puts nothing into it leaves Paths empty."""
+    root = profile(tmp_path / "File System", {})
+    folder(root / "000/t/Paths", {"000003.log": b""})
+    assert listing.problems(root) == []
 
 
 def test_empty_books_are_not_believed(tmp_path: Path) -> None:

@@ -165,6 +165,10 @@ class LevelDB:
             )
             if any(is_log and number > live.log for is_log, number in there):  # the MANIFEST itself is an old one
                 return [there[key] for key in sorted(there)]
+        if not (
+            live.log or live.tables or any(is_log for is_log, _ in there)
+        ):  # whoever opens a new database begins a log
+            self._damaged("*.log", b"", 0, 0, "the first log is missing; its changes are lost")
         for number in sorted(live.tables):
             if (False, number) not in there:
                 reason = f"a live table is missing; its rows are lost, and {_OLDER}"

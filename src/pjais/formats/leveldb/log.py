@@ -130,11 +130,12 @@ def _fragments(data: bytes | mmap) -> Iterator[_Fragment | Lost]:
             at = end
         elif after > size and after <= block_end and kind in (_FULL, _FIRST, _MIDDLE, _LAST):
             whole = _real_length(data, at)
-            if whole is None:
+            after = at + 7 + whole if whole is not None else _next_sound(data, at + 1)
+            if after is None:
                 yield Lost(at, size, TORN)
                 return
-            yield Lost(at, at + 7 + whole, "its length does not match")
-            at += 7 + whole
+            yield Lost(at, after, "its length does not match")
+            at = after
         elif after <= end and kind in (_FULL, _FIRST, _MIDDLE, _LAST) and _sound(data, at):
             yield _Fragment(Part(at, length), kind)
             at = after
@@ -160,6 +161,15 @@ def _real_length(data: bytes | mmap, at: int) -> int | None:
         if masked(running) == checksum:
             return length
         running = crc(data[at + 7 + length : at + 8 + length], running)
+    return None
+
+
+def _next_sound(data: bytes | mmap, start: int) -> int | None:
+    """Return where the next sound fragment of the last block begins: a write that was stopped has none behind it."""
+    for at in range(start, len(data) - 7):
+        _, length, kind = _HEADER.unpack_from(data, at)
+        if _FULL <= kind <= _LAST and at + 7 + length <= len(data) and _sound(data, at):
+            return at
     return None
 
 

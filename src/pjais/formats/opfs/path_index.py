@@ -77,11 +77,13 @@ def origins(folder: Path) -> tuple[dict[str, str], list[Problem]]:
 
 
 class Paths:
-    """The tree of names of one storage.  `problems` is empty only if it is valid and not empty."""
+    """The tree of names of one storage.  `problems` is empty only if it is valid, and not empty beside files."""
 
     def __init__(self, folder: Path) -> None:
         loss = "which directory a file belongs to may not be known"
         entries, self.problems = _entries(folder, loss)
+        if any(one.reason == _EMPTY + loss for one in self.problems) and not _has_files(folder.parent):
+            self.problems = []  # a page has opened its file system, and put nothing into it
         self.infos: dict[str, Info] = {}
         for key, value in entries.items():
             if not key.isdigit():
@@ -105,6 +107,14 @@ class Paths:
         return "/".join(reversed(names))
 
 
+_EMPTY = "empty: "
+
+
+def _has_files(storage: Path) -> bool:
+    """Return whether a storage holds the content of any file: those lie in numbered folders."""
+    return any(one.is_file() for one in storage.glob("[0-9]*/*"))
+
+
 def _entries(folder: Path, loss: str) -> tuple[dict[bytes, bytes], list[Problem]]:
     """The live entries of a LevelDB, and what could not be read of it."""
     if not folder.is_dir():
@@ -113,5 +123,5 @@ def _entries(folder: Path, loss: str) -> tuple[dict[bytes, bytes], list[Problem]
         found = {key: value for key, value, _ in database.entries()}
         problems = [Problem(folder / one.file, f"byte {one.offset}: {one.reason}: {loss}") for one in database.damage]
     if not found and not problems:  # so Chromium leaves it when it gives up on a damaged one
-        problems = [Problem(folder, f"empty: {loss}")]
+        problems = [Problem(folder, _EMPTY + loss)]
     return found, problems
