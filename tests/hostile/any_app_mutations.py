@@ -9,6 +9,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 from mutations import LIMIT, TooSlow, damage, limited
 
@@ -103,9 +104,11 @@ def judge(item: str, work: Path, seed: int) -> Verdict:
     faults: list[str] = []
     outcome = "whole"
     try:
-        with limited(4 * LIMIT):
+        with limited(4 * LIMIT), mock.patch("os.fsync"):  # no power is cut here
             found, told = read(folder)
-        outcome, faults = _compared(item, harmed, what, found, told)
+        before = (GOLDEN / item / harmed.relative_to(folder)).stat().st_size
+        cut = harmed.suffix == ".log" and harmed.exists() and harmed.stat().st_size < before
+        outcome, faults = _compared(item, harmed, found, told, cut=cut)
     except PjaisError as error:
         outcome = f"refused {error.code}"
     except TooSlow:
@@ -119,14 +122,17 @@ def judge(item: str, work: Path, seed: int) -> Verdict:
     return Verdict(tuple(f"{where}: {one}" for one in faults), seconds, "fault" if faults else outcome)
 
 
-def _compared(item: str, harmed: Path, what: str, found: Found, told: list[str]) -> tuple[str, list[str]]:
-    """What a reading counts as, and its faults: a document that is other than it was, or not there, in silence."""
+def _compared(item: str, harmed: Path, found: Found, told: list[str], *, cut: bool) -> tuple[str, list[str]]:
+    """What a reading counts as, and its faults: a document that is other than it was, or not there, in silence.
+
+    A log that was `cut` is that of a browser that was stopped: the documents are those of an earlier moment.
+    """
     other, lost = found - truth(item), truth(item) - found
     if not other and not lost:
         return "told, and whole" if told else "whole", []
     if told:
         return ("told" if any(harmed.name in line for line in told) else "told of another file"), []
-    if unprotected(harmed) or (harmed.suffix == ".log" and what in ("cut", "empty")):
+    if unprotected(harmed) or cut:
         return "unprotected bytes" if unprotected(harmed) else "log cut", []
     example = next(iter(other or lost))
     return "", [f"{len(other)} others, {len(lost)} lost, in silence: {example!a:.300}"]

@@ -84,7 +84,7 @@ def damage(folder: Path, seed: int) -> tuple[str, Path]:
     """Damage one file of a profile; returns what was done and to which file."""
     chance = random.Random(seed)
     every = sorted(path for path in folder.rglob("*") if path.is_file())
-    full = [path for path in every if path.stat().st_size]
+    full = [path for path in every if path.stat().st_size > 1]  # one byte cannot be cut
     path = chance.choice(full)
     content = bytearray(path.read_bytes())
     kind = chance.choice(("bit", "bit", "bits", "cut", "cut", "splice", "splice", "zero", "remove", "empty", "double"))

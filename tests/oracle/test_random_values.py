@@ -26,7 +26,10 @@ SQLITE = "--enable-features=IdbSqliteBackingStore"
 FIRST, _, END = os.environ.get("PJAIS_SEEDS", "1:3").partition(":")
 SEEDS = range(int(FIRST), int(END or FIRST) + (not END))
 COUNT = 300
-TAGS = "undefined hole number bigint text date bytes regexp boxed blob error map set array ref host".split()
+TAGS = (
+    *("undefined", "hole", "number", "bigint", "text", "date", "bytes", "regexp", "boxed"),
+    *("blob", "error", "map", "set", "array", "ref", "host"),
+)
 
 
 def missing() -> str | None:
