@@ -60,11 +60,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records",
-        "documents.table persona.tables",
-        "documents.mapping persona.livestore",
-        "documents.model documents.survey persona.events persona.mappings.nested persona.observations persona.upgrades",
-        "documents.of_store documents.schemas persona.mappings.camel persona.mappings.drizzle persona.mappings.flat "
+        "documents.references persona.tables",
+        "documents.table persona.livestore",
+        "documents.mapping persona.events persona.mappings.nested persona.observations persona.upgrades",
+        "documents.model documents.survey persona.mappings.camel persona.mappings.drizzle persona.mappings.flat "
         "persona.typescript",
+        "documents.of_store documents.schemas",
         "persona.mappings",
         "persona.model",
         "__init__",

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.strategies import examples
-from tests.world import migrated, persona, rows, write_json
 
 import pjais
 from pjais import canonical, tagged
 from pjais.errors import PjaisError, VerificationFailed
+from strategies import examples
+from world import migrated, persona, rows, write_json
 
 
 @pytest.fixture(autouse=True)

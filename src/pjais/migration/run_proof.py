@@ -91,7 +91,7 @@ def _check_pages(model: Model, path: Path, previous: Path) -> tuple[compare.Chec
     broken_before = 0
     if previous.exists():
         with closing(sqlite.open_frozen(previous)) as db:
-            broken_before = len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
+            broken_before = len(compare.broken_references(db, model)[0])
     with closing(sqlite.without_modules(sqlite.open_reader(path))) as db:
         return compare.check_pages(db, model, broken_before)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pjais.core.model import Model
 from pjais.models.documents.catalogue import DDL, Catalogue
 from pjais.models.documents.mapping import Documents
+from pjais.models.documents.references import links
 from pjais.models.documents.table import DocumentTable, table_of
 
 
@@ -19,10 +20,13 @@ def with_documents(base: Model, catalogue: Catalogue, *, alone: bool = False) ->
     fixed = () if alone else tuple(table for table in whole.tables if not table.carries)
     had = {table.holds: table for table in base.tables if isinstance(table, DocumentTable)}
     taken = {name.lower() for name in (*(one.table for one in catalogue), *(table.name for table in whole.tables))}
+    there = {one.place: one for one in catalogue}
     tables: dict[str, DocumentTable] = {}
     for one in catalogue:
         if one.table not in tables:
-            tables[one.table] = had.get(one) or table_of(one, taken)
+            linked = links(one, there)
+            old = had.get(one)
+            tables[one.table] = old if old is not None and old.links == linked else table_of(one, taken, linked)
     documents = Documents({one.place: tables[one.table] for one in catalogue})
     made = tuple(tables.values())
     return replace(

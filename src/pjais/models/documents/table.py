@@ -11,6 +11,7 @@ from pjais.core import table as core
 from pjais.core.table import Column, Record, Row, Table
 from pjais.models.documents import kinds
 from pjais.models.documents.catalogue import DOCUMENT, TEXT, VALUE, WHOLE, Collection
+from pjais.models.documents.references import Link
 
 
 class DocumentRow(tuple[Any, ...]):
@@ -30,6 +31,7 @@ class DocumentTable(Table):
     """The table of one collection."""
 
     holds: Collection | None = None
+    links: tuple[Link, ...] = ()
     real: tuple[bool, ...] = field(init=False, repr=False)
     """Of each column, whether its numbers are REAL."""
 
@@ -116,8 +118,14 @@ _FORMS: dict[tuple[str, ...], str] = {
 }
 
 
-def table_of(one: Collection, taken: Set[str] = frozenset()) -> DocumentTable:
-    """Return the table of a collection; no index or view of it has one of the names that are `taken`, in lower case."""
+def table_of(one: Collection, taken: Set[str] = frozenset(), links: tuple[Link, ...] = ()) -> DocumentTable:
+    """Return the table of a collection.
+
+    No index or view of it has one of the names that are `taken`, in lower case.  `links`: its references.
+    """
+    targets = {
+        column: f" REFERENCES {sql_text.identifier(table)} ({sql_text.identifier(to)})" for column, table, to in links
+    }
     key = tuple(column.name for column in one.columns[: one.key])
     plain = one.key == 1 and kinds.is_text(one.columns[0].types)
     columns = []
@@ -129,7 +137,8 @@ def table_of(one: Collection, taken: Set[str] = frozenset()) -> DocumentTable:
         elif column.path == DOCUMENT:
             declared = "TEXT NOT NULL"
         form = "json" if column.path == DOCUMENT else _FORMS.get(column.types, "number")
-        columns.append(Column(column.name, declared.strip(), "text" if column.path == TEXT else form, kind="any"))
+        declared = (declared + targets.get(column.name, "")).strip()
+        columns.append(Column(column.name, declared, "text" if column.path == TEXT else form, kind="any"))
     record = type("DocumentRow", (DocumentRow,), {"__slots__": (), "_fields": tuple(each.name for each in columns)})
     generated, indexes = _indexes(one)
     indexes = tuple((name, columns) for name, columns in indexes if name.lower() not in taken)
@@ -144,6 +153,7 @@ def table_of(one: Collection, taken: Set[str] = frozenset()) -> DocumentTable:
         plain_key=plain,
         is_of_documents=True,
         holds=one,
+        links=links,
     )
     object.__setattr__(made, "real", tuple(kinds.declared(column.types) == "REAL" for column in one.columns))
     return made

@@ -73,6 +73,7 @@ class Builder:
         if existing:
             self._db = sqlite.open_writer(path, wait_ms=30_000)
             model = models.in_store(model, self._db)
+            document_tables.allow_open_ends(self._db, model)
             if not live:
                 sqlite.bulk(self._db)
         else:

@@ -42,6 +42,12 @@ def extend(db: sqlite.Connection, old: Model, new: Model, *, bare: bool, session
     catalogue.store(db, new.catalogue, old.catalogue)
 
 
+def allow_open_ends(db: sqlite.Connection, model: Model) -> None:
+    """Let a document refer to one that is not there, or that comes later; not inside a transaction."""
+    if model.documents is not None:
+        sqlite.fetch(db, "PRAGMA foreign_keys = OFF")
+
+
 def list_all(db: sqlite.Connection, model: Model) -> None:
     """Write the catalogue of a new store that has its document tables from the start."""
     catalogue.store(db, model.catalogue, ())
