@@ -72,7 +72,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sources": (
         "__init__ found grouping indexeddb.libraries.contract indexeddb.libraries.javascript_json js_documents "
-        "livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets seen walk",
+        "unpacked livestore.log livestore.reconcile livestore.replay rxdb.keys rxdb.names rxdb.secrets seen walk",
         "contract indexeddb.libraries.automerge_chunks indexeddb.libraries.firestore_values indexeddb.libraries.others "
         "indexeddb.libraries.pouchdb indexeddb.libraries.redux_persist indexeddb.libraries.tinybase "
         "indexeddb.libraries.yjs_update rxdb.catalog rxdb.schemas",

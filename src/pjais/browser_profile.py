@@ -29,7 +29,7 @@ from pjais.formats import indexeddb, web_storage
 from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Record, Schema, metadata
 from pjais.formats.indexeddb.sqlite_files import StoredFile, is_of
 from pjais.formats.web_storage import Area, BadItem, Item, Place, Storage
-from pjais.sources import backup, registry
+from pjais.sources import backup, registry, unpacked
 from pjais.sources.contract import files_in
 from pjais.sources.indexeddb import detector
 from pjais.sources.indexeddb.everything import OpenedIndexedDb
@@ -463,6 +463,8 @@ def _named(what: str, name: str, there: dict[str, T]) -> T:
 
 def open_profile(path: Path) -> Profile:
     """Open a profile.  Raises NoSourceFound for a path that is missing, or holds no data of a web page."""
+    if path.is_file() and unpacked.is_archive(path):
+        path = unpacked.folder_of(path)
     if not path.is_dir():
         raise NoSourceFound("there is no such folder", where=[str(path)], next_command="pjais detect")
     profile = Profile(path)

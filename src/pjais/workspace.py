@@ -13,7 +13,7 @@ from pjais import canonical, choices, paths
 from pjais.core.source import NAME_IT, Passed, SourceRef
 from pjais.display import counted
 from pjais.errors import NoSourceFound, UsageError
-from pjais.sources import detect
+from pjais.sources import detect, unpacked
 from pjais.sources.found import Found
 from pjais.sources.seen import Seen
 from pjais.targets import registry as targets
@@ -67,6 +67,8 @@ class Workspace:
 
     def _rooted(self, ref: SourceRef) -> SourceRef:
         """Return a named source with an unambiguous name: relative to the data folder, or its absolute path."""
+        if unpacked.holds(ref.path):
+            return ref
         inside = ref.path.is_relative_to(self.data_dir)
         return replace(ref, root=self.data_dir if inside else Path(ref.path.anchor))
 

@@ -365,7 +365,7 @@ def test_a_store_deep_in_a_folder_is_named_and_not_taken(tmp_path: Path) -> None
 
 def test_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> None:
     shutil.make_archive(str(tmp_path / "old"), "zip", GOLDEN / "any-app" / "kv")
-    assert reasons(look(tmp_path)) == {"old.zip": "an archive; unpack it and name the folder"}
+    assert reasons(look(tmp_path)) == {"old.zip": "an archive; name it to have it unpacked, or unpack it"}
 
 
 @pytest.mark.parametrize(

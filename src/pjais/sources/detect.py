@@ -8,14 +8,15 @@ into the folders of browser profiles.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pjais import files, paths
 from pjais.core.source import LEAVES, NAME_IT, Passed, SourceRef
-from pjais.sources import contract, registry
+from pjais.sources import contract, registry, unpacked
 from pjais.sources.found import Found
 from pjais.sources.grouping import gathered
-from pjais.sources.identify import LIKELY, familiar, identify, is_familiar, is_likely
+from pjais.sources.identify import ARCHIVE, LIKELY, familiar, identify, is_familiar, is_likely
 from pjais.sources.seen import Seen
 from pjais.sources.walk import Listing, listing, walk
 
@@ -55,10 +56,23 @@ def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[S
         yield from _in_folder_of(place, contract.Search(place.parent, named, target, seen, registry.every()))
     elif named and files.is_plain_file(place):
         one = identify(place, place.parent, named=True, seen=seen)
+        if isinstance(one, Passed) and one.kind == ARCHIVE:
+            yield from _in_archive(one, target, seen)
+            return
         source = registry.source_of(one) if isinstance(one, SourceRef) else None
         yield from source.gathered([place], place.parent) if source is not None and source.gathers else [one]
     elif named:
         yield Passed(place, "file or folder not found")
+
+
+def _in_archive(archive: Passed, target: Path | None, seen: Seen) -> Iterator[SourceRef | Passed | None]:
+    """Yield what is in an archive, under names that begin with its own; the archive itself if that is nothing."""
+    folder = unpacked.folder_of(archive.path)
+    found = list(_Search(contract.Search(folder, True, target, seen, registry.every())).found())
+    if not found:
+        yield archive._replace(reason="an archive in which there is no data that pjais knows")
+    for one in found:
+        yield replace(one, root=folder.parent) if isinstance(one, SourceRef) else one
 
 
 def _in_folder_of(file: Path, search: contract.Search) -> Iterator[SourceRef | Passed]:

@@ -31,6 +31,8 @@ LIKELY = (*_SUFFIXES, *(one.upper() for one in _SUFFIXES))
 """Suffixes of databases, JSON files and their copies."""
 _MAYBE_SQLITE = (".db", ".sqlite", ".sqlite3", ".db3")
 _ZIP = b"PK\x03\x04"
+ARCHIVE = "archive"
+"""The kind of a file that is an archive, as a search names it."""
 
 
 class Names:
@@ -156,7 +158,7 @@ def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
     if expected or (named and path.suffix in _MAYBE_SQLITE):
         return _source(expected or _any(SqliteFiles))
     if file.head.startswith(_ZIP) and (named or path.suffix.lower() == ".zip"):
-        return _passed("an archive; unpack it and name the folder", "archive")
+        return _passed("an archive; name it to have it unpacked, or unpack it", ARCHIVE)
     return _json(file, looks_json)
 
 
