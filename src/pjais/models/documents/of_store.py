@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from pjais import sqlite
+from pjais import files, sqlite
 from pjais.core.model import Model
 from pjais.models.documents import catalogue
 from pjais.models.documents.model import with_documents
@@ -60,7 +60,7 @@ def _in(base: Model, db: sqlite.Connection) -> Model:
 
 
 def _found(base: Model, store: Path) -> Model:
-    if not store.exists():
+    if not files.is_plain_file(store):  # nor a pipe, whose opening would wait for a writer
         return _remembered(base, ())
     try:
         with closing(sqlite.open_reader(store)) as db:
