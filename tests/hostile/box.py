@@ -145,6 +145,8 @@ class Box:
 
     def contents(self) -> dict[str, Any]:
         """Memory id -> content, of every memory in the target."""
+        if not self.sql("SELECT 1 FROM sqlite_schema WHERE name = 'memory_entities'"):
+            return {}
         return dict(self.sql("SELECT id, content FROM memory_entities"))
 
     def settled(self) -> None:

@@ -19,7 +19,7 @@ from pjais.core import validate
 from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
 from pjais.core.mapping import Carried, Mapping, Problem
 from pjais.core.model import Model
-from pjais.core.own_files import DOCUMENTS, unwrapped
+from pjais.core.own_files import DOCUMENTS, REMOVED, unwrapped
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record
@@ -368,6 +368,9 @@ def _in_order(
         if record is None or not isinstance(piece, Document):
             yield reading
             continue
+        if piece.collection == REMOVED and source_of(snapshot).is_ours:
+            _remove(builder, piece)
+            removed = True
         builder.keep_blobs(piece)
         yield entry(model, piece, record, removed=removed), problems
 
@@ -426,9 +429,7 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
         tombstone = entry(builder.model, piece, record, removed=True)
         _note(snapshot.name, tombstone, problems, findings)
         builder.put(tombstone)
-        named = piece.value if isinstance(piece.value, dict) else {}
-        at = instants.from_text(str(named.get("removedAt")))
-        builder.remove(str(named.get("collection")), str(named.get("id")), at)
+        _remove(builder, piece)
         return
     if isinstance(piece, Remark):
         _note(snapshot.name, piece, problems, findings)
@@ -440,6 +441,13 @@ def _take(builder: Builder, snapshot: Snapshot, reading: Reading, findings: Find
     else:
         findings.unreadable += isinstance(piece, Unreadable)
     _note(snapshot.name, piece, problems, findings)
+
+
+def _remove(builder: Builder, piece: Document) -> None:
+    """Remove the record that an entry of our own export names as removed."""
+    named = piece.value if isinstance(piece.value, dict) else {}
+    at = instants.from_text(str(named.get("removedAt")))
+    builder.remove(str(named.get("collection")), str(named.get("id")), at)
 
 
 def _reason(problem: Problem) -> dict[str, Any]:

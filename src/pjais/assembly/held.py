@@ -9,12 +9,14 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 from pjais import models
 from pjais.core.document import Document
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot
+from pjais.errors import SourceDamaged
 from pjais.models.documents.catalogue import Catalogue, Place
 from pjais.sources.registry import opened
 
@@ -66,7 +68,7 @@ def catalogue(
     `sources`: the names of all sources of the run.
     """
     survey = models.survey(model.catalogue, sources, model)
-    with opened(snapshot, password) as there:
+    with opened(snapshot, password) as there, suppress(SourceDamaged):  # what can be read of it is read without
         for one in there.collections:
             place = Place(snapshot.name, one.origin, one.database, one.name)
             survey.expect(place, models.known(one))

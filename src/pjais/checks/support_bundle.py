@@ -307,7 +307,7 @@ def _copied(path: Path, model: Model) -> dict[str, Any]:
             name: _guarded(sqlite.value, db, f"PRAGMA {name}")
             for name in ("application_id", "user_version", "journal_mode", "page_size", "page_count", "freelist_count")
         }
-        tables = [*(table.name for table in model.tables), *sorted(sql_text.SYSTEM_NAMES)]
+        tables = [*(table.name for table in model.tables if not table.is_of_documents), *sorted(sql_text.SYSTEM_NAMES)]
         shown["rows"] = {name: _guarded(sqlite.value, db, f"SELECT count(*) FROM {name}") for name in tables}
         outcomes = "SELECT outcome, count(*) FROM migration_records GROUP BY outcome"
         shown["outcomes"] = _guarded(sqlite.pairs, db, outcomes)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pjais import files, paths
 from pjais.core.source import LEAVES, NAME_IT, Passed, SourceRef
+from pjais.errors import SourceDamaged
 from pjais.sources import contract, registry, unpacked
 from pjais.sources.found import Found
 from pjais.sources.grouping import gathered
@@ -67,7 +68,11 @@ def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[S
 
 def _in_archive(archive: Passed, target: Path | None, seen: Seen) -> Iterator[SourceRef | Passed | None]:
     """Yield what is in an archive, under names that begin with its own; the archive itself if that is nothing."""
-    folder = unpacked.folder_of(archive.path)
+    try:
+        folder = unpacked.folder_of(archive.path)
+    except SourceDamaged as error:
+        yield archive._replace(reason=f"an archive that is not read; {error.where[0].partition(': ')[2]}")
+        return
     found = list(_Search(contract.Search(folder, True, target, seen, registry.every())).found())
     if not found:
         yield archive._replace(reason="an archive in which there is no data that pjais knows")

@@ -95,7 +95,8 @@ def declared(types: Iterable[str]) -> str:
     """Return the SQL type of a column that holds values of these kinds; empty for kinds that have none in common."""
     found = frozenset(types)
     if len(found) == 1 and (one := next(iter(found))).startswith(SQL):
-        return one.removeprefix(SQL)
+        told = one.removeprefix(SQL)
+        return "" if told.upper() == "ANY" else told  # of a STRICT table; elsewhere SQLite would read it as a number
     return _DECLARED.get(found, "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from copy import copy
 from functools import lru_cache
 from typing import Any
@@ -19,6 +20,7 @@ from pjais.models.documents.table import DocumentTable, is_special
 PLAIN_KEYS = frozenset({"integer", "long", "string"})
 """The kinds of keys that a column holds as they are.  Fractions are not: versions of SQLite write them differently."""
 
+_DEEP = 10_000
 _ANOTHER_KEY = "its key is of another kind than those of its table, which cannot keep both apart"
 
 
@@ -121,7 +123,17 @@ def _place(source: str, origin: str | None, database: str | None, collection: st
 
 def value_of(document: Document) -> Any:
     """Return a document's value in tagged JSON."""
-    return document.value if document.is_tagged else tagged.tag(document.value)
+    if document.is_tagged:
+        return document.value
+    try:
+        return tagged.tag(document.value)
+    except RecursionError:  # a reader takes deeper JSON than fits below the callers of the moment
+        usual = sys.getrecursionlimit()
+        sys.setrecursionlimit(_DEEP)
+        try:
+            return tagged.tag(document.value)
+        finally:
+            sys.setrecursionlimit(usual)
 
 
 def key_of(document: Document) -> Any:

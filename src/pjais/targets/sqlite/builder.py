@@ -256,7 +256,7 @@ class Builder:
 
         `backup`: the run's backup as the link records it (`chain.Link`).
         """
-        self.model = document_tables.complete(self._db, self.model)
+        self.model = document_tables.complete(self._db, self.model, bare=not self._existing)
         if not self._are_fixed_kept:
             self.model = fixed_tables.leave_out(self._db, self.model)
             backup = {**(backup or {}), **fixed_tables.told(self.model)} if self._existing else backup

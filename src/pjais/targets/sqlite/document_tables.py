@@ -107,11 +107,15 @@ def twin_of(db: sqlite.Connection, model: Model, names: Sequence[str], entry: En
     return next((name for name in names if sqlite.first(db, same, (name, key, entry.digest))), None)
 
 
-def complete(db: sqlite.Connection, model: Model) -> Model:
+def complete(db: sqlite.Connection, model: Model, *, bare: bool) -> Model:
     """Count what the tables hold, and remove those that stayed empty as all of their documents are in a twin."""
     unused = _unused(db, model, twins(model))
     if unused:
-        model = _dropped(db, model, unused)
+        old, model = model, _dropped(db, model, unused)
+        for table in model.tables:  # a reference to a table that is gone goes, too
+            was = old.by_name[table.name]
+            if table.is_of_documents and ddl.create_table(was) != ddl.create_table(table):
+                reshape.make_anew(db, was, table, () if bare else ddl.around(table))
     count(db, model)
     return model
 
