@@ -42,12 +42,16 @@ def documents(store: Path) -> list[tuple[str, str, str]]:
         found: list[tuple[str, str, str]] = []
         for (table,) in db.execute("SELECT DISTINCT tbl FROM _collections ORDER BY tbl").fetchall():
             keys = [
-                f'"{name}"'
+                _quoted(name)
                 for (name,) in db.execute("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (table,))
             ]
             key = keys[0] if len(keys) == 1 else f"json_array({', '.join(keys)})"
-            found += db.execute(f'SELECT ?, {key}, _document FROM "{table}" ORDER BY 2', (table,)).fetchall()
+            found += db.execute(f"SELECT ?, {key}, _document FROM {_quoted(table)} ORDER BY 2", (table,)).fetchall()
     return found
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def write_json(folder: Path, name: str = "data.json", **lists: list[Any]) -> Path:

@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
 from importlib.resources import files
@@ -26,8 +26,9 @@ from live_mutations import Seen, damage
 from mutations import TooSlow, limited
 
 import pjais
-from pjais import canonical
+from pjais import canonical, models, sqlite
 from pjais.core.document import Document, Piece, Remark
+from pjais.core.table import Table
 from pjais.errors import PjaisError
 from pjais.exchange.export import to_file
 from pjais.sources import backup, detect
@@ -143,6 +144,7 @@ def _of_sqlite(path: Path) -> Iterator[str]:
         with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as db:
             if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 return
+            documents = _tables_of_documents(path)
             tables = [str(row[0]) for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
             for table in tables:
                 if table.startswith(("sqlite_", "__livestore_", "memory_fts")) or table in SYSTEM_NAMES:
@@ -151,9 +153,23 @@ def _of_sqlite(path: Path) -> Iterator[str]:
                 names = [one[0] for one in cursor.description]
                 for row in cursor:
                     values = {name: value for name, value in zip(names, row, strict=True) if name != "search_id"}
-                    yield canonical.dumps(values, sort=True)
+                    if table in documents:
+                        yield canonical.dumps(documents[table](row), sort=True)
+                    else:
+                        yield canonical.dumps(values, sort=True)
     except (sqlite3.Error, UnicodeDecodeError):
         return
+
+
+def _tables_of_documents(path: Path) -> dict[str, Callable[[tuple[Any, ...]], Any]]:
+    """Tables of other apps' documents in a store of ours, with what gives the document that a row is."""
+    with closing(sqlite.open_frozen(path)) as db:
+        model = models.in_store(models.named(), db)
+
+    def document(table: Table) -> Callable[[tuple[Any, ...]], Any]:
+        return lambda row: model.documents.rebuild(table.to_record(row)) if model.documents is not None else None
+
+    return {table.name: document(table) for table in model.tables if table.is_of_documents}
 
 
 def judge(item: str, work: Path, seed: int, seen: Seen) -> None:

@@ -13,10 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from pjais import sqlite
+from pjais import models, sqlite
 from pjais.errors import NoSourceFound, SourceInUse
 from pjais.models.persona.model import MODEL
-from pjais.models.persona.tables import TABLES
 from pjais.side_by_side import follow
 from pjais.targets.sqlite import ddl
 from pjais.workspace import Workspace
@@ -219,14 +218,15 @@ def documents(store: Path) -> dict[tuple[str, str], JSON]:
     """Every live record of the store as the document that it was in its source, by collection and id."""
     found = {}
     with closing(sqlite.open_reader(store)) as db:
-        for table in TABLES:
-            columns = ", ".join(f"t.{name}" for name in table.column_names)
+        model = models.in_store(MODEL, db)
+        for table in model.tables:
+            columns = table.columns_of("t")
             sql = (
-                f"SELECT r.source_kind, r.collection, r.native_id, {columns} FROM {table.name} AS t LEFT JOIN "
+                f"SELECT r.source_kind, r.collection, r.native_id, {columns} FROM {table.sql} AS t LEFT JOIN "
                 f"migration_records AS r ON r.record_type = '{table.name}' AND r.outcome = 'migrated' AND "
                 f"r.record_id = {ddl.key_sql(table, 't')}"
             )
             for kind, collection, key, *row in sqlite.each(db, sql):
-                document = MODEL.rebuild(kind, collection, table.to_record(tuple(row)))
+                document = model.rebuild(kind, collection, table.to_record(tuple(row)))
                 found[collection.rpartition("/")[2], key] = document
     return found

@@ -156,7 +156,14 @@ def straight_and_around(folder: Path, source: Path, **options: Any) -> None:
     assert around.code == "done"
     assert not [rule for rule in around.rules if "state-differs" in rule or "state-behind" in rule]
     assert pjais.verify(folder / "around").passed
-    assert export(folder / "around") == export(folder / "straight")
+    assert placeless(export(folder / "around")) == placeless(export(folder / "straight"))
+
+
+def placeless(exported: str) -> Row:
+    """An export without where the documents of other apps were: LiveStore's table does not say it."""
+    body: Row = json.loads(exported)
+    kept = ({name: one[name] for name in ("collection", "document")} for one in body.get("others", ()))
+    return {**body, "others": sorted(kept, key=json.dumps)}
 
 
 @pytest.mark.parametrize("version", ["0.3.1"])
