@@ -149,17 +149,9 @@ def test_tables_and_columns_of_every_name(box: Box) -> None:
     assert found["select"] == '{"a\\"b":"q","x y":9223372036854775807,"group":"g"}'
     assert found["strict_one"] == '{"id":"a","v":1}|{"id":"b","v":1.0}|{"id":"c","v":"1"}'
     assert found["generated"] == '{"a":4,"b":8,"c":"4x"}'
-    assert found["migration_records"] == found["changes"] == '{"id":"a","v":1}'
-    assert set(found) == {
-        "select",
-        "ta\"b'le;--",
-        "ints",
-        "strict_one",
-        "without_rowid",
-        "generated",
-        "changes",
-        "migration_records",
-    }
+    ours = sorted(set(found) - {"select", "ta\"b'le;--", "ints", "strict_one", "without_rowid", "generated"})
+    assert ours == ["app.migration_records", "changes (2)"]  # names that our own tables have
+    assert [found[name] for name in ours] == ['{"id":"a","v":1}'] * 2
 
 
 def test_integer_ids_and_values_of_every_type(box: Box) -> None:
