@@ -62,3 +62,24 @@ def test_a_reference_of_an_rxdb_schema_is_declared_once_the_other_collection_has
     assert "REFERENCES" not in ddl.create_table(alone.by_name["pets"])
     assert "owner TEXT REFERENCES people (pk)" in ddl.create_table(both.by_name["pets"])
     assert with_documents(alone, (pets, people)).by_name["pets"] is not alone.by_name["pets"]
+
+
+def test_a_reference_to_a_table_whose_documents_are_all_in_another_goes_and_the_run_is_rolled_back(
+    tmp_path: Path,
+) -> None:
+    """A copy in which one row differs: its equal rows are in the tables that are there."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first, second = written(tmp_path / "a" / "app.db", TABLES), written(tmp_path / "b" / "app.db", TABLES)
+    written(second, "UPDATE todos SET t = 'cocoa' WHERE id = 2")
+    store = tmp_path / "data" / "pjais.sqlite"
+    pjais.migrate(tmp_path / "data", [first])
+    before = rows(store, "SELECT * FROM todos"), rows(store, "SELECT * FROM _collections ORDER BY tbl")
+    assert pjais.migrate(tmp_path / "data", [second, first]).code == "done"
+    assert pjais.verify(tmp_path / "data").passed
+    tables = [name for (name,) in rows(store, "SELECT tbl FROM _collections ORDER BY tbl")]
+    assert tables == ["lists", "todos", "todos (2)"]
+    assert rows(store, 'SELECT t FROM "todos (2)"') == [("cocoa",)]
+    pjais.rollback(tmp_path / "data", discard_later=True)
+    assert (rows(store, "SELECT * FROM todos"), rows(store, "SELECT * FROM _collections ORDER BY tbl")) == before
+    assert pjais.verify(tmp_path / "data").passed

@@ -72,6 +72,51 @@ def test_an_older_store_opens_with_all_it_held(old: Path, monkeypatch: pytest.Mo
     assert pjais.verify(old).passed
 
 
+EDITS = {
+    "a value": "UPDATE other_records SET document = json_set(document, '$.name', 'Dawn') WHERE id = 'moon-phase'",
+    "a value of another kind": "UPDATE other_records SET document = json_set(document, '$.name', 7) "
+    "WHERE id = 'moon-phase'",
+    "a new field": "UPDATE other_records SET document = json_set(document, '$.added', json('[1, {}]')) "
+    "WHERE collection = 'plugin_manifests'",
+    "a field removed": "UPDATE other_records SET document = json_remove(document, '$.icon') WHERE id = 'moon-phase'",
+    "null for a field": "UPDATE other_records SET document = json_set(document, '$.icon', null) "
+    "WHERE id = 'moon-phase'",
+    "twice": "UPDATE other_records SET document = json_set(document, '$.a', 1) WHERE id = 'moon-phase'; "
+    "UPDATE other_records SET document = json_set(document, '$.a', 'one') WHERE id = 'moon-phase'",
+    "something that is no object": "UPDATE other_records SET document = json_object('$value', json('[1, 2]')) "
+    "WHERE id = 'moon-phase'",
+    "1 for true": "UPDATE other_records SET document = json_set(document, '$.isTemplate', 1) "
+    "WHERE id LIKE '%hivecheck'",
+    "only the text": "UPDATE other_records SET document = char(10) || document",
+    "a document removed": "DELETE FROM other_records WHERE id = 'moon-phase'",
+    "a collection removed": "DELETE FROM other_records WHERE collection = 'workflows'",
+    "everything removed": "DELETE FROM other_records",
+    "removed and added again": "CREATE TABLE temp.kept AS SELECT * FROM other_records; DELETE FROM other_records; "
+    "INSERT INTO other_records SELECT * FROM temp.kept",
+    "a document added": "INSERT INTO other_records VALUES ('bookmarks', 'new', '{\"id\":\"new\",\"stars\":5}')",
+    "a collection added": "INSERT INTO other_records VALUES ('recipes', 'r 1', '{\"id\":\"r 1\"}'), "
+    "('recipes', '#5', '{\"id\":5,\"a\":[null]}'), ('bookmarks 2', 'x', '{\"x\":1.5e300}')",
+    "under another key": "UPDATE other_records SET id = 'sun-phase' WHERE id = 'moon-phase'",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_documents_that_were_edited_since_are_as_they_were_edited(old: Path, edit: str) -> None:
+    """The upgrade gives them tables: these hold the present values, and the proof still knows what was migrated."""
+    store = old / "pjais.sqlite"
+    with closing(sqlite3.connect(store)) as db:
+        db.executescript(EDITS[edit])
+        held = list(db.execute("SELECT collection, id, document FROM other_records"))
+    upgrade.upgrade_held(resolve_workspace(old))
+    assert pjais.verify(old).passed
+    values = ((name, json.loads(text)) for name, _, text in held)
+    present = sorted((name, json.dumps(value.get("$value", value), sort_keys=True)) for name, value in values)
+    with pjais.open(old) as opened:
+        found = [(name, one.value) for name in opened.collections for one in opened.collection(name)]
+    assert sorted((name, json.dumps(value, sort_keys=True)) for name, value in found) == present
+    assert rows(store, "SELECT name FROM sqlite_schema WHERE name = 'other_records'") == []
+
+
 def test_an_upgraded_store_has_the_schema_of_a_new_one(old: Path, tmp_path: Path) -> None:
     pjais.migrate(old, on_invalid="quarantine")
     fresh = tmp_path / "fresh"

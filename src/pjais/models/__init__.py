@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pjais import extensions, sql_text, sqlite
 from pjais.choices import MODEL
@@ -106,10 +106,3 @@ def survey(catalogue: Catalogue, sources: frozenset[str], model: Model) -> Surve
     from pjais.models.documents.survey import Survey
 
     return Survey(catalogue, sources, reserved(model))
-
-
-def tagged_value(value: Any) -> Any:
-    """Return a plain JSON value in tagged JSON."""
-    from pjais import tagged
-
-    return tagged.tag(value)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pjais import canonical, models, sqlite
+from pjais import canonical, models, sqlite, tagged
 from pjais.core.document import Document
 from pjais.core.model import Model
 from pjais.core.own_files import unwrapped
@@ -30,6 +30,11 @@ class _Kept(NamedTuple):
     document: Document
     """Its identity; the value is the one that was migrated, or for a later one the present."""
 
+    @property
+    def is_edited(self) -> bool:
+        """Return whether it is there, and is not what was migrated."""
+        return None not in (self.present, self.migrated) and not canonical.same(self.present, self.migrated)
+
 
 def convert(db: sqlite.Connection, base: Model) -> None:
     """Convert a store inside the caller's transaction; its triggers of the old table are dropped with it.
@@ -46,6 +51,8 @@ def convert(db: sqlite.Connection, base: Model) -> None:
     survey = models.survey((), frozenset(), base)
     for one in _documents(db, old):
         survey.add(one.document, one.source)
+        if one.is_edited:
+            survey.add(_edited(one), one.source)
     model = models.extended(base, survey.catalogue())
     document_tables.extend(db, empty, model, bare=True, session=None)
     assert model.documents is not None
@@ -67,7 +74,7 @@ def convert(db: sqlite.Connection, base: Model) -> None:
             for sql in ddl.around(table):
                 db.execute(sql)
     for one in _documents(db, old):
-        if one.present != one.migrated:
+        if not canonical.same(one.present, one.migrated):
             _apply(db, model, tables[one.key], one)
         _demand_same(db, model, tables[one.key], one)
     _rename(db, old)
@@ -150,19 +157,30 @@ def _apply(db: sqlite.Connection, model: Model, table: Table, one: _Kept) -> Non
     if one.present is None:
         db.execute(f"DELETE FROM {table.sql} WHERE {where}", key)
         return
-    value = one.document._replace(value=_plain(one.present))
-    now = table.to_row(_record(model, value, one.source))
     if one.migrated is None:
-        db.execute(ddl.insert_sql(table), now)
+        db.execute(ddl.insert_sql(table), was)
         return
-    edited = {
-        column: held
-        for column, before, held in zip(table.columns, was, now, strict=True)
-        if column.name != "_document" and column.name not in table.key and before != held
+    value = _edited(one)
+    now = table.to_row(_record(model, value, one.source))
+    at = table.column_names.index("_document")
+    columns = (*now[:at], was[at], *now[at + 1 :])  # what was migrated stays, where the columns alone tell of the edit
+    assert model.documents is not None
+    if not canonical.same(model.documents.rebuild(table.to_record(columns)), tagged.tag(value.value)):
+        columns = now
+    edits = {
+        column.sql: held
+        for column, held, before in zip(table.columns, columns, was, strict=True)
+        if not canonical.same(held, before)
     }
-    sets = ", ".join(f"{column.sql} = ?" for column in edited)
-    if edited:
-        db.execute(f"UPDATE {table.sql} SET {sets} WHERE {where}", (*edited.values(), *key))
+    if edits:
+        sets = ", ".join(f"{name} = ?" for name in edits)
+        db.execute(f"UPDATE {table.sql} SET {sets} WHERE {where}", (*edits.values(), *key))
+
+
+def _edited(one: _Kept) -> Document:
+    """Return a document with its present value."""
+    assert one.present is not None
+    return one.document._replace(value=_plain(one.present))
 
 
 def _plain(value: dict[str, Any]) -> Any:
@@ -178,7 +196,7 @@ def _demand_same(db: sqlite.Connection, model: Model, table: Table, one: _Kept) 
     )
     assert model.documents is not None
     found = None if held is None else model.documents.rebuild(table.to_record(held))
-    wanted = None if one.present is None else models.tagged_value(_plain(one.present))
+    wanted = None if one.present is None else tagged.tag(_plain(one.present))
     if not canonical.same(found, wanted):
         raise MigrationFailed("a document would not be what it was", where=[f"{table.name} {one.key}"])
 
