@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
+import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 import pjais
-from pjais.errors import NoSourceFound
-from pjais.sources import detect, unpacked
+from pjais.errors import NoSourceFound, SourceDamaged
+from pjais.sources import detect, inventory, unpacked
 from world import documents, hashes
 
 PROFILE = Path(__file__).parents[1] / "golden" / "any-app" / "kv" / "profile"
@@ -28,6 +30,11 @@ def test_a_profile_in_an_archive_is_what_the_profile_is(tmp_path: Path) -> None:
     found = detect.detect([archive], named=True)
     assert {one.kind for one in found.sources} == {"indexeddb", "web-storage"}
     assert all(one.name.startswith("profile.zip/Default/") for one in found.sources)
+    told = (one.as_dict()["path"] for one in inventory.take(found).sources)
+    assert {*told, *(str(one.path) for one in found.passed)} == {
+        str(archive / "Default" / name)
+        for name in ("IndexedDB/http_localhost_8804.indexeddb.leveldb", "Local Storage/leveldb", "Session Storage")
+    }
     report = pjais.migrate(tmp_path / "data", [archive])
     assert report.code == "done" and pjais.verify(tmp_path / "data").passed
     pjais.migrate(tmp_path / "folder", [PROFILE])
@@ -72,6 +79,48 @@ def test_a_cut_archive_is_named_as_damaged(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:-200])
     with pytest.raises(NoSourceFound):
         pjais.migrate(tmp_path / "data", [archive])
+
+
+def broken(archive: Path, kind: str) -> None:
+    """An archive whose list of members is whole, and whose last member is not."""
+    if kind == "two of a name":
+        with zipfile.ZipFile(archive, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+            file.writestr(file.infolist()[-1].filename, "another")
+        return
+    with zipfile.ZipFile(archive) as file:
+        last = [one for one in file.infolist() if one.compress_size > 100][-1]
+    data = bytearray(archive.read_bytes())
+    at = last.header_offset + 30 + len(last.filename.encode())
+    data[at + 20 : at + 60] = b"\xff" * 40
+    archive.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["damaged", "two of a name"])
+def test_an_archive_that_was_unpacked_in_part_is_refused_every_time(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The part that was unpacked first is not taken for the whole, and does not stay behind."""
+    archive = packed(tmp_path)
+    broken(archive, kind)
+    (tmp_path / "temp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    for _ in range(2):
+        with pytest.raises(SourceDamaged):
+            unpacked.folder_of(archive)
+        assert not [path for path in (tmp_path / "temp").rglob("*") if path.is_file()]
+    found = detect.detect([archive], named=True)
+    assert found.sources == () and found.passed[0].reason.startswith("an archive that is not read; ")
+
+
+def test_an_archive_for_which_there_is_no_space_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    archive = packed(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(unpacked, "_copied", full)
+        assert "No space left" in detect.detect([archive], named=True).passed[0].reason
+    assert len(detect.detect([archive], named=True).sources) == 2
 
 
 def test_an_archive_without_data_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pjais.cli.migration_options import run_options
 from pjais.cli.output import print_json, progress, say
 from pjais.cli.run_report import print_counts, print_rules, say_passed
 from pjais.display import size
+from pjais.sources import unpacked
 from pjais.workspace import resolve_workspace
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def plan_command(context: Context, **options: Any) -> int:
 
 def _as_json(made: Plan, to: str) -> dict[str, Any]:
     sources = [
-        {"kind": ref.kind, "name": ref.name, "path": str(ref.path), **counts.as_dict()} for ref, counts in made.sources
+        {"kind": ref.kind, "name": ref.name, "path": str(unpacked.shown(ref.path)), **counts.as_dict()}
+        for ref, counts in made.sources
     ]
     return {
         "code": "already_migrated" if made.nothing_to_do else "done",

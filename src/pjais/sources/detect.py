@@ -77,7 +77,10 @@ def _in_archive(archive: Passed, target: Path | None, seen: Seen) -> Iterator[So
     if not found:
         yield archive._replace(reason="an archive in which there is no data that pjais knows")
     for one in found:
-        yield replace(one, root=folder.parent) if isinstance(one, SourceRef) else one
+        if isinstance(one, Passed):
+            yield one._replace(path=unpacked.shown(one.path))
+        elif one is not None:
+            yield replace(one, root=folder.parent)
 
 
 def _in_folder_of(file: Path, search: contract.Search) -> Iterator[SourceRef | Passed]:

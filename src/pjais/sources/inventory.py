@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pjais import files
 from pjais.core.source import Passed, SourceRef
+from pjais.sources import unpacked
 from pjais.sources.found import Found
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Detected(NamedTuple):
         """Return the source as a JSON object."""
         return {
             "kind": self.ref.kind,
-            "path": str(self.ref.path),
+            "path": str(unpacked.shown(self.ref.path)),
             "version": self.ref.version,
             "records": self.records or 0,
             "countable": self.records is not None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from pjais.errors import SourceDamaged
 
@@ -20,8 +20,8 @@ _RATIO = 200
 _SMALL = 64 << 20
 """What an archive may unpack to, whatever its own size."""
 
-_made: dict[tuple[Path, int, int], tuple[Any, Path]] = {}
-"""Archive (path, size, time of change) -> what removes its folder, and the folder."""
+_made: dict[tuple[Path, int, int], Path] = {}
+"""Archive (path, size, time of change) -> the folder with all of its content."""
 
 
 def is_archive(path: Path) -> bool:
@@ -32,7 +32,15 @@ def is_archive(path: Path) -> bool:
 
 def holds(path: Path) -> bool:
     """Return whether a path is in an archive that was unpacked."""
-    return any(path.is_relative_to(folder) for _, folder in _made.values())
+    return shown(path) != path
+
+
+def shown(path: Path) -> Path:
+    """Return a path for people: in an archive that was unpacked, its place there; any other as it is."""
+    return next(
+        (archive / path.relative_to(folder) for (archive, *_), folder in _made.items() if path.is_relative_to(folder)),
+        path,
+    )
 
 
 def folder_of(archive: Path) -> Path:
@@ -40,21 +48,37 @@ def folder_of(archive: Path) -> Path:
 
     Raises SourceDamaged for one that cannot be unpacked, or must not be.
     """
-    import tempfile  # only where there is an archive
+    import lzma  # only where there is an archive
     import zipfile
+    import zlib
 
-    status = archive.stat()
-    key = (archive.absolute(), status.st_size, status.st_mtime_ns)
-    if key not in _made:
-        made = tempfile.TemporaryDirectory(prefix="pjais-archive-") if (own := _own_place(key)) is None else None
-        parent = Path(made.name) if made is not None else own
-        assert parent is not None
-        _made[key] = made, parent / archive.name
-        try:
-            _unpack(archive, parent / archive.name)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-            raise _damaged(archive, f"it cannot be unpacked: {error}") from error
-    return _made[key][1]
+    failures = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
+    try:
+        status = archive.stat()
+        key = (archive.absolute(), status.st_size, status.st_mtime_ns)
+        if key not in _made:
+            _made[key] = _unpacked(archive, key)
+    except FileExistsError as error:
+        raise _damaged(archive, f"two of its members are one file: {Path(error.filename).name}") from error
+    except (*failures, NotImplementedError, RuntimeError, ValueError, OverflowError, OSError) as error:
+        raise _damaged(archive, f"it cannot be unpacked: {error}") from error
+    return _made[key]
+
+
+def _unpacked(archive: Path, key: tuple[Path, int, int]) -> Path:
+    """Unpack an archive into a new folder, which is removed at exit, or at once if that fails."""
+    import atexit
+    import shutil
+    import tempfile
+
+    place = _own_place(key) or Path(tempfile.mkdtemp(prefix="pjais-archive-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    try:
+        _unpack(archive, place / archive.name)
+    except BaseException:  # a part of an archive must not pass for the whole
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return place / archive.name
 
 
 def _own_place(key: tuple[Path, int, int]) -> Path | None:
@@ -70,16 +94,8 @@ def _own_place(key: tuple[Path, int, int]) -> Path | None:
         if parent.is_symlink() or status.st_mode & 0o077 or status.st_uid != getattr(os, "getuid", int)():
             return None
         place.mkdir(mode=0o700)
-        _remove_at_exit(place)
         return place
     return None
-
-
-def _remove_at_exit(place: Path) -> None:
-    import atexit
-    import shutil
-
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -102,7 +118,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            with packed.open(one) as source, target.open("wb") as file:
+            with packed.open(one) as source, target.open("xb") as file:
                 _copied(source, file, one.file_size, archive)
             at = time.mktime((*one.date_time, 0, 0, -1))
             os.utime(target, (at, at))

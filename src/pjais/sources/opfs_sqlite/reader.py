@@ -49,12 +49,12 @@ class Written(Protocol):
 
     @property
     def damage(self) -> str:
-        """Why its app could not open it as it is."""
+        """Return why its app could not open it as it is."""
         ...
 
     @property
     def partial(self) -> bool:
-        """Whether what is left of it may be read."""
+        """Return whether what is left of it may be read."""
         ...
 
     def write(self, destination: Path) -> Path:

@@ -39,7 +39,7 @@ class _Prefix(NamedTuple):
 
 
 class _Content(NamedTuple):
-    """What was read."""
+    """The documents and pieces that were read."""
 
     stores: dict[Store, list[Row | BadRow]]
     sizes: Counter[tuple[str, str]]

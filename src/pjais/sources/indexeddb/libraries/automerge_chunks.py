@@ -69,9 +69,9 @@ class Op:
     action: int
     value: Any
     before: tuple[OpId, ...]
-    """What it overwrites; only in changes."""
+    """The operations that it overwrites; only in changes."""
     after: tuple[OpId, ...]
-    """What overwrites it; only in documents."""
+    """The operations that overwrite it; only in documents."""
 
 
 def operations(data: bytes) -> list[Op]:

@@ -36,7 +36,7 @@ class AutomergeDocument:
     def __init__(self) -> None:
         self._ops: dict[OpId, Op] = {}
         self._after: dict[OpId, set[OpId]] = {}
-        """What overwrites an operation."""
+        """The operations that overwrite an operation."""
 
     def add(self, ops: Iterable[Op]) -> None:
         """Add operations; those that are there already change nothing."""

@@ -64,7 +64,7 @@ def leaves(tree: Any, told: Any) -> Leaves:
 
 
 class _PouchDb(Library):
-    """What both adapters have in common; RxDB up to version 11 stored its collections in PouchDB."""
+    """The common part of both adapters; RxDB up to version 11 stored its collections in PouchDB."""
 
     decodes = True
 
@@ -91,7 +91,7 @@ class _PouchDb(Library):
 
 @dataclass
 class _Wanted:
-    """What a revision in `by-sequence` is to its document, known from `document-store`."""
+    """The place of a revision of `by-sequence` in its document, known from `document-store`."""
 
     collection: str
     conflicts: tuple[str, ...]
