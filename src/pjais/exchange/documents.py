@@ -39,7 +39,7 @@ FROM lines ORDER BY origin, database, collection, position, id, rowid
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How documents are exported: the password of encrypted ones, and what becomes of the rest.
+    """The form of an export of documents: the password of encrypted ones, and what becomes of the rest.
 
     `skip` is called with the name and location of a piece that cannot be read; None: the export ends there.  `note`
     receives remarks about a source, such as a torn log.  `blobs`: the folder for the bytes of Blobs and attachments,

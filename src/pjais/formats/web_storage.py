@@ -54,7 +54,7 @@ class BadItem(NamedTuple):
 
 
 class Items(NamedTuple):
-    """What a storage has of an origin: how many items, the bytes of their names and values."""
+    """The items of an origin in a storage: their number, and the bytes of their names and values."""
 
     number: int
     size: int
@@ -184,7 +184,7 @@ def _text(data: bytes) -> str:
 
 
 class Place(NamedTuple):
-    """Which storage a folder is: its area, its name for people (`chrome.storage.local`), an extension's origin."""
+    """The storage that a folder is: its area, its name for people (`chrome.storage.local`), an extension's origin."""
 
     area: Area
     name: str

@@ -44,7 +44,7 @@ class _Database(NamedTuple):
     version: int
     stores: dict[int, str]
     declared: dict[tuple[int, ...], bytes]
-    """What is declared of its stores, (store, field), and of their indexes, (store, index, field)."""
+    """The declarations of its stores, (store, field), and of their indexes, (store, index, field)."""
 
 
 class Named(NamedTuple):

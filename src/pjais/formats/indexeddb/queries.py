@@ -15,7 +15,7 @@ class Tables:
     """Queries on one file.  Every query opens and closes it, so that nothing stays open."""
 
     store_sql: str
-    """What is declared of the store with a number: its key path, whether it generates keys."""
+    """The declaration of the store with a number: its key path, whether it generates keys."""
     index_sql: str
     """The indexes of the store with a number: name, key path, unique, multi-entry."""
     puts_keys_back = False

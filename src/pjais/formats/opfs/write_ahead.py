@@ -33,7 +33,7 @@ class Page(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """What the logs hold: pages in the order of their writing, the size of the database (None: as it is), damage.
+    """The content of the logs: pages in the order of their writing, the size of the database (None: as it is), damage.
 
     `torn`: the last transaction was not written whole, which is how a crash looks.
     """

@@ -114,7 +114,7 @@ class Collection:
     place: Place
     columns: tuple[Column, ...]
     key: int
-    """How many of the columns are the key."""
+    """The number of columns, from the first, that are the key."""
     key_path: tuple[str, ...] | None = None
     auto_increment: bool = False
     made_by: str | None = None

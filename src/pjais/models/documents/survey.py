@@ -46,7 +46,7 @@ _OURS = ("sqlite_", "migration_")
 
 
 class Known(NamedTuple):
-    """What a source tells of a collection without its documents.
+    """A source's own description of a collection, without its documents.
 
     `key_path` empty: the key is beside the value, or unknown.  `declared`: (column, SQL type) of a SQL table.
     `schema`: (format, text), as in the catalogue; `types`: kinds of properties by a JSON schema.
@@ -67,7 +67,7 @@ _UNKNOWN = Known()
 
 @dataclass
 class _Seen:
-    """What the documents of one collection have been seen to hold."""
+    """The kinds of keys and values that the documents of one collection have."""
 
     known: Known
     documents: int = 0
