@@ -48,10 +48,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "report": ("rules", "page", "__init__"),
     "formats": (
-        "__init__ eventlog json_stream leveldb leveldb.codings opfs opfs.pool opfs.write_ahead sqlite_pages "
-        "structured_clone.values",
-        "indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko structured_clone.hosts",
-        "leveldb.folder structured_clone.leaves",
+        "__init__ container.base eventlog json_stream leveldb leveldb.codings opfs opfs.pool opfs.write_ahead "
+        "sqlite_pages structured_clone.values",
+        "container.zip_archive indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko "
+        "structured_clone.hosts",
+        "container leveldb.folder structured_clone.leaves",
         "indexeddb.values structured_clone.v8 web_storage",
         "indexeddb.keys indexeddb.queries indexeddb.records indexeddb.wire structured_clone",
         "indexeddb.scopes opfs.path_index",
@@ -87,7 +88,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb.everything livestore.reader opfs_sqlite.reader rxdb.local_storage rxdb.pouchdb sqlite_tables "
         "web_storage.detector",
         "indexeddb opfs_sqlite.detector rxdb.reader",
-        "opfs_sqlite",
+        "opfs_sqlite apps.contract apps.values",
+        "apps.redaction apps.shape",
+        "apps.chatgpt.conversation ",
+        "apps.chatgpt.reader ",
+        "apps.chatgpt ",
+        "apps",
         "livestore rxdb web_storage",
         "json_files pjais_store.reader",
         "pjais_store",

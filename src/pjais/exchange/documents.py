@@ -155,7 +155,11 @@ class _Export:
     def _value(self, piece: Document) -> Any:
         """Return a document in tagged JSON, as its app sees it, with the bytes of its Blobs."""
         if not piece.is_tagged:
-            return tagged.tag(self._source.shown(piece.value))
+            value = tagged.tag(self._source.native(piece.collection, piece.value))
+            for digest, data in piece.blobs.items():
+                said = {"sha256": digest, "type": piece.value.get("mediaType") or "", "size": len(data)}
+                value = {**value, "content": self._with_bytes({"$blob": said}, data)}
+            return value
         return blobs.replaced(piece.value, lambda blob: self._of_blob(blob, piece)) if piece.blobs else piece.value
 
     def _of_blob(self, blob: dict[str, Any], piece: Document) -> dict[str, Any]:

@@ -69,11 +69,12 @@ class Broken(NamedTuple):
 class JsonStream:
     """A cursor over one JSON file.  Use as a context manager; every method moves forward only.
 
-    `at`: the byte to begin at; `raw`: each value comes with its text as the file has it.
+    `source`: its path, or a stream that is read from its beginning.  `at`: the byte of a file to begin at; `raw`: each
+    value comes with its text as the file has it.
     """
 
-    def __init__(self, path: Path, window: int = _WINDOW, *, at: int = 0, raw: bool = False) -> None:
-        self._file: BinaryIO = path.open("rb")
+    def __init__(self, source: Path | BinaryIO, window: int = _WINDOW, *, at: int = 0, raw: bool = False) -> None:
+        self._file: BinaryIO = source.open("rb") if isinstance(source, Path) else source
         self._window = window
         self._text = ""
         self._at = 0
@@ -83,11 +84,13 @@ class JsonStream:
         self._doubled = False
         self.raw = raw
         self._decode = json.JSONDecoder(object_pairs_hook=self._object).raw_decode
-        if at or (head := self._file.read(3)) != b"\xef\xbb\xbf":
+        if at:
             self._file.seek(at)
             self._mark = (0, at)
-        else:
+        elif (head := self._file.read(3)) == b"\xef\xbb\xbf":
             self._mark = (0, len(head))
+        else:
+            self._pending = head
 
     def __enter__(self) -> JsonStream:
         return self

@@ -31,6 +31,21 @@ Stamp = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the owner chose about files of AI apps; kept in the run's row for verification.
+
+    `with_memories`: take the facts that are only mentioned in conversations, too.  `timezone`: that of dates without
+    one (an IANA name).  `user_personas`: personas of the user are personas, not memories about the user.  `gap`:
+    minutes after which a log of prompts without conversations begins another one.
+    """
+
+    with_memories: bool = False
+    timezone: str = "UTC"
+    user_personas: bool = False
+    gap: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Secrets:
     """The password of an encrypted source.  `decrypt` False: what is encrypted stays so, and no password is needed."""
 
@@ -333,8 +348,8 @@ class Source:
         """Yield (table of the target, old id, new id) of each record that an earlier import gave a new id."""
         return iter(())
 
-    def shown(self, value: Any) -> Any:
-        """Return a document as its own app sees it, without the fields that its library adds."""
+    def native(self, collection: str, value: Any) -> Any:
+        """Return a document as its own app has it: without the fields that its library adds, and in the app's form."""
         return value
 
     def attachments(self, document: Document) -> Mapping[tuple[str, str], Attachment]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pjais import files, paths
 from pjais.core.source import LEAVES, NAME_IT, Passed, SourceRef
 from pjais.errors import SourceDamaged
+from pjais.formats import container
 from pjais.sources import contract, registry, unpacked
 from pjais.sources.found import Found
 from pjais.sources.grouping import gathered
@@ -134,11 +135,23 @@ class _Search:
             if is_its:
                 one.folders.clear()
                 return [SourceRef(source.kind, source.dialect, path, self.folder, tuple(contract.files_in(path)))]
+        if self.search.named and not one.browser and self._may_be_one(one) and (written := self._of_app(path)):
+            one.folders.clear()
+            return [written]
         for detector in registry.DETECTORS:
             found = detector.look(one, self.search)
             if found is not None:
                 return list(found)
         return None
+
+    def _of_app(self, path: Path) -> SourceRef | None:
+        """Return the source that a folder as a whole is, if an AI app wrote it."""
+        with container.of(path) as opened:
+            found = registry.app_of(opened)
+            if found is None:
+                return None
+            all_files = tuple(contract.files_in(path))
+            return SourceRef(found.kind, found.dialect, path, self.folder, all_files, found.version_in(opened))
 
     def _may_be_one(self, one: Listing) -> bool:
         """Return whether a folder may be one source: never the data folder, in which the store and its backups are."""
@@ -184,7 +197,7 @@ class _Search:
         path = among.at(name)
         if self.target_is is not None and (_identity(path) == self.target_is or self._beside_account(path)):
             return None
-        found = identify(path, self.folder, named=False, seen=self.search.seen, among=among)
+        found = identify(path, self.folder, named=False, seen=self.search.seen, among=among, apps=self.search.named)
         if not isinstance(found, SourceRef):
             return found
         if len(among.parts) >= _FILES_DEPTH:

@@ -16,6 +16,7 @@ from typing import Any
 from pjais import files, paths
 from pjais.core.source import CANNOT_BE_READ, NAME_IT, Passed, SourceRef
 from pjais.errors import SourceDamaged
+from pjais.formats import container
 from pjais.sources import registry
 from pjais.sources.contract import File, Source
 from pjais.sources.json_files import JsonFile, recognise
@@ -90,11 +91,12 @@ def is_likely(name: str) -> bool:
 
 
 def identify(
-    path: Path, root: Path, *, named: bool, seen: Seen, among: Listing | None = None
+    path: Path, root: Path, *, named: bool, seen: Seen, among: Listing | None = None, apps: bool = False
 ) -> SourceRef | Passed | None:
     """Identify a file; None for one that is of no interest.
 
-    `named`: the owner named it, so it is never None.  `among`: the listing of its folder, if there is one.
+    `named`: the owner named it, so it is never None.  `among`: the listing of its folder, if there is one.  `apps`: the
+    owner named it or its folder, so it may be what an AI app wrote.
     """
     if not files.is_plain_file(path):
         if not (is_familiar(path.name) or named):
@@ -102,7 +104,8 @@ def identify(
         return Passed(path, "not a file that can be read" if path.exists() else "a link to nothing")
     sides = _sides(path, among)
     of = stamp([path, *(one for one in sides if not one.name.endswith("-shm"))])
-    said = seen.verdict(f"{path} {root}", None if named else of, lambda: _judged(path, root, named=named))
+    asked = f"{path} {root} apps" if apps else f"{path} {root}"
+    said = seen.verdict(asked, None if named else of, lambda: _judged(path, root, named=named, apps=apps or named))
     if said is None:
         return None
     if said[0] == "passed":
@@ -134,7 +137,7 @@ def _source(source: Source, *, version: str | None = None, damage: str | None = 
     return ["source", source.kind, source.dialect, version, damage]
 
 
-def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
+def _judged(path: Path, root: Path, *, named: bool, apps: bool) -> list[Any] | None:
     """Return the verdict about a file as JSON: a source of its kind, a reason, or nothing."""
     relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     called = _called(relative)
@@ -151,6 +154,8 @@ def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
         return _passed(damage, "file") if is_likely(path.name) else None
     if found := next((one for one in registry.added().values() if _is_of(one, relative, file)), None):
         return _source(found)
+    if apps and size and (written := _of_app(path)):
+        return written
     if size == 0:
         return _empty(expected) if expected or looks_json or named else None
     if file.head.startswith(MAGIC):
@@ -160,6 +165,16 @@ def _judged(path: Path, root: Path, *, named: bool) -> list[Any] | None:
     if file.head.startswith(_ZIP) and (named or path.suffix.lower() == ".zip"):
         return _passed("an archive; name it to have it unpacked, or unpack it", ARCHIVE)
     return _json(file, looks_json)
+
+
+def _of_app(path: Path) -> list[Any] | None:
+    """Return the verdict about a file or archive that an AI app wrote."""
+    try:
+        with container.of(path) as opened:
+            found = registry.app_of(opened)
+            return None if found is None else _source(found, version=found.version_in(opened))
+    except (container.ContainerDamaged, OSError):
+        return None
 
 
 def _is_of(source: Source, relative: str, file: File) -> bool:

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, get_args
 
 from pjais import extensions
 from pjais.errors import PjaisError, UsageError
-from pjais.sources import indexeddb, json_files, livestore, opfs_sqlite, pjais_store, rxdb, sqlite_tables, web_storage
+from pjais.formats.container import ContainerDamaged
+from pjais.sources import (
+    apps,
+    indexeddb,
+    json_files,
+    livestore,
+    opfs_sqlite,
+    pjais_store,
+    rxdb,
+    sqlite_tables,
+    web_storage,
+)
+from pjais.sources.apps.contract import AppSource
 from pjais.sources.contract import Databases, Layout, Opened, Secrets, Source
 
 if TYPE_CHECKING:
     from pjais.core.document import Piece
     from pjais.core.snapshot import Snapshot
     from pjais.core.source import SourceRef
+    from pjais.formats.container import Container
     from pjais.sources.contract import Detector
+
+APPS: tuple[AppSource, ...] = apps.sources()
+"""The kinds of files that AI apps write; asked before all others about what its owner names."""
 
 SOURCES: tuple[Source, ...] = (
     *pjais_store.SOURCES,
@@ -28,6 +44,7 @@ SOURCES: tuple[Source, ...] = (
     *opfs_sqlite.SOURCES,
     *indexeddb.sources(lambda there: claimed(there)),
     *web_storage.sources(lambda: item_prefixes()),
+    *APPS,
 )
 """Our kinds.  A file that several recognise is of the first of them."""
 
@@ -62,6 +79,15 @@ def every() -> tuple[Source, ...]:
 def names() -> tuple[str, ...]:
     """Return the names of our kinds."""
     return tuple(_BY_KIND)
+
+
+def app_of(container: Container) -> AppSource | None:
+    """Return the kind of AI app that wrote a container; None if it is of none."""
+    for one in APPS:
+        with suppress(ContainerDamaged):
+            if one.takes(container):
+                return one
+    return None
 
 
 def source_of(one: SourceRef | Snapshot) -> Source:

@@ -72,7 +72,7 @@ class RxdbDump(JsonFile):
 
         return reader.read_dump(snapshot)
 
-    def shown(self, value: Any) -> Any:
+    def native(self, collection: str, value: Any) -> Any:
         """Return a document without the fields that RxDB hides from its app."""
         return rxdb_names.shown(value)
 

@@ -47,7 +47,7 @@ class Rxdb(InIndexedDb):
         with self.containers(snapshot) as found:
             yield OpenedRxdb(snapshot, found, secrets)
 
-    def shown(self, value: Any) -> Any:
+    def native(self, collection: str, value: Any) -> Any:
         """Return a document without the fields that RxDB hides from its app."""
         return rxdb_names.shown(value)
 

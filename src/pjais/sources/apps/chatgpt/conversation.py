@@ -1,0 +1,181 @@
+"""A conversation of ChatGPT: a tree of nodes (`mapping`), of which one branch was on screen (`current_node`).
+
+`parent` is the truth: newer files leave `children` empty.  A node's message may lack everything but its content.  What
+was not shown as a message is kept and marked hidden: system texts, reasoning, tool calls, injected context.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pjais.sources.apps import shape, values
+from pjais.sources.apps.shape import Path, Shape, Turn
+
+KIND = "chatgpt"
+
+SHAPE = Shape(
+    KIND,
+    shape.text("title", "title"),
+    shape.seconds("createdAt", "create_time"),
+    shape.seconds("updatedAt", "update_time"),
+    shape.truth("isArchived", "is_archived"),
+)
+
+_ROLES = {"user": "user", "assistant": "assistant", "system": "system", "tool": "tool", "function": "tool"}
+_HIDDEN_TYPES = frozenset({"thoughts", "reasoning_recap", "user_editable_context", "model_editable_context"})
+_SHOWN_RECIPIENTS = frozenset({"all", None})
+
+
+def native_id(native: dict[str, Any]) -> str | None:
+    """Return the id of a conversation, which stands in it twice."""
+    found = native.get("conversation_id") or native.get("id")
+    return found if isinstance(found, str) and found else None
+
+
+def turns(native: dict[str, Any]) -> tuple[list[Turn], list[Turn]]:
+    """Return all messages of a conversation, and those of the branch that was on screen, in order."""
+    mapping = values.as_dict(native.get("mapping"))
+    parents: dict[str, str | None] = {}
+    found: list[Turn] = []
+    for name, node in mapping.items():
+        if not isinstance(node, dict):
+            continue
+        above = node.get("parent")
+        parents[name] = above if isinstance(above, str) else None
+        if isinstance(node.get("message"), dict):
+            found.append(_turn(name, node["message"], parents[name]))
+    current = native.get("current_node")
+    return found, shape.branch(found, current if isinstance(current, str) else None, parents)
+
+
+def _turn(name: str, message: dict[str, Any], parent: str | None) -> Turn:
+    content = values.as_dict(message.get("content"))
+    kind = content.get("content_type")
+    text, text_at = text_of(content)
+    author, told = values.as_dict(message.get("author")), values.as_dict(message.get("metadata"))
+    role = author.get("role")
+    metadata: dict[str, Any] = {"kind": kind if isinstance(kind, str) else "unknown"}
+    if _is_hidden(message, role, kind, told):
+        metadata["hidden"] = True
+    if isinstance(told.get("model_slug"), str):
+        metadata["model"] = told["model_slug"]
+    if isinstance(author.get("name"), str):
+        metadata["author"] = author["name"]
+    at = None if text_at is None else ("message", "content", *text_at)
+    sent = values.ms_of_seconds(message.get("create_time"))
+    known = _ROLES.get(role, role) if isinstance(role, str) and role else "unknown"
+    return Turn(("mapping", name), known, text, sent, name, parent, at, metadata)
+
+
+def _is_hidden(message: dict[str, Any], role: object, kind: object, told: dict[str, Any]) -> bool:
+    return (
+        message.get("weight") == 0
+        or role == "system"
+        or told.get("is_visually_hidden_from_conversation") is True
+        or kind in _HIDDEN_TYPES
+        or message.get("recipient") not in _SHOWN_RECIPIENTS
+        or values.as_dict(message.get("author")).get("name") == "bio"
+    )
+
+
+def text_of(content: dict[str, Any]) -> tuple[str, Path | None]:
+    """Return the text of a message's content, and where it stands if it stands there as it is.
+
+    It is the non-empty texts of its parts, joined by a blank line; the parts themselves stay.
+    """
+    kind, parts = content.get("content_type"), content.get("parts")
+    if isinstance(parts, list):
+        if len(parts) == 1 and isinstance(parts[0], str):
+            return parts[0], ("parts", 0)
+        found = [_part(one) for one in parts]
+        return "\n\n".join(one for one in found if one), None
+    if kind == "reasoning_recap":
+        return _as_it_is(content, "content")
+    if kind in ("thoughts", "user_editable_context", "model_editable_context"):
+        return "", None
+    if kind == "tether_browsing_display":
+        return _as_it_is(content, "result")
+    return _as_it_is(content, "text")
+
+
+def _as_it_is(content: dict[str, Any], key: str) -> tuple[str, Path | None]:
+    return (content[key], (key,)) if isinstance(content.get(key), str) else ("", None)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    text = part.get("text") if isinstance(part, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def files_of(native: dict[str, Any]) -> Iterator[tuple[str, str, str | None, str | None, Any]]:
+    """Yield (node, file id, name, media type, size) of every file that a conversation's messages point to."""
+    for node, held in values.as_dict(native.get("mapping")).items():
+        message = values.as_dict(values.as_dict(held).get("message"))
+        met: set[str] = set()
+        for one in values.as_list(values.as_dict(message.get("metadata")).get("attachments")):
+            if isinstance(one, dict) and isinstance(one.get("id"), str):
+                met.add(one["id"])
+                name, media = values.text_or_none(one.get("name")), values.text_or_none(one.get("mime_type"))
+                yield node, one["id"], name, media, one.get("size")
+        for part in values.as_list(values.as_dict(message.get("content")).get("parts")):
+            pointer = part.get("asset_pointer") if isinstance(part, dict) else None
+            if isinstance(pointer, str) and "://" in pointer:
+                file_id = pointer.partition("://")[2].partition("?")[0]
+                if file_id and file_id not in met:
+                    met.add(file_id)
+                    yield node, file_id, None, None, part.get("size_bytes")
+
+
+def project_of(native: dict[str, Any]) -> str | None:
+    """Return the id of the project or custom GPT of a conversation; its name is not in the export."""
+    found = native.get("gizmo_id")
+    return found if isinstance(found, str) and found else None
+
+
+def facts_of(native: dict[str, Any]) -> Iterator[tuple[str, str, int | None]]:
+    """Yield (text, where it stands, time in ms) of each fact about the person that a conversation mentions.
+
+    They are a by-product: the export holds no list of memories.
+    """
+    for node in values.as_dict(native.get("mapping")).values():
+        message = values.as_dict(values.as_dict(node).get("message"))
+        content = values.as_dict(message.get("content"))
+        at = values.ms_of_seconds(message.get("create_time"))
+        if message.get("recipient") == "bio":
+            for line in text_of(content)[0].splitlines():
+                yield line, "bio", at
+        if content.get("content_type") == "user_editable_context":
+            for key in ("user_profile", "user_instructions"):
+                yield _fenced(content.get(key)), f"user_editable_context.{key}", at
+        listed = content.get("model_set_context")
+        if isinstance(listed, str):
+            for line in listed.splitlines():
+                yield from _dated(line)
+
+
+def _fenced(text: object) -> str:
+    """Return what stands inside a fence of backticks; a text without one as it is."""
+    if not isinstance(text, str):
+        return ""
+    _, fence, inside = text.partition("```")
+    return inside.rpartition("```")[0] if fence and "```" in inside else text
+
+
+def _dated(line: str) -> Iterator[tuple[str, str, int | None]]:
+    """Yield the fact of a line `N. [YYYY-MM-DD]. text`."""
+    number, _, rest = line.partition(". ")
+    if number.strip().isdigit():
+        date, closed, text = rest.partition("]. ")
+        if date.startswith("[") and closed:
+            yield text, "model_set_context", values.ms_of_text(date[1:])
+        else:
+            yield rest, "model_set_context", None
+
+
+def as_json(native: Any) -> str:
+    """Return an object as the service writes it."""
+    return json.dumps(native, ensure_ascii=False)

@@ -1,0 +1,198 @@
+"""Read ChatGPT's export, one conversation at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.formats.container import Container
+from pjais.formats.json_stream import Value
+from pjais.sources.apps import values
+from pjais.sources.apps.chatgpt.conversation import KIND, SHAPE, facts_of, files_of, native_id, project_of, turns
+from pjais.sources.contract import Wishes
+
+OTHERS = "chatgpt_files"
+"""The collection of the export's other files, each whole."""
+
+_ITS_OWN = ("user.json", "user_settings.json", "export_manifest.json", "chat.html", "message_feedback.json")
+_KEEP_NOT = ("chat.html",)
+"""A copy of the conversations for browsers."""
+
+
+def shards(container: Container) -> tuple[str, ...]:
+    """Return the members that hold conversations, in order; none if the container is no export of ChatGPT."""
+    if container.form == "folder" and not any(name.startswith("conversations") for name in container.top):
+        return ()
+    names = container.names if container.form == "file" else container.called("*.json")
+    return tuple(name for name in names if _is_shard(container, name))
+
+
+def _is_shard(container: Container, name: str) -> bool:
+    head = values.json_head(container, name)
+    if head.form == "list" and "mapping" in head.keys:
+        return True
+    if head.form == "object":
+        if "mapping" in head.keys and head.keys & {"title", "current_node", "create_time", "conversation_id"}:
+            return True
+        return "conversations" in head.keys and '"mapping"' in head.text and '"current_node"' in head.text
+    likely = container.form != "file" and name.rpartition("/")[2].startswith("conversations")
+    return likely and head.form == "list" and (not head.keys or bool(head.keys & {"conversation_id", "current_node"}))
+
+
+def pieces(container: Container, wishes: Wishes) -> Iterator[Piece]:
+    """Yield everything in an export."""
+    found = shards(container)
+    attached = _Attachments(container)
+    met: set[str] = set()
+    facts: dict[str, Document] = {}
+    for name in found:
+        for item in _conversations(container, name):
+            if isinstance(item, Unreadable):
+                yield item
+                continue
+            yield from _of_conversation(name, item, attached, met)
+            if wishes.with_memories:
+                _remember(name, item, facts)
+    yield from facts.values()
+    for name in container.names:
+        if container.form != "file" and name not in found and name not in attached.taken:
+            if name.endswith(".json"):
+                yield from values.kept_whole(OTHERS, container, name)
+            elif name.rpartition("/")[2] not in _KEEP_NOT:
+                yield values.attachment(container, name)
+
+
+def _conversations(container: Container, name: str) -> Iterator[Value | Unreadable]:
+    """Yield the conversations of a shard, also of one that is `{"conversations": [...]}`."""
+    for item in values.items(container, name, "conversations"):
+        if isinstance(item, Unreadable):
+            yield item
+        elif not isinstance(item.value, dict):
+            yield values.unexpected("conversations", name, item, "not a conversation: no object")
+        elif "mapping" not in item.value and isinstance(item.value.get("conversations"), list):
+            for one in item.value["conversations"]:
+                inner = item._replace(value=one, text=None)
+                if isinstance(one, dict):
+                    yield inner
+                else:
+                    yield values.unexpected("conversations", name, inner, "not a conversation: no object")
+        else:
+            yield item
+
+
+def _of_conversation(name: str, item: Value, attached: _Attachments, met: set[str]) -> Iterator[Piece]:
+    native = item.value
+    found = native_id(native)
+    if found is None:
+        yield values.unexpected("conversations", name, item, "a conversation without an id")
+        return
+    everything, shown = turns(native)
+    pointers: dict[str, list[dict[str, Any]]] = {}
+    for node, file_id, called, media, size in files_of(native):
+        there = attached.find(file_id)
+        document = None if there is None else values.attachment(attached.container, there, called, media)
+        if isinstance(document, Document):
+            if document.native_id not in met:
+                met.add(str(document.native_id))
+                yield document
+            pointers.setdefault(node, []).append(values.reference(document))
+        else:
+            if document is not None:
+                yield document
+            pointers.setdefault(node, []).append(values.missing(called or file_id, media, size))
+    for turn in everything:
+        if turn.id in pointers:
+            turn.metadata["attachments"] = pointers[turn.id]
+    project = project_of(native)
+    persona = None if project is None else values.identity(KIND, project)
+    if project is not None and persona is not None and persona not in met:
+        met.add(persona)
+        what = "project" if native.get("gizmo_type") == "snorlax" else "GPT"
+        named = {"id": persona, "name": f"ChatGPT {what} {project}", "extra": {KIND: {"gizmo_id": project}}}
+        yield Document("personas", project, values.place(name, item.place), named)
+    more = {"id": values.identity(KIND, found), "personaId": persona}
+    where = values.place(name, item.place)
+    if not isinstance(native.get("mapping"), dict):
+        yield Remark("empty-conversation", "conversations", where, "a conversation without messages, kept as it is")
+    yield from _of_tree(native, where)
+    value = SHAPE.document(native, more, turns=everything, shown=shown)
+    yield values.document("conversations", found, name, item, value)
+
+
+def _of_tree(native: dict[str, Any], where: str) -> Iterator[Remark]:
+    """Yield what is wrong with a conversation's tree; every message is kept all the same."""
+    mapping = values.as_dict(native.get("mapping"))
+    current = native.get("current_node")
+    if mapping and (not isinstance(current, str) or current not in mapping):
+        message = "the message on screen is not named; the branch with the newest one is shown"
+        yield Remark("current-missing", "conversations", where, message)
+    above = {name: node.get("parent") if isinstance(node, dict) else None for name, node in mapping.items()}
+    absent = [name for name, parent in above.items() if isinstance(parent, str) and parent not in above]
+    if absent:
+        message = f"{len(absent)} messages follow one that is not there, {absent[0]} among them; all are kept"
+        yield Remark("parent-missing", "conversations", where, message)
+    if _has_cycle(above):
+        yield Remark(
+            "parent-cycle", "conversations", where, "messages that follow each other in a circle; all are kept"
+        )
+
+
+def _has_cycle(above: dict[str, Any]) -> bool:
+    done: set[str] = set()
+    for name in above:
+        path: set[str] = set()
+        at: Any = name
+        while isinstance(at, str) and at in above and at not in done:
+            if at in path:
+                return True
+            path.add(at)
+            at = above[at]
+        done |= path
+    return False
+
+
+def _remember(name: str, item: Value, facts: dict[str, Document]) -> None:
+    """Collect the facts that a conversation mentions; the same text is one memory, as old as its first mention."""
+    for text, source, at in facts_of(item.value):
+        told = " ".join(text.split())
+        if not told:
+            continue
+        key = values.derived(KIND, "memory", told)
+        held = facts.get(key)
+        if held is not None and (at is None or (values.ms_of_iso(held.value["createdAt"]) or at) <= at):
+            continue
+        date = values.iso(at)
+        value = {
+            "id": key,
+            "type": "fact",
+            "content": told,
+            "createdAt": date,
+            "updatedAt": date,
+            "extra": {KIND: {"source": source}},
+        }
+        facts[key] = Document("memories", told, values.place(name, item.place), value)
+
+
+class _Attachments:
+    """The files beside the conversations, found by the id with which their names begin."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self.taken: set[str] = set()
+        self._names = [] if container.form == "file" else [one for one in container.names if not one.endswith(".json")]
+        self._by_id: dict[str, str | None] = {}
+
+    def find(self, file_id: str) -> str | None:
+        """Return the member that holds a file; None if it is not in the export."""
+        if file_id not in self._by_id:
+            self._by_id[file_id] = next((one for one in self._names if _is_of(one, file_id)), None)
+        found = self._by_id[file_id]
+        if found is not None:
+            self.taken.add(found)
+        return found
+
+
+def _is_of(member: str, file_id: str) -> bool:
+    name = member.rpartition("/")[2]
+    return name.startswith(file_id) and name[len(file_id) : len(file_id) + 1] in ("", "-", ".")

@@ -1,0 +1,67 @@
+"""The contract of a kind of file that an AI app writes.
+
+A kind says whether a container (a file, a folder or an archive, seen as names and streams) is its own (`takes`), and
+yields the documents in it (`pieces`).  A document has the form of our own export: `personas`, `memories`,
+`conversations`, `relationships`, `attachments`; any other collection is kept whole as a table of its own.
+
+`native` returns the app's own object that a document was made of: `native(document) == object`, for every object.  Only
+credentials are an exception: they are replaced before anything is stored (`redaction`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pjais.sources.contract import Source, Wishes
+
+if TYPE_CHECKING:
+    from pjais.core.document import Piece
+    from pjais.core.snapshot import Snapshot
+    from pjais.formats.container import Container
+
+
+class AppSource(Source):
+    """A kind of file, folder or archive that an AI app writes."""
+
+    dialect = "pjais-export"
+    """That of our own export (`core.own_files.EXPORT`), which a search does without."""
+    absence_means_removed = False
+    """An export never says that what is not in it was deleted."""
+
+    def takes(self, container: Container) -> bool:
+        """Return whether a container is of this kind, by its content; heads of members suffice.
+
+        Asked of every file and archive that is named, and of every folder in a folder that is named: look at `top` and
+        `form` first, and read nothing of what cannot be yours.  Never raises for what a file may hold; a
+        ContainerDamaged means no.
+        """
+        raise NotImplementedError
+
+    def version_in(self, container: Container) -> str | None:
+        """Return the version of its format, for people."""
+        return None
+
+    def pieces(self, container: Container, wishes: Wishes) -> Iterator[Piece]:
+        """Yield the documents in a container, as `Opened.read`: lazily, and in the same order each time."""
+        raise NotImplementedError
+
+    def native(self, collection: str, value: Any) -> Any:
+        """Return the app's own object that a document was made of."""
+        raise NotImplementedError
+
+    def read(self, snapshot: Snapshot, wishes: Wishes = Wishes()) -> Iterator[Piece]:  # noqa: B008 - it is frozen
+        """Yield the documents in a copy; what cannot be read of it is an `Unreadable`."""
+        from pjais.core.document import Remark, Unreadable
+        from pjais.formats import container
+
+        try:
+            with container.of(snapshot.path) as opened:
+                for name in opened.unsafe:
+                    reason = (
+                        "a member whose path leads out of the archive, a link, or a second one of its name; not read"
+                    )
+                    yield Remark("unsafe-member", "$file", name, reason)
+                yield from self.pieces(opened, wishes)
+        except container.ContainerDamaged as error:
+            yield Unreadable("$file", "byte 0", b"", f"cannot be read on: {error}")

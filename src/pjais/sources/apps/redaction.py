@@ -1,0 +1,79 @@
+"""Replace credentials before anything is stored, and name where they were.
+
+A credential becomes `{"$redacted": true}`; its value is only in the raw backup, which the finding says.  What a kind
+knows to be one is named by its path; besides, in settings every text under a name that only credentials have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pjais.core.document import Remark
+
+REDACTED = {"$redacted": True}
+"""What stands in the place of a credential."""
+
+_SECRET = re.compile(
+    r"(?:^|[a-z0-9])(?:apikey|secretkey|accesskey|licensekey|privatekey|authtoken|accesstoken|refreshtoken|idtoken|"
+    r"password|passwd|passphrase|secret|secrets|bearer|authorization|clientsecret|openaikey|accesscode|cookie|"
+    r"webdavpass|credential|credentials|keyvaults)$|^token$",
+    re.ASCII,
+)
+"""Ends of names, in lower case and without `_` and `-`, that only credentials have."""
+
+
+def redacted(value: Any, *paths: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
+    """Return a JSON value without the credentials at some paths (`*`: every key or element), and the paths found."""
+    found: list[str] = []
+    for path in paths:
+        value = _at(value, path, "", found)
+    return value, tuple(found)
+
+
+def redacted_settings(value: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return settings without every text, or object, under a name that only credentials have, and their paths."""
+    found: list[str] = []
+    return _by_name(value, "", found), tuple(found)
+
+
+def remarks(collection: str, name: str, found: tuple[str, ...]) -> Iterator[Remark]:
+    """Yield the finding that credentials were left out: where, and where they still are."""
+    if found:
+        shown = ", ".join(found[:20]) + (f" and {len(found) - 20} more" if len(found) > 20 else "")
+        message = f"credentials, not stored: {shown}; they are in the raw backup of the file alone"
+        yield Remark("secret-redacted", collection, name, message)
+
+
+def _at(value: Any, path: tuple[str, ...], where: str, found: list[str]) -> Any:
+    if not path:
+        if value is None or value == "" or value == REDACTED or isinstance(value, bool) or value in ({}, []):
+            return value
+        found.append(where)
+        return dict(REDACTED)
+    step, rest = path[0], path[1:]
+    if isinstance(value, dict):
+        keys = list(value) if step == "*" else [step] if step in value else []
+        changed = {key: _at(value[key], rest, f"{where}.{key}" if where else key, found) for key in keys}
+        return {**value, **changed}
+    if isinstance(value, list) and step == "*":
+        return [_at(one, rest, f"{where}[{index}]", found) for index, one in enumerate(value)]
+    return value
+
+
+def _by_name(value: Any, where: str, found: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_by_name(one, f"{where}[{index}]", found) for index, one in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    made = {}
+    for key, one in value.items():
+        path = f"{where}.{key}" if where else key
+        held = isinstance(one, str | dict | list) and one and one != REDACTED
+        if held and _SECRET.search(re.sub(r"[_\-\s]", "", key).lower()):
+            found.append(path)
+            made[key] = dict(REDACTED)
+        else:
+            made[key] = _by_name(one, path, found)
+    return made

@@ -1,0 +1,201 @@
+"""ChatGPT's export: shards and the older single file, trees, attachments, and what goes wrong in them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from app_files import GOLDEN, by_native_id, documents, expected, kind_of, migrated, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pjais.core.document import Remark, Unreadable
+from pjais.sources import registry
+from pjais.sources.apps.chatgpt.conversation import SHAPE, turns
+from pjais.sources.apps.shape import copied
+from pjais.sources.contract import Wishes
+
+SHARDED, SINGLE = GOLDEN / "chatgpt" / "export-sharded.zip", GOLDEN / "chatgpt" / "conversations.json"
+KIND = registry.of_kind("chatgpt")
+
+
+def natives(path: Path) -> list[Any]:
+    if path.suffix == ".json":
+        return list(json.loads(path.read_text("utf-8")))
+    with zipfile.ZipFile(path) as packed:
+        names = sorted(name for name in packed.namelist() if name.startswith("conversations"))
+        return [one for name in names for one in json.loads(packed.read(name))]
+
+
+def shown(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": message["id"],
+            "role": message["role"],
+            "content_type": message["metadata"]["kind"],
+            "hidden": message["metadata"].get("hidden", False),
+            "text": message["content"],
+            "timestamp": message["timestamp"],
+        }
+        for message in document["messages"]
+    ]
+
+
+@pytest.mark.parametrize("path", [SHARDED, SINGLE])
+def test_conversations_are_read_with_the_branch_that_was_on_screen(path: Path) -> None:
+    found = by_native_id(read(path), "conversations")
+    told = expected("chatgpt")["files"][path.name]["conversations"]
+    assert list(found) == [one["native_id"] for one in told]
+    for one in told:
+        document = found[one["native_id"]]
+        assert (document["title"], document["isArchived"]) == (one["title"], one["archived"])
+        path_told = [{k: v for k, v in each.items() if k != "parts"} for each in one.get("active_path", [])]
+        assert shown(document) == path_told
+        assert {each["id"] for each in document["extra"].get("branches", [])} == set(one.get("nodes_off_path", []))
+
+
+@pytest.mark.parametrize("path", [SHARDED, SINGLE])
+def test_every_conversation_comes_out_as_it_was(path: Path) -> None:
+    assert KIND is not None
+    made = by_native_id(read(path), "conversations").values()
+    assert [KIND.native("conversations", copied(one)) for one in made] == natives(path)
+
+
+def test_an_edit_in_the_store_arrives_in_the_apps_own_object() -> None:
+    native = natives(SHARDED)[0]
+    everything, on_screen = turns(native)
+    document = SHAPE.document(native, {"id": "c"}, turns=everything, shown=on_screen)
+    document["title"] = "Lamps"
+    document["messages"][-1]["content"] = "Here."
+    back = SHAPE.native(document)
+    assert back["title"] == "Lamps"
+    assert back["mapping"][native["current_node"]]["message"]["content"]["parts"] == ["Here."]
+    back["title"] = native["title"]
+    back["mapping"][native["current_node"]] = native["mapping"][native["current_node"]]
+    assert back == native
+
+
+def test_files_are_kept_once_and_named_by_the_messages_that_show_them() -> None:
+    pieces = read(SHARDED)
+    told = expected("chatgpt")["files"][SHARDED.name]["attachments"]
+    held = documents(pieces, "attachments")
+    assert len(held) == len(told)
+    conversation = by_native_id(pieces, "conversations")[told[0]["conversation"]]
+    named = [one for message in conversation["messages"] for one in message["metadata"].get("attachments", [])]
+    assert {one["sha256"] for one in named} == set(held)
+    assert [one["name"] for one in named if one["mediaType"]] == ["lamp.png"]
+
+
+def test_facts_that_conversations_mention_are_memories_only_if_asked() -> None:
+    assert documents(read(SHARDED), "memories") == {}
+    found = documents(read(SHARDED, Wishes(with_memories=True)), "memories").values()
+    told = expected("chatgpt")["files"][SHARDED.name]["memories"]
+    assert [(one["content"], one["extra"]["chatgpt"]["source"]) for one in found] == [
+        (one["text"], one["source"]) for one in told
+    ]
+
+
+def test_a_store_has_each_conversation_once_whatever_is_imported_again(tmp_path: Path) -> None:
+    renamed = tmp_path / "chatgpt (1).zip"
+    renamed.write_bytes(SHARDED.read_bytes())
+    with migrated(tmp_path / "data", SHARDED) as store:
+        before = store.conversations.list()
+    with migrated(tmp_path / "data", renamed) as store:
+        assert store.conversations.list() == before
+        assert len(before) == expected("chatgpt")["files"][SHARDED.name]["counts"]["conversations"]
+
+
+def test_one_broken_conversation_among_good_ones_is_told_and_costs_no_other(tmp_path: Path) -> None:
+    first, second = natives(SHARDED)[:2]
+    path = tmp_path / "conversations.json"
+    path.write_text(f'[{json.dumps(first)}, {{"mapping": nonsense}}, 17, {json.dumps(second)}]', "utf-8")
+    pieces = read(path)
+    assert list(by_native_id(pieces, "conversations")) == [first["id"], second["id"]]
+    assert [one.reason for one in pieces if isinstance(one, Unreadable)] == [
+        "not JSON: Expecting value",
+        "not a conversation: no object",
+    ]
+
+
+def test_a_cut_file_gives_what_is_there_and_says_what_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.json"
+    text = json.dumps(natives(SHARDED)[:2])
+    path.write_text(text[: len(text) - 100], "utf-8")
+    pieces = read(path)
+    assert len(documents(pieces, "conversations")) == 1
+    assert sum(isinstance(one, Unreadable) for one in pieces) == 1
+
+
+def test_circles_and_missing_parents_in_a_tree_keep_every_message(tmp_path: Path) -> None:
+    def node(name: str, parent: str) -> dict[str, Any]:
+        content = {"content_type": "text", "parts": [name]}
+        return {"id": name, "message": {"id": name, "author": {"role": "user"}, "content": content}, "parent": parent}
+
+    mapping = {"a": node("a", "b"), "b": node("b", "a"), "c": node("c", "gone")}
+    native = {"conversation_id": "x", "title": "odd", "mapping": mapping, "current_node": "nowhere"}
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps([native]), "utf-8")
+    pieces = read(path)
+    assert [one.rule for one in pieces if isinstance(one, Remark)] == [
+        "current-missing",
+        "parent-missing",
+        "parent-cycle",
+    ]
+    (document,) = documents(pieces, "conversations").values()
+    everything = [*document["messages"], *document["extra"]["branches"]]
+    assert sorted(one["content"] for one in everything) == ["a", "b", "c"]
+
+
+def test_it_is_recognised_by_content_alone(tmp_path: Path) -> None:
+    assert kind_of(SHARDED) == kind_of(SINGLE) == "chatgpt"
+    other = tmp_path / "conversations.json"
+    other.write_text('[{"uuid": "1", "chat_messages": []}]', "utf-8")
+    assert kind_of(other) != "chatgpt"
+    with zipfile.ZipFile(SHARDED) as packed:
+        packed.extractall(tmp_path / "wrapped" / "export")
+    assert kind_of(tmp_path / "wrapped" / "export") == "chatgpt"
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_IDS = st.sampled_from(["a", "b", "c", "d", "e"])
+_CONTENT = st.fixed_dictionaries(
+    {"content_type": st.sampled_from(["text", "code", "thoughts", "reasoning_recap", "new"])},
+    optional={"parts": st.lists(st.text() | _JSON, max_size=3), "text": st.text() | _JSON, "content": st.text()},
+)
+_MESSAGE = st.none() | st.fixed_dictionaries(
+    {"content": _CONTENT},
+    optional={
+        "author": st.fixed_dictionaries({"role": st.sampled_from(["user", "tool", "new"])}) | _JSON,
+        "create_time": st.floats(0, 2e9) | _JSON,
+        "metadata": _JSON,
+        "weight": st.sampled_from([0, 1.0]),
+    },
+)
+_NODE = st.fixed_dictionaries({"message": _MESSAGE, "parent": st.none() | _IDS}, optional={"children": _JSON})
+_CONVERSATION = st.fixed_dictionaries(
+    {"conversation_id": st.text(min_size=1)},
+    optional={
+        "title": _JSON,
+        "create_time": st.floats(0, 2e9) | _JSON,
+        "mapping": st.dictionaries(_IDS, _NODE | _JSON, max_size=5) | _JSON,
+        "current_node": _IDS | _JSON,
+        "is_archived": _JSON,
+        "$anything": _JSON,
+    },
+)
+
+
+@given(_CONVERSATION)
+@settings(deadline=None, max_examples=300)
+def test_any_conversation_comes_out_as_it_was(native: dict[str, Any]) -> None:
+    everything, on_screen = turns(native)
+    document = SHAPE.document(native, {"id": "c"}, turns=everything, shown=on_screen)
+    assert SHAPE.native(json.loads(json.dumps(document))) == native
+    assert len(document["messages"]) + len(document["extra"].get("branches", [])) == len(everything)
