@@ -87,6 +87,20 @@ def text(name: str, value: Any) -> str:
     return value
 
 
+def timezone(name: str, value: Any) -> str:
+    """Return the name of a time zone, as the IANA database has it.  Raises UsageError for one that is not known."""
+    from zoneinfo import ZoneInfo
+
+    told = text(name, value)
+    try:
+        ZoneInfo(told)
+    except (ValueError, OSError, LookupError) as error:
+        raise UsageError(
+            f"{name}={told!r}: no time zone of this name", where=["such as Europe/Berlin, or UTC"]
+        ) from error
+    return told
+
+
 def maybe(name: str, value: Any) -> str | None:
     """Return a text or None.  Raises UsageError."""
     return None if value is None else text(name, value)

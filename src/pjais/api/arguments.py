@@ -78,9 +78,14 @@ def run_options(
     database: str | None = None,
     collection: str | None = None,
     imported: bool = False,
+    with_memories: bool = False,
+    timezone: str = "UTC",
+    user_personas: bool = False,
+    gap: int = 30,
 ) -> run.Options:
     """Return the options of a run."""
     from pjais.migration import origins, run
+    from pjais.sources.contract import Wishes
 
     only = origins.asked(
         choices.maybe("origin", origin), choices.maybe("database", database), choices.maybe("collection", collection)
@@ -92,6 +97,12 @@ def run_options(
         password=choices.maybe("password", password),
         imported=imported,
         only=only,
+        wishes=Wishes(
+            choices.flag("with_memories", with_memories),
+            choices.timezone("timezone", timezone),
+            choices.flag("user_personas", user_personas),
+            choices.count("gap", gap, least=1),
+        ),
     )
 
 

@@ -57,11 +57,15 @@ def import_file(
     *,
     on_invalid: OnInvalid = "stop",
     password: str | None = None,
+    with_memories: bool = False,
+    timezone: str = "UTC",
+    user_personas: bool = False,
+    gap: int = 30,
     progress: Progress | None = None,
 ) -> Report:
     """Import exports, or any other source files, into the store: all of them in one run, or none.
 
-    Backed up and verified; can be rolled back.
+    Backed up and verified; can be rolled back.  For the options about files of AI apps see `migrate`.
     """
     from pjais.migration import run
 
@@ -69,5 +73,13 @@ def import_file(
     if not named:
         raise UsageError("files=(): name at least one file")
     here = current_workspace(data_dir, target, sources=named)
-    options = run_options(on_invalid=on_invalid, password=password, imported=True)
+    options = run_options(
+        on_invalid=on_invalid,
+        password=password,
+        imported=True,
+        with_memories=with_memories,
+        timezone=timezone,
+        user_personas=user_personas,
+        gap=gap,
+    )
     return run.migrate(here, options, reporter(progress))

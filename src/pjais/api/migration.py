@@ -40,13 +40,26 @@ def plan(
     origin: str | None = None,
     database: str | None = None,
     collection: str | None = None,
+    with_memories: bool = False,
+    timezone: str = "UTC",
+    user_personas: bool = False,
+    gap: int = 30,
     progress: Progress | None = None,
 ) -> Plan:
     """Return the actions of `migrate` as data; write nothing.  For `origin` and the like see `migrate`."""
     from pjais.migration import run
 
     options = run_options(
-        ids=ids, expand_cold=expand_cold, password=password, origin=origin, database=database, collection=collection
+        ids=ids,
+        expand_cold=expand_cold,
+        password=password,
+        origin=origin,
+        database=database,
+        collection=collection,
+        with_memories=with_memories,
+        timezone=timezone,
+        user_personas=user_personas,
+        gap=gap,
     )
     return run.plan(
         new_workspace(data_dir, target, sources, to, store_id, format), options, progress=reporter(progress)
@@ -68,6 +81,10 @@ def migrate(
     origin: str | None = None,
     database: str | None = None,
     collection: str | None = None,
+    with_memories: bool = False,
+    timezone: str = "UTC",
+    user_personas: bool = False,
+    gap: int = 30,
     progress: Progress | None = None,
 ) -> Report:
     """Migrate all new data to the target, verified; for the errors raised see `pjais.migration.run.migrate`.
@@ -75,6 +92,8 @@ def migrate(
     `to`: sqlite (the default), livestore, the name of a plug-in's target, or an object that is a target.  A LiveStore
     target is `<data>/livestore/<store_id>` in storage format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target`
     names.  `origin`: migrate browser data of this web origin only; `database`, `collection`: documents of these only.
+    Of files of AI apps: `with_memories` also takes facts that conversations only mention; `timezone` is that of dates
+    without one; `user_personas` takes the user's own personas as personas; `gap` is in minutes (see `Wishes`).
     """
     from pjais.migration import run
 
@@ -86,6 +105,10 @@ def migrate(
         origin=origin,
         database=database,
         collection=collection,
+        with_memories=with_memories,
+        timezone=timezone,
+        user_personas=user_personas,
+        gap=gap,
     )
     return run.migrate(
         new_workspace(data_dir, target, sources, to, store_id, format), options, progress=reporter(progress)

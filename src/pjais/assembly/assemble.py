@@ -23,6 +23,7 @@ from pjais.core.own_files import DOCUMENTS, REMOVED, unwrapped
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record
+from pjais.sources.contract import NO_WISHES, Wishes
 from pjais.sources.registry import read, source_of
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.documents import Expected
@@ -44,23 +45,31 @@ def origin_of(snapshot: Snapshot) -> Origin:
     return Origin(snapshot.kind, snapshot.dialect, snapshot.name)
 
 
-def options_of(expand_cold: bool, only: Only, builder: Builder) -> dict[str, Any]:
+def options_of(choices: Choices, builder: Builder) -> dict[str, Any]:
     """Return the part of a run's row about everything that changes records, and the names of collections."""
-    chosen = {"expand_cold": expand_cold, "reading": builder.model.reading, **({"only": only} if any(only) else {})}
-    return {**chosen, "names": builder.names.as_list()}
+    chosen = {"expand_cold": choices.expand_cold, "reading": builder.model.reading}
+    only = {"only": choices.only} if any(choices.only) else {}
+    wishes = {"wishes": told} if (told := choices.wishes.as_dict()) else {}
+    return {**chosen, **only, **wishes, "names": builder.names.as_list()}
+
+
+def chosen_before(options: dict[str, Any], ids: Ids, password: str | None) -> Choices:
+    """Return the choices of an earlier run, by what its row has of them."""
+    only, wishes = Only(*options.get("only", ())), Wishes(**options.get("wishes", {}))
+    return Choices(ids, bool(options.get("expand_cold")), password, only, wishes)
 
 
 def source_entries(
-    builder: Builder, snapshots: Iterable[Snapshot], counts: Iterable[Counts], only: Only
+    builder: Builder, snapshots: Iterable[Snapshot], counts: Iterable[Counts], choices: Choices
 ) -> tuple[dict[str, Any], ...]:
     """Return all sources of a run for `migration_runs`."""
     return tuple(
-        _source_entry(snapshot, one, builder.was.get(snapshot.name, []), only)
+        _source_entry(snapshot, one, builder.was.get(snapshot.name, []), choices)
         for snapshot, one in zip(snapshots, counts, strict=True)
     )
 
 
-def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only) -> dict[str, Any]:
+def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], choices: Choices) -> dict[str, Any]:
     """Return a source for `migration_runs`; `was`: earlier names of the source of its documents."""
     return {
         "kind": snapshot.kind,
@@ -68,7 +77,8 @@ def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], only: Only
         "origin": snapshot.origin,
         "web_origin": snapshot.web_origin,
         **({"was": was} if was else {}),
-        **({"only": only._asdict()} if any(only) else {}),
+        **({"only": choices.only._asdict()} if any(choices.only) else {}),
+        **({"wishes": told} if (told := choices.wishes.as_dict()) else {}),
         "files": [
             {"path": one.source, "size": one.size, "sha256": one.sha256, "mtime_ns": one.mtime_ns}
             for one in snapshot.files
@@ -125,6 +135,7 @@ class Choices(NamedTuple):
     expand_cold: bool = False
     password: str | None = None
     only: Only = EVERYTHING
+    wishes: Wishes = NO_WISHES
 
 
 Watch = Callable[[Snapshot, Entry], None]
@@ -174,7 +185,7 @@ def _claimed(
     mappings: dict[str, Mapping] = {}
     final = _Final(snapshot, choices)
     wraps = model.documents is not None and source_of(snapshot).is_ours
-    for piece in filter(choices.only.takes, read(snapshot, choices.password) if pieces is None else pieces):
+    for piece in filter(choices.only.takes, _pieces(snapshot, choices) if pieces is None else pieces):
         if isinstance(piece, Remark):
             yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
             continue
@@ -209,6 +220,10 @@ def _claimed(
             continue
         record = final.record(mapping, piece, draft.record) if final.changes or mapping.linked else draft.record
         yield Reading(piece, record, problems, draft.removed)
+
+
+def _pieces(snapshot: Snapshot, choices: Choices) -> Iterator[Piece]:
+    return read(snapshot, choices.password, wishes=choices.wishes)
 
 
 class _Final:

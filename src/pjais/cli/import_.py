@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pjais.choices import OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.export import _target
 from pjais.cli.locations import PATH
+from pjais.cli.migration_options import app_options
 from pjais.cli.output import progress
 from pjais.cli.run_report import print_report
+
+
+def _app_options(command: Any) -> Any:
+    for option in reversed(app_options):
+        command = option(command)
+    return command
 
 
 @click.command("import")
@@ -19,10 +26,9 @@ from pjais.cli.run_report import print_report
 @_target
 @click.option("--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True)
 @password_option
+@_app_options
 @common
-def import_command(
-    context: Context, sources: tuple[Path, ...], target: Path | None, on_invalid: OnInvalid, password: str | None
-) -> int:
+def import_command(context: Context, sources: tuple[Path, ...], target: Path | None, **options: Any) -> int:
     """Import exports, or any other source files, into the store: all of them in one run, or none.
 
     Backed up and verified; can be rolled back.
@@ -30,8 +36,6 @@ def import_command(
     from pjais.api.exchange import import_file
 
     with progress(quiet=context.quiet) as report_progress:
-        report = import_file(
-            context.data_dir, sources, target, on_invalid=on_invalid, password=password, progress=report_progress
-        )
+        report = import_file(context.data_dir, sources, target, **options, progress=report_progress)
     print_report(context, report)
     return report.exit_code

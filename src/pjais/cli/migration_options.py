@@ -46,6 +46,27 @@ expand_cold_option = click.option(
     "--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form."
 )
 
+app_options = (
+    click.option(
+        "--with-memories", is_flag=True, help="Of AI chats, also take facts that conversations only mention (ChatGPT)."
+    ),
+    click.option(
+        "--timezone",
+        default="UTC",
+        show_default=True,
+        help="Of AI apps' files, the zone of dates without one (Europe/Berlin).",
+    ),
+    click.option("--user-personas", is_flag=True, help="Take the user's own personas (SillyTavern) as personas."),
+    click.option(
+        "--gap",
+        type=int,
+        default=30,
+        show_default=True,
+        help="Of a log of prompts (Gemini), minutes without one after which a conversation ends.",
+    ),
+)
+"""Wishes about files of AI apps (`pjais.sources.contract.Wishes`)."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -55,6 +76,7 @@ def run_options(*, on_invalid: bool = False) -> Callable[[Command], Command]:
         *(sources_argument, to_option, target_option, store_id_option, format_option),
         *((on_invalid_option,) if on_invalid else ()),
         *(ids_option, expand_cold_option, origin_option, database_option, collection_option, password_option),
+        *app_options,
     )
 
     def decorate(command: Command) -> Command:

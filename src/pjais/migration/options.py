@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pjais import choices
 from pjais.assembly.assemble import EVERYTHING, Choices, Only
 from pjais.assembly.ids import Ids
+from pjais.sources.contract import NO_WISHES, Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Options:
     password: str | None = field(default=None, repr=False)
     imported: bool = False
     only: Only = EVERYTHING
+    wishes: Wishes = NO_WISHES
     automatic: bool = False
 
     def __post_init__(self) -> None:
@@ -29,4 +31,4 @@ class Options:
 
     def of(self, ids: Ids) -> Choices:
         """Return the choices of an assembly that gives records these ids."""
-        return Choices(ids, self.expand_cold, self.password, self.only)
+        return Choices(ids, self.expand_cold, self.password, self.only, self.wishes)

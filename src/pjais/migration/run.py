@@ -72,7 +72,7 @@ def plan(workspace: Workspace, options: Options = _DEFAULT, progress: Progress =
         needed,
         free,
         (time.monotonic() - began) * 1.5,
-        not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:]),
+        not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:], wishes=options.wishes),
         found.passed,
     )
 
@@ -98,7 +98,7 @@ def _migrate(workspace: Workspace, options: Options, progress: Progress) -> Repo
         upgraded = upgrade.upgrade(workspace)
         _check_choice(workspace, options)
         workspace.target.catch_up(workspace.model)
-        if not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:]):
+        if not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:], wishes=options.wishes):
             if not options.imported:
                 state.end_rollback(workspace)
             message = "everything in the sources has been migrated before"

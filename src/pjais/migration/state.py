@@ -13,6 +13,7 @@ from typing import Any
 from pjais import files, instants, journal, sqlite
 from pjais.core.model import Model
 from pjais.core.source import SourceRef
+from pjais.sources.contract import NO_WISHES, Wishes
 from pjais.targets import registry
 from pjais.workspace import Workspace, resolve_workspace
 
@@ -173,14 +174,23 @@ Known = dict[tuple[str, str], list[dict[str, Any]]]
 """The files of every migrated source when it was last read: (kind, origin) -> files."""
 
 
-def known_sources(db: sqlite.Connection, only: tuple[str | None, ...] = (None, None)) -> Known:
-    """Return what an open store knows of its sources; `only`: limited to a database and collection."""
+def known_sources(
+    db: sqlite.Connection, only: tuple[str | None, ...] = (None, None), wishes: Wishes = NO_WISHES
+) -> Known:
+    """Return what an open store knows of its sources; `only`: limited to a database and collection.
+
+    A source that was read with other wishes than those of now is not known; without any it is.
+    """
+    asked = wishes.as_dict()
     known: Known = {}
     for (text,) in sqlite.each(db, "SELECT sources FROM migration_runs ORDER BY rowid"):
         for source in json.loads(text):
             taken = source.get("only", {})
             if (taken.get("database"), taken.get("collection")) not in ((None, None), only):
                 continue  # the rest of it was never read
+            if asked and source.get("wishes", {}) != asked:
+                known.pop((source["kind"], source["origin"]), None)
+                continue
             known[source["kind"], source["origin"]] = source["files"]
     return known
 
@@ -213,13 +223,14 @@ def anything_new(
     exact: bool,
     known: Known | None = None,
     only: tuple[str | None, ...] = (None, None),
+    wishes: Wishes = NO_WISHES,
 ) -> bool:
     """Return whether a migration would have anything to do.  `known`: the target's sources, if already read."""
     if not here.store.exists():
         return bool(refs)
     if known is None:
         with closing(sqlite.open_reader(here.store)) as db:
-            known = known_sources(db, only)
+            known = known_sources(db, only, wishes)
     return any(is_new(ref, known, exact=exact) for ref in refs)
 
 

@@ -267,7 +267,7 @@ def _read(run: BackedUp, builder: Builder, previous: Mapping[str, dict[str, Any]
             backup.write_manifest(run.folder, run.snapshots, job.started, exports=exports, **previous)
         counts = counts_of(builder, run.snapshots, run.findings)
         run.findings.close()
-    return Filled(source_entries(builder, run.snapshots, counts, options.only), sum(counts, Counts()))
+    return Filled(source_entries(builder, run.snapshots, counts, choices), sum(counts, Counts()))
 
 
 def _complete(run: BackedUp, builder: Builder, read: Filled) -> Filled:
@@ -292,7 +292,7 @@ def counts_of(builder: Builder, snapshots: Sequence[Snapshot], findings: Finding
 def _row(run: BackedUp, builder: Builder, read: Filled) -> dict[str, Any]:
     """Return the run's row for `migration_runs`."""
     options = run.job.options
-    chosen = {**options_of(options.expand_cold, options.only, builder), "automatic": options.automatic}
+    chosen = {**options_of(options.of(Ids()), builder), "automatic": options.automatic}
     return {
         "id": run.id,
         "started_at": instants.to_text(run.job.started),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pjais import journal, models, paths, sqlite
 from pjais.assembly import assemble
-from pjais.assembly.assemble import Choices, Only, expected
+from pjais.assembly.assemble import Choices, chosen_before, expected
 from pjais.assembly.ids import Ids, known
 from pjais.bitset import Bitset
 from pjais.core.model import Model
@@ -104,8 +104,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
                 continue
             progress("compare documents", compared, None)
             chosen = json.loads(options or "{}")
-            only = Only(*chosen.get("only", ()))
-            choices = Choices(Ids(known(db), new=ids == "new"), bool(chosen.get("expand_cold")), password, only)
+            choices = chosen_before(chosen, Ids(known(db), new=ids == "new"), password)
             of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
             count, found, check = _one_run(
                 db,

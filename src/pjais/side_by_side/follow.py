@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from pjais import files, instants, journal
 from pjais.assembly import unchanged
-from pjais.assembly.assemble import Choices, assemble, items, options_of, origin_of, source_entries
+from pjais.assembly.assemble import assemble, items, options_of, origin_of, source_entries
 from pjais.assembly.findings import Findings
 from pjais.assembly.ids import Ids, known
 from pjais.core.results import Counts
@@ -186,7 +186,7 @@ def _write(
     builder = Builder(workspace.store, workspace.model, run_id, existing=True, live=True, followed=True)
     with closing(builder):
         ids = Ids(known(builder.connection), new=options.ids == "new")
-        choices = Choices(ids, options.expand_cold, options.password, options.only)
+        choices = options.of(ids)
         source = unchanged.passing_by(workspace.backups, builder, items, noting=False)
         assemble(builder, snapshots, findings, choices, lambda *_: None, source=source)
         _refuse(findings, options, snapshots)
@@ -257,7 +257,7 @@ def _row(
     counts: tuple[Counts, ...],
     builder: Builder,
 ) -> dict[str, Any]:
-    sources = source_entries(builder, snapshots, counts, options.only)
+    sources = source_entries(builder, snapshots, counts, options.of(Ids()))
     return {
         "id": run_id,
         "started_at": instants.to_text(began),
@@ -266,5 +266,5 @@ def _row(
         "ids": options.ids,
         "sources": json.dumps(sources),
         "counts": json.dumps(sum(counts, Counts()).as_dict()),
-        "options": json.dumps({**options_of(options.expand_cold, options.only, builder), "follow": True}),
+        "options": json.dumps({**options_of(options.of(Ids()), builder), "follow": True}),
     }

@@ -30,8 +30,7 @@ Stamp = tuple[tuple[Any, ...], ...]
 """(path, inode, size, time of change) of each file; (path, None) for one that cannot be examined."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(NamedTuple):
     """What the owner chose about files of AI apps; kept in the run's row for verification.
 
     `with_memories`: take the facts that are only mentioned in conversations, too.  `timezone`: that of dates without
@@ -44,13 +43,21 @@ class Wishes:
     user_personas: bool = False
     gap: int = 30
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what differs from the default, as a run's row has it."""
+        return {name: value for name, value in self._asdict().items() if value != getattr(NO_WISHES, name)}
+
+
+NO_WISHES = Wishes()
+
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """The password of an encrypted source.  `decrypt` False: what is encrypted stays so, and no password is needed."""
+class ReadOptions:
+    """How a copy is read.  `decrypt` False: what is encrypted stays so, and no `password` is needed."""
 
     password: str | None = None
     decrypt: bool = True
+    wishes: Wishes = NO_WISHES
 
 
 class Index(NamedTuple):
@@ -336,7 +343,7 @@ class Source:
     # -- read
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open a snapshot.  Raises PasswordNeeded (when it is read) if the password is missing or wrong."""
         yield _Read(self, snapshot)
 

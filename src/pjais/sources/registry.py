@@ -23,7 +23,7 @@ from pjais.sources import (
     web_storage,
 )
 from pjais.sources.apps.contract import AppSource
-from pjais.sources.contract import Databases, Layout, Opened, Secrets, Source
+from pjais.sources.contract import NO_WISHES, Databases, Layout, Opened, ReadOptions, Source, Wishes
 
 if TYPE_CHECKING:
     from pjais.core.document import Piece
@@ -142,22 +142,26 @@ def password(given: str | None = None) -> str | None:
 
 
 @contextmanager
-def opened(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True) -> Iterator[Opened]:
+def opened(
+    snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True, wishes: Wishes = NO_WISHES
+) -> Iterator[Opened]:
     """Open a snapshot; `secret` is the password of encrypted sources, None that of the environment."""
     if snapshot.damage is not None:
         yield _Damaged(snapshot)
         return
-    with source_of(snapshot).open(snapshot, Secrets(password(secret), decrypt)) as found:
+    with source_of(snapshot).open(snapshot, ReadOptions(password(secret), decrypt, wishes)) as found:
         yield found
 
 
-def read(snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True) -> Iterator[Piece]:
+def read(
+    snapshot: Snapshot, secret: str | None = None, *, decrypt: bool = True, wishes: Wishes = NO_WISHES
+) -> Iterator[Piece]:
     """Read all documents of a snapshot, in reading order.
 
     `secret`: the password of encrypted sources; None takes that of the environment (`PJAIS_PASSWORD`).
     Raises PasswordNeeded if an encrypted source's password is missing or wrong; `decrypt=False` leaves it encrypted.
     """
-    with opened(snapshot, secret, decrypt=decrypt) as found, asking(snapshot.kind):
+    with opened(snapshot, secret, decrypt=decrypt, wishes=wishes) as found, asking(snapshot.kind):
         yield from found.read()
 
 

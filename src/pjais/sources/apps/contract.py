@@ -11,9 +11,10 @@ credentials are an exception: they are replaced before anything is stored (`reda
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pjais.sources.contract import Source, Wishes
+from pjais.sources.contract import NO_WISHES, Opened, ReadOptions, Source, Wishes
 
 if TYPE_CHECKING:
     from pjais.core.document import Piece
@@ -50,7 +51,12 @@ class AppSource(Source):
         """Return the app's own object that a document was made of."""
         raise NotImplementedError
 
-    def read(self, snapshot: Snapshot, wishes: Wishes = Wishes()) -> Iterator[Piece]:  # noqa: B008 - it is frozen
+    @contextmanager
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
+        """Open a copy."""
+        yield _Read(self, snapshot, options.wishes)
+
+    def read(self, snapshot: Snapshot, wishes: Wishes = NO_WISHES) -> Iterator[Piece]:
         """Yield the documents in a copy; what cannot be read of it is an `Unreadable`."""
         from pjais.core.document import Remark, Unreadable
         from pjais.formats import container
@@ -65,3 +71,13 @@ class AppSource(Source):
                 yield from self.pieces(opened, wishes)
         except container.ContainerDamaged as error:
             yield Unreadable("$file", "byte 0", b"", f"cannot be read on: {error}")
+
+
+class _Read(Opened):
+    """A copy of what an AI app wrote."""
+
+    def __init__(self, source: AppSource, snapshot: Snapshot, wishes: Wishes) -> None:
+        self._source, self._snapshot, self._wishes = source, snapshot, wishes
+
+    def read(self) -> Iterator[Piece]:
+        return self._source.read(self._snapshot, self._wishes)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pjais import files
-from pjais.sources.contract import Collection, Databases, Held, Index, Opened, Secrets, Stay
+from pjais.sources.contract import Collection, Databases, Held, Index, Opened, ReadOptions, Stay
 from pjais.sources.indexeddb import layouts
 from pjais.sources.indexeddb.layouts import Container, InFirefox, InIndexedDb, InLevelDb, InSqlite
 from pjais.sources.indexeddb.makers import maker
@@ -140,7 +140,7 @@ class AnyIndexedDb(InIndexedDb):
         return frozenset(there.stores) | {str(path) for path in there.doubtful}
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[OpenedIndexedDb]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[OpenedIndexedDb]:
         """Open all databases in a snapshot."""
         with self.containers(snapshot) as found:
             yield OpenedIndexedDb(snapshot, found, self)

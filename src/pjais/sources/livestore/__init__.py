@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pjais.sources.contract import Held, Opened, Secrets, Source, Tables, files_in
+from pjais.sources.contract import Held, Opened, ReadOptions, Source, Tables, files_in
 from pjais.sources.livestore import detector
 from pjais.sources.sqlite_source import SqliteFiles
 
@@ -25,7 +25,7 @@ class WithLog(Source):
     has_log = True
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open all stores in a snapshot."""
         yield OpenedLivestore(snapshot, self)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pjais.sources.contract import Databases, Opened, Secrets, Source
+from pjais.sources.contract import Databases, Opened, ReadOptions, Source
 from pjais.sources.indexeddb.layouts import InIndexedDb, InLevelDb, InSqlite
 from pjais.sources.opfs_sqlite.detector import KIND, Detector
 
@@ -35,7 +35,7 @@ class OpfsSqlite(Source):
         return list(ref.files)
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open all databases in a snapshot, on copies of their own."""
         from pjais.sources.opfs_sqlite import reader
 
@@ -59,7 +59,7 @@ class StoredSqlite(InIndexedDb):
         return names or None
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open all databases in a snapshot, on copies of their own."""
         from pjais.sources.opfs_sqlite import reader
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pjais import files
-from pjais.sources.contract import Attachment, Databases, Opened, Secrets, Stamp
+from pjais.sources.contract import Attachment, Databases, Opened, ReadOptions, Stamp
 from pjais.sources.indexeddb.layouts import Container, InFirefox, InIndexedDb, InLevelDb, InSqlite
 from pjais.sources.rxdb import names as rxdb_names
 
@@ -40,12 +40,12 @@ class Rxdb(InIndexedDb):
         return ours | doubtful if ours or doubtful else None
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open all RxDB databases in a snapshot."""
         from pjais.sources.rxdb.reader import OpenedRxdb
 
         with self.containers(snapshot) as found:
-            yield OpenedRxdb(snapshot, found, secrets)
+            yield OpenedRxdb(snapshot, found, options)
 
     def native(self, collection: str, value: Any) -> Any:
         """Return a document without the fields that RxDB hides from its app."""
@@ -103,12 +103,12 @@ class RxdbLocalStorage(Rxdb):
         return tuple((str(path),) for path in self.files(ref))
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open all RxDB databases in a snapshot."""
         from pjais.sources.rxdb.local_storage import LocalStorage
         from pjais.sources.rxdb.reader import OpenedRxdb
 
-        yield OpenedRxdb(snapshot, [Container(LocalStorage(snapshot.path))], secrets, as_written=True)
+        yield OpenedRxdb(snapshot, [Container(LocalStorage(snapshot.path))], options, as_written=True)
 
 
 SOURCES = (RxdbLevelDb(), RxdbSqlite(), RxdbFirefox(), RxdbLocalStorage())

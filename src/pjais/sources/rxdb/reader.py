@@ -23,7 +23,7 @@ from pjais.formats import indexeddb
 from pjais.formats.indexeddb import BadRow, Row, Store
 from pjais.js_values import HOLE, UNDEFINED, BlobRef, JSArray, JSBigInt, JSDate
 from pjais.sources import contract
-from pjais.sources.contract import Held, Opened, Secrets
+from pjais.sources.contract import Held, Opened, ReadOptions
 from pjais.sources.indexeddb import layouts
 from pjais.sources.indexeddb.layouts import Container
 from pjais.sources.rxdb import keys, removable, secrets
@@ -39,11 +39,11 @@ class OpenedRxdb(Opened):
     """The RxDB databases of a snapshot.  Documents name their database and their web origin."""
 
     def __init__(
-        self, snapshot: Snapshot, containers: list[Container], secrets_: Secrets, *, as_written: bool = False
+        self, snapshot: Snapshot, containers: list[Container], options: ReadOptions, *, as_written: bool = False
     ) -> None:
         self._snapshot = snapshot
         self._containers = containers
-        self._secrets = secrets_
+        self._options = options
         self._as_written = as_written
         raw = {store: one.profile for one in containers for store in one.profile.stores()}
         self._pouchdb = PouchDb(raw)
@@ -90,9 +90,9 @@ class OpenedRxdb(Opened):
         yield from layouts.faults(self._containers)
         for name in homeless(self._home, self._databases):
             yield Unreadable(name, "$file", b"", "the internal store of this RxDB database is missing")
-        password = self._secrets.password if self._secrets.decrypt else None
+        password = self._options.password if self._options.decrypt else None
         for database in self._databases:
-            if self._secrets.decrypt:
+            if self._options.decrypt:
                 _check_password(database, password)
             origin = layouts.origin_of(self._snapshot, database.origin)
             yield from _catalog_problems(database, origin)

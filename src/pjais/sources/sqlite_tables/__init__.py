@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from pjais.sources.contract import Collection, Opened, Secrets, Tables
+from pjais.sources.contract import Collection, Opened, ReadOptions, Tables
 from pjais.sources.sqlite_source import SqliteFile
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class SqliteTables(SqliteFile):
     """A SQLite file each row of which is a document."""
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open the consistent copy."""
         yield OpenedTables(snapshot)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pjais import files, web_origin
-from pjais.sources.contract import Collection, Held, Opened, Secrets, Source, Stamp, Stay
+from pjais.sources.contract import Collection, Held, Opened, ReadOptions, Source, Stamp, Stay
 
 if TYPE_CHECKING:
     from pjais.core.document import Document, Piece, Remark, Unreadable
@@ -121,7 +121,7 @@ class AnyWebStorage(Source):
         return tuple((str(path),) for path in self.files(ref))
 
     @contextmanager
-    def open(self, snapshot: Snapshot, secrets: Secrets) -> Iterator[Opened]:
+    def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open the storage in a snapshot.  Raises SourceDamaged if neither its place nor its content tells which."""
         from pjais.errors import SourceDamaged
         from pjais.formats import web_storage
