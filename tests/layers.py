@@ -135,6 +135,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "assembly": ("__init__ findings held ids", "assemble", "reader_process scratch unchanged"),
     "exchange": (
         "__init__ transfer",
+        "app_files",
         "documents guide_export plugin_exporter rxdb_documents",
         "guide_backup rxdb_dump",
         "export",

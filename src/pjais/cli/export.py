@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pjais.cli.context import Context, common, password_option
-from pjais.cli.locations import OUTPUT_FILE, OUTPUT_FOLDER, OUTPUT_PLACE, PATH
+from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say, warn, write_raw
 from pjais.display import counted
 from pjais.migration import state
@@ -22,14 +22,14 @@ _target = click.option("--target", type=OUTPUT_PLACE)
 
 @click.command("export")
 @click.argument("store", required=False, type=PATH)
-@click.option("-o", "--output", type=OUTPUT_FILE, help="The file to write (default: stdout).")
+@click.option("-o", "--output", type=OUTPUT_PLACE, help="The file, or folder, to write (default: stdout).")
 @click.option(
     "--format",
     "shape",
     default="pjais",
     show_default=True,
     help="pjais (canonical JSON), rxdb-dump (for importJSON() of RxDB, one file a database), rxdb-export (the RxDB to "
-    "LiveStore guide's), or an added exporter's name.",
+    "LiveStore guide's), an AI app's (character-card, markdown, ...), or an added exporter's name.",
 )
 @click.option("--documents", is_flag=True, help="Every live document of any source, as NDJSON in tagged JSON.")
 @click.option(

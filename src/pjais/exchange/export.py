@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pjais import files, models
 from pjais.errors import UsageError
-from pjais.exchange import documents, guide_export, plugin_exporter, rxdb_dump, transfer
+from pjais.exchange import app_files, documents, guide_export, plugin_exporter, rxdb_dump, transfer
 from pjais.exchange.guide_export import Validation
 from pjais.exchange.transfer import Write
 from pjais.workspace import Workspace
@@ -66,6 +66,10 @@ def to_file(
 
     `tell` is called with each note as soon as it is known: of a dump before anything is written.
     """
+    if (kind := app_files.kind_of(what.format)) is not None and not what.documents:
+        _check_options(what)
+        written = app_files.to_place(workspace, store, kind, output, password, tell)
+        return Exported(written.files[0], files=written.files, notes=written.lost)
     _refuse_to_overwrite(output)
     if what.is_dump:
         return _dumped(workspace, store, what, password, tell, output=output)
@@ -94,10 +98,9 @@ def to(
     tell: Write = _silently,
 ) -> Exported:
     """Give an export to `write`, piece by piece.  Raises UsageError for the guide's, which needs a file."""
-    if what.skip_unreadable and not (what.documents or what.is_dump):
-        raise UsageError("--skip-unreadable belongs to --documents and to --format rxdb-dump")
-    if what.blobs is not None and not what.documents:
-        raise UsageError("--blobs belongs to --documents")
+    _check_options(what)
+    if (kind := app_files.kind_of(what.format)) is not None and not what.documents:
+        return Exported(notes=app_files.to_text(workspace, store, kind, write, password, tell))
     if what.is_dump:
         return _dumped(workspace, store, what, password, tell, write=write)
     if what.documents:
@@ -116,6 +119,13 @@ def to(
     else:
         plugin_exporter.export(workspace, store, what.format, write, password)
     return Exported()
+
+
+def _check_options(what: What) -> None:
+    if what.skip_unreadable and not (what.documents or what.is_dump):
+        raise UsageError("--skip-unreadable belongs to --documents and to --format rxdb-dump")
+    if what.blobs is not None and not what.documents:
+        raise UsageError("--blobs belongs to --documents")
 
 
 def _dumped(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pjais import extensions, models
 from pjais.errors import UsageError
-from pjais.exchange import transfer
+from pjais.exchange import app_files, transfer
 from pjais.targets.sqlite import exported
 from pjais.workspace import Workspace
 
@@ -18,7 +18,8 @@ def export(
     """Write a store or a source with an added exporter.  Raises UsageError for an unknown one."""
     exporter = extensions.exporter(name)
     if exporter is None:
-        known = ", ".join(("pjais", "rxdb-export", "rxdb-dump", *extensions.names("exporters")))
+        built_in = ("pjais", "rxdb-export", "rxdb-dump", *app_files.names())
+        known = ", ".join((*built_in, *extensions.names("exporters")))
         raise UsageError(f"there is no exporter {name}", where=[f"known: {known}"])
     with transfer.opened(workspace, store, password) as db:
         exporter(exported.documents(db, models.in_store(workspace.model, db)), write)

@@ -10,9 +10,9 @@ credentials are an exception: they are replaced before anything is stored (`reda
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pjais.sources.contract import NO_WISHES, Opened, ReadOptions, Source, Wishes
 
@@ -20,6 +20,42 @@ if TYPE_CHECKING:
     from pjais.core.document import Piece
     from pjais.core.snapshot import Snapshot
     from pjais.formats.container import Container
+
+
+Content = bytes | Iterable[bytes]
+"""The content of a file: as a whole, or piece by piece where it may be large."""
+
+
+class Records(Protocol):
+    """The records of a store as documents of our export, read as they are asked for; each list is sorted by id."""
+
+    def personas(self) -> Iterator[dict[str, Any]]:
+        """Yield the personas."""
+        ...
+
+    def memories(self, persona: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the memories, deleted ones too; `persona`: those of one persona."""
+        ...
+
+    def conversations(self) -> Iterator[dict[str, Any]]:
+        """Yield the conversations."""
+        ...
+
+    def relationships(self) -> Iterator[dict[str, Any]]:
+        """Yield the relationships."""
+        ...
+
+    def others(self, collection: str) -> Iterator[dict[str, Any]]:
+        """Yield the values of the documents of a collection that a kind keeps whole, none if there is none."""
+        ...
+
+    def attachments(self) -> Iterator[dict[str, Any]]:
+        """Yield what is known of the attachments: `id` (their SHA-256), `name`, `mediaType`, `size`."""
+        ...
+
+    def attachment(self, sha256: str) -> bytes | None:
+        """Return the bytes of an attachment; None if the store has none of this hash."""
+        ...
 
 
 class AppSource(Source):
@@ -55,6 +91,16 @@ class AppSource(Source):
     def open(self, snapshot: Snapshot, options: ReadOptions) -> Iterator[Opened]:
         """Open a copy."""
         yield _Read(self, snapshot, options.wishes)
+
+    writes = False
+    """True if it can write files of its form, too: `pjais export --format <kind>`."""
+
+    def write_files(self, records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, Content]]:
+        """Yield (relative path, content) of each file that holds the records in the app's form; the main one first.
+
+        What the form cannot hold is told before anything is yielded: `lost("12 embeddings")`.
+        """
+        raise NotImplementedError
 
     def read(self, snapshot: Snapshot, wishes: Wishes = NO_WISHES) -> Iterator[Piece]:
         """Yield the documents in a copy; what cannot be read of it is an `Unreadable`."""
