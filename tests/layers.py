@@ -61,6 +61,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records",
+        "persona.kept_messages",
         "documents.references persona.tables",
         "documents.table persona.livestore",
         "documents.mapping persona.events persona.mappings.nested persona.observations persona.upgrades",
@@ -105,7 +106,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "targets.sqlite": (
         "__init__ blobs chain ddl decisions",
         "drift entries fixed_tables heads search_index",
-        "ledger precedence",
+        "keeping ledger precedence",
         "collection_names compare cutover exported removals standing",
         "reshape target",
         "document_tables",

@@ -82,6 +82,7 @@ def run_options(
     timezone: str = "UTC",
     user_personas: bool = False,
     gap: int = 30,
+    accept_deletions: bool = False,
 ) -> run.Options:
     """Return the options of a run."""
     from pjais.migration import origins, run
@@ -103,6 +104,7 @@ def run_options(
             choices.flag("user_personas", user_personas),
             choices.count("gap", gap, least=1),
         ),
+        accept_deletions=choices.flag("accept_deletions", accept_deletions),
     )
 
 

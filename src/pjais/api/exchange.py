@@ -61,6 +61,7 @@ def import_file(
     timezone: str = "UTC",
     user_personas: bool = False,
     gap: int = 30,
+    accept_deletions: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Import exports, or any other source files, into the store: all of them in one run, or none.
@@ -81,5 +82,6 @@ def import_file(
         timezone=timezone,
         user_personas=user_personas,
         gap=gap,
+        accept_deletions=accept_deletions,
     )
     return run.migrate(here, options, reporter(progress))

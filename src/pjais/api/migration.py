@@ -44,6 +44,7 @@ def plan(
     timezone: str = "UTC",
     user_personas: bool = False,
     gap: int = 30,
+    accept_deletions: bool = False,
     progress: Progress | None = None,
 ) -> Plan:
     """Return the actions of `migrate` as data; write nothing.  For `origin` and the like see `migrate`."""
@@ -60,6 +61,7 @@ def plan(
         timezone=timezone,
         user_personas=user_personas,
         gap=gap,
+        accept_deletions=accept_deletions,
     )
     return run.plan(
         new_workspace(data_dir, target, sources, to, store_id, format), options, progress=reporter(progress)
@@ -85,6 +87,7 @@ def migrate(
     timezone: str = "UTC",
     user_personas: bool = False,
     gap: int = 30,
+    accept_deletions: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Migrate all new data to the target, verified; for the errors raised see `pjais.migration.run.migrate`.
@@ -93,7 +96,8 @@ def migrate(
     target is `<data>/livestore/<store_id>` in storage format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target`
     names.  `origin`: migrate browser data of this web origin only; `database`, `collection`: documents of these only.
     Of files of AI apps: `with_memories` also takes facts that conversations only mention; `timezone` is that of dates
-    without one; `user_personas` takes the user's own personas as personas; `gap` is in minutes (see `Wishes`).
+    without one; `user_personas` takes the user's own personas as personas; `gap` is in minutes (see `Wishes`);
+    `accept_deletions`: messages that a newer export of a conversation lacks go (they stay in the history).
     """
     from pjais.migration import run
 
@@ -109,6 +113,7 @@ def migrate(
         timezone=timezone,
         user_personas=user_personas,
         gap=gap,
+        accept_deletions=accept_deletions,
     )
     return run.migrate(
         new_workspace(data_dir, target, sources, to, store_id, format), options, progress=reporter(progress)

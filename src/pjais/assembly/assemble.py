@@ -23,6 +23,7 @@ from pjais.core.own_files import DOCUMENTS, REMOVED, unwrapped
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record
+from pjais.display import counted
 from pjais.sources.contract import NO_WISHES, Wishes
 from pjais.sources.registry import read, source_of
 from pjais.targets.sqlite.builder import Builder
@@ -136,6 +137,7 @@ class Choices(NamedTuple):
     password: str | None = None
     only: Only = EVERYTHING
     wishes: Wishes = NO_WISHES
+    accept_deletions: bool = False
 
 
 Watch = Callable[[Snapshot, Entry], None]
@@ -306,6 +308,7 @@ def assemble(
     """
     snapshots = tuple(snapshots)
     choices.ids.learn(snapshots)
+    builder.keeping.active = not choices.accept_deletions
     builder.expect([origin_of(snapshot) for snapshot in snapshots])
     with _without_collector():
         _read_and_write(builder, snapshots, findings, choices, progress, watch, source)
@@ -325,6 +328,9 @@ def assemble(
         )
     for rule, where, message in builder.observations():
         findings.add(Finding("note", rule, "all sources", builder.model.tables[0].name, where, "", None, message))
+    for one in builder.keeping.find(builder.connection):
+        message = f"{counted(one.parts, 'message')} that the newest export lacks; kept, as an export deletes nothing"
+        findings.add(Finding("note", "messages-kept", "the target", one.table.title, one.key, "", None, message))
     for table, key in builder.overridden:
         message = "edited in the target, and later changed in a source; the edit is kept in the history"
         findings.add(Finding("note", "edit-superseded", "the target", table, key, "", None, message))

@@ -64,8 +64,13 @@ app_options = (
         show_default=True,
         help="Of a log of prompts (Gemini), minutes without one after which a conversation ends.",
     ),
+    click.option(
+        "--accept-deletions",
+        is_flag=True,
+        help="Let messages go that a newer export of a conversation lacks; by default they are kept.",
+    ),
 )
-"""Wishes about files of AI apps (`pjais.sources.contract.Wishes`)."""
+"""What an owner may wish about files of AI apps (`pjais.sources.contract.Wishes`)."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -28,6 +28,7 @@ _OPTIONS = (
     "timezone",
     "user_personas",
     "gap",
+    "accept_deletions",
     "password_file",
     "documents",
     "shape",

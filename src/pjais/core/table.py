@@ -100,6 +100,17 @@ _ENCODERS: dict[str, _Encode] = {
 }
 
 
+class Keeps(NamedTuple):
+    """What of another copy of a record stays, though the live copy lacks it.
+
+    `add` returns the record with it, and the number of parts; None if the record lacks nothing of the other copy.
+    `bare` returns a record without what was added: as its source has it.
+    """
+
+    add: Callable[[Record, Record], tuple[Record, int] | None]
+    bare: Callable[[Record], Record]
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """One table of records; there is one value for each, compared by identity.
@@ -110,7 +121,8 @@ class Table:
     through us.
     `dated`: people look for its records by date of creation.  `carries`: the table takes documents that no mapping
     claims, whole.  `is_of_documents`: it holds one such collection, and its record is its row.  `packed`:
-    columns that an app may have written in a compressed form, with the function that expands it.
+    columns that an app may have written in a compressed form, with the function that expands it.  `keeps`: what
+    of its records an export of an app never removes.
     """
 
     name: str
@@ -127,6 +139,7 @@ class Table:
     carries: bool = False
     packed: tuple[tuple[str, Callable[[str], Any | None]], ...] = ()
     is_of_documents: bool = False
+    keeps: Keeps | None = None
     generated: tuple[tuple[str, str], ...] = ()
     """Further columns that SQLite computes: (name, SQL of the value); they are not part of the record."""
     views: tuple[tuple[str, str], ...] = ()
@@ -170,6 +183,10 @@ class Table:
             made["digest"] = canonical.digest  # without a look at each row
         for name, value in made.items():
             object.__setattr__(self, name, value)
+
+    def bare(self, record: Record) -> Record:
+        """Return a record without what was kept of another copy of it."""
+        return record if self.keeps is None else self.keeps.bare(record)
 
     def to_row(self, record: Record) -> Row:
         """Return the record as the values that the table's columns hold, in order."""

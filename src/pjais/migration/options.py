@@ -23,6 +23,7 @@ class Options:
     imported: bool = False
     only: Only = EVERYTHING
     wishes: Wishes = NO_WISHES
+    accept_deletions: bool = False
     automatic: bool = False
 
     def __post_init__(self) -> None:
@@ -31,4 +32,4 @@ class Options:
 
     def of(self, ids: Ids) -> Choices:
         """Return the choices of an assembly that gives records these ids."""
-        return Choices(ids, self.expand_cold, self.password, self.only, self.wishes)
+        return Choices(ids, self.expand_cold, self.password, self.only, self.wishes, self.accept_deletions)

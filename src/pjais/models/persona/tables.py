@@ -7,8 +7,8 @@ types and defaults; the model's further columns follow.
 from __future__ import annotations
 
 from pjais.core.declare import table
-from pjais.core.table import Column, Search, Table
-from pjais.models.persona import cold, records
+from pjais.core.table import Column, Keeps, Search, Table
+from pjais.models.persona import cold, kept_messages, records
 
 PERSONAS = table(
     records.Persona,
@@ -49,6 +49,7 @@ CONVERSATIONS = table(
     records.Conversation,
     "conversations",
     indexes=(("conversations_persona", "persona_id, is_archived, updated_at DESC"),),
+    keeps=Keeps(kept_messages.with_kept, kept_messages.bare),
     owner="persona_id",
     dated=True,
 )

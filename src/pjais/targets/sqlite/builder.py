@@ -32,6 +32,7 @@ from pjais.targets.sqlite import (
 )
 from pjais.targets.sqlite.decisions import Content
 from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal, Rival
+from pjais.targets.sqlite.keeping import Keeping
 from pjais.targets.sqlite.ledger import Account
 from pjais.targets.sqlite.search_index import SearchIndex
 from pjais.targets.sqlite.standing import Standing, standing
@@ -62,6 +63,7 @@ class Builder:
         self.path = path
         self.overridden: list[tuple[str, str]] = []
         """(record type, id) of records edited in the target and replaced by a later change in a source."""
+        self.keeping = Keeping()
         self._run_id = run_id
         self._existing = existing
         self._followed = followed
@@ -268,6 +270,7 @@ class Builder:
             progress("search index")
             self._build_search()
             self._db.execute(ddl.create_triggers(self.model))
+        self.keeping.write(self._db)
         number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
         columns = ", ".join(("number", *run))
         marks = ", ".join("?" * (len(run) + 1))
@@ -346,10 +349,7 @@ class Builder:
             self._merge(table, arrival)
 
     def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
-        """Merge those rows of a batch that were skipped because another copy of the record was there before.
-
-        Of several copies within the batch, the first was inserted.
-        """
+        """Merge those rows of a batch that were skipped, as another copy of the record was there before."""
         self._make_record_index()
         self._spoil_search(table)
         key = ddl.key_sql(table, "t")
@@ -398,6 +398,7 @@ class Builder:
                 self._arrived.add((table.name, arrival.key))
                 self._forget_before(arrival)
             return
+        self.keeping.note(arrival, present)
         rival = self._account.rival(table.name, arrival)
         if rival and rival.digest == arrival.entry.digest:
             self._account.supersede(arrival.seq, arrival.name_of(rival.source_path, rival.database), None)
@@ -414,14 +415,13 @@ class Builder:
     def _replace(
         self, table: Table, arrival: Arrival, present: Row, rival: Rival | None, where: str, key: list[Any]
     ) -> None:
-        sets = table.assignments
         if self._edited_at(table, arrival, present) is not None:
             self.overridden.append((table.name, arrival.key))
-        self._db.execute(f"UPDATE {table.sql} SET {sets} WHERE {where}", (*arrival.entry.row, *key))
+        self._db.execute(f"UPDATE {table.sql} SET {table.assignments} WHERE {where}", (*arrival.entry.row, *key))
         self._arrived.add((table.name, arrival.key))
         self._forget_before(arrival)
         if rival and rival.seq not in arrival.before:
-            held = table.to_record(present)
+            held = table.bare(table.to_record(present))
             document = entries.document_text(self.model, rival.dialect, rival.collection, held)
             self._account.supersede(rival.seq, arrival.name_beside(rival.source_path, rival.database), document)
 

@@ -1,0 +1,62 @@
+"""What a store keeps of a record of which an export brings a newer copy that lacks a part (`core.table.Keeps`).
+
+An export never says that what is not in it was deleted.  So what the winning copy lacks of the others is put back in an
+edit of its own, which the history shows: the ledger has the document as it was read, and the proof leads to it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pjais import sqlite
+from pjais.core.table import Record, Row, Table
+from pjais.sources.registry import absence_means_removed
+from pjais.targets.sqlite.entries import Arrival
+
+
+class Kept(NamedTuple):
+    """A record that keeps some parts of an earlier copy."""
+
+    table: Table
+    key: str
+    row: Row
+    parts: int
+
+
+class Keeping:
+    """Collects the copies that lost, and says what the winner lacks of them.  `active` False: nothing is kept."""
+
+    def __init__(self) -> None:
+        self.active = True
+        self._others: dict[tuple[Table, str], list[Record]] = {}
+        self._kept: list[Kept] = []
+
+    def note(self, arrival: Arrival, present: Row) -> None:
+        """Note that of two copies of a record, one arriving and one present, only one will be live."""
+        if arrival.table.keeps is not None and self.active and not absence_means_removed(arrival.origin.kind):
+            others = self._others.setdefault((arrival.table, arrival.key), [])
+            others += (arrival.record, arrival.table.to_record(present))
+
+    def find(self, db: sqlite.Connection) -> list[Kept]:
+        """Return the records that lack a part of another copy, as they are to be; nothing is written yet."""
+        for (table, key), others in self._others.items():
+            columns, where = table.column_list, table.matching()
+            row = sqlite.first(db, f"SELECT {columns} FROM {table.sql} WHERE {where}", table.key_values(key))
+            if row is None or table.keeps is None:
+                continue
+            record, total = table.to_record(row), 0
+            for other in others:
+                found = table.keeps.add(other, record)
+                if found is not None:
+                    record, total = found[0], total + found[1]
+            if total:
+                self._kept.append(Kept(table, key, table.to_row(record), total))
+        self._others.clear()
+        return self._kept
+
+    def write(self, db: sqlite.Connection) -> None:
+        """Write them, once the history records it."""
+        for one in self._kept:
+            sql = f"UPDATE {one.table.sql} SET {one.table.assignments} WHERE {one.table.matching()}"
+            db.execute(sql, (*one.row, *one.table.key_values(one.key)))
+        self._kept.clear()
