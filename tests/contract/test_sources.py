@@ -189,6 +189,21 @@ class TestPjaisExport(OwnContract):
     sample = ("whole.pjais.json",)
 
 
+# --- files of AI apps
+
+
+class AppContract(SourceContract):
+    """A file, folder or archive that an AI app wrote."""
+
+    dialect = "pjais-export"
+
+
+class TestChatGpt(AppContract):
+    kind = "chatgpt"
+    sample = ("ai-apps/chatgpt/export-sharded.zip",)
+    damaged_at = 1 / 3
+
+
 # --- kinds of another package
 
 
