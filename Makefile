@@ -37,6 +37,7 @@ bench: $(BIN)/pytest
 	$(BIN)/python bench/looking.py
 	$(BIN)/python bench/rxdb.py
 	$(BIN)/python bench/any_app.py
+	$(BIN)/python bench/chatgpt.py
 	$(BIN)/python bench/livestore.py
 	$(BIN)/python bench/store.py
 	$(BIN)/python bench/live.py

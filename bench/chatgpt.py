@@ -1,0 +1,218 @@
+"""`make bench`: a large export of ChatGPT, from the zip to a proved store, against a floor and public importers.
+
+The export is written by this script: shards of 25 MB of made-up conversations, half of them with a second branch, in
+one zip.  The floor is what any program has to do with the same file: read each shard as a whole, follow the branch that
+was on screen, insert one row a conversation and one a message.  It has no backup, no proof, no attachments, and keeps
+nothing else of the conversations.  convoviz, where it is installed, reads the unpacked shards and writes Markdown; of
+another interpreter that has it by `--convoviz`.  Each side runs in a process of its own.  Memory is that of our process
+and of the one that reads beside it, together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from migrate import PHASES, peak, processor
+
+import pjais
+
+Figures = dict[str, float]
+SHARD = 25_000_000
+"""Bytes of one shard, about what the service writes."""
+WORDS = ("anchor", "bridge", "candle", "delta", "ember", "fern", "gravel", "harbour", "island", "juniper", "lamp")
+
+CONVOVIZ = """
+import pathlib, sys, time
+from convoviz.io import loaders
+began, cpu = time.perf_counter(), time.process_time()
+count = 0
+for path in sorted(pathlib.Path(sys.argv[1]).glob("conversations*.json")):
+    count += len(loaders.load_collection_from_json(path).conversations)
+print(count, time.perf_counter() - began, time.process_time() - cpu)
+"""
+
+
+def conversations(megabytes: int) -> Iterator[str]:
+    """Yield made-up conversations as JSON texts until they are as large as asked."""
+    chance = random.Random(11)
+    size, number = 0, 0
+    while size < megabytes * 1_000_000:
+        text = json.dumps(_conversation(chance, number), ensure_ascii=False)
+        size += len(text)
+        number += 1
+        yield text
+
+
+def _conversation(chance: random.Random, number: int) -> dict[str, Any]:
+    own = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+    began = 1_700_000_000 + number * 60
+    nodes: dict[str, Any] = {"client-created-root": {"id": "client-created-root", "message": None, "parent": None}}
+    above = "client-created-root"
+    for turn in range(chance.randrange(4, 24)):
+        for branch in range(2 if turn == 3 and number % 2 else 1):
+            name = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+            words = " ".join(chance.choices(WORDS, k=chance.randrange(10, 160)))
+            role = ("user", "assistant")[turn % 2]
+            message = {
+                "id": name,
+                "author": {"role": role, "name": None, "metadata": {}},
+                "create_time": began + turn + branch / 8,
+                "content": {"content_type": "text", "parts": [words]},
+                "status": "finished_successfully",
+                "weight": 1.0,
+                "metadata": {"model_slug": "gpt-4o"} if role == "assistant" else {},
+                "recipient": "all",
+            }
+            nodes[name] = {"id": name, "message": message, "parent": above, "children": []}
+        above = name
+    title = " ".join(chance.choices(WORDS, k=4))
+    told = {"title": title, "create_time": float(began), "update_time": began + 24.5, "mapping": nodes}
+    return {**told, "current_node": above, "conversation_id": own, "id": own, "is_archived": False}
+
+
+def prepare(work: Path, megabytes: int) -> Path:
+    """Write the export, unless it is there."""
+    archive = work / "export.zip"
+    if archive.exists():
+        return archive
+    beside = archive.with_suffix(".part")
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        shard, shards, size = list[str](), 0, 0
+        for text in [*conversations(megabytes), ""]:
+            if text:
+                shard.append(text)
+                size += len(text)
+            if shard and (size >= SHARD or not text):
+                packed.writestr(f"conversations-{shards:03}.json", f"[{', '.join(shard)}]")
+                shard, shards, size = [], shards + 1, 0
+        packed.writestr("user.json", '{"id": "user-made-up"}')
+    beside.rename(archive)
+    return archive
+
+
+def ours(work: Path) -> Figures:
+    """Migrate the export; return the documents, seconds, CPU seconds, and the seconds of each phase."""
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        began, cpu = time.perf_counter(), processor()
+        phases: dict[str, float] = {}
+        last: list[Any] = ["", began]
+
+        def follow(phase: str, _done: int, _total: int | None) -> None:
+            now = time.perf_counter()
+            if phase != last[0]:
+                phases[last[0]] = phases.get(last[0], 0.0) + now - last[1]
+                last[:] = [phase, now]
+
+        report = pjais.migrate(scratch, [work / "export.zip"], progress=follow)
+        whole = time.perf_counter() - began
+        size = (Path(scratch) / "pjais.sqlite").stat().st_size / 1e6
+        used = processor() - cpu
+        return {"documents": report.total.read, "seconds": whole, "cpu": used, "store": size, **phases}
+
+
+def floor(work: Path) -> Figures:
+    """Do what any program has to do with the same file, and nothing else."""
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        began, cpu, count = time.perf_counter(), processor(), 0
+        db = sqlite3.connect(Path(scratch) / "floor.sqlite")
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT, created REAL, updated REAL)")
+        db.execute("CREATE TABLE messages (id TEXT, conversation TEXT, role TEXT, at REAL, content TEXT)")
+        with zipfile.ZipFile(work / "export.zip") as packed:
+            for name in sorted(one for one in packed.namelist() if one.startswith("conversations")):
+                for one in json.loads(packed.read(name)):
+                    count += 1
+                    told = (one["id"], one["title"], one["create_time"], one["update_time"])
+                    db.execute("INSERT INTO conversations VALUES (?, ?, ?, ?)", told)
+                    db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", _branch(one))
+        db.commit()
+        db.close()
+        return {"documents": count, "seconds": time.perf_counter() - began, "cpu": processor() - cpu}
+
+
+def _branch(one: dict[str, Any]) -> list[tuple[Any, ...]]:
+    rows, at = [], one["current_node"]
+    while at is not None:
+        node = one["mapping"][at]
+        if (said := node["message"]) is not None:
+            text = "\n\n".join(said["content"]["parts"])
+            rows.append((at, one["id"], said["author"]["role"], said["create_time"], text))
+        at = node["parent"]
+    return rows[::-1]
+
+
+SIDES: dict[str, Callable[[Path], Figures]] = {"pjais": ours, "floor": floor}
+
+
+def measure(what: str, work: Path) -> Figures:
+    """One side in a fresh process: documents, seconds, `cpu` seconds and `peak` in MB."""
+    command = [sys.executable, __file__, "--side", what, "--work", str(work)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {str(name): float(value) for name, value in json.loads(output).items()}
+
+
+def convoviz(work: Path, python: str) -> str:
+    """Return a line about convoviz, or why there is no figure."""
+    asked = subprocess.run([python, "-c", "import convoviz"], capture_output=True, check=False)
+    if asked.returncode:
+        return "convoviz is not installed (--convoviz names a Python that has it)"
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        with zipfile.ZipFile(work / "export.zip") as packed:
+            packed.extractall(scratch)
+        command = [python, "-c", CONVOVIZ, scratch]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"convoviz fails on the export: {done.stderr.strip().splitlines()[-1]}"
+    count, seconds, cpu = map(float, done.stdout.split()[-3:])
+    return f"convoviz reads {count:,.0f} of them in {seconds:.2f} s, CPU {cpu:.2f} s; {count / seconds:,.0f} a second"
+
+
+def compare(work: Path, megabytes: int, python: str) -> None:
+    """Measure every side and print one table."""
+    archive = prepare(work, megabytes)
+    found = {what: measure(what, work) for what in SIDES}
+    print(f"\nan export of ChatGPT, {megabytes} MB of JSON, {archive.stat().st_size / 1e6:.0f} MB packed")
+    print(f"{'':12}{'wall s':>8}{'CPU s':>8}{'documents':>11}{'documents/s':>13}{'peak MB':>9}")
+    for what, one in found.items():
+        speed = one["documents"] / one["seconds"]
+        print(
+            f"{what:12}{one['seconds']:8.1f}{one['cpu']:8.1f}{one['documents']:11,.0f}{speed:13,.0f}{one['peak']:9.0f}"
+        )
+    phases = ", ".join(f"{name} {found['pjais'].get(name, 0):.1f}" for name in PHASES)
+    print(f"of pjais: {phases}; store of {found['pjais']['store']:.0f} MB")
+    print(convoviz(work, python))
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", choices=SIDES, help="measure one side in this process (used by the bench itself)")
+    parser.add_argument("--work", type=Path, help="where the export is kept for the next run; else it is thrown away")
+    parser.add_argument("--megabytes", type=int, default=100)
+    parser.add_argument("--convoviz", default=sys.executable, metavar="PYTHON", help="an interpreter that has it")
+    arguments = parser.parse_args()
+    if arguments.side:
+        figures = SIDES[arguments.side](arguments.work)
+        print(json.dumps({**figures, "peak": peak()}))
+        return
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        work = arguments.work.absolute() / str(arguments.megabytes) if arguments.work else Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        compare(work, arguments.megabytes, arguments.convoviz)
+
+
+if __name__ == "__main__":
+    main()
