@@ -48,8 +48,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "report": ("rules", "page", "__init__"),
     "formats": (
-        "__init__ container.base eventlog json_stream leveldb leveldb.codings opfs opfs.pool opfs.write_ahead "
-        "sqlite_pages structured_clone.values",
+        "__init__ container.base container.cut_zip eventlog json_stream leveldb leveldb.codings opfs opfs.pool "
+        "opfs.write_ahead sqlite_pages structured_clone.values",
         "container.zip_archive indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko "
         "structured_clone.hosts",
         "container leveldb.folder structured_clone.leaves",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
@@ -29,6 +30,8 @@ class Container:
     path: Path
     unsafe: tuple[str, ...] = ()
     """Names of members that are never read: their path leads out of the archive, or they are links."""
+    cut: str | None = None
+    """What is wrong with an archive of which only a part is there."""
     _failures: tuple[type[Exception], ...] = (OSError,)
     """What reading a member may raise."""
 
@@ -48,6 +51,10 @@ class Container:
 
     def _open(self, name: str) -> IO[bytes]:
         raise NotImplementedError
+
+    def _checksum(self, name: str) -> int | None:  # noqa: ARG002 - only an archive knows it
+        """Return the CRC-32 of a member's bytes, as far as it is known."""
+        return None
 
     def close(self) -> None:
         """Close the archive."""
@@ -75,17 +82,21 @@ class Container:
                 size = self.size(name)
             except self._failures as error:
                 raise ContainerDamaged(f"{name}: {error}") from error
-            yield cast(BinaryIO, _Checked(file, name, size, self._failures))
+            yield cast(BinaryIO, _Checked(file, name, size, self._checksum(name), self._failures))
 
     def read(self, name: str, most: int = -1) -> bytes:
         """Return the bytes of a member, or as many as asked.  Raises ContainerDamaged."""
+        parts: list[bytes] = []
         with self.open(name) as file:
-            return file.read(most)
+            while (most < 0 or sum(map(len, parts)) < most) and (data := file.read(most)):
+                parts.append(data)
+        return b"".join(parts)
 
     def head(self, name: str) -> bytes:
-        """Return the first 64 KiB of a member, nothing of one that cannot be read."""
+        """Return the first 64 KiB of a member, or what can be read of them."""
         try:
-            return self.read(name, HEAD)
+            with self.open(name) as file:
+                return file.read(HEAD)
         except ContainerDamaged:
             return b""
 
@@ -103,22 +114,49 @@ class Container:
 
 
 class _Checked(io.RawIOBase):
-    """A member while it is read: never more than its size, and failures are ContainerDamaged."""
+    """A member while it is read: never more than its size, and failures are ContainerDamaged.
 
-    def __init__(self, file: IO[bytes], name: str, size: int, failures: tuple[type[Exception], ...]) -> None:
+    What was read before a failure is given out first, so that a damaged end costs nothing but itself.
+    """
+
+    def __init__(
+        self, file: IO[bytes], name: str, size: int, checksum: int | None, failures: tuple[type[Exception], ...]
+    ) -> None:
         self._file, self._name, self._left, self._failures = file, name, size, failures
+        self._checksum, self._sum = checksum, 0
+        self._failed: str | None = None
 
     def readable(self) -> bool:
         return True
 
     def read(self, most: int = -1) -> bytes:
+        parts: list[bytes] = []
+        wanted = self._left + 1 if most < 0 else most
+        while wanted > 0 and self._failed is None:
+            data = self._more(min(wanted, 1 << 18))
+            parts.append(data)
+            wanted -= len(data)
+            if not data:
+                break
+        found = b"".join(parts)
+        if not found and self._failed is not None:
+            raise ContainerDamaged(f"{self._name}: {self._failed}")
+        return found
+
+    def _more(self, most: int) -> bytes:
         try:
-            data = self._file.read(self._left + 1 if most < 0 else most)
+            data = self._file.read(most)
         except self._failures as error:
-            raise ContainerDamaged(f"{self._name}: {error}") from error
+            self._failed = str(error)
+            return b""
         self._left -= len(data)
         if self._left < 0:
-            raise ContainerDamaged(f"{self._name}: larger than it says")
+            self._failed = "larger than it says"
+            return b""
+        if self._checksum is not None:
+            self._sum = zlib.crc32(data, self._sum)
+            if not data and self._left == 0 and self._sum != self._checksum:
+                self._failed = "its checksum is wrong, so a part of it is not what it was"
         return data
 
     def readall(self) -> bytes:

@@ -114,9 +114,26 @@ class AppSource(Source):
                         "a member whose path leads out of the archive, a link, or a second one of its name; not read"
                     )
                     yield Remark("unsafe-member", "$file", name, reason)
-                yield from self.pieces(opened, wishes)
+                yield from _or_empty(self.pieces(opened, wishes))
+                if opened.cut is not None:
+                    yield Unreadable("$file", "the end", b"", f"{opened.cut}; fetch it again")
         except container.ContainerDamaged as error:
             yield Unreadable("$file", "byte 0", b"", f"cannot be read on: {error}")
+
+
+def _or_empty(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Yield all pieces, and a remark if none is a record that people would look for."""
+    from pjais.core.document import Remark
+
+    empty = True
+    for piece in pieces:
+        empty = empty and (isinstance(piece, Remark) or piece.collection not in _LOOKED_FOR)
+        yield piece
+    if empty:
+        yield Remark("empty-export", "$file", "", "it holds no persona, no memory and no conversation")
+
+
+_LOOKED_FOR = frozenset({"personas", "memories", "conversations"})
 
 
 class _Read(Opened):
