@@ -7,7 +7,7 @@ into the folders of browser profiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pjais.core.source import LEAVES, NAME_IT, Passed, SourceRef
 from pjais.errors import SourceDamaged
 from pjais.formats import container
 from pjais.sources import contract, registry, unpacked
+from pjais.sources.apps.contract import AppSource
 from pjais.sources.found import Found
 from pjais.sources.grouping import gathered
 from pjais.sources.identify import ARCHIVE, LIKELY, familiar, identify, is_familiar, is_likely
@@ -26,6 +27,8 @@ _FILES_DEPTH = 3
 """Depth to which all files are inspected; below it only those named like stores are."""
 _LIKELY_LOOKS, _OTHER_LOOKS = 500, 250
 """Limits on the files that a search opens: with likely names, with any others; our own names are always opened."""
+_NAMED_LOOKS = 50_000
+"""The same in a folder that its owner names: what is in there is meant."""
 _ASIDE = f"{{}} in a folder that is no profile's own; {NAME_IT}"
 
 
@@ -47,7 +50,23 @@ def detect(
             elif one is not None:
                 passed.setdefault((one.path.absolute(), one.database, one.origin), one)
     seen.save()
-    return Found(tuple(sources.values()), gathered(passed.values()))
+    return Found(tuple(_together(sources.values())), gathered(passed.values()))
+
+
+def _together(found: Iterable[SourceRef]) -> Iterator[SourceRef]:
+    """Yield sources, very many files of one AI app in one folder as one source: thousands of cards, of chats."""
+    groups: dict[tuple[Path, str] | SourceRef, list[SourceRef]] = {}
+    for ref in found:
+        alone = ref.files != (ref.path,) or not isinstance(registry.source_of(ref), AppSource)
+        groups.setdefault(ref if alone else (ref.path.parent, ref.kind), []).append(ref)
+    for refs in groups.values():
+        if len(refs) <= _MANY:
+            yield from refs
+        else:
+            yield replace(refs[0], path=refs[0].path.parent, files=tuple(one.path for one in refs))
+
+
+_MANY = 50
 
 
 def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[SourceRef | Passed | None]:
@@ -99,7 +118,7 @@ class _Search:
         self.folder, self.target = search.root, search.target
         self.together: dict[contract.Source, list[Path]] = {}
         """Files that kinds gather, by kind."""
-        self.looks = [_LIKELY_LOOKS, _OTHER_LOOKS]
+        self.looks = [_NAMED_LOOKS, _NAMED_LOOKS] if search.named else [_LIKELY_LOOKS, _OTHER_LOOKS]
         self.target_is = _identity(self.target) if self.target is not None else None
         account = self.target is not None and self.target.name == paths.ACCOUNT_NAME
         self.account = self.target.parent if self.target is not None and account else None

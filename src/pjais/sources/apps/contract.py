@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pjais.sources.contract import NO_WISHES, Opened, ReadOptions, Source, Wishes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pjais.core.document import Piece
     from pjais.core.snapshot import Snapshot
+    from pjais.core.source import SourceRef
     from pjais.formats.container import Container
 
 
@@ -104,21 +107,36 @@ class AppSource(Source):
 
     def read(self, snapshot: Snapshot, wishes: Wishes = NO_WISHES) -> Iterator[Piece]:
         """Yield the documents in a copy; what cannot be read of it is an `Unreadable`."""
-        from pjais.core.document import Remark, Unreadable
+        from pjais.core.document import Unreadable
         from pjais.formats import container
 
+        paths = [snapshot.path]
         try:
             with container.of(snapshot.path) as opened:
-                for name in opened.unsafe:
-                    reason = (
-                        "a member whose path leads out of the archive, a link, or a second one of its name; not read"
-                    )
-                    yield Remark("unsafe-member", "$file", name, reason)
-                yield from _or_empty(self.pieces(opened, wishes))
-                if opened.cut is not None:
-                    yield Unreadable("$file", "the end", b"", f"{opened.cut}; fetch it again")
-        except container.ContainerDamaged as error:
-            yield Unreadable("$file", "byte 0", b"", f"cannot be read on: {error}")
+                if opened.form == "folder" and not self.takes(opened):  # single files, which are one source together
+                    paths = [snapshot.path / name for name in opened.names]
+        except container.ContainerDamaged:
+            pass  # said below
+        for path in paths:
+            try:
+                with container.of(path) as opened:
+                    yield from _or_empty(self._of(opened, wishes)) if len(paths) == 1 else self._of(opened, wishes)
+            except container.ContainerDamaged as error:
+                yield Unreadable("$file", f"{path.name} byte 0", b"", f"cannot be read on: {error}")
+
+    def _of(self, opened: Container, wishes: Wishes) -> Iterator[Piece]:
+        from pjais.core.document import Remark, Unreadable
+
+        for name in opened.unsafe:
+            reason = "a member whose path leads out of the archive, a link, or a second one of its name; not read"
+            yield Remark("unsafe-member", "$file", name, reason)
+        yield from self.pieces(opened, wishes)
+        if opened.cut is not None:
+            yield Unreadable("$file", "the end", b"", f"{opened.cut}; fetch it again")
+
+    def files(self, ref: SourceRef) -> list[Path]:
+        """Return all current files of a source: of a folder not everything may belong to it."""
+        return list(ref.files)
 
 
 def _or_empty(pieces: Iterator[Piece]) -> Iterator[Piece]:
