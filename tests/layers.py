@@ -154,7 +154,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "checks": ("__init__ livestore_app support_bundle", "live_queries sqlite_app", "verify_app", "checklist"),
     "api": ("__init__ arguments", "backup checks exchange livestore migration opening quarantine side_by_side"),
     "web": (
-        "__init__ broadcast charts guard schemas",
+        "__init__ broadcast charts guard inbox schemas",
         "entrance session",
         "view_values",
         "history_views migration_views record_views",

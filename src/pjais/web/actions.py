@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical, instants
+from pjais.choices import OnInvalid
 from pjais.core.results import Progress
 from pjais.core.table import Column, Table
 from pjais.errors import BackupFailed, UsageError
@@ -199,6 +200,24 @@ def migrate(session: Session, form: Form) -> str:
     return "/migrate"
 
 
+def import_files(session: Session, form: Form) -> str:
+    """Import the files of a batch that the page was handed: of any kind, told by their content."""
+    batch = _need(form, "batch")
+    sources = session.inbox.sources(batch)
+    here = replace(session.workspace(), sources=sources)
+    on_invalid: OnInvalid = "quarantine" if form.get("quarantine") == "yes" else "stop"
+    options = replace(session.options, on_invalid=on_invalid, imported=True)
+
+    def work(progress: Progress) -> dict[str, Any]:
+        try:
+            return run.migrate(here, options, progress).as_dict()
+        finally:
+            session.inbox.remove(batch)
+
+    session.start("import", work)
+    return "/migrate"
+
+
 def unlock(session: Session, form: Form) -> str:
     """Take the password of an encrypted source; a new plan is made with it."""
     session.options = replace(session.options, password=_need(form, "password"))
@@ -359,6 +378,7 @@ ACTIONS: dict[str, Action] = {
     "undo": _history("undo"),
     "redo": _history("redo"),
     "migrate": migrate,
+    "import": import_files,
     "unlock": unlock,
     "verify": verify,
     "rollback": rollback,

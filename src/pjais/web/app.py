@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from pjais import canonical, sqlite
 from pjais.errors import NoSourceFound, PjaisError, StoreFailed, UsageError
 from pjais.version import __version__
-from pjais.web import actions, history_views, migration_views, record_views, rendering, schemas
+from pjais.web import actions, guard, history_views, migration_views, record_views, rendering, schemas
 from pjais.web.guard import Guard, Keys
 from pjais.web.session import Session
 from pjais.web.view_values import Missing, session_of
@@ -86,6 +86,7 @@ def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
     app.api_route("/", methods=_LOOKS, include_in_schema=False)(_as_page(VIEWS[0]))
     app.get("/events", include_in_schema=False)(_events)
     app.post("/do/{name}", include_in_schema=False)(_do)
+    app.post(guard.FILES, include_in_schema=False)(_take)
     app.mount("/static", StaticFiles(packages=[("pjais.web", "static")]))
     app.add_exception_handler(PjaisError, _explained)
     app.add_exception_handler(RequestValidationError, _explained)
@@ -153,6 +154,15 @@ async def _do(request: Request, name: str) -> Response:
     if _wants_json(request):
         return Canonical({"code": "done", "next": following})
     return RedirectResponse(following, 303)
+
+
+async def _take(request: Request, name: str, batch: str = "") -> Response:
+    """Take a file that was picked, or dropped on the page; the answer says the batch that `import` is to be told."""
+    keys: Keys = request.app.state.keys
+    if not hmac.compare_digest(request.headers.get("x-csrf", "").encode(), keys.form.encode()):
+        raise HTTPException(403, "only the page itself may hand over files; load it again")
+    taken = await session_of(request).inbox.take(batch, name, request.stream())
+    return Canonical({"code": "done", "batch": taken})
 
 
 async def _events(request: Request) -> StreamingResponse:

@@ -30,6 +30,8 @@ LARGEST_BODY = 4 << 20
 LARGEST_ADDRESS = 56 << 10
 """Bytes of a path and its query: room for the longest id, however it is written."""
 BODY_SECONDS = 20.0
+FILES = "/files"
+"""The address to which the page hands files: they are written as they come in, and limited by the inbox."""
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 _METHODS = "GET, HEAD, POST"
 _OPEN_PATHS = ("/static/",)
@@ -206,7 +208,7 @@ def _from_itself(headers: Headers, host: str) -> bool:
 
 async def _measured(scope: Scope, receive: Receive) -> Receive:
     """The request's body, whole, small enough and in time, to be received once.  Raises _Refused."""
-    if scope["method"] != "POST":
+    if scope["method"] != "POST" or scope["path"] == FILES:
         return receive
     length = Headers(scope=scope).get("content-length", "0")
     if not length.isdecimal() or int(length) > LARGEST_BODY:

@@ -26,6 +26,7 @@ from pjais.side_by_side import follow, switch
 from pjais.targets.sqlite import cutover
 from pjais.web import broadcast
 from pjais.web.broadcast import Broadcast
+from pjais.web.inbox import Inbox
 from pjais.workspace import Workspace, resolve_workspace
 
 T = TypeVar("T")
@@ -97,6 +98,8 @@ class Session:
         """True while the page syncs what the old app writes."""
         self.compared: dict[str, Any] | None = None
         """Result of the last comparison of old and new."""
+        self.inbox = Inbox()
+        """Files that the page was handed and that are not imported yet."""
         self._plan: tuple[object, Job] | None = None
         self._figures: dict[object, Any] = {}
         self._counted_at = 0
@@ -338,6 +341,7 @@ class Session:
     def close(self) -> None:
         """Close everything; a running job ends with the process, and the next run continues from there."""
         self._closed.set()
+        self.inbox.close()
         self.broadcast.close()
         with self._gate:
             self._let_go()
