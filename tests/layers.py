@@ -62,6 +62,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "models": (
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records",
         "persona.kept_messages",
+        "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records "
+        "persona.schema_4",
         "documents.references persona.tables",
         "documents.table persona.livestore",
         "documents.mapping persona.events persona.mappings.nested persona.observations persona.upgrades",
@@ -126,7 +128,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "undo",
     ),
     "persona": (
-        "__init__ conversations embedding embedding_map filters personas query relationships vectors",
+        "__init__ attachments conversations embedding embedding_map filters personas query relationships vectors",
         "search statistics tiers",
         "semantic",
         "memories",

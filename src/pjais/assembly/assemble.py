@@ -19,7 +19,7 @@ from pjais.core import validate
 from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
 from pjais.core.mapping import Carried, Mapping, Problem
 from pjais.core.model import Model
-from pjais.core.own_files import DOCUMENTS, REMOVED, unwrapped
+from pjais.core.own_files import DOCUMENTS, REMOVED, inline_bytes, unwrapped, with_bytes
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record
@@ -195,21 +195,20 @@ def _claimed(
             problem = ("error", "unreadable", None, piece.reason)
             yield Reading(piece, None, (problem,), False)
             continue
-        if wraps and piece.collection == DOCUMENTS:
-            yield unwrapped(piece)
-            continue
         try:
             mapping = mappings.get(piece.collection)
             if mapping is None:
                 mapping = mappings.setdefault(piece.collection, model.reader(snapshot.dialect, piece.collection))
-            if mapping is model.documents:
-                yield piece
-                continue
-            if isinstance(mapping, Carried) and model.documents is not None and not mapping.removes:
-                carried = mapping.read(piece).record
-                if carried is not None:
-                    yield mapping.taken_back(carried, piece)
+            if model.documents is not None:
+                inner = _inner(model, mapping, piece, wrapped=wraps and piece.collection == DOCUMENTS)
+                of_bytes = None if inner is None else model.mapping_of_carried(inner.collection)
+                if inner is not None and of_bytes is None:
+                    yield inner
                     continue
+                if inner is not None and of_bytes is not None:
+                    piece, mapping = piece._replace(value=inner.value, text=None), of_bytes
+            if mapping.has_bytes:
+                piece = with_bytes(piece)
             draft = mapping.read(piece)
             problems = validate.check(draft)
         except RecursionError:
@@ -218,7 +217,7 @@ def _claimed(
         if problems and draft.removed and not validate.valid(problems):
             problems = tuple(problem for problem in problems if problem[0] != "error" or problem[1] == "no-id")
         if problems and not validate.valid(problems):
-            yield Reading(piece, None, problems, False)
+            yield Reading(inline_bytes(piece) if mapping.has_bytes else piece, None, problems, False)
             continue
         record = final.record(mapping, piece, draft.record) if final.changes or mapping.linked else draft.record
         yield Reading(piece, record, problems, draft.removed)
@@ -226,6 +225,18 @@ def _claimed(
 
 def _pieces(snapshot: Snapshot, choices: Choices) -> Iterator[Piece]:
     return read(snapshot, choices.password, wishes=choices.wishes)
+
+
+def _inner(model: Model, mapping: Mapping, piece: Document, *, wrapped: bool) -> Document | None:
+    """Return the document that gets a table of its own: a piece itself, or what one of our own files has in it."""
+    if wrapped:
+        return unwrapped(piece)
+    if mapping is model.documents:
+        return piece
+    if isinstance(mapping, Carried) and not mapping.removes:
+        carried = mapping.read(piece).record
+        return None if carried is None else mapping.taken_back(carried, piece)
+    return None
 
 
 class _Final:

@@ -37,6 +37,8 @@ _BATCH = 100
 """Items in one message: few enough to be still in the processor's cache when they are written."""
 _AHEAD = 64
 """Maximum number of queued messages: about 7 MB of ordinary memories."""
+_LARGE = 1 << 20
+"""Bytes above which a message is alone in the queue."""
 _LENGTH = 4
 _END = pickle.dumps(None)
 _SERVE = f"from pjais.assembly.reader_process import serve; serve({__version__!r})"
@@ -121,6 +123,12 @@ def _asked(
     """Yield the batches of one snapshot, then None if it is complete.  A thread receives them while we write."""
     assert process.stdin is not None and process.stdout is not None
     waiting: Queue[bytes] = Queue(_AHEAD)
+
+    def received() -> bytes:
+        data = waiting.get()
+        waiting.task_done()
+        return data
+
     try:
         pickle.dump(asked, process.stdin)
         process.stdin.flush()
@@ -130,18 +138,21 @@ def _asked(
     taking.start()
     data = b""
     try:
-        while data := waiting.get():
+        while data := received():
             yield pickle.loads(data)
     finally:
         if data:  # the consumer has stopped, and the thread would wait for ever
             process.kill()
-            while waiting.get():
+            while received():
                 pass
         taking.join()
 
 
 def _take(pipe: IO[bytes], waiting: Queue[bytes]) -> None:
-    """Receive the messages of one snapshot, and an empty one at the end; a truncated one counts as the end."""
+    """Receive the messages of one snapshot, and an empty one at the end; a truncated one counts as the end.
+
+    Of large ones, those with the bytes of attachments, one waits at a time.
+    """
     data = b""
     while data != _END:
         length = int.from_bytes(pipe.read(_LENGTH))
@@ -149,6 +160,8 @@ def _take(pipe: IO[bytes], waiting: Queue[bytes]) -> None:
         if not data or len(data) != length:
             break
         waiting.put(data)
+        if length > _LARGE:
+            waiting.join()
     waiting.put(b"")
 
 
@@ -168,11 +181,18 @@ def serve(version: str) -> None:
             for item in items(model, snapshot, choices):
                 whole = isinstance(item, Reading | Document | Same)
                 batch.append(item if whole else (tuple(item[0]), item[1]))  # type: ignore[arg-type]
-                if len(batch) == _BATCH:
+                if len(batch) == _BATCH or _is_large(item):
                     _send(pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
                     batch.clear()
             _send(pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
             _send(_END)
+
+
+def _is_large(item: Item) -> bool:
+    """Return whether an item comes with bytes, or may: it ends its message."""
+    if isinstance(item, Reading | Document | Same):
+        return isinstance(item, Document) and bool(item.blobs)
+    return bool(item[0].blobs) or len(str(item[0].row[-1] or "")) > _LARGE
 
 
 def _send(data: bytes) -> None:

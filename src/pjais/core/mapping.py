@@ -142,6 +142,8 @@ class Mapping:
         """Yield the mapping as it was before each field that was added after the first release."""
         yield from ()
 
+    has_bytes = False
+    """True for documents that come with the bytes whose SHA-256 is their id."""
     removes = False
     """True for a collection whose documents name records that were removed."""
     renames = False

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pjais import sqlite
 from pjais.core.events import EventSchema
 from pjais.core.mapping import Carried, Mapping
-from pjais.core.own_files import DOCUMENTS, EXPORT, mappings_of
+from pjais.core.own_files import DOCUMENTS, EXPORT, mappings_of, title_of_carried
 from pjais.core.table import Record, Search, Table, camel
 
 APPLICATION_ID = 0x504A4149
@@ -51,7 +51,8 @@ class Upgrade(NamedTuple):
 
     `does`: one line, the changes that it will make.  `sql` is written out: it must go on producing that version,
     whatever the tables are later.  `then` does what SQL alone cannot.  `obstacle` returns the reason why it cannot be
-    applied to a store; None if it can.
+    applied to a store; None if it can.  `adds_only`: it changes nothing that a run wrote, so runs of before can be
+    reverted after it.
     """
 
     version: int
@@ -59,6 +60,12 @@ class Upgrade(NamedTuple):
     sql: str = ""
     then: Callable[[sqlite.Connection, Dialects], None] | None = None
     obstacle: Callable[[sqlite.Connection], str | None] = _no_obstacle
+    adds_only: bool = False
+
+    @property
+    def event(self) -> str:
+        """Return the event of its link in the chain."""
+        return f"upgraded to schema {self.version}"
 
 
 def _nothing(_: sqlite.Connection) -> Iterable[Observation]:
@@ -118,6 +125,12 @@ class Model:
         }
         documents = sorted((table for table in self.tables if table.is_of_documents), key=lambda one: one.name)
         return found if self.documents is None else {**found, DOCUMENTS: tuple(documents)}
+
+    def mapping_of_carried(self, collection: str) -> Mapping | None:
+        """Return the mapping of a document that a store with one table for all of them kept whole with its bytes."""
+        title = title_of_carried(collection)
+        found = None if title is None else self.mapping(EXPORT, title)
+        return found if found is not None and found.has_bytes else None
 
     def list_of(self, record: Record) -> str:
         """Return the name of the list of our export that holds a record."""

@@ -7,6 +7,7 @@ with JSON as text and instants in milliseconds.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from pjais import canonical
 from pjais.core import blobs
 from pjais.core.declare import rule_of
 from pjais.core.document import Document
-from pjais.core.mapping import Carried, Draft, Field, Fields, Mapping, Value
+from pjais.core.mapping import Carried, Change, Draft, Field, Fields, Mapping, Problem, Value
 from pjais.core.rules import NO_JSON, Changed, Content, Items, Object, Refused, Rule, Texts, Vector
 from pjais.core.table import Column, Record, Table, camel
 
@@ -208,6 +209,79 @@ class LiveOthers(Others):
         return {"key": key, "collection": record.collection, "recordId": record.id, "document": document}
 
 
+class OfBytes(Fields):
+    """Records about bytes: the bytes come with the document, under their SHA-256, which is its id."""
+
+    has_bytes = True
+
+    def read(self, document: Document) -> Draft:
+        """Return the record; a document without its bytes is invalid."""
+        piece = with_bytes(document)
+        draft = super().read(piece)
+        if draft.record is None or draft.removed:
+            return draft
+        data = piece.blobs.get(draft.record.id)
+        if data is None:
+            return draft._replace(problems=(*draft.problems, _BYTES_MISSING))
+        return draft if draft.record.size == len(data) else draft._replace(problems=(*draft.problems, _SIZE_DIFFERS))
+
+    def with_ids(self, record: Record, value: Any, change: Change) -> Record:  # noqa: ARG002
+        """Return the record as it is: its id follows from its bytes."""
+        return record
+
+
+_BYTES_MISSING: Problem = ("error", "bytes-missing", "id", "no bytes come with it that have this SHA-256")
+_SIZE_DIFFERS: Problem = ("error", "size-differs", "size", "its bytes have another size")
+
+_CARRIED = "pjais:"
+"""Prefix of the collection under which records about bytes are kept by a store with one table for all documents; no
+app has it."""
+
+
+class CarriedBytes(Carried):
+    """The same for a store that keeps such documents whole: as our export has them, with their bytes."""
+
+    has_bytes = True
+
+    def __init__(self, table: Table, read: OfBytes, exported: OfBytes) -> None:
+        super().__init__(table)
+        self._read, self._exported = read, exported
+
+    def read(self, document: Document) -> Draft:
+        """Return the record that carries the document and its bytes."""
+        draft = self._read.read(document)
+        record = draft.record
+        if record is None:
+            return draft
+        value = {**self._exported.rebuild(record), "extra": record.extra}
+        held = {name: data for name, data in with_bytes(document).blobs.items() if name == record.id}
+        whole = inline_bytes(Document("", record.id, "", value, blobs=held)).value
+        name = _CARRIED + self._read.table.title
+        return draft._replace(record=self.table.record(name, canonical.mend(record.id), whole))
+
+
+def with_bytes(piece: Document) -> Document:
+    """Return a document about bytes with those beside it that our export has in it."""
+    value = piece.value
+    if not isinstance(value, dict) or "blobs" not in value:
+        return piece
+    rest = {name: one for name, one in value.items() if name != "blobs"}
+    return piece._replace(value=rest, blobs={**piece.blobs, **dict(_blobs(value["blobs"]))})
+
+
+def inline_bytes(piece: Document) -> Document:
+    """Return a document about bytes with those in it, as our export has them; the inverse of `with_bytes`."""
+    if not piece.blobs or not isinstance(piece.value, dict):
+        return piece
+    held = {name: base64.b64encode(data).decode("ascii") for name, data in piece.blobs.items()}
+    return piece._replace(value={**piece.value, "blobs": held}, blobs={})
+
+
+def title_of_carried(collection: str) -> str | None:
+    """Return the list of our export that a document belongs to which `CarriedBytes` kept; None for any other."""
+    return collection.removeprefix(_CARRIED) if collection.startswith(_CARRIED) else None
+
+
 class Removed(Carried):
     """Documents of our export that name records which were deleted."""
 
@@ -265,7 +339,15 @@ def _blobs(value: Any) -> Iterator[tuple[str, bytes]]:
 def mappings_of(tables: Iterable[Table]) -> dict[tuple[str, str], Mapping]:
     """Return the mapping of each collection of our own stores and exports: (dialect, collection) -> mapping."""
     found: dict[tuple[str, str], Mapping] = {}
+    tables = tuple(tables)
+    carrying = next((table for table in tables if table.carries), None)
     for table in tables:
+        if table.of_bytes:
+            stored, exports = (OfBytes(table, _fields(table, rows=rows), own=True) for rows in (True, False))
+            ways = ((STORE, table.name, stored), *((EXPORT, name, exports) for name in {table.name, table.title}))
+            for dialect, name, read in ways:
+                found[dialect, name] = read if carrying is None else CarriedBytes(carrying, read, exports)
+            continue
         if table.carries:
             found[STORE, table.name] = OthersRows(table)
             found[EXPORT, DOCUMENTS] = Others(table)

@@ -123,6 +123,7 @@ class Table:
     claims, whole.  `is_of_documents`: it holds one such collection, and its record is its row.  `packed`:
     columns that an app may have written in a compressed form, with the function that expands it.  `keeps`: what
     of its records an export of an app never removes.
+    `of_bytes`: each record is about bytes, which the store holds once in `_blobs`: its id is their SHA-256.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Table:
     packed: tuple[tuple[str, Callable[[str], Any | None]], ...] = ()
     is_of_documents: bool = False
     keeps: Keeps | None = None
+    of_bytes: bool = False
     generated: tuple[tuple[str, str], ...] = ()
     """Further columns that SQLite computes: (name, SQL of the value); they are not part of the record."""
     views: tuple[tuple[str, str], ...] = ()

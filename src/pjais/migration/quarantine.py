@@ -18,11 +18,12 @@ from pjais.core import validate
 from pjais.core.document import Document, full_name
 from pjais.core.mapping import Problem
 from pjais.core.model import Model
+from pjais.core.own_files import with_bytes
 from pjais.core.shown import HIDDEN, fields_as_json
 from pjais.core.table import Record, Table
 from pjais.errors import NoSourceFound, UsageError, VerificationFailed
 from pjais.migration import fault_messages, recover, state
-from pjais.targets.sqlite import chain, cutover, decisions, heads
+from pjais.targets.sqlite import blobs, chain, cutover, decisions, heads
 from pjais.targets.sqlite.ddl import insert_sql
 from pjais.targets.sqlite.decisions import DISCARDED, WAITING
 from pjais.workspace import Workspace
@@ -225,6 +226,8 @@ def _replay_one(db: sqlite.Connection, model: Model, entry: Kept, edited: Any, i
     reason = _obstacle(db, table, record)
     if reason:
         return Replayed(entry.id, None, None, [reason])
+    if table.of_bytes:
+        blobs.keep_bytes(db, with_bytes(piece).blobs)
     _bring_in(db, entry, table, record)
     return Replayed(entry.id, table.name, table.record_key(record), [])
 

@@ -18,7 +18,7 @@ from pjais import models, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
 from pjais.errors import MigrationFailed
-from pjais.targets.sqlite import chain, compare, document_tables, fixed_tables
+from pjais.targets.sqlite import blobs, chain, compare, document_tables, fixed_tables
 
 
 def is_kept(store: Path, run_id: str) -> bool:
@@ -40,11 +40,13 @@ def revert(copy: Path, model: Model, run_id: str) -> None:
         sqlite.without_triggers(db)
         with sqlite.transaction(db):
             links = chain.links(db)
+            held = blobs.ids(db, model)
             first = next(at for at, one in enumerate(links) if _is_step(one, run_id))
             _undo_edits(db, model, links[-1])
             for at in range(len(links) - 1, first - 1, -1):
                 _undo(db, model, links[at], links[at - 1], copy)
             document_tables.drop_unknown(db, model, models.in_store(model, db))
+            blobs.forget(db, models.in_store(model, db), held - blobs.ids(db, model))
             _forget_numbers(db)
             for _, search in model.searched:
                 db.execute(f"INSERT INTO {search.name} ({search.name}) VALUES ('rebuild')")
@@ -58,7 +60,7 @@ def revert(copy: Path, model: Model, run_id: str) -> None:
 def _undo(db: sqlite.Connection, model: Model, link: chain.Link, before: chain.Link, copy: Path) -> None:
     if link.event == chain.EDITS:
         _undo_edits(db, model, before)
-    elif link.event != "finished":
+    elif link.event != "finished" and not any(one.adds_only and one.event == link.event for one in model.upgrades):
         changeset = chain.changeset(db, link)
         if changeset is None:
             raise _refusal(copy, f"what {link.event} {link.run_id or ''} changed is not kept")

@@ -17,7 +17,7 @@ from pjais import files, sqlite
 from pjais.core.model import Model
 from pjais.core.results import Counts, Difference, Proof
 from pjais.errors import MigrationFailed, VerificationFailed
-from pjais.targets.sqlite import compare
+from pjais.targets.sqlite import blobs, compare
 
 Facts = Sequence[compare.Check]
 """Checks other than those of the records."""
@@ -34,14 +34,18 @@ def of_new_file(model: Model, new: Path, previous: Path, facts: Facts, differenc
         search = pool.submit(_check_search, model, new)
         synced = pool.submit(files.sync_file, new)
         rows = compare.compare_rows(db, model)
-        checks = (*pages.result(), search.result(), *facts)
+        checks = (*pages.result(), search.result(), *_of_bytes(blobs.check(db, model)), *facts)
         synced.result()
     return compare.proof(rows, checks, 0, differences)
 
 
 def of_change(db: sqlite.Connection, model: Model, run_id: str, facts: Facts) -> Proof:
     """Compare every record that a run put into an existing store with its digest, inside of the run's transaction."""
-    return compare.proof(compare.compare_run(db, model, run_id), tuple(facts))
+    return compare.proof(compare.compare_run(db, model, run_id), (*_of_bytes(blobs.check(db, model, run_id)), *facts))
+
+
+def _of_bytes(found: compare.Check | None) -> Facts:
+    return () if found is None else (found,)
 
 
 def demand(proof: Proof) -> None:

@@ -235,9 +235,10 @@ def anything_new(
 
 
 def record_counts(target: Path, model: Model) -> dict[str, int]:
-    """Return the number of records in each table of the target."""
+    """Return the number of records in each table of the target; one of an older version lacks some."""
     with closing(sqlite.open_reader(target)) as db:
-        counts = {table: int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}")) for table in model.tables}
+        there = [table for table in model.tables if sqlite.column_names(db, table.name)]
+        counts = {table: int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}")) for table in there}
     found = {table.name: count for table, count in counts.items() if not table.is_of_documents}
     documents = sum(count for table, count in counts.items() if table.is_of_documents)
     return {**found, "documents": documents} if model.catalogue else found  # an app's names may tell of its content

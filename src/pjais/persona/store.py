@@ -1,4 +1,4 @@
-"""The open store: personas, memories, conversations, relationships and plugins.
+"""The open store: personas, memories, conversations, relationships, plugins and attachments.
 
 store = pjais.open(folder)
 store.personas.active()
@@ -21,6 +21,7 @@ from pjais import choices
 from pjais.core.results import Changed, Notice, Restored
 from pjais.models.persona.model import MODEL
 from pjais.persona.as_of import Past
+from pjais.persona.attachments import Attachments
 from pjais.persona.conversations import Conversations
 from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
@@ -50,6 +51,7 @@ class Store:
         self.conversations = Conversations(self.pool)
         self.relationships = Relationships(self.pool)
         self.plugins = Plugins(self.pool)
+        self.attachments = Attachments(self.pool)
 
     def __enter__(self) -> Store:
         return self

@@ -102,7 +102,7 @@ def apply(db: sqlite.Connection, model: Model, steps: tuple[Upgrade, ...], known
         after = _fingerprints(db, columns)
         changed = [name for name in before if name not in retired and after.get(name) != before[name]]
         for step in steps:
-            chain.seal(db, f"upgraded to schema {step.version}")
+            chain.seal(db, step.event)
         wrong = [
             about
             for what, ok, about in compare.check_pages(db, models.in_store(model, db))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
 
-DDL = """
+_DDL = """
 CREATE TABLE IF NOT EXISTS _collections (
     tbl TEXT NOT NULL,
     source TEXT NOT NULL,
@@ -48,7 +48,12 @@ CREATE TABLE IF NOT EXISTS _schemas (
     format TEXT NOT NULL,
     schema TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS _blobs (
+"""
+
+BLOBS = "_blobs"
+"""The table of all bytes, by their SHA-256: Blobs in documents, and what records are about."""
+
+BLOBS_DDL = """CREATE TABLE IF NOT EXISTS _blobs (
     sha256 TEXT PRIMARY KEY,
     media_type TEXT,
     name TEXT,
@@ -58,7 +63,9 @@ CREATE TABLE IF NOT EXISTS _blobs (
 );
 """
 
-TABLES = ("_collections", "_columns", "_indexes", "_schemas", "_blobs")
+DDL = f"{_DDL}{BLOBS_DDL}"
+
+TABLES = ("_collections", "_columns", "_indexes", "_schemas", BLOBS)
 
 DOCUMENT, VALUE, TEXT, KEY = "$document", "$value", "$text", "$key"
 """Paths that are no property: the whole value, a value that is no object, the raw JSON, the key beside the value."""

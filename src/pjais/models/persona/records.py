@@ -105,6 +105,19 @@ class Plugin(NamedTuple):
     extra: Annotated[dict[str, Json], a.extra()]
 
 
+class Attachment(NamedTuple):
+    """A file that messages refer to (`metadata.attachments`): `id` is the SHA-256 of its bytes, `size` their number.
+
+    The bytes are in the store once, whoever refers to them and under whatever names.
+    """
+
+    id: Annotated[str, a.key()]
+    name: Annotated[str | None, a.text()]
+    media_type: Annotated[str | None, a.text()]
+    size: Annotated[int, a.count()]
+    extra: Annotated[dict[str, Json], a.extra()]
+
+
 class Other(NamedTuple):
     """A document of a collection that the model does not know, kept whole."""
 
@@ -113,4 +126,4 @@ class Other(NamedTuple):
     document: dict[str, Json]
 
 
-Record = Persona | Memory | Conversation | Relationship | Plugin | Other
+Record = Persona | Memory | Conversation | Relationship | Plugin | Attachment | Other

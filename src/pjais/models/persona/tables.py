@@ -62,6 +62,8 @@ RELATIONSHIPS = table(
 
 PLUGINS = table(records.Plugin, "plugins")
 
+ATTACHMENTS = table(records.Attachment, "attachments", of_bytes=True)
+
 OTHERS = Table(
     "other_records",
     records.Other,
@@ -75,5 +77,5 @@ OTHERS = Table(
     carries=True,
 )
 
-TABLES = (PERSONAS, MEMORIES, CONVERSATIONS, RELATIONSHIPS, PLUGINS, OTHERS)
+TABLES = (PERSONAS, MEMORIES, CONVERSATIONS, RELATIONSHIPS, PLUGINS, ATTACHMENTS, OTHERS)
 """Every table of records, in an order in which references point backwards."""

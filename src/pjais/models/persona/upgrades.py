@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pjais import sqlite
 from pjais.core.model import Dialects, Upgrade
+from pjais.models.persona import schema_4
 
 _SCHEMA_2 = """
 DROP INDEX migration_records_source;
@@ -148,4 +149,5 @@ UPGRADES = (
     Upgrade(
         3, "give each collection of an app that no model knows a typed table of its own, in place of other_records"
     ),
+    Upgrade(4, "add a table of attachments", then=schema_4.apply, obstacle=schema_4.obstacle, adds_only=True),
 )

@@ -19,6 +19,8 @@ from pjais.core.events import Appended, Change, EventSchema, Gone, LiveTable, Ne
 
 Row = dict[str, Any]
 _BATCH = 1000
+_LARGE = 1 << 20
+"""Characters of a value above which its row does not wait, such as a document with the bytes of an attachment."""
 
 
 class Replay:
@@ -67,7 +69,7 @@ class Replay:
                     self._flush()
                     self._waiting_for = one.table
                 self._waiting.append(one.values)
-                if len(self._waiting) >= _BATCH:
+                if len(self._waiting) >= _BATCH or any(type(v) is str and len(v) > _LARGE for v in one.values):
                     self._flush()
             else:
                 self._flush()

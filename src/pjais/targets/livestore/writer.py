@@ -28,6 +28,8 @@ CLIENT = "pjais"
 """The clientId of events that we write; LiveStore takes any text."""
 _SESSION = "static"
 _BATCH = 5000
+_BYTES = 16 << 20
+"""Bytes of arguments after which a batch ends."""
 
 SUBJECTS = {
     "personas": "Persona",
@@ -93,11 +95,13 @@ _INSERT_4 = f"INSERT INTO eventlog VALUES (?, 0, ?, 0, ?, ?, '{CLIENT}', '{_SESS
 
 def _batches(events: Iterable[NewEvent]) -> Iterator[list[NewEvent]]:
     batch: list[NewEvent] = []
+    size = 0
     for one in events:
         batch.append(one)
-        if len(batch) >= _BATCH:
+        size += len(one.args)
+        if len(batch) >= _BATCH or size >= _BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 
@@ -111,9 +115,14 @@ def _rows(batch: list[NewEvent], last: int, generation: int, generations: bool) 
             yield number, number - 1, one.name, args
 
 
+def _written(model: Model) -> Iterator[Table]:
+    """Yield the tables that have events; records about bytes are among the documents that are kept whole."""
+    return (table for table in model.tables if table.record in models.events().by_record)
+
+
 def imports(db: sqlite.Connection, model: Model, source_ids: SourceIds) -> Iterator[NewEvent]:
     """Yield every record of a store of ours as an event, personas first, so that references point backwards."""
-    for table in model.tables:
+    for table in _written(model):
         encode = _encoder(table, source_ids)
         name = f"v1.{SUBJECTS[models.events().by_record[table.record].name]}Imported"
         columns = table.column_list
@@ -123,7 +132,7 @@ def imports(db: sqlite.Connection, model: Model, source_ids: SourceIds) -> Itera
 
 def later(db: sqlite.Connection, model: Model, mark: int, source_ids: SourceIds) -> Iterator[NewEvent]:
     """Yield what changed in a store of ours since an entry of its history, as events: new, changed, removed."""
-    for table in model.tables:
+    for table in _written(model):
         encode = _encoder(table, source_ids)
         live = models.events().by_record[table.record]
         columns = table.columns_of("t")

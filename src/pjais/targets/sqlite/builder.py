@@ -34,10 +34,12 @@ from pjais.targets.sqlite.decisions import Content
 from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal, Rival
 from pjais.targets.sqlite.keeping import Keeping
 from pjais.targets.sqlite.ledger import Account
-from pjais.targets.sqlite.search_index import SearchIndex
+from pjais.targets.sqlite.search_index import SearchIndexes
 from pjais.targets.sqlite.standing import Standing, standing
 
 _BATCH = 2000
+_LARGE = 1 << 20
+"""Characters of a document that is kept whole, such as one with its bytes, above which it does not wait."""
 
 
 class Builder:
@@ -103,7 +105,7 @@ class Builder:
         self._arrived: set[tuple[str, str]] = set()
         """Records that this run put into an existing store; only these can be its orphans."""
         self._account = Account(self._db, model, run_id)
-        self._search = self._indexes() if searched and not existing else {}
+        self._search = SearchIndexes(self._db, model, filled=searched and not existing)
         self.names = collection_names.Names(model, collection_names.known(self._db, model) if existing else ())
         self.heir = self._account.heir
         self.counts, self.was = self._account.counts, self._account.was
@@ -127,6 +129,17 @@ class Builder:
         """Keep the bytes of a document's Blobs by their SHA-256, once."""
         if document.blobs:
             blobs.keep(self._db, document)
+
+    def _keep_bytes(self, entry: Entry) -> Entry:
+        """Keep the bytes that a record is about at once; return the entry without them, as it may wait.
+
+        A changeset does not hold them, as it must fit in memory: a revert follows the records.
+        """
+        if not entry.blobs:
+            return entry
+        with document_tables.unrecorded(self._session):
+            blobs.keep_bytes(self._db, entry.blobs)
+        return entry._replace(blobs={})
 
     def store_ids(self, ids: dict[str, str]) -> None:
         """Store the id map."""
@@ -155,6 +168,7 @@ class Builder:
 
     def put(self, entry: Entry) -> None:
         """Add one valid record; a removed one (a tombstone) is only entered in the ledger."""
+        entry = self._keep_bytes(entry)
         earlier = self._account.earlier(entry.identity) if self._existing else []
         entry = self._beside_twin(entry) if entry.table in self._twins else self.names.placed(entry, earlier)
         earlier = earlier or (self._account.moved(entry) if self._existing else [])
@@ -170,7 +184,7 @@ class Builder:
             arrival = Arrival(seq, entry, self.model.by_name[entry.table], self._account.origin, before)
             self._arrivals.setdefault(entry.table, []).append(arrival)
         self._pending += 1
-        if self._pending >= _BATCH:
+        if self._pending >= _BATCH or (self.model.is_carried(entry.table) and len(entry.row[-1]) > _LARGE):
             self._flush()
 
     def _beside_twin(self, entry: Entry) -> Entry:
@@ -227,7 +241,7 @@ class Builder:
     def reinstate(self, heir: Heir, record: Record) -> None:
         """Make a superseded copy live again after its successor was quarantined."""
         table = self.model.table_of(record)
-        self._spoil_search(table)
+        self._search.spoil(table)
         self._db.execute(ddl.insert_sql(table), next(self._bound(table, [table.to_row(record)])))
         self._account.revive(heir.seq)
         self._arrived.add((table.name, table.record_key(record)))
@@ -262,13 +276,11 @@ class Builder:
         if not self._are_fixed_kept:
             self.model = fixed_tables.leave_out(self._db, self.model)
             backup = {**(backup or {}), **fixed_tables.told(self.model)} if self._existing else backup
-        if not self.model.searched:
-            self._search = {}
         if not self._existing:
             progress("indexes")
             self._db.execute(ddl.create_indexes(self.model))
             progress("search index")
-            self._build_search()
+            self._search.complete(self.model)
             self._db.execute(ddl.create_triggers(self.model))
         self.keeping.write(self._db)
         number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
@@ -332,8 +344,8 @@ class Builder:
         self._db.executemany(ddl.insert_sql(table, ignore=True), bound)
         if self._db.total_changes() - before != len(arrivals):
             self._merge_rest(table, arrivals, last)
-        elif table in self._search:
-            self._search[table].add(bound)
+        else:
+            self._search.add(table, bound)
 
     def _insert_documents(self, table: Table, arrivals: list[Arrival]) -> None:
         """Insert a batch of documents; if two of them have one key, one after the other."""
@@ -351,7 +363,7 @@ class Builder:
     def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
         """Merge those rows of a batch that were skipped, as another copy of the record was there before."""
         self._make_record_index()
-        self._spoil_search(table)
+        self._search.spoil(table)
         key = ddl.key_sql(table, "t")
         new = {one for (one,) in sqlite.each(self._db, f"SELECT {key} FROM {table.sql} AS t WHERE rowid > ?", (last,))}
         for arrival in arrivals:
@@ -359,10 +371,6 @@ class Builder:
                 new.discard(arrival.key)
             else:
                 self._merge(table, arrival)
-
-    def _spoil_search(self, table: Table) -> None:
-        if table in self._search:
-            self._search[table].spoil()
 
     def _bound(self, table: Table, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield rows as they are bound, with the next search ids if their table has them."""
@@ -483,18 +491,7 @@ class Builder:
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' ORDER BY seq DESC LIMIT 1",
             (table.name, key),
         )
-        self._spoil_search(table)
+        self._search.spoil(table)
         self._db.execute(f"DELETE FROM {table.sql} WHERE id = ?", (key,))
         document = entries.document_text(self.model, dialect, collection, table.to_record(row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)
-
-    def _build_search(self) -> None:
-        if not self._search:
-            self._search = self._indexes()
-            for index in self._search.values():
-                index.spoil()
-        for index in self._search.values():
-            index.complete()
-
-    def _indexes(self) -> dict[Table, SearchIndex]:
-        return {table: SearchIndex(self._db, table, search) for table, search in self.model.searched}

@@ -55,7 +55,7 @@ Check = tuple[str, bool, str]
 
 def check_file(db: sqlite.Connection, model: Model, broken_before: int = 0) -> tuple[Check, ...]:
     """Run SQLite's own checks, and those of the search index."""
-    found = blobs.check(db) if model.catalogue else None
+    found = blobs.check(db, model)
     return (*check_pages(db, model, broken_before), check_search(db, model), *([] if found is None else [found]))
 
 

@@ -23,7 +23,7 @@ def extend(db: sqlite.Connection, old: Model, new: Model, *, bare: bool, session
     is not recorded, as a revert follows the catalogue.
     """
     before = {table.name: table for table in old.tables if table.is_of_documents}
-    with _unrecorded(session):
+    with unrecorded(session):
         if new.catalogue:
             db.execute(catalogue.DDL)
         for table in new.tables:
@@ -54,7 +54,7 @@ def list_all(db: sqlite.Connection, model: Model) -> None:
 
 
 @contextmanager
-def _unrecorded(session: sqlite.Session | None) -> Iterator[None]:
+def unrecorded(session: sqlite.Session | None) -> Iterator[None]:
     """Keep a session from recording what the block does."""
     if session is None:
         yield
@@ -81,7 +81,8 @@ def drop_unknown(db: sqlite.Connection, old: Model, new: Model) -> None:
             reshape.make_anew(db, table, now, ddl.around(now))
     if old.catalogue and not new.catalogue:
         for name in catalogue.TABLES:
-            db.execute(f"DROP TABLE IF EXISTS {name}")
+            if name != catalogue.BLOBS:  # other records may be about bytes, too; `blobs.forget` removes an empty one
+                db.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 def twins(model: Model) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pjais import canonical
@@ -43,6 +43,8 @@ class Entry(NamedTuple):
     digest: bytes
     removed: bool
     """A tombstone: only entered in the ledger."""
+    blobs: Mapping[str, bytes] = {}
+    """The bytes that the record is about, by their SHA-256."""
 
     @property
     def identity(self) -> Identity:
@@ -154,7 +156,8 @@ def entry(model: Model, document: Document, record: Record, *, removed: bool = F
     """Return a document's record as a builder takes it."""
     table = model.table_of(record)
     row = table.to_row(record)
-    return Entry(*identity(document), table.name, row, table.digest(row), removed)
+    held = document.blobs if table.of_bytes and not removed else {}
+    return Entry(*identity(document), table.name, row, table.digest(row), removed, held)
 
 
 def identity(piece: Document | Unreadable) -> Identity:

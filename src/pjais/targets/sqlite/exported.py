@@ -23,9 +23,12 @@ def documents(db: sqlite.Connection, model: Model) -> Iterator[tuple[str, dict[s
 
 
 def document(db: sqlite.Connection, model: Model, record: Record) -> dict[str, Any]:
-    """Return a record as our export has it; of any app's document also the bytes of its Blobs."""
+    """Return a record as our export has it, with the bytes of a document's Blobs, or those that it is about."""
     found = model.exported(record)
-    held = blobs.of(db, found["document"]) if "table" in found else {}
+    if model.table_of(record).of_bytes:
+        held = blobs.named(db, {record.id})
+    else:
+        held = blobs.of(db, found["document"]) if "table" in found else {}
     return {**found, "blobs": {digest: _base64(data) for digest, data in held.items()}} if held else found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 from pjais import sqlite
+from pjais.core.model import Model
 from pjais.core.table import Row, Search, Table
 from pjais.targets.sqlite import ddl
 
@@ -49,3 +50,33 @@ class SearchIndex:
 
     def _hash_size(self, size: int) -> None:
         self._db.execute(f"INSERT INTO {self._name} ({self._name}, rank) VALUES ('hashsize', ?)", (size,))
+
+
+class SearchIndexes:
+    """All search indexes of a new file.  `filled`: with the rows as they come; otherwise `complete` makes them."""
+
+    def __init__(self, db: sqlite.Connection, model: Model, *, filled: bool) -> None:
+        self._db = db
+        self._held = self._made(model) if filled else {}
+
+    def _made(self, model: Model) -> dict[Table, SearchIndex]:
+        return {table: SearchIndex(self._db, table, search) for table, search in model.searched}
+
+    def add(self, table: Table, rows: Iterable[Row]) -> None:
+        """Add rows of a table as they were inserted: all columns, then the search id."""
+        if table in self._held:
+            self._held[table].add(rows)
+
+    def spoil(self, table: Table) -> None:
+        """Mark a table's index for a rebuild: a record that was already added changes or is removed."""
+        if table in self._held:
+            self._held[table].spoil()
+
+    def complete(self, model: Model) -> None:
+        """Complete the indexes of the tables that the file has in the end."""
+        if not self._held:
+            self._held = self._made(model)
+            for index in self._held.values():
+                index.spoil()
+        for table, _ in model.searched:
+            self._held[table].complete()

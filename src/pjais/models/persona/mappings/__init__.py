@@ -29,7 +29,11 @@ _rxdb = _collections(camel.RXDB)
 
 _livestore: dict[str, Mapping] = {**_collections(camel.ROWS), "memoryEntities": camel.memories(camel.ROWS_JSON_CONTENT)}
 
-_own_livestore = {livestore.OWN + livestore.BY_RECORD[one.record].name: own_files.live(one) for one in TABLES}
+_own_livestore = {
+    livestore.OWN + livestore.BY_RECORD[one.record].name: own_files.live(one)
+    for one in TABLES
+    if one.record in livestore.BY_RECORD
+}
 
 MAPPINGS: dict[str, dict[str, Mapping]] = {
     "livestore-db": _livestore,
