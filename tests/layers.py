@@ -60,10 +60,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb indexeddb.metadata indexeddb.sqlite_files opfs.listing",
     ),
     "models": (
-        "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records",
-        "persona.kept_messages",
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records "
         "persona.schema_4",
+        "persona.kept_messages",
         "documents.references persona.tables",
         "documents.table persona.livestore",
         "documents.mapping persona.events persona.mappings.nested persona.observations persona.upgrades",

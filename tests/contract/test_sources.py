@@ -195,7 +195,7 @@ class TestPjaisExport(OwnContract):
 class AppContract(SourceContract):
     """A file, folder or archive that an AI app wrote."""
 
-    dialect = "pjais-export"
+    dialect = "pjais-app"
 
 
 class TestChatGpt(AppContract):

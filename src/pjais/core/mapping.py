@@ -213,8 +213,9 @@ class Fields(Mapping):
     """The mapping of documents whose fields are known.
 
     `dates` is the kind's usual form of instants: `ms`, `iso` or `sql`.  `own` marks our own files, whose `extra` is the
-    record's.  `any_case`: the keys are columns of a SQL table, whose names have no case.  `renames`, `follows`: see
-    `Mapping`.
+    record's.  `any_case`: the keys are columns of a SQL table, whose names have no case.  `loose`: a field that is
+    absent and one with its default are the same, as a reader of ours made the document; what it was made of is beside
+    it.  `renames`, `follows`: see `Mapping`.
     """
 
     def __init__(
@@ -226,6 +227,7 @@ class Fields(Mapping):
         own: bool = False,
         after: After | None = None,
         any_case: bool = False,
+        loose: bool = False,
         renames: bool = False,
         follows: tuple[str, ...] = (),
     ) -> None:
@@ -235,6 +237,7 @@ class Fields(Mapping):
         self.own = own
         self.after = after
         self.any_case = any_case
+        self.loose = loose
         self.renames = renames
         self.follows = follows
         self._names: tuple[str, ...] = table.record._fields
@@ -397,7 +400,7 @@ class Fields(Mapping):
             usual = one.usual_key(snake)
             names = (self._folded(name) for name in (usual, *one.keys))
             key = next((present[name] for name in names if name in present), None)
-            if key != usual and not (key is None and one.omit):
+            if key != usual and not (key is None and (one.omit or self.loose)):
                 absent.append(usual)
             if key is None:
                 if isinstance(one.rule, RequiredText):
@@ -405,7 +408,7 @@ class Fields(Mapping):
                 continue
             if key != usual:
                 aliases.append(key)
-            omit_default = one.rule.default if one.omit and key == usual else _NEVER
+            omit_default = one.rule.default if one.omit and key == usual and not self.loose else _NEVER
             index = self._names.index(one.attribute)
             as_is = one.rule.ascii_as_is and one.member is None and omit_default in (_NEVER, None, "")
             step = (key, as_is, one.rule.read, index, one.member, omit_default)

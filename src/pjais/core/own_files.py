@@ -298,6 +298,9 @@ STORE = "pjais"
 EXPORT = "pjais-export"
 """The dialect of our own export."""
 
+APP = "pjais-app"
+"""The dialect of documents that our readers make of an AI app's files: our export's, but absence says nothing."""
+
 DIALECTS = frozenset({STORE, EXPORT})
 
 DOCUMENTS = "others"
@@ -344,7 +347,11 @@ def mappings_of(tables: Iterable[Table]) -> dict[tuple[str, str], Mapping]:
     for table in tables:
         if table.of_bytes:
             stored, exports = (OfBytes(table, _fields(table, rows=rows), own=True) for rows in (True, False))
-            ways = ((STORE, table.name, stored), *((EXPORT, name, exports) for name in {table.name, table.title}))
+            loose = OfBytes(table, _fields(table, rows=False), own=True, loose=True)
+            ways = (
+                *((STORE, table.name, stored), (APP, table.title, loose)),
+                *((EXPORT, name, exports) for name in {table.name, table.title}),
+            )
             for dialect, name, read in ways:
                 found[dialect, name] = read if carrying is None else CarriedBytes(carrying, read, exports)
             continue
@@ -357,6 +364,7 @@ def mappings_of(tables: Iterable[Table]) -> dict[tuple[str, str], Mapping]:
         found[STORE, table.name] = (_ContentRows if has_content else Fields)(table, _fields(table, rows=True), own=True)
         exported = Fields(table, _fields(table, rows=False), own=True)
         found |= {(EXPORT, name): exported for name in (table.name, table.title)}
+        found[APP, table.title] = Fields(table, _fields(table, rows=False), own=True, loose=True)
     return found
 
 

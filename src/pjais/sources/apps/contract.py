@@ -64,8 +64,8 @@ class Records(Protocol):
 class AppSource(Source):
     """A kind of file, folder or archive that an AI app writes."""
 
-    dialect = "pjais-export"
-    """That of our own export (`core.own_files.EXPORT`), which a search does without."""
+    dialect = "pjais-app"
+    """`core.own_files.APP`, which a search does without."""
     absence_means_removed = False
     """An export never says that what is not in it was deleted."""
 
