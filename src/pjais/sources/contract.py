@@ -253,6 +253,8 @@ class Source:
     """The library or program that makes it."""
     absence_means_removed: bool = True
     """False if a document that is missing may merely have been purged: only a tombstone removes its record."""
+    later_wins: bool = False
+    """True if, of two equally recent copies of one record, that of a later run wins, whatever the files are called."""
     of_browser: bool = False
     """True if its documents belong to web origins, whose personas are never merged."""
     is_ours: bool = False

@@ -172,7 +172,10 @@ def _of_app(path: Path) -> list[Any] | None:
     try:
         with container.of(path) as opened:
             found = registry.app_of(opened)
-            return None if found is None else _source(found, version=found.version_in(opened))
+            if found is not None:
+                return _source(found, version=found.version_in(opened))
+            said = registry.instead_of(opened)
+            return None if said is None else _passed(said[1], said[0].kind, said[0].made_by)
     except (container.ContainerDamaged, OSError):
         return None
 

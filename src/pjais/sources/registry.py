@@ -90,6 +90,15 @@ def app_of(container: Container) -> AppSource | None:
     return None
 
 
+def instead_of(container: Container) -> tuple[AppSource, str] | None:
+    """Return the app that wrote a container which holds nothing to read, and what to do instead."""
+    for one in APPS:
+        with suppress(ContainerDamaged):
+            if said := one.instead(container):
+                return one, said
+    return None
+
+
 def source_of(one: SourceRef | Snapshot) -> Source:
     """Return the kind of a source or its copy.  Raises UsageError if the package that adds it is not installed."""
     found = _BY_DIALECT.get((one.kind, one.dialect)) or of_kind(one.kind)
@@ -128,6 +137,12 @@ def precedence(kind: str) -> int:
     """Return the precedence of a kind; that of one which is not installed is the lowest."""
     found = of_kind(kind)
     return Source.precedence if found is None else found.precedence
+
+
+def later_wins(kind: str) -> bool:
+    """Return whether, of two equally recent copies of a record of this kind, that of a later run wins."""
+    found = of_kind(kind)
+    return found is not None and found.later_wins
 
 
 def absence_means_removed(kind: str) -> bool:

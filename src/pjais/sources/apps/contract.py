@@ -68,6 +68,8 @@ class AppSource(Source):
     """`core.own_files.APP`, which a search does without."""
     absence_means_removed = False
     """An export never says that what is not in it was deleted."""
+    later_wins = True
+    """An export holds what the app had when it was made: of two that tell no time, the one that came later counts."""
 
     def takes(self, container: Container) -> bool:
         """Return whether a container is of this kind, by its content; heads of members suffice.
@@ -77,6 +79,13 @@ class AppSource(Source):
         ContainerDamaged means no.
         """
         raise NotImplementedError
+
+    def instead(self, container: Container) -> str | None:
+        """Return what to do instead, if a container is of this app but holds nothing that can be read of it.
+
+        Asked of a container that no kind takes: a manifest without its files, an export in a form for people.
+        """
+        return None
 
     def version_in(self, container: Container) -> str | None:
         """Return the version of its format, for people."""

@@ -89,7 +89,7 @@ class Arrival(NamedTuple):
 
 
 class Rival(NamedTuple):
-    """The ledger entry of the copy of a record that is live."""
+    """The ledger entry of the copy of a record that is live; `is_earlier`: an earlier run made it."""
 
     seq: int
     source_kind: str
@@ -98,6 +98,7 @@ class Rival(NamedTuple):
     digest: bytes
     database: str | None
     dialect: str
+    is_earlier: bool
 
 
 class Refusal(NamedTuple):

@@ -205,10 +205,10 @@ class Account:
         """Return the entry of the copy that is live in the place of an arriving record."""
         found = sqlite.first(
             self._db,
-            "SELECT seq, source_kind, source_path, collection, digest, database, coalesce(dialect, source_kind) "
-            "FROM migration_records "
+            "SELECT seq, source_kind, source_path, collection, digest, database, coalesce(dialect, source_kind), "
+            "run_id <> ? FROM migration_records "
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' AND seq <> ?",
-            (table, arrival.key, arrival.seq),
+            (self._run_id, table, arrival.key, arrival.seq),
         )
         return None if found is None else Rival(*found)
 

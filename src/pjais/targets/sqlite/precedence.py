@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pjais import instants, sqlite
 from pjais.core.table import Row, Table
-from pjais.sources.registry import precedence
+from pjais.sources.registry import later_wins, precedence
 from pjais.targets.sqlite.entries import Arrival, Rival
 
 
@@ -23,7 +23,10 @@ def wins(table: Table, arrival: Arrival, present: Row, rival: Rival | None, edit
         return True
     if rival is None:
         return arriving >= held
-    own = precedence(arrival.origin.kind)
+    kind = arrival.origin.kind
+    if arriving == held and rival.source_kind == kind and rival.is_earlier and later_wins(kind):
+        return True
+    own = precedence(kind)
     return (arriving, own, arrival.origin.name) >= (held, precedence(rival.source_kind), rival.source_path)
 
 
