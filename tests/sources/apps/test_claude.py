@@ -296,7 +296,7 @@ def test_circles_missing_parents_and_repeated_ids_keep_every_message(tmp_path: P
     native = conversation(message("a", "b"), message("b", "a"), message("c", "gone"), message("c", "a"), "odd")
     path = packed(tmp_path / "odd.zip", conversations=[native, conversation(created_at="yesterday", uuid="short")])
     pieces = read(path)
-    assert rules(pieces) == ["odd-message", "parent-cycle", "message-id-twice", "date-unreadable"]
+    assert rules(pieces) == ["odd-message", "parent-missing", "parent-cycle", "message-id-twice", "date-unreadable"]
     first, second = by_native_id(pieces, "conversations").values()
     everything = [*first["messages"], *first["extra"]["branches"]]
     assert sorted(one["content"] for one in everything) == ["a", "b", "c", "c"]

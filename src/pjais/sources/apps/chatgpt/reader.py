@@ -8,7 +8,7 @@ from typing import Any
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
-from pjais.sources.apps import values
+from pjais.sources.apps import trees, values
 from pjais.sources.apps.chatgpt.conversation import KIND, SHAPE, facts_of, files_of, native_id, project_of, turns
 from pjais.sources.contract import Wishes
 
@@ -127,29 +127,8 @@ def _of_tree(native: dict[str, Any], where: str) -> Iterator[Remark]:
     if mapping and (not isinstance(current, str) or current not in mapping):
         message = "the message on screen is not named; the branch with the newest one is shown"
         yield Remark("current-missing", "conversations", where, message)
-    above = {name: node.get("parent") if isinstance(node, dict) else None for name, node in mapping.items()}
-    absent = [name for name, parent in above.items() if isinstance(parent, str) and parent not in above]
-    if absent:
-        message = f"{len(absent)} messages follow one that is not there, {absent[0]} among them; all are kept"
-        yield Remark("parent-missing", "conversations", where, message)
-    if _has_cycle(above):
-        yield Remark(
-            "parent-cycle", "conversations", where, "messages that follow each other in a circle; all are kept"
-        )
-
-
-def _has_cycle(above: dict[str, Any]) -> bool:
-    done: set[str] = set()
-    for name in above:
-        path: set[str] = set()
-        at: Any = name
-        while isinstance(at, str) and at in above and at not in done:
-            if at in path:
-                return True
-            path.add(at)
-            at = above[at]
-        done |= path
-    return False
+    above = ((name, node.get("parent") if isinstance(node, dict) else None) for name, node in mapping.items())
+    yield from trees.faults(((name, parent if isinstance(parent, str) else None) for name, parent in above), where)
 
 
 def _remember(name: str, item: Value, facts: dict[str, Document]) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pjais.sources.apps import shape, values
+from pjais.sources.apps import shape, trees, values
 from pjais.sources.apps.shape import Held, Path, Shape, Turn
 
 KIND = "claude"
@@ -26,6 +26,7 @@ SHAPE = Shape(
 )
 
 _NO_PARENT = frozenset({"", "00000000-0000-4000-8000-000000000000", "00000000-0000-0000-0000-000000000000"})
+_PARENT = "parent_message_uuid"
 _ROLES = {"human": "user"}
 _TRAFFIC = frozenset({"thinking", "redacted_thinking", "tool_use", "tool_result", "token_budget"})
 _NOT_THE_PERSONS = "injected_prompt_block"
@@ -63,39 +64,15 @@ def turns(native: dict[str, Any]) -> tuple[list[Turn], list[Turn]]:
         (index, one) for index, one in enumerate(values.as_list(native.get("chat_messages"))) if isinstance(one, dict)
     ]
     everything = [_turn(index, one) for index, one in messages]
-    ordered = _in_order(everything, [one for _, one in messages])
-    if all(turn.parent is None for turn in everything):
-        return everything, ordered
-    joined = _joined(ordered, dict(messages))
+    lacking = {turn.path for turn, (_, one) in zip(everything, messages, strict=True) if _PARENT not in one}
     current = native.get("current_leaf_message_uuid")
-    by_place = {turn.path: turn for turn in joined}
-    everything = [by_place[turn.path] for turn in everything]
-    return everything, shape.branch(everything, current if isinstance(current, str) else None)
-
-
-def _in_order(everything: list[Turn], messages: list[dict[str, Any]]) -> list[Turn]:
-    """Return messages by their `index`, else by their time, else as they stand: the file is not always in order."""
-    keys: list[Any] = [one.get("index") for one in messages]
-    if any(type(key) is not int for key in keys) or len(set(keys)) < len(keys):
-        keys = [turn.at for turn in everything]
-    if any(key is None for key in keys):
-        return everything
-    return [turn for _, turn in sorted(zip(keys, everything, strict=True), key=lambda one: one[0])]
-
-
-def _joined(ordered: list[Turn], messages: dict[int, dict[str, Any]]) -> list[Turn]:
-    """Return messages of which those that are older than the tree, without the field, follow the one before them."""
-    found: list[Turn] = []
-    for turn in ordered:
-        lacks = "parent_message_uuid" not in messages[int(turn.path[1])]
-        before = found[-1].id if found else None
-        found.append(turn._replace(parent=before) if lacks and before != turn.id else turn)
-    return found
+    ordered = trees.in_order(everything, [one.get("index") for _, one in messages])
+    return trees.shown(everything, ordered, lacking, current if isinstance(current, str) else None)
 
 
 def _turn(index: int, message: dict[str, Any]) -> Turn:
     text, text_at = text_of(message)
-    parent = message.get("parent_message_uuid")
+    parent = message.get(_PARENT)
     sender = message.get("sender")
     role = sender.lower() if isinstance(sender, str) and sender else "unknown"
     return Turn(

@@ -1,0 +1,143 @@
+"""Read Grok's export, one conversation at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.formats.container import Container
+from pjais.formats.json_stream import Value
+from pjais.sources.apps import sections, trees, values
+from pjais.sources.apps.grok.conversation import (
+    KIND,
+    SHAPE,
+    account_of,
+    assets_of,
+    native_id,
+    response_of,
+    turns,
+    undated,
+)
+
+OTHERS = "grok_files"
+"""The collection of the export's other files, and of members of its main file that are no lists."""
+
+_BEGIN = re.compile(r'"conversations"\s*:\s*\[\s*\{\s*"(?:conversation|responses)"\s*:\s*[\[{]')
+_LISTS = frozenset({"projects", "tasks", "media_posts"})
+_PERSONAL = re.compile(r"auth|billing", re.IGNORECASE)
+"""In the names of the export's files with e-mail addresses, sessions and payments."""
+
+
+def is_backend(container: Container, name: str) -> bool:
+    """Return whether a member holds conversations of Grok."""
+    if container.form != "file" and not name.lower().endswith(".json"):
+        return False
+    head = values.json_head(container, name)
+    if head.form == "object" and "conversations" in head.keys:
+        return _BEGIN.search(head.text) is not None or head.keys >= _LISTS
+    return {"conversation", "responses"} <= head.keys
+
+
+def is_export(container: Container) -> bool:
+    """Return whether a container is an export of Grok; a folder only if all files in it are called as Grok's are."""
+    if container.form != "folder":
+        return any(is_backend(container, name) for name in container.names)
+    top = container.top
+    if not all(name.startswith("prod-") and name.lower().endswith(".json") for name in top):
+        return False
+    return any(is_backend(container, name) for name in top)
+
+
+def pieces(container: Container) -> Iterator[Piece]:
+    """Yield everything in an export."""
+    backends = [name for name in container.names if is_backend(container, name)]
+    reader = _Reader(container)
+    for name in backends:
+        yield from reader.backend(name)
+    for name in container.names if container.form != "file" else ():
+        if name in backends or name in reader.taken:
+            continue
+        if not name.lower().endswith(".json"):
+            yield values.attachment(container, name, _asset(name))
+        elif _PERSONAL.search(name.rpartition("/")[2]):
+            message = "e-mail addresses, sessions or payments; not stored, they are in the raw backup of the file alone"
+            yield Remark("personal-data", "$file", name, message)
+        else:
+            yield from values.kept_whole(OTHERS, container, name)
+
+
+def _asset(name: str) -> str | None:
+    """Return the id of a file: the name of its folder, as it is itself called `content`."""
+    folder, _, last = name.rpartition("/")
+    return folder.rpartition("/")[2] if last == "content" and folder else None
+
+
+class _Reader:
+    """Reads one container; `taken`: the members that messages name."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self.taken: set[str] = set()
+        self._met: set[str] = set()
+        named = {_asset(name): name for name in container.names if container.form != "file"}
+        self._assets = {asset: name for asset, name in named.items() if asset is not None}
+
+    def backend(self, name: str) -> Iterator[Piece]:
+        if not {"conversation", "responses"} <= values.json_head(self.container, name).keys:
+            for one in sections.sections(self.container, name, "conversations"):
+                yield from [one] if isinstance(one, Unreadable) else self._section(name, one)
+            return
+        for item in values.items(self.container, name, "conversations"):
+            yield from [item] if isinstance(item, Unreadable) else self._conversation(name, item)
+
+    def _section(self, name: str, one: sections.Section) -> Iterator[Piece]:
+        if one.name == "conversations":
+            yield from self._conversation(name, one.item)
+        elif one.is_element:
+            value = one.item.value if isinstance(one.item.value, dict) else {"value": one.item.value}
+            ids = (value.get(key) for key in ("id", "_id"))
+            found = next((each for each in ids if isinstance(each, str) and each), None)
+            table = f"{KIND}_{re.sub(r'[^a-z0-9_]+', '_', one.name.lower())}"
+            yield values.document(table, found or values.fingerprint(value), name, one.item, value)
+        else:
+            value = {"name": one.name, "value": one.item.value}
+            yield values.document(OTHERS, one.name, name, one.item._replace(text=None), value)
+
+    def _conversation(self, name: str, item: Value) -> Iterator[Piece]:
+        native, where = item.value, values.place(name, item.place)
+        found = native_id(native) if isinstance(native, dict) else None
+        if found is None:
+            yield values.unexpected("conversations", name, item, "a conversation without an id")
+            return
+        everything, shown = turns(native)
+        if not isinstance(native.get("responses"), list):
+            yield Remark("empty-conversation", "conversations", where, "no list of responses; kept as it is")
+        elif len(everything) < len(native["responses"]):
+            yield Remark("odd-message", "conversations", where, "elements that are no responses; kept as they are")
+        for turn in everything:
+            attached = yield from self._attached(response_of(native["responses"][int(turn.path[1])]))
+            if attached:
+                turn.metadata["attachments"] = attached
+        yield from trees.of_turns(everything, where)
+        if dates := undated(native):
+            message = f"{len(dates)} dates that cannot be read, {str(dates[0])[:40]!r} among them; unknown, text kept"
+            yield Remark("date-unreadable", "conversations", where, message)
+        more = {"id": values.identity(KIND, found, account_of(native))}
+        value = SHAPE.document(native, more, turns=everything, shown=shown)
+        yield values.document("conversations", found, name, item, value)
+
+    def _attached(self, response: dict[str, Any]) -> Generator[Piece, None, list[dict[str, Any]]]:
+        told: list[dict[str, Any]] = []
+        for asset in assets_of(response, self._assets):
+            there = self._assets.get(asset)
+            document = None if there is None else values.attachment(self.container, there, asset)
+            if there is not None:
+                self.taken.add(there)
+            if document is not None and not (isinstance(document, Document) and document.value["id"] in self._met):
+                yield document
+            if isinstance(document, Document):
+                self._met.add(document.value["id"])
+            told.append(values.reference(document) if isinstance(document, Document) else values.missing(asset))
+        return told
