@@ -1,0 +1,74 @@
+"""The content of a message in the form that OpenAI made common: a text, or parts of several types."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Generator
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from pjais.core.document import Piece
+from pjais.sources.apps import values
+from pjais.sources.apps.shape import Path
+
+_DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.ASCII)
+_LONGEST_NAME = 300
+
+
+def text_of(content: Any, at: Path) -> tuple[str, Path | None]:
+    """Return the text of a content that stands at a path, and the text's own path if it stands there as it is.
+
+    It is the texts of its parts (`text`, or `text.value`), joined by a blank line.
+    """
+    if isinstance(content, str):
+        return content, at
+    found: list[tuple[str, Path]] = []
+    for place, part in enumerate(values.as_list(content)):
+        held = part.get("text") if isinstance(part, dict) else part
+        way: Path = ("text",) if isinstance(part, dict) else ()
+        if isinstance(held, dict):
+            held, way = held.get("value"), (*way, "value")
+        if isinstance(held, str) and held:
+            found.append((held, (*at, place, *way)))
+    return "\n\n".join(text for text, _ in found), found[0][1] if len(found) == 1 else None
+
+
+def attached(content: Any, where: str, met: set[str]) -> Generator[Piece, None, list[dict[str, Any]]]:
+    """Yield the attachments of a content that are in it (`data:` addresses); return what it says of all.
+
+    `met`: the hashes of those that came before.
+    """
+    told: list[dict[str, Any]] = []
+    for part in values.as_list(content):
+        address = _address(part)
+        if address is None:
+            continue
+        begin = _DATA.match(address)
+        data = None if begin is None else _decoded(address[begin.end() :], begin[2])
+        if begin is None or data is None:
+            told.append(values.missing(address[:_LONGEST_NAME]))
+            continue
+        document = values.attachment_of(data, where, None, begin[1] or None)
+        if document.value["id"] not in met:
+            met.add(document.value["id"])
+            yield document
+        told.append(values.reference(document))
+    return told
+
+
+def _address(part: Any) -> str | None:
+    held = part.get("image_url") or part.get("file_url") if isinstance(part, dict) else None
+    found = held.get("url") if isinstance(held, dict) else held
+    return found if isinstance(found, str) and found else None
+
+
+def _decoded(text: str, options: str) -> bytes | None:
+    data = unquote_to_bytes(text)
+    if not options.endswith(";base64"):
+        return data
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return None

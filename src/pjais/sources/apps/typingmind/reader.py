@@ -1,0 +1,95 @@
+"""Read TypingMind's export, one chat at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pjais.core.document import Piece, Remark, Unreadable
+from pjais.formats.container import Container
+from pjais.formats.json_stream import Value
+from pjais.sources.apps import parts, redaction, sections, values
+from pjais.sources.apps.typingmind.chat import CHARACTER, KIND, SHAPE, turns, undated
+
+OTHERS = "typingmind_settings"
+"""The collection of members of the file that are no lists."""
+
+_CHATS = re.compile(r'"chats"\s*:\s*\[\s*\{')
+
+
+def exports(container: Container) -> tuple[str, ...]:
+    """Return the members that are exports of TypingMind."""
+    names = container.names if container.form == "file" else container.called("*.json")
+    return tuple(name for name in names if _is_export(container, name))
+
+
+def _is_export(container: Container, name: str) -> bool:
+    head = values.json_head(container, name)
+    if head.form != "object" or not head.keys & {"data", "chats"}:
+        return False
+    if _CHATS.search(head.text) is not None:
+        return '"chatID"' in head.text
+    return all(f'"{key}"' in head.text for key in ("chats", "userPrompts", "userCharacters"))
+
+
+def pieces(container: Container) -> Iterator[Piece]:
+    """Yield everything in the exports of a container."""
+    found = exports(container)
+    met: set[str] = set()
+    for name in found:
+        for one in sections.sections(container, name, "conversations", within=("data",)):
+            if isinstance(one, Unreadable):
+                yield one._replace(raw=b"", reason=f"{one.reason}; it may hold keys, the text is in the backup alone")
+            elif one.name == "chats":
+                yield from _chat(name, one.item, met)
+            else:
+                yield from _other(name, one)
+    for name in container.names if container.form != "file" else ():
+        if name not in found:
+            message = "a file that TypingMind's export is not known to have; not read, it is in the backup alone"
+            yield Remark("not-typingmind", "$file", name, message)
+
+
+def _chat(name: str, item: Value, met: set[str]) -> Iterator[Piece]:
+    native, where = item.value, values.place(name, item.place)
+    found = native.get("chatID") if isinstance(native, dict) else None
+    if not isinstance(found, str) or not found:
+        yield values.unexpected("conversations", name, item, "a chat without a chatID")
+        return
+    everything = turns(native)
+    messages = native.get("messages")
+    if not isinstance(messages, list):
+        yield Remark("empty-conversation", "conversations", where, "no list of messages; kept as it is")
+    elif len(everything) < len(messages):
+        yield Remark("odd-message", "conversations", where, "messages that are no objects; kept as they are")
+    for turn in everything:
+        attached = yield from parts.attached(native["messages"][turn.path[1]].get("content"), where, met)
+        if attached:
+            turn.metadata["attachments"] = attached
+    if dates := undated(native):
+        message = f"{len(dates)} dates that cannot be read, {str(dates[0])[:40]!r} among them; unknown, text kept"
+        yield Remark("date-unreadable", "conversations", where, message)
+    value = SHAPE.document(native, {"id": values.identity(KIND, found)}, turns=everything)
+    yield values.document("conversations", found, name, item, value)
+
+
+def _other(name: str, one: sections.Section) -> Iterator[Piece]:
+    """Yield a character as a persona, anything else for a table of its section; without credentials."""
+    value, hidden = redaction.redacted_settings(one.item.value if one.is_element else {one.name: one.item.value})
+    item = one.item._replace(text=None) if hidden else one.item
+    table = (
+        f"{KIND}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+', '_', one.name).lower()}" if one.is_element else OTHERS
+    )
+    yield from redaction.remarks(table, values.place(name, item.place), hidden)
+    if not one.is_element:
+        yield values.document(
+            OTHERS, one.name, name, item._replace(text=None), {"name": one.name, "value": value[one.name]}
+        )
+        return
+    value = value if isinstance(value, dict) else {"value": value}
+    native_id = next((value[key] for key in ("id", "uuid") if isinstance(value.get(key), str) and value[key]), None)
+    if one.name == "userCharacters" and native_id is not None:
+        persona = CHARACTER.document(value, {"id": values.identity(KIND, native_id)})
+        yield values.document("personas", native_id, name, item, persona)
+    else:
+        yield values.document(table, native_id or values.fingerprint(value), name, item, value)
