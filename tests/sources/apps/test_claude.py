@@ -198,10 +198,14 @@ def test_a_damaged_part_costs_that_part(tmp_path: Path) -> None:
     folder = tmp_path / "export"
     shutil.copytree(PARTS, folder)
     damaged = folder / "projects-000.zip"
-    damaged.write_bytes(damaged.read_bytes()[:-40])
-    pieces = read(folder)
-    assert [one.place for one in pieces if isinstance(one, Unreadable)] == ["projects-000.zip"]
-    assert len(documents(pieces, "conversations")) == 1
+    whole = damaged.read_bytes()
+    for left in (whole[:-40], whole[:10] + b"?" * 40, b"PK"):
+        damaged.write_bytes(left)
+        assert kind_of(folder) == "claude"
+        pieces = read(folder)
+        assert "projects-000.zip" in [one.place for one in pieces if isinstance(one, Unreadable)]
+        assert len(documents(pieces, "conversations")) == 1
+        assert documents(pieces, "attachments") == {}
 
 
 def test_parts_may_be_unpacked_or_packed_together(tmp_path: Path) -> None:

@@ -82,14 +82,16 @@ def _is_folder(container: Container) -> bool:
 def _is_part(container: Container, name: str) -> bool:
     try:
         with containers.of(container.path / name) as part:
-            return part.form == "zip" and is_export(part)
+            if part.form == "zip" and is_export(part):
+                return True
     except (ContainerDamaged, OSError):
-        return _PART.search(_COPY.sub("", name)) is not None
+        pass
+    return _PART.search(_COPY.sub("", name)) is not None
 
 
 def to_fetch(container: Container) -> str | None:
     """Return what to say of a manifest without its parts; None for what is no manifest."""
-    name = container.names[0] if container.form == "file" else ""
+    name = container.names[0] if container.form != "folder" and len(container.names) == 1 else ""
     if not name or form_of(container, name) != "manifest":
         return None
     named = ", ".join(named_in(container, name)) or "every file that it links to"
@@ -117,16 +119,16 @@ class Whole(Container):
         self.said: list[Piece] = []
         """What there is to say of its parts."""
         for name in outer.names:
-            part = self._part(name, stack) if name.lower().endswith(".zip") else None
-            for inner in () if part is None else part.names:
-                self._of[f"{name}/{inner}"] = (part or outer, inner)
-            if part is None:
+            if not name.lower().endswith(".zip"):
                 self._of[name] = (outer, name)
+            elif (part := self._part(name, stack)) is not None:
+                inside = is_export(part) or part.cut is not None
+                self._of |= {f"{name}/{one}": (part, one) for one in part.names} if inside else {name: (outer, name)}
         self.forms = {name: form_of(self, name) for name in self.names}
         self.said += self._missing()
 
     def _part(self, name: str, stack: ExitStack) -> Container | None:
-        """Open a part; None for what is none."""
+        """Open a part; None for one that cannot be read, which is said."""
         try:
             within = self._outer.form == "zip"
             opened = containers.inside(self._outer, name) if within else containers.of(self._outer.path / name)
@@ -134,8 +136,14 @@ class Whole(Container):
         except (ContainerDamaged, OSError) as error:
             self.said.append(Unreadable("$file", name, b"", f"a part of the export that cannot be read: {error}"))
             return None
-        if part.form != "zip" or not is_export(part):
+        if part.form != "zip":
+            reason = (
+                "a part of the export that is no archive, as if its link had been used before; ask for a new export"
+            )
+            self.said.append(Unreadable("$file", name, b"", reason))
             return None
+        if part.cut is not None:
+            self.said.append(Unreadable("$file", name, b"", f"a part of the export; {part.cut}; fetch it again"))
         for unsafe in part.unsafe:
             message = "a member whose path leads out of the archive, a link, or a second one of its name; not read"
             self.said.append(Remark("unsafe-member", "$file", f"{name}/{unsafe}", message))
