@@ -66,6 +66,19 @@ def texts(field: str, *path: str | int) -> Held:
     return Held(field, path, lambda raw: list(raw) if _are_texts(raw) else [])
 
 
+def within(field: str, key: str, held: Held) -> Held:
+    """Return a field that is an object with one value of the app in it (`settings`: `systemPrompt`), or null."""
+
+    def read(raw: Any) -> Any:
+        value = held.read(raw)
+        return None if value is None or value == [] else {key: value}
+
+    def write(value: Any) -> Any:
+        return held.write(value.get(key) if isinstance(value, dict) else None)
+
+    return Held(field, held.path, read, write)
+
+
 def _are_texts(raw: Any) -> bool:
     return isinstance(raw, list) and all(isinstance(one, str) for one in raw)
 
