@@ -140,6 +140,11 @@ def _newest_leaf(turns: Sequence[Turn], above: dict[str, str | None]) -> str | N
     return None if newest is None else newest[1].id
 
 
+def newest(turns: Iterable[Turn]) -> int | None:
+    """Return the time of the newest message (ms), for conversations that have no time of their own."""
+    return max((turn.at for turn in turns if turn.at is not None), default=None)
+
+
 class Shape:
     """The form of one kind's objects: `kind` names what is kept of them, `fields` are what the object has, too."""
 

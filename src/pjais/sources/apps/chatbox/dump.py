@@ -1,7 +1,6 @@
 """The dump of Chatbox's key-value store: recognise it, and read it entry by entry.
 
 Memory holds one entry at a time (of the older `chat-sessions` one session), so a dump with many pictures can be read.
-A broken entry becomes an `Unreadable` without its bytes: it may have run into the settings, where credentials are.
 """
 
 from __future__ import annotations
@@ -11,14 +10,13 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from pjais.core.document import Unreadable
-from pjais.formats.container import Container, ContainerDamaged
-from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
-from pjais.sources.apps import values
+from pjais.formats.container import Container
+from pjais.formats.json_stream import Value
+from pjais.sources.apps import entries, values
 
 SESSIONS = "chat-sessions"
 """The list of all sessions, until configuration version 7."""
@@ -34,8 +32,6 @@ _NAMED = re.compile(r"(?:session|picture|file|link):")
 _BLOB = re.compile(r"(?:picture|file|link):|parse(?:File|Url)-")
 _VERSION = re.compile(r'"configVersion"\s*:\s*(\d{1,9})\b')
 _DATA_URL = re.compile(r"data:([^,]*?)(;base64)?,", re.IGNORECASE)
-_TAIL = 4096
-_UNTOLD = "; its bytes are in the raw backup alone, as it may hold credentials"
 
 
 def is_dump(container: Container) -> bool:
@@ -49,21 +45,12 @@ def is_dump(container: Container) -> bool:
         return False
     if head.keys & _SURE and _is_index(head.text):
         return True
-    return '"__exported_items"' in _tail(container.path) or "__exported_items" in head.keys
+    return '"__exported_items"' in entries.tail(container) or "__exported_items" in head.keys
 
 
 def _is_index(text: str) -> bool:
     """Return whether one of the sure keys has a list as its value."""
     return any(re.search(rf'"{key}"\s*:\s*\[', text) is not None for key in _SURE)
-
-
-def _tail(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def version(container: Container) -> str | None:
@@ -72,42 +59,14 @@ def version(container: Container) -> str | None:
     return None if found is None else found[1]
 
 
-def entries(container: Container, name: str) -> Iterator[tuple[str, Value | Unreadable]]:
+def read(container: Container, name: str) -> Iterator[tuple[str, Value | Unreadable]]:
     """Yield the entries of the dump as (key, value); each session of `chat-sessions` is one."""
-    key, was_broken = "", False
-    try:
-        with container.open(name) as file, JsonStream(file) as stream:
-            try:
-                for key in stream.members():
-                    if key == SESSIONS and stream.peek() == "[":
-                        for item in stream.items():
-                            yield key, _readable(name, key, item)
-                    else:
-                        found = stream.value()
-                        was_broken = isinstance(found, Broken)
-                        yield key, _readable(name, key, found)
-            except Cut:
-                return
-            except Malformed as error:
-                if was_broken and stream.peek() == "":
-                    return
-                yield key, Unreadable(_collection(key), values.place(name, stream.place), b"", f"not JSON: {error}")
-                return
-            rest = stream.rest("text after the end of the JSON value")
-            if rest is not None:
-                yield "", _readable(name, "", rest)
-    except ContainerDamaged as error:
-        yield key, Unreadable(_collection(key), name, b"", f"cannot be read on: {error}")
+    for keys, item, _ in entries.entries(container, name, _collection, lists=lambda keys: keys == (SESSIONS,)):
+        yield keys[0] if keys else "", item
 
 
-def _readable(name: str, key: str, item: Value | Broken) -> Value | Unreadable:
-    if isinstance(item, Value):
-        return item
-    reason = f"not JSON: {item.reason}; {len(item.raw)} bytes{_UNTOLD}"
-    return Unreadable(_collection(key), values.place(name, item.place), b"", reason)
-
-
-def _collection(key: str) -> str:
+def _collection(keys: entries.Keys) -> str:
+    key = keys[0] if keys else ""
     return "conversations" if key == SESSIONS or key.startswith("session:") else "chatbox_entries"
 
 

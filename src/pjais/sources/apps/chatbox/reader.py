@@ -19,13 +19,12 @@ from pjais.sources.apps.chatbox.session import (
     SESSION,
     THREAD,
     forks_of,
-    newest,
     pointers,
     session_turns,
     thread_turns,
     threads,
 )
-from pjais.sources.apps.shape import Turn
+from pjais.sources.apps.shape import Turn, newest
 
 _SECRETS = (
     ("providers", "*", "apiKey"),
@@ -74,7 +73,7 @@ def pieces(container: Container) -> Iterator[Piece]:
         message = f"{len(absent)} sessions of the index are not in the file, {absent[0]} among them"
         yield Remark("session-missing", "conversations", name, message)
     met: set[str] = set()
-    for key, item in dump.entries(container, name):
+    for key, item in dump.read(container, name):
         if isinstance(item, Unreadable):
             yield item
         elif key == "myCopilots" and isinstance(item.value, list):
@@ -91,7 +90,7 @@ def _survey(container: Container, name: str) -> _Known:
     """Return what entries there are, so that the second pass can relate them in any order."""
     known = _Known()
     texts: dict[str, tuple[str, str | None, int]] = {}
-    for key, item in dump.entries(container, name):
+    for key, item in dump.read(container, name):
         if isinstance(item, Unreadable):
             continue
         if key == "configVersion":

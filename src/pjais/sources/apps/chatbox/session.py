@@ -7,7 +7,7 @@ with its own forks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pjais.sources.apps import shape, values
@@ -143,11 +143,6 @@ def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
         return "\n\n".join(text for text, _ in found), None
     older = message.get("content")
     return (older, ("content",)) if isinstance(older, str) else ("", None)
-
-
-def newest(turns: Iterable[Turn]) -> int | None:
-    """Return the time of the newest message (ms): a session has no time of its own."""
-    return max((turn.at for turn in turns if turn.at is not None), default=None)
 
 
 def pointers(message: dict[str, Any]) -> Iterator[tuple[str | None, str | None, str | None]]:
