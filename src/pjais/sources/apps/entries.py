@@ -39,7 +39,8 @@ def entries(
 ) -> Iterator[Entry]:
     """Yield the values of the object in a member, in order.
 
-    `objects`: objects that are entries of entries themselves.  `lists`: whether each element of a list is yielded.
+    `objects`: objects that are entries of entries themselves.  `lists`: whether each element of a list is yielded; an
+    empty one is a value itself.
     `collection`: that of what is broken there.
     """
     at = _At()
@@ -86,9 +87,13 @@ def _object(
         if begins == "{" and at.keys in objects:
             yield from _object(stream, at, objects, lists)
         elif begins == "[" and lists(at.keys):
-            at.is_element = True
-            yield from stream.items()
+            place, is_empty, at.is_element = stream.place, True, True
+            for item in stream.items():
+                is_empty = False
+                yield item
             at.is_element = False
+            if is_empty:
+                yield Value([], place)
         else:
             item = stream.value()
             at.was_broken = isinstance(item, Broken)

@@ -21,6 +21,9 @@ from pjais.sources.apps import entries, values
 SESSIONS = "chat-sessions"
 """The list of all sessions, until configuration version 7."""
 
+OLDER = "session:"
+"""What stands in place of the key of one of them."""
+
 INDEX = "chat-sessions-list"
 NEWEST = 13
 """The newest configuration version that was seen."""
@@ -60,14 +63,15 @@ def version(container: Container) -> str | None:
 
 
 def read(container: Container, name: str) -> Iterator[tuple[str, Value | Unreadable]]:
-    """Yield the entries of the dump as (key, value); each session of `chat-sessions` is one."""
-    for keys, item, _ in entries.entries(container, name, _collection, lists=lambda keys: keys == (SESSIONS,)):
-        yield keys[0] if keys else "", item
+    """Yield the entries of the dump as (key, value); those of the list `chat-sessions` have the key `session:`."""
+    found = entries.entries(container, name, _collection, lists=lambda keys: keys == (SESSIONS,))
+    for keys, item, is_element in found:
+        yield OLDER if is_element else keys[0] if keys else "", item
 
 
 def _collection(keys: entries.Keys) -> str:
     key = keys[0] if keys else ""
-    return "conversations" if key == SESSIONS or key.startswith("session:") else "chatbox_entries"
+    return "conversations" if key == SESSIONS or key.startswith(OLDER) else "chatbox_entries"
 
 
 # -- blobs

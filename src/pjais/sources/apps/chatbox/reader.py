@@ -78,7 +78,7 @@ def pieces(container: Container) -> Iterator[Piece]:
             yield item
         elif key == "myCopilots" and isinstance(item.value, list):
             yield from _copilots(name, item)
-        elif key == dump.SESSIONS or key.startswith("session:"):
+        elif key.startswith("session:"):
             yield from _session(name, key, item, known)
         elif dump.is_blob(key, item.value, frozenset(known.names)):
             yield from _blob(name, key, item, known, met)
@@ -102,8 +102,8 @@ def _survey(container: Container, name: str) -> _Known:
                     known.personas[native] = values.identity(KIND, native)
         elif key == dump.INDEX:
             known.listed += filter(None, map(_id_of, values.as_list(item.value)))
-        elif key == dump.SESSIONS or key.startswith("session:"):
-            ids = known.older if key == dump.SESSIONS else known.sessions
+        elif key.startswith("session:"):
+            ids = known.older if key == dump.OLDER else known.sessions
             ids.add(_id_of(item.value) or key.partition(":")[2])
             for message in _messages(item.value):
                 for storage, called, media in pointers(message):
@@ -160,7 +160,7 @@ def _session(name: str, key: str, item: Value, known: _Known) -> Iterator[Piece]
     if not found:
         yield values.unexpected("conversations", name, item, "a session without an id")
         return
-    if key == dump.SESSIONS and found in known.sessions:
+    if key == dump.OLDER and found in known.sessions:
         message = f"session {found} in the older list {dump.SESSIONS}, too; that of its own entry is taken"
         yield Remark("superseded-copy", "conversations", where, message)
         return
