@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pjais
 from pjais.core.document import Document, Piece
+from pjais.exchange.export import as_text
 from pjais.formats import container
 from pjais.sources import registry
-from pjais.sources.apps.contract import AppSource
+from pjais.sources.apps.contract import AppSource, Content
 from pjais.sources.apps.shape import copied
 from pjais.sources.contract import Wishes
+from pjais.workspace import resolve_workspace
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ai-apps"
 
@@ -59,3 +61,49 @@ def migrated(folder: Path, *sources: Path) -> pjais.Store:
     pjais.migrate(folder, [str(one) for one in sources])
     assert pjais.verify(folder).passed
     return pjais.open(folder)
+
+
+def exported(folder: Path) -> dict[str, Any]:
+    """Return our own export of a data folder's store."""
+    text = as_text(resolve_workspace(folder), None).text
+    assert text is not None
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def unpack(folder: Path, files: Iterable[tuple[str, Content]]) -> Path:
+    """Write the files of an export into a folder, and return it."""
+    for name, content in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else b"".join(content))
+    return folder
+
+
+class Held:
+    """Records in lists, as a store gives them (`pjais.sources.apps.contract.Records`)."""
+
+    def __init__(self, **lists: list[dict[str, Any]]) -> None:
+        self._lists = lists
+        self.blobs: dict[str, bytes] = {}
+
+    def personas(self) -> Iterator[dict[str, Any]]:
+        return iter(self._lists.get("personas", []))
+
+    def memories(self, persona: str | None = None) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+        return iter(self._lists.get("memories", []))
+
+    def conversations(self) -> Iterator[dict[str, Any]]:
+        return iter(self._lists.get("conversations", []))
+
+    def relationships(self) -> Iterator[dict[str, Any]]:
+        return iter(self._lists.get("relationships", []))
+
+    def others(self, collection: str) -> Iterator[dict[str, Any]]:
+        return iter(self._lists.get(collection, []))
+
+    def attachments(self) -> Iterator[dict[str, Any]]:
+        return iter(self._lists.get("attachments", []))
+
+    def attachment(self, sha256: str) -> bytes | None:
+        return self.blobs.get(sha256)

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_files import GOLDEN, documents, expected, kind_of, migrated, read
+from app_files import GOLDEN, Held, documents, expected, exported, kind_of, migrated, read, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pjais
 from pjais import canonical, instants
 from pjais.core.document import Document, Remark, Unreadable
-from pjais.exchange.export import What, as_text, to_file
+from pjais.exchange.export import What, to_file
 from pjais.sources import registry
+from pjais.sources.apps import values
 from pjais.sources.apps.markdown import export, front_matter, marks, note
 from pjais.workspace import resolve_workspace
 
@@ -410,16 +411,9 @@ def test_bytes_that_are_not_utf_8(tmp_path: Path, content: bytes) -> None:
 # -- out, and in again
 
 
-def exported(folder: Path) -> dict[str, Any]:
-    text = as_text(resolve_workspace(folder), None).text
-    assert text is not None
-    found: dict[str, Any] = json.loads(text)
-    return found
-
-
 def stripped(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without the account of how each document was written, which is made anew."""
-    return [note.without_residue(one) for one in records]
+    return [values.without_residue(one) for one in records]
 
 
 @pytest.fixture
@@ -466,35 +460,6 @@ def test_notes_of_the_vault_come_out_as_they_were(tmp_path: Path) -> None:
     assert texts == {path.read_bytes() for path in VAULT.rglob("*.md")}
 
 
-class Held:
-    """Records in lists, as an export gives them."""
-
-    def __init__(self, **lists: list[dict[str, Any]]) -> None:
-        self._lists = lists
-        self.blobs: dict[str, bytes] = {}
-
-    def personas(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("personas", []))
-
-    def memories(self, persona: str | None = None) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        return iter(self._lists.get("memories", []))
-
-    def conversations(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("conversations", []))
-
-    def relationships(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("relationships", []))
-
-    def others(self, collection: str) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        return iter(())
-
-    def attachments(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("attachments", []))
-
-    def attachment(self, sha256: str) -> bytes | None:
-        return self.blobs.get(sha256)
-
-
 _FORBIDDEN = re.compile(r'[<>:"\\|?*\x00-\x1f]|[ .]$')
 _TITLES = st.text(max_size=60) | st.sampled_from(
     ["CON", "nul.txt", "a/b", "..", "ÄÖ", "ä\u0308", "STRASSE", "straße", "."]
@@ -535,10 +500,7 @@ def test_attachments_go_with_their_names_and_come_back(tmp_path: Path) -> None:
         attachments=[{"id": key, "name": "Lamp 1.PNG", "mediaType": "image/png", "size": 4}],
     )
     records.blobs[key] = data
-    for name, content in export.files(records, lambda _: None):
-        path = tmp_path / "vault" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else b"".join(content))
+    unpack(tmp_path / "vault", export.files(records, lambda _: None))
     assert (tmp_path / "vault" / "attachments" / f"{key}.png").read_bytes() == data
     assert f'links: ["[[attachments/{key}.png]]"]' in (tmp_path / "vault" / "conversations" / "t-c.md").read_text()
     pieces = read(tmp_path / "vault")

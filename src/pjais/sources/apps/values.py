@@ -239,6 +239,20 @@ def as_list(raw: object) -> list[Any]:
     return raw if isinstance(raw, list) else []
 
 
+# -- documents of a store
+
+
+def without_residue(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document of our export without the account of how it was read (`extra.$pjais`), which is made anew."""
+    extra = document.get("extra")
+    if not isinstance(extra, dict) or "$pjais" not in extra:
+        return document
+    left = {key: one for key, one in extra.items() if key != "$pjais"}
+    bare = {key: one for key, one in document.items() if key != "extra"}
+    lacked = "extra" in as_list(as_dict(extra["$pjais"]).get("$absent"))
+    return bare if lacked and not left else {**bare, "extra": left}
+
+
 # -- attachments
 
 

@@ -82,7 +82,7 @@ class _Names:
         persona = self._names.get(("personas", str(document.get("personaId"))))
         if persona is not None:
             yield persona
-        for field in ("fromEntityId", "toEntityId"):
+        for field in ("fromId", "toId"):
             key = str(document.get(field))
             found = (self._names.get((one, key)) for one in ("memories", "personas", "conversations"))
             yield from (one for one in list(found)[:3] if one is not None and field in document)

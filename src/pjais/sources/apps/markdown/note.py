@@ -163,14 +163,14 @@ KINDS: dict[str, Kind] = {
         "relationships",
         (
             ("id", "id", ID),
-            ("from", "fromEntityId", ID),
-            ("to", "toEntityId", ID),
-            ("type", "relationshipType", TEXT),
+            ("from", "fromId", ID),
+            ("to", "toId", ID),
+            ("type", "type", TEXT),
             ("strength", "strength", NUMBER),
             ("created", "createdAt", DATE),
         ),
         None,
-        "relationshipType",
+        "type",
     ),
 }
 """The kinds of notes, by what stands before `/1` in `pjais`."""
@@ -184,7 +184,7 @@ OF_COLLECTION = {kind.collection: (name, kind) for name, kind in KINDS.items()}
 def text(collection: str, document: dict[str, Any], links: Sequence[str] = ()) -> str:
     """Return the note of a document; `links`: names of notes and files that it is to be linked with."""
     name, kind = OF_COLLECTION[collection]
-    document = without_residue(document)
+    document = values.without_residue(document)
     kept = values.as_dict(values.as_dict(document.get("extra")).get(KIND))
     front, body = _front(name, kind, document, links), _body(kind, document)
     if _is_kept(kept):
@@ -192,18 +192,6 @@ def text(collection: str, document: dict[str, Any], links: Sequence[str] = ()) -
             if canonical.same(document_of(one), document):
                 return str(one)
     return front + body
-
-
-def without_residue(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document without what our own reading of documents adds to `extra` (`$pjais`)."""
-    extra = document.get("extra")
-    if not isinstance(extra, dict) or "$pjais" not in extra:
-        return document
-    residue = extra["$pjais"]
-    left = {key: one for key, one in extra.items() if key != "$pjais"}
-    lacked = isinstance(residue, dict) and "extra" in (residue.get("$absent") or ())
-    bare = {key: one for key, one in document.items() if key != "extra"}
-    return bare if lacked and not left else {**bare, "extra": left}
 
 
 def _is_kept(kept: Any) -> bool:
