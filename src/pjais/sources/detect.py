@@ -154,7 +154,7 @@ class _Search:
             if is_its:
                 one.folders.clear()
                 return [SourceRef(source.kind, source.dialect, path, self.folder, tuple(contract.files_in(path)))]
-        if self.search.named and not one.browser and self._may_be_one(one) and (written := self._of_app(path)):
+        if self.search.named and self._may_be_one(one) and (written := self._of_app(path, profile=one.browser)):
             one.folders.clear()
             return [written]
         for detector in registry.DETECTORS:
@@ -163,14 +163,14 @@ class _Search:
                 return list(found)
         return None
 
-    def _of_app(self, path: Path) -> SourceRef | None:
+    def _of_app(self, path: Path, *, profile: bool) -> SourceRef | None:
         """Return the source that a folder as a whole is, if an AI app wrote it."""
         with container.of(path) as opened:
-            found = registry.app_of(opened)
+            found = registry.app_of(opened, profile=profile)
             if found is None:
                 return None
-            all_files = tuple(contract.files_in(path))
-            return SourceRef(found.kind, found.dialect, path, self.folder, all_files, found.version_in(opened))
+            ref = SourceRef(found.kind, found.dialect, path, self.folder, (), found.version_in(opened))
+            return replace(ref, files=tuple(found.files(ref)))
 
     def _may_be_one(self, one: Listing) -> bool:
         """Return whether a folder may be one source: never the data folder, in which the store and its backups are."""

@@ -81,11 +81,14 @@ def names() -> tuple[str, ...]:
     return tuple(_BY_KIND)
 
 
-def app_of(container: Container) -> AppSource | None:
-    """Return the kind of AI app that wrote a container; None if it is of none."""
+def app_of(container: Container, *, profile: bool = False) -> AppSource | None:
+    """Return the kind of AI app that wrote a container; None if it is of none.
+
+    `profile`: it looks like a browser's, so that only those are asked that know how to read one.
+    """
     for one in APPS:
         with suppress(ContainerDamaged):
-            if one.takes(container):
+            if (one.in_profiles or not profile) and one.takes(container):
                 return one
     return None
 

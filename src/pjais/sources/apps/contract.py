@@ -70,6 +70,8 @@ class AppSource(Source):
     """An export never says that what is not in it was deleted."""
     later_wins = True
     """An export holds what the app had when it was made: of two that tell no time, the one that came later counts."""
+    in_profiles = False
+    """True if it also takes a folder that looks like a browser's profile."""
 
     def takes(self, container: Container) -> bool:
         """Return whether a container is of this kind, by its content; heads of members suffice.
