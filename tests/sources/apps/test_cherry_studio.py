@@ -26,6 +26,8 @@ from pjais.sources.contract import Wishes
 FOLDER = GOLDEN / "cherry-studio"
 FIVE, SIX = FOLDER / "cherry-studio.202605041005.zip", FOLDER / "cherry-studio.20260504100500.direct-v6.zip"
 KIND = registry.of_kind("cherry-studio")
+DIRTY, TOLD = FOLDER / "dirty-v6.zip", FOLDER / "dirty-v5.json.gz"
+"""A profile that Chromium wrote, and what its page said was in it (scripts/golden_cherry_studio)."""
 WHEN = "2026-05-04T10:00:00.000Z"
 SECRET = "sk-PLANTED-NOT-A-KEY"
 
@@ -164,6 +166,38 @@ def test_version_6_gives_exactly_what_version_5_does() -> None:
         return sorted(json.dumps(one, ensure_ascii=False) for one in values_of(read(path)))
 
     assert sorted_(FIVE) == sorted_(SIX)
+
+
+def test_a_dirty_profile_holds_what_its_page_said(tmp_path: Path) -> None:
+    members = {"Data/Files/f1.txt": b"moths"}
+    account = backup(tmp_path / "five.zip", gzip.decompress(TOLD.read_bytes()).decode(), **members)
+    pieces = read(DIRTY)
+    assert sorted(map(json.dumps, values_of(pieces))) == sorted(map(json.dumps, values_of(read(account))))
+    assert [one for one in pieces if isinstance(one, Unreadable)] == []
+    assert SECRET not in str(pieces)
+    found = by_native_id(pieces, "conversations")
+    (long,) = [one for one in found.values() if len(one["messages"]) == 400]
+    assert len(long["messages"][7]["content"]) == 90_000  # in a file beside the LevelDB
+    assert [one["id"] for one in found["fork"]["messages"]] == ["q", "a2", "c", "q2"]
+    assert [one.get("missing", False) for one in found["fork"]["messages"][0]["metadata"]["attachments"]] == [
+        False,
+        True,
+    ]
+    assert "deleted" not in found
+    with migrated(tmp_path / "data", DIRTY, account) as store:
+        assert len(store.conversations.list()) == len(found)
+
+
+def test_without_the_folder_of_large_values_the_others_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "without.zip"
+    with zipfile.ZipFile(DIRTY) as packed, zipfile.ZipFile(path, "w") as made:
+        for name in packed.namelist():
+            if ".blob/" not in name:
+                made.writestr(name, packed.read(name))
+    pieces = read(path)
+    assert sum(isinstance(one, Unreadable) for one in pieces) == 1
+    assert len(documents(pieces, "conversations")) == len(documents(read(DIRTY), "conversations"))
+    assert "block-missing" in rules(pieces)
 
 
 @pytest.mark.parametrize("path", [FIVE, SIX])

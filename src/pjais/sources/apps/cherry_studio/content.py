@@ -280,7 +280,8 @@ def _record(one: Any, table: str, content: Content) -> Iterator[Unreadable | Rem
         return
     try:
         value = plain(one.value)
-        too_deep = canonical.deeper_than(canonical.dumps_plain(value))
+        text = canonical.dumps_plain(value)
+        too_deep = canonical.deeper_than(text)
     except RecursionError:
         too_deep = True
     if too_deep or not isinstance(value, dict):
@@ -288,7 +289,8 @@ def _record(one: Any, table: str, content: Content) -> Iterator[Unreadable | Rem
         return
     content.put(table, value.get("id", one.key), f"{form.INDEXEDDB} {one.place}", value)
     for digest, data in one.blobs.items():
-        yield values.attachment_of(data, f"{form.INDEXEDDB} {one.place}", digest, None)
+        if digest in text:  # not the file in which Chromium keeps a large value
+            yield values.attachment_of(data, f"{form.INDEXEDDB} {one.place}", None, None)
     for reason in one.missing:
         yield _without_bytes(table, one.place, reason)
 

@@ -68,8 +68,8 @@ def of(container: Container) -> Form | None:
     ends = (SQLITE, f"{INDEXEDDB}/CURRENT", "metadata.json")
     its = {name.removesuffix(end) for name in container.names for end in ends if f"/{name}".endswith(f"/{end}")}
     likely = sorted((one for one in its if one.count("/") <= _DEEPEST), key=lambda one: (one.count("/"), one))
-    found = (_of_members(container, prefix) for prefix in likely[:_MOST_PLACES])
-    return next((one for one in found if one is not None), None)
+    forms = (_of_members(container, prefix) for prefix in likely[:_MOST_PLACES])
+    return next((one for one in forms if one is not None), None)
 
 
 def _of_folder(container: Container) -> Form | None:

@@ -289,7 +289,7 @@ def _safe(whole: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
             for key in keys:
                 if isinstance(holder.get(key), dict | list):
                     holder[key], its = cleaned(holder[key])
-                    found.extend(f"{key}.{one}" for one in its)
+                    found.extend(f"{key}{'' if one[:1] == '[' else '.'}{one}" for one in its)
     return whole, tuple(found)
 
 
