@@ -50,6 +50,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "formats": (
         "__init__ container.base container.cut_zip eventlog json_stream leveldb leveldb.codings opfs opfs.pool "
         "opfs.write_ahead sqlite_pages structured_clone.values",
+        "__init__ container.base eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool opfs.write_ahead png "
+        "sqlite_pages structured_clone.values",
         "container.zip_archive indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko "
         "structured_clone.hosts",
         "container leveldb.folder structured_clone.leaves",
@@ -94,6 +96,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "apps.redaction apps.shape",
         "apps.parts apps.sections apps.trees ",
         "apps.entries apps.redaction apps.shape",
+        "apps.redaction apps.shape apps.free_places",
         "apps.chatgpt.conversation ",
         "apps.claude.conversation ",
         "apps.claude.records ",
@@ -147,6 +150,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "apps.cherry_studio.assistants apps.cherry_studio.version7 ",
         "apps.cherry_studio.reader ",
         "apps.cherry_studio ",
+        "apps.character_card.card ",
+        "apps.character_card.fields apps.character_card.pictures ",
+        "apps.character_card.archive apps.character_card.book ",
+        "apps.character_card.reader ",
+        "apps.character_card.export ",
+        "apps.character_card ",
         "apps",
         "livestore rxdb web_storage",
         "json_files pjais_store.reader",

@@ -204,6 +204,11 @@ class TestChatGpt(AppContract):
     damaged_at = 1 / 3
 
 
+class TestCharacterCard(AppContract):
+    kind = "character-card"
+    sample = ("ai-apps/character-card/v3-with-v2-backfill.png",)
+
+
 # --- kinds of another package
 
 
