@@ -48,10 +48,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "report": ("rules", "page", "__init__"),
     "formats": (
-        "__init__ container.base container.cut_zip eventlog json_stream leveldb leveldb.codings opfs opfs.pool "
-        "opfs.write_ahead sqlite_pages structured_clone.values",
-        "__init__ container.base eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool opfs.write_ahead png "
-        "sqlite_pages structured_clone.values",
+        "__init__ container.base container.cut_zip eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool "
+        "opfs.write_ahead png sqlite_pages structured_clone.values",
         "container.zip_archive indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko "
         "structured_clone.hosts",
         "container leveldb.folder structured_clone.leaves",
@@ -93,10 +91,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "web_storage.detector",
         "indexeddb opfs_sqlite.detector rxdb.reader",
         "opfs_sqlite apps.contract apps.values",
-        "apps.redaction apps.shape",
-        "apps.parts apps.sections apps.trees ",
-        "apps.entries apps.redaction apps.shape",
-        "apps.redaction apps.shape apps.free_places",
+        "apps.entries apps.free_places apps.redaction apps.shape",
+        "apps.parts apps.sections apps.trees",
         "apps.chatgpt.conversation ",
         "apps.claude.conversation ",
         "apps.claude.records ",
