@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pjais.sources.contract import NO_WISHES, Opened, ReadOptions, Source, Wishes
+from pjais.sources.contract import NO_WISHES, Opened, ReadOptions, Source, Wishes, files_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,8 +146,8 @@ class AppSource(Source):
             yield Unreadable("$file", "the end", b"", f"{opened.cut}; fetch it again")
 
     def files(self, ref: SourceRef) -> list[Path]:
-        """Return all current files of a source: of a folder not everything may belong to it."""
-        return list(ref.files)
+        """Return its files: those that were found; at first, of a folder, all of them."""
+        return list(ref.files) or files_in(ref.path)
 
 
 def _or_empty(pieces: Iterator[Piece]) -> Iterator[Piece]:
