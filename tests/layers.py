@@ -174,7 +174,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "targets.memory": ("__init__", "target"),
     "targets.livestore": ("__init__ log_file log_proof writer", "absorbed", "catch_up extend", "target"),
     "store": (
-        "__init__ operations owners upgrade watcher",
+        "__init__ operations owners provenance upgrade watcher",
         "fair_lock",
         "pool",
         "live",

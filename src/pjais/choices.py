@@ -28,15 +28,20 @@ def check(name: str, value: T, allowed: Any) -> T:
     known = get_args(allowed)
     if any(type(value) is type(one) and value == one for one in known):
         return value
-    import difflib
-
-    near = difflib.get_close_matches(str(value), [str(one) for one in known], 1)
+    near = nearest(str(value), [str(one) for one in known])
     listed = ", ".join(repr(one) for one in known)
     raise UsageError(
         f"{name}={value!r}: not a valid choice",
         where=[f"allowed: {listed}"],
-        advice=f"did you mean {near[0]}?" if near else f"choose one of {listed}",
+        advice=f"did you mean {near}?" if near else f"choose one of {listed}",
     )
+
+
+def nearest(text: str, known: Iterable[str]) -> str | None:
+    """Return the known text that is most like another one; None if none is."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(text, list(known), 1)), None)
 
 
 def count(name: str, value: Any, *, least: int = 0) -> int:

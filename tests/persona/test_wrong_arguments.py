@@ -43,6 +43,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "plugin_id": TEXT,
     "record_id": TEXT,
     "key": TEXT,
+    "keys": (5, b"x", [5]),
+    "source": (*TEXTS, "wat"),
     "role": TEXT,
     "label": TEXT,
     "order": (*TEXT, "wat", "-", "t.id; DROP TABLE x"),
@@ -91,6 +93,7 @@ FILTERS: dict[str, tuple[Any, ...]] = {
     "importance": SPAN,
     "include_deleted": FLAG,
     "undated": (5, "wat", ["wat"], [5]),
+    "source": (*TEXTS, "wat"),
 }
 
 NEEDED: dict[str, Any] = {
@@ -102,6 +105,7 @@ NEEDED: dict[str, Any] = {
     "record_id": "m1",
     "name": "notes",
     "key": "p1",
+    "keys": ["p1"],
     "since": 0,
     "until": None,
     "tier": "hot",

@@ -156,7 +156,11 @@ def status(data_dir: PathLike | None = None, target: PathLike | None = None) -> 
     """Return the store, the runs, the quarantine and what is new in the sources, as `pjais status --json` prints it."""
     from pjais.migration import status
 
-    return status.status(current_workspace(data_dir, target))
+    here = current_workspace(data_dir, target)
+    found = status.status(here)
+    if found["store"] is not None:
+        found["store"]["sources"] = status.sources(here)
+    return found
 
 
 def cleanup(

@@ -7,8 +7,19 @@ from pathlib import Path
 import click
 
 from pjais.cli.context import Context, common
-from pjais.cli.lists import id_argument, list_options, opened, persona_option, print_record, print_records, target
-from pjais.cli.output import say
+from pjais.cli.lists import (
+    id_argument,
+    list_options,
+    opened,
+    persona_option,
+    print_record,
+    print_records,
+    source_fact,
+    source_option,
+    sources_of,
+    target,
+)
+from pjais.cli.output import safe, say
 from pjais.cli.record_commands import action
 from pjais.models.persona.records import Conversation
 
@@ -17,6 +28,7 @@ _CONVERSATION_COLUMNS = ("id", "personaId", "title", "summary", "isArchived", "u
 
 @click.group("conversations", invoke_without_command=True)
 @persona_option
+@source_option
 @click.option("--archived", is_flag=True, help="Only archived ones.")
 @target
 @list_options
@@ -26,6 +38,7 @@ def conversations_command(
     click_context: click.Context,
     context: Context,
     persona: str | None,
+    source: tuple[str, ...],
     archived: bool,
     target: Path | None,
     limit: int,
@@ -37,9 +50,13 @@ def conversations_command(
     if click_context.invoked_subcommand is not None:
         return 0
     with opened(context, target) as store:
-        found = store.conversations.archived(persona) if archived else store.conversations.list(order=order)
-        found = [one for one in found if persona in (None, one.persona_id)]
-    print_records(context, shape, _CONVERSATION_COLUMNS, found[offset : offset + limit], len(found))
+        if archived:
+            found = store.conversations.archived(persona, source)
+        else:
+            found = store.conversations.list(persona=persona, order=order, source=source)
+        shown = found[offset : offset + limit]
+        sources = sources_of(store, store.conversations, shown)
+    print_records(context, shape, _CONVERSATION_COLUMNS, shown, sources, len(found))
     return 0
 
 
@@ -51,10 +68,12 @@ def show_conversation(context: Context, record_id: str, target: Path | None) -> 
     """Read a conversation."""
     with opened(context, target) as store:
         record = store.conversations.need(record_id)
+        source = source_fact(store.conversations, record_id)
     if context.as_json:
-        print_record(context, record)
+        print_record(context, record, facts=[source])
         return 0
     say(record.title or record.summary or record.id)
+    say(f"source: {safe(source.text)}")
     for message in record.messages:
         one = message if isinstance(message, dict) else {"content": message}
         say(f"\n{one.get('role') or '?'}  {one.get('timestamp') or ''}\n{one.get('content')}")

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -23,12 +23,18 @@ from pjais.display import counted
 from pjais.errors import UsageError
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
-from pjais.persona.store import Store
+from pjais.persona.store import Provenance, Records, Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 target = click.option("--target", type=OUTPUT_PLACE, help="The store to open.")
 persona_option = click.option("--persona", metavar="ID", help="Filter by persona.")
+source_option = click.option(
+    "--source",
+    multiple=True,
+    metavar="S",
+    help="Filter by source: a kind (chatgpt), or a name or path of `status`; pjais: written here; repeatable.",
+)
 
 
 def list_options(function: F) -> F:
@@ -54,7 +60,8 @@ def list_options(function: F) -> F:
 def filter_options(function: F) -> F:
     """Give a command the filters over memories, as one dict `wanted`."""
 
-    @click.option("--persona", metavar="ID", help="Filter by persona.")
+    @persona_option
+    @source_option
     @click.option("--tier", multiple=True, help="Filter by tier; repeatable (hot also finds active).")
     @click.option("--type", "kind", multiple=True, help="Filter by type; repeatable.")
     @click.option("--tag", multiple=True, help="Filter by tag; several must all match.")
@@ -66,6 +73,7 @@ def filter_options(function: F) -> F:
     def wrapped(
         *arguments: Any,
         persona: str | None,
+        source: tuple[str, ...],
         tier: tuple[str, ...],
         kind: tuple[str, ...],
         tag: tuple[str, ...],
@@ -76,7 +84,8 @@ def filter_options(function: F) -> F:
         **rest: Any,
     ) -> Any:
         wanted: dict[str, Any] = {"persona": persona}
-        wanted |= {name: list(given) for name, given in (("tier", tier), ("type", kind), ("tags", tag)) if given}
+        several = (("source", source), ("tier", tier), ("type", kind), ("tags", tag))
+        wanted |= {name: list(given) for name, given in several if given}
         if since is not None or until is not None:
             wanted["created"] = (_time(since), _time(until))
         if min_importance is not None or max_importance is not None:
@@ -105,16 +114,50 @@ def opened(context: Context, path: Path | None) -> Iterator[Store]:
         yield store
 
 
+class Sources(NamedTuple):
+    """The sources of listed records, by id.  `in_tables`: the store has several kinds, so that tables show them."""
+
+    by_id: dict[str, Provenance]
+    in_tables: bool
+
+    def told(self, record_id: str) -> str:
+        """A record's source for people: its kind, and its name where the list has several of the kind."""
+        source = self.by_id[record_id]
+        names = {one.name for one in self.by_id.values() if one.kind == source.kind}
+        return source.kind if len(names) == 1 else str(source)
+
+
+def sources_of(store: Store, records: Records[Any], found: Sequence[Any]) -> Sources:
+    """The sources of the records of a list, which are of one table."""
+    by_id = records.provenance([one.id for one in found])
+    return Sources(by_id, len({*store.source_kinds(), *(one.kind for one in by_id.values())}) > 1)
+
+
+class Fact(NamedTuple):
+    """What is known about a record beside its fields: its name, its value in JSON, and as text."""
+
+    name: str
+    value: Any
+    text: str
+
+
+def source_fact(records: Records[Any], record_id: str) -> Fact:
+    """The source of a record, to be shown with it."""
+    source = records.provenance([record_id])[record_id]
+    return Fact("source", source.as_dict(), str(source))
+
+
 def print_records(
     context: Context,
     shape: str,
     columns: Sequence[str],
     records: Sequence[Record],
+    sources: Sources,
     total: int | None = None,
     without_date: int = 0,
 ) -> None:
     """A list of records; `columns` are the fields of the export that a table shows."""
-    documents = [MODEL.as_document(record) for record in records]
+    documents = [{**MODEL.as_document(one), "source": sources.by_id[str(one.id)].as_dict()} for one in records]
     warn_undated(without_date)
     if context.as_json:
         left_out = {"without_date": without_date} if without_date else {}
@@ -125,14 +168,25 @@ def print_records(
     elif shape == "csv":
         _print_csv(columns, documents)
     elif shape == "markdown":
-        _print_markdown(columns, documents)
+        _print_markdown(*_with_sources(columns, documents, sources))
     elif not documents:
         say("nothing there")
     else:
+        columns, documents = _with_sources(columns, documents, sources)
         rows = [[_cell(document.get(name)) for name in columns] for document in documents]
         table(columns, rows)
         if total is not None and total > len(documents):
             say(f"\n{len(documents):,} of {total:,}; more with --offset {len(documents)}")
+
+
+def _with_sources(
+    columns: Sequence[str], documents: list[dict[str, Any]], sources: Sources
+) -> tuple[Sequence[str], list[dict[str, Any]]]:
+    """The columns and rows of a table for people, with the sources as text where tables show them."""
+    if not sources.in_tables:
+        return columns, documents
+    first, *rest = columns
+    return (first, "source", *rest), [{**one, "source": sources.told(one["id"])} for one in documents]
 
 
 def warn_undated(count: int) -> None:
@@ -174,17 +228,19 @@ def _print_markdown(columns: Sequence[str], documents: Sequence[dict[str, Any]])
         say(f"| {' | '.join(cells)} |")
 
 
-def print_record(context: Context, record: Record, line: str | None = None) -> None:
-    """One record: a line about what was done, or all its fields."""
+def print_record(context: Context, record: Record, line: str | None = None, facts: Sequence[Fact] = ()) -> None:
+    """One record: a line about what was done, or all its fields, and further facts."""
     document = MODEL.as_document(record)
     if context.as_json:
-        print_json({"code": "done", "record": document})
+        print_json({"code": "done", "record": document, **{one.name: one.value for one in facts}})
     elif line is not None:
         say(safe(line))
     else:
         for name, value in document.items():
             if value not in (None, {}, []):
                 say(f"{name}: {safe(_text(value))}")
+        for fact in facts:
+            say(f"{fact.name}: {safe(fact.text)}")
 
 
 def given_fields(pairs: Sequence[str], record: type[Record]) -> dict[str, Any]:

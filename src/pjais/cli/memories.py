@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from pjais.cli.context import Context, common
-from pjais.cli.lists import filter_options, list_options, opened, persona_option, print_records, target, warn_undated
+from pjais.cli.lists import (
+    filter_options,
+    list_options,
+    opened,
+    persona_option,
+    print_records,
+    sources_of,
+    target,
+    warn_undated,
+)
 from pjais.cli.output import print_json, say
 from pjais.cli.record_commands import action, print_stats, show, update
 from pjais.display import counted
@@ -40,13 +49,14 @@ def memories_command(
         return 0
     with opened(context, target) as store:
         if deleted:
-            everything = store.memories.deleted(wanted["persona"])
+            everything = store.memories.deleted(wanted["persona"], wanted.get("source"))
             found, total, undated = everything[offset : offset + limit], len(everything), 0
         else:
             found = store.memories.filtered(limit=limit, offset=offset, order=order, **wanted)
             total = int(store.memories.stats(**wanted)["total"])
             undated = store.memories.without_date(**wanted)
-    print_records(context, shape, _MEMORY_COLUMNS, found, total, undated)
+        sources = sources_of(store, store.memories, found)
+    print_records(context, shape, _MEMORY_COLUMNS, found, sources, total, undated)
     return 0
 
 

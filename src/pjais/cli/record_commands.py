@@ -21,6 +21,9 @@ from pjais.cli.lists import (
     print_record,
     print_records,
     set_option,
+    source_fact,
+    source_option,
+    sources_of,
     target,
 )
 from pjais.cli.output import print_json, table
@@ -31,6 +34,7 @@ def list_group(name: str, columns: Sequence[str], about: str) -> click.Group:
     """Return a group of commands that lists its table when it is called without one."""
 
     @click.group(name, invoke_without_command=True, help=about)
+    @source_option
     @target
     @list_options
     @common
@@ -38,6 +42,7 @@ def list_group(name: str, columns: Sequence[str], about: str) -> click.Group:
     def group(
         click_context: click.Context,
         context: Context,
+        source: tuple[str, ...],
         target: Path | None,
         limit: int,
         offset: int,
@@ -46,16 +51,29 @@ def list_group(name: str, columns: Sequence[str], about: str) -> click.Group:
     ) -> int:
         if click_context.invoked_subcommand is None:
             with opened(context, target) as store:
-                page = getattr(store, name).page(limit=limit, offset=offset, order=order)
-            print_records(context, shape, columns, page.records, page.total)
+                records = getattr(store, name)
+                page = records.page(limit=limit, offset=offset, order=order, source=source)
+                sources = sources_of(store, records, page.records)
+            print_records(context, shape, columns, page.records, sources, page.total)
         return 0
 
     return group
 
 
 def show(group: click.Group, about: str) -> None:
-    """Give a group `show ID`, which prints one record whole."""
-    action(group, "show", about, lambda _: None, call="need")
+    """Give a group `show ID`, which prints one record whole, and its source."""
+
+    @group.command("show", help=about)
+    @id_argument
+    @target
+    @common
+    def show_one(context: Context, record_id: str, target: Path | None) -> int:
+        with opened(context, target) as store:
+            records = getattr(store, str(group.name))
+            record = records.need(record_id)
+            source = source_fact(records, record_id)
+        print_record(context, record, facts=[source])
+        return 0
 
 
 def action(

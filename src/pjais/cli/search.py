@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pjais.cli.context import Context, common
-from pjais.cli.lists import filter_options, opened, target, warn_undated
+from pjais.cli.lists import filter_options, opened, sources_of, target, warn_undated
 from pjais.cli.output import print_json, say, table
 from pjais.models.persona.model import MODEL
 
@@ -45,10 +45,17 @@ def search_command(
             page = store.memories.search_page(text, any=any_word, prefix=prefix, limit=limit, offset=offset, **wanted)
             rows, total = [(one.memory, one.snippet, one.rank) for one in page.found], page.total
         undated = store.memories.without_date(text, any=any_word, prefix=prefix, **wanted)
+        sources = sources_of(store, store.memories, [found for found, *_ in rows])
     warn_undated(undated)
     if context.as_json:
         results = [
-            {"snippet": snippet, "rank": rank, "memory": MODEL.as_document(found)} for found, snippet, rank in rows
+            {
+                "snippet": snippet,
+                "rank": rank,
+                "memory": MODEL.as_document(found),
+                "source": sources.by_id[found.id].as_dict(),
+            }
+            for found, snippet, rank in rows
         ]
         left_out = {"without_date": undated} if undated else {}
         print_json({"code": "done", "count": len(rows), "total": total, **left_out, "results": results})
@@ -56,7 +63,11 @@ def search_command(
     if not rows:
         say("nothing found")
         return 0
-    table(("memory", "type", "text"), [(found.name or found.id, found.type, snippet) for found, snippet, _ in rows])
+    body = [(found.name or found.id, found.type, sources.told(found.id), snippet) for found, snippet, _ in rows]
+    if sources.in_tables:
+        table(("memory", "type", "source", "text"), body)
+    else:
+        table(("memory", "type", "text"), [(name, kind, snippet) for name, kind, _, snippet in body])
     if total > len(rows):
         say(f"\n{len(rows):,} of {total:,}; more with --offset {offset + len(rows)}")
     return 0

@@ -34,6 +34,9 @@ def status_command(context: Context, target: Path | None) -> int:
     else:
         say(f"store: {status['store']['path']} (schema {status['store']['schema']}, {size(status['store']['size'])})")
         table(("table", "records"), list(status["store"]["records"].items()), ("records",))
+        if sources := [(one["kind"], one["name"] or "", one["records"]) for one in status["store"]["sources"]]:
+            say()
+            table(("source", "name", "records"), sources, ("records",))
     if status["runs"]:
         say()
         rows = [(one["id"], _state(one), one["code"] or "", one["finished_at"] or "") for one in status["runs"]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-from pjais import instants, journal, sqlite
+from pjais import instants, journal, models, sqlite
 from pjais.migration import active, origins, quarantine, state
-from pjais.store import upgrade
+from pjais.store import provenance, upgrade
 from pjais.targets.sqlite import cutover
 from pjais.workspace import Workspace
 
@@ -48,6 +48,13 @@ def status(here: Workspace) -> dict[str, Any]:
         "message": message,
         "next": following,
     }
+
+
+def sources(here: Workspace) -> list[dict[str, Any]]:
+    """Return the sources that the store has records of, each with their number; `pjais`: written in the store."""
+    with closing(sqlite.open_reader(here.store)) as db:
+        found = provenance.sources(db, models.in_store(here.model, db))
+    return [{"kind": one.kind, "name": one.name, "records": one.records} for one in found]
 
 
 def _store(here: Workspace) -> tuple[dict[str, Any] | None, int]:

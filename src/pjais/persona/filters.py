@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
-from pjais import choices, instants
+from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
+from pjais.models.persona.tables import MEMORIES
+from pjais.store import provenance
 
 Span = tuple[int | float | None, int | float | None]
 """A lower and an upper bound, both included; None: open."""
 
 _DATES = {"created": "created_at", "updated": "updated_at", "accessed": "last_accessed"}
-_KNOWN = ("persona", "tier", "type", "tags", *_DATES, "importance", "include_deleted", "undated")
+_KNOWN = ("persona", "tier", "type", "tags", *_DATES, "importance", "include_deleted", "undated", "source")
 HOT = ("hot", "active")
 """`active` is the default of the app's later stores for what its earlier ones called `hot`."""
 
@@ -28,6 +30,8 @@ class Filters(TypedDict, total=False):
     all of them.  `created`, `updated`, `accessed`: (from, to) in ms since 1970, both included, within the years
     0 to 9999.  `importance`: (from, to), 0-100.  `include_deleted`: those marked as deleted come, too.
     `undated`: only those that lack one of these dates (`created`, ...), which no range of them finds.
+    `source`: one or several: a kind of source, or the name or path of one as `status` shows it; `pjais`: what was
+    written in the store (`pjais.store.provenance`).
     """
 
     persona: str | None
@@ -40,14 +44,18 @@ class Filters(TypedDict, total=False):
     importance: Span | None
     include_deleted: bool
     undated: Iterable[str]
+    source: provenance.Wanted
 
 
 NONE: Filters = {}
 """No filter: all memories that are not deleted."""
 
 
-def where(filters: Filters) -> tuple[str, list[Any]]:
-    """Return the filters as SQL over `t` (memory_entities), and the values to bind.  Raises UsageError if invalid."""
+def where(filters: Filters, db: sqlite.Connection) -> tuple[str, list[Any]]:
+    """Return the filters as SQL over `t` (memory_entities), and the values to bind.  Raises UsageError if invalid.
+
+    `db`: the store, which knows its sources.
+    """
     unknown = sorted(set(filters) - set(_KNOWN))
     if unknown:
         raise UsageError("unknown filters", where=unknown)
@@ -78,15 +86,19 @@ def where(filters: Filters) -> tuple[str, list[Any]]:
                 values.append(bound)
     if lacking := [_date(name) for name in several("undated", filters.get("undated"))]:
         parts.append(f"({' OR '.join(f't.{column} IS NULL' for column in lacking)})")
+    if (source := filters.get("source")) is not None:
+        of_source, bound_ = provenance.condition(db, MEMORIES, source)
+        parts.append(of_source)
+        values += bound_
     return " AND ".join(parts) or "1", values
 
 
-def undated(filters: Filters) -> Filters | None:
+def undated(filters: Filters, db: sqlite.Connection) -> Filters | None:
     """Return the filters for memories that date ranges exclude for lack of a date; None if range not found.
 
     Raises UsageError for an invalid filter.
     """
-    where(filters)
+    where(filters, db)
     ranges = [name for name in _DATES if any(bound is not None for bound in _span(filters.get(name)))]  # type: ignore[arg-type]
     rest = {name: value for name, value in filters.items() if name not in ranges}
     return Filters(**rest, undated=ranges) if ranges else None  # type: ignore[typeddict-item]

@@ -20,6 +20,7 @@ from pjais.persona.semantic import THRESHOLD, Blended, Similar, Target
 from pjais.persona.tiers import Move
 from pjais.persona.vectors import Vectors
 from pjais.store.pool import Pool
+from pjais.store.provenance import Wanted
 from pjais.store.records import List, Records
 
 
@@ -34,18 +35,25 @@ class Memories(Records[Memory]):
         self._vectors = Vectors(pool)
 
     def list(
-        self, *, persona: str | None = None, limit: int | None = None, offset: int = 0, order: str | None = None
+        self,
+        *,
+        persona: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        order: str | None = None,
+        source: Wanted = None,
     ) -> List[Memory]:
         """Return memories that are not deleted, by importance and last access, or by one field (`-updated_at`)."""
-        return self.filtered(limit=limit, offset=offset, order=order, persona=persona)
+        return self.filtered(limit=limit, offset=offset, order=order, persona=persona, source=source)
 
     def filtered(
         self, *, limit: int | None = 100, offset: int = 0, order: str | None = None, **wanted: Unpack[Filters]
     ) -> List[Memory]:
         """Return memories that pass every filter (`filteredMemories`).  Raises UsageError for an invalid filter."""
-        where, values = filters.where(wanted)
-        rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
-        return self._select(rest, (*values, *choices.window(limit, offset)))
+        with self._pool.view() as db:
+            where, values = filters.where(wanted, db)
+            rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
+            return self._select(rest, (*values, *choices.window(limit, offset)))
 
     def hot(self, persona: str | None = None, limit: int = 50) -> List[Memory]:
         """Return the memories of the hot tier, including `active` (`hotMemories`, `activePersonaMemories`)."""
@@ -53,7 +61,7 @@ class Memories(Records[Memory]):
 
     def important(self, persona: str | None = None, above: float = 80, limit: int = 100) -> List[Memory]:
         """Return memories with an importance above a bound (0-100), most important first (`importantMemories`)."""
-        where, values = filters.where({"persona": persona})
+        where, values = self._where({"persona": persona})
         rest = f"WHERE {where} AND t.importance > ? ORDER BY {self.order} LIMIT ? OFFSET ?"
         return self._select(rest, (*values, choices.number("above", above), *choices.window(limit)))
 
@@ -96,16 +104,17 @@ class Memories(Records[Memory]):
 
         The app's `MemoryPerformance` names the three conditions, but not how they combine.
         """
-        where, values = filters.where({"persona": persona})
+        where, values = self._where({"persona": persona})
         used = "(t.importance >= 80 OR t.access_count > 10 OR t.last_accessed >= ?)"
         rest = f"WHERE {where} AND {used} ORDER BY t.access_count DESC, {self.order} LIMIT ? OFFSET ?"
         day = instants.to_text(journal.now_ms() - instants.DAY_MS)
         return self._select(rest, (*values, day, *choices.window(limit)))
 
-    def deleted(self, persona: str | None = None) -> List[Memory]:
+    def deleted(self, persona: str | None = None, source: Wanted = None) -> List[Memory]:
         """Return deleted memories, which can be restored, latest first."""
-        where = "WHERE t.deleted_at IS NOT NULL AND (? IS NULL OR t.persona_id = ?) ORDER BY t.deleted_at DESC, t.id"
-        return self._select(where, (choices.maybe("persona", persona), persona))
+        with self._pool.view() as db:
+            where, values = filters.where({"persona": persona, "source": source, "include_deleted": True}, db)
+            return self._select(f"WHERE t.deleted_at IS NOT NULL AND {where} ORDER BY t.deleted_at DESC, t.id", values)
 
     def stats(self, **wanted: Unpack[Filters]) -> dict[str, Any]:
         """Return `total`, `by_tier`, `by_type`, `average_importance` (`memoryStats`)."""
@@ -222,12 +231,12 @@ class Memories(Records[Memory]):
         self, text: str | None = None, *, any: bool = False, prefix: bool = False, **wanted: Unpack[Filters]
     ) -> int:
         """Return how many memories the date ranges of a search or list exclude because they have no such date."""
-        rest = filters.undated(wanted)
-        asked = Query("" if text is None else text, any, prefix, filters=wanted if rest is None else rest)
-        search.check(asked)
-        if rest is None:
-            return 0
         with self._pool.view() as db:
+            rest = filters.undated(wanted, db)
+            asked = Query("" if text is None else text, any, prefix, filters=wanted if rest is None else rest)
+            search.check(asked)
+            if rest is None:
+                return 0
             return int(statistics.stats(db, rest)["total"]) if text is None else search.count(db, asked)
 
     def similar(
@@ -318,7 +327,7 @@ class Memories(Records[Memory]):
         self._vectors.close()
 
     def _out_of_place(self, db: sqlite.Connection, persona: str | None) -> List[Move]:
-        where, values = filters.where({"persona": persona})
+        where, values = filters.where({"persona": persona}, db)
         sql = (
             "SELECT t.persona_id, t.id, t.memory_tier, t.importance, t.access_count, t.last_accessed, t.created_at, "
             f"{_LINKS} FROM memory_entities AS t WHERE {where} ORDER BY t.persona_id, t.id"
@@ -338,6 +347,10 @@ class Memories(Records[Memory]):
             if record != held:
                 db.execute("UPDATE memory_entities SET memory_tier = ? WHERE id = ?", (record.memory_tier, memory_id))
         return record
+
+    def _where(self, wanted: Filters) -> tuple[str, List[Any]]:
+        with self._pool.reader() as db:
+            return filters.where(wanted, db)
 
     def _pool_value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         with self._pool.reader() as db:

@@ -132,7 +132,7 @@ class _Plan:
     def __init__(self, db: sqlite.Connection, asked: Query) -> None:
         self.db = db
         self.asked = asked
-        self.where, self.values = filters.where(asked.filters)
+        self.where, self.values = filters.where(asked.filters, db)
         check(asked)
         self.limit, self.offset = choices.window(asked.limit, asked.offset)
         self.terms = query.terms(asked.text, prefix=asked.prefix)

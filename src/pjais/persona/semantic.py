@@ -68,7 +68,7 @@ def similar(
     if target.vector is None and target.text is None:
         raise UsageError("give a vector, or a text to make one of")
     if not held:
-        filters.where(wanted)
+        filters.where(wanted, db)
         return []
     model = target.model or next(iter(held)).model
     vector = target.vector
@@ -136,7 +136,7 @@ def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
 
 def _shown(db: sqlite.Connection, near: list[tuple[str, float]], limit: int | None, wanted: Filters) -> list[Similar]:
     """Return the first memories that pass the filters, looked up a few hundred at a time."""
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     most = len(near) if limit is None else limit
     sql = f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?)) AND {where}"
     found: list[Similar] = []

@@ -15,7 +15,7 @@ from pjais.persona.filters import Filters
 
 def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
     """Return `total`, `by_tier`, `by_type`, `average_importance` (None without memories)."""
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     sql = (
         "SELECT t.memory_tier, t.type, count(*), total(t.importance) FROM memory_entities AS t "
         f"WHERE {where} GROUP BY 1, 2"
@@ -39,7 +39,7 @@ def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
 def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:
     """Return stats, the number created in the last 24 hours, and the links among the memories."""
     day: Filters = {**wanted, "created": (now - instants.DAY_MS, now)}
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     links = sqlite.fetch(
         db,
         "SELECT r.type, count(*), avg(r.strength) FROM relationships AS r WHERE "
@@ -57,14 +57,14 @@ def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]
 
 def months(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
     """Return the number of memories created in each month (UTC, `2025-03`), oldest first; `unknown` without a date."""
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     sql = f"SELECT coalesce(substr(t.created_at, 1, 7), 'unknown'), count(*) FROM memory_entities AS t WHERE {where} "
     return dict(sorted(sqlite.pairs(db, f"{sql} GROUP BY 1", values).items()))
 
 
 def importance(db: sqlite.Connection, wanted: Filters) -> dict[str, int]:
     """Return the number of memories in each tenth of the importance (`0-9` ... `90-100`), and beyond the scale."""
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     sql = (
         "SELECT CASE WHEN t.importance < 0 THEN -1 WHEN t.importance > 100 THEN 10 "
         "ELSE min(9, cast(t.importance / 10 AS INTEGER)) END, count(*) "
@@ -80,7 +80,7 @@ def analytics(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any
 
     Days are those of UTC, oldest first.
     """
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     size, largest, low, high, accesses, embedded = sqlite.fetch(
         db,
         "SELECT coalesce(sum(length(t.content)), 0), max(length(t.content)), min(t.importance), "
@@ -103,7 +103,7 @@ def analytics(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any
 
 
 def _activity(db: sqlite.Connection, wanted: Filters, now: int) -> list[dict[str, Any]]:
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     first = (now // instants.DAY_MS - 6) * instants.DAY_MS
     days = [instants.to_text(first + number * instants.DAY_MS)[:10] for number in range(7)]
     counts = {}
@@ -121,5 +121,5 @@ def _activity(db: sqlite.Connection, wanted: Filters, now: int) -> list[dict[str
 
 
 def _count(db: sqlite.Connection, wanted: Filters) -> int:
-    where, values = filters.where(wanted)
+    where, values = filters.where(wanted, db)
     return int(sqlite.value(db, f"SELECT count(*) FROM memory_entities AS t WHERE {where}", values))

@@ -27,12 +27,13 @@ from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
 from pjais.persona.relationships import Plugins, Relationships
 from pjais.persona.search import Found
-from pjais.store import as_of, documents, history, operations, undo
+from pjais.store import as_of, documents, history, operations, provenance, undo
 from pjais.store.documents import Collection
 from pjais.store.history import Moment, When
 from pjais.store.live import Live
 from pjais.store.operations import Operation
 from pjais.store.pool import Pool
+from pjais.store.provenance import Provenance, SourceRecords
 from pjais.store.records import Page, Records
 
 T = TypeVar("T")
@@ -99,6 +100,16 @@ class Store:
         """Return the names of the tables of all collections that no model claims."""
         return documents.names(self.pool.model)
 
+    def sources(self) -> list[SourceRecords]:
+        """Return every source that the store has records of, with their number; `pjais`: written in the store."""
+        with self.pool.view() as db:
+            return provenance.sources(db, self.pool.model)
+
+    def source_kinds(self) -> list[str]:
+        """Return the kinds of the sources that were migrated into the store."""
+        with self.pool.reader() as db:
+            return provenance.kinds(db)
+
     def history(self, record_id: str, table: str | None = None) -> list[Moment]:
         """Return every change of a record since the migration, by anybody.  Raises UsageError for an unknown id."""
         with self.pool.view() as db:
@@ -159,4 +170,17 @@ class Store:
         self.pool.close()
 
 
-__all__ = ["Changed", "Found", "Live", "Moment", "Operation", "Page", "Past", "Records", "Restored", "Store"]
+__all__ = [
+    "Changed",
+    "Found",
+    "Live",
+    "Moment",
+    "Operation",
+    "Page",
+    "Past",
+    "Provenance",
+    "Records",
+    "Restored",
+    "SourceRecords",
+    "Store",
+]

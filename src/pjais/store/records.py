@@ -17,8 +17,10 @@ from pjais.core import validate
 from pjais.core.mapping import Draft
 from pjais.core.table import Record, Table
 from pjais.errors import UsageError, ValidationFailed
+from pjais.store import provenance
 from pjais.store.live import Live
 from pjais.store.pool import Pool
+from pjais.store.provenance import Provenance, Wanted
 from pjais.targets.sqlite import fixed_tables
 
 R = TypeVar("R", bound=Any)
@@ -73,9 +75,23 @@ class Records(Generic[R]):
             raise UsageError(f"record not found in {self.table.name}", where=[key], next_command=following)
         return found
 
-    def list(self, *, limit: int | None = None, offset: int = 0, order: str | None = None) -> List[R]:
-        """Return records in the table's default order, or by one field (`-updated_at` for the latest first)."""
-        return self._select(f"ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?", choices.window(limit, offset))
+    def list(
+        self, *, limit: int | None = None, offset: int = 0, order: str | None = None, source: Wanted = None
+    ) -> List[R]:
+        """Return records in the table's default order, or by one field (`-updated_at` for the latest first).
+
+        `source`: only of this source or these: a kind (`chatgpt`), or a name or path as `status` shows it; `pjais`:
+        what was written in the store.
+        """
+        with self._pool.view() as db:
+            where, values = provenance.condition(db, self.table, source)
+            rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
+            return self._select(rest, (*values, *choices.window(limit, offset)))
+
+    def provenance(self, keys: Sequence[str]) -> dict[str, Provenance]:
+        """Return the source of each of these records, by id; of one written in the store `pjais` without a name."""
+        with self._pool.reader() as db:
+            return provenance.of(db, self.table, choices.texts("keys", keys))
 
     def live(self, **how: Any) -> Live[List[R]]:
         """Return the list as a live query, with the same arguments as `list`."""
@@ -86,10 +102,12 @@ class Records(Generic[R]):
         choices.text("key", key)
         return Live(self._pool, lambda: self.get(key), [self.table.name])
 
-    def page(self, *, limit: int = 50, offset: int = 0, order: str | None = None) -> Page[R]:
+    def page(self, *, limit: int = 50, offset: int = 0, order: str | None = None, source: Wanted = None) -> Page[R]:
         """Return one page of the list, with the offset of the next."""
-        total = len(self)
-        records = self.list(limit=limit, offset=offset, order=order)
+        with self._pool.view() as db:
+            where, values = provenance.condition(db, self.table, source)
+            total = int(sqlite.value(db, f"SELECT count(*) FROM {self.table.sql} AS t WHERE {where}", values))
+            records = self.list(limit=limit, offset=offset, order=order, source=source)
         after = offset + len(records)
         return Page(records, total, after if after < total else None)
 
