@@ -100,7 +100,7 @@ def test_each_record_has_its_source(store: Store) -> None:
     }
     assert store.personas.provenance(["p1", "d1"]) == {"p1": JSON_SOURCE, "d1": DUMP}
     assert store.conversations.provenance(["mine"]) == {"mine": HERE}
-    assert store.source_kinds() == ["json", "rxdb-dump"]
+    assert store.known_sources() == [JSON_SOURCE, DUMP]
     assert [tuple(one) for one in store.sources()] == [
         ("json", "data.json", 6, {"personas": 2, "memories": 3, "conversations": 1}),
         ("pjais", None, 2, {"memories": 1, "conversations": 1}),
@@ -252,9 +252,9 @@ def test_search_shows_and_filters_the_source(say: Any) -> None:
 
 
 def test_one_record_says_where_it_came_from(say: Any) -> None:
-    assert "source: rxdb-dump (dump.json)" in say("personas", "show", "d1")[1]
+    assert "source: rxdb-dump dump.json" in say("personas", "show", "d1")[1]
     assert json.loads(say("memories", "show", "own", "--json")[1])["source"] == {"kind": "pjais", "name": None}
-    assert "source: json (data.json)" in say("conversations", "show", "c1")[1]
+    assert "source: json data.json" in say("conversations", "show", "c1")[1]
     assert json.loads(say("conversations", "show", "t1", "--json")[1])["source"]["kind"] == "rxdb-dump"
 
 
@@ -295,4 +295,4 @@ def test_two_sources_of_one_kind_are_told_apart_by_name(tmp_path: Path, capsys: 
         store.memories.remember("here")
     run(["--data-dir", str(tmp_path), "memories"])
     out = capsys.readouterr().out
-    assert "json (data.json)" in out and "json (more.json)" in out
+    assert "json data.json" in out and "json more.json" in out

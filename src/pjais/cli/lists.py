@@ -130,7 +130,7 @@ class Sources(NamedTuple):
 def sources_of(store: Store, records: Records[Any], found: Sequence[Any]) -> Sources:
     """The sources of the records of a list, which are of one table."""
     by_id = records.provenance([one.id for one in found])
-    return Sources(by_id, len({*store.source_kinds(), *(one.kind for one in by_id.values())}) > 1)
+    return Sources(by_id, len({one.kind for one in (*store.known_sources(), *by_id.values())}) > 1)
 
 
 class Fact(NamedTuple):
@@ -240,7 +240,8 @@ def print_record(context: Context, record: Record, line: str | None = None, fact
             if value not in (None, {}, []):
                 say(f"{name}: {safe(_text(value))}")
         for fact in facts:
-            say(f"{fact.name}: {safe(fact.text)}")
+            if fact.text:
+                say(f"{fact.name}: {safe(fact.text)}")
 
 
 def given_fields(pairs: Sequence[str], record: type[Record]) -> dict[str, Any]:

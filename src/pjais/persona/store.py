@@ -105,10 +105,10 @@ class Store:
         with self.pool.view() as db:
             return provenance.sources(db, self.pool.model)
 
-    def source_kinds(self) -> list[str]:
-        """Return the kinds of the sources that were migrated into the store."""
+    def known_sources(self) -> list[Provenance]:
+        """Return the sources that were migrated into the store, without a look at its records."""
         with self.pool.reader() as db:
-            return provenance.kinds(db)
+            return provenance.known(db)
 
     def history(self, record_id: str, table: str | None = None) -> list[Moment]:
         """Return every change of a record since the migration, by anybody.  Raises UsageError for an unknown id."""

@@ -43,7 +43,7 @@ class Provenance(NamedTuple):
     name: str | None
 
     def __str__(self) -> str:
-        return self.kind if self.name is None else f"{self.kind} ({self.name})"
+        return self.kind if self.name is None else f"{self.kind} {self.name}"
 
     def as_dict(self) -> dict[str, str | None]:
         """Return the source as a JSON object."""
@@ -76,9 +76,9 @@ def of(db: sqlite.Connection, table: Table, keys: Sequence[str]) -> dict[str, Pr
     return found
 
 
-def kinds(db: sqlite.Connection) -> list[str]:
-    """Return the kinds of the sources that runs have migrated into a store, in order."""
-    return list(dict.fromkeys(str(kind) for kind, _, _ in sqlite.fetch(db, _KNOWN)))
+def known(db: sqlite.Connection) -> list[Provenance]:
+    """Return the sources that runs have migrated into a store, ordered by kind and name; no record is looked at."""
+    return list(dict.fromkeys(Provenance(str(kind), str(name)) for kind, name, _ in sqlite.fetch(db, _KNOWN)))
 
 
 def sources(db: sqlite.Connection, model: Model) -> list[SourceRecords]:
@@ -129,9 +129,9 @@ def condition(db: sqlite.Connection, table: Table, wanted: Wanted) -> tuple[str,
     return f"{key} IN (SELECT value FROM json_each(?))", [canonical.dumps(few)]
 
 
-def _resolved(given: list[str], known: list[tuple[str, str, Any]]) -> tuple[list[str], list[tuple[str, str]]]:
+def _resolved(given: list[str], there: list[tuple[str, str, Any]]) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the kinds, and the (kind, name) of the sources, that these texts mean.  Raises UsageError."""
-    kinds_ = {HERE, *(kind for kind, _, _ in known)}
+    kinds_ = {HERE, *(kind for kind, _, _ in there)}
     some_kinds: dict[str, None] = {}
     some: dict[tuple[str, str], None] = {}
     for text in given:
@@ -139,18 +139,18 @@ def _resolved(given: list[str], known: list[tuple[str, str, Any]]) -> tuple[list
             some_kinds[text] = None
             continue
         path = str(choices.path("source", text).absolute())
-        meant = [(kind, name) for kind, name, at in known if at == path or f"/{name}".endswith(f"/{text}")]
+        meant = [(kind, name) for kind, name, at in there if at == path or f"/{name}".endswith(f"/{text}")]
         if not meant:
-            raise _unknown(text, [*sorted(kinds_), *dict.fromkeys(name for _, name, _ in known)])
+            raise _unknown(text, [*sorted(kinds_), *dict.fromkeys(name for _, name, _ in there)])
         some.update(dict.fromkeys(meant))
     return list(some_kinds), list(some)
 
 
-def _unknown(text: str, known: list[str]) -> UsageError:
-    near = choices.nearest(text, known)
+def _unknown(text: str, names: list[str]) -> UsageError:
+    near = choices.nearest(text, names)
     return UsageError(
         f"the store has no source {text!r}",
-        where=[f"known: {', '.join(known[:_SHOWN])}{', ...' if len(known) > _SHOWN else ''}"],
+        where=[f"known: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"],
         advice=f"did you mean {near}?" if near else "name a kind of source, or the name of one",
         next_command="pjais status",
     )

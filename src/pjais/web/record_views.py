@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pjais import instants
@@ -10,7 +10,7 @@ from pjais.errors import UsageError
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Memory, Record
 from pjais.persona.filters import Filters
-from pjais.persona.store import Store
+from pjais.persona.store import Provenance, Records, Store
 from pjais.web import schemas, view_values
 from pjais.web.view_values import Id, InSession, Limit, Missing, Number, Offset, Words, page, step
 
@@ -32,6 +32,27 @@ def _conversation(record: Record) -> schemas.Conversation:
 
 def _history(store: Store, record: Record, table: str) -> list[schemas.Step]:
     return [step(one) for one in reversed(store.history(str(record.id), table))]
+
+
+def _source(one: Provenance) -> schemas.RecordSource:
+    return schemas.RecordSource(kind=one.kind, name=one.name)
+
+
+def _sources(records: Records[Any], found: Iterable[Any]) -> dict[str, schemas.RecordSource]:
+    """The source of each of these records by its id."""
+    sources = records.provenance([one.id for one in found])
+    return {key: _source(one) for key, one in sources.items()}
+
+
+def _known(store: Store) -> list[schemas.RecordSource]:
+    return [_source(one) for one in store.known_sources()]
+
+
+def _hits(store: Store, found: Iterable[tuple[Memory, str | None]]) -> list[schemas.Hit]:
+    """Memories with their snippets, as lists show them."""
+    pairs = list(found)
+    sources = _sources(store.memories, (one for one, _ in pairs))
+    return [schemas.Hit(memory=_memory(one), snippet=snippet, source=sources[one.id]) for one, snippet in pairs]
 
 
 def _names(store: Store) -> dict[str, str]:
@@ -63,6 +84,7 @@ def persona(session: InSession, id: Id) -> schemas.PersonaView:
         return schemas.PersonaView(
             code="done",
             record=view_values.persona(record),
+            source=_sources(store.personas, [record])[id],
             figures=store.personas.stats(id),
             conversations=[_conversation(one) for one in store.conversations.recent(id, 10)],
             history=_history(store, record, "personas"),
@@ -79,6 +101,7 @@ def memories(
     persona: Id = "",
     tier: Id = "",
     type: Id = "",
+    source: Id = "",
     tag: Words = "",
     since: Id = "",
     until: Id = "",
@@ -90,21 +113,21 @@ def memories(
     limit: Limit = 50,
 ) -> schemas.Memories:
     """Memories that pass the filters, most important first; with words those that hold them, best first."""
-    wanted = _filters(persona, tier, type, tag, since, until, least, most)
+    wanted = _filters(persona, tier, type, source, tag, since, until, least, most)
     with session.store() as store:
         if q.strip():
             begins = len(q.split()[-1]) >= (_BEGINNING if len(store.memories) <= _SMALL else _BEGINNING_OF_MANY)
             found = store.memories.search_page(q, prefix=begins, marks=MARKS, limit=limit, offset=offset, **wanted)
             total = found.total
-            hits = [schemas.Hit(memory=_memory(one.memory), snippet=one.snippet) for one in found.found]
+            hits = _hits(store, ((one.memory, one.snippet) for one in found.found))
         elif deleted:
-            gone = store.memories.deleted(persona or None)
+            gone = store.memories.deleted(persona or None, source or None)
             total = len(gone)
-            hits = [schemas.Hit(memory=_memory(one), snippet=None) for one in gone[offset : offset + limit]]
+            hits = _hits(store, ((one, None) for one in gone[offset : offset + limit]))
         else:
             total = int(session.figure(store, str(wanted), lambda: store.memories.stats(**wanted))["total"])
             listed = store.memories.filtered(limit=limit, offset=offset, order=order or None, **wanted)
-            hits = [schemas.Hit(memory=_memory(one), snippet=None) for one in listed]
+            hits = _hits(store, ((one, None) for one in listed))
         of_persona: Filters = {"persona": persona} if persona else {}
         every = session.figure(store, str(of_persona), lambda: store.memories.stats(**of_persona))
         return schemas.Memories(
@@ -115,6 +138,7 @@ def memories(
             tiers=_named(every["by_tier"]),
             types=_named(every["by_type"]),
             personas=_names(store),
+            sources=_known(store),
         )
 
 
@@ -123,7 +147,15 @@ def _named(counts: dict[Any, int]) -> dict[str, int]:
 
 
 def _filters(
-    persona: str, tier: str, kind: str, tag: str, since: str, until: str, least: float | None, most: float | None
+    persona: str,
+    tier: str,
+    kind: str,
+    source: str,
+    tag: str,
+    since: str,
+    until: str,
+    least: float | None,
+    most: float | None,
 ) -> Filters:
     wanted: Filters = {}
     if persona:
@@ -132,6 +164,8 @@ def _filters(
         wanted["tier"] = tier
     if kind:
         wanted["type"] = kind
+    if source:
+        wanted["source"] = source
     if tag.strip():
         wanted["tags"] = [one.strip() for one in tag.split(",") if one.strip()]
     ends = [None if not text else instants.from_text(text) for text in (since, until)]
@@ -155,6 +189,7 @@ def memory(session: InSession, id: Id) -> schemas.MemoryView:
         return schemas.MemoryView(
             code="done",
             record=_memory(record),
+            source=_sources(store.memories, [record])[id],
             persona=None if owner is None else owner.name or owner.id,
             score=store.memories.score(id),
             links=[
@@ -167,23 +202,30 @@ def memory(session: InSession, id: Id) -> schemas.MemoryView:
                 )
                 for one in store.relationships.of(id)
             ],
-            similar=[schemas.Hit(memory=_memory(one.memory), snippet=f"{one.similarity:.2f}") for one in similar],
+            similar=_hits(store, ((one.memory, f"{one.similarity:.2f}") for one in similar)),
             history=_history(store, record, "memory_entities"),
         )
 
 
 def conversations(
-    session: InSession, persona: Id = "", archived: bool = False, offset: Offset = 0, limit: Limit = 50
+    session: InSession, persona: Id = "", source: Id = "", archived: bool = False, offset: Offset = 0, limit: Limit = 50
 ) -> schemas.Conversations:
     """Conversations, latest first; the archived ones only when they are asked for."""
     with session.store() as store:
-        found = store.conversations.archived(persona or None) if archived else store.conversations.list()
-        found = [one for one in found if one.is_archived == archived and persona in ("", one.persona_id)]
+        owner, of_source = persona or None, source or None
+        if archived:
+            found = store.conversations.archived(owner, of_source)
+        else:
+            listed = store.conversations.list(persona=owner, source=of_source)
+            found = [one for one in listed if not one.is_archived]
+        shown = found[offset : offset + limit]
         return schemas.Conversations(
             code="done",
             page=page(len(found), offset, limit),
             personas=_names(store),
-            records=[_conversation(one) for one in found[offset : offset + limit]],
+            records=[_conversation(one) for one in shown],
+            source_of=_sources(store.conversations, shown),
+            sources=_known(store),
         )
 
 
@@ -197,6 +239,7 @@ def conversation(session: InSession, id: Id) -> schemas.ConversationView:
         return schemas.ConversationView(
             code="done",
             record=_conversation(record),
+            source=_sources(store.conversations, [record])[id],
             persona=None if owner is None else owner.name or owner.id,
             history=_history(store, record, "conversations"),
         )

@@ -84,6 +84,13 @@ class Change(Shape):
     after: Any
 
 
+class RecordSource(Shape):
+    """The source that a record was migrated from; `pjais` without a name: it was written in the store."""
+
+    kind: str
+    name: str | None
+
+
 class Step(Shape):
     """One change of a record."""
 
@@ -312,6 +319,7 @@ class PersonaView(Shape):
 
     code: str
     record: Persona
+    source: RecordSource
     figures: dict[str, Any]
     conversations: list[Conversation]
     history: list[Step]
@@ -322,6 +330,7 @@ class Hit(Shape):
 
     memory: Memory
     snippet: str | None
+    source: RecordSource
 
 
 class Memories(Shape):
@@ -334,6 +343,8 @@ class Memories(Shape):
     tiers: dict[str, int]
     types: dict[str, int]
     personas: dict[str, str]
+    sources: list[RecordSource]
+    """Those that were migrated into the store, as the filter `source` takes them by kind or name."""
 
 
 class Link(Shape):
@@ -351,6 +362,7 @@ class MemoryView(Shape):
 
     code: str
     record: Memory
+    source: RecordSource
     persona: str | None
     score: float
     links: list[Link]
@@ -359,12 +371,14 @@ class MemoryView(Shape):
 
 
 class Conversations(Shape):
-    """Conversations, latest first."""
+    """Conversations, latest first, with the source of each by its id."""
 
     code: str
     page: Page
     records: list[Conversation]
     personas: dict[str, str]
+    source_of: dict[str, RecordSource]
+    sources: list[RecordSource]
 
 
 class ConversationView(Shape):
@@ -372,6 +386,7 @@ class ConversationView(Shape):
 
     code: str
     record: Conversation
+    source: RecordSource
     persona: str | None
     history: list[Step]
 
