@@ -186,6 +186,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "persona": (
         "__init__ attachments conversations embedding embedding_map filters personas query relationships vectors",
         "search statistics tiers",
+        "__init__ conversations embedding embedding_map filters query relationships vectors",
+        "personas search statistics tiers",
         "semantic",
         "memories",
         "as_of",

@@ -2,21 +2,103 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
 from pjais.cli.context import Context, common
-from pjais.cli.lists import given_fields, id_argument, opened, print_record, set_option, target, told
-from pjais.cli.record_commands import list_group, print_stats, show, update
+from pjais.cli.lists import Fact, given_fields, id_argument, opened, print_record, set_option, source_fact, target, told
+from pjais.cli.output import print_json, safe, say
+from pjais.cli.record_commands import list_group, print_stats, update
+from pjais.errors import UsageError
 from pjais.models.persona.records import Persona
+from pjais.persona.store import Store
 
 personas_command = list_group(
     "personas",
     ("id", "name", "isActive", "usageCount", "lastUsed", "updatedAt"),
-    "List the personas; or show, create, update, remove one, or its numbers.",
+    "List the personas; or show, create, update, remove one, link two, or the numbers of one.",
 )
-show(personas_command, "Show one persona whole.")
+
+
+@personas_command.command("show")
+@id_argument
+@target
+@common
+def show_persona(context: Context, record_id: str, target: Path | None) -> int:
+    """Show one persona whole, its source, and the personas that it is linked with."""
+    with opened(context, target) as store:
+        record = store.personas.need(record_id)
+        same = store.personas.same_as(record_id)
+        sources = store.personas.provenance([one.id for one in same])
+        facts = [source_fact(store.personas, record_id)]
+    links = [{"id": one.id, "name": one.name, "source": sources[one.id].as_dict()} for one in same]
+    names = ", ".join(f"{one.name} ({one.id}, {sources[one.id]})" for one in same)
+    print_record(context, record, facts=[*facts, Fact("same_as", links, names)])
+    return 0
+
+
+@personas_command.command("link")
+@click.argument("ids", nargs=-1, metavar="[ID ID...]")
+@click.option("--undo", is_flag=True, help="Remove the link again.")
+@target
+@common
+def link_personas(context: Context, ids: tuple[str, ...], undo: bool, target: Path | None) -> int:
+    """Say that personas are the same one in several apps: a relationship same_as of the first with each other one.
+
+    Both records stay as they are; nothing is merged.  Without ids: list the personas that are likely the same.
+    """
+    if len(ids) == 1:
+        raise UsageError("name two personas", where=list(ids), next_command="pjais personas link")
+    with opened(context, target) as store:
+        if not ids:
+            return _print_likely(context, store, undo=undo)
+        first, *others = ids
+        done = []
+        with store.transaction("personas link" + (" --undo" if undo else "")):
+            for other in others:
+                there = store.personas.linked(first, other) is not None
+                if undo:
+                    store.personas.unlink(first, other)
+                else:
+                    store.personas.link(first, other)
+                done.append((other, there))
+    changed = [other for other, there in done if there == undo]
+    if context.as_json:
+        print_json({"code": "done", "id": first, "unlinked" if undo else "linked": changed})
+        return 0
+    for other, there in done:
+        if undo:
+            say(safe(f"{first} and {other}: {'no longer linked' if there else 'they are not linked'}"))
+        else:
+            say(safe(f"{first} and {other}: {'linked already' if there else 'linked'}"))
+    return 0
+
+
+def _print_likely(context: Context, store: Store, *, undo: bool) -> int:
+    """Print the personas that are likely the same, with the command that links each group."""
+    if undo:
+        raise UsageError("name the personas whose link is to be removed", next_command="pjais personas link --help")
+    groups = []
+    for ids in store.personas.likely_same():
+        sources = store.personas.provenance(ids)
+        command = context.typed(shlex.join(["pjais", "personas", "link", *ids]))
+        groups.append((ids, sources, command))
+    if context.as_json:
+        found = [
+            {"personas": [{"id": key, "source": sources[key].as_dict()} for key in ids], "next": command}
+            for ids, sources, command in groups
+        ]
+        print_json({"code": "done", "count": len(found), "likely_same": found})
+        return 0
+    for ids, sources, command in groups:
+        name = store.personas.need(ids[0]).name
+        say(safe(f"{name}: {', '.join(f'{key} ({sources[key]})' for key in ids)}"))
+        say(safe(f"  {command}"))
+    if not groups:
+        say("no two personas that are not linked have the same name")
+    return 0
 
 
 @personas_command.command("create")

@@ -33,6 +33,7 @@ def print_report(context: Context, report: Report) -> None:
         rows = [(one["kind"], one["name"], Counts(*(one[name] for name in Counts.__slots__))) for one in report.sources]
         print_counts(rows, report.total)
         print_rules(report.rules)
+        _print_likely_same(context, report)
         say()
     say_passed(report.passed)
     say(f"{report.code.replace('_', ' ')}: {report.message}")
@@ -42,6 +43,15 @@ def print_report(context: Context, report: Report) -> None:
         say(f"report: {report.backup / 'report.html'}")
     extra = "pjais quarantine list" if report.code == "quarantined" else report.next_command
     say(f"Next: {context.typed(extra)}")
+
+
+def _print_likely_same(context: Context, report: Report) -> None:
+    """Say which command shows and links the personas that are likely the same."""
+    if any(key.startswith("note:likely-twins:") for key in report.rules) and report.target.is_file():
+        say(
+            f"\nPersonas that are likely the same are not merged; to list and link them: "
+            f"{context.typed('pjais personas link')}"
+        )
 
 
 def print_counts(rows: list[tuple[str, str, Counts]], total: Counts) -> None:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from pjais import choices, instants, journal, sqlite
-from pjais.models.persona.records import Persona
+from pjais.errors import UsageError
+from pjais.models.persona import observations
+from pjais.models.persona.records import SAME_AS, Persona, Relationship
 from pjais.models.persona.tables import PERSONAS
+from pjais.persona.relationships import Relationships
 from pjais.store.live import Live
+from pjais.store.pool import Pool
 from pjais.store.records import List, Records
+
+_SAME = (
+    "WITH RECURSIVE same (id) AS (SELECT ? UNION "
+    "SELECT iif(r.from_id = same.id, r.to_id, r.from_id) FROM same JOIN relationships AS r "
+    "ON (r.from_id = same.id AND r.type = ?) OR (r.to_id = same.id AND r.type = ?)) SELECT id FROM same"
+)
+"""SQL: a persona and all that it is linked with, directly or through others."""
 
 
 class Personas(Records[Persona]):
@@ -14,6 +25,10 @@ class Personas(Records[Persona]):
 
     table = PERSONAS
     order = "t.name, t.id"
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        self._relationships = Relationships(pool)
 
     def active(self) -> Persona | None:
         """Return the active persona; if an earlier app left several, the one used or changed last."""
@@ -42,6 +57,56 @@ class Personas(Records[Persona]):
     def deactivate(self, persona_id: str) -> Persona:
         """Make a persona inactive; no other becomes active."""
         return self.update(persona_id, is_active=False)
+
+    def link(self, a: str, b: str) -> Relationship:
+        """Say that two personas are the same one: a relationship `same_as`, not a merge; return it.
+
+        If they are linked already, in either direction, nothing is written.  Raises UsageError for an unknown persona.
+        """
+        if choices.text("a", a) == choices.text("b", b):
+            raise UsageError("a persona is not linked with itself", where=[a])
+        with self._pool.writer():
+            for key in (a, b):
+                self.need(key)
+            return self.linked(a, b) or self._relationships.create(from_id=a, to_id=b, type=SAME_AS)
+
+    def unlink(self, a: str, b: str) -> bool:
+        """Remove the link between two personas; return whether there was one."""
+        with self._pool.writer():
+            held = self.linked(a, b)
+            if held is None:
+                self.need(a), self.need(b)
+            else:
+                self._relationships.remove(held.id)
+        return held is not None
+
+    def linked(self, a: str, b: str) -> Relationship | None:
+        """Return the link between two personas, whichever of them it starts from; None if there is none."""
+        choices.text("b", b)
+        links = self._relationships.of(choices.text("a", a), SAME_AS)
+        return next((one for one in links if {one.from_id, one.to_id} == {a, b}), None)
+
+    def same_as(self, persona_id: str) -> List[Persona]:
+        """Return the personas that are linked with one, directly or through others, by name."""
+        with self._pool.view():
+            self.need(persona_id)
+            where = f"WHERE t.id <> ? AND t.id IN ({_SAME}) ORDER BY {self.order}"
+            return self._select(where, (persona_id, persona_id, SAME_AS, SAME_AS))
+
+    def likely_same(self) -> List[List[str]]:
+        """Return groups of ids of personas that are likely the same and not linked: of one name, however written."""
+        with self._pool.view() as db:
+            return observations.likely_same(db)
+
+    def remove(self, key: str) -> None:
+        """Delete a persona and its links with others permanently; the history keeps them.
+
+        Raises UsageError if memories or conversations refer to it.
+        """
+        with self._pool.writer():
+            super().remove(key)
+            for one in self._relationships.of(key, SAME_AS):
+                self._relationships.remove(one.id)
 
     def stats(self, persona_id: str) -> dict[str, object]:
         """Return a persona's statistics: memories by tier and type, mean importance, conversations, last activity."""

@@ -63,7 +63,8 @@ RULES = {
     "unknown-event": "An event of a name that pjais does not know.  Where the state has not seen it, it is carried "
     "whole.",
     "unknown-log": "An event log whose columns pjais does not know; its rows are kept as they are.",
-    "likely-twins": "Personas of the same name.  Nothing is merged on likeness; look at them yourself.",
+    "likely-twins": "Personas of one name, however it is written, likely the same in two apps.  Nothing is merged; "
+    "`pjais personas link` lists them, and with their ids it links them.",
     "list-as-text": "A plain text where a list belongs; it becomes a list of one.",
     "list-unreadable": "An empty text where a list belongs; it becomes an empty list.",
     "nested-type": "A member of an object is not of the type that guide B gives it (privacyLevel: low, medium, high); "

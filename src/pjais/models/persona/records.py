@@ -16,6 +16,8 @@ from pjais.core import declare as a
 from pjais.core.document import Json
 
 _LINKED = ("memory_entities", "personas", "conversations")
+SAME_AS = "same_as"
+"""The type of a relationship between two personas that are one to their owner; both records stay as they are."""
 
 
 class Persona(NamedTuple):
