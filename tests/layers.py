@@ -184,9 +184,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "undo",
     ),
     "persona": (
-        "__init__ attachments conversations embedding embedding_map filters personas query relationships vectors",
-        "search statistics tiers",
-        "__init__ conversations embedding embedding_map filters query relationships vectors",
+        "__init__ attachments conversations embedding embedding_map filters query relationships vectors",
         "personas search statistics tiers",
         "semantic",
         "memories",
