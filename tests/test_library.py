@@ -33,6 +33,7 @@ OF_STORE = {
     "personas create": "personas.create",
     "personas update": "personas.update",
     "personas remove": "personas.remove",
+    "personas link": "personas.link",
     "personas stats": "personas.stats",
     "memories": "memories.filtered",
     "memories show": "memories.get",

@@ -291,8 +291,14 @@ def test_two_sources_of_one_kind_are_told_apart_by_name(tmp_path: Path, capsys: 
     write_json(tmp_path, personas=[persona()], memories=[memory()])
     write_json(tmp_path, "more.json", memories=[memory("m2")])
     migrated(tmp_path)
+    (tmp_path / "other").mkdir()
+    outside = write_json(tmp_path / "other", "far.json", memories=[memory("m3")])
+    pjais.migrate(tmp_path, sources=[outside])
     with pjais.open(tmp_path) as store:
         store.memories.remember("here")
+        with pytest.raises(UsageError) as raised:
+            store.memories.list(source="fra.json")
+        assert raised.value.advice == "did you mean far.json?"
     run(["--data-dir", str(tmp_path), "memories"])
     out = capsys.readouterr().out
-    assert "json data.json" in out and "json more.json" in out
+    assert all(f"json {name}.json " in out for name in ("data", "more", "far"))

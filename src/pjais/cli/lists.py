@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -123,8 +123,13 @@ class Sources(NamedTuple):
     def told(self, record_id: str) -> str:
         """A record's source for people: its kind, and its name where the list has several of the kind."""
         source = self.by_id[record_id]
-        names = {one.name for one in self.by_id.values() if one.kind == source.kind}
-        return source.kind if len(names) == 1 else str(source)
+        names = {one.name or "" for one in self.by_id.values() if one.kind == source.kind}
+        if len(names) == 1:
+            return source.kind
+        ends = {PurePosixPath(name).name for name in names}
+        return str(
+            source if len(ends) < len(names) else source._replace(name=PurePosixPath(source.name or "").name or None)
+        )
 
 
 def sources_of(store: Store, records: Records[Any], found: Sequence[Any]) -> Sources:

@@ -11,6 +11,7 @@ up until the list is full.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from pjais import canonical, choices, sqlite
@@ -147,7 +148,7 @@ def _resolved(given: list[str], there: list[tuple[str, str, Any]]) -> tuple[list
 
 
 def _unknown(text: str, names: list[str]) -> UsageError:
-    near = choices.nearest(text, names)
+    near = choices.nearest(text, [*names, *(PurePosixPath(name).name for name in names)])
     return UsageError(
         f"the store has no source {text!r}",
         where=[f"known: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"],
