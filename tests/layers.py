@@ -63,6 +63,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records "
         "persona.schema_4",
         "persona.kept_messages",
+        "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.messages "
+        "persona.records persona.schema_4",
         "documents.references persona.tables",
         "documents.table persona.livestore",
         "documents.mapping persona.events persona.mappings.nested persona.observations persona.upgrades",
@@ -162,7 +164,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "inventory",
     ),
     "targets.sqlite": (
-        "__init__ blobs chain ddl decisions",
+        "__init__ blobs chain decisions parts",
+        "ddl",
         "drift entries fixed_tables heads search_index",
         "keeping ledger precedence",
         "collection_names compare cutover exported removals standing",
@@ -186,6 +189,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "persona": (
         "__init__ attachments conversations embedding embedding_map filters query relationships vectors",
         "personas search statistics tiers",
+        "__init__ attachments embedding embedding_map filters personas query relationships vectors",
+        "search statistics tiers",
+        "message_search",
+        "conversations",
         "semantic",
         "memories",
         "as_of",

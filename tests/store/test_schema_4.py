@@ -17,7 +17,7 @@ from pjais.workspace import resolve_workspace
 from world import migrated, persona, rows, write_json
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "store" / "schema-3"
-OURS = ("attachments",)
+OURS = ("attachments", "conversation_messages", "message_fts")
 
 
 def unpacked(name: str, folder: Path) -> Path:

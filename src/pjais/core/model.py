@@ -14,7 +14,7 @@ from pjais import sqlite
 from pjais.core.events import EventSchema
 from pjais.core.mapping import Carried, Mapping
 from pjais.core.own_files import DOCUMENTS, EXPORT, mappings_of, title_of_carried
-from pjais.core.table import Record, Search, Table, camel
+from pjais.core.table import Parts, Record, Search, Table, camel
 
 APPLICATION_ID = 0x504A4149
 """`PJAI` in the SQLite header: this file is a store of ours."""
@@ -116,6 +116,21 @@ class Model:
     def searched(self) -> tuple[tuple[Table, Search], ...]:
         """Return the tables with a full-text index."""
         return tuple((table, table.search) for table in self.tables if table.search is not None)
+
+    @property
+    def divided(self) -> tuple[tuple[Table, Parts], ...]:
+        """Return the tables from which others are derived, with these."""
+        return tuple((table, table.parts) for table in self.tables if table.parts is not None)
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Return the names of the derived tables: they hold nothing of their own."""
+        return tuple(parts.name for _, parts in self.divided)
+
+    @property
+    def indexes(self) -> tuple[Search, ...]:
+        """Return all full-text indexes."""
+        return (*(search for _, search in self.searched), *(parts.search for _, parts in self.divided))
 
     @property
     def lists(self) -> dict[str, tuple[Table, ...]]:

@@ -66,6 +66,22 @@ class Search(NamedTuple):
     weights: tuple[float, ...]
 
 
+class Parts(NamedTuple):
+    """A derived table: one row for each item of a JSON list in a table's records, and a full-text index over the rows.
+
+    `items`: the column that holds the list.  `link`: the column of a row with the record's id, which is followed by
+    `position`, the item's place in the list.  `columns`: (name, declaration, value) - the SQL of the value, in which
+    `item` is a row of SQLite's `json_each`.  `takes`: the condition for an item that gets a row.
+    """
+
+    name: str
+    items: str
+    link: str
+    columns: tuple[tuple[str, str, str], ...]
+    takes: str
+    search: Search
+
+
 def _json(value: Any) -> str | None:
     return None if value is None else canonical.dumps(value)
 
@@ -122,7 +138,8 @@ class Table:
     `dated`: people look for its records by date of creation.  `carries`: the table takes documents that no mapping
     claims, whole.  `is_of_documents`: it holds one such collection, and its record is its row.  `packed`:
     columns that an app may have written in a compressed form, with the function that expands it.  `keeps`: what
-    of its records an export of an app never removes.
+    of its records an export of an app never removes.  `parts`: a table derived from a list in its records, which SQLite
+    keeps.
     `of_bytes`: each record is about bytes, which the store holds once in `_blobs`: its id is their SHA-256.
     """
 
@@ -133,6 +150,7 @@ class Table:
     indexes: tuple[tuple[str, str], ...] = ()
     references: tuple[tuple[str, tuple[str, ...]], ...] = ()
     search: Search | None = None
+    parts: Parts | None = None
     title: str = ""
     owner: str | None = None
     sole: str | None = None

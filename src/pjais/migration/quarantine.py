@@ -135,7 +135,12 @@ def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
     reason = {"level": "note", "rule": DISCARDED, "message": "discarded by the owner"}
     with files.only_run(workspace.data_dir), fault_messages.explained(workspace):
         workspace.target.refuse_if_open()
-        with closing(sqlite.open_writer(workspace.store)) as db, sqlite.transaction(db), chain.sealing(db, "discard"):
+        derived = workspace.model.derived
+        with (
+            closing(sqlite.open_writer(workspace.store)) as db,
+            sqlite.transaction(db),
+            chain.sealing(db, derived, "discard"),
+        ):
             for one in entries:
                 if not one.discarded:
                     reasons = canonical.dumps_plain([*one.reasons, reason])
@@ -168,7 +173,7 @@ def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) 
         with fault_messages.finishing(workspace):
             with closing(sqlite.open_writer(workspace.store)) as db, sqlite.transaction(db):
                 _refuse_changed(workspace, db)
-                with chain.sealing(db, "replay", copy.name):
+                with chain.sealing(db, workspace.model.derived, "replay", copy.name):
                     done = _replay_all(db, workspace.model, entries, document)
             workspace.target.push(workspace.model, name)
             journal.record(copy, "pushed")

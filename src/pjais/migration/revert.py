@@ -18,7 +18,7 @@ from pjais import models, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
 from pjais.errors import MigrationFailed
-from pjais.targets.sqlite import blobs, chain, compare, document_tables, fixed_tables
+from pjais.targets.sqlite import blobs, chain, compare, document_tables, fixed_tables, parts
 
 
 def is_kept(store: Path, run_id: str) -> bool:
@@ -50,6 +50,8 @@ def revert(copy: Path, model: Model, run_id: str) -> None:
             _forget_numbers(db)
             for _, search in model.searched:
                 db.execute(f"INSERT INTO {search.name} ({search.name}) VALUES ('rebuild')")
+            for table, one in model.divided:
+                parts.fill(db, table, one)
             if any(fixed_tables.were_created(link.backup) for link in links[first:]):
                 fixed_tables.leave_out(db, models.in_store(model, db))
             wrong = chain.check(db)

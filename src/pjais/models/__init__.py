@@ -86,8 +86,9 @@ def reserved(model: Model) -> Iterable[str]:
     """Return the names that no document table gets: those of all fixed tables, and of their search indexes."""
     for table in (model.fixed or model).tables:
         yield from (table.name, table.title)
-        if table.search is not None:
-            yield from (f"{table.search.name}{end}" for end in _SHADOWS)
+    for search in (model.fixed or model).indexes:
+        yield from (f"{search.name}{end}" for end in _SHADOWS)
+    yield from ((model.fixed or model).derived)
     yield from (*sql_text.SYSTEM_NAMES, *KEPT_FREE)
 
 

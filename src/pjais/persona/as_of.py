@@ -54,6 +54,12 @@ class PastMemories(_Past[Memory], Memories):
 class PastConversations(_Past[Conversation], Conversations):
     """The conversations at a point in time."""
 
+    def search(self, *_: Any, **__: Any) -> Any:
+        """Raise UsageError: only the present is indexed."""
+        raise UsageError("the search index covers the current state only; list the conversations of that time instead")
+
+    search_page = search
+
 
 class PastRelationships(_Past[Relationship], Relationships):
     """The relationships at a point in time."""

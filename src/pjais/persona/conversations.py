@@ -1,4 +1,4 @@
-"""Conversations: started, added to, archived."""
+"""Conversations: started, added to, searched, archived."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from pjais import choices, journal
 from pjais.models.persona.records import Conversation
 from pjais.models.persona.tables import CONVERSATIONS
-from pjais.store import provenance
+from pjais.persona import message_search
+from pjais.persona.message_search import MessageHit, MessageQuery, MessageResults
+from pjais.store import as_of, provenance
 from pjais.store.provenance import Wanted
 from pjais.store.records import List, Records
 
@@ -58,6 +60,58 @@ class Conversations(Records[Conversation]):
             held = self.need(conversation_id)
             return self.update(conversation_id, messages=[*held.messages, message], updated_at=now)
 
+    def search(
+        self,
+        text: str,
+        *,
+        role: str | None = None,
+        since: int | str | None = None,
+        until: int | str | None = None,
+        persona: str | None = None,
+        hidden: bool = False,
+        any: bool = False,
+        prefix: bool = False,
+        marks: tuple[str, str] = ("[", "]"),
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> List[MessageHit]:
+        """Find messages with all words of `text` (or any), best first; for `text` see `Memories.search`.
+
+        `since`, `until`: ISO-8601, or ms since 1970, both included.  `hidden`: messages that their app does not show
+        (`metadata.hidden`) come, too.
+        """
+        with self._pool.view() as db:
+            return message_search.search_messages(
+                db,
+                MessageQuery(
+                    text, role, _instant(since), _instant(until), persona, hidden, any, prefix, marks, limit, offset
+                ),
+            )
+
+    def search_page(
+        self,
+        text: str,
+        *,
+        role: str | None = None,
+        since: int | str | None = None,
+        until: int | str | None = None,
+        persona: str | None = None,
+        hidden: bool = False,
+        any: bool = False,
+        prefix: bool = False,
+        marks: tuple[str, str] = ("[", "]"),
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> MessageResults:
+        """Return one page of `search`, the total number of hits, and the offset of the next page."""
+        with self._pool.view() as db:
+            return message_search.page(
+                db,
+                MessageQuery(
+                    text, role, _instant(since), _instant(until), persona, hidden, any, prefix, marks, limit, offset
+                ),
+            )
+
     def archive(self, conversation_id: str) -> Conversation:
         """Archive a conversation; `restore` reverts it."""
         return self.update(conversation_id, is_archived=True, archived_at=journal.now_ms())
@@ -65,3 +119,7 @@ class Conversations(Records[Conversation]):
     def restore(self, conversation_id: str) -> Conversation:
         """Restore an archived conversation."""
         return self.update(conversation_id, is_archived=False, archived_at=None)
+
+
+def _instant(time: int | str | None) -> int | None:
+    return None if time is None else as_of.instant(time)

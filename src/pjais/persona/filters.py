@@ -133,11 +133,14 @@ def _numbers(span: Span | None) -> tuple[float | None, float | None]:
 
 
 def _instants(span: Span | None) -> tuple[str | None, str | None]:
-    low, high = (None if bound is None else _instant(bound) for bound in _span(span))
+    low, high = (instant_text(bound) for bound in _span(span))
     return low, high
 
 
-def _instant(ms: Any) -> str:
+def instant_text(ms: Any) -> str | None:
+    """Return an instant (ms since 1970) as the store has it, within the years 0 to 9999.  Raises UsageError."""
+    if ms is None:
+        return None
     if isinstance(ms, bool) or not isinstance(ms, int | float) or not abs(ms) <= instants.LIMIT_MS:
         raise UsageError("an instant is a number of milliseconds since 1970", where=[repr(ms)])
     text = instants.to_text(int(ms))

@@ -29,7 +29,7 @@ RANKED = 500
 _FEW = 4000
 """If a persona has at most this many memories, they are looked up first, and all of its hits are ranked."""
 
-_WORDS = 16
+WORDS = 16
 """Words of a snippet (FTS5 allows 64)."""
 
 _PLAIN_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
@@ -98,7 +98,7 @@ def search(db: sqlite.Connection, asked: Query) -> list[Found]:
     try:
         return list(plan.results())
     except sqlite.Corrupt as error:
-        raise _disagrees(db) from error
+        raise disagrees(db, "memories") from error
 
 
 def count(db: sqlite.Connection, asked: Query) -> int:
@@ -107,7 +107,7 @@ def count(db: sqlite.Connection, asked: Query) -> int:
     try:
         return plan.total()
     except sqlite.Corrupt as error:
-        raise _disagrees(db) from error
+        raise disagrees(db, "memories") from error
 
 
 def page(db: sqlite.Connection, asked: Query) -> Results:
@@ -118,9 +118,10 @@ def page(db: sqlite.Connection, asked: Query) -> Results:
     return Results(found, total, after if found and after < total else None)
 
 
-def _disagrees(db: sqlite.Connection) -> StoreFailed:
+def disagrees(db: sqlite.Connection, what: str) -> StoreFailed:
+    """Return the error for an index that does not agree with what it is about."""
     return StoreFailed(
-        "the search index does not agree with the memories; some program wrote past the triggers",
+        f"the search index does not agree with the {what}; some program wrote past the triggers",
         where=[str(db.filename)],
         next_command="pjais verify",
     )
@@ -275,7 +276,7 @@ class _Plan:
 
     def _shown(self) -> str:
         """Return the SQL of a result's columns, to which `_shown_values` are bound."""
-        shown = f"{_COLUMNS}, snippet(memory_fts, -1, ?, ?, '…', {_WORDS})"
+        shown = f"{_COLUMNS}, snippet(memory_fts, -1, ?, ?, '…', {WORDS})"
         if self.asked.highlight:
             shown += "".join(f", highlight(memory_fts, {number}, ?, ?)" for number in range(len(SEARCH.columns)))
         return shown
@@ -320,12 +321,12 @@ class _Plan:
                 text = text.replace(one, f"{before}{one}{after}")
             marked[name] = text
         snippet = next(
-            (_around(text, one, self.asked.marks) for text in texts.values() for one in wanted if one in text), ""
+            (around(text, one, self.asked.marks) for text in texts.values() for one in wanted if one in text), ""
         )
         return Found(_memory(row), snippet, 0.0, marked if self.asked.highlight else None)
 
 
-def _around(text: str, hit: str, marks: tuple[str, str], width: int = 60) -> str:
+def around(text: str, hit: str, marks: tuple[str, str], width: int = 60) -> str:
     """Return the part of a text around its first hit."""
     at = text.index(hit)
     end = at + len(hit)

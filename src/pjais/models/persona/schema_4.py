@@ -1,4 +1,4 @@
-"""The step to schema 4: a table of attachments.
+"""The step to schema 4: a table of attachments, and the messages of conversations as rows with a full-text index.
 
 The SQL is written out, in a file beside this one: it must go on producing schema 4, whatever the tables are later.
 """
@@ -10,7 +10,7 @@ from importlib.resources import files
 from pjais import sqlite
 from pjais.core.model import Dialects
 
-_NAMES = ("attachments",)
+_NAMES = ("attachments", "conversation_messages", "message_fts")
 
 
 def obstacle(db: sqlite.Connection) -> str | None:

@@ -53,3 +53,51 @@ CREATE TRIGGER attachments_after_delete AFTER DELETE ON attachments BEGIN
         VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), 'attachments', OLD.id, 'delete', json_object('id', json(CASE typeof(OLD.id) WHEN 'blob' THEN json_object('$hex', hex(OLD.id)) ELSE json_quote(OLD.id) END), 'name', json(CASE typeof(OLD.name) WHEN 'blob' THEN json_object('$hex', hex(OLD.name)) ELSE json_quote(OLD.name) END), 'media_type', json(CASE typeof(OLD.media_type) WHEN 'blob' THEN json_object('$hex', hex(OLD.media_type)) ELSE json_quote(OLD.media_type) END), 'size', json(CASE typeof(OLD.size) WHEN 'blob' THEN json_object('$hex', hex(OLD.size)) WHEN 'real' THEN CASE WHEN OLD.size = 9e999 THEN '9e999' WHEN OLD.size = -9e999 THEN '-9e999' WHEN CAST(printf('%!.13g', OLD.size) AS REAL) = OLD.size THEN json_quote(OLD.size) ELSE printf('%!.20g', OLD.size) END ELSE json_quote(OLD.size) END), 'extra', json(CASE typeof(OLD.extra) WHEN 'blob' THEN json_object('$hex', hex(OLD.extra)) WHEN 'real' THEN CASE WHEN OLD.extra = 9e999 THEN '9e999' WHEN OLD.extra = -9e999 THEN '-9e999' WHEN CAST(printf('%!.13g', OLD.extra) AS REAL) = OLD.extra THEN json_quote(OLD.extra) ELSE printf('%!.20g', OLD.extra) END ELSE json_quote(OLD.extra) END)));
     DELETE FROM changes_replaced WHERE table_name = 'attachments' AND record_id = OLD.id;
 END;
+CREATE TABLE conversation_messages (
+    id INTEGER PRIMARY KEY,
+    conversation_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    message_id TEXT,
+    role TEXT,
+    at TEXT,
+    hidden INTEGER NOT NULL,
+    content TEXT
+);
+INSERT INTO conversation_messages (conversation_id, position, message_id, role, at, hidden, content)
+    SELECT t.id AS conversation_id, item.key AS position, CAST(json_extract(item.value, '$.id') AS TEXT) AS message_id, CAST(json_extract(item.value, '$.role') AS TEXT) AS role, CASE json_type(item.value, '$.timestamp') WHEN 'text' THEN CASE WHEN json_extract(item.value, '$.timestamp') GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN strftime('%Y-%m-%dT%H:%M:%fZ', CASE WHEN json_extract(item.value, '$.timestamp') GLOB '????-??-??[T ]??:??:??.[0-9][0-9][0-9]*' THEN substr(json_extract(item.value, '$.timestamp'), 1, 23) || ltrim(substr(json_extract(item.value, '$.timestamp'), 24), '0123456789') ELSE json_extract(item.value, '$.timestamp') END) END WHEN 'integer' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') WHEN 'real' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') END AS at, coalesce(json_type(item.value, '$.metadata.hidden') = 'true', 0) AS hidden, CASE json_type(item.value, '$.content') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(json_extract(item.value, '$.content') AS TEXT) END AS content FROM conversations AS t, json_each(CASE WHEN json_valid(t.messages) THEN CASE json_type(t.messages) WHEN 'array' THEN t.messages ELSE '[]' END ELSE '[]' END) AS item WHERE item.type = 'object';
+CREATE INDEX conversation_messages_place ON conversation_messages (conversation_id, position);
+CREATE VIRTUAL TABLE message_fts USING fts5(
+    content,
+    content='conversation_messages', content_rowid='id', tokenize='unicode61 remove_diacritics 2'
+);
+INSERT INTO message_fts (message_fts) VALUES ('rebuild');
+CREATE TRIGGER conversations_messages_insert AFTER INSERT ON conversations BEGIN
+    DELETE FROM conversation_messages WHERE conversation_id = NEW.id;
+    INSERT INTO conversation_messages (conversation_id, position, message_id, role, at, hidden, content)
+        SELECT NEW.id AS conversation_id, item.key AS position, CAST(json_extract(item.value, '$.id') AS TEXT) AS message_id, CAST(json_extract(item.value, '$.role') AS TEXT) AS role, CASE json_type(item.value, '$.timestamp') WHEN 'text' THEN CASE WHEN json_extract(item.value, '$.timestamp') GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN strftime('%Y-%m-%dT%H:%M:%fZ', CASE WHEN json_extract(item.value, '$.timestamp') GLOB '????-??-??[T ]??:??:??.[0-9][0-9][0-9]*' THEN substr(json_extract(item.value, '$.timestamp'), 1, 23) || ltrim(substr(json_extract(item.value, '$.timestamp'), 24), '0123456789') ELSE json_extract(item.value, '$.timestamp') END) END WHEN 'integer' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') WHEN 'real' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') END AS at, coalesce(json_type(item.value, '$.metadata.hidden') = 'true', 0) AS hidden, CASE json_type(item.value, '$.content') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(json_extract(item.value, '$.content') AS TEXT) END AS content FROM json_each(CASE WHEN json_valid(NEW.messages) THEN CASE json_type(NEW.messages) WHEN 'array' THEN NEW.messages ELSE '[]' END ELSE '[]' END) AS item WHERE item.type = 'object';
+END;
+CREATE TRIGGER conversations_messages_update AFTER UPDATE OF id, messages ON conversations
+    WHEN OLD.id IS NOT NEW.id OR OLD.messages IS NOT NEW.messages BEGIN
+    DELETE FROM conversation_messages WHERE conversation_id = OLD.id AND (OLD.id IS NOT NEW.id OR position IN (
+        SELECT position FROM (
+            SELECT position, message_id, role, at, hidden, content FROM conversation_messages WHERE conversation_id = OLD.id
+            EXCEPT SELECT position, message_id, role, at, hidden, content FROM (SELECT NEW.id AS conversation_id, item.key AS position, CAST(json_extract(item.value, '$.id') AS TEXT) AS message_id, CAST(json_extract(item.value, '$.role') AS TEXT) AS role, CASE json_type(item.value, '$.timestamp') WHEN 'text' THEN CASE WHEN json_extract(item.value, '$.timestamp') GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN strftime('%Y-%m-%dT%H:%M:%fZ', CASE WHEN json_extract(item.value, '$.timestamp') GLOB '????-??-??[T ]??:??:??.[0-9][0-9][0-9]*' THEN substr(json_extract(item.value, '$.timestamp'), 1, 23) || ltrim(substr(json_extract(item.value, '$.timestamp'), 24), '0123456789') ELSE json_extract(item.value, '$.timestamp') END) END WHEN 'integer' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') WHEN 'real' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') END AS at, coalesce(json_type(item.value, '$.metadata.hidden') = 'true', 0) AS hidden, CASE json_type(item.value, '$.content') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(json_extract(item.value, '$.content') AS TEXT) END AS content FROM json_each(CASE WHEN json_valid(NEW.messages) THEN CASE json_type(NEW.messages) WHEN 'array' THEN NEW.messages ELSE '[]' END ELSE '[]' END) AS item WHERE item.type = 'object')
+        )
+    ));
+    INSERT INTO conversation_messages (conversation_id, position, message_id, role, at, hidden, content)
+        SELECT conversation_id, position, message_id, role, at, hidden, content FROM (SELECT NEW.id AS conversation_id, item.key AS position, CAST(json_extract(item.value, '$.id') AS TEXT) AS message_id, CAST(json_extract(item.value, '$.role') AS TEXT) AS role, CASE json_type(item.value, '$.timestamp') WHEN 'text' THEN CASE WHEN json_extract(item.value, '$.timestamp') GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN strftime('%Y-%m-%dT%H:%M:%fZ', CASE WHEN json_extract(item.value, '$.timestamp') GLOB '????-??-??[T ]??:??:??.[0-9][0-9][0-9]*' THEN substr(json_extract(item.value, '$.timestamp'), 1, 23) || ltrim(substr(json_extract(item.value, '$.timestamp'), 24), '0123456789') ELSE json_extract(item.value, '$.timestamp') END) END WHEN 'integer' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') WHEN 'real' THEN strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(item.value, '$.timestamp') / 1000.0, 'unixepoch') END AS at, coalesce(json_type(item.value, '$.metadata.hidden') = 'true', 0) AS hidden, CASE json_type(item.value, '$.content') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(json_extract(item.value, '$.content') AS TEXT) END AS content FROM json_each(CASE WHEN json_valid(NEW.messages) THEN CASE json_type(NEW.messages) WHEN 'array' THEN NEW.messages ELSE '[]' END ELSE '[]' END) AS item WHERE item.type = 'object')
+        WHERE position NOT IN (SELECT position FROM conversation_messages WHERE conversation_id = NEW.id);
+END;
+CREATE TRIGGER conversations_messages_delete AFTER DELETE ON conversations BEGIN
+    DELETE FROM conversation_messages WHERE conversation_id = OLD.id;
+END;
+CREATE TRIGGER conversation_messages_insert AFTER INSERT ON conversation_messages BEGIN
+    INSERT INTO message_fts (rowid, content) VALUES (NEW.id, NEW.content);
+END;
+CREATE TRIGGER conversation_messages_update AFTER UPDATE ON conversation_messages BEGIN
+    INSERT INTO message_fts (message_fts, rowid, content) VALUES ('delete', OLD.id, OLD.content);
+    INSERT INTO message_fts (rowid, content) VALUES (NEW.id, NEW.content);
+END;
+CREATE TRIGGER conversation_messages_delete AFTER DELETE ON conversation_messages BEGIN
+    INSERT INTO message_fts (message_fts, rowid, content) VALUES ('delete', OLD.id, OLD.content);
+END;

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pjais.core.declare import table
 from pjais.core.table import Column, Keeps, Search, Table
 from pjais.models.persona import cold, kept_messages, records
+from pjais.models.persona.messages import MESSAGES
 
 PERSONAS = table(
     records.Persona,
@@ -50,6 +51,7 @@ CONVERSATIONS = table(
     "conversations",
     indexes=(("conversations_persona", "persona_id, is_archived, updated_at DESC"),),
     keeps=Keeps(kept_messages.with_kept, kept_messages.bare),
+    parts=MESSAGES,
     owner="persona_id",
     dated=True,
 )

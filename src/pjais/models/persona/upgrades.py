@@ -149,5 +149,11 @@ UPGRADES = (
     Upgrade(
         3, "give each collection of an app that no model knows a typed table of its own, in place of other_records"
     ),
-    Upgrade(4, "add a table of attachments", then=schema_4.apply, obstacle=schema_4.obstacle, adds_only=True),
+    Upgrade(
+        4,
+        "add a table of attachments, and a search index over the messages of conversations",
+        then=schema_4.apply,
+        obstacle=schema_4.obstacle,
+        adds_only=True,
+    ),
 )

@@ -23,7 +23,7 @@ def _pieces(snapshot: Snapshot, db: sqlite.Connection | None) -> Iterator[Piece]
     model = None if db is None else models.in_store(models.named(), db)
     tables = {table.name: table for table in model.tables if table.is_of_documents} if model is not None else {}
     of_bytes = frozenset(table.name for table in models.named().tables if table.of_bytes)
-    for piece in reader.read(snapshot, own=True):
+    for piece in reader.read(snapshot, own=True, derived=models.named().derived):
         if db is not None and isinstance(piece, Document) and piece.collection in of_bytes:
             yield piece._replace(blobs=blobs.named(db, {str(piece.native_id)}))
             continue

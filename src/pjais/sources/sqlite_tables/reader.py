@@ -8,7 +8,7 @@ salvaged and damaged ones are named.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -27,11 +27,12 @@ _SECONDS = re.compile(
 """Column defaults that produce Unix seconds; times a thousand they produce milliseconds."""
 
 
-def read(snapshot: Snapshot, *, own: bool = False) -> Iterator[Piece]:
+def read(snapshot: Snapshot, *, own: bool = False, derived: Iterable[str] = ()) -> Iterator[Piece]:
     """Read the rows of a SQLite snapshot, personas first, so that references mostly point backwards.
 
-    `own`: it is a store of ours, of which only the records are read.
+    `own`: it is a store of ours, of which only the records are read, and no `derived` table.
     """
+    passed_over = {*SYSTEM_NAMES, *derived} if own else set()
     lost = [line for line in snapshot.unsound if line.startswith(sqlite.NOT_APPLIED)]
     for line in lost:
         yield Unreadable("$file", f"{snapshot.name}, WAL or journal", b"", line)
@@ -40,7 +41,7 @@ def read(snapshot: Snapshot, *, own: bool = False) -> Iterator[Piece]:
         yield Remark("torn-tail", "$file", f"{snapshot.name}-wal", torn)
     if len(snapshot.unsound) > len(lost):
         for piece in sqlite_pages.salvage(snapshot.path):
-            if own and piece.collection in SYSTEM_NAMES:
+            if piece.collection in passed_over:
                 continue
             if own and isinstance(piece, Document):
                 piece.value.pop("search_id", None)
@@ -48,7 +49,7 @@ def read(snapshot: Snapshot, *, own: bool = False) -> Iterator[Piece]:
         return
     with closing(sqlite.open_frozen(snapshot.path)) as connection:
         try:
-            tables = [table for table in data_tables(connection) if not own or table not in SYSTEM_NAMES]
+            tables = [table for table in data_tables(connection) if table not in passed_over]
         except SourceDamaged:  # a table name that is no text
             yield from sqlite_pages.salvage(snapshot.path)
             return

@@ -95,7 +95,7 @@ class Builder:
         if not existing and model.catalogue:
             document_tables.list_all(self._db, model)
         self._recording = ExitStack()
-        self._session = self._recording.enter_context(chain.recording(self._db)) if live else None
+        self._session = self._recording.enter_context(chain.recording(self._db, model.derived)) if live else None
         self._search_ids = {
             table: int(self._one(f"SELECT coalesce(max(search_id), 0) FROM {table.sql}")) for table, _ in model.searched
         }

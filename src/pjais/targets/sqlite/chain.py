@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -133,10 +133,10 @@ def seal(
 
 
 @contextmanager
-def recording(db: sqlite.Connection) -> Iterator[sqlite.Session]:
-    """Record what the block changes in any table, for `seal`; earlier edits get a link of their own."""
+def recording(db: sqlite.Connection, derived: Collection[str]) -> Iterator[sqlite.Session]:
+    """Record what the block changes in any table but the derived ones; earlier edits get a link of their own."""
     note_edits(db)
-    with sqlite.session(db, _recorded(db)) as session:
+    with sqlite.session(db, [name for name in _recorded(db) if name not in derived]) as session:
         yield session
 
 
@@ -147,9 +147,9 @@ def _recorded(db: sqlite.Connection) -> list[str]:
 
 
 @contextmanager
-def sealing(db: sqlite.Connection, event: str, run_id: str | None = None) -> Iterator[None]:
-    """Seal what the block changes, at the cost of what it changes."""
-    with recording(db) as session:
+def sealing(db: sqlite.Connection, derived: Collection[str], event: str, run_id: str | None = None) -> Iterator[None]:
+    """Seal what the block changes, at the cost of what it changes; `derived`: tables that follow from others."""
+    with recording(db, derived) as session:
         yield
         seal(db, event, run_id, changeset=session.changeset())
 

@@ -25,7 +25,7 @@ from pjais.core.results import Difference, Proof
 from pjais.core.table import Row, Table
 from pjais.display import counted
 from pjais.sql_text import text_literal
-from pjais.targets.sqlite import blobs, chain, ddl, heads
+from pjais.targets.sqlite import blobs, chain, ddl, heads, parts
 
 _SHOWN = 200
 LOST = "lost: not in the target, and no deletion is recorded"
@@ -102,7 +102,7 @@ def check_search(db: sqlite.Connection, model: Model) -> Check:
     try:
         db.execute("BEGIN")
         try:
-            for _, search in model.searched:
+            for search in model.indexes:
                 db.execute(_CHECK_INDEX.format(search.name))
         finally:
             db.execute("ROLLBACK")
@@ -115,9 +115,14 @@ def check_search(db: sqlite.Connection, model: Model) -> Check:
         if stray:
             told = counted(stray, "record is", "records are")
             return ("search index", False, f"{told} not in it (no search_id)")
-    if not model.searched:
+    for table, one in model.divided:
+        wrong = parts.problem(db, table, one)
+        if wrong is not None:
+            return ("search index", False, wrong)
+    if not model.indexes:
         return ("search index", True, "there is none")
-    return ("search index", True, f"agrees with the {' and the '.join(table.title for table, _ in model.searched)}")
+    titles = dict.fromkeys(table.title for table, _ in (*model.searched, *model.divided))
+    return ("search index", True, f"agrees with the {' and the '.join(titles)}")
 
 
 _CHECK_INDEX = "INSERT INTO {0} ({0}, rank) VALUES ('integrity-check', 1)"
@@ -162,7 +167,7 @@ def _stray(db: sqlite.Connection, model: Model) -> list[str]:
 
 def _schema(db: sqlite.Connection, model: Model) -> dict[str, str]:
     """Return the definitions in a store, `index NAME of TABLE` -> its SQL, without the tables that SQLite creates."""
-    made = ["sqlite_*", *(f"{search.name}_*" for _, search in model.searched)]
+    made = ["sqlite_*", *(f"{search.name}_*" for search in model.indexes)]
     return sqlite.pairs(
         db,
         "SELECT type || ' ' || name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_schema "

@@ -19,6 +19,7 @@ from __future__ import annotations
 from pjais import sql_text
 from pjais.core.model import Model
 from pjais.core.table import Column, Search, Table
+from pjais.targets.sqlite import parts
 
 _NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 _ZONELESS = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*"
@@ -160,7 +161,8 @@ compares the two, whoever wrote them."""
 
 def search_indexes(model: Model) -> str:
     """Return the SQL of the search indexes, still empty."""
-    return "".join(search_index(table, search) for table, search in model.searched)
+    made = [search_index(table, search) for table, search in model.searched]
+    return "".join([*made, *(parts.search_index(one) for _, one in model.divided)])
 
 
 def search_index(table: Table, search: Search) -> str:
@@ -212,8 +214,17 @@ def create_tables(model: Model) -> str:
     """Return the SQL of the bare tables, which a bulk load fills."""
     texts = dict.fromkeys(name for _, search in model.searched for name in search.columns)
     kept = f"search_id INTEGER,\n    {', '.join(texts)}," if texts else "search_id INTEGER,"
-    made = "\n".join([create_table(table) for table in model.tables])
-    return made + _SYSTEM_TABLES % kept + OPERATIONS_TABLE + (model.catalogue_ddl if model.catalogue else "")
+    return (
+        _bare_tables(model)
+        + _SYSTEM_TABLES % kept
+        + OPERATIONS_TABLE
+        + (model.catalogue_ddl if model.catalogue else "")
+    )
+
+
+def _bare_tables(model: Model) -> str:
+    derived = (parts.create_table(one) for _, one in model.divided)
+    return "\n".join([*map(create_table, model.tables), *derived])
 
 
 def around(table: Table) -> tuple[str, ...]:
@@ -234,6 +245,7 @@ def create_indexes(model: Model) -> str:
     """Return the SQL of the indexes, created after a bulk load."""
     lines = [_index(table, name, columns) for table in model.tables for name, columns in table.indexes]
     lines += [f"CREATE UNIQUE INDEX {table.name}_search_id ON {table.name} (search_id);" for table, _ in model.searched]
+    lines += [parts.create_index(one) for _, one in model.divided]
     lines += [_view(name, select) for table in model.tables for name, select in table.views]
     return "\n".join(lines) + SYSTEM_INDEXES
 
@@ -241,14 +253,14 @@ def create_indexes(model: Model) -> str:
 def create_triggers(model: Model) -> str:
     """Return the SQL of every trigger, created last."""
     searched = [_search_update_trigger(table, search) for table, search in model.searched]
-    return "\n".join([_table_triggers(table) for table in model.tables] + searched)
+    divided = [parts.triggers(table, one) for table, one in model.divided]
+    return "\n".join([_table_triggers(table) for table in model.tables] + searched + divided)
 
 
 def of_tables(model: Model) -> tuple[str, ...]:
     """Return the SQL of all tables of records, without what every store has."""
-    tables = "\n".join(create_table(table) for table in model.tables)
     indexes = create_indexes(model).removesuffix(SYSTEM_INDEXES)
-    return tables, indexes, search_indexes(model), create_triggers(model)
+    return _bare_tables(model), indexes, search_indexes(model), create_triggers(model)
 
 
 def create_all(model: Model) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pjais import models, sqlite
 from pjais.core.model import Model
 from pjais.core.table import Table
-from pjais.targets.sqlite import ddl
+from pjais.targets.sqlite import ddl, parts
 
 
 def fixed(model: Model) -> tuple[Table, ...]:
@@ -45,17 +45,18 @@ def stand_in(db: sqlite.Connection, model: Model) -> None:
         db.execute(ddl.create_table(table).replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
         if table.search is not None:
             search = ddl.search_index(table, table.search)
-            db.execute(search.replace(f"CREATE VIRTUAL TABLE {table.search.name}", f"{_VIRTUAL}{table.search.name}", 1))
+            db.execute(search.replace("CREATE VIRTUAL TABLE ", _VIRTUAL, 1))
+        if table.parts is not None:
+            db.execute(parts.create_table(table.parts).replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+            search = parts.search_index(table.parts)
+            db.execute(search.replace("CREATE VIRTUAL TABLE ", _VIRTUAL, 1))
 
 
 def make_real(db: sqlite.Connection, model: Model) -> None:
     """Create the tables that a store lacks, inside the caller's transaction, before a record is written to one."""
     if not are_missing(db, model):
         return
-    for table in fixed(model):
-        if table.search is not None:
-            db.execute(f"DROP TABLE IF EXISTS temp.{table.search.name}")
-        db.execute(f"DROP TABLE IF EXISTS temp.{table.sql}")
+    _drop(db, fixed(model), "temp.")
     create(db, model)
 
 
@@ -67,11 +68,17 @@ def leave_out(db: sqlite.Connection, model: Model) -> Model:
     tables = fixed(model)
     if not model.catalogue or any(_is_used(db, table) for table in tables) or _are_refused(db, model):
         return model
-    for table in reversed(tables):
-        if table.search is not None:
-            db.execute(f"DROP TABLE IF EXISTS {table.search.name}")
-        db.execute(f"DROP TABLE IF EXISTS {table.sql}")
+    _drop(db, tables)
     return models.extended(model, model.catalogue, alone=True)
+
+
+def _drop(db: sqlite.Connection, tables: tuple[Table, ...], schema: str = "") -> None:
+    """Drop tables, with their indexes and what is derived from them."""
+    for table in reversed(tables):
+        derived = () if table.parts is None else (table.parts.search.name, table.parts.name)
+        search = () if table.search is None else (table.search.name,)
+        for name in (*derived, *search, table.sql):
+            db.execute(f"DROP TABLE IF EXISTS {schema}{name}")
 
 
 _TOLD = "fixed_tables"

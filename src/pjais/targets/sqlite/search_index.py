@@ -13,7 +13,7 @@ from operator import itemgetter
 from pjais import sqlite
 from pjais.core.model import Model
 from pjais.core.table import Row, Search, Table
-from pjais.targets.sqlite import ddl
+from pjais.targets.sqlite import ddl, parts
 
 _HASH = 16 << 20
 """Bytes of terms that FTS5 buffers before it writes a segment: 64 MiB are no faster, and cost memory."""
@@ -80,3 +80,6 @@ class SearchIndexes:
                 index.spoil()
         for table, _ in model.searched:
             self._held[table].complete()
+        for table, one in model.divided:
+            self._db.execute(parts.search_index(one))
+            parts.fill(self._db, table, one)

@@ -1,0 +1,148 @@
+"""Full-text search over the messages of conversations: as over memories, any text is a safe query.
+
+All hits are ranked by bm25; equally good ones come in the order in which they were stored.  Hidden messages (tool
+output, system prompts) are left out unless they are asked for.  A text without a single letter or digit is not in the
+index: messages that contain it literally are found by a scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pjais import choices, instants, sqlite
+from pjais.models.persona.messages import MESSAGES
+from pjais.persona import filters, query, search
+
+_INDEX, _ROWS = MESSAGES.search.name, MESSAGES.name
+_SCANNED = f"{_ROWS} AS m CROSS JOIN conversations AS c ON c.id = m.{MESSAGES.link} WHERE"
+_JOINED = (
+    f"{_INDEX} CROSS JOIN {_ROWS} AS m ON m.id = {_INDEX}.rowid CROSS JOIN conversations AS c "
+    f"ON c.id = m.{MESSAGES.link} WHERE {_INDEX} MATCH ? AND"
+)
+"""CROSS: the index comes first, so that it returns hits in the order of their ranks, and only those are looked up."""
+
+_SHOWN = f"m.{MESSAGES.link}, CAST(c.title AS BLOB), m.position, CAST(m.message_id AS BLOB), CAST(m.role AS BLOB), m.at"
+"""Texts as bytes: JSON may hold what is no Unicode, and SQLite gives it as it is."""
+
+
+class MessageHit(NamedTuple):
+    """One result: where the message is, who wrote it and when (ms), a piece of it with the hits marked, and its rank.
+
+    `position` counts from 0 in the conversation's list.  A smaller `rank` is better.  `snippet` is not escaped, as in
+    `pjais.persona.search.Found`.
+    """
+
+    conversation_id: str
+    title: str | None
+    position: int
+    message_id: str | None
+    role: str | None
+    at: int | None
+    snippet: str
+    rank: float
+
+
+class MessageResults(NamedTuple):
+    """A page of results, the total, and the offset of the next page (None: the end)."""
+
+    found: list[MessageHit]
+    total: int
+    next_offset: int | None
+
+
+class MessageQuery(NamedTuple):
+    """A search request; `since` and `until` in ms since 1970, both included.  The rest is as in `search.Query`."""
+
+    text: str
+    role: str | None = None
+    since: int | None = None
+    until: int | None = None
+    persona: str | None = None
+    hidden: bool = False
+    any: bool = False
+    prefix: bool = False
+    marks: tuple[str, str] = ("[", "]")
+    limit: int | None = 50
+    offset: int = 0
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Return the filters as SQL over `m` (a message) and `c` (its conversation), and the values to bind."""
+        parts, values = ([] if choices.flag("hidden", self.hidden) else ["m.hidden = 0"]), list[Any]()
+        for condition, value in (
+            ("m.role = ?", choices.maybe("role", self.role)),
+            ("m.at >= ?", filters.instant_text(self.since)),
+            ("m.at <= ?", filters.instant_text(self.until)),
+            ("c.persona_id = ?", choices.maybe("persona", self.persona)),
+        ):
+            if value is not None:
+                parts.append(condition)
+                values.append(value)
+        return " AND ".join(parts) or "1", values
+
+
+def search_messages(db: sqlite.Connection, asked: MessageQuery) -> list[MessageHit]:
+    """Return the messages that a query finds, best first.  Raises UsageError for an invalid request."""
+    plan = _Plan(db, asked)
+    try:
+        return list(plan.hits())
+    except sqlite.Corrupt as error:
+        raise search.disagrees(db, "messages") from error
+
+
+def page(db: sqlite.Connection, asked: MessageQuery) -> MessageResults:
+    """Return a page of the results and the total; `db` sees one consistent state."""
+    found, plan = search_messages(db, asked), _Plan(db, asked)
+    total, after = plan.total(), asked.offset + len(found)
+    return MessageResults(found, total, after if found and after < total else None)
+
+
+class _Plan:
+    """The plan of one query: over the index, or a scan for texts that have no words."""
+
+    def __init__(self, db: sqlite.Connection, asked: MessageQuery) -> None:
+        search.check(search.Query(asked.text, asked.any, asked.prefix, asked.marks, False, asked.limit, asked.offset))
+        self._db = db
+        self._marks = asked.marks
+        self._window = choices.window(asked.limit, asked.offset)
+        terms = query.terms(asked.text, prefix=asked.prefix)
+        self._texts = [term.text.strip() for term in terms]
+        self._indexed = any(sqlite.words(db, text) for text in self._texts)
+        condition, values = asked.where()
+        if self._indexed:
+            self._from, self._values = f"{_JOINED} {condition}", [query.match(terms, any=asked.any), *values]
+        else:
+            holds = (" OR " if asked.any else " AND ").join(["instr(m.content, ?) > 0"] * len(terms))
+            self._from, self._values = f"{_SCANNED} ({holds}) AND {condition}", [*self._texts, *values]
+
+    def total(self) -> int:
+        """Return how many messages match and pass the filters."""
+        if not self._texts:
+            return 0
+        return int(sqlite.value(self._db, f"SELECT count(*) FROM {self._from}", self._values))
+
+    def hits(self) -> Iterator[MessageHit]:
+        """Yield the requested page of the results."""
+        if not self._texts:
+            return
+        if self._indexed:
+            shown = f"{_SHOWN}, CAST(snippet({_INDEX}, -1, ?, ?, '…', {search.WORDS}) AS BLOB), {_INDEX}.rank"
+            sql = f"SELECT {shown} FROM {self._from} ORDER BY {_INDEX}.rank LIMIT ? OFFSET ?"
+            for *row, snippet, rank in sqlite.each(self._db, sql, (*self._marks, *self._values, *self._window)):
+                yield _hit(row, _decoded(snippet) or "", rank)
+            return
+        sql = f"SELECT {_SHOWN}, CAST(m.content AS BLOB) FROM {self._from} ORDER BY m.id LIMIT ? OFFSET ?"
+        for *row, content in sqlite.each(self._db, sql, (*self._values, *self._window)):
+            text = _decoded(content) or ""
+            hit = next((one for one in self._texts if one in text), None)
+            yield _hit(row, "" if hit is None else search.around(text, hit, self._marks), 0.0)
+
+
+def _hit(shown: list[Any], snippet: str, rank: float) -> MessageHit:
+    conversation, title, position, message, role, at = shown
+    when = None if at is None else instants.from_text(at)
+    return MessageHit(conversation, _decoded(title), position, _decoded(message), _decoded(role), when, snippet, rank)
+
+
+def _decoded(data: bytes | None) -> str | None:
+    return None if data is None else data.decode("utf-8", "replace")
