@@ -237,7 +237,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "store_history support_bundle time_options ui verify verify_app",
         "activate at demo detect diff events follow history import_ migrate operations "
         "plan quarantine record_commands remember restore_record search shadow switch",
-        "conversations memories personas plugins redo undo",
+        "attachments conversations memories personas plugins redo undo",
     ),
 }
 """The same inside a package: a module imports modules of earlier rows of its own package only."""

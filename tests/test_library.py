@@ -48,6 +48,8 @@ OF_STORE = {
     "conversations show": "conversations.get",
     "conversations archive": "conversations.archive",
     "conversations restore": "conversations.restore",
+    "attachments": "attachments.list",
+    "attachments save": "attachments.save",
     "plugins": "plugins.list",
     "plugins enable": "plugins.enable",
     "plugins disable": "plugins.disable",

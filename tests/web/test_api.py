@@ -294,6 +294,24 @@ def test_writes_at_once_are_all_there(page: Page) -> None:
     assert page.json("/memories", q="cup")["page"]["total"] == 0
 
 
+def test_a_search_shows_the_messages_that_hold_the_words(lasting: Page) -> None:
+    found = lasting.json("/memories", q="hi")
+    (message,) = found["messages"]
+    assert (message["conversation_id"], message["title"], message["position"], message["role"]) == (
+        "c1",
+        "Talk",
+        0,
+        "user",
+    )
+    assert (message["snippet"], found["messages_total"]) == ("\ue000hi\ue001", 1)
+    shown = lasting.client.get("/memories", params={"q": "hi"}).text
+    assert '<a href="/conversation?id=c1#m0">Talk</a>' in shown and "<mark>hi</mark>" in shown
+    assert '<li id="m0" class="user">' in lasting.client.get("/conversation", params={"id": "c1"}).text
+    assert lasting.json("/memories", q="hi", persona="p2")["messages"] == []
+    assert lasting.json("/memories", q="hi", tier="hot")["messages"] == []  # messages have no tier
+    assert lasting.json("/memories")["messages"] == []
+
+
 # -- a store that somebody else has their hands on
 
 

@@ -201,7 +201,7 @@ def warn_undated(count: int) -> None:
         warn(f"{counted(count, 'memory', 'memories')} left out by --since or --until, since {it} no date")
 
 
-def _cell(value: Any, width: int = 60) -> str:
+def _cell(value: Any, width: int = 64) -> str:
     text = _text(value).replace("\n", " ")
     return text if len(text) <= width else f"{text[: width - 1]}…"
 

@@ -1,4 +1,4 @@
-"""search: find memories."""
+"""search: find memories and messages of conversations."""
 
 from __future__ import annotations
 
@@ -8,25 +8,46 @@ from typing import Any
 import click
 
 from pjais.cli.context import Context, common
-from pjais.cli.lists import filter_options, opened, sources_of, target, warn_undated
+from pjais.cli.lists import Sources, filter_options, opened, sources_of, target, warn_undated
 from pjais.cli.output import print_json, say, table
+from pjais.core.shown import fields_as_json
+from pjais.errors import UsageError
 from pjais.models.persona.model import MODEL
+from pjais.models.persona.records import Memory
+from pjais.persona.message_search import MessageResults
+from pjais.persona.store import Store
+
+_OF_BOTH = ("persona", "created", "source")
+"""Filters that messages have, too."""
 
 
 @click.command("search")
 @click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--in",
+    "where",
+    type=click.Choice(["memories", "messages", "all"]),
+    help="Where to search (default: all; what only one of them has, such as --tier or --role, leaves out the other).",
+)
 @filter_options
-@click.option("--any", "any_word", is_flag=True, help="Memories with any of the words, not only with all.")
+@click.option("--role", help="Filter messages by role: user, assistant, ...")
+@click.option("--hidden", is_flag=True, help="Also messages that their app does not show.")
+@click.option("--any", "any_word", is_flag=True, help="Records with any of the words, not only with all.")
 @click.option("--prefix", is_flag=True, help="The last word may be the beginning of one.")
-@click.option("--semantic", is_flag=True, help="Also by meaning; needs embeddings and a local model.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--semantic", is_flag=True, help="Memories also by meaning; needs embeddings and a local model.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Of memories, and of messages."
+)
 @click.option("--offset", type=click.IntRange(min=0), default=0)
 @target
 @common
 def search_command(
     context: Context,
     words: tuple[str, ...],
+    where: str | None,
     wanted: dict[str, Any],
+    role: str | None,
+    hidden: bool,
     any_word: bool,
     prefix: bool,
     semantic: bool,
@@ -34,40 +55,105 @@ def search_command(
     offset: int,
     target: Path | None,
 ) -> int:
-    """Find memories that contain all words, best first.  "quoted words" are a phrase, tea* a beginning of a word."""
+    """Find memories and messages that contain all words, best first.
+
+    "quoted words" are a phrase, tea* a beginning of a word.
+    """
     text = " ".join(words)
+    of_memories = semantic or any(value is not None for name, value in wanted.items() if name not in _OF_BOTH)
+    in_memories, in_messages = _places(where, of_memories=of_memories, of_messages=role is not None or hidden)
+    how: dict[str, Any] = {"any": any_word, "prefix": prefix, "limit": limit, "offset": offset}
+    memories = _Memories([], 0, 0)
+    messages = MessageResults([], 0, None)
     with opened(context, target) as store:
-        if semantic:
-            blended = store.memories.hybrid(text, any=any_word, limit=limit, offset=offset, **wanted)
-            rows = [(one.memory, one.snippet or "", one.score) for one in blended]
-            total = len(rows)
-        else:
-            page = store.memories.search_page(text, any=any_word, prefix=prefix, limit=limit, offset=offset, **wanted)
-            rows, total = [(one.memory, one.snippet, one.rank) for one in page.found], page.total
-        undated = store.memories.without_date(text, any=any_word, prefix=prefix, **wanted)
-        sources = sources_of(store, store.memories, [found for found, *_ in rows])
-    warn_undated(undated)
+        if in_memories:
+            memories = _memories(store, text, wanted, how, semantic=semantic)
+        if in_messages:
+            since, until = wanted.get("created", (None, None))
+            of = {"role": role, "hidden": hidden, "since": since, "until": until}
+            of |= {"persona": wanted["persona"], "source": wanted["source"]}
+            messages = store.conversations.search_page(text, **how, **of)
+    warn_undated(memories.undated)
     if context.as_json:
-        results = [
-            {
-                "snippet": snippet,
-                "rank": rank,
-                "memory": MODEL.as_document(found),
-                "source": sources.by_id[found.id].as_dict(),
-            }
-            for found, snippet, rank in rows
-        ]
-        left_out = {"without_date": undated} if undated else {}
-        print_json({"code": "done", "count": len(rows), "total": total, **left_out, "results": results})
-        return 0
-    if not rows:
-        say("nothing found")
-        return 0
-    body = [(found.name or found.id, found.type, sources.told(found.id), snippet) for found, snippet, _ in rows]
-    if sources.in_tables:
-        table(("memory", "type", "source", "text"), body)
+        print_json(_as_json(memories, messages if in_messages else None))
     else:
-        table(("memory", "type", "text"), [(name, kind, snippet) for name, kind, _, snippet in body])
-    if total > len(rows):
-        say(f"\n{len(rows):,} of {total:,}; more with --offset {offset + len(rows)}")
+        _print(memories, messages, offset)
     return 0
+
+
+def _places(where: str | None, *, of_memories: bool, of_messages: bool) -> tuple[bool, bool]:
+    """Return whether memories, and whether messages are searched.  Raises UsageError for filters that exclude both."""
+    memories = where in ("memories", "all") if where is not None else not of_messages
+    messages = where in ("messages", "all") if where is not None else not of_memories
+    if of_messages and (of_memories or not messages):
+        raise UsageError("memories have no role, and none is hidden", where=["--role, --hidden"])
+    if of_memories and not memories:
+        raise UsageError("messages have no tier, type, tag or importance, and are not searched by meaning")
+    return memories, messages
+
+
+class _Memories:
+    """The memories found: (memory, snippet, rank) each, the total, and how many lack the date that was asked for."""
+
+    def __init__(
+        self, rows: list[tuple[Memory, str, float]], total: int, undated: int, sources: Sources | None = None
+    ) -> None:
+        self.rows, self.total, self.undated = rows, total, undated
+        self.sources = sources or Sources({}, False)
+
+
+def _memories(store: Store, text: str, wanted: dict[str, Any], how: dict[str, Any], *, semantic: bool) -> _Memories:
+    undated = store.memories.without_date(text, any=how["any"], prefix=how["prefix"], **wanted)
+    if semantic:
+        blended = store.memories.hybrid(text, any=how["any"], limit=how["limit"], offset=how["offset"], **wanted)
+        rows, total = [(one.memory, one.snippet or "", one.score) for one in blended], len(blended)
+    else:
+        page = store.memories.search_page(text, **how, **wanted)
+        rows, total = [(one.memory, one.snippet, one.rank) for one in page.found], page.total
+    return _Memories(rows, total, undated, sources_of(store, store.memories, [found for found, *_ in rows]))
+
+
+def _as_json(memories: _Memories, messages: MessageResults | None) -> dict[str, Any]:
+    results = [
+        {
+            "snippet": snippet,
+            "rank": rank,
+            "memory": MODEL.as_document(found),
+            "source": memories.sources.by_id[found.id].as_dict(),
+        }
+        for found, snippet, rank in memories.rows
+    ]
+    left_out = {"without_date": memories.undated} if memories.undated else {}
+    found: dict[str, Any] = {"code": "done", "count": len(results), "total": memories.total, **left_out}
+    found["results"] = results
+    if messages is not None:
+        hits = [fields_as_json(one) for one in messages.found]
+        found["messages"] = {"count": len(hits), "total": messages.total, "results": hits}
+    return found
+
+
+def _print(memories: _Memories, messages: MessageResults, offset: int) -> None:
+    if not memories.rows and not messages.found:
+        say("nothing found")
+    if memories.rows:
+        told = memories.sources.told
+        if memories.sources.in_tables:
+            rows = [(found.name or found.id, found.type, told(found.id), text) for found, text, _ in memories.rows]
+            table(("memory", "type", "source", "text"), rows)
+        else:
+            table(("memory", "type", "text"), [(one.name or one.id, one.type, text) for one, text, _ in memories.rows])
+        _more(len(memories.rows), memories.total, offset)
+    if memories.rows and messages.found:
+        say()
+    if messages.found:
+        hits = [
+            (one.title or one.conversation_id, one.role or "", fields_as_json(one)["at"] or "", one.snippet)
+            for one in messages.found
+        ]
+        table(("conversation", "role", "at", "text"), hits)
+        _more(len(hits), messages.total, offset)
+
+
+def _more(shown: int, total: int, offset: int) -> None:
+    if total > offset + shown:
+        say(f"\n{shown:,} of {total:,}; more with --offset {offset + shown}")

@@ -259,6 +259,10 @@ class CarriedBytes(Carried):
         name = _CARRIED + self._read.table.title
         return draft._replace(record=self.table.record(name, canonical.mend(record.id), whole))
 
+    def rebuild(self, record: Record) -> Any:
+        """Return the document that is carried; of a record about bytes, which another store has, that of an export."""
+        return super().rebuild(record) if isinstance(record, self.table.record) else self._exported.rebuild(record)
+
 
 def with_bytes(piece: Document) -> Document:
     """Return a document about bytes with those beside it that our export has in it."""

@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
-from pjais.models.persona.records import Conversation, Memory, Persona, Plugin, Record, Relationship
+from pjais.models.persona.records import Attachment, Conversation, Memory, Persona, Plugin, Record, Relationship
+from pjais.persona.attachments import Attachments
 from pjais.persona.conversations import Conversations
 from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
@@ -65,6 +66,10 @@ class PastRelationships(_Past[Relationship], Relationships):
     """The relationships at a point in time."""
 
 
+class PastAttachments(_Past[Attachment], Attachments):
+    """The attachments at a point in time; the bytes of all that ever were are in the store."""
+
+
 class PastPlugins(_Past[Plugin], Plugins):
     """The plugins at a point in time."""
 
@@ -80,6 +85,7 @@ class Past:
         self.conversations = PastConversations(self._then)
         self.relationships = PastRelationships(self._then)
         self.plugins = PastPlugins(self._then)
+        self.attachments = PastAttachments(self._then)
 
     def __enter__(self) -> Past:
         return self

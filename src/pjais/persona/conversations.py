@@ -68,6 +68,7 @@ class Conversations(Records[Conversation]):
         since: int | str | None = None,
         until: int | str | None = None,
         persona: str | None = None,
+        source: Wanted = None,
         hidden: bool = False,
         any: bool = False,
         prefix: bool = False,
@@ -78,13 +79,24 @@ class Conversations(Records[Conversation]):
         """Find messages with all words of `text` (or any), best first; for `text` see `Memories.search`.
 
         `since`, `until`: ISO-8601, or ms since 1970, both included.  `hidden`: messages that their app does not show
-        (`metadata.hidden`) come, too.
+        (`metadata.hidden`) come, too.  `source`: of conversations from these sources (see `Memories.filtered`).
         """
         with self._pool.view() as db:
             return message_search.search_messages(
                 db,
                 MessageQuery(
-                    text, role, _instant(since), _instant(until), persona, hidden, any, prefix, marks, limit, offset
+                    text,
+                    role,
+                    _instant(since),
+                    _instant(until),
+                    persona,
+                    source,
+                    hidden,
+                    any,
+                    prefix,
+                    marks,
+                    limit,
+                    offset,
                 ),
             )
 
@@ -96,6 +108,7 @@ class Conversations(Records[Conversation]):
         since: int | str | None = None,
         until: int | str | None = None,
         persona: str | None = None,
+        source: Wanted = None,
         hidden: bool = False,
         any: bool = False,
         prefix: bool = False,
@@ -108,7 +121,18 @@ class Conversations(Records[Conversation]):
             return message_search.page(
                 db,
                 MessageQuery(
-                    text, role, _instant(since), _instant(until), persona, hidden, any, prefix, marks, limit, offset
+                    text,
+                    role,
+                    _instant(since),
+                    _instant(until),
+                    persona,
+                    source,
+                    hidden,
+                    any,
+                    prefix,
+                    marks,
+                    limit,
+                    offset,
                 ),
             )
 

@@ -8,21 +8,25 @@ index: messages that contain it literally are found by a scan.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pjais import choices, instants, sqlite
+from pjais.core.shown import INSTANT
 from pjais.models.persona.messages import MESSAGES
+from pjais.models.persona.tables import CONVERSATIONS
 from pjais.persona import filters, query, search
+from pjais.store import provenance
+from pjais.store.provenance import Wanted
 
 _INDEX, _ROWS = MESSAGES.search.name, MESSAGES.name
-_SCANNED = f"{_ROWS} AS m CROSS JOIN conversations AS c ON c.id = m.{MESSAGES.link} WHERE"
+_SCANNED = f"{_ROWS} AS m CROSS JOIN conversations AS t ON t.id = m.{MESSAGES.link} WHERE"
 _JOINED = (
-    f"{_INDEX} CROSS JOIN {_ROWS} AS m ON m.id = {_INDEX}.rowid CROSS JOIN conversations AS c "
-    f"ON c.id = m.{MESSAGES.link} WHERE {_INDEX} MATCH ? AND"
+    f"{_INDEX} CROSS JOIN {_ROWS} AS m ON m.id = {_INDEX}.rowid CROSS JOIN conversations AS t "
+    f"ON t.id = m.{MESSAGES.link} WHERE {_INDEX} MATCH ? AND"
 )
 """CROSS: the index comes first, so that it returns hits in the order of their ranks, and only those are looked up."""
 
-_SHOWN = f"m.{MESSAGES.link}, CAST(c.title AS BLOB), m.position, CAST(m.message_id AS BLOB), CAST(m.role AS BLOB), m.at"
+_SHOWN = f"m.{MESSAGES.link}, CAST(t.title AS BLOB), m.position, CAST(m.message_id AS BLOB), CAST(m.role AS BLOB), m.at"
 """Texts as bytes: JSON may hold what is no Unicode, and SQLite gives it as it is."""
 
 
@@ -38,7 +42,7 @@ class MessageHit(NamedTuple):
     position: int
     message_id: str | None
     role: str | None
-    at: int | None
+    at: Annotated[int | None, INSTANT]
     snippet: str
     rank: float
 
@@ -59,6 +63,7 @@ class MessageQuery(NamedTuple):
     since: int | None = None
     until: int | None = None
     persona: str | None = None
+    source: Wanted = None
     hidden: bool = False
     any: bool = False
     prefix: bool = False
@@ -66,19 +71,20 @@ class MessageQuery(NamedTuple):
     limit: int | None = 50
     offset: int = 0
 
-    def where(self) -> tuple[str, list[Any]]:
-        """Return the filters as SQL over `m` (a message) and `c` (its conversation), and the values to bind."""
+    def where(self, db: sqlite.Connection) -> tuple[str, list[Any]]:
+        """Return the filters as SQL over `m` (a message) and `t` (its conversation), and the values to bind."""
         parts, values = ([] if choices.flag("hidden", self.hidden) else ["m.hidden = 0"]), list[Any]()
         for condition, value in (
             ("m.role = ?", choices.maybe("role", self.role)),
             ("m.at >= ?", filters.instant_text(self.since)),
             ("m.at <= ?", filters.instant_text(self.until)),
-            ("c.persona_id = ?", choices.maybe("persona", self.persona)),
+            ("t.persona_id = ?", choices.maybe("persona", self.persona)),
         ):
             if value is not None:
                 parts.append(condition)
                 values.append(value)
-        return " AND ".join(parts) or "1", values
+        of_source, more = provenance.condition(db, CONVERSATIONS, self.source)
+        return " AND ".join([*parts, of_source]), [*values, *more]
 
 
 def search_messages(db: sqlite.Connection, asked: MessageQuery) -> list[MessageHit]:
@@ -108,7 +114,7 @@ class _Plan:
         terms = query.terms(asked.text, prefix=asked.prefix)
         self._texts = [term.text.strip() for term in terms]
         self._indexed = any(sqlite.words(db, text) for text in self._texts)
-        condition, values = asked.where()
+        condition, values = asked.where(db)
         if self._indexed:
             self._from, self._values = f"{_JOINED} {condition}", [query.match(terms, any=asked.any), *values]
         else:

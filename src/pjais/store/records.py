@@ -34,6 +34,7 @@ _COMMANDS = {
     "memory_entities": "memories",
     "conversations": "conversations",
     "plugins": "plugins",
+    "attachments": "attachments",
 }
 """The command that lists the records of a table."""
 

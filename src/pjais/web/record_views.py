@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pjais import instants
+from pjais.core.shown import fields_as_json
 from pjais.errors import UsageError
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Memory, Record
 from pjais.persona.filters import Filters
+from pjais.persona.message_search import MessageResults
 from pjais.persona.store import Provenance, Records, Store
 from pjais.web import schemas, view_values
 from pjais.web.view_values import Id, InSession, Limit, Missing, Number, Offset, Words, page, step
@@ -17,6 +19,10 @@ from pjais.web.view_values import Id, InSession, Limit, Missing, Number, Offset,
 MARKS = ("\ue000", "\ue001")
 """Marks around a hit in a snippet: characters without a meaning in any text."""
 _MAPPED_UNASKED = 5_000
+_MESSAGES = 10
+"""Number of messages that a search shows beside the memories."""
+_OF_MESSAGES = {"persona", "created", "source"}
+"""The filters of memories that messages have, too."""
 _SMALL = 20_000
 _BEGINNING, _BEGINNING_OF_MANY = 2, 4
 """From so many letters on, what is typed may be the beginning of a word; of many memories fewer begin each one's."""
@@ -115,11 +121,18 @@ def memories(
     """Memories that pass the filters, most important first; with words those that hold them, best first."""
     wanted = _filters(persona, tier, type, source, tag, since, until, least, most)
     with session.store() as store:
+        messages = MessageResults([], 0, None)
         if q.strip():
             begins = len(q.split()[-1]) >= (_BEGINNING if len(store.memories) <= _SMALL else _BEGINNING_OF_MANY)
             found = store.memories.search_page(q, prefix=begins, marks=MARKS, limit=limit, offset=offset, **wanted)
             total = found.total
             hits = _hits(store, ((one.memory, one.snippet) for one in found.found))
+            if not offset and not wanted.keys() - {
+                "persona",
+                "created",
+                "source",
+            }:  # the filters that messages have, too
+                messages = _messages(store, q, wanted, begins=begins)
         elif deleted:
             gone = store.memories.deleted(persona or None, source or None)
             total = len(gone)
@@ -135,11 +148,27 @@ def memories(
             q=q,
             page=page(total, offset, limit),
             hits=hits,
+            messages=[schemas.MessageFound(**fields_as_json(one)) for one in messages.found],
+            messages_total=messages.total,
             tiers=_named(every["by_tier"]),
             types=_named(every["by_type"]),
             personas=_names(store),
             sources=_known(store),
         )
+
+
+def _messages(store: Store, q: str, wanted: Filters, *, begins: bool) -> MessageResults:
+    since, until = (None if time is None else int(time) for time in wanted.get("created") or (None, None))
+    return store.conversations.search_page(
+        q,
+        prefix=begins,
+        marks=MARKS,
+        limit=_MESSAGES,
+        persona=wanted.get("persona"),
+        since=since,
+        until=until,
+        source=wanted.get("source"),
+    )
 
 
 def _named(counts: dict[Any, int]) -> dict[str, int]:

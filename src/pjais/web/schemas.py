@@ -333,13 +333,28 @@ class Hit(Shape):
     source: RecordSource
 
 
+class MessageFound(Shape):
+    """A message that a search found: where it is, who wrote it and when, and a piece of its text as in `Hit`."""
+
+    conversation_id: str
+    title: str | None
+    position: int
+    message_id: str | None
+    role: str | None
+    at: str | None
+    snippet: str
+    rank: float
+
+
 class Memories(Shape):
-    """Memories, most important first, or those that a search found, best first."""
+    """Memories, most important first, or those that a search found, best first; with it the best of the messages."""
 
     code: str
     q: str
     page: Page
     hits: list[Hit]
+    messages: list[MessageFound]
+    messages_total: int
     tiers: dict[str, int]
     types: dict[str, int]
     personas: dict[str, str]

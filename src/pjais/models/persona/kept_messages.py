@@ -15,6 +15,8 @@ _MARK = "kept"
 
 def with_kept(earlier: Conversation, newer: Conversation) -> tuple[Conversation, int] | None:
     """Return a conversation with the messages that it lacks of an earlier copy, and their number; None for none."""
+    if not isinstance(earlier.messages, list) or not isinstance(newer.messages, list):
+        return None  # another program's
     there = _There([*newer.messages, *_branches(newer)])
     messages, count = _merged(earlier.messages, newer.messages, there)
     branches, more = _merged(_branches(earlier), _branches(newer), there)
@@ -26,7 +28,7 @@ def with_kept(earlier: Conversation, newer: Conversation) -> tuple[Conversation,
 
 def bare(record: Conversation) -> Conversation:
     """Return a conversation without the messages that were kept of an earlier copy: as its source has it."""
-    if not any(map(_is_kept, [*record.messages, *_branches(record)])):
+    if not isinstance(record.messages, list) or not any(map(_is_kept, [*record.messages, *_branches(record)])):
         return record
     messages = [one for one in record.messages if not _is_kept(one)]
     branches = [one for one in _branches(record) if not _is_kept(one)]
@@ -35,7 +37,7 @@ def bare(record: Conversation) -> Conversation:
 
 
 def _branches(record: Conversation) -> list[Any]:
-    found = record.extra.get("branches")
+    found = record.extra.get("branches") if isinstance(record.extra, dict) else None
     return found if isinstance(found, list) else []
 
 

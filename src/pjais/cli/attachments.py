@@ -1,0 +1,29 @@
+"""attachments: list the attachments of messages, or save one to a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pjais.cli.context import Context, common
+from pjais.cli.lists import opened, target, told
+from pjais.cli.locations import OUTPUT_FILE
+from pjais.cli.record_commands import list_group
+
+attachments_command = list_group(
+    "attachments", ("id", "name", "mediaType", "size"), "List the attachments of messages; or save one to a file."
+)
+
+
+@attachments_command.command("save")
+@click.argument("sha256", metavar="SHA256")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="The new file (default: the attachment's own name, here).")
+@target
+@common
+def save_attachment(context: Context, sha256: str, output: Path | None, target: Path | None) -> int:
+    """Write the bytes of an attachment to a new file, compared with their hash; an existing file is not replaced."""
+    with opened(context, target) as store:
+        path = store.attachments.save(sha256, output)
+    told(context, {"code": "done", "file": str(path), "bytes": path.stat().st_size}, f"saved {path}")
+    return 0
