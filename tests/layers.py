@@ -60,11 +60,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "indexeddb indexeddb.metadata indexeddb.sqlite_files opfs.listing",
     ),
     "models": (
-        "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.records "
-        "persona.schema_4",
-        "persona.kept_messages",
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.messages "
         "persona.records persona.schema_4",
+        "persona.kept_messages",
         "documents.references persona.tables",
         "documents.table persona.livestore",
         "documents.mapping persona.events persona.mappings.nested persona.observations persona.upgrades",
@@ -187,10 +185,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "undo",
     ),
     "persona": (
-        "__init__ attachments conversations embedding embedding_map filters query relationships vectors",
+        "__init__ attachments embedding embedding_map filters query relationships vectors",
         "personas search statistics tiers",
-        "__init__ attachments embedding embedding_map filters personas query relationships vectors",
-        "search statistics tiers",
         "message_search",
         "conversations",
         "semantic",

@@ -71,7 +71,7 @@ def search_command(
         if in_messages:
             since, until = wanted.get("created", (None, None))
             of = {"role": role, "hidden": hidden, "since": since, "until": until}
-            of |= {"persona": wanted["persona"], "source": wanted["source"]}
+            of |= {"persona": wanted["persona"], "source": wanted.get("source")}
             messages = store.conversations.search_page(text, **how, **of)
     warn_undated(memories.undated)
     if context.as_json:
