@@ -91,7 +91,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "web_storage.detector",
         "indexeddb opfs_sqlite.detector rxdb.reader",
         "opfs_sqlite apps.contract apps.values",
-        "apps.entries apps.free_places apps.redaction apps.shape",
+        "apps.data_urls apps.entries apps.free_places apps.redaction apps.shape",
         "apps.parts apps.sections apps.trees",
         "apps.chatgpt.conversation ",
         "apps.claude.conversation ",

@@ -209,6 +209,12 @@ class TestCharacterCard(AppContract):
     sample = ("ai-apps/character-card/v3-with-v2-backfill.png",)
 
 
+class TestCherryStudio(AppContract):
+    kind = "cherry-studio"
+    sample = ("ai-apps/cherry-studio/cherry-studio.202605041005.zip",)
+    damaged_at = 1 / 3
+
+
 # --- kinds of another package
 
 

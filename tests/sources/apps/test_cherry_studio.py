@@ -300,7 +300,7 @@ def test_keys_in_the_raw_folders_are_not_stored(tmp_path: Path) -> None:
 
 
 def test_the_dirt_of_old_profiles_costs_no_message(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": "t1", "messages": [message("m", "user", "b1", topicId="elsewhere"), message("n", "user", "gone")]},
         {"id": "t2", "messages": [message("m", "user", "b1"), message("e", "assistant"), 17, "text"]},
         {"id": "t3", "messages": "nonsense"},
@@ -313,7 +313,7 @@ def test_the_dirt_of_old_profiles_costs_no_message(tmp_path: Path) -> None:
         {"id": "t6", "messages": [{}, {"blocks": "b1"}, {"id": 3, "role": 4, "blocks": [1, None, "b1"]}]},
     ]
     blocks = [block("b1", "m", "First"), block("b2", "k", "Twice"), block("left", "nobody", "Orphan"), {"type": 1}, 5]
-    metas = [
+    metas: list[Any] = [
         entry("t1", name=""),
         entry("t2", createdAt=None, updatedAt=""),
         {"id": 5},
@@ -485,7 +485,13 @@ def test_memories_that_answers_name_come_only_if_they_are_asked_for(tmp_path: Pa
 
 
 def test_version_1_is_compressed_json_with_pairs_of_key_and_value(tmp_path: Path) -> None:
-    old = {"id": "m", "role": "user", "content": "Inline", "createdAt": WHEN, "files": [{"id": "f", "name": "f.png"}]}
+    old: dict[str, Any] = {
+        "id": "m",
+        "role": "user",
+        "content": "Inline",
+        "createdAt": WHEN,
+        "files": [{"id": "f", "name": "f.png"}],
+    }
     old["metadata"] = {"generateImage": {"images": ["data:text/plain,hi"]}}
     answer = {"id": "n", "role": "assistant", "content": "Yes", "reasoning_content": "hm", "modelId": "g"}
     pairs = [

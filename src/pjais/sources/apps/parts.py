@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Generator
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from pjais.core.document import Piece
-from pjais.sources.apps import values
+from pjais.sources.apps import data_urls, values
 from pjais.sources.apps.shape import Path
 
-_DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.ASCII)
 _LONGEST_NAME = 300
 
 
@@ -45,12 +40,10 @@ def attached(content: Any, where: str, met: set[str]) -> Generator[Piece, None, 
         address = _address(part)
         if address is None:
             continue
-        begin = _DATA.match(address)
-        data = None if begin is None else _decoded(address[begin.end() :], begin[2])
-        if begin is None or data is None:
+        document = data_urls.attachment(address, where)
+        if document is None:
             told.append(values.missing(address[:_LONGEST_NAME]))
             continue
-        document = values.attachment_of(data, where, None, begin[1] or None)
         if document.value["id"] not in met:
             met.add(document.value["id"])
             yield document
@@ -62,13 +55,3 @@ def _address(part: Any) -> str | None:
     held = part.get("image_url") or part.get("file_url") if isinstance(part, dict) else None
     found = held.get("url") if isinstance(held, dict) else held
     return found if isinstance(found, str) and found else None
-
-
-def _decoded(text: str, options: str) -> bytes | None:
-    data = unquote_to_bytes(text)
-    if not options.endswith(";base64"):
-        return data
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        return None

@@ -57,12 +57,15 @@ class CherryStudio(AppSource):
         return reader.native(collection, value)
 
     def files(self, ref: SourceRef) -> list[Path]:
-        """Return the files that matter: not the caches of a profile."""
-        if not ref.path.is_dir():
-            return list(ref.files)
+        """Return the current files that matter: the app creates and removes some while it runs, and has caches."""
         from pjais.sources.apps.cherry_studio import form
 
-        return [one for one in files_in(ref.path) if form.matters(one.relative_to(ref.path).as_posix())]
+        def matters(one: Path) -> bool:
+            return form.matters(one.relative_to(ref.path).as_posix())
+
+        if not ref.path.is_dir() or not all(map(matters, ref.files)):  # many single files
+            return list(ref.files)
+        return [one for one in files_in(ref.path) if matters(one)]
 
     def still(self, ref: SourceRef) -> Stamp:
         """Return the names of LevelDB's files, which only grow while the app runs, and the stamps of all others."""

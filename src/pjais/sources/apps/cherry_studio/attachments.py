@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import mimetypes
-import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from pjais.core.document import Document, Remark
 from pjais.formats.container import Container
-from pjais.sources.apps import values
+from pjais.sources.apps import data_urls, values
 
 _FILES = "Data/Files/"
-_DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*?)(;base64)?,", re.ASCII)
 _TYPES = mimetypes.MimeTypes()
 """The types that Python knows, whatever this machine does."""
 
@@ -83,7 +78,7 @@ class Attachments:
         yield {**self._told[member], **({"name": called} if called else {})}
 
     def _of_address(self, address: str, place: str) -> Iterator[Document | dict[str, Any]]:
-        found = of_data_url(address, place)
+        found = data_urls.attachment(address, place)
         if found is not None:
             yield from self._once(found)
             yield values.reference(found)
@@ -92,19 +87,6 @@ class Attachments:
         if str(found.native_id) not in self._met:
             self._met.add(str(found.native_id))
             yield found
-
-
-def of_data_url(address: str, place: str) -> Document | None:
-    """Return the attachment in a data URL; None for any other address, and for one that cannot be decoded."""
-    match = _DATA_URL.match(address)
-    if match is None:
-        return None
-    rest = address[match.end() :]
-    try:
-        data = base64.b64decode(rest, validate=True) if match[3] else unquote_to_bytes(rest)
-    except (binascii.Error, ValueError):
-        return None
-    return values.attachment_of(data, place, None, match[1] or None)
 
 
 def _addresses(block: dict[str, Any]) -> Iterator[str]:

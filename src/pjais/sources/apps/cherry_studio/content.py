@@ -181,6 +181,8 @@ def _row(
     if row.text is not None:
         message = "a name stands twice in one object; the last one counts"
         yield Remark("duplicate-key", collection(table), place, message)
+    if row.bad_bytes:
+        yield Remark("invalid-utf8", collection(table), place, "bytes that are not UTF-8, kept as U+DC80-U+DCFF")
     if item is None and not isinstance(row.value, dict):
         yield _not_a("row", table, name, row)
         return
