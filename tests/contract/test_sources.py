@@ -209,6 +209,12 @@ class TestCharacterCard(AppContract):
     sample = ("ai-apps/character-card/v3-with-v2-backfill.png",)
 
 
+class TestNextChat(AppContract):
+    kind = "nextchat"
+    sample = ("ai-apps/nextchat/Backup-5_4_2026 10_30_00 PM.json",)
+    damaged_at = 0.6
+
+
 class TestCherryStudio(AppContract):
     kind = "cherry-studio"
     sample = ("ai-apps/cherry-studio/cherry-studio.202605041005.zip",)
