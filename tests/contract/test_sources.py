@@ -221,6 +221,38 @@ class TestCherryStudio(AppContract):
     damaged_at = 1 / 3
 
 
+class TestClaude(AppContract):
+    kind = "claude"
+    sample = ("ai-apps/claude-ai/data-2026-05-04-batch-0000.zip",)
+
+
+class TestClaudeParts(AppContract):
+    kind = "claude"
+    sample = ("ai-apps/claude-ai/parts",)
+
+
+class TestGeminiTakeout(AppContract):
+    kind = "gemini-takeout"
+    sample = ("ai-apps/gemini-takeout/takeout-20260505T000000Z-001.zip",)
+
+
+class TestGrok(AppContract):
+    kind = "grok"
+    sample = ("ai-apps/grok/prod-grok-backend.json",)
+    damaged_at = 0.485  # in a text: it is all one conversation
+
+
+class TestJan(AppContract):
+    kind = "jan"
+    sample = ("ai-apps/jan/threads",)
+
+
+class TestTypingMind(AppContract):
+    kind = "typingmind"
+    sample = ("ai-apps/typingmind/typingmind.json",)
+    damaged_at = 0.9
+
+
 # --- kinds of another package
 
 

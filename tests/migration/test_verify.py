@@ -115,7 +115,11 @@ def test_the_search_index_is_checked_beside_readers_however_long_they_take(tmp_p
     with closing(sqlite.open_reader(new)) as reading, closing(sqlite.open_writer(new, wait_ms=1)) as db:
         rows_read = sqlite.each(reading, "SELECT * FROM memory_entities")
         next(rows_read)
-        assert compare.check_search(db, MODEL) == ("search index", True, "agrees with the memories and the conversations")
+        assert compare.check_search(db, MODEL) == (
+            "search index",
+            True,
+            "agrees with the memories and the conversations",
+        )
 
 
 def test_a_store_that_somebody_writes_to_is_busy_and_not_wrong(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_files import by_native_id, documents, kind_of, migrated, read
+from app_files import GOLDEN, by_native_id, documents, kind_of, migrated, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,15 +18,10 @@ from pjais.sources import registry
 from pjais.sources.apps.jan import thread
 
 KIND = registry.of_kind("jan")
-THREAD = {
-    "id": "jan_1777888800",
-    "object": "thread",
-    "title": "Tides",
-    "assistants": [{"assistant_id": "jan", "assistant_name": "Jan", "model": {"id": "m", "engine": "nitro"}}],
-    "created": 1777888800,
-    "updated": 1777888810000,
-    "metadata": {},
-}
+HELD = GOLDEN / "jan" / "threads" / "jan_1777888800"
+"""A thread by hand, after Jan's documentation."""
+THREAD = json.loads((HELD / "thread.json").read_text("utf-8"))
+MESSAGES = [json.loads(line) for line in (HELD / "messages.jsonl").read_text("utf-8").split("\n") if line]
 
 
 def message(name: str, role: str, text: str, at: float = 1777888800000) -> dict[str, Any]:
@@ -40,9 +35,6 @@ def message(name: str, role: str, text: str, at: float = 1777888800000) -> dict[
         "status": "ready",
         "created_at": at,
     }
-
-
-MESSAGES = [message("m1", "user", "When?\u2028Today."), message("m2", "assistant", "At noon.", 1777888805.25)]
 
 
 def jan(root: Path, *messages: dict[str, Any], made: dict[str, Any] | None = THREAD, name: str = "t1") -> Path:
@@ -69,7 +61,7 @@ def jan(root: Path, *messages: dict[str, Any], made: dict[str, Any] | None = THR
 def test_threads_are_conversations(tmp_path: Path) -> None:
     assert KIND is not None
     jan(tmp_path, *MESSAGES)
-    for path in (tmp_path / "threads", tmp_path / "threads" / "t1"):
+    for path in (tmp_path / "threads", tmp_path / "threads" / "t1", HELD, HELD.parent):
         assert kind_of(path) == "jan"
         document = by_native_id(read(path), "conversations")[str(THREAD["id"])]
         dates = document["createdAt"], document["updatedAt"]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from app_files import by_native_id, documents, kind_of, migrated, read
+from app_files import GOLDEN, by_native_id, documents, kind_of, migrated, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,40 +16,9 @@ from pjais.sources import registry
 from pjais.sources.apps.typingmind import chat
 
 KIND = registry.of_kind("typingmind")
-CHAT = {
-    "chatID": "8zXk2Qw9LmNp4Rt6Vy1B",
-    "chatTitle": "Tides",
-    "createdAt": "2026-05-04T10:00:00.000Z",
-    "updatedAt": 1777888810000,
-    "folderID": "f",
-    "model": "a-model",
-    "messages": [
-        {"uuid": "m0", "role": "system", "content": "Be brief."},
-        {"uuid": "m1", "role": "user", "content": "When?", "createdAt": "2026-05-04T10:00:00.000Z"},
-        {
-            "uuid": "m2",
-            "role": "assistant",
-            "model": "another-model",
-            "content": [
-                {"type": "text", "text": "At noon."},
-                {"type": "image_url", "image_url": {"url": "data:image/png;base64,cGljdHVyZQ=="}},
-                {"type": "image_url", "image_url": {"url": "https://example.invalid/tide.png"}},
-                {"type": "text", "text": "See above."},
-            ],
-        },
-    ],
-}
-FILE = {
-    "data": {
-        "chats": [CHAT],
-        "folders": [{"id": "f", "title": "Sea"}],
-        "userPrompts": [{"id": "p", "title": "Ask", "body": "When is {x}?"}],
-        "userCharacters": [
-            {"id": "c", "title": "Pilot", "description": "Knows tides", "instruction": "You are a pilot."}
-        ],
-        "installedPlugins": {"search": {"apiKey": "sk-secret"}},
-    }
-}
+FILE = json.loads((GOLDEN / "typingmind" / "typingmind.json").read_text("utf-8"))
+CHAT = FILE["data"]["chats"][0]
+"""A file by hand, after reports."""
 
 
 def written(path: Path, value: Any) -> Path:
@@ -108,7 +77,7 @@ def test_a_store_has_each_chat_once_and_a_later_export_adds(tmp_path: Path) -> N
         before = store.conversations.list()
     with migrated(tmp_path / "data", written(tmp_path / "z (1).json", FILE)) as store:
         assert store.conversations.list() == before
-    more = [*CHAT["messages"], {"uuid": "m3", "role": "user", "content": "Thanks"}]  # type: ignore[misc]
+    more = [*CHAT["messages"], {"uuid": "m3", "role": "user", "content": "Thanks"}]
     later = {"data": {"chats": [{**CHAT, "messages": more, "updatedAt": "2026-05-05T10:00:00Z"}]}}
     with migrated(tmp_path / "data", written(tmp_path / "a.json", later)) as store:
         assert [(one.id, len(one.messages)) for one in store.conversations.list()] == [(before[0].id, 4)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from pjais.core.document import Document, Piece, Remark, Unreadable
@@ -14,7 +13,7 @@ from pjais.sources.apps.jan.thread import ASSISTANT, KIND, SHAPE, assistant_of, 
 
 _THREAD, _MESSAGES, _ASSISTANT = "thread.json", "messages.jsonl", "assistant.json"
 _LOOKS = 20
-"""Folders in a folder that are looked into to recognise it."""
+"""Threads in an archive that are looked into to recognise it."""
 
 
 def is_jan(container: Container) -> bool:
@@ -27,17 +26,21 @@ def is_jan(container: Container) -> bool:
         return (
             _THREAD in container.top and set(container.top) <= {_THREAD, _MESSAGES} and _is_thread(container, _THREAD)
         )
-    if container.path.name not in ("threads", "assistants"):
-        return False
-    likely = _THREAD if container.path.name == "threads" else _ASSISTANT
-    inside = islice(sorted(one for one in container.path.iterdir() if one.is_dir() and not one.is_symlink()), _LOOKS)
-    names = [f"{one.name}/{likely}" for one in inside if (one / likely).is_file()]
-    return any(_is_thread(container, name) if likely == _THREAD else True for name in names)
+    inside = sorted(one for one in container.path.iterdir() if one.is_dir() and not one.is_symlink())
+    known = [[name for name in (_THREAD, _ASSISTANT, _MESSAGES) if (one / name).is_file()] for one in inside]
+    return bool(inside) and all(known) and _is_one(container, f"{inside[0].name}/{known[0][0]}")
 
 
 def _is_thread(container: Container, name: str) -> bool:
     head = values.json_head(container, name)
     return head.form == "object" and "id" in head.keys and bool(head.keys & {"assistants", "object"})
+
+
+def _is_one(container: Container, name: str) -> bool:
+    if name.endswith(_THREAD):
+        return _is_thread(container, name)
+    keys = values.json_head(container, name).keys
+    return "id" in keys and bool(keys & {"instructions", "object", "thread_id"})
 
 
 def _called(container: Container, last: str) -> list[str]:
