@@ -18,7 +18,7 @@ def attachment(address: str, place: str, called: str | None = None) -> Document 
     match = _DATA_URL.match(address)
     if match is None:
         return None
-    data = unquote_to_bytes(address[match.end() :])
+    data = unquote_to_bytes(address[match.end() :].encode("utf-8", "surrogatepass"))
     if match[2].lower().endswith(";base64"):
         try:
             data = base64.b64decode(data, validate=True)

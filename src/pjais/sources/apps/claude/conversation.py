@@ -28,8 +28,10 @@ SHAPE = Shape(
 _NO_PARENT = frozenset({"", "00000000-0000-4000-8000-000000000000", "00000000-0000-0000-0000-000000000000"})
 _PARENT = "parent_message_uuid"
 _ROLES = {"human": "user"}
-_TRAFFIC = frozenset({"thinking", "redacted_thinking", "tool_use", "tool_result", "token_budget"})
-_NOT_THE_PERSONS = "injected_prompt_block"
+_TRAFFIC = frozenset(
+    {"thinking", "redacted_thinking", "tool_use", "tool_result", "token_budget", "injected_prompt_block"}
+)
+"""Types of blocks that are no words of the person or the assistant."""
 _PLACEHOLDER = re.compile(r"\s*```\s*This block is not supported on your current device yet\.\s*```\s*")
 
 
@@ -101,7 +103,7 @@ def _metadata(message: dict[str, Any]) -> dict[str, Any]:
 
 def _is_hidden(block: dict[str, Any]) -> bool:
     kind = block.get("type")
-    return block.get("hidden_in_chat") is True or kind == _NOT_THE_PERSONS or kind in _TRAFFIC
+    return block.get("hidden_in_chat") is True or (isinstance(kind, str) and kind in _TRAFFIC)
 
 
 def text_of(message: dict[str, Any]) -> tuple[str, Path | None]:
