@@ -204,7 +204,7 @@ def studio(*chunks: dict[str, Any], **more: Any) -> dict[str, Any]:
 def test_a_file_of_ai_studio(tmp_path: Path) -> None:
     assert KIND is not None
     data = base64.b64encode(b"picture").decode()
-    begin = [
+    begin: list[dict[str, Any]] = [
         {"role": "user", "text": "look", "inlineFile": {"mimeType": "image/png", "data": data}},
         {"role": "user", "driveDocument": {"id": "drive-1"}},
         {"role": "model", "text": "hm", "isThought": True},

@@ -19,7 +19,7 @@ from pjais.sources import registry
 from pjais.sources.apps.contract import AppSource
 from pjais.sources.contract import NO_WISHES
 
-ODD = [None, True, 0, -1, 1.5, 1e300, "", "x", "\ud800", "2026-13-45T99:99:99Z", "9" * 400, 10**30]
+ODD: list[Any] = [None, True, 0, -1, 1.5, 1e300, "", "x", "\ud800", "2026-13-45T99:99:99Z", "9" * 400, 10**30]
 ODD += [[], {}, [1], {"a": 1}, ["a", ["b"]], [None, {}], {"$date": {"$numberLong": "1" * 30}}, {"text": {"value": 3}}]
 STUDIO = {
     "systemInstruction": {"parts": [{"text": "be brief"}]},

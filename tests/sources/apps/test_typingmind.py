@@ -93,10 +93,11 @@ def test_faults_cost_themselves_alone(tmp_path: Path) -> None:
 
 
 def test_it_is_recognised_by_content_alone(tmp_path: Path) -> None:
-    empty = {"data": {"chats": [], "folders": [], "userPrompts": [], "userCharacters": []}}
+    empty: Any = {"data": {"chats": [], "folders": [], "userPrompts": [], "userCharacters": []}}
     assert kind_of(written(tmp_path / "x.json", empty)) == "typingmind"
     assert [one for one in read(tmp_path / "x.json") if isinstance(one, Document)] == []
-    for other in ({"data": {"chats": [{"id": 1}]}}, {"data": {}}, {"chats": []}, [CHAT]):
+    others: list[Any] = [{"data": {"chats": [{"id": 1}]}}, {"data": {}}, {"chats": []}, [CHAT]]
+    for other in others:
         assert kind_of(written(tmp_path / "typingmind.json", other)) != "typingmind"
 
 
