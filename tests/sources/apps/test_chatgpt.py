@@ -12,7 +12,8 @@ from app_files import GOLDEN, by_native_id, documents, expected, kind_of, migrat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pjais.core.document import Remark, Unreadable
+import pjais
+from pjais.core.document import Document, Remark, Unreadable
 from pjais.sources import registry
 from pjais.sources.apps.chatgpt.conversation import SHAPE, turns
 from pjais.sources.apps.shape import copied
@@ -159,6 +160,31 @@ def test_it_is_recognised_by_content_alone(tmp_path: Path) -> None:
     assert kind_of(tmp_path / "wrapped" / "export") == "chatgpt"
 
 
+def _of_one(**message: Any) -> dict[str, Any]:
+    """Return a conversation of one message of the user."""
+    content = {"content_type": "text", "parts": ["hi"]}
+    node = {"message": {"author": {"role": "user"}, "content": content, **message}, "parent": None}
+    return {"conversation_id": "c", "title": "t", "mapping": {"a": node}, "current_node": "a"}
+
+
+@pytest.mark.parametrize("odd", [{"x": 1}, ["bio"], 3, None])
+def test_a_recipient_or_content_type_that_is_no_text_is_kept(odd: Any, tmp_path: Path) -> None:
+    """An object or a list there ended the run with a TypeError."""
+    path = tmp_path / "odd.json"
+    path.write_text(
+        json.dumps([_of_one(recipient=odd), _of_one(content={"content_type": odd, "parts": ["hi"]})]), "utf-8"
+    )
+    assert all(one.value["messages"][0]["content"] == "hi" for one in read(path) if isinstance(one, Document))
+    pjais.migrate(tmp_path / "data", [str(path)])
+    assert pjais.verify(tmp_path / "data").passed
+
+
+def test_an_id_that_is_no_text_gives_way_to_the_other_one(tmp_path: Path) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps([{**_of_one(), "conversation_id": 5, "id": "good"}]), "utf-8")
+    assert list(by_native_id(read(path), "conversations")) == ["good"]
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -166,7 +192,7 @@ _JSON = st.recursive(
 )
 _IDS = st.sampled_from(["a", "b", "c", "d", "e"])
 _CONTENT = st.fixed_dictionaries(
-    {"content_type": st.sampled_from(["text", "code", "thoughts", "reasoning_recap", "new"])},
+    {"content_type": st.sampled_from(["text", "code", "thoughts", "reasoning_recap", "new"]) | _JSON},
     optional={"parts": st.lists(st.text() | _JSON, max_size=3), "text": st.text() | _JSON, "content": st.text()},
 )
 _MESSAGE = st.none() | st.fixed_dictionaries(
@@ -175,6 +201,7 @@ _MESSAGE = st.none() | st.fixed_dictionaries(
         "author": st.fixed_dictionaries({"role": st.sampled_from(["user", "tool", "new"])}) | _JSON,
         "create_time": st.floats(0, 2e9) | _JSON,
         "metadata": _JSON,
+        "recipient": st.just("bio") | _JSON,
         "weight": st.sampled_from([0, 1.0]),
     },
 )

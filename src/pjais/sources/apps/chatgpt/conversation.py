@@ -24,14 +24,14 @@ SHAPE = Shape(
 )
 
 _ROLES = {"user": "user", "assistant": "assistant", "system": "system", "tool": "tool", "function": "tool"}
-_HIDDEN_TYPES = frozenset({"thoughts", "reasoning_recap", "user_editable_context", "model_editable_context"})
-_SHOWN_RECIPIENTS = frozenset({"all", None})
+_HIDDEN_TYPES = ("thoughts", "reasoning_recap", "user_editable_context", "model_editable_context")
+_SHOWN_RECIPIENTS = ("all", None)
 
 
 def native_id(native: dict[str, Any]) -> str | None:
     """Return the id of a conversation, which stands in it twice."""
-    found = native.get("conversation_id") or native.get("id")
-    return found if isinstance(found, str) and found else None
+    there = (native.get("conversation_id"), native.get("id"))
+    return next((one for one in there if isinstance(one, str) and one), None)
 
 
 def turns(native: dict[str, Any]) -> tuple[list[Turn], list[Turn]]:
