@@ -185,6 +185,15 @@ def test_an_id_that_is_no_text_gives_way_to_the_other_one(tmp_path: Path) -> Non
     assert list(by_native_id(read(path), "conversations")) == ["good"]
 
 
+@pytest.mark.parametrize("first", ["nope", "null", '{"conversation_id": "e", "title": "empty shell"}', '"text"'])
+def test_a_first_element_that_is_broken_or_empty_does_not_hide_the_others(first: str, tmp_path: Path) -> None:
+    """The file was taken for JSON of no app, and everything in it rejected."""
+    path = tmp_path / "export.json"
+    path.write_text(f"[{first}, {json.dumps(_of_one())}]", "utf-8")
+    assert kind_of(path) == "chatgpt"
+    assert "c" in by_native_id(read(path), "conversations")
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

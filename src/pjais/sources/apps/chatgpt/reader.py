@@ -30,14 +30,19 @@ def shards(container: Container) -> tuple[str, ...]:
 
 def _is_shard(container: Container, name: str) -> bool:
     head = values.json_head(container, name)
-    if head.form == "list" and "mapping" in head.keys:
+    if head.form == "list" and ("mapping" in head.keys or _has_conversation(head.text)):
         return True
     if head.form == "object":
         if "mapping" in head.keys and head.keys & {"title", "current_node", "create_time", "conversation_id"}:
             return True
-        return "conversations" in head.keys and '"mapping"' in head.text and '"current_node"' in head.text
+        return "conversations" in head.keys and _has_conversation(head.text)
     likely = container.form != "file" and name.rpartition("/")[2].startswith("conversations")
     return likely and head.form == "list" and (not head.keys or bool(head.keys & {"conversation_id", "current_node"}))
+
+
+def _has_conversation(text: str) -> bool:
+    """Return whether a conversation is there, though the first element may be broken, or an empty shell."""
+    return '"mapping"' in text and '"current_node"' in text
 
 
 def pieces(container: Container, wishes: Wishes) -> Iterator[Piece]:
