@@ -194,6 +194,25 @@ def test_a_first_element_that_is_broken_or_empty_does_not_hide_the_others(first:
     assert "c" in by_native_id(read(path), "conversations")
 
 
+def test_other_files_are_kept_as_they_are_written(tmp_path: Path) -> None:
+    """A key that stood twice was dropped in silence, and what looks like a tag of ours was decoded."""
+    path = tmp_path / "export.zip"
+    doubled, tagged = '{"a": 1, "a": 2}', {"x": {"$bytes": "eA=="}, "y": {"$$number": "NaN"}}
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("conversations.json", json.dumps([_of_one()]))
+        packed.writestr("user.json", doubled)
+        packed.writestr("user_settings.json", json.dumps(tagged))
+        packed.writestr("empty.json", "")
+        packed.writestr("deep.json", "[" * 5000 + "]" * 5000)
+    kept = {one.native_id: one for one in read(path) if isinstance(one, Document) and one.collection == "chatgpt_files"}
+    assert kept["user.json"].text == f'{{"name": "user.json", "value": {doubled}}}'
+    assert kept["user_settings.json"].value == {"name": "user_settings.json", "value": tagged}
+    assert (kept["empty.json"].value["text"], len(kept["deep.json"].value["text"])) == ("", 10_000)
+    with migrated(tmp_path / "data", path) as store:
+        (found,) = [one for one in store.collection("chatgpt_files").all() if one.key == "user_settings.json"]
+        assert found.value["value"] == tagged
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -55,7 +55,7 @@ def json_head(container: Container, name: str) -> Head:
 
 def _first_line_is_whole(text: str) -> bool:
     try:
-        return isinstance(canonical.loads(text.partition("\n")[0]), dict)
+        return isinstance(canonical.loads_plain(text.partition("\n")[0]), dict)
     except (ValueError, RecursionError):
         return False
 
@@ -303,13 +303,18 @@ def kept_whole(collection: str, container: Container, name: str) -> Iterator[Doc
     except ContainerDamaged as error:
         yield Unreadable(collection, name, b"", f"cannot be read: {error}")
         return
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        yield Unreadable(collection, name, data[:_RAW_LIMIT], "not UTF-8")
+    item = _line(data, 0)
+    if isinstance(item, Value):
+        value = {"name": name, "value": item.value}
+        notes = ("invalid-utf8",) if item.bad_bytes else ()
+        yield Document(collection, name, name, value, wrapped(name, item.text), notes)
         return
     try:
-        value: dict[str, Any] = {"name": name, "value": canonical.loads(text)}
-    except (ValueError, RecursionError):
-        value = {"name": name, "text": text}
-    yield Document(collection, name, name, value)
+        yield Document(collection, name, name, {"name": name, "text": data.decode("utf-8-sig")})
+    except UnicodeDecodeError:
+        yield Unreadable(collection, name, data[:_RAW_LIMIT], "not UTF-8")
+
+
+def wrapped(name: str, text: str | None) -> str | None:
+    """Return the JSON text of a document `{"name", "value"}`, of the text of its value; None if that is not needed."""
+    return None if text is None else f'{{"name": {canonical.dumps(name)}, "value": {text}}}'

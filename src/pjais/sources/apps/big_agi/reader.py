@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -103,5 +102,5 @@ def _entry(key: str, name: str, item: Value) -> Iterator[Piece]:
     value, known = redaction.redacted({key: item.value}, _SECRETS)
     value, more = redaction.redacted_settings(value)
     yield from redaction.remarks(ENTRIES, name, (*known, *more))
-    text = None if known or more or item.text is None else f'{{"name": {json.dumps(key)}, "value": {item.text}}}'
+    text = None if known or more else values.wrapped(key, item.text)
     yield Document(ENTRIES, key, values.place(name, item.place), {"name": key, "value": value[key]}, text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -259,5 +258,5 @@ def _entry(name: str, key: str, item: Value) -> Iterator[Piece]:
     held, more = redaction.redacted_settings({key: value})
     told = (*(f"{key}.{one}" for one in secrets), *more)
     yield from redaction.remarks(ENTRIES, name, told)
-    text = None if told or item.text is None else f'{{"name": {json.dumps(key)}, "value": {item.text}}}'
+    text = None if told else values.wrapped(key, item.text)
     yield values.document(ENTRIES, key, name, item._replace(text=text), {"name": key, "value": held[key]})

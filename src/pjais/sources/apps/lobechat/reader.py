@@ -5,7 +5,6 @@ Memory holds the rows of messages, topics, threads and agents, without the crede
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,7 +100,7 @@ def _entry(key: str, name: str, item: Value) -> Iterator[Piece]:
     held, more = redaction.redacted_settings({key: value})
     told = (*(f"{key}.{one}" for one in known), *more)
     yield from redaction.remarks(export.ENTRIES, name, told)
-    text = None if told or item.text is None else f'{{"name": {json.dumps(key)}, "value": {item.text}}}'
+    text = None if told else values.wrapped(key, item.text)
     yield values.document(export.ENTRIES, key, name, item._replace(text=text), {"name": key, "value": held[key]})
 
 
