@@ -92,9 +92,9 @@ class Turn(NamedTuple):
     """One message of an app's conversation.
 
     `path`: where its node stands in the conversation's object.  `text_at`: where in the node its text stands as it is;
-    None if the text is put together of parts.  `id` may repeat, or lack; `parent` is the id of the message that it
-    follows.  `at` is in ms.  `metadata`: what people may want to see (model, kind, attachments, hidden); the node has
-    the rest.
+    None if the text is put together of parts, `()` if the node itself is the text.  `id` may repeat, or lack; `parent`
+    is the id of the message that it follows.  `at` is in ms.  `metadata`: what people may want to see (model, kind,
+    attachments, hidden); the node has the rest.
     """
 
     path: Path
@@ -191,7 +191,10 @@ class Shape:
         node = nodes[id(turn)]
         origin: dict[str, Any] = {"path": list(turn.path), "node": node}
         if turn.text_at is not None and _get(node, turn.text_at) == turn.content:
-            _set(node, turn.text_at, None)
+            if turn.text_at:
+                _set(node, turn.text_at, None)
+            else:
+                origin["node"] = None
             origin["text"] = list(turn.text_at)
         return {
             "id": names.unique(turn.id),
@@ -214,8 +217,10 @@ class Shape:
         ]
         for path, origin, content in sorted(origins, key=lambda one: len(one[0])):
             node = copied(origin["node"])
-            if "text" in origin:
+            if origin.get("text"):
                 _set(node, tuple(origin["text"]), content)
+            elif "text" in origin:
+                node = content
             _set(found, path, node)
         _close(found, {path[:-1] for path, *_ in origins})
         for one in self.fields:

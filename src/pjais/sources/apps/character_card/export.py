@@ -56,7 +56,7 @@ def losses(records: Records) -> Iterator[str]:
     for one in records.memories():
         embeddings += bool(one.get("embedding"))
         deleted += bool(one.get("deletedAt"))
-        loose += one.get("personaId") is None and _book_of(one) is None and not one.get("deletedAt")
+        loose += one.get("personaId") is None and book_of(one) is None and not one.get("deletedAt")
     conversations = sum(1 for _ in records.conversations())
     relationships = sum(1 for _ in records.relationships())
     for count, what in (
@@ -74,7 +74,8 @@ def _living(memories: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in memories if not one.get("deletedAt")]
 
 
-def _book_of(memory: dict[str, Any]) -> str | None:
+def book_of(memory: dict[str, Any]) -> str | None:
+    """Return the id of the lorebook on its own that a memory is an entry of."""
     found = as_dict(as_dict(memory.get("extra")).get(KIND)).get("book")
     return found if isinstance(found, str) else None
 
@@ -84,7 +85,7 @@ def lorebooks(records: Records) -> Iterator[tuple[str | None, str, dict[str, Any
     for one in records.others(LOREBOOKS):
         key, kept = one.get("id"), one.get("lorebook")
         if isinstance(key, str) and isinstance(kept, dict) and cards.is_lorebook(kept):
-            held = [each for each in _living(records.memories()) if _book_of(each) == key]
+            held = [each for each in _living(records.memories()) if book_of(each) == key]
             yield values.text_or_none(one.get("name")), key, book.whole_lorebook(kept, key, held)
 
 
@@ -181,7 +182,7 @@ def _as_archive(card: dict[str, Any], members: list[tuple[dict[str, Any], bytes]
             if one.get("role") == "before":
                 continue
             name = str(one.get("name") or "file")
-            path = one["path"] if isinstance(one.get("path"), str) else f"assets/other/other/{_safe(name)}"
+            path = one["path"] if isinstance(one.get("path"), str) else f"assets/other/other/{safe(name)}"
             if path not in met and ".." not in path.split("/"):
                 met.add(path)
                 archive.writestr(zipfile.ZipInfo(path, _DATED), data, zipfile.ZIP_DEFLATED)
@@ -191,7 +192,7 @@ def _as_archive(card: dict[str, Any], members: list[tuple[dict[str, Any], bytes]
 # -- names
 
 
-def _safe(name: str) -> str:
+def safe(name: str) -> str:
     """Return a name that every file system takes, empty if nothing is left of it."""
     found = _FORBIDDEN.sub("_", name.encode("utf-8", "replace").decode()).strip(" .")[:_LONGEST].rstrip(" .")
     return f"_{found}" if _RESERVED.fullmatch(found) else found
@@ -205,7 +206,7 @@ class Names:
 
     def file(self, name: object, key: str, suffix: str) -> str:
         """Return the name of the file of a record: that of the record, with a part of its id if that is taken."""
-        stem = _safe(name) if isinstance(name, str) else ""
+        stem = safe(name) if isinstance(name, str) else ""
         stem = stem or "character"
         short = re.sub(r"[^A-Za-z0-9]", "", key)[:8]
         for one in (stem, f"{stem}-{short}", *(f"{stem}-{short}-{number}" for number in range(2, 100_000))):

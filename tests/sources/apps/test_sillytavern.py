@@ -1,0 +1,632 @@
+"""SillyTavern: chats, World Info, personas of the user, a whole user's folder, and what goes wrong in them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from app_files import GOLDEN, documents, expected, kind_of, migrated, read
+from held_records import Held
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pjais
+from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.exchange.export import What, to_file
+from pjais.sources import registry
+from pjais.sources.apps import values
+from pjais.sources.apps.character_card.pictures import plain_picture
+from pjais.sources.apps.sillytavern import chat, dates, export, people, reader, world
+from pjais.sources.contract import Wishes
+from pjais.workspace import resolve_workspace
+
+FOLDER = GOLDEN / "sillytavern"
+CARDS = GOLDEN / "character-card"
+KIND = registry.of_kind("sillytavern")
+FILES = expected("sillytavern")["files"]
+CHATS = [name for name in FILES if name.startswith("chats/")]
+WORLD, PEOPLE = "worlds/Lamp Lore.json", "personas_20260504.json"
+ORIGINAL = FOLDER / CHATS[0]
+
+
+def lines_of(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_bytes().decode().split("\n") if line.strip()]
+
+
+def rules(pieces: list[Piece]) -> list[str]:
+    return [one.rule for one in pieces if isinstance(one, Remark)]
+
+
+def put(path: Path, content: Any) -> Path:
+    """Write JSON, lines of JSON for a list, or bytes as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, list):
+        path.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in content), "utf-8")
+    else:
+        path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+def message(text: str, **more: Any) -> dict[str, Any]:
+    return {"name": "Tessaly", "is_user": False, "send_date": "2026-05-04T10:00:00.000Z", "mes": text, **more}
+
+
+HEADER = {"chat_metadata": {"integrity": "3f1c0d9e-0000-4000-8000-00000000000a"}, "user_name": "unused"}
+SECRETS = {"api_key_openai": [{"value": "sk-secret-1", "label": "x"}], "api_key_claude": "sk-secret-2"}
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    """Return the folder of a user with something of everything."""
+    root = tmp_path / "default-user"
+    put(root / "characters" / "Tessaly.png", (CARDS / "sillytavern-1.19-export.png").read_bytes())
+    put(root / "characters" / "Tessaly" / "joy.png", b"a sprite")
+    shutil.copytree(FOLDER / "chats", root / "chats")
+    shutil.copytree(FOLDER / "worlds", root / "worlds")
+    put(root / "chats" / "Tessaly" / "Branch #1.jsonl", [_branch(), message("Or not.")])
+    put(
+        root / "group chats" / "2026.jsonl",
+        [message("Hi.", original_avatar="Tessaly.png"), message("Ho.", is_user=True)],
+    )
+    put(
+        root / "groups" / "17.json",
+        {"id": "17", "name": "All", "members": ["Tessaly.png"], "chat_id": "2026", "chats": ["2026"]},
+    )
+    put(root / "User Avatars" / "user-default.png", b"a picture")
+    put(root / "user" / "images" / "Tessaly" / "sea.png", b"the sea")
+    power = {**json.loads((FOLDER / PEOPLE).read_text("utf-8")), "theme": "dark"}
+    put(
+        root / "settings.json",
+        {
+            "power_user": power,
+            "user_avatar": "x",
+            "oai_settings": {"proxy_password": "sk-secret-3"},
+            "api_key_novel": "sk-secret-4",
+        },
+    )
+    put(root / "OpenAI Settings" / "mine.json", {"temperature": 1, "proxy_password": "sk-secret-5"})
+    put(root / "secrets.json", SECRETS)
+    put(root / "backups" / "chat_tessaly_20260504-100000.jsonl", ORIGINAL.read_bytes())
+    put(root / "backups" / "chat_gone_20260504-100000.jsonl", [HEADER, message("Lost.")])
+    put(root / "backups" / "settings_20260504.json", {"api_key": "sk-secret-6"})
+    put(root / "thumbnails" / "avatar" / "Tessaly.png", b"small")
+    put(root / "extensions" / "a" / "index.js", b"code")
+    put(root / "stats.json", {"Tessaly.png": {"total": 3}})
+    return root
+
+
+def _branch() -> dict[str, Any]:
+    metadata = {**lines_of(ORIGINAL)[0]["chat_metadata"], "main_chat": ORIGINAL.stem}
+    return {"chat_metadata": metadata, "user_name": "unused", "character_name": "unused"}
+
+
+# -- chats
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_a_chat_is_a_conversation_of_its_chosen_texts(name: str) -> None:
+    told = FILES[name]
+    for path in (FOLDER / name, FOLDER):
+        found = documents(read(path), "conversations").values()
+        (document,) = [one for one in found if one["title"] == Path(name).stem]
+        assert [
+            (one["id"], one["metadata"]["author"], one["role"], one["content"], one["timestamp"])
+            for one in document["messages"]
+        ] == [(str(one["line"]), one["name"], one["role"], one["text"], one["timestamp"]) for one in told["messages"]]
+        lines = lines_of(FOLDER / name)
+        assert [lines[one["line"] - 1]["send_date"] for one in told["messages"]] == [
+            one["send_date"] for one in told["messages"]
+        ]
+        drafts = sum(one["swipes"] - 1 for one in told["messages"] if one["swipes"])
+        assert len(document["extra"].get("branches", [])) == drafts
+        assert KIND is not None
+        assert KIND.native("conversations", json.loads(json.dumps(document))) == lines
+
+
+def test_drafts_are_siblings_of_the_message() -> None:
+    (document,) = documents(read(ORIGINAL), "conversations").values()
+    assert [
+        (one["id"], one["content"], one["parentId"], one["timestamp"]) for one in document["extra"]["branches"]
+    ] == [("2.swipe0", "The lamp is out.", None, 1777888800000), ("4.swipe1", "Dry your boots.", "3", 1777888900000)]
+    assert document["messages"][2]["metadata"]["model"] == "test-model"
+    document["extra"]["branches"][1]["content"] = "Sleep."
+    document["messages"][2]["content"] = "Sit."
+    assert KIND is not None
+    line = KIND.native("conversations", document)[3]
+    assert (line["mes"], line["swipes"][1]) == ("Sit.", "Sleep.")
+
+
+def test_mes_wins_where_the_chosen_draft_is_another_or_none(tmp_path: Path) -> None:
+    path = put(
+        tmp_path / "a.jsonl",
+        [HEADER, message("C", swipes=["A", "B"], swipe_id=7), message("D", swipes=["D", 3], swipe_id=0)],
+    )
+    (document,) = documents(read(path), "conversations").values()
+    assert [one["content"] for one in document["messages"]] == ["C", "D"]
+    assert [one["content"] for one in document["extra"]["branches"]] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "utc", "berlin"),
+    [
+        ("2026-05-04T10:00:00.000Z", "2026-05-04T10:00:00.000Z", "2026-05-04T10:00:00.000Z"),
+        ("2026-05-04T10:00:00.000+02:00", "2026-05-04T08:00:00.000Z", "2026-05-04T08:00:00.000Z"),
+        ("2026-05-04T10:00:00", "2026-05-04T10:00:00.000Z", "2026-05-04T08:00:00.000Z"),
+        (1687184460000, "2023-06-19T14:21:00.000Z", "2023-06-19T14:21:00.000Z"),
+        ("1687184460000", "2023-06-19T14:21:00.000Z", "2023-06-19T14:21:00.000Z"),
+        ("June 19, 2023 2:20pm", "2023-06-19T14:20:00.000Z", "2023-06-19T12:20:00.000Z"),
+        ("June 19, 2023 12:05am", "2023-06-19T00:05:00.000Z", "2023-06-18T22:05:00.000Z"),
+        ("2024-07-12@01h31m37s123ms", "2024-07-12T01:31:37.123Z", "2024-07-11T23:31:37.123Z"),
+        ("2024-7-12@01h31m37s", "2024-07-12T01:31:37.000Z", "2024-07-11T23:31:37.000Z"),
+        ("2024-6-5 @14h 56m 50s 682ms", "2024-06-05T14:56:50.682Z", "2024-06-05T12:56:50.682Z"),
+        ("2023-6-19 @14h 20m 00s 5ms", "2023-06-19T14:20:00.005Z", "2023-06-19T12:20:00.005Z"),
+    ],
+)
+def test_every_form_of_a_date_is_read(raw: Any, utc: str, berlin: str) -> None:
+    assert values.iso(dates.sent(raw, UTC)) == utc
+    assert values.iso(dates.sent(raw, ZoneInfo("Europe/Berlin"))) == berlin
+    assert dates.is_local(raw) == (utc != berlin)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [None, "", " ", "yesterday", "Smarch 1, 2023 2:20pm", "2024-13-45@99h00m00s", True, {}, [], "9" * 30, float("nan")],
+)
+def test_what_is_no_date_is_none(raw: Any) -> None:
+    assert dates.sent(raw) is None
+
+
+@given(st.text() | st.integers() | st.floats() | st.none())
+def test_any_date_is_read_without_a_traceback(raw: Any) -> None:
+    dates.sent(raw, ZoneInfo("America/New_York"))
+
+
+def test_local_dates_are_read_in_the_zone_that_is_named_and_told() -> None:
+    pieces = read(FOLDER / CHATS[1], Wishes(timezone="Europe/Berlin"))
+    (document,) = documents(pieces, "conversations").values()
+    assert document["messages"][0]["timestamp"] == 1687184400000 - 7_200_000
+    assert rules(pieces) == ["local-dates"]
+    assert KIND is not None
+    assert KIND.native("conversations", document) == lines_of(FOLDER / CHATS[1])
+
+
+def test_lines_end_at_line_feeds_alone_and_a_broken_one_costs_itself(tmp_path: Path) -> None:
+    odd = message("a\u2028b\u0085c\x0b")
+    body = (
+        "\ufeff"
+        + json.dumps(HEADER)
+        + "\r\n"
+        + json.dumps(odd, ensure_ascii=False)
+        + '\r\n{"mes": broken}\n\n17\n'
+        + json.dumps(message("end"))
+    )
+    path = put(tmp_path / "chats" / "T" / "a.jsonl", body.encode())
+    pieces = read(tmp_path)
+    (document,) = documents(pieces, "conversations").values()
+    assert [(one["id"], one["content"]) for one in document["messages"]] == [("2", odd["mes"]), ("5", "end")]
+    assert sum(isinstance(one, Unreadable) for one in pieces) == 1
+    assert KIND is not None
+    assert KIND.native("conversations", document) == [HEADER, odd, 17, message("end")]
+    assert kind_of(path) == "sillytavern"
+
+
+def test_a_broken_or_absent_first_line_costs_itself(tmp_path: Path) -> None:
+    for first in (b"{broken\n", b""):
+        path = put(tmp_path / "a.jsonl", first + json.dumps(message("Hi.")).encode())
+        assert kind_of(path) == "sillytavern"
+        (document,) = documents(read(path), "conversations").values()
+        assert [one["content"] for one in document["messages"]] == ["Hi."]
+
+
+def test_a_chat_is_known_by_its_integrity_and_a_copy_by_that_and_its_file(user: Path) -> None:
+    found = {one["title"]: one["id"] for one in documents(read(user), "conversations").values()}
+    integrity = lines_of(ORIGINAL)[0]["chat_metadata"]["integrity"]
+    assert found[ORIGINAL.stem] == integrity
+    assert found["Branch #1"] == values.derived("sillytavern", "chat", integrity, "Branch #1")
+    assert documents(read(ORIGINAL), "conversations").keys() == {integrity}
+    old = documents(read(FOLDER / CHATS[1]), "conversations")
+    assert old.keys() == {found[Path(CHATS[1]).stem]}
+
+
+def test_a_chat_belongs_to_the_card_of_its_folder_and_a_group_to_none(user: Path) -> None:
+    pieces = read(user)
+    (persona,) = documents(pieces, "personas").values()
+    owners = {one["title"]: one["personaId"] for one in documents(pieces, "conversations").values()}
+    assert owners == {ORIGINAL.stem: persona["id"], "Branch #1": persona["id"], Path(CHATS[1]).stem: None, "2026": None}
+    put(user / "chats" / "elsewhere" / "x.jsonl", [message("Hi.", original_avatar="Tessaly.png")])
+    owners = {one["title"]: one["personaId"] for one in documents(read(user), "conversations").values()}
+    assert owners["x"] == persona["id"]
+
+
+def test_a_branch_is_a_relationship_to_its_origin(user: Path) -> None:
+    pieces = read(user)
+    (link,) = documents(pieces, "relationships").values()
+    titles = {one["id"]: one["title"] for one in documents(pieces, "conversations").values()}
+    assert (titles[link["fromId"]], titles[link["toId"]]) == ("Branch #1", ORIGINAL.stem)
+    assert link["type"] == "branch_of"
+
+
+def test_files_of_messages_are_there_or_named_as_missing(user: Path) -> None:
+    found = {one["title"]: one for one in documents(read(user), "conversations").values()}
+    sea, listed = found[ORIGINAL.stem]["messages"][-1]["metadata"]["attachments"]
+    assert (sea["path"], sea["size"], sea["mediaType"]) == ("user/images/Tessaly/sea.png", 7, "image/png")
+    assert listed == {"name": "list.txt", "size": 12, "missing": True}
+    alone = documents(read(ORIGINAL), "conversations")
+    (document,) = alone.values()
+    assert [one["missing"] for one in document["messages"][-1]["metadata"]["attachments"]] == [True, True]
+
+
+# -- World Info, personas of the user
+
+
+def test_world_info_is_memories() -> None:
+    told = FILES[WORLD]["memories"]
+    for path in (FOLDER / WORLD, FOLDER):
+        pieces = read(path)
+        found = [one for one in documents(pieces, "memories").values() if one["type"] == "lore"]
+        assert [(one["extra"]["sillytavern"]["key"], one["name"], one["content"]) for one in found] == [
+            (str(one["uid"]), one["name"], one["content"]) for one in told
+        ]
+        assert [one["memoryTier"] for one in found] == ["active", "hot", "archived"]
+        assert found[0]["tags"] == told[0]["keys"]
+        (kept,) = documents(pieces, world.WORLDS).values()
+        assert world.whole(kept["world"], found) == json.loads((FOLDER / WORLD).read_text("utf-8"))
+
+
+def test_a_world_that_was_renamed_or_grew_is_the_same(tmp_path: Path) -> None:
+    native = json.loads((FOLDER / WORLD).read_text("utf-8"))
+    before = documents(read(FOLDER / WORLD), "memories").keys()
+    native["entries"]["9"] = {**native["entries"]["7"], "uid": 9, "content": "new"}
+    native["entries"]["0"]["order"] = 5
+    after = documents(read(put(tmp_path / "other.json", native)), "memories").keys()
+    assert before < after
+    assert len(after) == 4
+
+
+def test_two_worlds_with_the_same_entries_stay_two(tmp_path: Path) -> None:
+    native = json.loads((FOLDER / WORLD).read_text("utf-8"))
+    other = json.loads(json.dumps(native))
+    other["entries"]["0"]["order"] = 5
+    put(tmp_path / "worlds" / "a.json", native)
+    put(tmp_path / "worlds" / "b.json", other)
+    pieces = read(tmp_path)
+    kept, held = documents(pieces, world.WORLDS).values(), list(documents(pieces, "memories").values())
+    assert len(held) == 6
+    made = [
+        world.whole(
+            one["world"], [each for each in held if each["extra"]["sillytavern"]["world"] == one["id"]], one["id"]
+        )
+        for one in kept
+    ]
+    assert made == [native, other]
+
+
+def test_personas_of_the_user_are_memories_or_personas_if_wished() -> None:
+    told = FILES[PEOPLE]["personas"]
+    found = list(documents(read(FOLDER / PEOPLE), "memories").values())
+    assert [(one["name"], one["content"], one["type"]) for one in found] == [
+        (one["name"], one["description"], people.TYPE) for one in told
+    ]
+    personas = read(FOLDER / PEOPLE, Wishes(user_personas=True))
+    found = list(documents(personas, "personas").values())
+    assert [(one["name"], one["description"]) for one in found] == [(one["name"], one["description"]) for one in told]
+    assert documents(personas, "memories") == {}
+    assert KIND is not None
+    natives = [KIND.native("personas", one) for one in found]
+    assert [one["avatar"] for one in natives] == [one["native_id"] for one in told]
+    assert people.file_of(natives) == json.loads((FOLDER / PEOPLE).read_text("utf-8"))
+
+
+# -- the folder of a user
+
+
+def test_a_folder_and_the_zip_of_it_hold_the_same(user: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "backup.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for one in sorted(user.rglob("*")):
+            if one.is_file():
+                archive.write(one, f"wrapped/{one.relative_to(user)}")
+    assert kind_of(user) == kind_of(packed) == "sillytavern"
+
+    def bare(path: Path) -> list[Any]:
+        return [(one.collection, one.value) for one in read(path) if isinstance(one, Document)]
+
+    assert bare(user) == bare(packed)
+
+
+def test_what_is_not_kept_is_told(user: Path) -> None:
+    pieces = read(user)
+    told = {one.rule: one.message for one in pieces if isinstance(one, Remark)}
+    assert "secrets.json" in [one.place for one in pieces if isinstance(one, Remark) and one.rule == "secrets-not-read"]
+    assert "chat_tessaly" in told["copies-not-imported"]
+    assert "chat_gone" in told["copies-of-lost-chats"]
+    assert "chat_tessaly" not in told["copies-of-lost-chats"]
+    assert {one.place for one in pieces if isinstance(one, Remark) and one.rule == "derived-not-kept"} == {
+        "small copies of pictures",
+        "programs",
+    }
+    assert {one["name"] for one in documents(pieces, reader.FILES).values()} == {
+        "settings.json",
+        "stats.json",
+        "OpenAI Settings/mine.json",
+    }
+    assert [one["group"]["id"] for one in documents(pieces, reader.GROUPS).values()] == ["17"]
+    assert not any(one.place.startswith("thumbnails") for one in pieces if isinstance(one, Document))
+
+
+def test_no_credential_is_stored_anywhere(user: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with migrated(data, user):
+        pass
+    to_file(resolve_workspace(data), None, tmp_path / "out", What(format="sillytavern"))
+    to_file(resolve_workspace(data), None, tmp_path / "export.json", What())
+    for path in (*data.rglob("*"), *(tmp_path / "out").rglob("*"), tmp_path / "export.json"):
+        inside = path.relative_to(tmp_path).parts
+        if path.is_file() and "backups" not in inside:
+            assert b"sk-secret" not in path.read_bytes(), path
+    for path in data.glob("backups/*/report.*"):
+        assert b"sk-secret" not in path.read_bytes(), path
+
+
+def test_a_second_import_and_a_later_backup_bring_only_what_is_new(user: Path, tmp_path: Path) -> None:
+    def counts(store: pjais.Store) -> list[int]:
+        return [len(one.list()) for one in (store.personas, store.memories, store.conversations)]
+
+    with migrated(tmp_path / "data", user) as store:
+        before = counts(store)
+    assert before == [1, 8, 4]
+    with migrated(tmp_path / "data", user) as store:
+        assert counts(store) == before
+    path = user / "chats" / "Tessaly" / ORIGINAL.name
+    put(path, [*lines_of(path), message("More.", send_date="2026-06-01T00:00:00.000Z")])
+    put(user / "chats" / "Tessaly" / "Another.jsonl", [message("New.")])
+    with migrated(tmp_path / "data", user) as store:
+        assert counts(store) == [1, 8, 5]
+        (grown,) = [one for one in store.conversations.list() if one.title == ORIGINAL.stem]
+        assert grown.messages[-1]["content"] == "More."
+
+
+def test_cut_settings_carry_no_credential(user: Path) -> None:
+    path = user / "settings.json"
+    path.write_text(path.read_text("utf-8")[:-30] + "sk-secret-7", "utf-8")
+    raw = [one.raw for one in read(user) if isinstance(one, Unreadable)]
+    assert raw == [b""]
+
+
+def test_files_of_other_apps_are_not_taken(tmp_path: Path) -> None:
+    others: list[Any] = [{"entries": []}, {"entries": {}, "x": 1}, {"entries": {"0": {"a": 1}}}, {"personas": []}, {}]
+    for one in others:
+        assert kind_of(put(tmp_path / "a.json", one)) != "sillytavern"
+    for lines in ([{"role": "user", "content": "x"}], [{"type": "entity", "name": "x"}], [{"name": "x"}]):
+        assert kind_of(put(tmp_path / "a.jsonl", lines)) != "sillytavern"
+    put(tmp_path / "plain" / "chats" / "a.jsonl", [{"role": "user"}])
+    assert kind_of(tmp_path / "plain") is None
+
+
+# -- out
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {one.relative_to(folder).as_posix(): one.read_bytes() for one in sorted(folder.rglob("*")) if one.is_file()}
+
+
+def test_a_folder_comes_out_as_it_was(user: Path) -> None:
+    found = dict(export.write_files(Held(read(user)), lambda _: None))
+    before = tree(user)
+    same = [name for name in before if name.startswith(("chats/", "group chats/", "worlds/", "groups/"))]
+    assert {name for name in found if name.startswith(("chats/", "group chats/", "worlds/", "groups/"))} == set(same)
+    for name in same:
+        if name.endswith(".jsonl"):
+            assert [json.loads(one) for one in found[name].split(b"\n")] == lines_of(user / name), name
+        else:
+            assert json.loads(found[name]) == json.loads(before[name]), name
+    assert {"characters/Tessaly.png", "personas.json", "user/images/Tessaly/sea.png"} <= set(found)
+    assert found["user/images/Tessaly/sea.png"] == b"the sea"
+    assert found["User Avatars/user-default.png"] == b"a picture"
+
+
+def test_what_comes_out_comes_back_with_the_same_ids(user: Path, tmp_path: Path) -> None:
+    first = read(user)
+    for name, content in export.write_files(Held(first), lambda _: None):
+        put(tmp_path / "out" / name, content)
+    again = read(tmp_path / "out")
+    for collection in ("personas", "memories", "conversations", "relationships"):
+        assert documents(again, collection).keys() == documents(first, collection).keys()
+    assert {key: one["messages"] for key, one in documents(again, "conversations").items()} == {
+        key: one["messages"] for key, one in documents(first, "conversations").items()
+    }
+
+
+def test_records_of_other_apps_come_back(tmp_path: Path) -> None:
+    persona: dict[str, Any] = {"id": "p", "name": "Ada/Lovelace", "description": "d"}
+    memories: list[dict[str, Any]] = [
+        {"id": "m1", "personaId": "p", "type": "fact", "content": "of her", "importance": 80},
+        {"id": "m2", "personaId": None, "type": "fact", "content": "loose", "tags": ["t"], "importance": 10},
+    ]
+    messages: list[dict[str, Any]] = [
+        {"id": "x1", "role": "user", "content": "Hi.", "timestamp": 1777888800123, "metadata": {}},
+        {
+            "id": "x2",
+            "role": "tool",
+            "content": {"a": 1},
+            "timestamp": None,
+            "metadata": {"hidden": True, "model": "m"},
+        },
+        {"id": "x3", "role": "assistant", "content": "", "timestamp": 5, "metadata": {"author": "Ada"}},
+    ]
+    conversation: dict[str, Any] = {
+        "id": "c",
+        "personaId": "p",
+        "title": "A: b",
+        "messages": messages,
+        "summary": "s",
+        "topics": ["t"],
+        "createdAt": "2024-01-01T00:00:00.000Z",
+        "extra": {"chatgpt": {"x": 1}},
+    }
+    lone: dict[str, Any] = {"id": "d", "title": None, "messages": messages[:1]}
+    held = Held(
+        Document(collection, None, "", value)
+        for collection, listed in {
+            "personas": [persona],
+            "memories": memories,
+            "conversations": [conversation, lone],
+        }.items()
+        for value in listed
+    )
+    lost: list[str] = []
+    for name, content in export.write_files(held, lost.append):
+        put(tmp_path / "out" / name, content)
+    assert lost == []
+    again = read(tmp_path / "out")
+    assert documents(again, "personas").keys() == {"p"}
+    assert documents(again, "attachments") == {}  # the plain picture is none
+    made = documents(again, "memories")
+    for memory in memories:
+        assert {key: made[str(memory["id"])].get(key) for key in memory} == memory
+    talks = documents(again, "conversations")
+    for value in (conversation, lone):
+        found = talks[str(value["id"])]
+        shown = [{**one, "metadata": _bare(one["metadata"])} for one in found["messages"]]
+        assert shown == value["messages"]
+        assert {key: found.get(key) for key in ("summary", "topics", "createdAt", "title")} == {
+            key: value.get(key) for key in ("summary", "topics", "createdAt", "title")
+        }
+    assert talks["c"]["personaId"] == "p"
+    assert talks["c"]["extra"]["chatgpt"] == {"x": 1}
+
+
+def _bare(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {key: one for key, one in metadata.items() if key != "sillytavern"}
+
+
+def test_what_a_folder_cannot_hold_is_told_first(user: Path) -> None:
+    lost: list[str] = []
+    next(export.write_files(Held(read(user)), lost.append))
+    assert lost == [
+        "3 files of settings, whose credentials were left out",
+        "1 files that no message and no persona names",
+    ]
+
+
+def test_the_plain_picture_is_a_whole_png() -> None:
+    from pjais.formats import png
+
+    assert all(one.is_sound for one in png.parse(plain_picture()).chunks)
+
+
+def test_a_message_that_was_added_in_the_store_is_a_line_at_the_end() -> None:
+    (document,) = documents(read(ORIGINAL), "conversations").values()
+    document["messages"].append({"id": "n", "role": "user", "content": "New.", "timestamp": 5, "metadata": {}})
+    del document["messages"][0]
+    document["summary"] = "short"
+    assert KIND is not None
+    lines = KIND.native("conversations", document)
+    assert lines[0]["chat_metadata"]["pjais"]["conversation"]["summary"] == "short"
+    assert [one["mes"] for one in lines[1:]] == [one["mes"] for one in lines_of(ORIGINAL)[2:]] + ["New."]
+    assert lines[-1]["extra"]["pjais"]["id"] == "n"
+
+
+# -- properties
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_OURS = _JSON | st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.text() | _JSON,
+        "role": st.text() | _JSON,
+        "content": _JSON,
+        "metadata": _JSON,
+        "timestamp": _JSON,
+    },
+)
+_MESSAGE = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.text() | _JSON,
+        "is_user": st.booleans() | _JSON,
+        "is_system": st.booleans() | _JSON,
+        "mes": st.text() | _JSON | st.fixed_dictionaries({"message": st.text()}),
+        "send_date": st.sampled_from(["June 19, 2023 2:20pm", 1687184460000]) | _JSON,
+        "swipes": st.lists(st.text() | _JSON | st.fixed_dictionaries({"message": st.text()}), max_size=3) | _JSON,
+        "swipe_id": st.integers(-1, 4) | _JSON,
+        "swipe_info": st.lists(_JSON, max_size=2) | _JSON,
+        "extra": _JSON
+        | st.fixed_dictionaries({}, optional={"pjais": _OURS, "model": _JSON, "media": st.lists(_JSON) | _JSON}),
+    },
+)
+_HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "chat_metadata": _JSON
+        | st.fixed_dictionaries({"pjais": st.fixed_dictionaries({}, optional={"conversation": _JSON, "id": _JSON})}),
+        "user_name": _JSON,
+        "create_date": _JSON,
+    },
+)
+
+
+@given(st.lists(_HEADERS | _MESSAGE | _JSON, max_size=5))
+@settings(deadline=None, max_examples=400)
+def test_any_chat_comes_out_as_it_was(native: list[Any]) -> None:
+    document = chat.document(native, "c", {"folder": "a", "file": "b"}, None, ZoneInfo("Asia/Tokyo"))
+    assert KIND is not None
+    assert KIND.native("conversations", json.loads(json.dumps(document))) == native
+    keys = [one["id"] for one in [*document["messages"], *document["extra"].get("branches", [])]]
+    assert len(set(keys)) == len(keys)
+
+
+_ENTRY = _JSON | st.fixed_dictionaries(
+    {},
+    optional={
+        "key": st.lists(st.text()) | _JSON,
+        "content": st.text() | _JSON,
+        "comment": st.text() | _JSON,
+        "disable": st.booleans() | _JSON,
+        "constant": st.booleans() | _JSON,
+        "extensions": _JSON
+        | st.fixed_dictionaries(
+            {"pjais": _JSON | st.fixed_dictionaries({"id": st.text()}, optional={"memory": _JSON})}
+        ),
+    },
+)
+
+
+@given(st.dictionaries(st.text(max_size=3) | st.integers(0, 9).map(str), _ENTRY, max_size=4), _JSON)
+@settings(deadline=None, max_examples=300)
+def test_any_world_comes_out_as_it_was(entries: dict[str, Any], more: Any) -> None:
+    native = {"entries": entries, "originalData": more}
+    held = json.loads(json.dumps([one for _, one in world.memories(native, "w")]))
+    assert KIND is not None
+    natives = {one["extra"]["sillytavern"]["key"]: KIND.native("memories", one) for one in held}
+    assert natives == {key: one for key, one in entries.items() if isinstance(one, dict)}
+    assert world.whole(json.loads(json.dumps(world.without_entries(native))), held) == native
+    assert len({one["id"] for one in held}) == len(held)
+
+
+@given(
+    st.dictionaries(st.text(), st.text() | _JSON, max_size=3), st.dictionaries(st.text(), _JSON, max_size=3), st.text()
+)
+@settings(deadline=None)
+def test_any_personas_of_the_user_come_out_as_they_were(
+    names: dict[str, Any], described: dict[str, Any], default: str
+) -> None:
+    found = list(people.people({"personas": names, "persona_descriptions": described, "default_persona": default}))
+    for as_persona in (False, True):
+        made = [people.document(one, "", None, as_persona=as_persona).value for one in found]
+        natives = [people.native(one) for one in json.loads(json.dumps(made))]
+        assert natives == found
+    file = people.file_of(found)
+    assert (file["personas"], file["persona_descriptions"]) == (names, described)
