@@ -8,6 +8,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+LARGEST_SEGMENTS = 1 << 17
+"""Bytes at the beginning of a JPEG in which its EXIF data are."""
+
 _EXIF = b"Exif\0\0"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 9: 4, 10: 8}
@@ -23,6 +26,13 @@ def is_jpeg(head: bytes) -> bool:
 def is_webp(head: bytes) -> bool:
     """Return whether a file begins as a WEBP."""
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def may_have_comment(head: bytes) -> bool:
+    """Return whether a picture that begins so has EXIF data."""
+    if is_webp(head):
+        return head[12:16] != b"VP8X" or len(head) < 21 or bool(head[20] & 8)
+    return is_jpeg(head) and _EXIF in head
 
 
 def user_comment(data: bytes) -> str | None:

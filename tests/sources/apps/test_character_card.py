@@ -17,6 +17,7 @@ from held_records import Held
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import pjais
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.exchange.export import What, to_file
 from pjais.formats import container, png
@@ -387,31 +388,33 @@ def test_files_of_other_apps_are_no_cards(tmp_path: Path) -> None:
 # -- out
 
 
-@pytest.mark.parametrize("name", JSON_CARDS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_card_comes_out_of_a_store_equal_key_by_key(tmp_path: Path, name: str) -> None:
     with migrated(tmp_path / "data", FOLDER / name) as store:
-        before = (store.personas.list(), store.memories.list())
+        before = ({one.id for one in store.personas.list()}, {one.id for one in store.memories.list()})
     (written,) = exported(tmp_path / "data", tmp_path / "out")
-    assert card_in(written) == card_in(FOLDER / name)
+    assert_same_card(FOLDER / name, written)
     with migrated(tmp_path / "data", written) as store:
-        assert (store.personas.list(), store.memories.list()) == before
+        assert ({one.id for one in store.personas.list()}, {one.id for one in store.memories.list()}) == before
+    to_file(resolve_workspace(tmp_path / "data"), None, tmp_path / "all.json", What())
+    pjais.import_file(tmp_path / "second", tmp_path / "all.json")
+    (written,) = exported(tmp_path / "second", tmp_path / "again")
+    assert_same_card(FOLDER / name, written)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_card_comes_out_in_the_container_in_which_it_came(tmp_path: Path, name: str) -> None:
-    (written,) = written_to(tmp_path / "out", FOLDER / name)
-    assert (written.suffix, card_in(written)) == ((FOLDER / name).suffix, card_in(FOLDER / name))
-    if written.suffix == ".png":
-        assert set(chunks(written.read_bytes())) == {"chara", "ccv3"}
-        assert chunks(written.read_bytes())["chara"]["spec"] == "chara_card_v2"
-        assert chunks_but_card(written.read_bytes()) == chunks_but_card((FOLDER / name).read_bytes())
-    if written.suffix == ".charx":
-        with zipfile.ZipFile(FOLDER / name) as old, zipfile.ZipFile(written) as new:
+def assert_same_card(before: Path, after: Path) -> None:
+    """Assert that a file carries the same card in the same container, with everything else that was in it."""
+    assert (after.suffix, card_in(after)) == (before.suffix, card_in(before))
+    if after.suffix == ".png":
+        assert set(chunks(after.read_bytes())) == {"chara", "ccv3"}
+        assert chunks(after.read_bytes())["chara"]["spec"] == "chara_card_v2"
+        assert chunks_but_card(after.read_bytes()) == chunks_but_card(before.read_bytes())
+    if after.suffix == ".charx":
+        with zipfile.ZipFile(before) as old, zipfile.ZipFile(after) as new:
             assert {one: new.read(one) for one in new.namelist() if one != "card.json"} == {
                 one: old.read(one) for one in old.namelist() if one != "card.json"
             }
-    again = {one["id"] for one in of(read(written))[1]}
-    assert again == {one["id"] for one in of(read(FOLDER / name))[1]}
+    assert {one["id"] for one in of(read(after))[1]} == {one["id"] for one in of(read(before))[1]}
 
 
 @pytest.mark.parametrize("before", [b"\xff\xd8\xff\xe0 a picture", PICTURE])

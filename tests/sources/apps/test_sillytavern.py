@@ -433,6 +433,18 @@ def test_a_folder_comes_out_as_it_was(user: Path) -> None:
     assert found["User Avatars/user-default.png"] == b"a picture"
 
 
+def test_a_folder_comes_out_of_a_store_as_it_was(user: Path, tmp_path: Path) -> None:
+    with migrated(tmp_path / "data", user):
+        pass
+    done = to_file(resolve_workspace(tmp_path / "data"), None, tmp_path / "out", What(format="sillytavern"))
+    direct = dict(export.write_files(Held(read(user)), lambda _: None))
+    assert tree(tmp_path / "out") == direct
+    assert done.notes == (
+        "3 files of settings, whose credentials were left out",
+        "1 files that no message and no persona names",
+    )
+
+
 def test_what_comes_out_comes_back_with_the_same_ids(user: Path, tmp_path: Path) -> None:
     first = read(user)
     for name, content in export.write_files(Held(first), lambda _: None):

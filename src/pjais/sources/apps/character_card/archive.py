@@ -6,6 +6,7 @@ Every other member is kept as an attachment, with its path: assets, and what pro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pjais.core.document import Document, Piece, Unreadable
 from pjais.formats import exif, png
@@ -48,6 +49,14 @@ def after_picture(container: Container, head: bytes) -> Container | None:
         return found
     found.close()
     return None
+
+
+def cards_of(archive: Container) -> Iterator[dict[str, Any]]:
+    """Yield the card of an archive alone."""
+    named = card_name(archive)
+    for one in values.items(archive, named, "personas") if named is not None else ():
+        if isinstance(one, Value) and cards.form_of(one.value):
+            yield one.value
 
 
 def of_archive(archive: Container, place: str, before: bytes | None = None) -> Iterator[Carried | Piece]:

@@ -50,9 +50,10 @@ def _is_picture_with_card(container: Container, head: bytes) -> bool:
                     return True
         except OSError:
             return False
-    elif (exif.is_jpeg(head) or exif.is_webp(head)) and container.size(container.names[0]) <= _LARGEST:
+    elif exif.may_have_comment(head):
         try:
-            if any(isinstance(one, Carried) for one in pictures.of_exif(container.read(container.names[0]), "")):
+            data = container.read(container.names[0], exif.LARGEST_SEGMENTS if exif.is_jpeg(head) else _LARGEST)
+            if any(isinstance(one, Carried) for one in pictures.of_exif(data, "")):
                 return True
         except ContainerDamaged:
             return False
@@ -84,7 +85,18 @@ def is_card_json(container: Container, name: str) -> bool:
 
 def version(container: Container) -> str | None:
     """Return the version of a card, for people."""
-    return next((cards.version_of(one.card) for one in carried(container) if isinstance(one, Carried)), None)
+    packed = container
+    if container.form == "file":
+        head = container.head(container.names[0])
+        packed = archive.after_picture(container, head) or container
+    if packed.form == "file":
+        found = (one.card for one in carried(packed) if isinstance(one, Carried))
+    else:
+        found = archive.cards_of(packed)
+    version = next((cards.version_of(one) for one in found), None)
+    if packed is not container:
+        packed.close()
+    return version
 
 
 # -- read
