@@ -254,6 +254,15 @@ class TestTypingMind(AppContract):
 class TestSillyTavern(AppContract):
     kind = "sillytavern"
     sample = ("ai-apps/sillytavern/chats/Old/Old - 2023-6-19 @14h 20m 00s 5ms.jsonl",)
+class TestOpenWebUi(AppContract):
+    kind = "open-webui"
+    sample = ("ai-apps/open-webui/chat-export-1777889000000.json",)
+    damaged_at = 0.95  # in the second chat
+
+
+class TestOpenWebUiDatabase(AppContract):
+    kind = "open-webui"
+    sample = ("ai-apps/open-webui/webui.db",)
 
 
 # --- kinds of another package

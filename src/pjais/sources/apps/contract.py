@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pjais.sources.contract import NO_WISHES, Opened, ReadOptions, Source, Wishes, files_in
+from pjais.sources.contract import NO_WISHES, Opened, ReadOptions, Source, Stamp, Wishes, files_in
+from pjais.sources.sqlite_source import SqliteFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,3 +175,15 @@ class _Read(Opened):
 
     def read(self) -> Iterator[Piece]:
         return self._source.read(self._snapshot, self._wishes)
+
+
+class AppDatabases(SqliteFiles, AppSource):
+    """A kind whose file may be a SQLite database: its WAL and journal are copied with it (`apps.database` reads it)."""
+
+    def files(self, ref: SourceRef) -> list[Path]:
+        """Return its files, with the WAL and journal of each database, there since when it may be."""
+        return super().files(replace(ref, files=tuple(AppSource.files(self, ref))))
+
+    def still(self, ref: SourceRef) -> Stamp:
+        """Return the stamps of its files, and of a WAL its header alone."""
+        return super().still(replace(ref, files=tuple(self.files(ref))))

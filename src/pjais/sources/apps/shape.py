@@ -63,7 +63,7 @@ def truth(field: str, *path: str | int) -> Held:
 
 def texts(field: str, *path: str | int) -> Held:
     """Return a field that is a list of texts; anything else in the app is an empty one."""
-    return Held(field, path, lambda raw: list(raw) if _are_texts(raw) else [])
+    return Held(field, path, lambda raw: list(raw) if are_texts(raw) else [])
 
 
 def within(field: str, key: str, held: Held) -> Held:
@@ -79,7 +79,8 @@ def within(field: str, key: str, held: Held) -> Held:
     return Held(field, held.path, read, write)
 
 
-def _are_texts(raw: Any) -> bool:
+def are_texts(raw: Any) -> bool:
+    """Return whether a value is a list of texts."""
     return isinstance(raw, list) and all(isinstance(one, str) for one in raw)
 
 
@@ -167,7 +168,7 @@ class Shape:
         order of the object, `shown` those of them that were on screen, in order (None: all).  `extra`: what else is to
         be seen there.
         """
-        value = {one.field: one.read(_get(native, one.path)) for one in self.fields}
+        value = {one.field: one.read(get(native, one.path)) for one in self.fields}
         value |= more
         kept: dict[str, Any] = {}
         if turns is not None:
@@ -190,9 +191,9 @@ class Shape:
     def _message(self, turn: Turn, names: _Names, nodes: dict[int, Any]) -> dict[str, Any]:
         node = nodes[id(turn)]
         origin: dict[str, Any] = {"path": list(turn.path), "node": node}
-        if turn.text_at is not None and _get(node, turn.text_at) == turn.content:
+        if turn.text_at is not None and get(node, turn.text_at) == turn.content:
             if turn.text_at:
-                _set(node, turn.text_at, None)
+                put(node, turn.text_at, None)
             else:
                 origin["node"] = None
             origin["text"] = list(turn.text_at)
@@ -209,24 +210,38 @@ class Shape:
         extra = value.get("extra") or {}
         found = copied(extra.get(self.kind))
         origins = [
-            (tuple(origin["path"]), origin, message.get("content"))
+            (tuple(origin["path"]), origin, message)
             for message in [*(value.get("messages") or ()), *(extra.get("branches") or ())]
             if isinstance(message, dict)
-            and isinstance(origin := (message.get("metadata") or {}).get(self.kind), dict)
+            and isinstance(message.get("metadata"), dict)
+            and isinstance(origin := message["metadata"].get(self.kind), dict)
             and "path" in origin  # one written in the store has no place in the object
         ]
-        for path, origin, content in sorted(origins, key=lambda one: len(one[0])):
+        for path, origin, message in sorted(origins, key=lambda one: len(one[0])):
+            if _is_kept(message) and not _has_room(found, path):
+                continue
             node = copied(origin["node"])
             if origin.get("text"):
-                _set(node, tuple(origin["text"]), content)
+                put(node, tuple(origin["text"]), message.get("content"))
             elif "text" in origin:
-                node = content
-            _set(found, path, node)
+                node = message.get("content")
+            put(found, path, node)
         _close(found, {path[:-1] for path, *_ in origins})
         for one in self.fields:
-            if one.field in value and one.read(_get(found, one.path)) != value[one.field]:
-                _set(found, one.path, one.write(value[one.field]))
+            if one.field in value and one.read(get(found, one.path)) != value[one.field]:
+                put(found, one.path, one.write(value[one.field]))
         return found
+
+
+def _is_kept(message: dict[str, Any]) -> bool:
+    """Return whether a message is of an earlier export: the object does not have it."""
+    return message["metadata"].get("kept") is True
+
+
+def _has_room(value: Any, path: Path) -> bool:
+    """Return whether an object can take a message of an earlier export at its place; a list has another one there."""
+    inside = get(value, path[:-1])
+    return isinstance(inside, dict) and path[-1] not in inside
 
 
 class _Names:
@@ -241,7 +256,7 @@ class _Names:
         return name if self._met[name] == 1 and native else f"{name}#{self._met[name]}"
 
 
-def _get(value: Any, path: Path) -> Any:
+def get(value: Any, path: Path) -> Any:
     """Return the part of a value at a path; None if it has none."""
     for step in path:
         if isinstance(value, dict):
@@ -253,11 +268,11 @@ def _get(value: Any, path: Path) -> Any:
     return value
 
 
-def _set(value: Any, path: Path, part: Any) -> None:
+def put(value: Any, path: Path, part: Any) -> None:
     """Change the part of a value at a path; a key that an object lacks is added, an index that a list lacks is not."""
     *way, last = path
     for step in way:
-        value = value.setdefault(step, {}) if isinstance(value, dict) else _get(value, (step,))
+        value = value.setdefault(step, {}) if isinstance(value, dict) else get(value, (step,))
     if isinstance(value, dict):
         value[last] = part
         return
@@ -273,15 +288,15 @@ def _taken_out(native: Any, turns: list[Turn]) -> tuple[Any, dict[int, Any]]:
     left = copied(native)
     nodes: dict[int, Any] = {}
     for turn in sorted(turns, key=lambda one: -len(one.path)):
-        nodes[id(turn)] = _get(left, turn.path)
-        _set(left, turn.path, dict(_HOLE))
+        nodes[id(turn)] = get(left, turn.path)
+        put(left, turn.path, dict(_HOLE))
     return left, nodes
 
 
 def _close(value: Any, places: set[Path]) -> None:
     """Remove the holes that are left in lists and objects at some paths: their messages were deleted in the store."""
     for path in places:
-        inside = _get(value, path)
+        inside = get(value, path)
         if isinstance(inside, list) and _HOLE in inside:
             inside[:] = [one for one in inside if one != _HOLE]
         elif isinstance(inside, dict) and _HOLE in inside.values():

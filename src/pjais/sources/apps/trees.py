@@ -1,4 +1,4 @@
-"""The tree of a conversation's messages: which branch was on screen, and what is wrong with it.
+"""The tree of a conversation's messages: which branch was on screen, what is wrong with it, how an edit arrives in it.
 
 Every message is kept, whatever is wrong.
 """
@@ -6,8 +6,8 @@ Every message is kept, whatever is wrong.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pjais.core.document import Remark
 from pjais.sources.apps.shape import Path, Turn, branch
@@ -78,3 +78,68 @@ def in_order(everything: list[Turn], keys: Sequence[Any] | None = None) -> list[
     if any(key is None for key in keys):
         return everything
     return [turn for _, turn in sorted(zip(keys, everything, strict=True), key=lambda one: one[0])]
+
+
+class Links(NamedTuple):
+    """How an app links the nodes of a tree: the keys of the parent and of the children, and how a new node is made.
+
+    `make` gets a message of ours and the id of the node that it follows.
+    """
+
+    parent: str
+    children: str
+    make: Callable[[dict[str, Any], str | None], dict[str, Any]]
+
+
+def graft(
+    nodes: dict[str, Any], value: dict[str, Any], kind: str, links: Links, before: Mapping[str, Any]
+) -> str | None:
+    """Put the messages that were written in the store into an app's tree, and close the gaps of those deleted there.
+
+    `nodes` are changed; `before` are those of the object as it was read.  Return the node that is on screen now; None
+    if nothing was added or deleted.
+    """
+    removed = before.keys() - nodes.keys()
+    above: str | None = None
+    added = False
+    for message in value.get("messages") or ():
+        if not isinstance(message, dict):
+            continue
+        told = message.get("metadata")
+        origin = told.get(kind) if isinstance(told, dict) else None
+        path = origin.get("path") if isinstance(origin, dict) else None
+        if path:
+            name = path[-1]
+            node = nodes.get(name) if isinstance(name, str) else None
+            if not isinstance(node, dict):
+                continue
+            parent = node.get(links.parent)
+            if isinstance(parent, str) and parent in removed:
+                _link(nodes, node, name, above, links)
+        else:
+            name = _unused(str(message.get("id") or "message"), nodes)
+            nodes[name] = links.make({**message, "id": name}, above)
+            _link(nodes, nodes[name], name, above, links)
+            added = True
+        above = name
+    for name in nodes if removed else ():
+        node = nodes[name]
+        children = node.get(links.children) if isinstance(node, dict) else None
+        if isinstance(children, list) and any(one in removed for one in children if isinstance(one, str)):
+            node[links.children] = [one for one in children if not (isinstance(one, str) and one in removed)]
+    return above if added or removed else None
+
+
+def _link(nodes: dict[str, Any], node: dict[str, Any], name: str, above: str | None, links: Links) -> None:
+    node[links.parent] = above
+    children = nodes[above].get(links.children) if above is not None else None
+    if isinstance(children, list) and name not in children:
+        children.append(name)
+
+
+def _unused(name: str, nodes: Mapping[str, Any]) -> str:
+    found, number = name, 1
+    while found in nodes:
+        number += 1
+        found = f"{name}#{number}"
+    return found

@@ -6,7 +6,7 @@ Instants are integer milliseconds inside messages, and ISO-8601 in the fields of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -131,6 +131,23 @@ def _line(line: bytes, place: int) -> Value | Broken | None:
     if canonical.deeper_than(text):
         return Broken(line, place, "nested too deeply")
     return Value(value, place, text if doubled else None, not canonical.encodable(text))
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON of an app's object; a number that JSON lacks, such as NaN, is tagged (`canonical`)."""
+    try:
+        return canonical.dumps_plain(value)
+    except ValueError:
+        return canonical.dumps(value)
+
+
+def json_list(found: Iterable[Any]) -> Iterator[bytes]:
+    """Yield the JSON of a list, piece by piece."""
+    before = "[\n"
+    for one in found:
+        yield f"{before}{json_text(one)}".encode()
+        before = ",\n"
+    yield b"[]\n" if before == "[\n" else b"\n]\n"
 
 
 def unreadable(collection: str, name: str, item: Broken) -> Unreadable:

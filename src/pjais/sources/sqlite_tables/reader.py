@@ -8,8 +8,9 @@ salvaged and damaged ones are named.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from pjais import canonical, sqlite, sqlite_wal
@@ -54,12 +55,33 @@ def read(snapshot: Snapshot, *, own: bool = False, derived: Iterable[str] = ()) 
             yield from sqlite_pages.salvage(snapshot.path)
             return
         for table in tables:
-            yield from _rows_or_pages(connection, table, snapshot, own)
+            yield from _rows_or_pages(connection, table, snapshot.path, own)
 
 
-def _rows_or_pages(
-    connection: sqlite.Connection, table: str, snapshot: Snapshot, own: bool
-) -> Iterator[Document | Unreadable]:
+def read_file(path: Path, wanted: Callable[[str], bool], order: Sequence[str] = ()) -> Iterator[Document | Unreadable]:
+    """Yield the rows of those tables of a plain SQLite file that are wanted; of a damaged file what is intact.
+
+    `order`: tables that come first.  No row of any other table is yielded.  What belongs to no table for certain is
+    an `Unreadable` of `$file`.
+    """
+    with closing(sqlite.open_frozen(path)) as connection:
+        tables = None
+        if not sqlite.problems(connection):
+            try:
+                tables = [table for table in data_tables(connection) if wanted(table)]
+            except (SourceDamaged, sqlite.Error):
+                tables = None
+        if tables is not None:
+            place = {table: number for number, table in enumerate(order)}
+            for table in sorted(tables, key=lambda one: place.get(one, len(place))):
+                yield from _rows_or_pages(connection, table, path, own=False)
+            return
+    for piece in sqlite_pages.salvage(path):
+        if isinstance(piece, Unreadable) or wanted(piece.collection):
+            yield piece
+
+
+def _rows_or_pages(connection: sqlite.Connection, table: str, path: Path, own: bool) -> Iterator[Document | Unreadable]:
     """Yield a table's rows as SQLite returns them; if it cannot (a collation of the app's), from its pages."""
     began = False
     try:
@@ -67,7 +89,7 @@ def _rows_or_pages(
             began = True
             yield document
     except (SourceDamaged, sqlite.Error) as error:
-        pieces = [] if began else [one for one in sqlite_pages.salvage(snapshot.path) if one.collection == table]
+        pieces = [] if began else [one for one in sqlite_pages.salvage(path) if one.collection == table]
         yield from pieces or [Unreadable(table, f"table {table}", b"", f"cannot be read: {error}")]
 
 

@@ -15,7 +15,19 @@ def tables(path: Path, expected: str | None) -> Tables:
         return _tables(connection, expected)
 
 
+def columns(path: Path) -> dict[str, set[str]]:
+    """Return the columns of each table of a plain SQLite file, in lower case; a WAL is not looked at."""
+    with closing(sqlite.open_frozen(path)) as connection:
+        return _columns(connection)
+
+
 def _tables(connection: sqlite.Connection, expected: str | None) -> Tables:
+    columns = _columns(connection)
+    ids = [sqlite.pragma_int(connection, name) for name in ("application_id", "user_version")]
+    return Tables(columns, ids[0], ids[1], expected, _is_browsers(connection, columns))
+
+
+def _columns(connection: sqlite.Connection) -> dict[str, set[str]]:
     columns: dict[str, set[str]] = {}
     for table, column in sqlite.each(
         connection,
@@ -23,8 +35,7 @@ def _tables(connection: sqlite.Connection, expected: str | None) -> Tables:
         "WHERE t.schema = 'main' AND t.type = 'table'",
     ):
         columns.setdefault(str(table).lower(), set()).add(str(column).lower())
-    ids = [sqlite.pragma_int(connection, name) for name in ("application_id", "user_version")]
-    return Tables(columns, ids[0], ids[1], expected, _is_browsers(connection, columns))
+    return columns
 
 
 def _is_browsers(connection: sqlite.Connection, columns: dict[str, set[str]]) -> bool:
