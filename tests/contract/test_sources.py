@@ -254,6 +254,16 @@ class TestTypingMind(AppContract):
 class TestSillyTavern(AppContract):
     kind = "sillytavern"
     sample = ("ai-apps/sillytavern/chats/Old/Old - 2023-6-19 @14h 20m 00s 5ms.jsonl",)
+class TestLibreChat(AppContract):
+    kind = "librechat"
+    sample = ("ai-apps/librechat/flat.json",)
+
+
+class TestLibreChatTree(AppContract):
+    kind = "librechat"
+    sample = ("ai-apps/librechat/tree.json",)
+
+
 class TestOpenWebUi(AppContract):
     kind = "open-webui"
     sample = ("ai-apps/open-webui/chat-export-1777889000000.json",)
