@@ -42,7 +42,7 @@ def call(graph: Path, *tools: tuple[str, dict[str, Any]]) -> list[Any]:
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
     ]
     server = subprocess.Popen(
-        ["node", str(SERVER)],
+        ["node", str(SERVER.resolve())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -61,8 +61,11 @@ def call(graph: Path, *tools: tuple[str, dict[str, Any]]) -> list[Any]:
                 server.stdin.write(json.dumps(one) + "\n")
             server.stdin.flush()
             sent = []
-            while (answer := json.loads(server.stdout.readline())).get("id") != number:
-                pass
+            answer: dict[str, Any] = {}
+            while answer.get("id") != number:
+                line = server.stdout.readline()
+                assert line, "the server has ended"
+                answer = json.loads(line)
             assert not answer["result"].get("isError"), answer
             answers.append(answer["result"]["structuredContent"])
     finally:

@@ -270,6 +270,31 @@ def without_residue(document: dict[str, Any]) -> dict[str, Any]:
     return bare if lacked and not left else {**bare, "extra": left}
 
 
+DEFAULTS: dict[str, Any] = {
+    "importance": 50,
+    "memoryTier": "active",
+    "tags": [],
+    "topics": [],
+    "messages": [],
+    "accessCount": 0,
+    "connectionCount": 0,
+    "usageCount": 0,
+    "isActive": False,
+    "isArchived": False,
+    "extra": {},
+}
+"""What a record has that says nothing else; a document of ours may say so, or leave it out: that is the same."""
+
+
+def bare(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document of our export with only what it says: no residue, nothing that is null or as it always is."""
+    return {
+        key: one
+        for key, one in without_residue(document).items()
+        if (one is not None or key == "content") and not (key in DEFAULTS and canonical.same(one, DEFAULTS[key]))
+    }
+
+
 # -- attachments
 
 

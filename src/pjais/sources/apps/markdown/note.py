@@ -184,7 +184,7 @@ OF_COLLECTION = {kind.collection: (name, kind) for name, kind in KINDS.items()}
 def text(collection: str, document: dict[str, Any], links: Sequence[str] = ()) -> str:
     """Return the note of a document; `links`: names of notes and files that it is to be linked with."""
     name, kind = OF_COLLECTION[collection]
-    document = values.without_residue(document)
+    document = values.bare(document)
     kept = values.as_dict(values.as_dict(document.get("extra")).get(KIND))
     front, body = _front(name, kind, document, links), _body(kind, document)
     if _is_kept(kept):
@@ -328,9 +328,9 @@ def kind_of(raw: str) -> tuple[str, str]:
 
 
 def document_of(note: str) -> dict[str, Any] | None:
-    """Return the document of a note as it stands there; None if it cannot be read."""
+    """Return what the document of a note says; None if it cannot be read."""
     try:
-        return read(note).document
+        return values.bare(read(note).document)
     except (Unread, front_matter.Broken):
         return None
 
@@ -413,6 +413,6 @@ def _residue(
     names = [one[2:-2] for one in texts] if isinstance(texts, list) else []
     had_vector = "embedding" in found.entries and found.entries["embedding"].raw == "false"
     same = {**document, "embedding": []} if had_vector else document
-    again = (_front(name, kind, same, names), _body(kind, document))
+    again = (_front(name, kind, values.bare(same), names), _body(kind, document))
     pairs = zip(("front", "body"), parts, again, strict=True)
     return {key: there for key, there, one in pairs if there != one}

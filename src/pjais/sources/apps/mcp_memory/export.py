@@ -53,7 +53,7 @@ class _Graph:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._personas = {str(one["id"]): values.without_residue(one) for one in records.personas()}
+        self._personas = {str(one["id"]): values.bare(one) for one in records.personas()}
         self._names: dict[str, str] = {key: str(one.get("name") or key) for key, one in self._personas.items()}
         """The name of each record that a relation may refer to."""
         self._entities: list[_Entity] = []
@@ -71,7 +71,7 @@ class _Graph:
             if one.get("deletedAt") is not None:
                 self._deleted += 1
             else:
-                live.append({key: value for key, value in values.without_residue(one).items() if key != "embedding"})
+                live.append({key: value for key, value in values.bare(one).items() if key != "embedding"})
         by_id: dict[str, _Entity] = {}
         for one in sorted((one for one in live if one.get("type") == graph.ENTITY), key=_place):
             by_id[str(one["id"])] = self._add(graph.entity_line(one, []), one)
@@ -94,7 +94,7 @@ class _Graph:
         for one in self._records.relationships():
             ends = str(one.get("fromId")), str(one.get("toId"))
             if one.get("type") == graph.OBSERVATION_OF and ends[0] in observations and ends[1] in entities:
-                found.setdefault(ends[0], values.without_residue(one))
+                found.setdefault(ends[0], values.bare(one))
         return found
 
     def _add(self, line: dict[str, Any], record: dict[str, Any] | None) -> _Entity:
@@ -186,7 +186,7 @@ class _Graph:
             line = values.as_dict(graph.kept(one).get("line")) or {"type": "relation", "from": "", "to": ""}
             line = {**line, "from": ends[0], "to": ends[1], "relationType": one.get("type")}
             met.add(str(one["id"]))
-            found.append((_place(one), line, values.without_residue(one)))
+            found.append((_place(one), line, values.bare(one)))
         for one in self._records.others(graph.DANGLING):
             if one.get("id") not in met:  # its ends may have come since
                 found.append((_own_place(one), one["line"], None))

@@ -16,7 +16,7 @@ from pjais.sources.apps.mem0.item import HISTORY, KIND
 
 def files(records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, Content]]:
     """Yield the file; `lost` is called first for what mem0 cannot hold."""
-    personas = {str(one["id"]): values.without_residue(one) for one in records.personas()}
+    personas = {str(one["id"]): values.bare(one) for one in records.personas()}
     live, homes = set(personas), set[str]()
     count = dict.fromkeys(("vectors", "deleted", "versions"), 0)
     for one in records.memories():
@@ -34,7 +34,7 @@ def files(records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, 
         if home is None or not set(ends) <= live:
             cut += 1
         else:
-            related.setdefault(home, []).append(values.without_residue(one))
+            related.setdefault(home, []).append(values.bare(one))
     for number, *what in (
         (count["vectors"], "embedding"),
         (count["deleted"], "deleted memory", "deleted memories"),
@@ -58,7 +58,7 @@ def _content(
     for one in records.memories():
         if one.get("deletedAt") is not None:
             continue
-        memory = {key: each for key, each in values.without_residue(one).items() if key != "embedding"}
+        memory = {key: each for key, each in values.bare(one).items() if key != "embedding"}
         home = str(memory.get("personaId"))
         persona = personas.get(home)
         added: dict[str, Any] = {}

@@ -93,12 +93,13 @@ def read(native: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         del fields["content"]  # mem0 has another text since
     extra = {**(made["extra"] if added.get("native") is not False else {}), **values.as_dict(fields.get("extra"))}
     made |= {key: one for key, one in fields.items() if key != "extra"}
-    made["extra"] = extra
+    made = {**made, "extra": extra} if extra else {key: one for key, one in made.items() if key != "extra"}
     return {key: one for key, one in made.items() if key not in values.as_list(added.get("lacks"))}, added
 
 
 def written(document_: dict[str, Any], agent: str | None) -> dict[str, Any]:
     """Return the item of a document, without persona and relationships.  `agent`: the name of its persona."""
+    document_ = values.bare(document_)
     extra = values.as_dict(document_.get("extra"))
     is_native = isinstance(extra.get(KIND), dict) and isinstance(extra[KIND].get("memory"), str)
     native = SHAPE.native(document_) if is_native else _new(document_, agent)
@@ -106,7 +107,7 @@ def written(document_: dict[str, Any], agent: str | None) -> dict[str, Any]:
         native["memory"] = canonical.dumps(native.get("memory"))
     if native["memory"] != values.as_dict(extra.get(KIND)).get("memory"):
         native["hash"] = _md5(native["memory"])
-    made = document(native)
+    made = values.bare(document(native))
     added: dict[str, Any] = {} if is_native else {"native": False}
     fields = {
         key: one
@@ -118,9 +119,7 @@ def written(document_: dict[str, Any], agent: str | None) -> dict[str, Any]:
     others = {key: one for key, one in extra.items() if not is_native or key not in (KIND, HISTORY)}
     if others:
         fields["extra"] = others
-    lacks = [key for key in made if key not in document_ and made[key] is not None]
-    if not is_native:
-        lacks = [key for key in made if key not in document_]
+    lacks = [key for key in made if key not in document_ and key != "extra"]
     if fields:
         added["fields"] = canonical.loads_plain(canonical.dumps(fields))
     if lacks:
