@@ -31,7 +31,7 @@ def is_webp(head: bytes) -> bool:
 def may_have_comment(head: bytes) -> bool:
     """Return whether a picture that begins so has EXIF data."""
     if is_webp(head):
-        return head[12:16] != b"VP8X" or len(head) < 21 or bool(head[20] & 8)
+        return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 8)
     return is_jpeg(head) and _EXIF in head
 
 

@@ -90,7 +90,7 @@ def version(container: Container) -> str | None:
         head = container.head(container.names[0])
         packed = archive.after_picture(container, head) or container
     if packed.form == "file":
-        found = (one.card for one in carried(packed) if isinstance(one, Carried))
+        found: Iterator[dict[str, Any]] = (one.card for one in carried(packed) if isinstance(one, Carried))
     else:
         found = archive.cards_of(packed)
     version = next((cards.version_of(one) for one in found), None)
