@@ -251,9 +251,13 @@ class TestTypingMind(AppContract):
     kind = "typingmind"
     sample = ("ai-apps/typingmind/typingmind.json",)
     damaged_at = 0.9
+
+
 class TestSillyTavern(AppContract):
     kind = "sillytavern"
     sample = ("ai-apps/sillytavern/chats/Old/Old - 2023-6-19 @14h 20m 00s 5ms.jsonl",)
+
+
 class TestLibreChat(AppContract):
     kind = "librechat"
     sample = ("ai-apps/librechat/flat.json",)
