@@ -213,6 +213,13 @@ def test_other_files_are_kept_as_they_are_written(tmp_path: Path) -> None:
         assert found.value["value"] == tagged
 
 
+def test_of_a_folder_of_downloads_each_file_stands_for_itself(tmp_path: Path) -> None:
+    report = pjais.import_file(tmp_path, [GOLDEN / "chatgpt"])
+    assert sorted(one["name"].rpartition("/")[2] for one in report.sources) == [SINGLE.name, SHARDED.name]
+    with pjais.open(tmp_path) as store:
+        assert len(store.conversations.list()) == 6
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -22,10 +22,21 @@ _KEEP_NOT = ("chat.html",)
 
 def shards(container: Container) -> tuple[str, ...]:
     """Return the members that hold conversations, in order; none if the container is no export of ChatGPT."""
-    if container.form == "folder" and not any(name.startswith("conversations") for name in container.top):
+    if container.form == "folder" and not _is_unpacked(container):
         return ()
     names = container.names if container.form == "file" else container.called("*.json")
     return tuple(name for name in names if _is_shard(container, name))
+
+
+def _is_unpacked(container: Container) -> bool:
+    """Return whether a folder is one export, unpacked; of a folder of downloads each file stands for itself."""
+    top = container.top
+    own = any(name in _ITS_OWN or name.startswith(("file-", "file_")) for name in top)
+    return own and any(name.startswith("conversations") for name in top) and not any(map(_is_archive, top))
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(".zip")
 
 
 def _is_shard(container: Container, name: str) -> bool:
