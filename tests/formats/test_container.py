@@ -104,8 +104,18 @@ def test_an_encrypted_member_is_told(tmp_path: Path) -> None:
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(mark) + at] |= 1
     path.write_bytes(data)
-    with container.of(path) as found, pytest.raises(ContainerDamaged, match="encrypted"):
+    with container.of(path) as found, pytest.raises(ContainerDamaged, match="a: it is encrypted; unpack"):
         found.read("a")
+
+
+def test_a_name_that_is_not_utf_8_is_not_called_a_cut(tmp_path: Path) -> None:
+    """It was said that the archive is cut off, and to be fetched again."""
+    path = packed(tmp_path / "names.zip", {"a.json": b"{}", "\u00fc.json": b"[]"})
+    path.write_bytes(path.read_bytes().replace("\u00fc".encode(), b"\xff\xfe"))
+    with container.of(path) as found:
+        assert found.read("a.json") == b"{}"
+        assert found.cut is not None
+        assert "list of its members" in found.cut
 
 
 def test_a_wrong_checksum_is_told_after_what_can_be_read(tmp_path: Path) -> None:

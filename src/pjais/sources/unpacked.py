@@ -117,12 +117,17 @@ def _unpack(archive: Path, folder: Path) -> None:
             if one.is_dir():
                 target.mkdir(parents=True, exist_ok=True)
                 continue
+            if one.flag_bits & _ENCRYPTED:
+                raise _damaged(archive, f"{one.filename} is encrypted; unpack it yourself, and name the folder")
             target.parent.mkdir(parents=True, exist_ok=True)
             with packed.open(one) as source, target.open("xb") as file:
                 _copied(source, file, one.file_size, archive)
             at = time.mktime((*one.date_time, 0, 0, -1))
             os.utime(target, (at, at))
 
+
+_ENCRYPTED = 1
+"""The flag of a member that needs a password."""
 
 _LINK = 0o12
 """The kind of file in the upper bits of a member's attributes: a symbolic link."""

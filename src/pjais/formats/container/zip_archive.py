@@ -26,6 +26,9 @@ SMALL = 64 << 20
 _LINK = 0o12
 """The kind of file in the upper bits of a member's attributes: a symbolic link."""
 
+_ENCRYPTED = 1
+"""The flag of a member that needs a password."""
+
 _FAILURES = (
     zipfile.BadZipFile,
     zlib.error,
@@ -84,7 +87,10 @@ class Zip(Container):
                 self._found.setdefault(one.info.filename, one)
             if not found:
                 raise ContainerDamaged(f"the archive cannot be read: {error}") from error
-            self.cut = f"the archive is cut off: it ends after {packed:,} bytes, in or after {found[-1].filename}"
+            if isinstance(error, zipfile.BadZipFile):
+                self.cut = f"the archive is cut off: it ends after {packed:,} bytes, in or after {found[-1].filename}"
+            else:
+                self.cut = f"the archive's list of its members cannot be read ({error}); they were found by their data"
             return found
 
     @property
@@ -100,6 +106,8 @@ class Zip(Container):
         member = self._members[name]
         if self._zip is None:
             return cast("IO[bytes]", _Pieces(cut_zip.stream(self._file, self._found[member.filename])))
+        if member.flag_bits & _ENCRYPTED:
+            raise RuntimeError("it is encrypted; unpack the archive yourself, and name the folder")
         unchecked = copy(member)
         unchecked.CRC = None  # type: ignore[assignment]  # checked here, when all of its bytes have been given out
         return self._zip.open(unchecked)
