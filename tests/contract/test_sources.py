@@ -279,6 +279,52 @@ class TestOpenWebUiDatabase(AppContract):
     sample = ("ai-apps/open-webui/webui.db",)
 
 
+class TestMarkdownVault(AppContract):
+    kind = "markdown"
+    sample = ("ai-apps/markdown",)
+
+
+class TestMcpMemory(AppContract):
+    kind = "mcp-memory"
+    sample = ("ai-apps/mcp-memory/memory.jsonl",)
+
+
+class TestMem0(AppContract):
+    kind = "mem0"
+    sample = ("ai-apps/mem0",)
+
+
+class TestChatbox(AppContract):
+    kind = "chatbox"
+    sample = ("ai-apps/chatbox/chatbox-exported-data-2026-5-4.json",)
+
+
+class TestLobeChat(AppContract):
+    kind = "lobechat"
+    sample = ("ai-apps/lobechat/pg-export.json",)
+
+
+class TestLobeChatLegacy(AppContract):
+    kind = "lobechat"
+    sample = ("ai-apps/lobechat/legacy-config.json",)
+
+
+class TestLettaAgentFile(AppContract):
+    kind = "letta-af"
+    sample = ("ai-apps/letta-af/harbour.af",)
+
+
+class TestBigAgi(AppContract):
+    kind = "big-agi"
+    sample = ("ai-apps/big-agi/conversations.json",)
+    damaged_at = 0.2
+
+
+class TestLangChain(AppContract):
+    kind = "langchain"
+    sample = ("ai-apps/langchain/messages.json",)
+
+
 # --- kinds of another package
 
 

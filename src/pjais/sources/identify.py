@@ -157,14 +157,18 @@ def _judged(path: Path, root: Path, *, named: bool, apps: bool) -> list[Any] | N
     if apps and size and (written := _of_app(path)):
         return written
     if size == 0:
-        return _empty(expected) if expected or looks_json or named else None
+        if expected or looks_json or named:
+            return _empty(expected)
+        return _passed("the file has 0 bytes", "file") if apps and is_likely(path.name) else None
     if file.head.startswith(MAGIC):
         return _database(path, expected, named)
     if expected or (named and path.suffix in _MAYBE_SQLITE):
         return _source(expected or _any(SqliteFiles))
     if file.head.startswith(_ZIP) and (named or path.suffix.lower() == ".zip"):
         return _passed("an archive; name it to have it unpacked, or unpack it", ARCHIVE)
-    return _json(file, looks_json)
+    return _json(file, looks_json) or (
+        _passed("neither SQLite nor JSON", "file") if apps and path.suffix.lower() in _MAYBE_SQLITE else None
+    )
 
 
 def _of_app(path: Path) -> list[Any] | None:
