@@ -200,6 +200,24 @@ def test_cards_in_the_exif_of_other_pictures_are_read(tmp_path: Path, kind: str,
     assert kind_of(path) is None
 
 
+def test_a_file_in_an_address_of_the_card_is_an_attachment(tmp_path: Path) -> None:
+    card = json.loads(json.dumps(V3))
+    address = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
+    card["data"]["assets"] = [
+        {"type": "x", "uri": "data:,a%20b", "name": "a", "ext": "txt"},
+        {"type": "icon", "uri": address},
+    ]
+    path = json_file(tmp_path, card)
+    pieces = read(path)
+    persona, memories = of(pieces)
+    held = [one for one in pieces if isinstance(one, Document) and one.collection == "attachments"]
+    assert [list(one.blobs.values()) for one in held] == [[PICTURE], [b"a b"]]
+    assert persona["avatar"] == held[0].value["id"]
+    assert book.whole(persona, memories) == card
+    (written,) = written_to(tmp_path / "out", path)
+    assert json.loads(written.read_bytes()) == card
+
+
 # -- shapes and traps
 
 V1: dict[str, Any] = dict.fromkeys(cards.V1, "t")

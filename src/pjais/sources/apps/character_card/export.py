@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pjais.formats import png
-from pjais.sources.apps import values
+from pjais.sources.apps import data_urls, values
 from pjais.sources.apps.character_card import book
 from pjais.sources.apps.character_card import card as cards
 from pjais.sources.apps.character_card.card import KIND
-from pjais.sources.apps.character_card.pictures import ASSET, plain_picture
+from pjais.sources.apps.character_card.pictures import ASSET, INLINE, plain_picture
 from pjais.sources.apps.character_card.reader import LOREBOOKS
 from pjais.sources.apps.contract import Records
 from pjais.sources.apps.values import as_dict
@@ -100,7 +100,7 @@ def packed(
     kept = _files(persona, records)
     picture = next((data for one, data in kept if one.get("role") == "avatar" and "path" not in one), None)
     if picture is None and not kept:
-        picture = _of_data_url(persona.get("avatar"))
+        picture = _of_address(persona.get("avatar"))
     is_png = picture is not None and png.is_png(picture)
     form = as_dict(as_dict(persona.get("extra")).get(KIND)).get("form")
     if always_png:
@@ -119,20 +119,17 @@ def _files(persona: dict[str, Any], records: Records) -> list[tuple[dict[str, An
     """Return the files of a persona that are in the store: what it says of each, and the bytes."""
     found: list[tuple[dict[str, Any], bytes]] = []
     for one in values.as_list(as_dict(persona.get("extra")).get("attachments")):
-        if isinstance(one, dict) and isinstance(one.get("sha256"), str):
+        if isinstance(one, dict) and isinstance(one.get("sha256"), str) and one.get("role") != INLINE:
             data = records.attachment(one["sha256"])
             if data is not None:
                 found.append((one, data))
     return found
 
 
-def _of_data_url(avatar: Any) -> bytes | None:
-    if isinstance(avatar, str) and avatar.startswith("data:image/") and ";base64," in avatar[:64]:
-        try:
-            return base64.b64decode(avatar.partition(",")[2], validate=True)
-        except ValueError:
-            return None
-    return None
+def _of_address(avatar: Any) -> bytes | None:
+    """Return the picture that an avatar itself is, as an address with data."""
+    found = data_urls.attachment(avatar, "") if isinstance(avatar, str) and avatar.startswith("data:image/") else None
+    return None if found is None else next(iter(found.blobs.values()))
 
 
 def as_json(card: dict[str, Any]) -> bytes:

@@ -153,9 +153,9 @@ def _at(document: dict[str, Any], path: tuple[str, ...]) -> Any:
 
 
 def pictures(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a persona says of its picture: none, or one reference to an attachment."""
+    """Return what a persona says of its pictures: references to attachments."""
     listed = values.as_list(as_dict(document.get("extra")).get("attachments"))
-    return [one for one in listed if isinstance(one, dict) and one.get("role") == "avatar"]
+    return [one for one in listed if isinstance(one, dict) and one.get("role") in ("avatar", "inline")]
 
 
 # -- entries

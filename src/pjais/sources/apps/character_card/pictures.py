@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pjais import canonical
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats import exif, png
-from pjais.sources.apps import values
+from pjais.sources.apps import data_urls, values
 from pjais.sources.apps.character_card import card as cards
 from pjais.sources.apps.values import as_dict
 
@@ -26,6 +26,10 @@ KEYWORDS = ("ccv3", "chara")
 """Keywords of the chunks that hold a card; the first one that is there wins."""
 ASSET = "chara-ext-asset_"
 """Beginning of the keywords of chunks that hold files of a card."""
+
+
+INLINE = "inline"
+"""The role of a file whose bytes are in the card itself, as an address with data."""
 
 
 class Kept(NamedTuple):
@@ -174,6 +178,17 @@ def media_type(name: str, data: bytes) -> str | None:
     if exif.is_webp(data[:12]):
         return "image/webp"
     return next((one for magic, one in _MAGICS if data.startswith(magic)), None) or mimetypes.guess_type(name)[0]
+
+
+def inline(card: dict[str, Any], place: str) -> Iterator[Kept]:
+    """Yield the files that are in a card as addresses with data; the icons, the main one first."""
+    listed = [one for one in values.as_list(cards.data_of(card).get("assets")) if isinstance(one, dict)]
+    listed.sort(key=lambda one: (one.get("type") != "icon", str(one.get("name")).lower() != "main"))
+    for one in listed:
+        uri = one.get("uri")
+        found = data_urls.attachment(uri, place, values.text_or_none(one.get("name"))) if isinstance(uri, str) else None
+        if found is not None:
+            yield Kept(INLINE, found, values.text_or_none(one.get("type")))
 
 
 def embedded(asset: Any) -> str | None:

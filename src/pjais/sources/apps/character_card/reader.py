@@ -21,6 +21,7 @@ LOREBOOKS = "character_card_lorebooks"
 """The collection of lorebooks that are in no card, each without its entries."""
 
 _LARGEST = 256 << 20
+_ICON = (pictures.INLINE, "icon")
 _SAYS = re.compile(r'"spec"\s*:\s*"(?:chara_card_v\d+|lorebook_v3)"', re.ASCII)
 _FAMILIAR = re.compile(r'"(?:first_mes|mes_example|character_book|post_history_instructions)"')
 
@@ -164,15 +165,17 @@ def of_card(found: Carried, place: str, names: Names) -> Iterator[Piece]:
     if cards.is_newer(card):
         message = f"a card of version {cards.version_of(card)}, newer than what is known; all of it is kept"
         yield Remark("newer-version", "personas", place, message)
-    yield from (one.document for one in found.kept)
+    kept = (*found.kept, *pictures.inline(card, place))
+    yield from (one.document for one in kept)
     value = fields.persona(card)
     held: dict[str, Any] = {"card": book.without_entries(card), "form": found.form}
     if found.others:
         held["others"] = list(found.others)
     extra = {**values.as_dict(value.get("extra")), KIND: held}
-    if found.kept:
-        extra["attachments"] = [one.reference() for one in found.kept]
-    picture = next((one.document.value["id"] for one in found.kept if one.role == "avatar"), None)
+    if kept:
+        extra["attachments"] = [one.reference() for one in kept]
+    icons = [one for one in kept if one.role == "avatar"] or [one for one in kept if (one.role, one.path) == _ICON]
+    picture = next((one.document.value["id"] for one in icons), None)
     if picture is not None:
         value.setdefault("avatar", picture)
     yield from _missing_assets(found, place)
