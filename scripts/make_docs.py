@@ -1,8 +1,13 @@
-"""Writes docs/cli.md from the commands and codes themselves; `--check` only says whether it is up to date."""
+"""Writes docs/cli.md from the commands and codes themselves, and the layout in docs/architecture.md from the tree.
+
+`--check` only says whether they are up to date.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
+import textwrap
 from pathlib import Path
 
 import click
@@ -11,7 +16,11 @@ from pjais.cli import cli
 from pjais.errors import all_errors
 from pjais.report.rules import OUTCOMES, RULES
 
-PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "cli.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+_LAYOUT = re.compile(r"(?<=```\n)ground .*?(?=```)", re.DOTALL)
+_WIDTH, _INDENT = 120, 25
 
 
 def _help(command: click.Command, name: str, parent: click.Context) -> list[str]:
@@ -45,12 +54,55 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def architecture() -> str:
+    """The page about the architecture, with the layout as the tree is: a line for each folder, and its modules."""
+    text = ARCHITECTURE.read_text("utf-8")
+    found = _LAYOUT.search(text)
+    assert found is not None, "docs/architecture.md has no layout"
+    held: dict[str, list[str]] = {}
+    for line in found[0].splitlines():
+        words = line.split()
+        if line[:1] != " ":
+            held[words[0]] = words[1:]
+        else:
+            held[list(held)[-1]] += words
+    there: dict[str, list[str]] = {}
+    package = ROOT / "src" / "pjais"
+    for path in sorted(package.rglob("*.py")):
+        names = there.setdefault(path.relative_to(package).parent.as_posix(), [])
+        names += [path.stem] if path.stem not in ("__init__", "__main__") else []
+    top = there.pop(".")
+    order = [name for name in held if name in there]
+    for name in there.keys() - held.keys():  # a new folder follows its elder siblings, or its parent
+        before = [one for one in order if one < name and one.startswith(name.partition("/")[0])]
+        order.insert(order.index(max(before)) + 1 if before else len(order), name)
+    above = [name for name in held["above"] if name in top]
+    rows = [("ground", [*(one for one in held["ground"] if one in top), *sorted({*top} - {*held["ground"], *above})])]
+    rows += [*((name, there[name]) for name in _sorted(order)), ("above", above)]
+    return text[: found.start()] + "".join(_row(*row) for row in rows) + text[found.end() :]
+
+
+def _sorted(order: list[str]) -> list[str]:
+    """Return folders in the order of their packages, each with those inside of it by name."""
+    packages = list(dict.fromkeys(name.partition("/")[0] for name in order))
+    return [name for one in packages for name in sorted(order) if name.partition("/")[0] == one]
+
+
+def _row(folder: str, names: list[str]) -> str:
+    lines = textwrap.wrap(" ".join(names), _WIDTH - _INDENT)
+    if len(folder) >= _INDENT:
+        return "\n".join([folder, *(" " * _INDENT + line for line in lines)]) + "\n"
+    first, *rest = lines or [""]
+    return "\n".join([f"{folder:{_INDENT}}{first}".rstrip(), *(" " * _INDENT + line for line in rest)]) + "\n"
+
+
 def main() -> None:
-    """Write the page, or check it."""
-    made = page()
-    if "--check" in sys.argv:
-        sys.exit(0 if PAGE.read_text("utf-8") == made else "docs/cli.md is out of date: run scripts/make_docs.py")
-    PAGE.write_text(made, "utf-8")
+    """Write the pages, or check them."""
+    for path, made in ((PAGE, page()), (ARCHITECTURE, architecture())):
+        if "--check" not in sys.argv:
+            path.write_text(made, "utf-8")
+        elif path.read_text("utf-8") != made:
+            sys.exit(f"{path.relative_to(ROOT)} is out of date: run scripts/make_docs.py")
 
 
 if __name__ == "__main__":
