@@ -12,6 +12,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 from pjais.formats import png
@@ -59,15 +60,15 @@ def losses(records: Records) -> Iterator[str]:
         loose += one.get("personaId") is None and book_of(one) is None and not one.get("deletedAt")
     conversations = sum(1 for _ in records.conversations())
     relationships = sum(1 for _ in records.relationships())
-    for count, what in (
+    for many, what in (
         (conversations, "conversations"),
         (relationships, "relationships"),
         (loose, "memories without a persona"),
         (deleted, "deleted memories"),
         (embeddings, "embeddings"),
     ):
-        if count:
-            yield f"{count:,} {what}"
+        if many:
+            yield f"{many:,} {what}"
 
 
 def _living(memories: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -206,8 +207,7 @@ class Names:
         stem = safe(name) if isinstance(name, str) else ""
         stem = stem or "character"
         short = re.sub(r"[^A-Za-z0-9]", "", key)[:8]
-        for one in (stem, f"{stem}-{short}", *(f"{stem}-{short}-{number}" for number in range(2, 100_000))):
-            if f"{one}{suffix}".casefold() not in self._met:
-                break
+        tried = chain((stem, f"{stem}-{short}"), (f"{stem}-{short}-{number}" for number in count(2)))
+        one = next(each for each in tried if f"{each}{suffix}".casefold() not in self._met)
         self._met.add(f"{one}{suffix}".casefold())
         return f"{one}{suffix}"
