@@ -170,7 +170,7 @@ def test_a_card_of_v2_keeps_what_only_v3_has() -> None:
 
 
 def test_a_persona_with_no_files_is_json_and_names_are_safe(tmp_path: Path) -> None:
-    native = [{**V3, "data": {**V3["data"], "name": name}} for name in ("a/b:c", "A/B:C", "con", "..", "")]
+    native = [{**V3, "data": {**V3["data"], "name": name}} for name in ("a/b:c", "A/B:C", "con", "..", "🕯" * 99)]
     with migrated(tmp_path / "data", json_file(tmp_path, native)):
         pass
     written = exported(tmp_path / "data", tmp_path / "out")

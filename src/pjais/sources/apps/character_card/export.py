@@ -29,7 +29,8 @@ _DATED = (1980, 1, 1, 0, 0, 0)
 """Equal data give equal bytes."""
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.ASCII | re.IGNORECASE)
-_LONGEST = 80
+_LONGEST = 200
+"""Bytes of a name without its ending; file systems take 255."""
 
 
 class Packed(NamedTuple):
@@ -192,7 +193,8 @@ def _as_archive(card: dict[str, Any], members: list[tuple[dict[str, Any], bytes]
 
 def safe(name: str) -> str:
     """Return a name that every file system takes, empty if nothing is left of it."""
-    found = _FORBIDDEN.sub("_", name.encode("utf-8", "replace").decode()).strip(" .")[:_LONGEST].rstrip(" .")
+    bare = _FORBIDDEN.sub("_", name.encode("utf-8", "replace").decode()).strip(" .")
+    found = bare.encode()[:_LONGEST].decode("utf-8", "ignore").rstrip(" .")
     return f"_{found}" if _RESERVED.fullmatch(found) else found
 
 
