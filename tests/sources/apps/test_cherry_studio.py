@@ -334,7 +334,7 @@ def test_the_dirt_of_old_profiles_costs_no_message(tmp_path: Path) -> None:
     assert found["none"]["messages"] == []
     assert by_native_id(pieces, "cherry_studio_message_blocks").keys() >= {"left"}
     assert set(rules(pieces)) == {
-        *("topic-without-metadata", "messages-no-list", "not-a-message", "other-topic-id"),
+        *("topic-without-metadata", "odd-message", "odd-message", "other-topic-id"),
         *("message-in-two-topics", "block-missing", "message-empty", "topic-listed-twice"),
     }
     unread = [(one.collection, one.reason) for one in pieces if isinstance(one, Unreadable)]
@@ -541,7 +541,7 @@ def test_a_newer_version_is_said_and_read_as_far_as_it_is_known(tmp_path: Path) 
         [{"id": "t", "messages": []}], version=9, tables={"brand_new": [{"id": "x", "a": 1}, {"b": 2}]}, extra={"c": 3}
     )
     pieces = read(backup(tmp_path / "n.zip", whole))
-    assert "newer-format" in rules(pieces)
+    assert "newer-version" in rules(pieces)
     assert len(by_native_id(pieces, "cherry_studio_brand_new")) == 2
     assert by_native_id(pieces, "cherry_studio_head") == {"extra": {"id": "extra", "value": {"c": 3}}}
 
@@ -606,7 +606,7 @@ def test_version_7_is_read_by_the_names_of_its_columns(tmp_path: Path, snake: bo
     assert (found["t-2"]["title"], found["t-2"]["isArchived"], found["t-2"]["personaId"]) == (None, True, None)
     assert SECRET not in str(pieces)
     assert [one["text"] for one in by_native_id(pieces, "cherry_studio_notes").values()] == ["# Note"]
-    assert {"not-kept", "deleted-in-app", "secret-redacted"} <= set(rules(pieces))
+    assert {"left-out", "deleted-in-app", "secret-redacted"} <= set(rules(pieces))
     assert "m9" in {one["id"] for one in by_native_id(pieces, "cherry_studio_message").values()}
     assert KIND is not None
     native = KIND.native("conversations", json.loads(json.dumps(found["t-1"])))

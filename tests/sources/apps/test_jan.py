@@ -90,7 +90,7 @@ def test_the_folder_of_jan_gives_threads_and_assistants_and_no_models(tmp_path: 
     with zipfile.ZipFile(path, "w") as packed:
         for one in sorted(root.rglob("*")):
             packed.write(one, f"jan/{one.relative_to(root)}")
-    assert [one.rule for one in read(path) if isinstance(one, Remark)] == ["not-read"]
+    assert [one.rule for one in read(path) if isinstance(one, Remark)] == ["left-out"]
     with migrated(tmp_path / "data", path) as store:
         assert store.conversations.list() == [before]
 

@@ -366,7 +366,7 @@ def test_what_is_not_ours_is_named_and_not_read(tmp_path: Path) -> None:
         ("foreign-note", "personas/mine.md"),
         ("foreign-file", "expected.json"),
         ("foreign-file", "picture.png"),
-        ("vault-settings", ".obsidian"),
+        ("foreign-file", ".obsidian"),
     }
 
 

@@ -266,7 +266,7 @@ def test_what_is_not_kept_is_told(user: Path) -> None:
     assert "chat_tessaly" in told["copies-not-imported"]
     assert "chat_gone" in told["copies-of-lost-chats"]
     assert "chat_tessaly" not in told["copies-of-lost-chats"]
-    assert {one.place for one in pieces if isinstance(one, Remark) and one.rule == "derived-not-kept"} == {
+    assert {one.place for one in pieces if isinstance(one, Remark) and one.rule == "left-out"} == {
         "small copies of pictures",
         "programs",
     }

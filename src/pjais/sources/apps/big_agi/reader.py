@@ -83,7 +83,7 @@ def _conversation(name: str, item: Value) -> Iterator[Piece]:
         yield from redaction.remarks("conversations", where, secrets)
     turns = turns_of(native)
     if len(turns) < len(values.as_list(native.get("messages"))):
-        yield Remark("message-unreadable", "conversations", where, "messages that are no objects; kept as they are")
+        yield Remark("odd-message", "conversations", where, "messages that are no objects; kept as they are")
     for turn in turns:
         message = native["messages"][turn.path[1]]
         attached: list[dict[str, Any]] = []

@@ -218,7 +218,7 @@ def _strangers(native: dict[str, Any], where: str) -> Iterator[Remark]:
     odd = sum(not isinstance(one, dict) for each in lists for one in values.as_list(each))
     if odd:
         message = f"{odd} elements are no messages or threads; they are kept as they are"
-        yield Remark("message-unreadable", "conversations", where, message)
+        yield Remark("odd-message", "conversations", where, message)
 
 
 def _attach(native: dict[str, Any], turns: list[Turn], known: _Known) -> None:

@@ -43,7 +43,7 @@ def pieces(container: Container, its: Form) -> Iterator[Document | Remark | Unre
         message = (
             f"{count} files, {sizes[folder]:,} bytes: knowledge bases, agents, caches; they are in the raw backup alone"
         )
-        yield Remark("not-kept", "$file", folder, message)
+        yield Remark("left-out", "$file", folder, message)
 
 
 def _is_new(name: str) -> bool:

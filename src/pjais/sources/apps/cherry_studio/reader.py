@@ -29,7 +29,7 @@ def pieces(container: Container, wishes: Wishes) -> Iterator[Piece]:
         message = (
             f"a backup of version {its.version}, newer than what is known; what is not known of it is kept as it is"
         )
-        yield Remark("newer-format", "$file", "version", message)
+        yield Remark("newer-version", "$file", "version", message)
     with Content() as gathered:
         yield from content.gathered(container, its, gathered)
         if its.sqlite:
@@ -186,12 +186,12 @@ class _Reading:
         listed = base.get("messages")
         faults = {
             "topic-without-metadata": 0 if has_meta else 1,
-            "messages-no-list": 0 if isinstance(listed, list) or listed is None else 1,
-            "not-a-message": 0,
+            "odd-messages": 0 if isinstance(listed, list) or listed is None else 1,
+            "odd-message": 0,
             **dict.fromkeys(("other-topic-id", "message-in-two-topics", "block-missing", "message-empty"), 0),
         }
         messages = list(topic.messages_of(whole))
-        faults["not-a-message"] = len(values.as_list(listed)) - len(messages)
+        faults["odd-message"] = len(values.as_list(listed)) - len(messages)
         for _, message, blocks in messages:
             ids = message.get("blocks")
             faults["other-topic-id"] += isinstance(message.get("topicId"), str) and message["topicId"] != name
@@ -262,8 +262,8 @@ _STATE_AT = f"localStorage {form.STATE}"
 _BROKEN: Any = object()
 _FAULTS = {
     "topic-without-metadata": "the state does not name this topic: it has no title and belongs to no assistant",
-    "messages-no-list": "its messages are no list; kept as they are",
-    "not-a-message": "{count} of its messages are no objects; kept as they are",
+    "odd-messages": "its messages are no list; kept as they are",
+    "odd-message": "{count} of its messages are no objects; kept as they are",
     "other-topic-id": "{count} messages name another topic; they belong to the one that lists them",
     "message-in-two-topics": "{count} messages have the id of one in another topic; both are kept",
     "block-missing": "{count} blocks that messages name are not there",

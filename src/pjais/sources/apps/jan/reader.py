@@ -67,7 +67,7 @@ def pieces(container: Container) -> Iterator[Piece]:
             left += 1
     if left:
         message = f"{left} files that are neither threads nor assistants; not read, they are in the backup alone"
-        yield Remark("not-read", "$file", container.path.name, message)
+        yield Remark("left-out", "$file", container.path.name, message)
 
 
 class _Reader:

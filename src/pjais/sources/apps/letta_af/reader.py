@@ -125,7 +125,7 @@ def _messages(agent: dict[str, Any], messages: list[Any], where: str, identity: 
     found = letta.turns(messages, agent.get("agent_type"), letta.in_context(agent, messages))
     odd = len(messages) - len(found)
     if odd:
-        yield Remark("message-unreadable", "conversations", where, f"{odd} messages are no objects; kept as they are")
+        yield Remark("odd-message", "conversations", where, f"{odd} messages are no objects; kept as they are")
     for turn in found:
         attached: list[dict[str, Any]] = []
         for source in letta.pictures(messages[int(turn.path[-1])]):

@@ -82,7 +82,7 @@ def pieces(container: Container) -> Iterator[Piece]:
     for name in attached:
         yield from _attachment(container, name, called)
     for one in sorted(settings):
-        yield Remark("vault-settings", "$file", one, "settings and other files of the editor; not read")
+        yield Remark("foreign-file", "$file", one, "settings and other files of the editor; not read")
 
 
 def _note(container: Container, name: str, called: dict[str, tuple[str | None, str | None]]) -> Iterator[Piece]:

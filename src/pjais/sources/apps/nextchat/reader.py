@@ -152,13 +152,13 @@ def _faults(
     unknown = [text for text, at in zip(texts, sent, strict=True) if at is None and text not in (None, "")]
     if unknown:
         message = f"{len(unknown)} dates whose order of day and month, or language, is not known; their texts are kept"
-        yield Remark("date-unknown", "conversations", place, message)
+        yield Remark("date-ambiguous", "conversations", place, message)
     listed = native.get("messages")
     if listed is not None and not isinstance(listed, list):
-        yield Remark("messages-no-list", "conversations", place, "its messages are no list; kept as they are")
+        yield Remark("odd-message", "conversations", place, "its messages are no list; kept as they are")
     elif len(texts) > turns:
         message = f"{len(texts) - turns} of its messages are no objects; kept as they are"
-        yield Remark("not-a-message", "conversations", place, message)
+        yield Remark("odd-message", "conversations", place, message)
     if session.last_update(native) is None:
         yield Remark("update-missing", "conversations", place, "nothing tells when it was last changed")
 

@@ -87,9 +87,7 @@ class _Reading:
             yield Remark("secrets-not-read", "$file", one.name, message)
         made = Counter(places.derived(one.path) for one in self._by_kind["derived"])
         for what, count in made.items():
-            yield Remark(
-                "derived-not-kept", FILES, what, f"{count:,} files: {what}, made again by SillyTavern; not kept"
-            )
+            yield Remark("left-out", FILES, what, f"{count:,} files: {what}, made again by SillyTavern; not kept")
 
     def _attachment(self, one: Place) -> Iterator[Piece]:
         document = values.attachment(self._container, one.name)
