@@ -104,7 +104,7 @@ RULES = {
     "cut-conversation": "The export was made from the middle of a conversation.",
     "cut-off": "The list has exactly the default number of entries: it was probably cut off.  Export more.",
     "dangling-relation": "A relation to a name that is not in the file; kept in a table of its own, and written again.",
-    "date-unknown": "Dates that could be read in two ways, or in none; unknown, the text is kept.",
+    "date-ambiguous": "Dates that can be read in two ways, or in none; unknown, the text is kept.",
     "default-twice": "The default assistant stands in the file twice; empty fields are filled from the second.",
     "deleted-in-app": "Deleted in the app, and still in its database; kept as archived.",
     "deleted-since": "The history says that the memory was deleted since; it has a date of deletion.",

@@ -334,7 +334,7 @@ def test_the_dirt_of_old_profiles_costs_no_message(tmp_path: Path) -> None:
     assert found["none"]["messages"] == []
     assert by_native_id(pieces, "cherry_studio_message_blocks").keys() >= {"left"}
     assert set(rules(pieces)) == {
-        *("topic-without-metadata", "odd-message", "odd-message", "other-topic-id"),
+        *("topic-without-metadata", "odd-message", "odd-messages", "other-topic-id"),
         *("message-in-two-topics", "block-missing", "message-empty", "topic-listed-twice"),
     }
     unread = [(one.collection, one.reason) for one in pieces if isinstance(one, Unreadable)]

@@ -28,7 +28,6 @@ from pjais.sources.apps.values import as_dict
 _DATED = (1980, 1, 1, 0, 0, 0)
 """Equal data give equal bytes."""
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.ASCII | re.IGNORECASE)
 _LONGEST = 200
 """Bytes of a name without its ending; file systems take 255."""
 
@@ -195,7 +194,7 @@ def safe(name: str) -> str:
     """Return a name that every file system takes, empty if nothing is left of it."""
     bare = _FORBIDDEN.sub("_", name.encode("utf-8", "replace").decode()).strip(" .")
     found = bare.encode()[:_LONGEST].decode("utf-8", "ignore").rstrip(" .")
-    return f"_{found}" if _RESERVED.fullmatch(found) else found
+    return f"_{found}" if values.is_device(found) else found
 
 
 class Names:

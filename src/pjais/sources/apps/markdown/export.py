@@ -15,6 +15,7 @@ from typing import Any
 
 from pjais import canonical
 from pjais.display import counted
+from pjais.sources.apps import values
 from pjais.sources.apps.contract import Content, Records
 from pjais.sources.apps.markdown import note
 from pjais.sources.apps.markdown.reader import ATTACHED, references
@@ -67,7 +68,8 @@ class _Names:
         title = document.get(note.OF_COLLECTION[collection][1].title)
         short = "".join(one for one in key if one.isascii() and one.isalnum())[:8].lower()
         parts = [slug(title if isinstance(title, str) else ""), short or _digest(key)]
-        name = f"{collection}/{'-'.join(one for one in parts if one)}"
+        stem = "-".join(one for one in parts if one)
+        name = f"{collection}/{f'_{stem}' if values.is_device(stem) else stem}"
         if _folded(name) in self._taken:
             name = f"{name}-{_digest(key)}"
         self._taken.add(_folded(name))
