@@ -73,6 +73,10 @@ def export_command(
     return 1 if done.unreadable or (done.validation is not None and done.validation.errors) else 0
 
 
+_FEW = 5
+"""Up to so many files of an export are named one by one."""
+
+
 def _note(line: str) -> None:
     warn(f"note: {safe(line)}")
 
@@ -89,7 +93,8 @@ def _say_exported(context: Context, output: Path, done: Exported) -> None:
         print_json({**told, **several, "bytes": size, "unreadable": list(done.unreadable)})
     else:
         what = "the store" if done.documents is None else counted(done.documents, "document")
-        say(f"exported {what} to {', '.join(map(str, written))}")
+        shown = ", ".join(map(str, written)) if len(written) <= _FEW else f"{output}: {len(written):,} files"
+        say(f"exported {what} to {shown}")
 
 
 def _say_validated(context: Context, output: Path, result: Validation) -> None:

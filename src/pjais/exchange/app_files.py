@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
 from pjais import files, models, sqlite, tagged
 from pjais.core.model import Model
 from pjais.core.own_files import DOCUMENTS
+from pjais.core.table import Table
+from pjais.display import counted
 from pjais.errors import UsageError
 from pjais.exchange import transfer
 from pjais.formats import container
@@ -58,8 +60,7 @@ def to_place(
         tell(f"{kind.kind} cannot hold {what}")
 
     with transfer.opened(workspace, store, password) as db:
-        found = kind.write_files(_Records(db, models.in_store(workspace.model, db)), note)
-        first = next(found, None)
+        first, found = _begun(kind, _Records(db, models.in_store(workspace.model, db)), note)
         if first is None:
             raise UsageError(f"there is nothing that {kind.kind} could hold", next_command="pjais status")
         everything = _with(first, found)
@@ -84,8 +85,8 @@ def to_text(
         tell(f"{kind.kind} cannot hold {what}")
 
     with transfer.opened(workspace, store, password) as db:
-        found = kind.write_files(_Records(db, models.in_store(workspace.model, db)), note)
-        first, second = next(found, None), next(found, None)
+        first, found = _begun(kind, _Records(db, models.in_store(workspace.model, db)), note)
+        second = next(found, None)
         text = None if first is None or second is not None else _as_text(first[1])
         if text is None:
             raise UsageError(
@@ -94,6 +95,18 @@ def to_text(
             )
         write(text)
     return tuple(lost)
+
+
+def _begun(
+    kind: AppSource, records: _Records, lost: Tell
+) -> tuple[tuple[str, Content] | None, Iterator[tuple[str, Content]]]:
+    """Return the first file and the others; by then everything that is lost has been told."""
+    found = kind.write_files(records, lost)
+    first = next(found, None)
+    for count, one, many in records.beside(kind.kind.replace("-", "_")):
+        if count:
+            lost(counted(count, one, many))
+    return first, found
 
 
 def _as_text(content: Content) -> str | None:
@@ -240,10 +253,10 @@ class _Records:
         if persona is None:
             yield from self._list("memories")
             return
-        (table,) = self._model.lists["memories"]
-        keys = sqlite.fetch(self._db, f"SELECT id FROM {table.sql} WHERE persona_id = ?", (persona,))
-        for record in exported.records(self._db, table, [key for (key,) in keys]):
-            yield exported.document(self._db, self._model, record)
+        for table in self._model.lists.get("memories", ()):
+            keys = sqlite.fetch(self._db, f"SELECT id FROM {table.sql} WHERE persona_id = ?", (persona,))
+            for record in exported.records(self._db, table, [key for (key,) in keys]):
+                yield exported.document(self._db, self._model, record)
 
     def conversations(self) -> Iterator[dict[str, Any]]:
         return self._list("conversations")
@@ -255,6 +268,21 @@ class _Records:
         for one in self._list(DOCUMENTS):
             if one.get("collection") == collection:
                 yield tagged.untag(one["document"])
+
+    def beside(self, prefix: str) -> Iterator[tuple[int, str, str]]:
+        """Yield (number, what, its plural) of the records that no AI app's form is about, other than the app's own."""
+        yield self._count(self._model.lists.get("plugins", ())), "plugin", "plugins"
+        own = {name for name, collection in self._collections() if collection.startswith(prefix)}
+        tables = [one for one in self._model.lists.get(DOCUMENTS, ()) if one.name not in own]
+        yield self._count(tables), "document of other tables", "documents of other tables"
+
+    def _count(self, tables: Iterable[Table]) -> int:
+        return sum(int(sqlite.value(self._db, f"SELECT count(*) FROM {one.sql}")) for one in tables)
+
+    def _collections(self) -> list[tuple[str, str]]:
+        if not sqlite.column_names(self._db, "_collections"):
+            return []
+        return [(str(t), str(c)) for t, c in sqlite.fetch(self._db, "SELECT tbl, collection FROM _collections")]
 
     def attachments(self) -> Iterator[dict[str, Any]]:
         return self._list("attachments")

@@ -187,7 +187,7 @@ def test_what_cards_cannot_hold_is_told_first(tmp_path: Path) -> None:
     with migrated(tmp_path / "data", json_file(tmp_path, source, "data.json")):
         pass
     done = to_file(resolve_workspace(tmp_path / "data"), None, tmp_path / "out", What(format="character-card"))
-    assert done.notes == ("1 conversations", "1 memories without a persona", "1 embeddings")
+    assert done.notes == ("1 conversation", "1 memory without a persona", "1 embedding")
 
 
 # -- properties

@@ -50,8 +50,8 @@ def test_a_folder_comes_out_of_a_store_as_it_was(user: Path, tmp_path: Path) -> 
     direct = dict(export.write_files(Held(read(user)), lambda _: None))
     assert tree(tmp_path / "out") == direct
     assert done.notes == (
-        "3 files of settings, whose credentials were left out",
-        "1 files that no message and no persona names",
+        "3 files of settings",
+        "1 attachment that nothing names",
     )
 
 
@@ -134,8 +134,8 @@ def test_what_a_folder_cannot_hold_is_told_first(user: Path) -> None:
     lost: list[str] = []
     next(export.write_files(Held(read(user)), lost.append))
     assert lost == [
-        "3 files of settings, whose credentials were left out",
-        "1 files that no message and no persona names",
+        "3 files of settings",
+        "1 attachment that nothing names",
     ]
 
 

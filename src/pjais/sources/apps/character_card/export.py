@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
 from typing import Any, NamedTuple
 
+from pjais.display import counted
 from pjais.formats import png
 from pjais.sources.apps import data_urls, values
 from pjais.sources.apps.character_card import book
@@ -60,15 +61,16 @@ def losses(records: Records) -> Iterator[str]:
         loose += one.get("personaId") is None and book_of(one) is None and not one.get("deletedAt")
     conversations = sum(1 for _ in records.conversations())
     relationships = sum(1 for _ in records.relationships())
-    for many, what in (
-        (conversations, "conversations"),
-        (relationships, "relationships"),
-        (loose, "memories without a persona"),
-        (deleted, "deleted memories"),
-        (embeddings, "embeddings"),
-    ):
-        if many:
-            yield f"{many:,} {what}"
+    told: tuple[tuple[int, str, str], ...] = (
+        (conversations, "conversation", "conversations"),
+        (relationships, "relationship", "relationships"),
+        (loose, "memory without a persona", "memories without a persona"),
+        (deleted, "deleted memory", "deleted memories"),
+        (embeddings, "embedding", "embeddings"),
+    )
+    for number, one_of, many in told:
+        if number:
+            yield counted(number, one_of, many)
 
 
 def _living(memories: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pjais.display import counted
 from pjais.sources.apps import values
 from pjais.sources.apps.character_card import export as cards
 from pjais.sources.apps.character_card.reader import LOREBOOKS
@@ -53,15 +54,16 @@ def _losses(records: Records) -> Iterator[str]:
     settings = sum(1 for _ in records.others(FILES))
     named = _named(records)
     loose = sum(1 for one in records.attachments() if one.get("id") not in named)
-    for count, what in (
-        (links, "relationships"),
-        (deleted, "deleted memories"),
-        (embeddings, "embeddings"),
-        (settings, "files of settings, whose credentials were left out"),
-        (loose, "files that no message and no persona names"),
-    ):
+    told: tuple[tuple[int, str, str], ...] = (
+        (links, "relationship", "relationships"),
+        (deleted, "deleted memory", "deleted memories"),
+        (embeddings, "embedding", "embeddings"),
+        (settings, "file of settings", "files of settings"),
+        (loose, "attachment that nothing names", "attachments that nothing names"),
+    )
+    for count, one_of, many in told:
         if count:
-            yield f"{count:,} {what}"
+            yield counted(count, one_of, many)
 
 
 # -- characters and chats
