@@ -3,15 +3,16 @@
 The export is written by this script: shards of 25 MB of made-up conversations, half of them with a second branch, in
 one zip.  The floor is what any program has to do with the same file: read each shard as a whole, follow the branch that
 was on screen, insert one row a conversation and one a message.  It has no backup, no proof, no attachments, and keeps
-nothing else of the conversations.  convoviz, where it is installed, reads the unpacked shards and writes Markdown; of
-another interpreter that has it by `--convoviz`.  Each side runs in a process of its own.  Memory is that of our process
-and of the one that reads beside it, together.
+nothing else of the conversations.  Two importers of others, convoviz and llm-conversation-parser, read one unpacked
+shard after the other where they are installed (`--peers` names an interpreter that has them): they store nothing.  Each
+side runs in a process of its own.  Memory is that of our process and of the one that reads beside it, together.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sqlite3
 import subprocess
@@ -33,14 +34,22 @@ SHARD = 25_000_000
 """Bytes of one shard, about what the service writes."""
 WORDS = ("anchor", "bridge", "candle", "delta", "ember", "fern", "gravel", "harbour", "island", "juniper", "lamp")
 
-CONVOVIZ = """
-import pathlib, sys, time
-from convoviz.io import loaders
+PEERS = {
+    "convoviz": """
+from convoviz.models import ConversationSet
+read = lambda path: len(ConversationSet.from_json(path).array)
+""",
+    "llm-conversation-parser": """
+from llm_conversation_parser import LLMConversationParser
+read = lambda path: len(LLMConversationParser().parse_file(str(path), "gpt"))
+""",
+}
+MEASURED = """
+import pathlib, resource, sys, time
 began, cpu = time.perf_counter(), time.process_time()
-count = 0
-for path in sorted(pathlib.Path(sys.argv[1]).glob("conversations*.json")):
-    count += len(loaders.load_collection_from_json(path).conversations)
-print(count, time.perf_counter() - began, time.process_time() - cpu)
+count = sum(read(path) for path in sorted(pathlib.Path(sys.argv[1]).glob("conversations*.json")))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(count, time.perf_counter() - began, time.process_time() - cpu, peak)
 """
 
 
@@ -58,7 +67,8 @@ def conversations(megabytes: int) -> Iterator[str]:
 def _conversation(chance: random.Random, number: int) -> dict[str, Any]:
     own = str(uuid.UUID(int=chance.getrandbits(128), version=4))
     began = 1_700_000_000 + number * 60
-    nodes: dict[str, Any] = {"client-created-root": {"id": "client-created-root", "message": None, "parent": None}}
+    root = {"id": "client-created-root", "message": None, "parent": None, "children": []}
+    nodes: dict[str, Any] = {"client-created-root": root}
     above = "client-created-root"
     for turn in range(chance.randrange(4, 24)):
         for branch in range(2 if turn == 3 and number % 2 else 1):
@@ -71,14 +81,17 @@ def _conversation(chance: random.Random, number: int) -> dict[str, Any]:
                 "create_time": began + turn + branch / 8,
                 "content": {"content_type": "text", "parts": [words]},
                 "status": "finished_successfully",
+                "end_turn": role == "assistant" or None,
                 "weight": 1.0,
                 "metadata": {"model_slug": "gpt-4o"} if role == "assistant" else {},
                 "recipient": "all",
             }
             nodes[name] = {"id": name, "message": message, "parent": above, "children": []}
+            nodes[above]["children"].append(name)
         above = name
     title = " ".join(chance.choices(WORDS, k=4))
-    told = {"title": title, "create_time": float(began), "update_time": began + 24.5, "mapping": nodes}
+    rest = {"moderation_results": [], "plugin_ids": None, "conversation_template_id": None}
+    told = {"title": title, **rest, "create_time": float(began), "update_time": began + 24.5, "mapping": nodes}
     return {**told, "current_node": above, "conversation_id": own, "id": own, "is_archived": False}
 
 
@@ -164,20 +177,25 @@ def measure(what: str, work: Path) -> Figures:
     return {str(name): float(value) for name, value in json.loads(output).items()}
 
 
-def convoviz(work: Path, python: str) -> str:
-    """Return a line about convoviz, or why there is no figure."""
-    asked = subprocess.run([python, "-c", "import convoviz"], capture_output=True, check=False)
-    if asked.returncode:
-        return "convoviz is not installed (--convoviz names a Python that has it)"
+def peer(name: str, work: Path, python: str) -> str:
+    """Return a line about an importer, or why there is no figure."""
+    module = name.replace("-", "_")
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        home = Path(scratch) / "home"  # convoviz looks for an archive there as soon as it is imported
+        (home / "Downloads").mkdir(parents=True)
+        (home / "Downloads" / "export.zip").touch()
         with zipfile.ZipFile(work / "export.zip") as packed:
             packed.extractall(scratch)
-        command = [python, "-c", CONVOVIZ, scratch]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        call = [python, "-c", PEERS[name] + MEASURED, scratch]
+        done = subprocess.run(call, capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(home)})
+    said = done.stderr.strip().splitlines() or [""]
+    if f"No module named '{module}'" in said[-1]:
+        return f"{name} is not installed (--peers names a Python that has it)"
     if done.returncode:
-        return f"convoviz fails on the export: {done.stderr.strip().splitlines()[-1]}"
-    count, seconds, cpu = map(float, done.stdout.split()[-3:])
-    return f"convoviz reads {count:,.0f} of them in {seconds:.2f} s, CPU {cpu:.2f} s; {count / seconds:,.0f} a second"
+        return f"{name} fails on the export: {said[-1]}"
+    count, seconds, cpu, most = map(float, done.stdout.split()[-4:])
+    speed = f"{count / seconds:,.0f} a second"
+    return f"{name} reads {count:,.0f} of them in {seconds:.1f} s, CPU {cpu:.1f} s, {speed}, peak {most:,.0f} MB"
 
 
 def compare(work: Path, megabytes: int, python: str) -> None:
@@ -193,7 +211,8 @@ def compare(work: Path, megabytes: int, python: str) -> None:
         )
     phases = ", ".join(f"{name} {found['pjais'].get(name, 0):.1f}" for name in PHASES)
     print(f"of pjais: {phases}; store of {found['pjais']['store']:.0f} MB")
-    print(convoviz(work, python))
+    for name in PEERS:
+        print(peer(name, work, python))
 
 
 def main() -> None:
@@ -202,7 +221,7 @@ def main() -> None:
     parser.add_argument("--side", choices=SIDES, help="measure one side in this process (used by the bench itself)")
     parser.add_argument("--work", type=Path, help="where the export is kept for the next run; else it is thrown away")
     parser.add_argument("--megabytes", type=int, default=100)
-    parser.add_argument("--convoviz", default=sys.executable, metavar="PYTHON", help="an interpreter that has it")
+    parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="an interpreter that has the others")
     arguments = parser.parse_args()
     if arguments.side:
         figures = SIDES[arguments.side](arguments.work)
@@ -211,7 +230,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
         work = arguments.work.absolute() / str(arguments.megabytes) if arguments.work else Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        compare(work, arguments.megabytes, arguments.convoviz)
+        compare(work, arguments.megabytes, arguments.peers)
 
 
 if __name__ == "__main__":
