@@ -28,7 +28,7 @@ COMMANDS = {
     "export": "Write a store, or any source, as canonical JSON: byte-equal for equal data.",
     "import": "Import exports, or any other source files, into the store: all of them in one run, or none.",
     "search": "Find memories and messages that contain all words, best first.",
-    "personas": "List the personas; or show, create, update, remove one, or its numbers.",
+    "personas": "List the personas; or show, create, update, remove, link one, or its numbers.",
     "memories": "List memories, most important first; or show, update, delete, restore, promote, demote one.",
     "conversations": "List conversations, latest first; or show, archive, restore one.",
     "attachments": "List the attachments of messages; or save one to a file.",

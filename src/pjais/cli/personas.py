@@ -18,7 +18,7 @@ from pjais.persona.store import Store
 personas_command = list_group(
     "personas",
     ("id", "name", "isActive", "usageCount", "lastUsed", "updatedAt"),
-    "List the personas; or show, create, update, remove one, link two, or the numbers of one.",
+    "List the personas; or show, create, update, remove, link one, or its numbers.",
 )
 
 
