@@ -102,7 +102,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "apps.grok.conversation ",
         "apps.jan.thread ",
         "apps.typingmind.chat ",
-        "apps.chatgpt.reader ",
+        "apps.chatgpt.export apps.chatgpt.reader ",
         "apps.claude.reader ",
         "apps.chatgpt ",
         "apps.claude ",

@@ -152,22 +152,25 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def top_keys(text: str) -> list[str]:
-    """Return the keys of the object at the beginning of a JSON text, as far as the text goes."""
+def top_keys(text: str, level: int = 1) -> list[str]:
+    """Return the keys of the object at the beginning of a JSON text, as far as the text goes.
+
+    `level` 2: those of all objects in the list, or object, that the text begins with; and so on.
+    """
     keys: list[str] = []
     depth, expecting = 0, False
     for token in _MARK.finditer(text):
         mark = token[0]
         if mark in "{[":
             depth += 1
-            expecting = depth == 1
+            expecting = depth == level and mark == "{"
         elif mark in "}]":
             depth -= 1
             if depth == 0:
                 break
         elif mark == ",":
-            expecting = depth == 1
-        elif expecting and depth == 1 and mark[0] == '"':
+            expecting = depth == level
+        elif expecting and depth == level and mark[0] == '"':
             keys.append(mark[1:-1])
             expecting = False
     return keys

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from app_files import GOLDEN, assert_native, by_native_id, documents, expected, kind_of, migrated, read
+from held_records import Held
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,6 +211,10 @@ def test_text_in_parts_and_in_outputs_is_read_and_kept() -> None:
     assert document["messages"][1]["metadata"]["model"] == "m"
     assert document["messages"][1]["metadata"]["kind"] == "error"
     assert chat.native(document) == native
+    document["messages"][0]["content"], document["messages"][1]["content"] = "three", "other"
+    nodes = chat.native(document)["chat"]["history"]["messages"]
+    assert nodes["a"]["content"] == [parts[1], {"type": "text", "text": "three"}]
+    assert nodes["b"]["content"] == "other"
 
 
 def test_a_broken_tree_keeps_every_message(tmp_path: Path) -> None:
@@ -583,34 +588,6 @@ def test_nothing_comes_twice_and_a_later_export_brings_only_what_is_new(tmp_path
 # -- out
 
 
-class Held:
-    """Records as documents, without a store."""
-
-    def __init__(self, **lists: list[dict[str, Any]]) -> None:
-        self._lists = lists
-
-    def personas(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("personas", []))
-
-    def memories(self, persona: str | None = None) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        return iter(self._lists.get("memories", []))
-
-    def conversations(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("conversations", []))
-
-    def relationships(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("relationships", []))
-
-    def others(self, collection: str) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get(collection, []))
-
-    def attachments(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("attachments", []))
-
-    def attachment(self, sha256: str) -> bytes | None:  # noqa: ARG002
-        return None
-
-
 def sorted_by_id(found: list[Any]) -> list[Any]:
     return sorted(found, key=lambda one: str(one["id"]))
 
@@ -637,15 +614,28 @@ def without_origin(document: dict[str, Any]) -> dict[str, Any]:
 def test_conversations_of_other_apps_come_back_as_they_were() -> None:
     chatgpt = registry.of_kind("chatgpt")
     assert chatgpt is not None
-    for document in documents(read(GOLDEN / "chatgpt" / "export-sharded.zip"), "conversations").values():
+    source = read(GOLDEN / "chatgpt" / "export-sharded.zip")
+    for document in documents(source, "conversations").values():
+        document = {key: one for key, one in document.items() if key != "personaId" or one}
         document["topics"] = []
-        native = json.loads(json.dumps(export.of_conversation(copied(document), lambda _: b"picture")))
+        personas = {one["id"]: one for one in documents(source, "personas").values()}
+        native = json.loads(json.dumps(export.of_conversation(copied(document), lambda _: b"picture", personas)))
         again = conversation(native)
         assert without_origin(again) == document
         assert chatgpt.native("conversations", again) == chatgpt.native("conversations", document)
         assert chat.native(json.loads(json.dumps(again))) == native
         hidden = {one["id"] for one in document["messages"] if one["metadata"].get("hidden")}
         assert not hidden & native["chat"]["history"]["messages"].keys()
+
+
+def test_a_chat_that_holds_a_conversation_of_chatgpt_is_no_export_of_chatgpt(tmp_path: Path) -> None:
+    with migrated(tmp_path / "data", GOLDEN / "chatgpt" / "export-sharded.zip"):
+        pass
+    pjais.export(tmp_path / "data", output=tmp_path / "out", format="open-webui")
+    assert kind_of(tmp_path / "out" / "chat-export.json") == "open-webui"
+    with migrated(tmp_path / "again", tmp_path / "out" / "chat-export.json") as store:  # without models.json
+        assert len(store.conversations.list()) == 5
+        assert [one.name for one in store.personas.list()] == ["ChatGPT project g-p-0123456789abcdef"]
 
 
 def test_what_open_webui_changed_of_such_a_chat_arrives() -> None:
@@ -678,7 +668,7 @@ def test_memories_and_personas_of_other_apps_come_back_as_they_were() -> None:
     persona = {"id": "p-1", "name": "Fern", "description": None, "personality": {"tone": "dry"},
                "settings": {"systemPrompt": "Be dry.", "more": 1}, "createdAt": "2024-01-02T03:04:05.678Z",
                "updatedAt": None, "extra": {}}  # fmt: skip
-    row = json.loads(json.dumps(export.of_memory(memory)))
+    row = json.loads(json.dumps(export.of_memory(memory, {"p-1": {"id": "p-1", "name": "Fern"}})))
     again = records.memory(row)[1]
     assert {key: again.get(key) for key in memory if key != "extra"} == {
         key: one for key, one in memory.items() if key != "extra"
@@ -697,17 +687,24 @@ def test_memories_and_personas_of_other_apps_come_back_as_they_were() -> None:
 
 def test_what_the_form_cannot_hold_is_told_first() -> None:
     told: list[str] = []
-    held = Held(
-        memories=[{"id": "m", "content": "x", "embedding": [1.0]}, {"id": "n", "content": "y"}],
-        relationships=[{"id": "r"}],
-        attachments=[
+    listed: dict[str, list[dict[str, Any]]] = {
+        "memories": [{"id": "m", "content": "x", "embedding": [1.0]}, {"id": "n", "content": "y"}],
+        "relationships": [{"id": "r"}],
+        "open_webui_folder": [{"id": "f"}, {"id": "g"}],
+        "attachments": [
             {"id": "a", "mediaType": "audio/mp3", "size": 3},
             {"id": "b", "mediaType": "image/png", "size": 3},
         ],
-    )
+    }
+    held = Held(Document(name, one["id"], "", one) for name, several in listed.items() for one in several)
     found = export.files(held, told.append)
     assert next(found)[0] == "memories.json"
-    assert told == ["1 embedding", "1 relationship", "1 attachment that is no picture of a message"]
+    assert told == [
+        "1 embedding",
+        "1 relationship",
+        "1 attachment that is no picture of a message",
+        "2 rows of Open WebUI's other tables",
+    ]
 
 
 # -- any object

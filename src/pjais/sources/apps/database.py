@@ -6,8 +6,6 @@ that opening could change: with a WAL or a journal, or in an archive, a private 
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,6 +85,9 @@ def _alone(container: Container, name: str) -> Iterator[Path]:
 @contextmanager
 def _whole(container: Container, name: str, wrong: list[Piece]) -> Iterator[Path]:
     """Give a database as one plain file, with its WAL or journal applied; add what of that is not to `wrong`."""
+    import shutil
+    import tempfile  # a search that finds nothing does without
+
     from pjais import sqlite
 
     sides = [suffix for suffix in _SIDES if _side(container, name, suffix)]

@@ -168,3 +168,29 @@ def rest(
 def _bare(field: str, value: Any) -> Any:
     """Return what a document says in a field, None where that is what a store says of an absent one."""
     return None if canonical.same(value, _DEFAULTS.get(field)) else value
+
+
+def told_of(persona: dict[str, Any]) -> dict[str, Any]:
+    """Return what a record that goes out alone says of its persona, without which it would refer to nobody.
+
+    Of a persona that tells no time that is everything: the copy that comes in later would count.
+    """
+    if persona.get("updatedAt") is not None:
+        return {key: persona.get(key) for key in ("id", "name")}
+    return values.without_residue(persona)
+
+
+def persona_of(kept: Any) -> dict[str, Any] | None:
+    """Return the persona that such a record tells of; None if it tells of none."""
+    found = as_dict(kept)
+    if not is_text(found.get("id")) or not isinstance(found.get("name"), str):
+        return None
+    return {"id": found["id"], **{key: one for key, one in found.items() if key in PERSONA and PERSONA[key](one)}}
+
+
+def with_persona(fields: dict[str, Any], kept: Any) -> dict[str, Any]:
+    """Return the fields that were kept for us, `personaId` only with the persona that it names."""
+    persona = persona_of(kept)
+    if persona is not None and fields.get("personaId") == persona["id"]:
+        return fields
+    return {key: one for key, one in fields.items() if key != "personaId"}

@@ -83,12 +83,14 @@ def in_order(everything: list[Turn], keys: Sequence[Any] | None = None) -> list[
 class Links(NamedTuple):
     """How an app links the nodes of a tree: the keys of the parent and of the children, and how a new node is made.
 
-    `make` gets a message of ours and the id of the node that it follows.
+    `make` gets a message of ours and the id of the node that it follows; `root` returns the node, if any, that the
+    first message follows.
     """
 
     parent: str
     children: str
     make: Callable[[dict[str, Any], str | None], dict[str, Any]]
+    root: Callable[[Mapping[str, Any]], str | None] = lambda _: None
 
 
 def graft(
@@ -100,7 +102,7 @@ def graft(
     if nothing was added or deleted.
     """
     removed = before.keys() - nodes.keys()
-    above: str | None = None
+    above = links.root(nodes)
     added = False
     for message in value.get("messages") or ():
         if not isinstance(message, dict):

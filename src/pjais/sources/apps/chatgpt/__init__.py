@@ -6,7 +6,7 @@ Known from reports and importers, as the service is closed (docs/formats/ai-apps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pjais.sources.apps.contract import AppSource
@@ -15,6 +15,7 @@ from pjais.sources.contract import Wishes
 if TYPE_CHECKING:
     from pjais.core.document import Piece
     from pjais.formats.container import Container
+    from pjais.sources.apps.contract import Content, Records
 
 
 class ChatGpt(AppSource):
@@ -22,6 +23,7 @@ class ChatGpt(AppSource):
 
     kind = "chatgpt"
     made_by = "ChatGPT"
+    writes = True
 
     def takes(self, container: Container) -> bool:
         """Return whether any of its JSON holds conversations as trees of nodes (`mapping`)."""
@@ -37,9 +39,15 @@ class ChatGpt(AppSource):
 
     def native(self, collection: str, value: Any) -> Any:
         """Return the conversation as the export has it."""
-        from pjais.sources.apps.chatgpt.conversation import SHAPE
+        from pjais.sources.apps.chatgpt import conversation
 
-        return SHAPE.native(value) if collection == "conversations" else value
+        return conversation.native(value) if collection == "conversations" else value
+
+    def write_files(self, records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, Content]]:
+        """Yield `conversations.json`, in the form that other programs import, and the files beside it."""
+        from pjais.sources.apps.chatgpt import export
+
+        return export.files(records, lost)
 
 
 SOURCES = (ChatGpt(),)

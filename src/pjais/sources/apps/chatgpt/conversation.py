@@ -6,14 +6,25 @@ was not shown as a message is kept and marked hidden: system texts, reasoning, t
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pjais.sources.apps import shape, values
+from pjais.sources.apps import free_places, shape, trees, values
 from pjais.sources.apps.shape import Path, Shape, Turn
 
 KIND = "chatgpt"
+KEY = "pjais"
+"""The key of what we put into a conversation, and into the metadata of its messages, that the form has no place for."""
+NOT_OURS = frozenset({KIND, "branches"})
+"""What of a document's `extra` is made of the conversation itself."""
+FIELDS = {
+    key: one
+    for key, one in free_places.CONVERSATION.items()
+    if key not in ("title", "createdAt", "updatedAt", "isArchived")
+}
+"""Fields that a conversation has no place for."""
+DATES = {key: free_places.CONVERSATION[key] for key in ("createdAt", "updatedAt")}
+MESSAGE = {key: free_places.MESSAGE[key] for key in ("role", "metadata")}
 
 SHAPE = Shape(
     KIND,
@@ -50,6 +61,111 @@ def turns(native: dict[str, Any]) -> tuple[list[Turn], list[Turn]]:
     return found, shape.branch(found, current if isinstance(current, str) else None, parents)
 
 
+def ours_of(native: dict[str, Any]) -> dict[str, Any]:
+    """Return what we put into a conversation that we wrote, `{"id", ...fields}`; nothing of any other."""
+    found = values.as_dict(native.get(KEY))
+    return found if isinstance(found.get("id"), str) and found["id"] else {}
+
+
+def document(
+    native: dict[str, Any], more: dict[str, Any], everything: list[Turn], shown: list[Turn] | None
+) -> dict[str, Any]:
+    """Return the document of a conversation; one that we wrote has its own id and fields again."""
+    value = _shape(native).document(native, more, turns=everything, shown=shown)
+    told = ours_of(native)
+    if not told:
+        return value
+    value |= {key: None for key in DATES if _has_no(told, key)}
+    extra = values.as_dict(told.get("extra"))
+    told = {**told, "extra": {key: one for key, one in extra.items() if key not in NOT_OURS}}
+    made = {**free_places.merged(value, told, FIELDS), "id": told["id"]}
+    persona = free_places.persona_of(told.get("persona"))
+    return made if persona is None else {**made, "personaId": persona["id"]}
+
+
+def _shape(native: dict[str, Any]) -> Shape:
+    """Return the form of a conversation; of one that we wrote without them, the times are those of its messages."""
+    told = ours_of(native)
+    return Shape(KIND, *(one for one in SHAPE.fields if not (one.field in DATES and _has_no(told, one.field))))
+
+
+def _has_no(told: dict[str, Any], field: str) -> bool:
+    return field in told and told[field] is None
+
+
+def native(value: dict[str, Any]) -> Any:
+    """Return the conversation that a document was made of, with what was edited, added and deleted since."""
+    kept = values.as_dict(values.as_dict(value.get("extra")).get(KIND))
+    found = _shape(kept).native(value)
+    nodes = found.get("mapping") if isinstance(found, dict) else None
+    if not isinstance(nodes, dict):
+        return found
+    for message in [*values.as_list(value.get("messages")), *values.as_list(value["extra"].get("branches"))]:
+        origin = values.as_dict(values.as_dict(values.as_dict(message).get("metadata")).get(KIND))
+        if "path" in origin and "text" not in origin:
+            _put_text(nodes.get(origin["path"][-1]), origin["node"], message.get("content"))
+    current = trees.graft(nodes, value, KIND, _LINKS, values.as_dict(kept.get("mapping")))
+    if current is not None:
+        found["current_node"] = current
+    return found
+
+
+def _put_text(node: Any, before: dict[str, Any], text: Any) -> None:
+    """Put a text that was edited into a message whose text is put together of parts: as its last part."""
+    content = values.as_dict(values.as_dict(before.get("message")).get("content"))
+    if not isinstance(node, dict) or not isinstance(text, str) or text == text_of(content)[0]:
+        return
+    held = node["message"].get("content")
+    if not isinstance(held, dict):
+        node["message"]["content"] = {"content_type": "text", "parts": [text]}
+    elif isinstance(held.get("parts"), list):
+        held["parts"] = [*(one for one in held["parts"] if not _part(one)), text]
+    else:
+        held["text"] = text
+
+
+def node_of(message: dict[str, Any], parent: str | None) -> dict[str, Any]:
+    """Return a message of ours as a node of a conversation's tree."""
+    ms = values.ms_of_iso(message.get("timestamp"))
+    role, content, told = message.get("role"), message.get("content"), values.as_dict(message.get("metadata"))
+    hidden = told.get("hidden") is True
+    metadata: dict[str, Any] = {"is_visually_hidden_from_conversation": True} if hidden else {}
+    if isinstance(told.get("model"), str):
+        metadata["model_slug"] = told["model"]
+    made = {
+        "id": message["id"],
+        "author": {
+            "role": role if isinstance(role, str) and role else "unknown",
+            "name": values.text_or_none(told.get("author")),
+            "metadata": {},
+        },
+        "create_time": None if ms is None else ms / 1000,
+        "update_time": None,
+        "content": {
+            "content_type": "text",
+            "parts": [content if isinstance(content, str) else values.json_text(content)],
+        },
+        "status": "finished_successfully",
+        "end_turn": True if role == "assistant" else None,
+        "weight": 0.0 if hidden else 1.0,
+        "metadata": metadata,
+        "recipient": "all",
+        "channel": None,
+    }
+    return {"id": message["id"], "message": made, "parent": parent, "children": []}
+
+
+def _root(nodes: Mapping[str, Any]) -> str | None:
+    """Return the node without a message with which a tree begins."""
+    bare = (
+        name for name, one in nodes.items() if isinstance(one, dict) and one.get("message") is one.get("parent") is None
+    )
+    return next(bare, None)
+
+
+_LINKS = trees.Links("parent", "children", node_of, _root)
+
+
 def _turn(name: str, message: dict[str, Any], parent: str | None) -> Turn:
     content = values.as_dict(message.get("content"))
     kind = content.get("content_type")
@@ -66,6 +182,12 @@ def _turn(name: str, message: dict[str, Any], parent: str | None) -> Turn:
     at = None if text_at is None else ("message", "content", *text_at)
     sent = values.ms_of_seconds(message.get("create_time"))
     known = _ROLES.get(role, role) if isinstance(role, str) and role else "unknown"
+    ours = values.as_dict(told.get(KEY))
+    if ours:
+        made = free_places.merged({"role": known, "metadata": metadata}, ours, MESSAGE)
+        known, metadata = made["role"], made["metadata"]
+    if "parentId" in ours and free_places.is_text_or_none(ours["parentId"]):
+        parent = ours["parentId"]
     return Turn(("mapping", name), known, text, sent, name, parent, at, metadata)
 
 
@@ -174,8 +296,3 @@ def _dated(line: str) -> Iterator[tuple[str, str, int | None]]:
             yield text, "model_set_context", values.ms_of_text(date[1:])
         else:
             yield rest, "model_set_context", None
-
-
-def as_json(native: Any) -> str:
-    """Return an object as the service writes it."""
-    return json.dumps(native, ensure_ascii=False)

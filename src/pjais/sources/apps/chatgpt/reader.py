@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pjais import canonical
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
-from pjais.sources.apps import trees, values
-from pjais.sources.apps.chatgpt.conversation import KIND, SHAPE, facts_of, files_of, native_id, project_of, turns
+from pjais.sources.apps import free_places, trees, values
+from pjais.sources.apps.chatgpt import conversation
+from pjais.sources.apps.chatgpt.conversation import KIND, facts_of, files_of, native_id, ours_of, project_of, turns
 from pjais.sources.contract import Wishes
 
 OTHERS = "chatgpt_files"
@@ -41,19 +43,22 @@ def _is_archive(name: str) -> bool:
 
 def _is_shard(container: Container, name: str) -> bool:
     head = values.json_head(container, name)
-    if head.form == "list" and ("mapping" in head.keys or _has_conversation(head.text)):
+    if head.form == "list" and ("mapping" in head.keys or _has_conversation(head.text, 2)):
         return True
     if head.form == "object":
         if "mapping" in head.keys and head.keys & {"title", "current_node", "create_time", "conversation_id"}:
             return True
-        return "conversations" in head.keys and _has_conversation(head.text)
+        return "conversations" in head.keys and _has_conversation(head.text, 3)
     likely = container.form != "file" and name.rpartition("/")[2].startswith("conversations")
     return likely and head.form == "list" and (not head.keys or bool(head.keys & {"conversation_id", "current_node"}))
 
 
-def _has_conversation(text: str) -> bool:
-    """Return whether a conversation is there, though the first element may be broken, or an empty shell."""
-    return '"mapping"' in text and '"current_node"' in text
+def _has_conversation(text: str, level: int) -> bool:
+    """Return whether a conversation is there, though the first element may be broken, or an empty shell.
+
+    `level`: how deep its keys stand.  Deeper ones may be those of a conversation that another app's object holds.
+    """
+    return {"mapping", "current_node"} <= set(canonical.top_keys(text, level))
 
 
 def pieces(container: Container, wishes: Wishes) -> Iterator[Piece]:
@@ -118,7 +123,7 @@ def _of_conversation(name: str, item: Value, attached: _Attachments, met: set[st
                 yield document
             pointers.setdefault(node, []).append(values.missing(called or file_id, media, size))
     for turn in everything:
-        if turn.id in pointers:
+        if turn.id in pointers and "attachments" not in turn.metadata:  # but of one that we wrote
             turn.metadata["attachments"] = pointers[turn.id]
     project = project_of(native)
     persona = None if project is None else values.identity(KIND, project)
@@ -127,12 +132,16 @@ def _of_conversation(name: str, item: Value, attached: _Attachments, met: set[st
         what = "project" if native.get("gizmo_type") == "snorlax" else "GPT"
         named = {"id": persona, "name": f"ChatGPT {what} {project}", "extra": {KIND: {"gizmo_id": project}}}
         yield Document("personas", project, values.place(name, item.place), named)
+    mine = free_places.persona_of(ours_of(native).get("persona"))
+    if mine is not None and mine["id"] not in met:
+        met.add(mine["id"])
+        yield Document("personas", mine["id"], values.place(name, item.place), mine)
     more = {"id": values.identity(KIND, found), "personaId": persona}
     where = values.place(name, item.place)
     if not isinstance(native.get("mapping"), dict):
         yield Remark("empty-conversation", "conversations", where, "a conversation without messages, kept as it is")
     yield from _of_tree(native, where)
-    value = SHAPE.document(native, more, turns=everything, shown=shown)
+    value = conversation.document(native, more, everything, shown)
     yield values.document("conversations", found, name, item, value)
 
 

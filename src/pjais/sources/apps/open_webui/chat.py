@@ -127,6 +127,17 @@ def _text(node: dict[str, Any]) -> tuple[str, Path | None]:
     return "\n".join(text for text in texts if text), None
 
 
+def _put_text(node: Any, before: dict[str, Any], text: Any) -> None:
+    """Put a text that was edited into a message whose text is put together of parts, or of outputs."""
+    if not isinstance(node, dict) or not isinstance(text, str) or text == _text(before)[0]:
+        return
+    held = node.get("content")
+    if isinstance(held, list):
+        node["content"] = [*(one for one in held if not _part(one)), {"type": "text", "text": text}]
+    else:
+        node["content"] = text
+
+
 def _part(part: Any) -> str:
     text = part.get("text") if isinstance(part, dict) else part
     return text if isinstance(text, str) else ""
@@ -178,6 +189,10 @@ def native(value: dict[str, Any]) -> Any:
     ours.keep_dates(found, value)
     at, content = body(found)
     nodes = nodes_of(found)
+    for message in [*values.as_list(value.get("messages")), *values.as_list(value["extra"].get("branches"))]:
+        origin = values.as_dict(values.as_dict(values.as_dict(message).get("metadata")).get(KIND))
+        if "path" in origin and "text" not in origin:
+            _put_text(shape.get(found, tuple(origin["path"])), origin["node"], message.get("content"))
     current = trees.graft(nodes, ours.without_hidden(found, value), KIND, _LINKS, nodes_of(kept)) if nodes else None
     if current is not None:
         content["history"]["currentId"] = current

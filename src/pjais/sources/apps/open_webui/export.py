@@ -8,18 +8,26 @@ trip is exact.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from pjais.display import counted
-from pjais.sources.apps import values
+from pjais.sources.apps import free_places, values
 from pjais.sources.apps.contract import Content, Records
 from pjais.sources.apps.open_webui import chat, ours, records
 from pjais.sources.apps.open_webui.chat import KIND
 
+Personas = Mapping[str, dict[str, Any]]
+"""What a record says of its persona, by that one's id."""
 _PICTURE = 20 << 20
 """The largest picture, in bytes, that is written into its message."""
+_OTHER_TABLES = (
+    *("channel", "chat_message", "document", "feedback", "file", "folder", "function", "knowledge", "knowledge_file"),
+    *("message", "model", "note", "shared_chat", "skill", "tag", "tool"),
+)
+"""Tables whose rows its page does not import with chats."""
 _MESSAGE = frozenset({"id", "role", "content", "timestamp", "metadata"})
 
 
@@ -27,10 +35,12 @@ def files(held: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, Con
     """Yield `chat-export.json`, `memories.json`, `models.json` and `prompts.json`, as far as there is anything."""
     for number, what in _losses(held):
         if number:
-            lost(counted(number, what))
+            noun, rest = what.partition(" ")[::2]
+            lost(f"{counted(number, noun)} {rest}".rstrip())
+    personas = {one["id"]: free_places.told_of(one) for one in held.personas()}
     lists: list[tuple[str, Iterator[Any]]] = [
-        ("chat-export.json", (of_conversation(one, held.attachment) for one in held.conversations())),
-        ("memories.json", map(of_memory, held.memories())),
+        ("chat-export.json", (of_conversation(one, held.attachment, personas) for one in held.conversations())),
+        ("memories.json", (of_memory(one, personas) for one in held.memories())),
         ("models.json", map(of_persona, held.personas())),
         ("prompts.json", (records.native(f"{records.PREFIX}prompt", one) for one in _prompts(held))),
     ]
@@ -51,6 +61,8 @@ def _losses(held: Records) -> Iterator[tuple[int, str]]:
     yield sum(1 for _ in held.relationships()), "relationship"
     others = sum(1 for one in held.attachments() if not _is_picture(one))
     yield others, "attachment that is no picture of a message"
+    rows = sum(1 for table in _OTHER_TABLES for _ in held.others(f"{records.PREFIX}{table}"))
+    yield rows, "row of Open WebUI's other tables"
 
 
 def _is_picture(told: dict[str, Any]) -> bool:
@@ -61,7 +73,9 @@ def _is_picture(told: dict[str, Any]) -> bool:
 # -- conversations
 
 
-def of_conversation(value: dict[str, Any], bytes_of: Callable[[str], bytes | None]) -> Any:
+def of_conversation(
+    value: dict[str, Any], bytes_of: Callable[[str], bytes | None], personas: Personas = MappingProxyType({})
+) -> Any:
     """Return a conversation as a chat; `bytes_of`: the bytes of an attachment by its SHA-256."""
     value = values.without_residue(value)
     extra = values.as_dict(value.get("extra"))
@@ -100,6 +114,8 @@ def of_conversation(value: dict[str, Any], bytes_of: Callable[[str], bytes | Non
     if not isinstance(value.get("title"), str):
         rest["title"] = None
     told: dict[str, Any] = {"id": value["id"], "document": rest}
+    if value.get("personaId") in personas:
+        told["persona"] = personas[value["personaId"]]
     if hidden:
         told["hidden"] = hidden
     if branches:
@@ -212,17 +228,18 @@ def _is_well(one: Any) -> bool:
 # -- memories and personas
 
 
-def of_memory(value: dict[str, Any]) -> Any:
+def of_memory(value: dict[str, Any], personas: Personas = MappingProxyType({})) -> Any:
     """Return a memory as a row of the program's own table."""
     if isinstance(values.as_dict(value.get("extra")).get(KIND), dict):
         return records.native("memories", value)
+    persona = personas.get(value.get("personaId") or "")
     return {
         "id": value["id"],
         "user_id": None,
         "type": records.kind_of(value.get("type")),
         "path": None,
         "content": records.as_text(value.get("content")),
-        "meta": {ours.KEY: _bare(value)},
+        "meta": {ours.KEY: {**_bare(value), **({"persona": persona} if persona else {})}},
         "updated_at": chat.whole_seconds(value.get("updatedAt")),
         "created_at": chat.whole_seconds(value.get("createdAt")),
     }

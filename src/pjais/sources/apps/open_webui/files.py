@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pjais.core.document import Document
-from pjais.sources.apps import values
+from pjais.sources.apps import free_places, values
 
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[^,;]*)*;base64,", re.ASCII)
 _IN_ADDRESS = re.compile(r"/files/([^/?#]+)")
@@ -24,6 +24,8 @@ class Files:
         self.known: dict[str, dict[str, Any]] = {}
         self.found: list[Document] = []
         self.met: set[str] = set()
+        self.personas: set[str] = set()
+        """The personas that were yielded."""
 
     def add(self, file_id: str, document: Document) -> bool:
         """Remember an uploaded file; return whether its bytes are new."""
@@ -56,6 +58,13 @@ class Files:
                 size = one.get("size") if type(one.get("size")) is int else meta.get("size")
                 shown = "" if address.startswith("data:") else address
                 yield values.missing(name or file_id or shown, media, size)
+
+    def persona(self, told: Any, place: str) -> Iterator[Document]:
+        """Yield the persona of which a record that we wrote tells, once."""
+        found = free_places.persona_of(told)
+        if found is not None and found["id"] not in self.personas:
+            self.personas.add(found["id"])
+            yield Document("personas", found["id"], place, found)
 
     def drained(self) -> Iterator[Document]:
         """Yield the pictures that were found in messages since the last call."""

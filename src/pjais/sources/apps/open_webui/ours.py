@@ -95,7 +95,8 @@ def without_hidden(native: dict[str, Any], value: dict[str, Any]) -> dict[str, A
 def _kept(told: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that we put into a chat, as far as they are what they should be."""
     rest = values.as_dict(told.get("document"))
-    return {key: one for key, one in rest.items() if key in _FIELDS and _FIELDS[key](one)}
+    right = {key: one for key, one in rest.items() if key in _FIELDS and _FIELDS[key](one)}
+    return free_places.with_persona(right, told.get("persona"))
 
 
 _FIELDS = {

@@ -71,10 +71,13 @@ def _exported(container: Container, name: str, what: str, files: Files) -> Itera
                 yield piece
         elif what == "memories":
             native_id, value = records.memory(item.value)
+            yield from files.persona(records.ours_of(item.value).get("persona"), values.place(name, item.place))
             yield values.document("memories", native_id, name, item, value)
         elif what == "models" and records.is_persona(item.value):
             native_id = values.text_or_none(item.value.get("id"))
-            yield values.document("personas", native_id, name, item, records.persona(item.value))
+            value = records.persona(item.value)
+            files.personas.add(value["id"])
+            yield values.document("personas", native_id, name, item, value)
         else:
             table = "model" if what == "models" else "prompt"
             yield from _row(table, item.value, name, item)

@@ -113,6 +113,7 @@ def _with_ours(row: dict[str, Any], made: dict[str, Any], right: Mapping[str, Ch
     if not told:
         return made
     kept = {key: one for key, one in told.items() if key in right and right[key](one)}
+    kept = free_places.with_persona(kept, told.get("persona"))
     exact = {key: one for key, one in kept.items() if key not in made or _is_exact(key, one, made[key], row)}
     extra = {**values.as_dict(told.get("extra")), **made["extra"]}
     return {**made, **exact, "id": told["id"], "extra": extra}

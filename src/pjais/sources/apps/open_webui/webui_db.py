@@ -87,6 +87,7 @@ class WebuiDb:
             return
         value = records.persona(told)
         self._personas[str(told.get("id"))] = value["id"]
+        self._files.personas.add(value["id"])
         yield piece._replace(collection="personas", native_id=str(told.get("id")), value=value, key=None)
 
     def _old_tag(self, piece: Document, told: dict[str, Any]) -> Iterator[Piece]:
@@ -111,6 +112,7 @@ class WebuiDb:
 
     def _memory(self, piece: Document, told: dict[str, Any]) -> Iterator[Piece]:
         native_id, value = records.memory(told)
+        yield from self._files.persona(records.ours_of(told).get("persona"), piece.place)
         yield piece._replace(collection="memories", native_id=native_id, value=value, key=None)
 
     def _message(self, piece: Document, told: dict[str, Any]) -> Iterator[Piece]:
@@ -142,6 +144,7 @@ def conversation(
         yield Unreadable("conversations", where, raw, "a chat without an id and without messages")
         return
     yield from files.drained()
+    yield from files.persona(ours.of_chat(native).get("persona"), where)
     if not found.turns:
         yield Remark("empty-conversation", "conversations", where, "a chat without messages, kept as it is")
     if not found.is_list:
