@@ -63,6 +63,9 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "any": FLAG,
     "prefix": FLAG,
     "highlight": FLAG,
+    "hidden": FLAG,
+    "sha256": TEXT,
+    "file": (5, True, b"x", ["x"]),
     "dry_run": FLAG,
     "marks": (5, "ab", ("a",), ("a", 5), ["a", "b", "c"], ("\ud800", "b")),
 }
@@ -81,6 +84,13 @@ OF_METHOD: dict[str, tuple[Any, ...]] = {
     "memories.without_date.text": (5, b"x", ["x"]),
     "memories.remember.content": (),
     "conversations.add_message.content": (),
+    "conversations.search.text": (5, None, b"x", ["x"]),
+    "conversations.search_page.text": (5, None, b"x", ["x"]),
+    **{
+        f"conversations.{name}.{bound}": (1.5, True, [1], "yesterday")
+        for name in ("search", "search_page")
+        for bound in ("since", "until")
+    },
     "store.live.tables": (5, ["wat"], "wat", [5]),
     "store.collection.name": (*TEXT, "wat"),
 }
@@ -105,6 +115,7 @@ NEEDED: dict[str, Any] = {
     "conversation_id": "c1",
     "plugin_id": "g1",
     "record_id": "m1",
+    "sha256": "0" * 64,
     "name": "notes",
     "key": "p1",
     "keys": ["p1"],
@@ -140,7 +151,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def methods(store: Store) -> Iterator[tuple[str, Callable[..., Any]]]:
     """Every public method of a store and of its kinds of records, less those that take nothing."""
-    for owner in ("store", "personas", "memories", "conversations", "relationships", "plugins"):
+    for owner in ("store", "personas", "memories", "conversations", "relationships", "plugins", "attachments"):
         held = store if owner == "store" else getattr(store, owner)
         for name, method in inspect.getmembers(held, inspect.ismethod):
             if not name.startswith("_") and name not in ("close", "live" if owner != "store" else "close"):
@@ -173,7 +184,8 @@ def needed(full: str, method: Callable[..., Any]) -> dict[str, Any]:
             parameter.VAR_KEYWORD,
             parameter.VAR_POSITIONAL,
         ):
-            keys = {"memories": "m1", "conversations": "c1", "plugins": "g1", "personas": "p1", "relationships": "r1"}
+            keys = {"memories": "m1", "conversations": "c1", "plugins": "g1", "personas": "p1"}
+            keys |= {"relationships": "r1", "attachments": "0" * 64}
             found[name] = keys[owner] if name == "key" else NEEDED[name]
     return found
 

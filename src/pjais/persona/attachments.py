@@ -37,7 +37,9 @@ class Attachments(Records[Attachment]):
 
     def create(self, **_: Any) -> NoReturn:
         """Raise UsageError: a record without its bytes would fail the proof."""
-        raise UsageError("attachments come with their bytes, by a migration or an import", next_command="pjais import")
+        raise UsageError(
+            "attachments come with their bytes, by a migration or an import", next_command="pjais import --help"
+        )
 
     def read(self, sha256: str) -> bytes:
         """Return the bytes of an attachment.

@@ -71,6 +71,8 @@ RULES = {
     "it is kept as it is.",
     "no-id": "A record without a usable id means nothing to the records around it; it is refused.",
     "not-a-list": "A collection that is no list; it is refused as a whole.",
+    "bytes-missing": "An attachment without its bytes: those whose SHA-256 is its id.",
+    "size-differs": "An attachment that says another size than its bytes have.",
     "not-an-object": "Not an object where one belongs; kept as $value, or refused if it was a record.",
     "not-finite": "NaN or infinity where a number belongs; the default is used, the original is kept.",
     "not-json": "An empty text where JSON belongs; it becomes null, the original is kept.",
