@@ -67,7 +67,7 @@ def conversations(megabytes: int) -> Iterator[str]:
 def _conversation(chance: random.Random, number: int) -> dict[str, Any]:
     own = str(uuid.UUID(int=chance.getrandbits(128), version=4))
     began = 1_700_000_000 + number * 60
-    root = {"id": "client-created-root", "message": None, "parent": None, "children": []}
+    root: dict[str, Any] = {"id": "client-created-root", "message": None, "parent": None, "children": []}
     nodes: dict[str, Any] = {"client-created-root": root}
     above = "client-created-root"
     for turn in range(chance.randrange(4, 24)):
@@ -90,7 +90,7 @@ def _conversation(chance: random.Random, number: int) -> dict[str, Any]:
             nodes[above]["children"].append(name)
         above = name
     title = " ".join(chance.choices(WORDS, k=4))
-    rest = {"moderation_results": [], "plugin_ids": None, "conversation_template_id": None}
+    rest: dict[str, Any] = {"moderation_results": [], "plugin_ids": None, "conversation_template_id": None}
     told = {"title": title, **rest, "create_time": float(began), "update_time": began + 24.5, "mapping": nodes}
     return {**told, "current_node": above, "conversation_id": own, "id": own, "is_archived": False}
 

@@ -92,8 +92,6 @@ RULES = {
     "unsound-file": "SQLite's integrity check failed; the file was read page by page.",
     "wrong-type": "A value of a type that no rule can read; the record is refused.",
     # -- files of AI apps
-    "bytes-missing": "No bytes come with an attachment that have its SHA-256; it is invalid.",
-    "size-differs": "The bytes of an attachment have another size than it says; it is invalid.",
     "asset-missing": "A file that a card names is not with it; its name is kept.",
     "asset-unreadable": "A file that a card brings cannot be read; it is in the backup.",
     "attachment-changed": "A file of a vault is no longer the one by whose hash it is named.",

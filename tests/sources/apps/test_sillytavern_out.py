@@ -49,10 +49,7 @@ def test_a_folder_comes_out_of_a_store_as_it_was(user: Path, tmp_path: Path) -> 
     done = to_file(resolve_workspace(tmp_path / "data"), None, tmp_path / "out", What(format="sillytavern"))
     direct = dict(export.write_files(Held(read(user)), lambda _: None))
     assert tree(tmp_path / "out") == direct
-    assert done.notes == (
-        "3 files of settings",
-        "1 attachment that nothing names",
-    )
+    assert done.notes == ("3 files of settings", "1 attachment that nothing names")
 
 
 def test_what_comes_out_comes_back_with_the_same_ids(user: Path, tmp_path: Path) -> None:
@@ -133,10 +130,7 @@ def _bare(metadata: dict[str, Any]) -> dict[str, Any]:
 def test_what_a_folder_cannot_hold_is_told_first(user: Path) -> None:
     lost: list[str] = []
     next(export.write_files(Held(read(user)), lost.append))
-    assert lost == [
-        "3 files of settings",
-        "1 attachment that nothing names",
-    ]
+    assert lost == ["3 files of settings", "1 attachment that nothing names"]
 
 
 def test_the_plain_picture_is_a_whole_png() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -87,6 +86,8 @@ class Blob(NamedTuple):
     @property
     def digest(self) -> str:
         """Return the SHA-256 of its bytes."""
+        import hashlib
+
         return hashlib.sha256(self.data).hexdigest()
 
 

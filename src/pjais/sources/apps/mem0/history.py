@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -96,6 +94,9 @@ def kept(name: str, rows: list[dict[str, Any]]) -> Iterator[Document]:
 @contextmanager
 def _whole(container: Container, name: str) -> Iterator[Path]:
     """Give a database as one file, with its WAL or journal applied."""
+    import shutil
+    import tempfile
+
     from pjais import sqlite
 
     there = [side for side in _SIDES if f"{name}{side}" in container.names and container.size(f"{name}{side}")]
