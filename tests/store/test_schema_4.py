@@ -95,3 +95,13 @@ def test_a_table_of_another_program_with_our_name_is_named_and_stays(records: Pa
     with pytest.raises(MigrationFailed, match=f"the name {name} is needed"):
         upgrade.upgrade_held(resolve_workspace(records))
     assert rows(records / "pjais.sqlite", "PRAGMA user_version") == [(3,)]
+
+
+@pytest.mark.parametrize("name", ["records", "documents"])
+def test_the_state_of_a_store_is_told_before_it_is_upgraded(tmp_path: Path, name: str) -> None:
+    data = unpacked(name, tmp_path)
+    before = (data / "pjais.sqlite").read_bytes()
+    told = pjais.status(data)
+    assert told["store"]["schema"] == 3
+    assert sum(one["records"] for one in told["store"]["sources"]) == sum(told["store"]["records"].values())
+    assert (data / "pjais.sqlite").read_bytes() == before

@@ -83,10 +83,15 @@ def known(db: sqlite.Connection) -> list[Provenance]:
 
 
 def sources(db: sqlite.Connection, model: Model) -> list[SourceRecords]:
-    """Return every source that a store has records of, ordered by kind and name; those written in it are one."""
+    """Return every source that a store has records of, ordered by kind and name; those written in it are one.
+
+    The store may be of an older version.
+    """
     _refuse_past(db)
     counts: dict[tuple[str, str | None], dict[str, int]] = {}
     for table in model.tables:
+        if not sqlite.column_names(db, table.name):
+            continue  # a store of an older version lacks it
         entry = _ENTRY.format(text_literal(table.name), ddl.key_sql(table, "t"))
         sql = (
             f"SELECT coalesce(source_kind, ?), source_path, count(*) FROM {table.sql} AS t "
