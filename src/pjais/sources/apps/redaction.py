@@ -1,7 +1,8 @@
 """Replace credentials before anything is stored, and name where they were.
 
 A credential becomes `{"$redacted": true}`; its value is only in the raw backup, which the finding says.  What a kind
-knows to be one is named by its path; besides, in settings every text under a name that only credentials have.
+knows to be one is named by its path; besides, in settings every text under a name that only credentials have, also
+inside of texts that are JSON themselves.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from pjais import canonical
 from pjais.core.document import Remark
 
 REDACTED = {"$redacted": True}
@@ -32,10 +34,13 @@ def redacted(value: Any, *paths: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]
     return value, tuple(found)
 
 
-def redacted_settings(value: Any) -> tuple[Any, tuple[str, ...]]:
-    """Return settings without every text, or object, under a name that only credentials have, and their paths."""
+def redacted_settings(value: Any, *, texts: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """Return settings without every text, or object, under a name that only credentials have, and their paths.
+
+    `texts`: also look into texts that are JSON themselves; not into what people wrote.
+    """
     found: list[str] = []
-    return _by_name(value, "", found), tuple(found)
+    return _by_name(value, "", found, texts), tuple(found)
 
 
 def remarks(collection: str, name: str, found: tuple[str, ...]) -> Iterator[Remark]:
@@ -62,9 +67,11 @@ def _at(value: Any, path: tuple[str, ...], where: str, found: list[str]) -> Any:
     return value
 
 
-def _by_name(value: Any, where: str, found: list[str]) -> Any:
+def _by_name(value: Any, where: str, found: list[str], texts: bool) -> Any:
     if isinstance(value, list):
-        return [_by_name(one, f"{where}[{index}]", found) for index, one in enumerate(value)]
+        return [_by_name(one, f"{where}[{index}]", found, texts) for index, one in enumerate(value)]
+    if texts and isinstance(value, str):
+        return _in_text(value, where, found)
     if not isinstance(value, dict):
         return value
     made = {}
@@ -75,5 +82,19 @@ def _by_name(value: Any, where: str, found: list[str]) -> Any:
             found.append(path)
             made[key] = dict(REDACTED)
         else:
-            made[key] = _by_name(one, path, found)
+            made[key] = _by_name(one, path, found, texts)
     return made
+
+
+def _in_text(text: str, where: str, found: list[str]) -> str:
+    """Return a text that is JSON without the credentials in it; any other, and one without any, as it is."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        inside = None if canonical.deeper_than(text) else canonical.loads_plain(text)
+    except (ValueError, RecursionError):
+        return text
+    its: list[str] = []
+    made = _by_name(inside, where, its, True)
+    found.extend(its)
+    return canonical.dumps_plain(made) if its else text

@@ -100,7 +100,7 @@ def _conversation(name: str, item: Value) -> Iterator[Piece]:
 def _entry(key: str, name: str, item: Value) -> Iterator[Piece]:
     """Yield a value that is no conversation and no folder, without the credentials in it."""
     value, known = redaction.redacted({key: item.value}, _SECRETS)
-    value, more = redaction.redacted_settings(value)
+    value, more = redaction.redacted_settings(value, texts=True)
     yield from redaction.remarks(ENTRIES, name, (*known, *more))
     text = None if known or more else values.wrapped(key, item.text)
     yield Document(ENTRIES, key, values.place(name, item.place), {"name": key, "value": value[key]}, text)

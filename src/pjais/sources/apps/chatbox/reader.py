@@ -255,7 +255,7 @@ def _entry(name: str, key: str, item: Value) -> Iterator[Piece]:
     secrets: tuple[str, ...] = ()
     if key == "settings":
         value, secrets = redaction.redacted(value, *_SECRETS)
-    held, more = redaction.redacted_settings({key: value})
+    held, more = redaction.redacted_settings({key: value}, texts=True)
     told = (*(f"{key}.{one}" for one in secrets), *more)
     yield from redaction.remarks(ENTRIES, name, told)
     text = None if told else values.wrapped(key, item.text)

@@ -20,6 +20,8 @@ INBOX = "inbox"
 """The session of the older form that is always there and has no row."""
 
 _PUT_TOGETHER = frozenset({"messages", "topics", "threads"})
+_SETTINGS = frozenset({"userSettings", "userInstalledPlugins", "aiProviders", "aiModels"})
+"""Tables whose texts no person wrote; some of them are JSON."""
 _SECRETS = (
     ("keyVaults",),
     ("languageModel", "*", "apiKey"),
@@ -80,7 +82,7 @@ def _row(table: str, name: str, item: Value, tables: _Tables) -> Iterator[Piece]
             )
         return
     row, known = redaction.redacted(row, *_SECRETS)
-    row, more = redaction.redacted_settings(row)
+    row, more = redaction.redacted_settings(row, texts=table in _SETTINGS)
     yield from redaction.remarks(f"lobechat_{table}", where, (*known, *more))
     if table in ("agentsToSessions", "files"):
         tables.add(table, row, where)
@@ -97,7 +99,7 @@ def _row(table: str, name: str, item: Value, tables: _Tables) -> Iterator[Piece]
 def _entry(key: str, name: str, item: Value) -> Iterator[Piece]:
     """Yield a value that is no table, without the credentials in it."""
     value, known = redaction.redacted(item.value, *_SECRETS)
-    held, more = redaction.redacted_settings({key: value})
+    held, more = redaction.redacted_settings({key: value}, texts=True)
     told = (*(f"{key}.{one}" for one in known), *more)
     yield from redaction.remarks(export.ENTRIES, name, told)
     text = None if told else values.wrapped(key, item.text)

@@ -167,7 +167,7 @@ def _rest(item: Item) -> Iterator[Document | Remark]:
     """Yield what is left of a store without its records; of `access-control` nothing but its names."""
     everything: tuple[str, ...] = ("*",) if isinstance(item.value, dict | list) else ()
     value, found = redacted(item.value, *((everything,) if item.store == _ACCESS else ()))
-    value, more = redacted_settings(value)
+    value, more = redacted_settings(value, texts=True)
     yield from remarks(STATE, item.store, (*found, *more))
     yield Document(STATE, item.store, item.place, {"id": item.store, "value": value})
 

@@ -56,6 +56,11 @@ def _chat(name: str, item: Value, met: set[str]) -> Iterator[Piece]:
     if not isinstance(found, str) or not found:
         yield values.unexpected("conversations", name, item, "a chat without a chatID")
         return
+    about, hidden = redaction.redacted_settings({key: one for key, one in native.items() if key != "messages"})
+    if hidden:
+        native = {key: about.get(key, one) for key, one in native.items()}
+        item = item._replace(text=None)  # the text has them, too
+        yield from redaction.remarks("conversations", where, hidden)
     everything = turns(native)
     messages = native.get("messages")
     if not isinstance(messages, list):
@@ -75,7 +80,9 @@ def _chat(name: str, item: Value, met: set[str]) -> Iterator[Piece]:
 
 def _other(name: str, one: sections.Section) -> Iterator[Piece]:
     """Yield a character as a persona, anything else for a table of its section; without credentials."""
-    value, hidden = redaction.redacted_settings(one.item.value if one.is_element else {one.name: one.item.value})
+    value, hidden = redaction.redacted_settings(
+        one.item.value if one.is_element else {one.name: one.item.value}, texts=not one.is_element
+    )
     item = one.item._replace(text=None) if hidden else one.item
     table = (
         f"{KIND}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+', '_', one.name).lower()}" if one.is_element else OTHERS
