@@ -138,3 +138,24 @@ def test_nothing_is_lost_and_the_newer_copy_can_be_told(earlier: Any, newer: Any
     kept_ids = {one["id"].partition("#")[0] for one in [*merged.messages, *merged.extra.get("branches", [])]}
     for one in [*earlier, *branches]:
         assert (one["content"], one["timestamp"]) in seen or one["id"] in kept_ids
+
+
+@pytest.mark.parametrize("again", ["the same file", "a copy of it"])
+def test_deletions_can_be_accepted_after_messages_were_kept(tmp_path: Path, again: str) -> None:
+    data = tmp_path / "data"
+    first = write(tmp_path / "1" / "conversations.json", chat(1.6e9, "a", "b"))
+    second = write(tmp_path / "2" / "conversations.json", chat(1.7e9, "a"))
+    pjais.import_file(data, [first])
+    pjais.import_file(data, [second])
+    pjais.import_file(data, [first], accept_deletions=True)
+    assert texts(data) == [("a", False), ("b", True)]  # the older export has it
+    if again != "the same file":
+        second = second.rename(tmp_path / "conversations (1).json")
+    report = pjais.import_file(data, [second], accept_deletions=True)
+    assert texts(data) == [("a", False)]
+    assert report.rules["note:messages-let-go:"] == 1
+    assert pjais.verify(data).passed
+    assert pjais.import_file(data, [second], accept_deletions=True).code == "already_migrated"
+    pjais.rollback(data)
+    assert texts(data) == [("a", False), ("b", True)]
+    assert pjais.verify(data).passed

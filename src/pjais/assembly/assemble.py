@@ -342,6 +342,9 @@ def assemble(
     for one in builder.keeping.find(builder.connection):
         message = f"{counted(one.parts, 'message')} that the newest export lacks; kept, as an export deletes nothing"
         findings.add(Finding("note", "messages-kept", "the target", one.table.title, one.key, "", None, message))
+    for title, key in builder.keeping.let_go(builder.connection):
+        message = "messages that were kept of an earlier export go, as asked; the history has them"
+        findings.add(Finding("note", "messages-let-go", "the target", title, key, "", None, message))
     for table, key in builder.overridden:
         message = "edited in the target, and later changed in a source; the edit is kept in the history"
         findings.add(Finding("note", "edit-superseded", "the target", table, key, "", None, message))

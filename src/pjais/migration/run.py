@@ -10,11 +10,11 @@ removed, or the transaction rolled back, and the target is unchanged.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
-from pjais import files, journal, sqlite
+from pjais import files, journal, models, sqlite
 from pjais.assembly import reader_process, unchanged
 from pjais.assembly.assemble import items
 from pjais.assembly.ids import Ids
@@ -27,7 +27,7 @@ from pjais.migration.options import Options
 from pjais.migration.steps import Job, counts_of, execute
 from pjais.sources.found import Found, Passed
 from pjais.store import upgrade
-from pjais.targets.sqlite import cutover
+from pjais.targets.sqlite import cutover, keeping
 from pjais.workspace import Workspace, none_found, source_bytes
 
 __all__ = ["Options", "migrate", "plan"]
@@ -72,7 +72,7 @@ def plan(workspace: Workspace, options: Options = _DEFAULT, progress: Progress =
         needed,
         free,
         (time.monotonic() - began) * 1.5,
-        not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:], wishes=options.wishes),
+        not _anything_to_do(workspace, found.sources, options),
         found.passed,
     )
 
@@ -98,7 +98,7 @@ def _migrate(workspace: Workspace, options: Options, progress: Progress) -> Repo
         upgraded = upgrade.upgrade(workspace)
         _check_choice(workspace, options)
         workspace.target.catch_up(workspace.model)
-        if not state.anything_new(workspace, found.sources, exact=True, only=options.only[1:], wishes=options.wishes):
+        if not _anything_to_do(workspace, found.sources, options):
             if not options.imported:
                 state.end_rollback(workspace)
             message = "everything in the sources has been migrated before"
@@ -112,6 +112,16 @@ def _migrate(workspace: Workspace, options: Options, progress: Progress) -> Repo
             )
         with reader_process.reader(found.sources, late=workspace.store.exists()) as reader:
             return execute(Job(workspace, options, found, reader, progress, started), resumable)
+
+
+def _anything_to_do(workspace: Workspace, refs: Sequence[SourceRef], options: Options) -> bool:
+    """Return whether sources have anything new, or are to let go what was kept beside them."""
+    if state.anything_new(workspace, refs, exact=True, only=options.only[1:], wishes=options.wishes):
+        return True
+    if not options.accept_deletions or not refs:
+        return False
+    with closing(sqlite.open_reader(workspace.store)) as db:
+        return keeping.anything_kept(db, models.in_store(workspace.model, db))
 
 
 def _sources(workspace: Workspace) -> Found:

@@ -125,6 +125,7 @@ RULES = {
     "message-id-twice": "Two messages of a conversation have one id; both are kept.",
     "message-in-two-topics": "A message with the id of one in another conversation; both are kept.",
     "messages-kept": "A newer export of a conversation lacks messages; kept.  --accept-deletions lets them go.",
+    "messages-let-go": "Messages that were kept of an earlier export of a conversation went, by --accept-deletions.",
     "name-twice": "Two entities of one name; the server finds the first, both are kept.",
     "newer-version": "The file is of a newer version than is known; what is unknown is kept as it is.",
     "no-indexeddb": "The backup has no IndexedDB, in which the messages are.",

@@ -175,6 +175,8 @@ class Builder:
         for known in earlier:
             if known.is_same(entry, carried=self.model.is_carried(entry.table)):
                 self._account.meet(known, entry.identity)
+                if known.outcome == "migrated" and known.record_id is not None:
+                    self.keeping.confirm(self.model.by_name[entry.table], known.record_id, self._account.origin)
                 return
         if self._decided and self._account.stands(entry.identity, earlier, lambda: self._content(entry)):
             return
@@ -409,6 +411,7 @@ class Builder:
         self.keeping.note(arrival, present)
         rival = self._account.rival(table.name, arrival)
         if rival and rival.digest == arrival.entry.digest:
+            self.keeping.confirm(table, arrival.key, arrival.origin)
             self._account.supersede(arrival.seq, arrival.name_of(rival.source_path, rival.database), None)
         elif rival and rival[1:3] != (arrival.origin.kind, arrival.origin.name) and self.names.has(arrival.entry):
             self._merge(table, self._account.rename(arrival, self.names.next(arrival.entry)))

@@ -2,6 +2,8 @@
 
 An export never says that what is not in it was deleted.  So what the winning copy lacks of the others is put back in an
 edit of its own, which the history shows: the ledger has the document as it was read, and the proof leads to it.
+
+Whoever accepts deletions lets all of it go, also what was kept before, of every record that a source brings as it is.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pjais import sqlite
+from pjais.core.model import Model
 from pjais.core.table import Record, Row, Table
 from pjais.sources.registry import absence_means_removed
-from pjais.targets.sqlite.entries import Arrival
+from pjais.targets.sqlite.entries import Arrival, Origin
 
 
 class Kept(NamedTuple):
@@ -24,10 +27,14 @@ class Kept(NamedTuple):
 
 
 class Keeping:
-    """Collects the copies that lost, and says what the winner lacks of them.  `active` False: nothing is kept."""
+    """Collects the copies that lost, and says what the winner lacks of them.
+
+    `active` False: nothing is kept, and what was kept before goes.
+    """
 
     def __init__(self) -> None:
         self.active = True
+        self._confirmed: dict[tuple[Table, str], None] = {}
         self._others: dict[tuple[Table, str], list[Record]] = {}
         self._kept: list[Kept] = []
 
@@ -36,6 +43,27 @@ class Keeping:
         if arrival.table.keeps is not None and self.active and not absence_means_removed(arrival.origin.kind):
             others = self._others.setdefault((arrival.table, arrival.key), [])
             others += (arrival.record, arrival.table.to_record(present))
+
+    def confirm(self, table: Table, key: str, origin: Origin) -> None:
+        """Note that a source brings a live record as it was before."""
+        if table.keeps is not None and not self.active and not absence_means_removed(origin.kind):
+            self._confirmed[table, key] = None
+
+    def let_go(self, db: sqlite.Connection) -> list[tuple[str, str]]:
+        """Return (title, key) of the confirmed records of which kept parts are to go; nothing is written yet."""
+        gone: list[tuple[str, str]] = []
+        for table, key in self._confirmed:
+            columns, where = table.column_list, table.matching()
+            row = sqlite.first(db, f"SELECT {columns} FROM {table.sql} WHERE {where}", table.key_values(key))
+            if row is None:
+                continue
+            record = table.to_record(row)
+            bare = table.bare(record)
+            if bare != record:
+                self._kept.append(Kept(table, key, table.to_row(bare), 0))
+                gone.append((table.title, key))
+        self._confirmed.clear()
+        return gone
 
     def find(self, db: sqlite.Connection) -> list[Kept]:
         """Return the records that lack a part of another copy, as they are to be; nothing is written yet."""
@@ -60,3 +88,14 @@ class Keeping:
             sql = f"UPDATE {one.table.sql} SET {one.table.assignments} WHERE {one.table.matching()}"
             db.execute(sql, (*one.row, *one.table.key_values(one.key)))
         self._kept.clear()
+
+
+def anything_kept(db: sqlite.Connection, model: Model) -> bool:
+    """Return whether a store holds parts that its sources lack."""
+    for table in model.tables:
+        if table.keeps is None or not sqlite.column_names(db, table.name):
+            continue
+        records = map(table.to_record, sqlite.each(db, f"SELECT {table.column_list} FROM {table.sql}"))
+        if any(table.bare(record) != record for record in records):
+            return True
+    return False
