@@ -91,7 +91,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "web_storage.detector",
         "indexeddb opfs_sqlite.detector rxdb.reader",
         "opfs_sqlite apps.contract apps.values",
-        "apps.data_urls apps.database apps.entries apps.free_places apps.redaction apps.sections apps.shape",
+        "apps.data_urls apps.database apps.entries apps.free_places apps.redaction apps.shape",
         "apps.parts apps.trees",
         "apps.chatgpt.conversation ",
         "apps.claude.conversation ",

@@ -38,7 +38,7 @@ class Malformed(Exception):
 
 
 class Cut(Malformed):
-    """The file ends inside a piece that was given as Broken already."""
+    """The file ends with a piece that was given as Broken already: nothing else is lost."""
 
 
 class Value(NamedTuple):
@@ -81,6 +81,7 @@ class JsonStream:
         self._mark = (0, 0)
         self._pending = b""
         self._ended = False
+        self._lost_end = False
         self._doubled = False
         self.raw = raw
         self._decode = json.JSONDecoder(object_pairs_hook=self._object).raw_decode
@@ -114,8 +115,10 @@ class JsonStream:
                 return ""
 
     def expect(self, character: str) -> None:
-        """Step over one character.  Raises Malformed if another one is there."""
+        """Step over one character.  Raises Malformed if another one is there; Cut at the end of a cut file."""
         found = self.peek()
+        if not found and self._lost_end:
+            raise Cut("the file ends with a broken value")
         if found != character:
             raise Malformed(f"{character!r} expected at byte {self.place}, found {found or 'the end'!r}")
         self._at += 1
@@ -181,17 +184,13 @@ class JsonStream:
         if further:
             self.expect(",")
         while True:
-            item = self.value()
-            yield item
+            yield self.value()
             if self._text.startswith(",", self._at):
                 self._at += 1
                 continue
-            after = self.peek()
-            if after == "]":
+            if self.peek() == "]":
                 self._at += 1
                 return
-            if after == "" and isinstance(item, Broken):
-                raise Cut("the file ends inside an array")
             self.expect(",")
 
     def elements(self) -> Iterator[None]:
@@ -266,6 +265,7 @@ class JsonStream:
                 break
         raw = _encode(self._text[self._at : end])
         self._at = end
+        self._lost_end = self.peek() == ""
         return Broken(raw, place, reason)
 
     def _end_of_value(self) -> int | None:

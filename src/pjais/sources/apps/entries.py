@@ -1,7 +1,6 @@
 """Read one JSON object entry by entry: for files that are a store or a database in a single object.
 
-Memory holds one value at a time.  What is broken becomes an `Unreadable` without its bytes: it may have run into
-another entry, where credentials are.
+Memory holds one value at a time.
 """
 
 from __future__ import annotations
@@ -10,15 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from pjais.core.document import Unreadable
-from pjais.formats.container import Container, ContainerDamaged
-from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
+from pjais.formats.container import Container
+from pjais.formats.json_stream import Broken, JsonStream, Value
 from pjais.sources.apps import values
 
 Keys = tuple[str, ...]
 """The keys that lead to a value; elements of a list have those of the list."""
 
 _TAIL = 4096
-_UNTOLD = "its bytes are in the raw backup alone, as it may hold credentials"
 
 
 class Entry(NamedTuple):
@@ -36,37 +34,24 @@ def entries(
     *,
     objects: frozenset[Keys] = frozenset(),
     lists: Callable[[Keys], bool],
+    broken: Callable[[str, str, Broken], Unreadable] = values.hidden,
 ) -> Iterator[Entry]:
     """Yield the values of the object in a member, in order.
 
     `objects`: objects that are entries of entries themselves.  `lists`: whether each element of a list is yielded; an
-    empty one is a value itself.
-    `collection`: that of what is broken there.
+    empty one is a value itself.  `collection`: that of what is broken there.  `broken`: what stands for it; by default
+    it is without its bytes, as it may have run into another entry, where credentials are.
     """
     at = _At()
 
-    def broken(place: int, reason: str) -> Entry:
-        return Entry(at.keys, Unreadable(collection(at.keys), values.place(name, place), b"", reason))
+    def each(stream: JsonStream) -> Iterator[Entry]:
+        for item in _object(stream, at, objects, lists):
+            made = item if isinstance(item, Value) else broken(collection(at.keys), name, item)
+            yield Entry(at.keys, made, at.is_element)
+        at.keys = ()
 
-    try:
-        with container.open(name) as file, JsonStream(file) as stream:
-            try:
-                for item in _object(stream, at, objects, lists):
-                    if isinstance(item, Value):
-                        yield Entry(at.keys, item, at.is_element)
-                    else:
-                        yield broken(item.place, f"not JSON: {item.reason}; {len(item.raw)} bytes; {_UNTOLD}")
-                at.keys = ()
-                rest = stream.rest("text after the end of the JSON value")
-                if rest is not None:
-                    yield broken(rest.place, f"{rest.reason}; {len(rest.raw)} bytes; {_UNTOLD}")
-            except Cut:
-                return
-            except Malformed as error:
-                if not at.was_broken or stream.peek():
-                    yield broken(stream.place, f"not JSON: {error}; {_UNTOLD}")
-    except ContainerDamaged as error:
-        yield Entry(at.keys, Unreadable(collection(at.keys), name, b"", f"cannot be read on: {error}"))
+    for one in values.streamed(container.open(name), name, "$file", each, broken):
+        yield one if isinstance(one, Entry) else Entry(at.keys, one._replace(collection=collection(at.keys)))
 
 
 class _At:
@@ -74,7 +59,6 @@ class _At:
 
     keys: Keys = ()
     is_element = False
-    was_broken = False
 
 
 def _object(
@@ -95,9 +79,7 @@ def _object(
             if is_empty:
                 yield Value([], place)
         else:
-            item = stream.value()
-            at.was_broken = isinstance(item, Broken)
-            yield item
+            yield stream.value()
 
 
 def tail(container: Container) -> str:

@@ -6,14 +6,17 @@ Instants are integer milliseconds inside messages, and ISO-8601 in the fields of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 from pjais import canonical, instants
 from pjais.core.document import Document, Remark, Unreadable
 from pjais.formats.container import Container, ContainerDamaged
 from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
+
+T = TypeVar("T")
 
 NAMESPACE = "0b7a3c52-51f2-5d0e-8a6e-6f2f6a1c9d47"
 """The namespace of ids made of a native id that is not unique in the world."""
@@ -66,25 +69,50 @@ def items(container: Container, name: str, collection: str) -> Iterator[Value | 
     Memory holds one of them.  A broken one becomes an `Unreadable`, and the others follow; where the member itself
     breaks off, what was not read is an `Unreadable`, too.
     """
+
+    def each(stream: JsonStream) -> Iterator[Value | Unreadable]:
+        while True:
+            for item in stream.items() if stream.peek() == "[" else [stream.value()]:
+                yield unreadable(collection, name, item) if isinstance(item, Broken) else item
+            if not stream.another():
+                break
+
+    return streamed(container.open(name), name, collection, each)
+
+
+def streamed(
+    opening: AbstractContextManager[BinaryIO],
+    name: str,
+    collection: str,
+    each: Callable[[JsonStream], Iterator[T]],
+    broken: Callable[[str, str, Broken], Unreadable] | None = None,
+) -> Iterator[T | Unreadable]:
+    """Yield what `each` makes of a member's JSON, then what could not be read of it: the end, text after the end.
+
+    `opening` opens the member, `broken` replaces `unreadable` where its bytes may hold credentials.
+    """
+    of = broken or unreadable
     try:
-        with container.open(name) as file, JsonStream(file) as stream:
+        with opening as file, JsonStream(file) as stream:
             try:
-                while True:
-                    for item in stream.items() if stream.peek() == "[" else [stream.value()]:
-                        yield unreadable(collection, name, item) if isinstance(item, Broken) else item
-                    if not stream.another():
-                        break
+                yield from each(stream)
+                rest = stream.rest("text after the end of the JSON value")
             except Cut:
                 return
             except Malformed as error:
-                rest = stream.rest(str(error))
-                yield unreadable(collection, name, rest or Broken(b"", stream.place, str(error)))
-                return
-            rest = stream.rest("text after the end of the JSON value")
+                rest = stream.rest(str(error)) or Broken(b"", stream.place, str(error))
             if rest is not None:
-                yield unreadable(collection, name, rest)
+                yield of(collection, name, rest)
     except ContainerDamaged as error:
         yield Unreadable(collection, name, b"", f"cannot be read on: {error}")
+
+
+def hidden(collection: str, name: str, item: Broken) -> Unreadable:
+    """Return a broken piece of JSON without its bytes: it may have run into credentials."""
+    reason = (
+        f"not JSON: {item.reason}; its {len(item.raw)} bytes are only in the raw backup, as they may hold credentials"
+    )
+    return Unreadable(collection, place(name, item.place), b"", reason)
 
 
 def lines(container: Container, name: str, collection: str) -> Iterator[Value | Unreadable]:

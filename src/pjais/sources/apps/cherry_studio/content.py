@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pjais import canonical, sqlite
 from pjais.core.document import Document, Remark, Unreadable
 from pjais.formats.container import Container, ContainerDamaged
-from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
+from pjais.formats.json_stream import Broken, JsonStream, Value
 from pjais.sources.apps import values
 from pjais.sources.apps.cherry_studio import form
 from pjais.sources.apps.cherry_studio.form import Form
@@ -127,20 +127,11 @@ def gathered(container: Container, its: Form, content: Content) -> Iterator[Unre
 
 
 def _of_json(container: Container, name: str, content: Content) -> Iterator[Unreadable | Remark]:
-    try:
-        with form.text_of(container, name) as file, JsonStream(file) as stream:
-            try:
-                for key in stream.members():
-                    yield from _member(stream, key, name, content)
-                rest = stream.rest("text after the end of the JSON value")
-            except Cut:
-                return
-            except Malformed as error:
-                rest = stream.rest(str(error)) or Broken(b"", stream.place, str(error))
-            if rest is not None:
-                yield _broken("$file", name, rest)
-    except ContainerDamaged as error:
-        yield Unreadable("$file", name, b"", f"cannot be read on: {error}")
+    def each(stream: JsonStream) -> Iterator[Unreadable | Remark]:
+        for key in stream.members():
+            yield from _member(stream, key, name, content)
+
+    return values.streamed(form.text_of(container, name), name, "$file", each, _broken)
 
 
 def _member(stream: JsonStream, key: str, name: str, content: Content) -> Iterator[Unreadable | Remark]:
@@ -207,8 +198,7 @@ def _pair(row: Value | Broken, name: str, content: Content) -> Iterator[Unreadab
 
 
 def _broken(table: str, name: str, item: Broken) -> Unreadable:
-    reason = f"not JSON: {item.reason}; its {len(item.raw)} bytes are in the raw backup alone, as keys may be in them"
-    return Unreadable(collection(table), values.place(name, item.place), b"", reason)
+    return values.hidden(collection(table), name, item)
 
 
 def _not_a(what: str, table: str, name: str, item: Value) -> Unreadable:
@@ -298,5 +288,5 @@ def _record(one: Any, table: str, content: Content) -> Iterator[Unreadable | Rem
 
 
 def _without_bytes(table: str, place: str, reason: str) -> Unreadable:
-    reason = f"{reason}; its bytes are in the raw backup alone, as keys may be in them"
+    reason = f"{reason}; its bytes are only in the raw backup, as they may hold credentials"
     return Unreadable(collection(table), place, b"", reason)

@@ -69,7 +69,7 @@ def _of_copy(
     except _REFUSED:
         for piece in sqlite_pages.salvage(path):
             if isinstance(piece, Unreadable):
-                reason = f"{piece.reason}; its bytes are in the raw backup alone, as keys may be in them"
+                reason = f"{piece.reason}; its bytes are only in the raw backup, as they may hold credentials"
                 yield Unreadable(collection(piece.collection), f"{member} {piece.place}", b"", reason)
             elif _is_wanted(piece.collection, only) and piece.collection not in done:
                 vectors += _put(content, under, piece.collection, f"{member} {piece.place}", piece.value)

@@ -9,7 +9,7 @@ from typing import Any
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
-from pjais.sources.apps import sections, trees, values
+from pjais.sources.apps import entries, trees, values
 from pjais.sources.apps.grok.conversation import (
     KIND,
     SHAPE,
@@ -86,24 +86,29 @@ class _Reader:
 
     def backend(self, name: str) -> Iterator[Piece]:
         if not {"conversation", "responses"} <= values.json_head(self.container, name).keys:
-            for one in sections.sections(self.container, name, "conversations"):
-                yield from [one] if isinstance(one, Unreadable) else self._section(name, one)
+            found = entries.entries(
+                self.container, name, lambda _: "conversations", lists=lambda _: True, broken=values.unreadable
+            )
+            for keys, item, is_element in found:
+                yield from [item] if isinstance(item, Unreadable) else self._entry(name, keys[-1], item, is_element)
             return
         for item in values.items(self.container, name, "conversations"):
             yield from [item] if isinstance(item, Unreadable) else self._conversation(name, item)
 
-    def _section(self, name: str, one: sections.Section) -> Iterator[Piece]:
-        if one.name == "conversations":
-            yield from self._conversation(name, one.item)
-        elif one.is_element:
-            value = one.item.value if isinstance(one.item.value, dict) else {"value": one.item.value}
-            ids = (value.get(key) for key in ("id", "_id"))
+    def _entry(self, name: str, key: str, item: Value, is_element: bool) -> Iterator[Piece]:
+        """Yield an element of a list of the main file, or a member that is no list; an empty list is nothing."""
+        if item.value == [] and not is_element:
+            return
+        if key == "conversations":
+            yield from self._conversation(name, item)
+        elif is_element:
+            value = item.value if isinstance(item.value, dict) else {"value": item.value}
+            ids = (value.get(one) for one in ("id", "_id"))
             found = next((each for each in ids if isinstance(each, str) and each), None)
-            table = f"{KIND}_{re.sub(r'[^a-z0-9_]+', '_', one.name.lower())}"
-            yield values.document(table, found or values.fingerprint(value), name, one.item, value)
+            table = f"{KIND}_{re.sub(r'[^a-z0-9_]+', '_', key.lower())}"
+            yield values.document(table, found or values.fingerprint(value), name, item, value)
         else:
-            value = {"name": one.name, "value": one.item.value}
-            yield values.document(OTHERS, one.name, name, one.item._replace(text=None), value)
+            yield values.document(OTHERS, key, name, item._replace(text=None), {"name": key, "value": item.value})
 
     def _conversation(self, name: str, item: Value) -> Iterator[Piece]:
         native, where = item.value, values.place(name, item.place)

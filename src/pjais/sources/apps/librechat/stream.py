@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pjais.core.document import Unreadable
 from pjais.formats.container import Container, ContainerDamaged
-from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed
+from pjais.formats.json_stream import Broken, JsonStream, Malformed
 from pjais.sources.apps import values
 
 TREE, LIST, CHILDREN = "messagesTree", "messages", "children"
@@ -28,23 +28,15 @@ class Read(NamedTuple):
 
 def objects(container: Container, name: str, collection: str) -> Iterator[Read | Unreadable]:
     """Yield the objects of a file: one, several one after the other, or those of a list."""
-    try:
-        with container.open(name) as file, JsonStream(file) as stream:
-            try:
-                while True:
-                    for _ in stream.elements() if stream.peek() == "[" else [None]:
-                        yield from _Object(stream, name, collection).read()
-                    if not stream.another():
-                        break
-                rest = stream.rest("text after the end of the JSON value")
-            except Cut:
-                return
-            except Malformed as error:
-                rest = stream.rest(str(error)) or Broken(b"", stream.place, str(error))
-            if rest is not None:
-                yield values.unreadable(collection, name, rest)
-    except ContainerDamaged as error:
-        yield Unreadable(collection, name, b"", f"cannot be read on: {error}")
+
+    def each(stream: JsonStream) -> Iterator[Read | Unreadable]:
+        while True:
+            for _ in stream.elements() if stream.peek() == "[" else [None]:
+                yield from _Object(stream, name, collection).read()
+            if not stream.another():
+                break
+
+    return values.streamed(container.open(name), name, collection, each)
 
 
 class _Object:
@@ -68,12 +60,10 @@ class _Object:
         try:
             for key in self._stream.members():
                 self._value[key] = self._member(key)
-        except (Malformed, ContainerDamaged) as error:
+        except (Malformed, ContainerDamaged):
             yield from self._broken
             if self._value:
                 yield Read(self._value, place, is_whole=False)
-            if self._broken and isinstance(error, Malformed) and not self._stream.peek():
-                raise Cut(str(error)) from error  # the broken piece reaches to the end
             raise
         yield from self._broken
         yield Read(self._value, place)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pjais.core.document import Document, Piece, Remark, Unreadable
-from pjais.formats.container import Container, ContainerDamaged
-from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
+from pjais.formats.container import Container
+from pjais.formats.json_stream import Broken, JsonStream, Value
 from pjais.sources.apps import data_urls, values
 from pjais.sources.apps.nextchat import session
 from pjais.sources.apps.nextchat.dates import instants_of
@@ -177,27 +177,19 @@ def _rest(item: Item) -> Iterator[Document | Remark]:
 
 def _items(container: Container, name: str) -> Iterator[Item | Unreadable]:
     """Yield the records of the stores, and what is left of each, as they stand in the file."""
-    try:
-        with container.open(name) as file, JsonStream(file) as stream:
-            try:
-                for store in stream.members():
-                    yield from _of_store(stream, store, name)
-                rest = stream.rest("text after the end of the JSON value")
-            except Cut:
-                return
-            except Malformed as error:
-                rest = stream.rest(str(error)) or Broken(b"", stream.place, str(error))
-            if rest is not None:
-                yield _broken("$file", name, rest)
-    except ContainerDamaged as error:
-        yield Unreadable("$file", name, b"", f"cannot be read on: {error}")
+
+    def each(stream: JsonStream) -> Iterator[Item | Unreadable]:
+        for store in stream.members():
+            yield from _of_store(stream, store, name)
+
+    return values.streamed(container.open(name), name, "$file", each, values.hidden)
 
 
 def _of_store(stream: JsonStream, store: str, name: str) -> Iterator[Item | Unreadable]:
     inside, place = _INSIDE.get(store), values.place(name, stream.place)
     if inside is None or stream.peek() != "{":
         whole = stream.value()
-        yield _broken(STATE, name, whole) if isinstance(whole, Broken) else Item(store, None, place, whole.value)
+        yield values.hidden(STATE, name, whole) if isinstance(whole, Broken) else Item(store, None, place, whole.value)
         return
     left: dict[str, Any] = {}
     for key in stream.members():
@@ -208,7 +200,7 @@ def _of_store(stream: JsonStream, store: str, name: str) -> Iterator[Item | Unre
             for each in stream.members():
                 yield _record(store, each, name, stream.value())
         elif isinstance(one := stream.value(), Broken):
-            yield _broken(STATE, name, one)
+            yield values.hidden(STATE, name, one)
         else:
             left[key] = one.value
     if left:
@@ -217,10 +209,5 @@ def _of_store(stream: JsonStream, store: str, name: str) -> Iterator[Item | Unre
 
 def _record(store: str, key: str, name: str, one: Value | Broken) -> Item | Unreadable:
     if isinstance(one, Broken):
-        return _broken(_OF[store], name, one)
+        return values.hidden(_OF[store], name, one)
     return Item(store, key, values.place(name, one.place), one.value, one.bad_bytes)
-
-
-def _broken(collection: str, name: str, item: Broken) -> Unreadable:
-    reason = f"not JSON: {item.reason}; its {len(item.raw)} bytes are in the raw backup alone, as keys may be in them"
-    return Unreadable(collection, values.place(name, item.place), b"", reason)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pjais.core.document import Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
-from pjais.sources.apps import parts, redaction, sections, values
+from pjais.sources.apps import entries, parts, redaction, values
 from pjais.sources.apps.typingmind.chat import CHARACTER, KIND, SHAPE, turns, undated
 
 OTHERS = "typingmind_settings"
@@ -37,13 +37,18 @@ def pieces(container: Container) -> Iterator[Piece]:
     found = exports(container)
     met: set[str] = set()
     for name in found:
-        for one in sections.sections(container, name, "conversations", within=("data",)):
-            if isinstance(one, Unreadable):
-                yield one._replace(raw=b"", reason=f"{one.reason}; it may hold keys, the text is in the backup alone")
-            elif one.name == "chats":
-                yield from _chat(name, one.item, met)
+        read = entries.entries(
+            container, name, lambda _: "conversations", objects=frozenset({("data",)}), lists=lambda _: True
+        )
+        for keys, item, is_element in read:
+            if isinstance(item, Unreadable):
+                yield item
+            elif item.value == [] and not is_element:
+                continue
+            elif keys[-1] == "chats":
+                yield from _chat(name, item, met)
             else:
-                yield from _other(name, one)
+                yield from _other(name, keys[-1], item, is_element)
     for name in container.names if container.form != "file" else ():
         if name not in found:
             message = "a file that TypingMind's export is not known to have; not read, it is in the backup alone"
@@ -78,24 +83,18 @@ def _chat(name: str, item: Value, met: set[str]) -> Iterator[Piece]:
     yield values.document("conversations", found, name, item, value)
 
 
-def _other(name: str, one: sections.Section) -> Iterator[Piece]:
-    """Yield a character as a persona, anything else for a table of its section; without credentials."""
-    value, hidden = redaction.redacted_settings(
-        one.item.value if one.is_element else {one.name: one.item.value}, texts=not one.is_element
-    )
-    item = one.item._replace(text=None) if hidden else one.item
-    table = (
-        f"{KIND}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+', '_', one.name).lower()}" if one.is_element else OTHERS
-    )
+def _other(name: str, key: str, item: Value, is_element: bool) -> Iterator[Piece]:
+    """Yield a character as a persona, another element for a table of its list, a setting; without credentials."""
+    value, hidden = redaction.redacted_settings(item.value if is_element else {key: item.value}, texts=not is_element)
+    item = item._replace(text=None) if hidden or not is_element else item
+    table = f"{KIND}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+', '_', key).lower()}" if is_element else OTHERS
     yield from redaction.remarks(table, values.place(name, item.place), hidden)
-    if not one.is_element:
-        yield values.document(
-            OTHERS, one.name, name, item._replace(text=None), {"name": one.name, "value": value[one.name]}
-        )
+    if not is_element:
+        yield values.document(OTHERS, key, name, item, {"name": key, "value": value[key]})
         return
     value = value if isinstance(value, dict) else {"value": value}
-    native_id = next((value[key] for key in ("id", "uuid") if isinstance(value.get(key), str) and value[key]), None)
-    if one.name == "userCharacters" and native_id is not None:
+    native_id = next((value[each] for each in ("id", "uuid") if isinstance(value.get(each), str) and value[each]), None)
+    if key == "userCharacters" and native_id is not None:
         persona = CHARACTER.document(value, {"id": values.identity(KIND, native_id)})
         yield values.document("personas", native_id, name, item, persona)
     else:
