@@ -19,7 +19,7 @@ from pjais.sources.apps.character_card import export
 sys.path.append(str(Path(__file__).parents[1] / "sources" / "apps"))
 
 from app_files import GOLDEN, read
-from held_records import Held
+from held_records import held_of
 
 pytestmark = pytest.mark.oracle
 FOLDER = GOLDEN / "character-card"
@@ -82,7 +82,7 @@ def ours() -> dict[str, bytes]:
     ]
     held = [Document("personas", None, "", one) for one in personas]
     held += [Document("memories", None, "", one) for one in memories]
-    return dict(export.write_files(Held(held), lambda _: None))
+    return dict(export.write_files(held_of(held), lambda _: None))
 
 
 def test_our_own_cards_are_valid_v3_and_v2() -> None:
@@ -113,7 +113,7 @@ def test_a_card_of_v3_is_turned_into_v2_as_the_library_does_it_and_keeps_the_res
 
 @pytest.mark.parametrize("name", ["v1.json", "v2.json", "v3.json", "v3-with-v2-backfill.png", "tessaly.charx"])
 def test_a_card_that_came_in_is_for_others_what_it_was(name: str) -> None:
-    ((written, data),) = export.write_files(Held(read(FOLDER / name)), lambda _: None)
+    ((written, data),) = export.write_files(held_of(read(FOLDER / name)), lambda _: None)
     found = as_others_read({"before" + Path(name).suffix: (FOLDER / name).read_bytes(), written: data})
     before, after = found["before" + Path(name).suffix], found[written]
     if name.endswith(".png"):

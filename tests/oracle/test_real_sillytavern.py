@@ -30,7 +30,7 @@ from pjais.sources.apps.sillytavern import export as folder_export
 sys.path.append(str(Path(__file__).parents[1] / "sources" / "apps"))
 
 from app_files import GOLDEN, documents, kind_of, read
-from held_records import Held
+from held_records import held_of
 
 pytestmark = pytest.mark.oracle
 CARDS, TALKS = GOLDEN / "character-card", GOLDEN / "sillytavern"
@@ -96,7 +96,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def written(*sources: Path) -> dict[str, bytes]:
-    return dict(export.write_files(Held([one for source in sources for one in read(source)]), lambda _: None))
+    return dict(export.write_files(held_of([one for source in sources for one in read(source)]), lambda _: None))
 
 
 def ours() -> list[Document]:
@@ -147,7 +147,7 @@ def test_it_imports_our_cards_and_its_exports_say_the_same(
 
 def test_our_folder_is_a_users_folder_and_comes_back_by_its_backup(server: Server, tmp_path: Path) -> None:
     records = ours()
-    for name, data in folder_export.write_files(Held(records), lambda _: None):
+    for name, data in folder_export.write_files(held_of(records), lambda _: None):
         path = server.user / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -185,7 +185,7 @@ def test_it_imports_a_chat_and_the_chat_is_the_same(server: Server) -> None:
     ((name, data),) = written(CARDS / "v3-with-v2-backfill.png").items()
     card = server.sent("/api/characters/import", name, data, file_type="png")["file_name"]
     path = next((TALKS / "chats" / "Tessaly").iterdir())
-    held = Held(read(path))
+    held = held_of(read(path))
     content = next(data for name, data in folder_export.write_files(held, lambda _: None) if name.endswith(".jsonl"))
     server.json("/api/chats/get", avatar_url=f"{card}.png")  # it makes the folder of the chats
     done = server.sent(

@@ -78,32 +78,3 @@ def unpack(folder: Path, files: Iterable[tuple[str, Content]]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else b"".join(content))
     return folder
-
-
-class Held:
-    """Records in lists, as a store gives them (`pjais.sources.apps.contract.Records`)."""
-
-    def __init__(self, **lists: list[dict[str, Any]]) -> None:
-        self._lists = lists
-        self.blobs: dict[str, bytes] = {}
-
-    def personas(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("personas", []))
-
-    def memories(self, persona: str | None = None) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        return iter(self._lists.get("memories", []))
-
-    def conversations(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("conversations", []))
-
-    def relationships(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("relationships", []))
-
-    def others(self, collection: str) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get(collection, []))
-
-    def attachments(self) -> Iterator[dict[str, Any]]:
-        return iter(self._lists.get("attachments", []))
-
-    def attachment(self, sha256: str) -> bytes | None:
-        return self.blobs.get(sha256)

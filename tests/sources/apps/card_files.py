@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app_files import GOLDEN, documents, read
-from held_records import Held
+from held_records import held_of
 
-from pjais.core.document import Piece, Remark
+from pjais.core.document import Piece
 from pjais.exchange.export import What, to_file
 from pjais.formats import png
 from pjais.sources import registry
@@ -69,10 +69,6 @@ def of(pieces: list[Piece]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return persona, list(documents(pieces, "memories").values())
 
 
-def rules(pieces: list[Piece]) -> list[str]:
-    return [one.rule for one in pieces if isinstance(one, Remark)]
-
-
 def exported(folder: Path, output: Path) -> list[Path]:
     """Export the store of a folder as cards; return the files."""
     done = to_file(resolve_workspace(folder), None, output, What(format="character-card"))
@@ -82,7 +78,7 @@ def exported(folder: Path, output: Path) -> list[Path]:
 def written_to(folder: Path, *sources: Path) -> list[Path]:
     """Write what is read of sources as cards, without a store between; return the files."""
     folder.mkdir()
-    found = export.write_files(Held([one for source in sources for one in read(source)]), lambda _: None)
+    found = export.write_files(held_of([one for source in sources for one in read(source)]), lambda _: None)
     paths = []
     for name, content in found:
         (folder / name).write_bytes(content)

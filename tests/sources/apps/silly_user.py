@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from app_files import GOLDEN, expected
 
-from pjais.core.document import Piece, Remark
 from pjais.sources import registry
 
 FOLDER = GOLDEN / "sillytavern"
@@ -24,10 +23,6 @@ ORIGINAL = FOLDER / CHATS[0]
 
 def lines_of(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_bytes().decode().split("\n") if line.strip()]
-
-
-def rules(pieces: list[Piece]) -> list[str]:
-    return [one.rule for one in pieces if isinstance(one, Remark)]
 
 
 def put(path: Path, content: Any) -> Path:

@@ -23,10 +23,10 @@ from card_files import (
     exported,
     json_file,
     of,
-    rules,
     with_chunks,
     written_to,
 )
+from wild import rules
 
 from pjais.core.document import Document, Unreadable
 from pjais.formats import container

@@ -25,9 +25,10 @@ from card_files import (
     of,
     written_to,
 )
-from held_records import Held
+from held_records import held_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wild import JSON
 
 import pjais
 from pjais.core.document import Document
@@ -83,7 +84,7 @@ def test_what_stands_before_an_archive_comes_out_again(tmp_path: Path, before: b
 def test_a_persona_with_a_picture_is_a_png(tmp_path: Path) -> None:
     avatar = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
     source = [Document("personas", "p", "", {"id": "p", "name": "Ada", "avatar": avatar})]
-    ((name, content),) = export.write_files(Held(source), lambda _: None)
+    ((name, content),) = export.write_files(held_of(source), lambda _: None)
     assert name == "Ada.png"
     assert chunks_but_card(content) == chunks_but_card(PICTURE)
     assert chunks(content)["ccv3"]["data"]["extensions"]["pjais"]["id"] == "p"
@@ -192,59 +193,54 @@ def test_what_cards_cannot_hold_is_told_first(tmp_path: Path) -> None:
 
 # -- properties
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 _OURS = st.fixed_dictionaries(
     {},
     optional={
-        "id": st.text(min_size=1) | _JSON,
+        "id": st.text(min_size=1) | JSON,
         "absent": st.booleans(),
-        "v3": _JSON | st.fixed_dictionaries({"nickname": st.text()}),
-        "persona": _JSON
-        | st.dictionaries(st.sampled_from(["name", "settings", "isActive", "createdAt", "extra"]), _JSON),
-        "memory": _JSON | st.dictionaries(st.sampled_from(["type", "content", "tags", "memoryTier", "name"]), _JSON),
+        "v3": JSON | st.fixed_dictionaries({"nickname": st.text()}),
+        "persona": JSON
+        | st.dictionaries(st.sampled_from(["name", "settings", "isActive", "createdAt", "extra"]), JSON),
+        "memory": JSON | st.dictionaries(st.sampled_from(["type", "content", "tags", "memoryTier", "name"]), JSON),
     },
 )
-_EXTENSIONS = _JSON | st.fixed_dictionaries({}, optional={"pjais": _OURS | _JSON, "chub": _JSON, "x/y": _JSON})
-_ENTRY = _JSON | st.fixed_dictionaries(
+_EXTENSIONS = JSON | st.fixed_dictionaries({}, optional={"pjais": _OURS | JSON, "chub": JSON, "x/y": JSON})
+_ENTRY = JSON | st.fixed_dictionaries(
     {},
     optional={
-        "id": st.integers(0, 3) | st.sampled_from(["0", "a"]) | _JSON,
-        "keys": st.lists(st.text()) | _JSON,
-        "content": st.text() | _JSON,
-        "enabled": st.booleans() | _JSON,
-        "constant": st.booleans() | _JSON,
-        "name": st.text() | _JSON,
-        "comment": st.text() | _JSON,
+        "id": st.integers(0, 3) | st.sampled_from(["0", "a"]) | JSON,
+        "keys": st.lists(st.text()) | JSON,
+        "content": st.text() | JSON,
+        "enabled": st.booleans() | JSON,
+        "constant": st.booleans() | JSON,
+        "name": st.text() | JSON,
+        "comment": st.text() | JSON,
         "extensions": _EXTENSIONS,
         "$entry": st.just(True),
     },
 )
-_BOOK = st.fixed_dictionaries({}, optional={"entries": st.lists(_ENTRY, max_size=4) | _JSON, "name": _JSON})
+_BOOK = st.fixed_dictionaries({}, optional={"entries": st.lists(_ENTRY, max_size=4) | JSON, "name": JSON})
 _DATA = st.fixed_dictionaries(
     {},
     optional={
-        **dict.fromkeys(("name", "description", "scenario", "system_prompt", "nickname"), st.text() | _JSON),
-        **dict.fromkeys(("tags", "alternate_greetings", "group_only_greetings"), st.lists(st.text()) | _JSON),
-        **dict.fromkeys(("creation_date", "modification_date"), st.integers(-5, 2**41) | st.floats(0, 2e9) | _JSON),
-        "character_book": _BOOK | _JSON,
+        **dict.fromkeys(("name", "description", "scenario", "system_prompt", "nickname"), st.text() | JSON),
+        **dict.fromkeys(("tags", "alternate_greetings", "group_only_greetings"), st.lists(st.text()) | JSON),
+        **dict.fromkeys(("creation_date", "modification_date"), st.integers(-5, 2**41) | st.floats(0, 2e9) | JSON),
+        "character_book": _BOOK | JSON,
         "extensions": _EXTENSIONS,
-        "assets": st.lists(st.fixed_dictionaries({"uri": st.text() | _JSON}) | _JSON, max_size=2) | _JSON,
-        "future": _JSON,
+        "assets": st.lists(st.fixed_dictionaries({"uri": st.text() | JSON}) | JSON, max_size=2) | JSON,
+        "future": JSON,
     },
 )
 _CARDS = st.one_of(
     st.fixed_dictionaries(
         {"spec": st.sampled_from(["chara_card_v2", "chara_card_v3", "chara_card_v9"]), "data": _DATA},
-        optional={"spec_version": st.sampled_from(["2.0", "3.0", "x"]) | _JSON, "name": _JSON, "fav": _JSON},
+        optional={"spec_version": st.sampled_from(["2.0", "3.0", "x"]) | JSON, "name": JSON, "fav": JSON},
     ),
     st.fixed_dictionaries(
-        {key: st.text() | _JSON for key in cards.V1}, optional={"tags": st.text() | _JSON, "extensions": _EXTENSIONS}
+        {key: st.text() | JSON for key in cards.V1}, optional={"tags": st.text() | JSON, "extensions": _EXTENSIONS}
     ),
-    st.fixed_dictionaries({"char_name": _JSON, "char_persona": st.text() | _JSON}, optional={"tags": _JSON}),
+    st.fixed_dictionaries({"char_name": JSON, "char_persona": st.text() | JSON}, optional={"tags": JSON}),
 )
 
 
@@ -280,15 +276,15 @@ _PERSONA = st.fixed_dictionaries(
         "description": st.none() | _TEXT,
         "avatar": st.none() | _TEXT,
         "personality": st.dictionaries(
-            st.sampled_from(["scenario", "tags", "mood"]), _JSON.filter(lambda x: x is not None)
+            st.sampled_from(["scenario", "tags", "mood"]), JSON.filter(lambda x: x is not None)
         ),
-        "settings": st.dictionaries(st.sampled_from(["system_prompt", "x"]), _JSON.filter(lambda x: x is not None)),
+        "settings": st.dictionaries(st.sampled_from(["system_prompt", "x"]), JSON.filter(lambda x: x is not None)),
         "isActive": st.booleans(),
         "createdAt": st.sampled_from([None, "2024-01-02T03:04:05.000Z", "2024-01-02T03:04:05.678Z"]),
     },
 )
 _MEMORY = st.fixed_dictionaries(
-    {"id": st.text("abc", min_size=1), "personaId": st.just("p"), "type": _TEXT.filter(bool), "content": _JSON},
+    {"id": st.text("abc", min_size=1), "personaId": st.just("p"), "type": _TEXT.filter(bool), "content": JSON},
     optional={
         "name": st.none() | _TEXT,
         "tags": st.lists(_TEXT),

@@ -15,9 +15,10 @@ import pytest
 from app_files import GOLDEN, by_native_id, documents, expected, kind_of, migrated, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wild import JSON, rules
 
 import pjais
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Document, Piece, Unreadable
 from pjais.sources import registry
 from pjais.sources.apps.cherry_studio import assistants, topic, version7
 from pjais.sources.apps.cherry_studio.credentials import cleaned
@@ -87,10 +88,6 @@ def backup(path: Path, told: Any, **members: bytes) -> Path:
         for name, content in members.items():
             packed.writestr(name, content)
     return path
-
-
-def rules(pieces: list[Piece]) -> list[str]:
-    return [one.rule for one in pieces if isinstance(one, Remark)]
 
 
 def values_of(pieces: list[Piece]) -> list[tuple[str, str | None, Any]]:
@@ -747,37 +744,32 @@ def test_credentials_are_told_from_what_people_wrote() -> None:
 # -- any topic
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 _IDS = st.sampled_from(["a", "b", "c", "d"])
 _MESSAGE = st.fixed_dictionaries(
     {},
     optional={
-        "id": _IDS | _JSON,
-        "role": st.sampled_from(["user", "assistant", "new"]) | _JSON,
-        "askId": _IDS | _JSON,
-        "foldSelected": st.booleans() | _JSON,
-        "blocks": st.lists(_IDS | _JSON, max_size=3) | _JSON,
-        "content": st.text() | _JSON,
-        "createdAt": st.just(WHEN) | _JSON,
-        "type": st.just("clear") | _JSON,
-        "model": _JSON,
-        "files": _JSON,
+        "id": _IDS | JSON,
+        "role": st.sampled_from(["user", "assistant", "new"]) | JSON,
+        "askId": _IDS | JSON,
+        "foldSelected": st.booleans() | JSON,
+        "blocks": st.lists(_IDS | JSON, max_size=3) | JSON,
+        "content": st.text() | JSON,
+        "createdAt": st.just(WHEN) | JSON,
+        "type": st.just("clear") | JSON,
+        "model": JSON,
+        "files": JSON,
     },
 )
 _BLOCK = st.fixed_dictionaries(
-    {"type": st.sampled_from(["main_text", "code", "error", "image"]) | _JSON},
-    optional={"content": st.text() | _JSON, "file": _JSON, "url": _JSON, "metadata": _JSON},
+    {"type": st.sampled_from(["main_text", "code", "error", "image"]) | JSON},
+    optional={"content": st.text() | JSON, "file": JSON, "url": JSON, "metadata": JSON},
 )
 _ENTRY = st.fixed_dictionaries(
     {"id": st.just("t")},
-    optional={"name": st.text() | _JSON, "createdAt": st.just(WHEN) | _JSON, "updatedAt": st.just(WHEN) | _JSON},
+    optional={"name": st.text() | JSON, "createdAt": st.just(WHEN) | JSON, "updatedAt": st.just(WHEN) | JSON},
 )
 _ROW = st.fixed_dictionaries(
-    {"id": st.just("t")}, optional={"messages": st.lists(_MESSAGE | _JSON, max_size=5) | _JSON, "name": _JSON}
+    {"id": st.just("t")}, optional={"messages": st.lists(_MESSAGE | JSON, max_size=5) | JSON, "name": JSON}
 )
 
 
@@ -795,9 +787,7 @@ def test_any_topic_comes_out_as_it_was(row: Any, meta: Any, blocks: dict[str, An
     assert len(everything) == len(list(topic.messages_of(whole)))
 
 
-@given(
-    st.dictionaries(st.sampled_from(["id", "name", "prompt", "settings", "emoji", "tags", "model", "topics"]), _JSON)
-)
+@given(st.dictionaries(st.sampled_from(["id", "name", "prompt", "settings", "emoji", "tags", "model", "topics"]), JSON))
 @settings(deadline=None, max_examples=200)
 def test_any_assistant_comes_out_as_it_was(native: dict[str, Any]) -> None:
     found = {**native, "id": "a"}

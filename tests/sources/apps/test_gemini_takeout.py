@@ -12,9 +12,10 @@ import pytest
 from app_files import GOLDEN, by_native_id, documents, expected, kind_of, migrated, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wild import JSON, rules
 
 import pjais
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Document, Remark, Unreadable
 from pjais.errors import NoSourceFound
 from pjais.sources import registry
 from pjais.sources.apps.gemini_takeout import prompts
@@ -34,10 +35,6 @@ def entry(time: str, title: str = "Prompted hello", answer: str | None = "<p>hi<
 def written(path: Path, *entries: Any) -> Path:
     path.write_text(json.dumps(list(entries)), "utf-8")
     return path
-
-
-def rules(pieces: list[Piece]) -> list[str]:
-    return [one.rule for one in pieces if isinstance(one, Remark)]
 
 
 def contents(document: dict[str, Any]) -> list[str]:
@@ -234,20 +231,15 @@ def test_a_file_of_ai_studio(tmp_path: Path) -> None:
         assert [each.messages[-1]["content"] for each in store.conversations.list()] == ["thanks"]
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 _ENTRY = st.fixed_dictionaries(
     {},
     optional={
-        "title": st.text().map("Prompted {}".format) | _JSON,
-        "time": st.sampled_from(["2026-05-04T10:00:00.000Z", "soon"]) | _JSON,
-        "safeHtmlItem": st.lists(st.fixed_dictionaries({"html": st.text(alphabet="<>/pulib &;-1") | _JSON})) | _JSON,
-        "subtitles": _JSON,
-        "attachedFiles": _JSON,
-        "new": _JSON,
+        "title": st.text().map("Prompted {}".format) | JSON,
+        "time": st.sampled_from(["2026-05-04T10:00:00.000Z", "soon"]) | JSON,
+        "safeHtmlItem": st.lists(st.fixed_dictionaries({"html": st.text(alphabet="<>/pulib &;-1") | JSON})) | JSON,
+        "subtitles": JSON,
+        "attachedFiles": JSON,
+        "new": JSON,
     },
 )
 
@@ -263,8 +255,8 @@ def test_any_entries_come_out_as_they_were(entries: list[dict[str, Any]]) -> Non
 
 @given(
     st.fixed_dictionaries(
-        {"chunkedPrompt": st.fixed_dictionaries({}, optional={"chunks": st.lists(_JSON | _ENTRY, max_size=4) | _JSON})},
-        optional={"systemInstruction": st.fixed_dictionaries({}, optional={"text": _JSON, "parts": _JSON}) | _JSON},
+        {"chunkedPrompt": st.fixed_dictionaries({}, optional={"chunks": st.lists(JSON | _ENTRY, max_size=4) | JSON})},
+        optional={"systemInstruction": st.fixed_dictionaries({}, optional={"text": JSON, "parts": JSON}) | JSON},
     )
 )
 @settings(deadline=None, max_examples=150)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_files import GOLDEN, Held, documents, expected, exported, kind_of, migrated, read, unpack
+from app_files import GOLDEN, documents, expected, exported, kind_of, migrated, read, unpack
+from held_records import Held
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

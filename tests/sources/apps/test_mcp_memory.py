@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_files import GOLDEN, Held, documents, expected, exported, kind_of, migrated, read, unpack
+from app_files import GOLDEN, documents, expected, exported, kind_of, migrated, read, unpack
+from held_records import Held
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wild import rules
 
 from pjais import canonical
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Document, Piece, Unreadable
 from pjais.exchange.export import What, to_file
 from pjais.sources import registry
 from pjais.sources.apps import values
@@ -47,10 +49,6 @@ def lines_of(pieces: list[Piece], **lists: list[dict[str, Any]]) -> list[Any]:
     _, content = next(export.files(held, lambda _: None))
     assert isinstance(content, bytes)
     return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
-
-
-def rules(pieces: list[Piece]) -> list[str]:
-    return [one.rule for one in pieces if isinstance(one, Remark)]
 
 
 def test_the_golden_graph_is_what_it_is_expected_to_be() -> None:

@@ -13,9 +13,10 @@ import pytest
 from app_files import GOLDEN, by_native_id, documents, expected, kind_of, migrated, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wild import JSON, rules
 
 import pjais
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Document, Remark, Unreadable
 from pjais.sources import registry
 from pjais.sources.apps.nextchat import session
 from pjais.sources.apps.nextchat.dates import instants_of
@@ -49,10 +50,6 @@ def write(path: Path, *sessions: Any, **stores: Any) -> Path:
     whole = {"chat-next-web-store": {"sessions": list(sessions), "currentSessionIndex": 0}, **stores}
     path.write_text(json.dumps(whole), "utf-8")
     return path
-
-
-def rules(pieces: list[Piece]) -> list[str]:
-    return [one.rule for one in pieces if isinstance(one, Remark)]
 
 
 # -- the golden backup
@@ -373,46 +370,41 @@ def test_it_is_recognised_by_content_alone(tmp_path: Path) -> None:
 # -- any session
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 _PART = st.fixed_dictionaries(
-    {"type": st.sampled_from(["text", "image_url"])}, optional={"text": _JSON, "image_url": _JSON}
+    {"type": st.sampled_from(["text", "image_url"])}, optional={"text": JSON, "image_url": JSON}
 )
 _MESSAGE = st.fixed_dictionaries(
     {},
     optional={
-        "id": st.sampled_from(["a", "b"]) | _JSON,
-        "role": st.sampled_from(["user", "system"]) | _JSON,
-        "content": st.text() | st.lists(_PART | _JSON, max_size=3) | _JSON,
-        "date": st.just("5/4/2026, 10:00:00 AM") | _JSON,
-        "model": _JSON,
-        "tools": _JSON,
+        "id": st.sampled_from(["a", "b"]) | JSON,
+        "role": st.sampled_from(["user", "system"]) | JSON,
+        "content": st.text() | st.lists(_PART | JSON, max_size=3) | JSON,
+        "date": st.just("5/4/2026, 10:00:00 AM") | JSON,
+        "model": JSON,
+        "tools": JSON,
     },
 )
 _MASK = st.fixed_dictionaries(
     {},
     optional={
-        "id": _JSON,
-        "name": st.text() | _JSON,
-        "avatar": _JSON,
-        "context": st.lists(_MESSAGE | _JSON, max_size=3) | _JSON,
-        "modelConfig": _JSON,
-        "createdAt": st.integers(0, 2**43) | _JSON,
-        "builtin": st.booleans() | _JSON,
+        "id": JSON,
+        "name": st.text() | JSON,
+        "avatar": JSON,
+        "context": st.lists(_MESSAGE | JSON, max_size=3) | JSON,
+        "modelConfig": JSON,
+        "createdAt": st.integers(0, 2**43) | JSON,
+        "builtin": st.booleans() | JSON,
     },
 )
 _SESSION = st.fixed_dictionaries(
     {},
     optional={
-        "id": st.text() | _JSON,
-        "topic": st.text() | _JSON,
-        "memoryPrompt": st.text() | _JSON,
-        "messages": st.lists(_MESSAGE | _JSON, max_size=4) | _JSON,
-        "lastUpdate": st.integers(0, 2**43) | _JSON,
-        "mask": _MASK | _JSON,
+        "id": st.text() | JSON,
+        "topic": st.text() | JSON,
+        "memoryPrompt": st.text() | JSON,
+        "messages": st.lists(_MESSAGE | JSON, max_size=4) | JSON,
+        "lastUpdate": st.integers(0, 2**43) | JSON,
+        "mask": _MASK | JSON,
     },
 )
 

@@ -17,9 +17,10 @@ from app_files import GOLDEN, assert_native, by_native_id, documents, expected, 
 from held_records import Held
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wild import rules
 
 import pjais
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Document, Remark, Unreadable
 from pjais.sources import registry
 from pjais.sources.apps import values
 from pjais.sources.apps.contract import AppSource
@@ -44,10 +45,6 @@ def conversation(native: dict[str, Any]) -> dict[str, Any]:
     """Return the document of a chat."""
     found = [one for one in webui_db.conversation(native, "x", Files(), {}) if isinstance(one, Document)]
     return next(one.value for one in found if one.collection == "conversations")
-
-
-def rules(pieces: list[Piece]) -> list[str]:
-    return [one.rule for one in pieces if isinstance(one, Remark)]
 
 
 def told_of(message: dict[str, Any]) -> dict[str, Any]:

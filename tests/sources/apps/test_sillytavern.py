@@ -13,7 +13,8 @@ import pytest
 from app_files import documents, kind_of, migrated, read
 from hypothesis import given
 from hypothesis import strategies as st
-from silly_user import CHATS, FILES, FOLDER, HEADER, KIND, ORIGINAL, PEOPLE, WORLD, lines_of, message, put, rules, user
+from silly_user import CHATS, FILES, FOLDER, HEADER, KIND, ORIGINAL, PEOPLE, WORLD, lines_of, message, put, user
+from wild import rules
 
 import pjais
 from pjais.core.document import Document, Remark, Unreadable

@@ -8,12 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app_files import documents, migrated, read
-from held_records import Held
+from held_records import Held, held_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from silly_user import KIND, ORIGINAL, lines_of, put, user
+from wild import JSON
 
-from pjais.core.document import Document
 from pjais.exchange.export import What, to_file
 from pjais.sources.apps.character_card.pictures import plain_picture
 from pjais.sources.apps.sillytavern import chat, export, people, world
@@ -29,7 +29,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_folder_comes_out_as_it_was(user: Path) -> None:
-    found = dict(export.write_files(Held(read(user)), lambda _: None))
+    found = dict(export.write_files(held_of(read(user)), lambda _: None))
     before = tree(user)
     same = [name for name in before if name.startswith(("chats/", "group chats/", "worlds/", "groups/"))]
     assert {name for name in found if name.startswith(("chats/", "group chats/", "worlds/", "groups/"))} == set(same)
@@ -47,14 +47,14 @@ def test_a_folder_comes_out_of_a_store_as_it_was(user: Path, tmp_path: Path) -> 
     with migrated(tmp_path / "data", user):
         pass
     done = to_file(resolve_workspace(tmp_path / "data"), None, tmp_path / "out", What(format="sillytavern"))
-    direct = dict(export.write_files(Held(read(user)), lambda _: None))
+    direct = dict(export.write_files(held_of(read(user)), lambda _: None))
     assert tree(tmp_path / "out") == direct
     assert done.notes == ("3 files of settings", "1 attachment that nothing names")
 
 
 def test_what_comes_out_comes_back_with_the_same_ids(user: Path, tmp_path: Path) -> None:
     first = read(user)
-    for name, content in export.write_files(Held(first), lambda _: None):
+    for name, content in export.write_files(held_of(first), lambda _: None):
         put(tmp_path / "out" / name, content)
     again = read(tmp_path / "out")
     for collection in ("personas", "memories", "conversations", "relationships"):
@@ -92,15 +92,7 @@ def test_records_of_other_apps_come_back(tmp_path: Path) -> None:
         "extra": {"chatgpt": {"x": 1}},
     }
     lone: dict[str, Any] = {"id": "d", "title": None, "messages": messages[:1]}
-    held = Held(
-        Document(collection, None, "", value)
-        for collection, listed in {
-            "personas": [persona],
-            "memories": memories,
-            "conversations": [conversation, lone],
-        }.items()
-        for value in listed
-    )
+    held = Held(personas=[persona], memories=memories, conversations=[conversation, lone])
     lost: list[str] = []
     for name, content in export.write_files(held, lost.append):
         put(tmp_path / "out" / name, content)
@@ -129,7 +121,7 @@ def _bare(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def test_what_a_folder_cannot_hold_is_told_first(user: Path) -> None:
     lost: list[str] = []
-    next(export.write_files(Held(read(user)), lost.append))
+    next(export.write_files(held_of(read(user)), lost.append))
     assert lost == ["3 files of settings", "1 attachment that nothing names"]
 
 
@@ -153,48 +145,37 @@ def test_a_message_that_was_added_in_the_store_is_a_line_at_the_end() -> None:
 
 # -- properties
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-_OURS = _JSON | st.fixed_dictionaries(
+_OURS = JSON | st.fixed_dictionaries(
     {},
-    optional={
-        "id": st.text() | _JSON,
-        "role": st.text() | _JSON,
-        "content": _JSON,
-        "metadata": _JSON,
-        "timestamp": _JSON,
-    },
+    optional={"id": st.text() | JSON, "role": st.text() | JSON, "content": JSON, "metadata": JSON, "timestamp": JSON},
 )
 _MESSAGE = st.fixed_dictionaries(
     {},
     optional={
-        "name": st.text() | _JSON,
-        "is_user": st.booleans() | _JSON,
-        "is_system": st.booleans() | _JSON,
-        "mes": st.text() | _JSON | st.fixed_dictionaries({"message": st.text()}),
-        "send_date": st.sampled_from(["June 19, 2023 2:20pm", 1687184460000]) | _JSON,
-        "swipes": st.lists(st.text() | _JSON | st.fixed_dictionaries({"message": st.text()}), max_size=3) | _JSON,
-        "swipe_id": st.integers(-1, 4) | _JSON,
-        "swipe_info": st.lists(_JSON, max_size=2) | _JSON,
-        "extra": _JSON
-        | st.fixed_dictionaries({}, optional={"pjais": _OURS, "model": _JSON, "media": st.lists(_JSON) | _JSON}),
+        "name": st.text() | JSON,
+        "is_user": st.booleans() | JSON,
+        "is_system": st.booleans() | JSON,
+        "mes": st.text() | JSON | st.fixed_dictionaries({"message": st.text()}),
+        "send_date": st.sampled_from(["June 19, 2023 2:20pm", 1687184460000]) | JSON,
+        "swipes": st.lists(st.text() | JSON | st.fixed_dictionaries({"message": st.text()}), max_size=3) | JSON,
+        "swipe_id": st.integers(-1, 4) | JSON,
+        "swipe_info": st.lists(JSON, max_size=2) | JSON,
+        "extra": JSON
+        | st.fixed_dictionaries({}, optional={"pjais": _OURS, "model": JSON, "media": st.lists(JSON) | JSON}),
     },
 )
 _HEADERS = st.fixed_dictionaries(
     {},
     optional={
-        "chat_metadata": _JSON
-        | st.fixed_dictionaries({"pjais": st.fixed_dictionaries({}, optional={"conversation": _JSON, "id": _JSON})}),
-        "user_name": _JSON,
-        "create_date": _JSON,
+        "chat_metadata": JSON
+        | st.fixed_dictionaries({"pjais": st.fixed_dictionaries({}, optional={"conversation": JSON, "id": JSON})}),
+        "user_name": JSON,
+        "create_date": JSON,
     },
 )
 
 
-@given(st.lists(_HEADERS | _MESSAGE | _JSON, max_size=5))
+@given(st.lists(_HEADERS | _MESSAGE | JSON, max_size=5))
 @settings(deadline=None, max_examples=400)
 def test_any_chat_comes_out_as_it_was(native: list[Any]) -> None:
     document = chat.document(native, "c", {"folder": "a", "file": "b"}, None, ZoneInfo("Asia/Tokyo"))
@@ -204,23 +185,21 @@ def test_any_chat_comes_out_as_it_was(native: list[Any]) -> None:
     assert len(set(keys)) == len(keys)
 
 
-_ENTRY = _JSON | st.fixed_dictionaries(
+_ENTRY = JSON | st.fixed_dictionaries(
     {},
     optional={
-        "key": st.lists(st.text()) | _JSON,
-        "content": st.text() | _JSON,
-        "comment": st.text() | _JSON,
-        "disable": st.booleans() | _JSON,
-        "constant": st.booleans() | _JSON,
-        "extensions": _JSON
-        | st.fixed_dictionaries(
-            {"pjais": _JSON | st.fixed_dictionaries({"id": st.text()}, optional={"memory": _JSON})}
-        ),
+        "key": st.lists(st.text()) | JSON,
+        "content": st.text() | JSON,
+        "comment": st.text() | JSON,
+        "disable": st.booleans() | JSON,
+        "constant": st.booleans() | JSON,
+        "extensions": JSON
+        | st.fixed_dictionaries({"pjais": JSON | st.fixed_dictionaries({"id": st.text()}, optional={"memory": JSON})}),
     },
 )
 
 
-@given(st.dictionaries(st.text(max_size=3) | st.integers(0, 9).map(str), _ENTRY, max_size=4), _JSON)
+@given(st.dictionaries(st.text(max_size=3) | st.integers(0, 9).map(str), _ENTRY, max_size=4), JSON)
 @settings(deadline=None, max_examples=300)
 def test_any_world_comes_out_as_it_was(entries: dict[str, Any], more: Any) -> None:
     native = {"entries": entries, "originalData": more}
@@ -233,7 +212,7 @@ def test_any_world_comes_out_as_it_was(entries: dict[str, Any], more: Any) -> No
 
 
 @given(
-    st.dictionaries(st.text(), st.text() | _JSON, max_size=3), st.dictionaries(st.text(), _JSON, max_size=3), st.text()
+    st.dictionaries(st.text(), st.text() | JSON, max_size=3), st.dictionaries(st.text(), JSON, max_size=3), st.text()
 )
 @settings(deadline=None)
 def test_any_personas_of_the_user_come_out_as_they_were(

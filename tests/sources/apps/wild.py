@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import pjais
 from pjais.core.document import Piece, Remark, Unreadable
+from pjais.sources.apps.shape import Shape, Turn
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
@@ -50,3 +51,10 @@ def assert_harmless(path: Path, data: Path) -> None:
     """Assert that a file of odd values is migrated, what is invalid of it into quarantine, and verified."""
     pjais.migrate(data, [str(path)], on_invalid="quarantine")
     assert pjais.verify(data).passed
+
+
+def assert_any_comes_out(shape: Shape, native: Any, everything: list[Turn], shown: list[Turn]) -> None:
+    """Assert that a conversation of any content keeps every message, and comes out as it was."""
+    document = shape.document(native, {"id": "c"}, turns=everything, shown=shown)
+    assert shape.native(json.loads(json.dumps(document))) == native
+    assert len(document["messages"]) + len(document["extra"].get("branches", [])) == len(everything)
