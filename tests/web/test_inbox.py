@@ -53,6 +53,14 @@ def test_a_name_that_leads_elsewhere_is_refused(home: Page, tmp_path: Path, name
     assert not [one for one in tmp_path.rglob("*") if one.name == "x"]
 
 
+@pytest.mark.parametrize("name", ["export", "export/a.json/b.json", "export/a.json/b/c.json", "export/a.json"])
+def test_a_file_and_a_folder_of_one_name_are_refused_in_words(home: Page, name: str) -> None:
+    batch = hand(home, "export/a.json", b"[]").json()["batch"]
+    answer = hand(home, name, b"[]", batch)
+    assert (answer.status_code, answer.json()["code"]) == (400, "PJAIS_USAGE")
+    assert "one name" in answer.json()["what"]
+
+
 def test_only_the_page_itself_hands_over_files(home: Page) -> None:
     assert hand(home, "a.json", b"[]", word="guess").status_code == 403
     assert hand(home, "a.json", b"[]", batch="guess").status_code == 400

@@ -43,7 +43,10 @@ class Inbox:
         self._counts[batch] += 1
         if self._counts[batch] > MOST:
             raise UsageError(f"more than {MOST:,} files at once; name their folder on the command line")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageError("a file and a folder have one name", where=[name]) from error
         try:
             with path.open("xb") as file:
                 async for piece in pieces:
