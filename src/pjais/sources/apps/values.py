@@ -6,7 +6,7 @@ Instants are integer milliseconds inside messages, and ISO-8601 in the fields of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
@@ -254,6 +254,13 @@ def ms_of_ms(raw: object) -> int | None:
 def ms_of_text(raw: object) -> int | None:
     """Return the milliseconds of an ISO-8601 text; no zone means UTC.  None for what is no date."""
     return instants.from_text(raw) if isinstance(raw, str) else None
+
+
+def unreadable_dates(where: str, dates: Sequence[object]) -> Iterator[Remark]:
+    """Yield the finding that dates of a conversation cannot be read; nothing where there are none."""
+    if dates:
+        message = f"{len(dates)} dates that cannot be read, {str(dates[0])[:40]!r} among them; unknown, text kept"
+        yield Remark("date-unreadable", "conversations", where, message)
 
 
 def iso(ms: int | None) -> str | None:

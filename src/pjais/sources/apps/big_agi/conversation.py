@@ -46,6 +46,13 @@ def native(collection: str, value: Any) -> Any:
     return value["value"] if collection == ENTRIES else value
 
 
+def undated(native: dict[str, Any]) -> list[Any]:
+    """Return the dates of a conversation and its messages that cannot be read."""
+    held = [native, *(one for one in values.as_list(native.get("messages")) if isinstance(one, dict))]
+    dates = [one[key] for one in held for key in ("created", "updated") if one.get(key) is not None]
+    return [date for date in dates if values.ms_of_ms(date) is None]
+
+
 def turns_of(native: dict[str, Any]) -> list[Turn]:
     """Return the messages of a conversation."""
     messages = values.as_list(native.get("messages"))

@@ -9,7 +9,15 @@ from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
 from pjais.sources.apps import entries, redaction, values
-from pjais.sources.apps.big_agi.conversation import ENTRIES, KIND, document, documents_in, pictures_in, turns_of
+from pjais.sources.apps.big_agi.conversation import (
+    ENTRIES,
+    KIND,
+    document,
+    documents_in,
+    pictures_in,
+    turns_of,
+    undated,
+)
 
 FOLDERS = "big_agi_folders"
 _SECRETS = ("models", "sources")
@@ -82,6 +90,7 @@ def _conversation(name: str, item: Value) -> Iterator[Piece]:
         item = item._replace(text=None)
         yield from redaction.remarks("conversations", where, secrets)
     turns = turns_of(native)
+    yield from values.unreadable_dates(where, undated(native))
     if len(turns) < len(values.as_list(native.get("messages"))):
         yield Remark("odd-message", "conversations", where, "messages that are no objects; kept as they are")
     for turn in turns:

@@ -173,6 +173,11 @@ def _session(name: str, key: str, item: Value, known: _Known) -> Iterator[Piece]
         yield Remark("persona-missing", "conversations", where, f"copilot {copilot} is not in the file")
     yield from _strangers(native, where)
     identity = values.identity(KIND, found)
+    dates = [one.get("timestamp") for one in _messages(native)]
+    dates += [one.get("createdAt") for _, one in threads(native)]
+    yield from values.unreadable_dates(
+        where, [one for one in dates if one is not None and values.ms_of_ms(one) is None]
+    )
     everything, shown = session_turns(native)
     _attach(native, everything, known)
     about = {"personaId": persona, "sessionId": found}

@@ -143,9 +143,8 @@ class _Reader:
                 turn.metadata["attachments"] = attached
         dates = [thread.get("created"), thread.get("updated")]
         dates += [one.get("created_at") for one in messages if isinstance(one, dict)]
-        if odd := [date for date in dates if date is not None and ms_of(date) is None]:
-            message = f"{len(odd)} dates that cannot be read, {str(odd[0])[:40]!r} among them; unknown, text kept"
-            yield Remark("date-unreadable", "conversations", where, message)
+        odd = [date for date in dates if date is not None and ms_of(date) is None]
+        yield from values.unreadable_dates(where, odd)
         persona: str | None = None
         if (assistant := assistant_of(thread)) is not None:
             persona = values.identity(KIND, assistant[0])

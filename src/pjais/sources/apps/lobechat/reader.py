@@ -76,6 +76,8 @@ def _row(table: str, name: str, item: Value, tables: _Tables) -> Iterator[Piece]
     row = item.value
     if table in _PUT_TOGETHER:
         tables.add(table, row, where)
+        if item.bad_bytes:
+            yield Remark("invalid-utf8", f"lobechat_{table}", where, "bytes that are not UTF-8; they are kept")
         if item.text is not None:
             yield Remark(
                 "duplicate-key", f"lobechat_{table}", where, "a key occurs twice in a row; the last one counts"
@@ -147,6 +149,7 @@ def _conversations(tables: _Tables, agents: dict[str, str]) -> Iterator[Piece]:
                 f"topic {name} is not in the file; its {len(its.messages)} messages are a conversation all the same"
             )
             yield Remark("topic-missing", "conversations", its.where, message)
+        yield from values.unreadable_dates(its.where, rows.undated(its.topic, its.messages))
         yield _conversation((kind, name), its, owners, agents, files, tables.older)
     for table in ("topics", "threads"):
         for row, where in tables.of(table):

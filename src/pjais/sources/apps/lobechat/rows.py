@@ -113,6 +113,13 @@ def _told(thread: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, A
     }
 
 
+def undated(topic: dict[str, Any] | None, messages: list[dict[str, Any]]) -> list[Any]:
+    """Return the dates of a topic and its messages that cannot be read."""
+    held = [topic or {}, *messages]
+    dates = [one[key] for one in held for key in ("createdAt", "updatedAt") if one.get(key) is not None]
+    return [date for date in dates if instant(date) is None]
+
+
 def turns(held: dict[str, Any]) -> tuple[list[Turn], list[Turn]]:
     """Return all messages of a conversation by their time, and those that are in no thread."""
     sources = {str(one.get("id")): values.text_or_none(one.get("sourceMessageId")) for one in held.get("threads", ())}

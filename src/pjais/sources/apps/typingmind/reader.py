@@ -76,9 +76,7 @@ def _chat(name: str, item: Value, met: set[str]) -> Iterator[Piece]:
         attached = yield from parts.attached(native["messages"][turn.path[1]].get("content"), where, met)
         if attached:
             turn.metadata["attachments"] = attached
-    if dates := undated(native):
-        message = f"{len(dates)} dates that cannot be read, {str(dates[0])[:40]!r} among them; unknown, text kept"
-        yield Remark("date-unreadable", "conversations", where, message)
+    yield from values.unreadable_dates(where, undated(native))
     value = SHAPE.document(native, {"id": values.identity(KIND, found)}, turns=everything)
     yield values.document("conversations", found, name, item, value)
 
