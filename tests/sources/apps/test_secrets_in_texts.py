@@ -21,7 +21,7 @@ FILES: dict[str, Any] = {
         "configVersion": 13,
         "chat-sessions-list": [],
         "session:s1": {"id": "s1", "name": "S", "messages": []},
-        "settings": {"saved": TEXT},
+        "settings": {"saved": TEXT, "mcp": {"servers": [{"env": {"X": KEY}, "transport": {"headers": {"Y": KEY}}}]}},
         "plug-in": TEXT,
     },
     "lobechat": {"exportType": "all", "state": {"messages": [], "settings": {"saved": TEXT}}, "version": 7},

@@ -32,6 +32,8 @@ _SECRETS = (
     ("licenseInstances",),
     ("lastSelectedLicenseByUser",),
     ("openaiKey",),
+    ("mcp", "servers", "*", "env", "*"),
+    ("mcp", "servers", "*", "headers", "*"),
     ("mcp", "servers", "*", "transport", "env", "*"),
     ("mcp", "servers", "*", "transport", "headers", "*"),
 )
