@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from app_files import GOLDEN, by_native_id, documents, kind_of, migrated, read
-from held_records import Held
+from held_records import Held, held_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wild import IDS, JSON
@@ -112,7 +112,7 @@ def test_the_persona_of_a_conversation_comes_with_it(tmp_path: Path) -> None:
     persona = {"id": "p", "name": "Fern", "updatedAt": "2026-05-04T10:00:00.000Z", "description": "long"}
     message = {"id": "a", "role": "user", "content": "Hello", "timestamp": 1, "metadata": {}}
     one = {"id": "c", "personaId": "p", "messages": [message], "extra": {}}
-    held = Held([Document("personas", "p", "", persona), Document("conversations", "c", "", one)])
+    held = held_of([Document("personas", "p", "", persona), Document("conversations", "c", "", one)])
     _, content = next(export.files(held, lambda _: None))
     path = tmp_path / "conversations.json"
     path.write_bytes(content if isinstance(content, bytes) else b"".join(content))
@@ -165,7 +165,7 @@ def test_attachments_of_any_conversation_lie_beside_it(tmp_path: Path) -> None:
     document = values.attachment_of(b"picture", "x", "../moss & co.png", "image/png")
     reference = values.reference(document)
     message = {"id": "a", "role": "user", "content": "Look", "timestamp": 1, "metadata": {"attachments": [reference]}}
-    held = Held([document, Document("conversations", "c", "", {"id": "c", "messages": [message], "extra": {}})])
+    held = held_of([document, Document("conversations", "c", "", {"id": "c", "messages": [message], "extra": {}})])
     written = {name: data if isinstance(data, bytes) else b"".join(data) for name, data in export.files(held, print)}
     (name,) = written.keys() - {"conversations.json"}
     assert name == f"file-{document.native_id[:24] if document.native_id else ''}-.._moss _ co.png"
@@ -185,11 +185,13 @@ def test_attachments_of_any_conversation_lie_beside_it(tmp_path: Path) -> None:
 def test_what_the_form_cannot_hold_is_told_first() -> None:
     told: list[str] = []
     listed = {"memories": 2, "personas": 1, "relationships": 3, "conversations": 1, "chatgpt_files": 1}
-    held = Held(Document(name, str(at), "", {"id": str(at)}) for name, count in listed.items() for at in range(count))
+    held = held_of(
+        Document(name, str(at), "", {"id": str(at)}) for name, count in listed.items() for at in range(count)
+    )
     found = export.files(held, told.append)
     assert next(found)[0] == "conversations.json"
     assert told == ["2 memories", "1 persona", "3 relationships", "1 other file of ChatGPT's export"]
-    assert list(export.files(Held([]), told.append)) == []
+    assert list(export.files(Held(), told.append)) == []
 
 
 @pytest.mark.parametrize("ms", [0, 1, 999, 1756715001123, 1777888800001, 4102444799999, 253402300799999])

@@ -693,7 +693,7 @@ def test_what_the_form_cannot_hold_is_told_first() -> None:
             {"id": "b", "mediaType": "image/png", "size": 3},
         ],
     }
-    held = Held(Document(name, one["id"], "", one) for name, several in listed.items() for one in several)
+    held = Held(**listed)
     found = export.files(held, told.append)
     assert next(found)[0] == "memories.json"
     assert told == [
