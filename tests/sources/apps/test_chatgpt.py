@@ -100,6 +100,69 @@ def test_facts_that_conversations_mention_are_memories_only_if_asked() -> None:
     ]
 
 
+def with_messages(*messages: dict[str, Any], name: str = "c") -> dict[str, Any]:
+    """Return a conversation of messages that follow each other."""
+    ids = [f"{name}{number}" for number in range(len(messages))]
+    mapping = {
+        one: {"id": one, "message": {"id": one, **message}, "parent": ids[number - 1] if number else None}
+        for number, (one, message) in enumerate(zip(ids, messages, strict=True))
+    }
+    return {"id": name, "title": name, "mapping": mapping, "current_node": ids[-1]}
+
+
+def test_facts_come_from_the_newest_list_and_from_custom_instructions_of_both_forms(tmp_path: Path) -> None:
+    def given(at: int, text: str) -> dict[str, Any]:
+        content = {"content_type": "model_editable_context", "model_set_context": text}
+        return {"author": {"role": "assistant"}, "create_time": at, "content": content}
+
+    told = {"about_user_message": "I bake.", "about_model_message": "Be terse."}
+    path = tmp_path / "conversations.json"
+    conversations = [
+        with_messages(given(2000, "1. [2024-01-02]. Stays.\n2. Of two\nlines"), name="newest"),
+        with_messages(given(1000, "1. [2024-01-01]. Forgotten since.\n2. [2024-01-02]. Stays."), name="older"),
+        with_messages(given(3000, ""), {"metadata": {"user_context_message_data": told}}, name="empty"),
+    ]
+    path.write_text(json.dumps(conversations), "utf-8")
+    found = documents(read(path, Wishes(with_memories=True)), "memories").values()
+    assert [(one["content"], one["createdAt"]) for one in found] == [
+        ("I bake.", None),
+        ("Be terse.", None),
+        ("Stays.", "2024-01-02T00:00:00.000Z"),
+        ("Of two lines", "1970-01-01T00:33:20.000Z"),
+    ]
+
+
+def test_files_that_are_json_or_of_spoken_chats_are_attachments(tmp_path: Path) -> None:
+    spoken = {
+        "content_type": "real_time_user_audio_video_asset_pointer",
+        "audio_asset_pointer": {"asset_pointer": "sediment://file_00aa", "size_bytes": 3},
+        "frames_asset_pointers": [{"asset_pointer": "file-service://file-Frame1"}],
+    }
+    uploaded = {"attachments": [{"id": "file-Data1", "name": "data.json", "mime_type": "application/json"}]}
+    message = {"content": {"content_type": "multimodal_text", "parts": [spoken]}, "metadata": uploaded}
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("conversations.json", json.dumps([with_messages(message)]))
+        packed.writestr("file-Data1-data.json", '{"x": 1}')
+        packed.writestr("file_00aa.dat", "abc")
+    pieces = read(path)
+    (document,) = documents(pieces, "conversations").values()
+    named = document["messages"][0]["metadata"]["attachments"]
+    assert [(one["name"], one.get("missing", False)) for one in named] == [
+        ("data.json", False),
+        ("file_00aa.dat", False),
+        ("file-Frame1", True),
+    ]
+    assert {one["sha256"] for one in named[:2]} == set(documents(pieces, "attachments"))
+    assert documents(pieces, "chatgpt_files") == {}
+
+
+def test_conversations_in_lines_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.jsonl"
+    path.write_text("".join(json.dumps(with_messages({}, name=one)) + "\n" for one in "ab"), "utf-8")
+    assert list(by_native_id(read(path), "conversations")) == ["a", "b"]
+
+
 def test_a_store_has_each_conversation_once_whatever_is_imported_again(tmp_path: Path) -> None:
     renamed = tmp_path / "chatgpt (1).zip"
     renamed.write_bytes(SHARDED.read_bytes())

@@ -6,6 +6,7 @@ was not shown as a message is kept and marked hidden: system texts, reasoning, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -244,12 +245,22 @@ def files_of(native: dict[str, Any]) -> Iterator[tuple[str, str, str | None, str
                 name, media = values.text_or_none(one.get("name")), values.text_or_none(one.get("mime_type"))
                 yield node, one["id"], name, media, one.get("size")
         for part in values.as_list(values.as_dict(message.get("content")).get("parts")):
-            pointer = part.get("asset_pointer") if isinstance(part, dict) else None
-            if isinstance(pointer, str) and "://" in pointer:
+            for pointer, size in _pointers(part):
                 file_id = pointer.partition("://")[2].partition("?")[0]
                 if file_id and file_id not in met:
                     met.add(file_id)
-                    yield node, file_id, None, None, part.get("size_bytes")
+                    yield node, file_id, None, None, size
+
+
+def _pointers(part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (address, size) of each file that a part points to; a part of a spoken chat has several inside of it."""
+    for key, one in part.items() if isinstance(part, dict) else ():
+        if not key.endswith(("asset_pointer", "asset_pointers")):
+            continue
+        for each in one if isinstance(one, list) else [one]:
+            if isinstance(each, str) and "://" in each:
+                yield each, part.get("size_bytes") if key == "asset_pointer" else None
+            yield from _pointers(each)
 
 
 def project_of(native: dict[str, Any]) -> str | None:
@@ -263,8 +274,7 @@ def facts_of(native: dict[str, Any]) -> Iterator[tuple[str, str, int | None]]:
 
     They are a by-product: the export holds no list of memories.
     """
-    for node in values.as_dict(native.get("mapping")).values():
-        message = values.as_dict(values.as_dict(node).get("message"))
+    for message in _messages(native):
         content = values.as_dict(message.get("content"))
         at = values.ms_of_seconds(message.get("create_time"))
         if message.get("recipient") == "bio":
@@ -273,10 +283,26 @@ def facts_of(native: dict[str, Any]) -> Iterator[tuple[str, str, int | None]]:
         if content.get("content_type") == "user_editable_context":
             for key in ("user_profile", "user_instructions"):
                 yield _fenced(content.get(key)), f"user_editable_context.{key}", at
-        listed = content.get("model_set_context")
-        if isinstance(listed, str):
-            for line in listed.splitlines():
-                yield from _dated(line)
+        told = values.as_dict(values.as_dict(message.get("metadata")).get("user_context_message_data"))
+        for key in ("about_user_message", "about_model_message"):
+            yield values.text_or_none(told.get(key)) or "", f"user_context_message_data.{key}", at
+
+
+def lists_of(native: dict[str, Any]) -> Iterator[tuple[int | None, list[tuple[str, int | None]]]]:
+    """Yield (time in ms, facts with their times) of each list of memories that the model was given and is not empty.
+
+    The newest one is what was remembered last; what older ones have besides was forgotten since.
+    """
+    for message in _messages(native):
+        listed = values.as_dict(message.get("content")).get("model_set_context")
+        if isinstance(listed, str) and listed.strip():
+            at = values.ms_of_seconds(message.get("create_time"))
+            yield at, list(_listed(listed, at))
+
+
+def _messages(native: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for node in values.as_dict(native.get("mapping")).values():
+        yield values.as_dict(values.as_dict(node).get("message"))
 
 
 def _fenced(text: object) -> str:
@@ -287,12 +313,12 @@ def _fenced(text: object) -> str:
     return inside.rpartition("```")[0] if fence and "```" in inside else text
 
 
-def _dated(line: str) -> Iterator[tuple[str, str, int | None]]:
-    """Yield the fact of a line `N. [YYYY-MM-DD]. text`."""
-    number, _, rest = line.partition(". ")
-    if number.strip().isdigit():
-        date, closed, text = rest.partition("]. ")
-        if date.startswith("[") and closed:
-            yield text, "model_set_context", values.ms_of_text(date[1:])
+def _listed(listed: str, at: int | None) -> Iterator[tuple[str, int | None]]:
+    """Yield each fact of a list, `N. [YYYY-MM-DD]. text`, and its time: its own date, else that of the list."""
+    for one in re.split(r"\n(?=\s*\d+\. )", listed):
+        text = re.sub(r"^\s*\d+\. ", "", one)
+        date = re.match(r"\[([\d-]+)\]\. ", text)
+        if date is None:
+            yield text, at
         else:
-            yield rest, "model_set_context", None
+            yield text[date.end() :], values.ms_of_text(date[1])

@@ -11,7 +11,16 @@ from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
 from pjais.sources.apps import free_places, trees, values
 from pjais.sources.apps.chatgpt import conversation
-from pjais.sources.apps.chatgpt.conversation import KIND, facts_of, files_of, native_id, ours_of, project_of, turns
+from pjais.sources.apps.chatgpt.conversation import (
+    KIND,
+    facts_of,
+    files_of,
+    lists_of,
+    native_id,
+    ours_of,
+    project_of,
+    turns,
+)
 from pjais.sources.contract import Wishes
 
 OTHERS = "chatgpt_files"
@@ -45,7 +54,7 @@ def _is_shard(container: Container, name: str) -> bool:
     head = values.json_head(container, name)
     if head.form == "list" and ("mapping" in head.keys or _has_conversation(head.text, 2)):
         return True
-    if head.form == "object":
+    if head.form in ("object", "lines"):
         if "mapping" in head.keys and head.keys & {"title", "current_node", "create_time", "conversation_id"}:
             return True
         return "conversations" in head.keys and _has_conversation(head.text, 3)
@@ -66,7 +75,7 @@ def pieces(container: Container, wishes: Wishes) -> Iterator[Piece]:
     found = shards(container)
     attached = _Attachments(container)
     met: set[str] = set()
-    facts: dict[str, Document] = {}
+    facts = _Facts()
     for name in found:
         for item in _conversations(container, name):
             if isinstance(item, Unreadable):
@@ -74,8 +83,8 @@ def pieces(container: Container, wishes: Wishes) -> Iterator[Piece]:
                 continue
             yield from _of_conversation(name, item, attached, met)
             if wishes.with_memories:
-                _remember(name, item, facts)
-    yield from facts.values()
+                facts.mentioned(name, item)
+    yield from facts.documents()
     for name in container.names:
         if container.form != "file" and name not in found and name not in attached.taken:
             if name.endswith(".json"):
@@ -156,16 +165,41 @@ def _of_tree(native: dict[str, Any], where: str) -> Iterator[Remark]:
     yield from trees.faults(((name, parent if isinstance(parent, str) else None) for name, parent in above), where)
 
 
-def _remember(name: str, item: Value, facts: dict[str, Document]) -> None:
-    """Collect the facts that a conversation mentions; the same text is one memory, as old as its first mention."""
-    for text, source, at in facts_of(item.value):
+class _Facts:
+    """The facts that conversations mention; the same text is one memory, as old as its first mention."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Document] = {}
+        self._list: list[tuple[str, int | None]] = []
+        """The newest list of memories that the model was given."""
+        self._listed: tuple[float, str] = (float("-inf"), "")
+        """When that was, in ms, and where it stands."""
+
+    def mentioned(self, name: str, item: Value) -> None:
+        """Collect those of a conversation."""
+        where = values.place(name, item.place)
+        for text, source, at in facts_of(item.value):
+            self._add(text, source, at, where)
+        for at, listed in lists_of(item.value):
+            known = values.ms_of_seconds(item.value.get("update_time")) if at is None else at
+            when = float("-inf") if known is None else float(known)
+            if when >= self._listed[0]:
+                self._list, self._listed = listed, (when, where)
+
+    def documents(self) -> Iterator[Document]:
+        """Yield a memory of each; those that were told in single messages come last."""
+        for text, at in self._list:
+            self._add(text, "model_set_context", at, self._listed[1])
+        yield from sorted(self._found.values(), key=lambda one: one.value["extra"][KIND]["source"] == "bio")
+
+    def _add(self, text: str, source: str, at: int | None, where: str) -> None:
         told = " ".join(text.split())
         if not told:
-            continue
+            return
         key = values.derived(KIND, "memory", told)
-        held = facts.get(key)
+        held = self._found.get(key)
         if held is not None and (at is None or (values.ms_of_iso(held.value["createdAt"]) or at) <= at):
-            continue
+            return
         date = values.iso(at)
         value = {
             "id": key,
@@ -175,7 +209,7 @@ def _remember(name: str, item: Value, facts: dict[str, Document]) -> None:
             "updatedAt": date,
             "extra": {KIND: {"source": source}},
         }
-        facts[key] = Document("memories", told, values.place(name, item.place), value)
+        self._found[key] = Document("memories", told, where, value)
 
 
 class _Attachments:
@@ -184,7 +218,7 @@ class _Attachments:
     def __init__(self, container: Container) -> None:
         self.container = container
         self.taken: set[str] = set()
-        self._names = [] if container.form == "file" else [one for one in container.names if not one.endswith(".json")]
+        self._names = [] if container.form == "file" else [one for one in container.names if _may_be_attached(one)]
         self._by_id: dict[str, str | None] = {}
 
     def find(self, file_id: str) -> str | None:
@@ -195,6 +229,11 @@ class _Attachments:
         if found is not None:
             self.taken.add(found)
         return found
+
+
+def _may_be_attached(member: str) -> bool:
+    """Return whether a member may be a file of a message; of JSON only what is named as one."""
+    return not member.endswith(".json") or member.rpartition("/")[2].startswith(("file-", "file_"))
 
 
 def _is_of(member: str, file_id: str) -> bool:
