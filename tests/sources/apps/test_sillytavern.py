@@ -280,6 +280,26 @@ def test_what_is_not_kept_is_told(user: Path) -> None:
     assert not any(one.place.startswith("thumbnails") for one in pieces if isinstance(one, Document))
 
 
+def test_settings_of_a_user_are_read_whatever_stands_in_them(user: Path) -> None:
+    path = user / "settings.json"
+    power = json.loads(path.read_text("utf-8"))["power_user"]
+    presets = {"presets": ["x" * 70_000]}
+    path.write_text(json.dumps({"textgenerationwebui_settings": presets, "power_user": power}), "utf-8")
+    held = documents(read(user), "memories").values()
+    assert {one["name"] for one in held if one["type"] == people.TYPE} == {
+        one["name"] for one in FILES[PEOPLE]["personas"]
+    }
+
+
+def test_the_user_and_password_of_another_program_are_not_kept(user: Path) -> None:
+    path = user / "settings.json"
+    held = {**json.loads(path.read_text("utf-8")), "extension_settings": {"sd": {"auto_auth": "me:sk-secret-7"}}}
+    path.write_text(json.dumps(held), "utf-8")
+    pieces = read(user)
+    assert "sk-secret" not in repr(pieces)
+    assert any("extension_settings.sd.auto_auth" in one.message for one in pieces if isinstance(one, Remark))
+
+
 def test_no_credential_is_stored_anywhere(user: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with migrated(data, user):

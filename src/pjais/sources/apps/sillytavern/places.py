@@ -155,6 +155,8 @@ def _place(container: Container, name: str, path: str) -> Place:
         return Place(name, path, "chat")
     if folder == "characters" and "/" not in rest and _may_be_card(container, name):
         return Place(name, path, "card")
+    if path == "settings.json":  # whatever stands first in it
+        return Place(name, path, "settings")
     if lower.endswith((".json", ".jsonl")):
         found = of_file(container, name)
         return Place(name, path, found or ("json" if lower.endswith(".json") else "file"))

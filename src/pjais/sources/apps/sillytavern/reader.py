@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,8 @@ GROUPS = "sillytavern_groups"
 """The collection of groups of characters, each whole."""
 FILES = "sillytavern_files"
 """The collection of all other JSON of a user's folder, each file whole, without credentials."""
+_OWN_KEY = re.compile(r"api_key|_auth$", re.IGNORECASE)
+"""In names of settings that are credentials for other programs: `api_key_openai`, `auto_auth` (user and password)."""
 _NAMED = 10
 """Names that a note lists."""
 
@@ -335,17 +338,17 @@ def _identity(lines: list[Any], folder: str, place: dict[str, Any], name: str, o
 
 
 def _without_credentials(value: Any) -> tuple[Any, tuple[str, ...]]:
-    """Return settings without credentials, also under the names that older versions had (`api_key_openai`)."""
+    """Return settings without credentials, also under the names that it alone has (`api_key_openai`)."""
     clean, found = redaction.redacted_settings(value)
-    clean, more = redaction.redacted(clean, *_older_keys(clean))
+    clean, more = redaction.redacted(clean, *_own_keys(clean))
     return clean, (*found, *more)
 
 
-def _older_keys(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _own_keys(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if len(above) > 4 or not isinstance(value, dict):
         return
     for key, one in value.items():
-        if "api_key" in key.lower() and isinstance(one, str):
+        if _OWN_KEY.search(key) and isinstance(one, str):
             yield (*above, key)
         else:
-            yield from _older_keys(one, (*above, key))
+            yield from _own_keys(one, (*above, key))
