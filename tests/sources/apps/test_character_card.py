@@ -159,6 +159,15 @@ def test_a_wrong_checksum_and_a_cut_picture_are_notes(tmp_path: Path) -> None:
     assert book.whole(*of(pieces)) == card_in(FOLDER / PNG_CARDS[0])
 
 
+def test_a_picture_that_is_cut_inside_its_card_is_told_as_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "card.png"
+    data = with_chunks(PICTURE, ("chara", base64.b64encode(json.dumps(V3).encode())))
+    path.write_bytes(data[: data.index(b"chara\0") + 500])
+    assert kind_of(path) == "character-card"
+    (told,) = [one for one in read(path) if isinstance(one, Unreadable)]
+    assert told.reason == "the PNG is cut off inside the text that holds its card; fetch it again"
+
+
 def test_assets_in_chunks_are_attachments(tmp_path: Path) -> None:
     card = json.loads(json.dumps(V3))
     card["data"]["assets"].append({"type": "emotion", "uri": "__asset:smile.png", "name": "smile", "ext": "png"})

@@ -98,6 +98,9 @@ def of_png(data: bytes, place: str) -> Iterator[Carried | Piece]:
                 yield Unreadable("personas", f"{place} {keyword}", raw[: 8 << 20], reason)
             else:
                 held.append(value)
+    if (cut := _cut_card(picture)) is not None:
+        reason = "the PNG is cut off inside the text that holds its card; fetch it again"
+        yield Unreadable("personas", place, cut[: 8 << 20], reason)
     if not held:
         yield from (one.document for one in kept)
         return
@@ -116,6 +119,12 @@ def _faults(picture: png.Png, place: str) -> Iterator[Remark]:
         yield Remark("wrong-checksum", "attachments", place, f"chunks of the PNG with a wrong checksum: {names}")
     if not any(one.name == b"IEND" for one in picture.chunks):
         yield Remark("picture-cut", "attachments", place, "the PNG ends before its last chunk")
+
+
+def _cut_card(picture: png.Png) -> bytes | None:
+    """Return the text of a card that breaks off at the end of the file; None if none does."""
+    text = picture.rest[8:] if picture.rest[4:8] in (b"tEXt", b"zTXt", b"iTXt") else b""
+    return text if text.partition(b"\0")[0].decode("latin-1").lower() in KEYWORDS else None
 
 
 def _of_base64(raw: bytes) -> bytes | None:
