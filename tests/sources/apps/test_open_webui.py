@@ -850,7 +850,9 @@ _DOCUMENT = st.fixed_dictionaries(
         "importance": st.integers(0, 100),
         "extra": st.builds(
             lambda extra, branches: {**extra, "branches": branches} if branches else extra,
-            st.dictionaries(_TEXT.filter(lambda key: key not in ("branches", "$pjais")), _JSON, max_size=2),
+            st.dictionaries(
+                _TEXT.filter(lambda key: key not in ("branches", "$pjais", chat.COPIES, chat.KIND)), _JSON, max_size=2
+            ),
             st.lists(_BRANCH | _JSON, max_size=2) | st.lists(_BRANCH, max_size=2, unique_by=_id_of),
         ),
     }
