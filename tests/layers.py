@@ -63,6 +63,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.messages "
         "persona.records persona.schema_4",
         "persona.kept_messages",
+        "persona.kept_versions",
         "documents.references persona.tables",
         "documents.table persona.livestore",
         "documents.mapping persona.events persona.mappings.nested persona.observations persona.upgrades",

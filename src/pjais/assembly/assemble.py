@@ -23,7 +23,6 @@ from pjais.core.own_files import DOCUMENTS, REMOVED, inline_bytes, unwrapped, wi
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record
-from pjais.display import counted
 from pjais.sources.contract import NO_WISHES, Wishes
 from pjais.sources.registry import read, source_of
 from pjais.targets.sqlite.builder import Builder
@@ -340,8 +339,10 @@ def assemble(
     for rule, where, message in builder.observations():
         findings.add(Finding("note", rule, "all sources", builder.model.tables[0].name, where, "", None, message))
     for one in builder.keeping.find(builder.connection):
-        message = f"{counted(one.parts, 'message')} that the newest export lacks; kept, as an export deletes nothing"
-        findings.add(Finding("note", "messages-kept", "the target", one.table.title, one.key, "", None, message))
+        keeps = one.table.keeps
+        assert keeps is not None
+        rule, message = keeps.rule, keeps.told(one.parts)
+        findings.add(Finding("note", rule, "the target", one.table.title, one.key, "", None, message))
     for title, key in builder.keeping.let_go(builder.connection):
         message = "messages that were kept of an earlier export go, as asked; the history has them"
         findings.add(Finding("note", "messages-let-go", "the target", title, key, "", None, message))

@@ -120,11 +120,15 @@ class Keeps(NamedTuple):
     """What of another copy of a record stays, though the live copy lacks it.
 
     `add` returns the record with it, and the number of parts; None if the record lacks nothing of the other copy.
-    `bare` returns a record without what was added: as its source has it.
+    `bare` returns a record without what was added: as its source has it.  `rule` and `told` say it in the report.
+    `lets_go`: whether the live copy may lack it because it was deleted, so that it goes when deletions are accepted.
     """
 
     add: Callable[[Record, Record], tuple[Record, int] | None]
     bare: Callable[[Record], Record]
+    rule: str
+    told: Callable[[int], str]
+    lets_go: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,6 +124,7 @@ RULES = {
     "message-empty": "A message without any part; kept without a text.",
     "message-id-twice": "Two messages of a conversation have one id; both are kept.",
     "message-in-two-topics": "A message with the id of one in another conversation; both are kept.",
+    "versions-kept": "A memory and its earlier versions come from different files; it has both.",
     "messages-kept": "A newer export of a conversation lacks messages; kept.  --accept-deletions lets them go.",
     "messages-let-go": "Messages that were kept of an earlier export of a conversation went, by --accept-deletions.",
     "name-twice": "Two entities of one name; the server finds the first, both are kept.",

@@ -8,9 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from pjais import canonical
+from pjais.display import counted
 from pjais.models.persona.records import Conversation
 
+RULE = "messages-kept"
 _MARK = "kept"
+
+
+def told(count: int) -> str:
+    """Return what a report says of kept messages."""
+    return f"{counted(count, 'message')} that the newest export lacks; kept, as an export deletes nothing"
 
 
 def with_kept(earlier: Conversation, newer: Conversation) -> tuple[Conversation, int] | None:

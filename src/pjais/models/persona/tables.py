@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pjais.core.declare import table
 from pjais.core.table import Column, Keeps, Search, Table
-from pjais.models.persona import cold, kept_messages, records
+from pjais.models.persona import cold, kept_messages, kept_versions, records
 from pjais.models.persona.messages import MESSAGES
 
 PERSONAS = table(
@@ -41,6 +41,7 @@ MEMORIES = table(
     ),
     search=SEARCH,
     title="memories",
+    keeps=Keeps(kept_versions.with_kept, kept_versions.bare, kept_versions.RULE, kept_versions.told, lets_go=False),
     owner="persona_id",
     dated=True,
     packed=(("content", cold.expand),),
@@ -50,7 +51,7 @@ CONVERSATIONS = table(
     records.Conversation,
     "conversations",
     indexes=(("conversations_persona", "persona_id, is_archived, updated_at DESC"),),
-    keeps=Keeps(kept_messages.with_kept, kept_messages.bare),
+    keeps=Keeps(kept_messages.with_kept, kept_messages.bare, kept_messages.RULE, kept_messages.told),
     parts=MESSAGES,
     owner="persona_id",
     dated=True,

@@ -40,13 +40,18 @@ class Keeping:
 
     def note(self, arrival: Arrival, present: Row) -> None:
         """Note that of two copies of a record, one arriving and one present, only one will be live."""
-        if arrival.table.keeps is not None and self.active and not absence_means_removed(arrival.origin.kind):
+        keeps = arrival.table.keeps
+        if keeps is None or absence_means_removed(arrival.origin.kind):
+            return
+        if self.active or not keeps.lets_go:
             others = self._others.setdefault((arrival.table, arrival.key), [])
             others += (arrival.record, arrival.table.to_record(present))
 
     def confirm(self, table: Table, key: str, origin: Origin) -> None:
         """Note that a source brings a live record as it was before."""
-        if table.keeps is not None and not self.active and not absence_means_removed(origin.kind):
+        if table.keeps is None or not table.keeps.lets_go or absence_means_removed(origin.kind):
+            return
+        if not self.active:
             self._confirmed[table, key] = None
 
     def let_go(self, db: sqlite.Connection) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from pjais.sources.apps.shape import Shape
 
 KIND = "mem0"
 HISTORY = "history"
+HISTORY_KEPT = "historyKept"
 
 SHAPE = Shape(
     KIND,
@@ -116,7 +117,7 @@ def written(document_: dict[str, Any], agent: str | None) -> dict[str, Any]:
     }
     if not is_native:  # mem0 gives what it takes in ids and times of its own
         fields |= {key: document_[key] for key in ("id", "createdAt") if key in document_}
-    others = {key: one for key, one in extra.items() if not is_native or key not in (KIND, HISTORY)}
+    others = {key: one for key, one in extra.items() if not is_native or key not in (KIND, HISTORY, HISTORY_KEPT)}
     if others:
         fields["extra"] = others
     lacks = [key for key in made if key not in document_ and key != "extra"]
