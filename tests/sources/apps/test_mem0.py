@@ -442,3 +442,49 @@ def test_any_memory_comes_back_from_an_item(document: dict[str, Any]) -> None:
     written = json.loads(json.dumps(item.written(document, "somebody")))
     assert isinstance(written["memory"], str)
     assert canonical.same(values.bare(item.read(written)[0]), values.bare(document))
+
+
+@pytest.mark.parametrize("history_first", [True, False])
+def test_a_history_of_its_own_costs_no_owner_and_no_metadata(tmp_path: Path, history_first: bool) -> None:
+    """The history is as new as the memories, so the copy without owner and metadata took the place of the whole one."""
+    parts = [EXPORTS, (FOLDER / "history.db",)]
+    for part in parts[::-1] if history_first else parts:
+        migrated(tmp_path / "data", *part).close()
+    with migrated(tmp_path / "both", FOLDER):
+        whole = {one["id"]: one for one in exported(tmp_path / "both")["memories"]}
+    found = {one["id"]: one for one in exported(tmp_path / "data")["memories"]}
+    assert found.keys() == whole.keys()
+    for key, one in whole.items():
+        assert found[key]["personaId"] == one["personaId"]
+        assert {name: found[key]["extra"].get(name) for name in one["extra"]} == one["extra"]
+    made = unpack(tmp_path / "out", export.files(_records(tmp_path / "data"), lambda _: None)) / "mem0.json"
+    natives = [each for path in EXPORTS for each in json.loads(path.read_text("utf-8"))["results"]]
+    written = {one["id"]: one for one in json.loads(made.read_text("utf-8"))["results"]}
+    assert written == {one["id"]: one for one in natives}
+
+
+def test_a_broken_result_costs_itself_and_a_cut_file_what_is_cut(tmp_path: Path) -> None:
+    keys = [f"59f6ef62-9500-45de-a26f-00000000000{n}" for n in range(3)]
+    text = json.dumps({"results": [memory(key) for key in keys]})
+    for broken, left in (
+        (text.replace(f'"text of {keys[1]}"', f'"text of {keys[1]}" x'), {keys[0], keys[2]}),
+        (text[:-40], {keys[0], keys[1]}),
+    ):
+        path = tmp_path / "a.json"
+        path.write_text(broken, "utf-8")
+        pieces = read(path)
+        assert documents(pieces, "memories").keys() == left
+        assert len([one for one in pieces if isinstance(one, Unreadable)]) == 1
+
+
+def test_what_stands_beside_the_results_is_written_again(tmp_path: Path) -> None:
+    native = {"results": [memory("59f6ef62-9500-45de-a26f-02e104262d5b")], "relations": [{"source": "a"}]}
+    with migrated(tmp_path / "data", write(tmp_path / "a.json", native)):
+        made = unpack(tmp_path / "out", export.files(_records(tmp_path / "data"), lambda _: None)) / "mem0.json"
+    assert json.loads(made.read_text("utf-8")) == native
+
+
+def _records(folder: Path) -> Held:
+    found = exported(folder)
+    others = {one["collection"]: [one["document"]] for one in found["others"]}
+    return Held(**{name: found[name] for name in ("personas", "memories", "relationships")}, **others)

@@ -12,6 +12,7 @@ from pjais.sources.apps import values
 from pjais.sources.apps.contract import Content, Records
 from pjais.sources.apps.mem0 import item
 from pjais.sources.apps.mem0.item import HISTORY, KIND
+from pjais.sources.apps.mem0.reader import EXPORTS
 
 
 def files(records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, Content]]:
@@ -46,11 +47,17 @@ def files(records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, 
     ):
         if number:
             lost(counted(number, *what))
-    yield "mem0.json", _content(records, personas, related)
+    beside = [one for one in records.others(EXPORTS) if "results" not in one]
+    if len(beside) > 1:
+        lost(f"what stands beside the results of {counted(len(beside), 'file')}")
+    yield "mem0.json", _content(records, personas, related, beside[0] if len(beside) == 1 else {})
 
 
 def _content(
-    records: Records, personas: dict[str, dict[str, Any]], related: dict[str, list[dict[str, Any]]]
+    records: Records,
+    personas: dict[str, dict[str, Any]],
+    related: dict[str, list[dict[str, Any]]],
+    beside: dict[str, Any],
 ) -> Iterator[bytes]:
     told: set[str] = set()
     yield b'{\n  "results": ['
@@ -72,7 +79,10 @@ def _content(
         written = item.with_added(item.written(memory, agent), added)
         yield f"{before}\n    {_json(written)}".encode()
         before = ","
-    yield b"\n  ]\n}\n"
+    yield b"\n  ]"
+    for key, each in beside.items():
+        yield f",\n  {json.dumps(key)}: {_json(each)}".encode()
+    yield b"\n}\n"
 
 
 def _agent(persona: dict[str, Any]) -> str:

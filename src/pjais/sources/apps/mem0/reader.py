@@ -10,7 +10,7 @@ from pjais import canonical
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
-from pjais.sources.apps import values
+from pjais.sources.apps import entries, values
 from pjais.sources.apps.mem0 import history, item
 from pjais.sources.apps.mem0.item import HISTORY
 
@@ -93,25 +93,30 @@ class _Reading:
     def export(self, name: str) -> Iterator[Piece]:
         """Yield the memories in a result of `get_all`."""
         count = 0
-        for one in values.items(self._container, name, "memories"):
-            if isinstance(one, Unreadable):
-                yield one
-                continue
-            results = one.value.get("results") if isinstance(one.value, dict) else None
-            if isinstance(results, list):
-                rest = {key: each for key, each in one.value.items() if key != "results"}
-                if rest:
-                    where = values.place(name, one.place)
-                    yield Document(EXPORTS, values.fingerprint(rest), where, rest)
-                found = [one._replace(value=each, text=None) for each in results]
-            else:
-                found = [one]
-            for each in found:
+        for each in self._results(name):
+            if isinstance(each, Value):
                 count += 1
                 yield from self._item(name, each)
+            else:
+                yield each
         if count == _DEFAULT_LIMIT:
             message = "exactly 20 memories, the default limit of get_all: it was probably cut off; export with a top_k"
             yield Remark("cut-off", "memories", name, message)
+
+    def _results(self, name: str) -> Iterator[Value | Unreadable | Document]:
+        """Yield the results one by one, so that a broken one costs itself; and last what stands beside them."""
+        if values.json_head(self._container, name).form == "list":
+            yield from values.items(self._container, name, "memories")
+            return
+        rest: dict[str, Any] = {}
+        found = entries.entries(self._container, name, lambda _: "memories", lists=lambda keys: keys == ("results",))
+        for keys, one, is_element in found:
+            if isinstance(one, Unreadable) or is_element:
+                yield one
+            elif keys != ("results",) or one.value != []:
+                rest[keys[0]] = one.value
+        if rest:
+            yield Document(EXPORTS, values.fingerprint(rest), values.place(name, 0), rest)
 
     def _item(self, name: str, one: Value) -> Iterator[Piece]:
         native = one.value
