@@ -87,6 +87,17 @@ def test_an_untouched_graph_comes_out_byte_by_byte(tmp_path: Path) -> None:
     assert told == []
 
 
+def test_a_graph_comes_out_byte_by_byte_after_our_own_export_and_import(tmp_path: Path) -> None:
+    """Our export sorts keys, and the lines came out with sorted keys."""
+    with migrated(tmp_path / "first", GRAPH):
+        own = tmp_path / "own.json"
+        own.write_text(json.dumps(exported(tmp_path / "first")), "utf-8")
+    migrated(tmp_path / "second", own).close()
+    place = tmp_path / "memory.jsonl"
+    to_file(resolve_workspace(tmp_path / "second"), None, place, What("mcp-memory"))
+    assert place.read_bytes() == GRAPH.read_bytes()
+
+
 def test_a_store_has_everything_once_whatever_is_imported_again(tmp_path: Path) -> None:
     with migrated(tmp_path / "data", GRAPH):
         before = exported(tmp_path / "data")

@@ -40,8 +40,17 @@ def files(records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, 
     yield SIDE_FILE, canonical.dumps(side).encode("utf-8") + b"\n"
 
 
+_KEYS = ("type", "name", "entityType", "observations", "from", "to", "relationType")
+"""The keys of a line in the order in which the server writes them."""
+
+
 def text(line: dict[str, Any]) -> str:
-    """Return a line as the server writes it."""
+    """Return a line as the server writes it.
+
+    A line whose keys are sorted went through our own export, which sorts them: the server's come first again.
+    """
+    if isinstance(line, dict) and list(line) == sorted(line):
+        line = {key: line[key] for key in (*_KEYS, *line) if key in line}
     try:
         return canonical.dumps_plain(line)
     except ValueError:  # NaN in a key that the server does not know
