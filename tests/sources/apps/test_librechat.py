@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_files import GOLDEN, by_native_id, documents, expected, kind_of, migrated, read
+from app_files import GOLDEN, assert_native, by_native_id, documents, expected, kind_of, migrated, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wild import IDS, JSON, assert_harmless, reasons, rules, written
@@ -316,3 +316,12 @@ def test_odd_values_are_harmless(tmp_path: Path) -> None:
     native["messages"][0] |= {"text": 17, "createdAt": "soon", "files": {"a": 1}, "messageId": ["x"], "sender": {}}
     assert_harmless(written(tmp_path, native), tmp_path / "data")
     assert pjais.export(tmp_path / "data")
+
+
+def test_messages_that_are_no_objects_are_told(tmp_path: Path) -> None:
+    native = {**json.loads(FLAT.read_text("utf-8"))}
+    native["messages"] = [5, *native["messages"], None]
+    pieces = read(written(tmp_path, native))
+    assert "odd-message" in rules(pieces)
+    assert isinstance(KIND, AppSource)
+    assert_native(KIND, pieces, "conversations", [native])

@@ -63,6 +63,9 @@ def _conversation(name: str, read: Read) -> Iterator[Piece]:
         yield Remark("cut-conversation", "conversations", where, message)
     if not found:
         yield Remark("empty-conversation", "conversations", where, "a conversation without messages, kept as it is")
+    listed = values.as_list(native.get(TREE)) or values.as_list(native.get(LIST))
+    if odd := len(listed) - len(found):
+        yield Remark("odd-message", "conversations", where, f"{odd} messages are no objects; kept as they are")
     if native.get("branches") is False:
         yield Remark("one-branch", "conversations", where, "exported without its other branches")
     yield from conversation.faults(found, where)
