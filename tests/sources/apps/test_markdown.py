@@ -548,3 +548,13 @@ def test_what_a_note_leaves_out_is_what_a_record_has_that_says_nothing(tmp_path:
     assert {name: values.bare(after[name][0]) for name in least} == least
     full = {key: one for name in least for key, one in after[name][0].items()}
     assert {key: full[key] for key in values.DEFAULTS} == values.DEFAULTS
+
+
+def test_a_memory_without_a_type_comes_out_as_it_was(tmp_path: Path) -> None:
+    """The store gives it an empty type, which counted as an edit: comments and quotes were lost."""
+    text = '---\npjais: memory/1\n# mine\nid: "q"\nname: \'x\'\ntags:\n  - "no"\n---\nbody\n'
+    (tmp_path / "a.md").write_text(text, "utf-8")
+    migrated(tmp_path / "data", tmp_path / "a.md").close()
+    to_file(resolve_workspace(tmp_path / "data"), None, tmp_path / "out", What("markdown"))
+    (note,) = (tmp_path / "out").rglob("*.md")
+    assert note.read_text("utf-8") == text

@@ -189,9 +189,16 @@ def text(collection: str, document: dict[str, Any], links: Sequence[str] = ()) -
     front, body = _front(name, kind, document, links), _body(kind, document)
     if _is_kept(kept):
         for one in (kept.get("front", front) + kept.get("body", body), front + kept.get("body", body)):
-            if canonical.same(document_of(one), document):
+            if _says_as_much(document_of(one), document):
                 return str(one)
     return front + body
+
+
+def _says_as_much(told: dict[str, Any] | None, document: dict[str, Any]) -> bool:
+    """Return whether a note says what a document does; a store gives a memory without a type an empty one."""
+    if told is not None and "type" not in told and document.get("type") == "":
+        told = {**told, "type": ""}
+    return canonical.same(told, document)
 
 
 def _is_kept(kept: Any) -> bool:
