@@ -17,10 +17,12 @@ from wild import JSON, assert_any_comes_out, rules
 import pjais
 from pjais.core.document import Document, Remark, Unreadable
 from pjais.errors import NoSourceFound
+from pjais.exchange.export import What, to_file
 from pjais.sources import registry
 from pjais.sources.apps.claude import records
 from pjais.sources.apps.claude.conversation import SHAPE, turns
 from pjais.sources.apps.shape import copied
+from pjais.workspace import resolve_workspace
 
 OLD, PARTS = GOLDEN / "claude-ai" / "data-2026-05-04-batch-0000.zip", GOLDEN / "claude-ai" / "parts"
 MANIFEST = PARTS / "manifest-test-2026-09-10-21-25-17.json"
@@ -445,3 +447,13 @@ def test_any_memories_come_out_as_they_were(native: dict[str, Any]) -> None:
             native.pop(empty, None)
             whole.pop(empty, None)
     assert whole == native
+
+
+@pytest.mark.parametrize("kind", ["open-webui", "sillytavern"])
+def test_another_apps_file_with_conversations_of_claude_in_it_is_not_of_claude(tmp_path: Path, kind: str) -> None:
+    """What we write for another app keeps what it lacks in free places, and was read as a damaged export of Claude."""
+    migrated(tmp_path / "data", GOLDEN / "claude-ai").close()
+    to_file(resolve_workspace(tmp_path / "data"), None, tmp_path / "out", What(kind))
+    chats = [one for one in (tmp_path / "out").rglob("*") if one.name == "chat-export.json" or one.suffix == ".jsonl"]
+    assert chats
+    assert {kind_of(one) for one in chats} == {kind}

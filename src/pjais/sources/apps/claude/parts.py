@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO, BinaryIO, Literal
 
+from pjais import canonical
 from pjais.core.document import Piece, Remark, Unreadable
 from pjais.formats import container as containers
 from pjais.formats.container import Container, ContainerDamaged
@@ -20,6 +21,7 @@ from pjais.sources.apps import values
 Form = Literal["conversations", "projects", "memories", "users", "manifest", "empty"]
 
 DATA: frozenset[Form] = frozenset({"conversations", "projects", "memories", "users"})
+_CONVERSATION = frozenset({"uuid", "chat_messages"})
 _PROJECT = frozenset({"prompt_template", "is_starter_project", "is_private", "docs", "creator"})
 _PART = re.compile(r"\b(?:conversations|projects|memories|users)-\d{3,}\.zip", re.IGNORECASE)
 _ANY_PART = re.compile(r"\b[a-z_]+-\d{3,}\.zip", re.IGNORECASE)
@@ -37,7 +39,7 @@ def form_of(container: Container, name: str) -> Form | None:
     keys, text = head.keys, head.text
     if head.form is None:
         return None
-    if {"uuid", "chat_messages"} <= keys or ('"chat_messages"' in text and '"sender"' in text and '"uuid"' in text):
+    if keys >= _CONVERSATION or (head.form != "lines" and _has_conversation(text, 2 if head.form == "list" else 3)):
         return "conversations"
     if keys & {"conversations_memory", "project_memories"}:
         return "memories"
@@ -48,6 +50,14 @@ def form_of(container: Container, name: str) -> Form | None:
     if head.form == "object" and _is_manifest(name, text):
         return "manifest"
     return "empty" if re.fullmatch(r"\[\s*\]\s*|\{\s*\}\s*", text) else None
+
+
+def _has_conversation(text: str, level: int) -> bool:
+    """Return whether a conversation is there, though the first element may be broken.
+
+    `level`: how deep its keys stand.  Deeper ones may be those of a conversation that another app's object holds.
+    """
+    return set(canonical.top_keys(text, level)) >= _CONVERSATION
 
 
 def _is_manifest(name: str, text: str) -> bool:

@@ -109,7 +109,13 @@ class _Reading:
             yield from values.items(self._container, name, "memories")
             return
         rest: dict[str, Any] = {}
-        found = entries.entries(self._container, name, lambda _: "memories", lists=lambda keys: keys == ("results",))
+        found = entries.entries(
+            self._container,
+            name,
+            lambda _: "memories",
+            lists=lambda keys: keys == ("results",),
+            broken=values.unreadable,
+        )
         for keys, one, is_element in found:
             if isinstance(one, Unreadable) or is_element:
                 yield one
