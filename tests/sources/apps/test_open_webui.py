@@ -223,7 +223,7 @@ def test_a_broken_tree_keeps_every_message(tmp_path: Path) -> None:
     path = tmp_path / "odd.json"
     path.write_text(json.dumps([native]), "utf-8")
     pieces = read(path)
-    assert rules(pieces) == ["current-missing", "parent-missing", "parent-cycle"]
+    assert rules(pieces) == ["odd-message", "current-missing", "parent-missing", "parent-cycle"]
     (document,) = documents(pieces, "conversations").values()
     everything = [*document["messages"], *document["extra"]["branches"]]
     assert sorted(one["content"] for one in everything) == ["a", "b", "c"]
@@ -699,7 +699,7 @@ def test_what_the_form_cannot_hold_is_told_first() -> None:
     assert told == [
         "1 embedding",
         "1 relationship",
-        "1 attachment that is no picture of a message",
+        "1 attachment other than a picture",
         "2 rows of Open WebUI's other tables",
     ]
 
@@ -866,3 +866,31 @@ def test_any_conversation_of_ours_comes_back_as_it_was(document: dict[str, Any])
     again = conversation(native)
     assert without_origin(again) == document
     assert chat.native(json.loads(json.dumps(again))) == native
+
+
+def test_keys_in_parameters_of_models_and_chats_are_not_stored(tmp_path: Path) -> None:
+    chat_row = {
+        "id": "0f0f0f0f-0000-4000-8000-00000000000a",
+        "user_id": "u",
+        "title": "T",
+        "meta": {},
+        "archived": False,
+        "pinned": False,
+        "chat": {
+            "params": {"api_key": "sk-PLANTED", "temperature": 0},
+            "history": {"messages": {"a": {"id": "a", "role": "user", "content": "hi"}, "b": 5}, "currentId": "a"},
+        },
+    }
+    model_row = {"id": "m", "base_model_id": "x", "name": "M", "params": {"system": "s", "api_key": "sk-PLANTED"}}
+    chats, models = tmp_path / "chats.json", tmp_path / "models.json"
+    chats.write_text(json.dumps([5, None, "x", chat_row]), "utf-8")
+    models.write_text(json.dumps([model_row]), "utf-8")
+    pieces = [*read(chats), *read(models)]
+    assert "sk-PLANTED" not in repr(pieces)
+    assert sorted(one.rule for one in pieces if isinstance(one, Remark)) == [
+        "odd-message",
+        "secret-redacted",
+        "secret-redacted",
+    ]
+    (document,) = documents(pieces, "conversations").values()
+    assert [one["content"] for one in document["messages"]] == ["hi"]

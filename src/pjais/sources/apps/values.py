@@ -31,6 +31,10 @@ _RANDOM = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*\d)[A-Za-z0-9_-]{16,64}", re.A
 # -- JSON
 
 
+_SCALARS = re.compile(r'(?:(?:null|true|false|-?[0-9][0-9.eE+-]*|"(?:[^"\\]|\\.)*")\s*,\s*)+', re.ASCII)
+"""Elements of a list before its first object that are none."""
+
+
 class Head(NamedTuple):
     """What a member's JSON begins with.
 
@@ -48,6 +52,8 @@ def json_head(container: Container, name: str) -> Head:
     text = container.head(name).decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if text.startswith("["):
         inside = text[1:].lstrip()
+        if (skipped := _SCALARS.match(inside)) is not None:
+            inside = inside[skipped.end() :]
         return Head("list", frozenset(canonical.top_keys(inside)) if inside.startswith("{") else frozenset(), text)
     if not text.startswith("{"):
         return Head(None, frozenset(), text)

@@ -60,7 +60,7 @@ def _losses(held: Records) -> Iterator[tuple[int, str]]:
     yield vectors, "embedding"
     yield sum(1 for _ in held.relationships()), "relationship"
     others = sum(1 for one in held.attachments() if not _is_picture(one))
-    yield others, "attachment that is no picture of a message"
+    yield others, "attachment other than a picture"
     rows = sum(1 for table in _OTHER_TABLES for _ in held.others(f"{records.PREFIX}{table}"))
     yield rows, "row of Open WebUI's other tables"
 

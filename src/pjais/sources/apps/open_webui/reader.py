@@ -75,7 +75,9 @@ def _exported(container: Container, name: str, what: str, files: Files) -> Itera
             yield values.document("memories", native_id, name, item, value)
         elif what == "models" and records.is_persona(item.value):
             native_id = values.text_or_none(item.value.get("id"))
-            value = records.persona(item.value)
+            held, hidden = rows.without_secrets("model", item.value)
+            yield from redaction.remarks("personas", values.place(name, item.place), hidden)
+            value = records.persona(held)
             files.personas.add(value["id"])
             yield values.document("personas", native_id, name, item, value)
         else:

@@ -64,6 +64,21 @@ def _read(text: str, *, any_value: bool) -> Any:
     return text if canonical.deeper_than(text) else value
 
 
+def chat_without_secrets(native: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return a chat without credentials in its parameters, and where they were."""
+    found: list[str] = []
+    for path in (("params",), ("chat", "params")):
+        holder = native.get("chat") if len(path) > 1 else native
+        if not isinstance(holder, dict) or not isinstance(holder.get("params"), dict):
+            continue
+        held, hidden = redaction.redacted_settings(holder["params"], texts=True)
+        if hidden:
+            found += [".".join((*path, one)) for one in hidden]
+            holder = {**holder, "params": held}
+            native = {**native, "chat": holder} if len(path) > 1 else holder
+    return native, tuple(found)
+
+
 def without_secrets(table: str, row: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return a row without credentials, and where they were."""
     held, found = redaction.redacted(row, *_SECRETS.get(table, ()))

@@ -85,6 +85,8 @@ class WebuiDb:
         if not records.is_persona(told):
             yield from self._row(piece, told)
             return
+        told, hidden = rows.without_secrets("model", told)
+        yield from redaction.remarks("personas", piece.place, hidden)
         value = records.persona(told)
         self._personas[str(told.get("id"))] = value["id"]
         self._files.personas.add(value["id"])
@@ -137,6 +139,10 @@ def conversation(
 
     `personas`: model -> persona, of a database.
     """
+    native, hidden = rows.chat_without_secrets(native)
+    yield from redaction.remarks("conversations", where, hidden)
+    if odd := sum(not isinstance(one, dict) for one in chat.nodes_of(native).values()):
+        yield Remark("odd-message", "conversations", where, f"{odd} of its messages are no objects; kept as they are")
     found = chat.tree(native, files)
     made = records.chat_id(native, found.turns)
     if made is None:
