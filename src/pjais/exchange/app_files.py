@@ -1,7 +1,7 @@
 """Write a store's records as files of an AI app: `pjais export --format <kind>`.
 
-What the app's form cannot hold is told before anything is written.  A file or folder of the owner's is never replaced,
-other than an earlier export of the same kind.
+What the app's form cannot hold is reported before anything is written.  A file or folder of the owner's is never
+replaced, other than an earlier export of the same kind.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def to_place(
     with transfer.opened(workspace, store, password) as db:
         first, found = _begun(kind, _Records(db, models.in_store(workspace.model, db)), note)
         if first is None:
-            raise UsageError(f"there is nothing that {kind.kind} could hold", next_command="pjais status")
+            raise UsageError(f"the store has nothing that {kind.kind} can hold", next_command="pjais status")
         everything = _with(first, found)
         paths: tuple[Path, ...]
         if output.suffix.lower() == ".zip":
@@ -100,7 +100,7 @@ def to_text(
 def _begun(
     kind: AppSource, records: _Records, lost: Tell
 ) -> tuple[tuple[str, Content] | None, Iterator[tuple[str, Content]]]:
-    """Return the first file and the others; by then everything that is lost has been told."""
+    """Return the first file and the others; by then everything that is lost has been reported."""
     found = kind.write_files(records, lost)
     first = next(found, None)
     for count, one, many in records.beside(kind.kind.replace("-", "_")):
@@ -217,7 +217,7 @@ def _write(path: Path, content: Content) -> None:
 
 
 def _refuse_to_overwrite(kind: AppSource, output: Path, *, main: bool) -> None:
-    """Raise UsageError for a file that is no earlier export of this kind; side files go with their main file."""
+    """Raise UsageError for a file that is not an earlier export of this kind; side files go with their main file."""
     if not output.exists() or (output.is_file() and output.stat().st_size == 0):
         return
     if output.is_file() and main and _is_of(kind, output):

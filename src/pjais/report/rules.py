@@ -142,7 +142,7 @@ RULES = {
     "other-database": "A database of another program beside the app's; not read.",
     "other-origins": "Items of web pages, not of the app; not read.",
     "other-topic-id": "Messages that name another conversation; they belong to the one that lists them.",
-    "parent-cycle": "Messages that follow each other in a circle; all are kept.",
+    "parent-cycle": "Messages that follow each other in a cycle; all are kept.",
     "parent-missing": "A message follows one that is not there; it begins a branch.",
     "part-missing": "The manifest names a part of the export that is not here; fetch it, and import it.",
     "persona-differs": "Two places describe one persona differently; the first counts, the other is kept.",

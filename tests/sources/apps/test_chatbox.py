@@ -144,7 +144,7 @@ def test_sessions_that_the_index_does_not_list_and_those_of_the_older_list_are_r
     assert found["s2"]["title"] == "Pictures"
     assert messages(found["old"]) == [{"id": "m", "role": "user", "text": "Hi", "timestamp": 5}]
     assert sorted(rules(pieces)) == ["session-missing", "superseded-copy"]
-    assert [one.reason for one in pieces if isinstance(one, Unreadable)] == ["not a session: no object"]
+    assert [one.reason for one in pieces if isinstance(one, Unreadable)] == ["not a session: not an object"]
     alone = {"chat-sessions": [older], "settings": {}, "configVersion": 5}
     assert list(by_native_id(read(written(tmp_path, alone)), "conversations")) == ["old"]
 

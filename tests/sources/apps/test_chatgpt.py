@@ -181,7 +181,7 @@ def test_one_broken_conversation_among_good_ones_is_told_and_costs_no_other(tmp_
     assert list(by_native_id(pieces, "conversations")) == [first["id"], second["id"]]
     assert [one.reason for one in pieces if isinstance(one, Unreadable)] == [
         "not JSON: Expecting value",
-        "not a conversation: no object",
+        "not a conversation: not an object",
     ]
 
 
@@ -194,7 +194,7 @@ def test_a_cut_file_gives_what_is_there_and_says_what_is_not(tmp_path: Path) -> 
     assert sum(isinstance(one, Unreadable) for one in pieces) == 1
 
 
-def test_circles_and_missing_parents_in_a_tree_keep_every_message(tmp_path: Path) -> None:
+def test_cycles_and_missing_parents_in_a_tree_keep_every_message(tmp_path: Path) -> None:
     def node(name: str, parent: str) -> dict[str, Any]:
         content = {"content_type": "text", "parts": [name]}
         return {"id": name, "message": {"id": name, "author": {"role": "user"}, "content": content}, "parent": parent}

@@ -699,7 +699,7 @@ def test_a_cut_or_broken_backup_gives_what_is_there(tmp_path: Path) -> None:
     assert any(isinstance(one, Unreadable) for one in read(packed))
     assert [
         one.reason for one in read(backup(tmp_path / "s.zip", data(text="{nonsense"))) if isinstance(one, Unreadable)
-    ] == ["not JSON; it is in the raw backup alone, as keys may be in it"]
+    ] == ["not JSON; it is only in the raw backup, as it may hold credentials"]
     assert values_of(read(backup(tmp_path / "e.zip", data()))) == []
 
 

@@ -295,7 +295,7 @@ def test_a_conversation_of_a_project_that_is_not_there_names_it(tmp_path: Path) 
         assert [one.name for one in store.personas.list()] == ["Kite club"]
 
 
-def test_circles_missing_parents_and_repeated_ids_keep_every_message(tmp_path: Path) -> None:
+def test_cycles_missing_parents_and_repeated_ids_keep_every_message(tmp_path: Path) -> None:
     native = conversation(message("a", "b"), message("b", "a"), message("c", "gone"), message("c", "a"), "odd")
     path = packed(tmp_path / "odd.zip", conversations=[native, conversation(created_at="yesterday", uuid="short")])
     pieces = read(path)
@@ -323,7 +323,7 @@ def test_one_broken_conversation_among_good_ones_and_a_cut_file(tmp_path: Path) 
     )
     assert len([one for one in pieces if isinstance(one, Document)]) == 2
     reasons = [one.reason for one in pieces if isinstance(one, Unreadable)]
-    assert reasons[1:3] == ["no object", "a conversation without a uuid"]
+    assert reasons[1:3] == ["not an object", "a conversation without a uuid"]
     assert len(reasons) == 4
 
 

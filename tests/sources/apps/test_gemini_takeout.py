@@ -114,7 +114,7 @@ def test_a_prompt_without_an_answer_and_one_without_a_time(tmp_path: Path) -> No
     assert (contents(first), contents(second)) == (["hello", "hi"], ["hello"])
     assert (first["createdAt"], first["messages"][0]["timestamp"]) == (None, None)
     assert rules(pieces) == ["date-unreadable"]
-    assert [one.reason for one in pieces if isinstance(one, Unreadable)] == ["not an entry: no object"]
+    assert [one.reason for one in pieces if isinstance(one, Unreadable)] == ["not an entry: not an object"]
 
 
 def test_files_beside_the_activity_are_attachments(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_one_broken_agent_costs_no_other_and_a_cut_file_gives_what_is_there(tmp_
     assert len(documents(pieces, "personas")) == 1
     assert reasons(pieces) == [
         "not JSON: Expecting value; its 14 bytes are only in the raw backup, as they may hold credentials",
-        "not an agent: no object",
+        "not an agent: not an object",
     ]
     pieces = read(written(tmp_path, text[: text.index('"groups"')]))
     assert len(documents(pieces, "personas")) == 1

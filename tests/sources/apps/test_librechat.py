@@ -246,11 +246,11 @@ def test_several_conversations_in_one_file_and_odd_ones(tmp_path: Path) -> None:
     )
     pieces = read(path)
     assert len(documents(pieces, "conversations")) == 2
-    assert reasons(pieces) == ["not a conversation: no object", "a conversation without an id"]
+    assert reasons(pieces) == ["not a conversation: not an object", "a conversation without an id"]
     assert "empty-conversation" in rules(pieces)
 
 
-def test_circles_missing_parents_and_ids_twice_keep_every_message(tmp_path: Path) -> None:
+def test_cycles_missing_parents_and_ids_twice_keep_every_message(tmp_path: Path) -> None:
     def message(name: str, parent: str, text: str) -> dict[str, Any]:
         return {"messageId": name, "parentMessageId": parent, "text": text, "isCreatedByUser": True}
 

@@ -166,7 +166,7 @@ def test_threads_topics_and_sessions_that_are_not_there_lose_no_message(tmp_path
     assert sum(map(len, (found["tpc_1"]["messages"], found["tpc_1"]["extra"]["branches"]))) == 4
     assert rules(pieces).count("row-left") == 3
     assert "topic-missing" in rules(pieces)
-    assert reasons(pieces) == ["not a row: no object"]
+    assert reasons(pieces) == ["not a row: not an object"]
 
 
 def test_messages_stand_in_the_order_of_their_times(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_key_that_stands_twice_is_named() -> None:
     text = '---\npjais: persona/1\nid: "p"\nname: First\nname: Second\n---\n'
     found = note.read(text)
     assert found.document["name"] == "Second"
-    assert found.odd == (("key-twice", "name stands twice in the front matter; the last one counts"),)
+    assert found.odd == (("key-twice", "name occurs twice in the front matter; the last one counts"),)
     assert note.text("personas", found.document) == text
 
 
@@ -246,7 +246,7 @@ def test_what_a_message_has_beyond_its_mark_survives() -> None:
         {"id": "a", "role": "tool", "content": "x", "timestamp": 1777888800123, "metadata": {"model": 'm "1" %%%%'}},
         {"id": 7, "role": None, "content": {"json": [1.0, -0.0]}, "timestamp": 1.5, "name": "n"},
         {"id": "c\n%%", "role": "user", "content": "\ud800", "timestamp": -1, "metadata": {}, "parentId": None},
-        "no object",
+        "not an object",
         {},
     ]
     body = marks.written(messages)

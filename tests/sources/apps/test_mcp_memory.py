@@ -155,7 +155,7 @@ def test_a_broken_line_costs_no_other(tmp_path: Path) -> None:
     pieces = read(path)
     assert [one["name"] for one in documents(pieces, "memories").values()] == ["a", "b"]
     reasons = [one.reason.partition(":")[0] for one in pieces if isinstance(one, Unreadable)]
-    assert reasons == ["not JSON", "no object", "an entity without a name", "a relation without its ends"]
+    assert reasons == ["not JSON", "not an object", "an entity without a name", "a relation without its ends"]
 
 
 def test_odd_lines_are_kept_and_named(tmp_path: Path) -> None:

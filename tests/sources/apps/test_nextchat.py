@@ -333,7 +333,9 @@ def test_broken_sessions_cost_no_other(tmp_path: Path) -> None:
     path = write(tmp_path / "b.json", *good, *odd)
     pieces = read(path)
     assert len(documents(pieces, "conversations")) == 5
-    assert [one.reason for one in pieces if isinstance(one, Unreadable)] == ["no object; it is in the raw backup alone"]
+    assert [one.reason for one in pieces if isinstance(one, Unreadable)] == [
+        "not an object; it is only in the raw backup"
+    ]
     assert {"odd-message", "update-missing"} <= set(rules(pieces))
     text = path.read_text("utf-8")
     path.write_text(text.replace('"id": "n1"', '"id": n1'), "utf-8")

@@ -114,7 +114,7 @@ class AppSource(Source):
     def write_files(self, records: Records, lost: Callable[[str], None]) -> Iterator[tuple[str, Content]]:
         """Yield (relative path, content) of each file that holds the records in the app's form; the main one first.
 
-        What the form cannot hold is told before anything is yielded: `lost("12 embeddings")`.
+        What the form cannot hold is reported before anything is yielded: `lost("12 embeddings")`.
         """
         raise NotImplementedError
 
@@ -145,7 +145,7 @@ class AppSource(Source):
             yield Remark("unsafe-member", "$file", name, reason)
         yield from self.pieces(opened, wishes)
         if opened.cut is not None:
-            yield Unreadable("$file", "the end", b"", f"{opened.cut}; fetch it again")
+            yield Unreadable("$file", "the end", b"", f"{opened.cut}; download it again")
 
     def files(self, ref: SourceRef) -> list[Path]:
         """Return its files: those that were found; at first, of a folder, all of them."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pjais.core.document import Piece
 from pjais.sources.apps import data_urls, values
-from pjais.sources.apps.shape import Path
+from pjais.sources.apps.shape import Path, joined
 
 _LONGEST_NAME = 300
 
@@ -27,7 +27,7 @@ def text_of(content: Any, at: Path) -> tuple[str, Path | None]:
             held, way = held.get("value"), (*way, "value")
         if isinstance(held, str) and held:
             found.append((held, (*at, place, *way)))
-    return "\n\n".join(text for text, _ in found), found[0][1] if len(found) == 1 else None
+    return joined(found)
 
 
 def attached(content: Any, where: str, met: set[str]) -> Generator[Piece, None, list[dict[str, Any]]]:
@@ -40,14 +40,7 @@ def attached(content: Any, where: str, met: set[str]) -> Generator[Piece, None, 
         address = _address(part)
         if address is None:
             continue
-        document = data_urls.attachment(address, where)
-        if document is None:
-            told.append(values.missing(address[:_LONGEST_NAME]))
-            continue
-        if document.value["id"] not in met:
-            met.add(document.value["id"])
-            yield document
-        told.append(values.reference(document))
+        told.append((yield from values.attached(data_urls.attachment(address, where), met, address[:_LONGEST_NAME])))
     return told
 
 

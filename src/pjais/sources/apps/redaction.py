@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pjais import canonical
-from pjais.core.document import Remark
+from pjais.core.document import Piece, Remark
+from pjais.formats.json_stream import Value
+from pjais.sources.apps import values
 
 REDACTED = {"$redacted": True}
 """What stands in the place of a credential."""
@@ -34,20 +36,29 @@ def redacted(value: Any, *paths: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]
     return value, tuple(found)
 
 
-def redacted_settings(value: Any, *, texts: bool = False) -> tuple[Any, tuple[str, ...]]:
-    """Return settings without every text, or object, under a name that only credentials have, and their paths.
+def redacted_settings(value: Any, *paths: tuple[str, ...], texts: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """Return settings without the credentials at some paths, and under names that only credentials have; the paths.
 
     `texts`: also look into texts that are JSON themselves; not into what people wrote.
     """
+    value, known = redacted(value, *paths)
     found: list[str] = []
-    return _by_name(value, "", found, texts), tuple(found)
+    return _by_name(value, "", found, texts), (*known, *found)
+
+
+def entry(collection: str, key: str, name: str, item: Value, *paths: tuple[str, ...]) -> Iterator[Piece]:
+    """Yield a named value that no model knows as `{"name", "value"}`, without credentials; `paths` begin at `key`."""
+    value, found = redacted_settings({key: item.value}, *paths, texts=True)
+    yield from remarks(collection, name, found)
+    text = None if found else values.wrapped(key, item.text)
+    yield values.document(collection, key, name, item._replace(text=text), {"name": key, "value": value[key]})
 
 
 def remarks(collection: str, name: str, found: tuple[str, ...]) -> Iterator[Remark]:
     """Yield the finding that credentials were left out: where, and where they still are."""
     if found:
         shown = ", ".join(found[:20]) + (f" and {len(found) - 20} more" if len(found) > 20 else "")
-        message = f"credentials, not stored: {shown}; they are in the raw backup of the file alone"
+        message = f"credentials not stored: {shown}; they are only in the raw backup"
         yield Remark("secret-redacted", collection, name, message)
 
 

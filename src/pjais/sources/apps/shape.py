@@ -66,6 +66,16 @@ def texts(field: str, *path: str | int) -> Held:
     return Held(field, path, lambda raw: list(raw) if are_texts(raw) else [])
 
 
+def system_prompt(*path: str | int) -> Held:
+    """Return the field `settings` of a persona with its prompt as `systemPrompt`, or null."""
+    return within("settings", "systemPrompt", text("", *path))
+
+
+def name_or(untitled: str, *path: str | int) -> Held:
+    """Return the field `name`, which is `untitled` where the app has no text or a blank one."""
+    return Held("name", path, lambda raw: raw if isinstance(raw, str) and raw.strip() else untitled)
+
+
 def within(field: str, key: str, held: Held) -> Held:
     """Return a field that is an object with one value of the app in it (`settings`: `systemPrompt`), or null."""
 
@@ -87,6 +97,11 @@ def are_texts(raw: Any) -> bool:
 def _as_seconds(value: Any) -> Any:
     ms = ms_of_iso(value)
     return None if ms is None else ms // 1000 if ms % 1000 == 0 else ms / 1000
+
+
+def joined(found: Sequence[tuple[str, Path]]) -> tuple[str, Path | None]:
+    """Return the text of several parts, a blank line between them; of a single one also where it stands."""
+    return found[0] if len(found) == 1 else ("\n\n".join(text for text, _ in found if text), None)
 
 
 class Turn(NamedTuple):

@@ -14,15 +14,15 @@ from pjais.sources.apps.shape import Path, Turn, branch
 
 
 def faults(links: Iterable[tuple[str, str | None]], where: str) -> Iterator[Remark]:
-    """Yield the faults of a tree: parents that are not there, and circles.  `links`: (id, that of its parent)."""
+    """Yield the faults of a tree: parents that are not there, and cycles.  `links`: (id, that of its parent)."""
     links = list(links)
     above = dict(links)
     absent = [name for name, parent in links if parent is not None and parent not in above]
     if absent:
-        message = f"{len(absent)} messages follow one that is not there, {absent[0]} among them; all are kept"
+        message = f"{len(absent)} messages follow one that is missing, such as {absent[0]}; all are kept"
         yield Remark("parent-missing", "conversations", where, message)
-    if _has_circle(above):
-        message = "messages that follow each other in a circle; all are kept"
+    if _has_cycle(above):
+        message = "messages that follow each other in a cycle; all are kept"
         yield Remark("parent-cycle", "conversations", where, message)
 
 
@@ -32,11 +32,11 @@ def of_turns(turns: Iterable[Turn], where: str) -> Iterator[Remark]:
     yield from faults(links, where)
     twice = [name for name, count in Counter(name for name, _ in links).items() if count > 1]
     if twice:
-        message = f"{len(twice)} ids are those of several messages, {twice[0]} among them; all are kept"
+        message = f"{len(twice)} ids occur in several messages, such as {twice[0]}; all are kept"
         yield Remark("message-id-twice", "conversations", where, message)
 
 
-def _has_circle(above: Mapping[str, str | None]) -> bool:
+def _has_cycle(above: Mapping[str, str | None]) -> bool:
     done: set[str] = set()
     for name in above:
         path: set[str] = set()

@@ -6,13 +6,13 @@ Instants are integer milliseconds inside messages, and ISO-8601 in the fields of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 from pjais import canonical, instants
-from pjais.core.document import Document, Remark, Unreadable
+from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats.container import Container, ContainerDamaged
 from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
 
@@ -38,7 +38,7 @@ _SCALARS = re.compile(r'(?:(?:null|true|false|-?[0-9][0-9.eE+-]*|"(?:[^"\\]|\\.)
 class Head(NamedTuple):
     """What a member's JSON begins with.
 
-    `form`: `object`, `list`, `lines` (several objects, one after the other), or None for what is no JSON.  `keys`:
+    `form`: `object`, `list`, `lines` (several objects, one after the other), or None for what is not JSON.  `keys`:
     those of the object, or of the first object of a list or of the lines.  `text`: the beginning, without a BOM.
     """
 
@@ -115,9 +115,8 @@ def streamed(
 
 def hidden(collection: str, name: str, item: Broken) -> Unreadable:
     """Return a broken piece of JSON without its bytes: it may have run into credentials."""
-    reason = (
-        f"not JSON: {item.reason}; its {len(item.raw)} bytes are only in the raw backup, as they may hold credentials"
-    )
+    left_out = f"its {len(item.raw)} bytes are only in the raw backup, as they may hold credentials"
+    reason = f"not JSON: {item.reason}; {left_out}"
     return Unreadable(collection, place(name, item.place), b"", reason)
 
 
@@ -251,21 +250,21 @@ def ms_of_seconds(raw: object) -> int | None:
 
 
 def ms_of_ms(raw: object) -> int | None:
-    """Return a number of milliseconds, a fraction cut off; None for what is no number or no date."""
+    """Return a number of milliseconds, a fraction cut off; None for what is not a number or no date."""
     if type(raw) not in (int, float) or raw != raw or abs(raw) > instants.LIMIT_MS:  # type: ignore[arg-type]
         return None
     return int(raw // 1)  # type: ignore[operator]
 
 
 def ms_of_text(raw: object) -> int | None:
-    """Return the milliseconds of an ISO-8601 text; no zone means UTC.  None for what is no date."""
+    """Return the milliseconds of an ISO-8601 text; no zone means UTC.  None for what is not a date."""
     return instants.from_text(raw) if isinstance(raw, str) else None
 
 
 def unreadable_dates(where: str, dates: Sequence[object]) -> Iterator[Remark]:
     """Yield the finding that dates of a conversation cannot be read; nothing where there are none."""
     if dates:
-        message = f"{len(dates)} dates that cannot be read, {str(dates[0])[:40]!r} among them; unknown, text kept"
+        message = f"{len(dates)} dates that cannot be read, such as {str(dates[0])[:40]!r}; unknown, texts are kept"
         yield Remark("date-unreadable", "conversations", where, message)
 
 
@@ -301,7 +300,7 @@ def as_list(raw: object) -> list[Any]:
 
 
 def without_residue(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document of our export without the account of how it was read (`extra.$pjais`), which is made anew."""
+    """Return a document of our export without the account of how it was read (`extra.$pjais`), which is regenerated."""
     extra = document.get("extra")
     if not isinstance(extra, dict) or "$pjais" not in extra:
         return document
@@ -376,6 +375,24 @@ def reference(document: Document) -> dict[str, Any]:
     """Return what a message says of an attachment whose bytes are there."""
     value = document.value
     return {"sha256": value["id"], "name": value["name"], "mediaType": value["mediaType"], "size": value["size"]}
+
+
+def attached(
+    document: Document | Remark | None,
+    met: set[str],
+    called: str | None,
+    media_type: str | None = None,
+    size: Any = None,
+) -> Generator[Piece, None, dict[str, Any]]:
+    """Yield an attachment unless its hash is in `met`, or why it cannot be read; return what a message says of it."""
+    if not isinstance(document, Document):
+        if document is not None:
+            yield document
+        return missing(called, media_type, size)
+    if document.value["id"] not in met:
+        met.add(document.value["id"])
+        yield document
+    return reference(document)
 
 
 def missing(called: str | None, media_type: str | None = None, size: object = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pjais.sources.apps.shape import Path, Shape, Turn, newest
 
 KIND = "big-agi"
 ENTRIES = "big_agi_entries"
-"""The collection of what is no conversation and no folder."""
+"""The collection of what is neither a conversation nor a folder."""
 
 
 def _shape(title: str) -> Shape:
@@ -83,7 +83,7 @@ def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
         for at, part in _parts(message)
         if part.get("pt") == "text" and isinstance(part.get("text"), str) and part["text"]
     ]
-    return found[0] if len(found) == 1 else ("\n\n".join(text for text, _ in found), None)
+    return shape.joined(found)
 
 
 def _parts(message: dict[str, Any], *kinds: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
 from pjais.sources.apps import entries, redaction, values
@@ -68,14 +68,14 @@ def pieces(container: Container) -> Iterator[Piece]:
         if isinstance(item, Unreadable):
             yield item
         elif not is_element:
-            yield from _entry(".".join(keys), name, item)
+            yield from redaction.entry(ENTRIES, ".".join(keys), name, item, _SECRETS)
         elif keys == ("conversations",):
             yield from _conversation(name, item)
         elif isinstance(item.value, dict):
             held = values.text_or_none(item.value.get("id")) or values.fingerprint(item.value)
             yield values.document(FOLDERS, held, name, item, item.value)
         else:
-            yield values.unexpected(FOLDERS, name, item, "not a folder: no object")
+            yield values.unexpected(FOLDERS, name, item, "not a folder: not an object")
 
 
 def _conversation(name: str, item: Value) -> Iterator[Piece]:
@@ -92,7 +92,7 @@ def _conversation(name: str, item: Value) -> Iterator[Piece]:
     turns = turns_of(native)
     yield from values.unreadable_dates(where, undated(native))
     if len(turns) < len(values.as_list(native.get("messages"))):
-        yield Remark("odd-message", "conversations", where, "messages that are no objects; kept as they are")
+        yield Remark("odd-message", "conversations", where, "messages that are not objects; kept as they are")
     for turn in turns:
         message = native["messages"][turn.path[1]]
         attached: list[dict[str, Any]] = []
@@ -104,12 +104,3 @@ def _conversation(name: str, item: Value) -> Iterator[Piece]:
         if attached:
             turn.metadata["attachments"] = attached
     yield values.document("conversations", found, name, item, document(native, values.identity(KIND, found), turns))
-
-
-def _entry(key: str, name: str, item: Value) -> Iterator[Piece]:
-    """Yield a value that is no conversation and no folder, without the credentials in it."""
-    value, known = redaction.redacted({key: item.value}, _SECRETS)
-    value, more = redaction.redacted_settings(value, texts=True)
-    yield from redaction.remarks(ENTRIES, name, (*known, *more))
-    text = None if known or more else values.wrapped(key, item.text)
-    yield Document(ENTRIES, key, values.place(name, item.place), {"name": key, "value": value[key]}, text)

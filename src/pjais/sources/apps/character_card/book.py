@@ -1,7 +1,7 @@
 """The entries of a card's lorebook: out of the card, into memories, and back to their places.
 
 A card is kept without its entries; each is a hole in the list until `whole` puts them back.  An element of the list
-that is no object stays where it is.
+that is not an object stays where it is.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def memories(card: dict[str, Any], owner: str, *, is_persona: bool = True) -> It
 
 
 def whole(persona: dict[str, Any], held: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the card of a persona with its memories as entries; those that were no entries come last.
+    """Return the card of a persona with its memories as entries; those that were not entries come last.
 
     What the card alone would not give back, above all the ids, is in `extensions.pjais`.
     """

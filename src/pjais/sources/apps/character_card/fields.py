@@ -25,7 +25,7 @@ _MADE_OF_IT = (KIND, "attachments")
 class Slot(NamedTuple):
     """A field of a document, the name under which a card has it, and how its value is read and written.
 
-    `read` returns None for what is no such value; `empty` stands for none where the card has the field.
+    `read` returns None for what is not a such value; `empty` stands for none where the card has the field.
     """
 
     path: tuple[str, ...]

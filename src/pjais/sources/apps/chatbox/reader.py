@@ -26,16 +26,16 @@ from pjais.sources.apps.chatbox.session import (
 from pjais.sources.apps.shape import Turn, newest
 
 _SECRETS = (
-    ("providers", "*", "apiKey"),
-    ("providers", "*", "oauth"),
-    ("licenseKey",),
-    ("licenseInstances",),
-    ("lastSelectedLicenseByUser",),
-    ("openaiKey",),
-    ("mcp", "servers", "*", "env", "*"),
-    ("mcp", "servers", "*", "headers", "*"),
-    ("mcp", "servers", "*", "transport", "env", "*"),
-    ("mcp", "servers", "*", "transport", "headers", "*"),
+    ("settings", "providers", "*", "apiKey"),
+    ("settings", "providers", "*", "oauth"),
+    ("settings", "licenseKey"),
+    ("settings", "licenseInstances"),
+    ("settings", "lastSelectedLicenseByUser"),
+    ("settings", "openaiKey"),
+    ("settings", "mcp", "servers", "*", "env", "*"),
+    ("settings", "mcp", "servers", "*", "headers", "*"),
+    ("settings", "mcp", "servers", "*", "transport", "env", "*"),
+    ("settings", "mcp", "servers", "*", "transport", "headers", "*"),
 )
 """Where settings hold credentials, besides what their names tell."""
 
@@ -71,7 +71,7 @@ def pieces(container: Container) -> Iterator[Piece]:
         yield Remark("newer-version", ENTRIES, name, message)
     absent = [one for one in known.listed if one not in known.sessions and one not in known.older]
     if absent:
-        message = f"{len(absent)} sessions of the index are not in the file, {absent[0]} among them"
+        message = f"{len(absent)} sessions of the index are not in the file, such as {absent[0]}"
         yield Remark("session-missing", "conversations", name, message)
     met: set[str] = set()
     for key, item in dump.read(container, name):
@@ -84,7 +84,7 @@ def pieces(container: Container) -> Iterator[Piece]:
         elif dump.is_blob(key, item.value, frozenset(known.names)):
             yield from _blob(name, key, item, known, met)
         else:
-            yield from _entry(name, key, item)
+            yield from redaction.entry(ENTRIES, key, name, item, *_SECRETS)
 
 
 def _survey(container: Container, name: str) -> _Known:
@@ -155,7 +155,7 @@ def _session(name: str, key: str, item: Value, known: _Known) -> Iterator[Piece]
     where = values.place(name, item.place)
     native = item.value
     if not isinstance(native, dict):
-        yield values.unexpected("conversations", name, item, "not a session: no object")
+        yield values.unexpected("conversations", name, item, "not a session: not an object")
         return
     found = _id_of(native) or key.partition(":")[2]
     if not found:
@@ -194,9 +194,8 @@ def _session(name: str, key: str, item: Value, known: _Known) -> Iterator[Piece]
 def _without_secrets(native: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return a session without credentials: in anything but its messages."""
     about = {key: one for key, one in native.items() if key not in _TEXTS}
-    about, known = redaction.redacted(about, *(("settings", *path) for path in _SECRETS))
-    about, more = redaction.redacted_settings(about)
-    return {key: about.get(key, one) for key, one in native.items()}, (*known, *more)
+    about, found = redaction.redacted_settings(about, *_SECRETS)
+    return {key: about.get(key, one) for key, one in native.items()}, found
 
 
 def _thread(
@@ -224,7 +223,7 @@ def _strangers(native: dict[str, Any], where: str) -> Iterator[Remark]:
     lists = [native.get("messages"), native.get("threads"), *(one.get("messages") for _, one in threads(native))]
     odd = sum(not isinstance(one, dict) for each in lists for one in values.as_list(each))
     if odd:
-        message = f"{odd} elements are no messages or threads; they are kept as they are"
+        message = f"{odd} elements are neither messages nor threads; kept as they are"
         yield Remark("odd-message", "conversations", where, message)
 
 
@@ -254,16 +253,3 @@ def _blob(name: str, key: str, item: Value, known: _Known, met: set[str]) -> Ite
         met.add(found.digest)
         called = known.names.get(key, (None, None))[0] or key
         yield values.attachment_of(found.data, where, called, found.media_type)
-
-
-def _entry(name: str, key: str, item: Value) -> Iterator[Piece]:
-    """Yield an entry that is kept whole, without the credentials in it."""
-    value: Any = item.value
-    secrets: tuple[str, ...] = ()
-    if key == "settings":
-        value, secrets = redaction.redacted(value, *_SECRETS)
-    held, more = redaction.redacted_settings({key: value}, texts=True)
-    told = (*(f"{key}.{one}" for one in secrets), *more)
-    yield from redaction.remarks(ENTRIES, name, told)
-    text = None if told else values.wrapped(key, item.text)
-    yield values.document(ENTRIES, key, name, item._replace(text=text), {"name": key, "value": held[key]})

@@ -15,7 +15,7 @@ from pjais.sources.apps.shape import Path, Shape, Turn
 
 KIND = "chatbox"
 ENTRIES = "chatbox_entries"
-"""The collection of every entry that is no session, copilot or blob."""
+"""The collection of every entry that is not a session, copilot or blob."""
 
 SESSION = Shape(KIND, shape.text("title", "name"), shape.truth("isArchived", "hidden"))
 THREAD = Shape(KIND, shape.text("title", "thread", "name"), shape.milliseconds("createdAt", "thread", "createdAt"))
@@ -24,7 +24,7 @@ COPILOT = Shape(
     shape.text("name", "name"),
     shape.text("description", "description"),
     shape.text("avatar", "picUrl"),
-    shape.within("settings", "systemPrompt", shape.text("", "prompt")),
+    shape.system_prompt("prompt"),
     shape.within("personality", "tags", shape.texts("", "tags")),
     shape.milliseconds("createdAt", "createdAt"),
     shape.milliseconds("updatedAt", "updatedAt"),
@@ -137,10 +137,8 @@ def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
         for at, one in enumerate(values.as_list(message.get("contentParts")))
         if isinstance(one, dict) and one.get("type") == "text" and isinstance(one.get("text"), str) and one["text"]
     ]
-    if len(found) == 1:
-        return found[0]
     if found:
-        return "\n\n".join(text for text, _ in found), None
+        return shape.joined(found)
     older = message.get("content")
     return (older, ("content",)) if isinstance(older, str) else ("", None)
 

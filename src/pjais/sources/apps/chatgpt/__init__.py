@@ -1,7 +1,7 @@
 """The data export of ChatGPT: the zip, the folder it unpacks to, or one of its `conversations*.json`.
 
 Known from reports and importers, as the service is closed (docs/formats/ai-apps.md): until early 2026 one
-`conversations.json`, since then shards `conversations-000.json`, ...; attachments lie beside them.
+`conversations.json`, since then shards `conversations-000.json`, ...; attachments are beside them.
 """
 
 from __future__ import annotations

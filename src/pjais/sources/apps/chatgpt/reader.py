@@ -32,7 +32,7 @@ _KEEP_NOT = ("chat.html",)
 
 
 def shards(container: Container) -> tuple[str, ...]:
-    """Return the members that hold conversations, in order; none if the container is no export of ChatGPT."""
+    """Return the members that hold conversations, in order; none if the container is not an export of ChatGPT."""
     if container.form == "folder" and not _is_unpacked(container):
         return ()
     names = container.names if container.form == "file" else container.called("*.json")
@@ -99,14 +99,14 @@ def _conversations(container: Container, name: str) -> Iterator[Value | Unreadab
         if isinstance(item, Unreadable):
             yield item
         elif not isinstance(item.value, dict):
-            yield values.unexpected("conversations", name, item, "not a conversation: no object")
+            yield values.unexpected("conversations", name, item, "not a conversation: not an object")
         elif "mapping" not in item.value and isinstance(item.value.get("conversations"), list):
             for one in item.value["conversations"]:
                 inner = item._replace(value=one, text=None)
                 if isinstance(one, dict):
                     yield inner
                 else:
-                    yield values.unexpected("conversations", name, inner, "not a conversation: no object")
+                    yield values.unexpected("conversations", name, inner, "not a conversation: not an object")
         else:
             yield item
 
@@ -122,15 +122,8 @@ def _of_conversation(name: str, item: Value, attached: _Attachments, met: set[st
     for node, file_id, called, media, size in files_of(native):
         there = attached.find(file_id)
         document = None if there is None else values.attachment(attached.container, there, called, media)
-        if isinstance(document, Document):
-            if document.native_id not in met:
-                met.add(str(document.native_id))
-                yield document
-            pointers.setdefault(node, []).append(values.reference(document))
-        else:
-            if document is not None:
-                yield document
-            pointers.setdefault(node, []).append(values.missing(called or file_id, media, size))
+        said = yield from values.attached(document, met, called or file_id, media, size)
+        pointers.setdefault(node, []).append(said)
     for turn in everything:
         if turn.id in pointers and "attachments" not in turn.metadata:  # but of one that we wrote
             turn.metadata["attachments"] = pointers[turn.id]

@@ -73,7 +73,7 @@ class Assistants:
             yield from self._persona(name, several, is_preset=is_preset)
         for place, _ in self._bad:
             yield Unreadable(
-                "personas", f"{_WHERE} {place}", b"", "no assistant: it has no id; it is in the raw backup"
+                "personas", f"{_WHERE} {place}", b"", "an assistant without an id; it is only in the raw backup"
             )
         for name, order in self._orders.items():
             if order:
@@ -94,9 +94,7 @@ class Assistants:
             yield from remarks("personas", where, found)
         first = bare[0]
         if len(bare) > 1:
-            message = (
-                "the assistant stands in the list and as the default one; the first counts, what it lacks is filled in"
-            )
+            message = "it is in the list and the default one, too; the first counts, its empty fields are filled"
             yield Remark("default-twice", "personas", where, message)
         more: dict[str, Any] = {
             "id": values.derived(KIND, "preset", name) if is_preset else values.identity(KIND, name),

@@ -146,7 +146,7 @@ def _member(stream: JsonStream, key: str, name: str, content: Content) -> Iterat
             elif isinstance(found := stream.value(), Broken):
                 yield _broken(table, name, found)
             elif found.value is not None:
-                yield _not_a("list", table, name, found)
+                yield _not_a("a list", table, name, found)
     elif key == "indexedDB" and stream.peek() == "[":
         for row in stream.items():
             yield from _pair(row, name, content)
@@ -156,7 +156,7 @@ def _member(stream: JsonStream, key: str, name: str, content: Content) -> Iterat
             yield _broken("$file", name, head)
         elif key in ("localStorage", "indexedDB"):
             if head.value is not None:
-                yield _not_a("object", key, name, head)
+                yield _not_a("an object", key, name, head)
         elif key not in ("time", "version"):
             content.put("$head", key, values.place(name, head.place), {"id": key, "value": head.value})
 
@@ -170,12 +170,12 @@ def _row(
         return
     place = values.place(name, row.place)
     if row.text is not None:
-        message = "a name stands twice in one object; the last one counts"
+        message = "a key occurs twice in one object; the last one counts"
         yield Remark("duplicate-key", collection(table), place, message)
     if row.bad_bytes:
         yield Remark("invalid-utf8", collection(table), place, "bytes that are not UTF-8, kept as U+DC80-U+DCFF")
     if item is None and not isinstance(row.value, dict):
-        yield _not_a("row", table, name, row)
+        yield _not_a("a row", table, name, row)
         return
     content.put(table, item if item is not None else row.value.get("id"), place, row.value)
 
@@ -188,11 +188,11 @@ def _pair(row: Value | Broken, name: str, content: Content) -> Iterator[Unreadab
     pair, place = values.as_dict(row.value), values.place(name, row.place)
     key, value = pair.get("key"), pair.get("value")
     if not isinstance(key, str):
-        yield _not_a("pair of key and value", "settings", name, row)
+        yield _not_a("a pair of key and value", "settings", name, row)
     elif key.startswith("topic:") and isinstance(value, dict):
         content.put("topics", value.get("id"), place, value)
     elif key.startswith("topic:"):
-        yield _not_a("topic", "topics", name, row)
+        yield _not_a("a topic", "topics", name, row)
     else:
         content.put("settings", key, place, {"id": key, "value": value})
 
@@ -202,7 +202,7 @@ def _broken(table: str, name: str, item: Broken) -> Unreadable:
 
 
 def _not_a(what: str, table: str, name: str, item: Value) -> Unreadable:
-    reason = f"no {what}; it is in the raw backup alone"
+    reason = f"not {what}; it is only in the raw backup"
     return Unreadable(collection(table), values.place(name, item.place), b"", reason)
 
 
@@ -277,7 +277,7 @@ def _record(one: Any, table: str, content: Content) -> Iterator[Unreadable | Rem
     except RecursionError:
         too_deep = True
     if too_deep or not isinstance(value, dict):
-        yield _without_bytes(table, one.place, "nested too deeply" if too_deep else "no object")
+        yield _without_bytes(table, one.place, "nested too deeply" if too_deep else "not an object")
         return
     content.put(table, value.get("id", one.key), f"{form.INDEXEDDB} {one.place}", value)
     for digest, data in one.blobs.items():

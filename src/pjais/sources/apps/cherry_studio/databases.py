@@ -74,7 +74,7 @@ def _of_copy(
             elif _is_wanted(piece.collection, only) and piece.collection not in done:
                 vectors += _put(content, under, piece.collection, f"{member} {piece.place}", piece.value)
     if vectors:
-        message = f"{vectors} vectors, which are made again from the texts"
+        message = f"{vectors} vectors, which can be recomputed from the texts"
         yield Remark("vectors-left", collection(under), member, message)
 
 

@@ -1,4 +1,4 @@
-"""The other files of a backup: notes are kept, databases that the app makes again are only named."""
+"""The other files of a backup: notes are kept, databases that the app regenerates are only named."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pieces(container: Container, its: Form) -> Iterator[Document | Remark | Unre
             sizes[folder] += container.size(name)
     for folder, count in sorted(left.items()):
         message = (
-            f"{count} files, {sizes[folder]:,} bytes: knowledge bases, agents, caches; they are in the raw backup alone"
+            f"{count} files, {sizes[folder]:,} bytes: knowledge bases, agents, caches; they are only in the raw backup"
         )
         yield Remark("left-out", "$file", folder, message)
 
@@ -53,7 +53,7 @@ def _is_new(name: str) -> bool:
 def _settings(container: Container, name: str) -> Iterator[Document | Remark | Unreadable]:
     for one in values.kept_whole(FILES, container, name):
         if isinstance(one, Unreadable) or "value" not in one.value:
-            yield Unreadable(FILES, name, b"", "not JSON; it is in the raw backup alone, as keys may be in it")
+            yield Unreadable(FILES, name, b"", "not JSON; it is only in the raw backup, as it may hold credentials")
             continue
         value, found = cleaned(one.value["value"])
         yield from remarks(FILES, name, found)

@@ -87,7 +87,7 @@ class _Reading:
         text = self.content.item(form.STATE)
         if text is None:
             return {}, []
-        told, bad = _parsed(text), "not JSON; it is in the raw backup alone, as keys may be in it"
+        told, bad = _parsed(text), "not JSON; it is only in the raw backup, as it may hold credentials"
         if not isinstance(told, dict):
             return {}, [Unreadable("cherry_studio_state", _STATE_AT, b"", bad)]
         slices: dict[str, Any] = {}
@@ -105,7 +105,7 @@ class _Reading:
             if row.id:
                 yield from assistants.of_row(row.value, row.place)
             else:
-                yield Unreadable("personas", row.place, b"", "no assistant: it has no id; it is in the raw backup")
+                yield Unreadable("personas", row.place, b"", "an assistant without an id; it is only in the raw backup")
 
     def _persona(self, name: object) -> str | None:
         """Return the id of the persona of an assistant; None if it is not there."""
@@ -119,7 +119,7 @@ class _Reading:
             found = databases.memory(row.value, KIND, frozenset(self.personas))
             if found is None:
                 yield Unreadable(
-                    "memories", row.place, b"", "no memory: it has no id or no text; it is in the raw backup"
+                    "memories", row.place, b"", "a memory without an id or a text; it is only in the raw backup"
                 )
             else:
                 self.memories.add(found.value["id"])
@@ -152,7 +152,7 @@ class _Reading:
     def _topic(self, row: Row, its: Assistants, met: set[str]) -> Iterator[Piece]:
         name = row.value.get("id")
         if not isinstance(name, str) or not name:
-            yield Unreadable("conversations", row.place, b"", "no topic: it has no id; it is in the raw backup")
+            yield Unreadable("conversations", row.place, b"", "a topic without an id; it is only in the raw backup")
             return
         met.add(name)
         yield from self._joined(row, name, row.place, its)
@@ -208,7 +208,7 @@ class _Reading:
         """Yield the topics of version 7."""
         for row in self.content.rows(f"{_NEW}/topic"):
             if row.id is None or not row.id:
-                yield Unreadable("conversations", row.place, b"", "no topic: it has no id; it is in the raw backup")
+                yield Unreadable("conversations", row.place, b"", "a topic without an id; it is only in the raw backup")
                 continue
             messages = [one.value for one in self.content.all_of(f"{_NEW}/message", row.id)]
             persona = self._persona(databases.column(row.value, "assistantId"))
@@ -262,8 +262,8 @@ _STATE_AT = f"localStorage {form.STATE}"
 _BROKEN: Any = object()
 _FAULTS = {
     "topic-without-metadata": "the state does not name this topic: it has no title and belongs to no assistant",
-    "odd-messages": "its messages are no list; kept as they are",
-    "odd-message": "{count} of its messages are no objects; kept as they are",
+    "odd-messages": "its messages are not a list; kept as they are",
+    "odd-message": "{count} of its messages are not objects; kept as they are",
     "other-topic-id": "{count} messages name another topic; they belong to the one that lists them",
     "message-in-two-topics": "{count} messages have the id of one in another topic; both are kept",
     "block-missing": "{count} blocks that messages name are not there",

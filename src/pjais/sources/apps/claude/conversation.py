@@ -1,6 +1,6 @@
 """A conversation of Claude: a list of messages, newer ones a tree by `parent_message_uuid`.
 
-A message is made of blocks.  Its `text` repeats them for old programs, with a placeholder for each that is no text, so
+A message is made of blocks.  Its `text` repeats them for old programs, with a placeholder for each that is not text, so
 the blocks are read and `text` only where there are none.  The export does not say which branch was on screen: it is
 taken to be the one that ends in the newest message, unless `current_leaf_message_uuid`, which other tools write, names
 it.
@@ -31,7 +31,7 @@ _ROLES = {"human": "user"}
 _TRAFFIC = frozenset(
     {"thinking", "redacted_thinking", "tool_use", "tool_result", "token_budget", "injected_prompt_block"}
 )
-"""Types of blocks that are no words of the person or the assistant."""
+"""Types of blocks that are not words of the person or the assistant."""
 _PLACEHOLDER = re.compile(r"\s*```\s*This block is not supported on your current device yet\.\s*```\s*")
 
 

@@ -100,13 +100,13 @@ def _is_part(container: Container, name: str) -> bool:
 
 
 def to_fetch(container: Container) -> str | None:
-    """Return what to say of a manifest without its parts; None for what is no manifest."""
+    """Return what to say of a manifest without its parts; None for what is not a manifest."""
     name = container.names[0] if container.form != "folder" and len(container.names) == 1 else ""
     if not name or form_of(container, name) != "manifest":
         return None
     named = ", ".join(named_in(container, name)) or "every file that it links to"
     return (
-        "the manifest of an export of Claude, which holds no data itself; fetch with its links (each works once): "
+        "the manifest of an export of Claude, which holds no data itself; download with its links (each works once): "
         f"{named}; put them beside it, and name the folder"
     )
 
@@ -147,13 +147,11 @@ class Whole(Container):
             self.said.append(Unreadable("$file", name, b"", f"a part of the export that cannot be read: {error}"))
             return None
         if part.form != "zip":
-            reason = (
-                "a part of the export that is no archive, as if its link had been used before; ask for a new export"
-            )
+            reason = "a part of the export that is not an archive: was its link used before? Request a new export"
             self.said.append(Unreadable("$file", name, b"", reason))
             return None
         if part.cut is not None:
-            self.said.append(Unreadable("$file", name, b"", f"a part of the export; {part.cut}; fetch it again"))
+            self.said.append(Unreadable("$file", name, b"", f"a part of the export; {part.cut}; download it again"))
         for unsafe in part.unsafe:
             message = "a member whose path leads out of the archive, a link, or a second one of its name; not read"
             self.said.append(Remark("unsafe-member", "$file", f"{name}/{unsafe}", message))
@@ -167,7 +165,7 @@ class Whole(Container):
             absent = [one for one in named_in(self, manifest) if one.lower() not in there]
             if absent:
                 message = (
-                    f"parts that the manifest names are not here: {', '.join(absent)}; fetch them and migrate again"
+                    f"parts that the manifest names are not here: {', '.join(absent)}; download them and migrate again"
                 )
                 yield Remark("part-missing", "$file", manifest, message)
 

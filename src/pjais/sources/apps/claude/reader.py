@@ -42,12 +42,14 @@ def pieces(container: Container) -> Iterator[Piece]:
                     elif isinstance(item.value, dict):
                         yield from read(name, item)
                     else:
-                        yield values.unexpected(form, name, item, "no object")
+                        yield values.unexpected(form, name, item, "not an object")
         for name, its in export.forms.items():
             if its == "users":
                 yield from _users(export, name)
             elif its == "manifest":
-                yield Remark("manifest-not-kept", "$file", name, "links that work once; they are in the backup alone")
+                yield Remark(
+                    "manifest-not-kept", "$file", name, "links that work once; they are only in the raw backup"
+                )
             elif its is None and name.lower().endswith(".json"):
                 yield from values.kept_whole(OTHERS, export, name)
             elif its is None:
@@ -88,13 +90,11 @@ class _Reader:
         account = account_of(native)
         persona = yield from self._persona(project_of(native), account, where)
         if not isinstance(native.get("chat_messages"), list):
-            yield Remark("empty-conversation", "conversations", where, "no list of messages; kept as it is")
+            yield Remark("empty-conversation", "conversations", where, "its messages are not a list; kept as it is")
         elif any(not isinstance(one, dict) for one in native["chat_messages"]):
-            yield Remark("odd-message", "conversations", where, "messages that are no objects; kept as they are")
+            yield Remark("odd-message", "conversations", where, "messages that are not objects; kept as they are")
         yield from trees.of_turns(everything, where)
-        if dates := undated(native):
-            message = f"{len(dates)} dates that cannot be read, {dates[0][:40]!r} among them; unknown, text kept"
-            yield Remark("date-unreadable", "conversations", where, message)
+        yield from values.unreadable_dates(where, undated(native))
         more = {"id": values.identity(KIND, found, account), "personaId": persona}
         value = SHAPE.document(native, more, turns=everything, shown=shown)
         yield values.document("conversations", found, name, item, value)
@@ -103,14 +103,9 @@ class _Reader:
         """Yield the texts of a message's files; return what it says of all its files."""
         told: list[dict[str, Any]] = []
         for one in files_of(message):
-            if one.text is None:
-                told.append(values.missing(one.name, None, one.size))
-                continue
-            document = values.attachment_of(one.text.encode("utf-8", "surrogatepass"), where, one.name, "text/plain")
-            if document.value["id"] not in self.met:
-                self.met.add(document.value["id"])
-                yield document
-            told.append(values.reference(document))
+            data = None if one.text is None else one.text.encode("utf-8", "surrogatepass")
+            document = None if data is None else values.attachment_of(data, where, one.name, "text/plain")
+            told.append((yield from values.attached(document, self.met, one.name, None, one.size)))
         return told
 
     def _persona(self, project: str | None, account: str, where: str) -> Generator[Piece, None, str | None]:
@@ -140,13 +135,13 @@ def _users(export: Container, name: str) -> Iterator[Piece]:
     left: set[str] = set()
     for item in values.items(export, name, USERS):
         if isinstance(item, Unreadable):
-            yield item._replace(raw=b"", reason=f"{item.reason}; personal data, which is in the backup alone")
+            yield item._replace(raw=b"", reason=f"{item.reason}; personal data, which is only in the raw backup")
         elif isinstance(item.value, dict) and isinstance(item.value.get("uuid"), str):
             left |= item.value.keys() - {"uuid"}
             yield Document(USERS, item.value["uuid"], values.place(name, item.place), {"uuid": item.value["uuid"]})
         else:
             where = values.place(name, item.place)
-            yield Unreadable(USERS, where, b"", "a user without a uuid; the text is in the backup alone")
+            yield Unreadable(USERS, where, b"", "a user without a uuid; the text is only in the raw backup")
     if left:
         shown = ", ".join(sorted(left))
-        yield Remark("personal-data", USERS, name, f"not stored: {shown}; they are in the raw backup of the file alone")
+        yield Remark("personal-data", USERS, name, f"not stored: {shown}; they are only in the raw backup")

@@ -66,7 +66,7 @@ def memories(native: dict[str, Any]) -> Iterator[tuple[str | None, dict[str, Any
 
 
 def rest(native: dict[str, Any]) -> dict[str, Any]:
-    """Return what of an object of memories is no text of memories: empty texts, and what is not known."""
+    """Return what of an object of memories is not a text of memories: empty texts, and what is not known."""
     left = {key: one for key, one in native.items() if key not in (OF_ACCOUNT, OF_PROJECTS, "account_uuid")}
     text, projects = native.get(OF_ACCOUNT), native.get(OF_PROJECTS)
     if text is not None and not (isinstance(text, str) and (text.strip() or not text)):

@@ -36,7 +36,7 @@ class GeminiTakeout(AppSource):
         return members.to_ask_for(container)
 
     def pieces(self, container: Container, wishes: Wishes) -> Iterator[Piece]:
-        """Yield conversations, the files they name, and the activity that is no prompt."""
+        """Yield conversations, the files they name, and the activity that is not a prompt."""
         from pjais.sources.apps.gemini_takeout import reader
 
         return reader.pieces(container, wishes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
 from pjais.sources.apps import values
@@ -14,7 +14,7 @@ from pjais.sources.apps.gemini_takeout.prompts import KIND, SHAPE
 from pjais.sources.contract import Wishes
 
 ACTIVITY, OTHERS = "gemini_takeout_activity", "gemini_takeout_files"
-"""The collections of entries that are no prompts, and of other files of Gemini."""
+"""The collections of entries that are not prompts, and of other files of Gemini."""
 
 
 class _Prompt(NamedTuple):
@@ -44,7 +44,7 @@ def pieces(container: Container, wishes: Wishes) -> Iterator[Piece]:
         else:
             yield values.attachment(container, name)
     if left:
-        message = f"{left} files of other products, or about the archive; not read, they are in the backup alone"
+        message = f"{left} files of other products, or about the archive; not read, they are only in the raw backup"
         yield Remark("not-gemini", "$file", container.path.name, message)
 
 
@@ -72,7 +72,7 @@ class _Reader:
                 if isinstance(item, Unreadable):
                     yield item
                 elif not isinstance(item.value, dict):
-                    yield values.unexpected("conversations", name, item, "not an entry: no object")
+                    yield values.unexpected("conversations", name, item, "not an entry: not an object")
                 elif not members.is_of_gemini(item.value):
                     foreign += 1
                 elif self._is_prompt(item.value):
@@ -85,10 +85,10 @@ class _Reader:
                 else:
                     yield values.document(ACTIVITY, values.fingerprint(item.value), name, item, item.value)
         if foreign:
-            message = f"{foreign} entries of other products; not read, they are in the backup alone"
+            message = f"{foreign} entries of other products; not read, they are only in the raw backup"
             yield Remark("not-gemini", ACTIVITY, self._activity[0], message)
         if self._activity and self._sizes and not self._known:
-            message = "titles of prompts begin in a language that is not known; the beginning stays in the text"
+            message = "the titles of prompts are in an unknown language; their first words stay in the text"
             yield Remark("prompt-prefix-unknown", "conversations", self._activity[0], message)
 
     def _is_prompt(self, entry: dict[str, Any]) -> bool:
@@ -150,11 +150,7 @@ class _Reader:
             document = None if there is None else values.attachment(self.container, there, called)
             if there is not None:
                 self.taken.add(there)
-            if document is not None and not (isinstance(document, Document) and document.value["id"] in self._met):
-                yield document
-            if isinstance(document, Document):
-                self._met.add(document.value["id"])
-            told.append(values.reference(document) if isinstance(document, Document) else values.missing(called))
+            told.append((yield from values.attached(document, self._met, called)))
         return told
 
     def studio(self, name: str) -> Iterator[Piece]:
@@ -191,12 +187,6 @@ class _Reader:
                 data = base64.b64decode(one.data or "", validate=True)
             except (binascii.Error, ValueError):
                 data = b""
-            if not data:
-                told.append(values.missing(one.name, one.media_type))
-                continue
-            document = values.attachment_of(data, name, one.name, one.media_type)
-            if document.value["id"] not in self._met:
-                self._met.add(document.value["id"])
-                yield document
-            told.append(values.reference(document))
+            document = values.attachment_of(data, name, one.name, one.media_type) if data else None
+            told.append((yield from values.attached(document, self._met, one.name, one.media_type)))
         return told

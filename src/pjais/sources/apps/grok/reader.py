@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from pjais.core.document import Document, Piece, Remark, Unreadable
+from pjais.core.document import Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
 from pjais.sources.apps import entries, trees, values
@@ -22,7 +22,7 @@ from pjais.sources.apps.grok.conversation import (
 )
 
 OTHERS = "grok_files"
-"""The collection of the export's other files, and of members of its main file that are no lists."""
+"""The collection of the export's other files, and of members of its main file that are not lists."""
 
 _BEGIN = re.compile(r'"conversations"\s*:\s*\[\s*\{\s*"(?:conversation|responses)"\s*:\s*[\[{]')
 _LISTS = frozenset({"projects", "tasks", "media_posts"})
@@ -62,7 +62,7 @@ def pieces(container: Container) -> Iterator[Piece]:
         if not name.lower().endswith(".json"):
             yield values.attachment(container, name, _asset(name))
         elif _PERSONAL.search(name.rpartition("/")[2]):
-            message = "e-mail addresses, sessions or payments; not stored, they are in the raw backup of the file alone"
+            message = "e-mail addresses, sessions or payments; not stored, they are only in the raw backup"
             yield Remark("personal-data", "$file", name, message)
         else:
             yield from values.kept_whole(OTHERS, container, name)
@@ -96,7 +96,7 @@ class _Reader:
             yield from [item] if isinstance(item, Unreadable) else self._conversation(name, item)
 
     def _entry(self, name: str, key: str, item: Value, is_element: bool) -> Iterator[Piece]:
-        """Yield an element of a list of the main file, or a member that is no list; an empty list is nothing."""
+        """Yield an element of a list of the main file, or a member that is not a list; an empty list is nothing."""
         if item.value == [] and not is_element:
             return
         if key == "conversations":
@@ -118,17 +118,15 @@ class _Reader:
             return
         everything, shown = turns(native)
         if not isinstance(native.get("responses"), list):
-            yield Remark("empty-conversation", "conversations", where, "no list of responses; kept as it is")
+            yield Remark("empty-conversation", "conversations", where, "its responses are not a list; kept as it is")
         elif len(everything) < len(native["responses"]):
-            yield Remark("odd-message", "conversations", where, "elements that are no responses; kept as they are")
+            yield Remark("odd-message", "conversations", where, "elements that are not responses; kept as they are")
         for turn in everything:
             attached = yield from self._attached(response_of(native["responses"][int(turn.path[1])]))
             if attached:
                 turn.metadata["attachments"] = attached
         yield from trees.of_turns(everything, where)
-        if dates := undated(native):
-            message = f"{len(dates)} dates that cannot be read, {str(dates[0])[:40]!r} among them; unknown, text kept"
-            yield Remark("date-unreadable", "conversations", where, message)
+        yield from values.unreadable_dates(where, undated(native))
         more = {"id": values.identity(KIND, found, account_of(native))}
         value = SHAPE.document(native, more, turns=everything, shown=shown)
         yield values.document("conversations", found, name, item, value)
@@ -140,9 +138,5 @@ class _Reader:
             document = None if there is None else values.attachment(self.container, there, asset)
             if there is not None:
                 self.taken.add(there)
-            if document is not None and not (isinstance(document, Document) and document.value["id"] in self._met):
-                yield document
-            if isinstance(document, Document):
-                self._met.add(document.value["id"])
-            told.append(values.reference(document) if isinstance(document, Document) else values.missing(asset))
+            told.append((yield from values.attached(document, self._met, asset)))
         return told

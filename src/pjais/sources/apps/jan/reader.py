@@ -66,7 +66,7 @@ def pieces(container: Container) -> Iterator[Piece]:
         else:
             left += 1
     if left:
-        message = f"{left} files that are neither threads nor assistants; not read, they are in the backup alone"
+        message = f"{left} files that are neither threads nor assistants; not read, they are only in the raw backup"
         yield Remark("left-out", "$file", container.path.name, message)
 
 
@@ -136,7 +136,7 @@ class _Reader:
             yield Remark("thread-missing", "conversations", where, message)
         everything = turns(messages)
         if len(everything) < len(messages):
-            yield Remark("odd-message", "conversations", where, "messages that are no objects; kept as they are")
+            yield Remark("odd-message", "conversations", where, "messages that are not objects; kept as they are")
         for turn in everything:
             attached = yield from parts.attached(messages[int(turn.path[1])].get("content"), where, self._met)
             if attached:

@@ -36,15 +36,10 @@ SHAPE = Shape(
 
 ASSISTANT = Shape(
     KIND,
-    Held("name", ("name",), lambda raw: raw if isinstance(raw, str) and raw.strip() else "Untitled assistant"),
+    shape.name_or("Untitled assistant", "name"),
     shape.text("description", "description"),
     shape.text("avatar", "avatar"),
-    Held(
-        "settings",
-        ("instructions",),
-        lambda raw: {"systemPrompt": raw} if isinstance(raw, str) and raw else {},
-        lambda held: values.as_dict(held).get("systemPrompt"),
-    ),
+    shape.system_prompt("instructions"),
     _dated("createdAt", "created_at"),
 )
 

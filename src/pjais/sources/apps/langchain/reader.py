@@ -77,7 +77,7 @@ def _messages(container: Container) -> Iterator[Piece]:
         if isinstance(one, Unreadable):
             yield one
         elif not isinstance(one.value, dict):
-            yield values.unexpected("conversations", name, one, "not a message: no object")
+            yield values.unexpected("conversations", name, one, "not a message: not an object")
         else:
             found.append(one.value)
             if type_of(one.value) is None:

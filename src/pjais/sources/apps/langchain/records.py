@@ -82,7 +82,7 @@ def _text(data: dict[str, Any]) -> tuple[str, Path | None]:
             found.append((block, ("data", "content", at)))
         elif isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str):
             found.append((block["text"], ("data", "content", at, "text")))
-    return found[0] if len(found) == 1 else ("\n\n".join(text for text, _ in found if text), None)
+    return shape.joined(found)
 
 
 def identity(messages: list[dict[str, Any]]) -> str:

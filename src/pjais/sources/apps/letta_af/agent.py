@@ -19,7 +19,7 @@ AGENT = Shape(
     KIND,
     shape.text("name", "name"),
     shape.text("description", "description"),
-    shape.within("settings", "systemPrompt", shape.text("", "system")),
+    shape.system_prompt("system"),
     shape.within("personality", "tags", shape.texts("", "tags")),
     shape.dated("createdAt", "created_at"),
     shape.dated("updatedAt", "updated_at"),
@@ -45,7 +45,7 @@ def native(collection: str, value: Any) -> Any:
 
 
 def turns(messages: list[Any], agent_type: object, in_context: set[int] | None) -> list[Turn]:
-    """Return the messages of an agent; `in_context`: the places of those that the model sees, None if not known."""
+    """Return the messages of an agent; `in_context`: the places of those that the model sees, None if unknown."""
     by_call = not isinstance(agent_type, str) or agent_type.startswith(_SPEAKS_BY_CALL)
     found: list[Turn] = []
     for at, message in enumerate(messages):
@@ -98,9 +98,7 @@ def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
         for at, one in enumerate(values.as_list(message.get("content")))
         if isinstance(one, dict) and one.get("type") == "text" and isinstance(one.get("text"), str) and one["text"]
     ]
-    if len(found) == 1:
-        return found[0]
-    return "\n\n".join(text for text, _ in found), None
+    return shape.joined(found)
 
 
 def _event(text: str) -> tuple[str, str] | None:

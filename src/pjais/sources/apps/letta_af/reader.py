@@ -94,7 +94,7 @@ def _one(held: _File, name: str, agents: _Agents) -> Iterator[Piece]:
 def _agent(one: Any, where: str, held: _File, agents: _Agents) -> Iterator[Piece]:
     """Yield an agent as a persona, what it remembers of the conversation, and blocks that only it has."""
     if not isinstance(one, dict):
-        yield Unreadable("personas", where, b"", "not an agent: no object")
+        yield Unreadable("personas", where, b"", "not an agent: not an object")
         return
     messages = values.as_list(one.get("messages"))
     identity = held.derived("agent", one.get("name"), letta.born(one, messages))
@@ -125,7 +125,7 @@ def _messages(agent: dict[str, Any], messages: list[Any], where: str, identity: 
     found = letta.turns(messages, agent.get("agent_type"), letta.in_context(agent, messages))
     odd = len(messages) - len(found)
     if odd:
-        yield Remark("odd-message", "conversations", where, f"{odd} messages are no objects; kept as they are")
+        yield Remark("odd-message", "conversations", where, f"{odd} messages are not objects; kept as they are")
     for turn in found:
         attached: list[dict[str, Any]] = []
         for source in letta.pictures(messages[int(turn.path[-1])]):
@@ -163,13 +163,13 @@ def _blocks(held: _File, agents: _Agents) -> Iterator[Piece]:
     known = {one.get("id") for one, _ in held.of("blocks") if isinstance(one, dict) and isinstance(one.get("id"), str)}
     absent = [name for name in agents.owners if name not in known]
     if absent:
-        message = f"{len(absent)} blocks of agents are not in the file, {absent[0]} among them"
+        message = f"{len(absent)} blocks of agents are not in the file, such as {absent[0]}"
         yield Remark("block-missing", "memories", "blocks", message)
 
 
 def _block(one: Any, where: str, held: _File, owners: list[str]) -> Iterator[Piece]:
     if not isinstance(one, dict):
-        yield Unreadable("memories", where, b"", "not a block: no object")
+        yield Unreadable("memories", where, b"", "not a block: not an object")
         return
     owner = owners[0] if owners else None
     identity = held.derived("block", owner, one.get("label"))
@@ -202,9 +202,7 @@ def _others(held: _File, name: str, agents: _Agents) -> Iterator[Piece]:
         for one, where in listed:
             secrets: tuple[str, ...] = ()
             if key == "mcp_servers":
-                one, known = redaction.redacted(one, *_SERVER_SECRETS)
-                one, more = redaction.redacted_settings(one)
-                secrets = (*known, *more)
+                one, secrets = redaction.redacted_settings(one, *_SERVER_SECRETS)
             yield from redaction.remarks(f"letta_af_{key}", where, secrets)
             told = values.as_dict(one)
             called = next((told[each] for each in ("name", "file_name", "id") if isinstance(told.get(each), str)), None)

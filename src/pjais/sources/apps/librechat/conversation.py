@@ -107,7 +107,7 @@ def _attached(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def document(native: dict[str, Any], found: list[Turn], shown: list[Turn]) -> dict[str, Any]:
-    """Return the document of a conversation; the file tells no time of it but those of its messages."""
+    """Return the document of a conversation; the file has no time for it but those of its messages."""
     more = {"id": values.identity(KIND, native["conversationId"]), "updatedAt": values.iso(shape.newest(found))}
     return _SHAPE.document(native, more, turns=found, shown=shown)
 

@@ -39,7 +39,7 @@ def pieces(container: Container) -> Iterator[Piece]:
         yield from _memories(container, name) if what == "memories" else _conversations(container, name)
     rest = [name for name in container.names if name not in found]
     if rest and container.form != "file":
-        message = f"{len(rest)} files that are not of LibreChat, {rest[0]} among them; not read"
+        message = f"{len(rest)} files that are not from LibreChat, such as {rest[0]}; not read"
         yield Remark("left-out", "$file", rest[0], message)
 
 
@@ -54,7 +54,7 @@ def _conversations(container: Container, name: str) -> Iterator[Piece]:
 def _conversation(name: str, read: Read) -> Iterator[Piece]:
     native, where = read.value, values.place(name, read.place)
     if not isinstance(native, dict) or not values.text_or_none(native.get("conversationId")):
-        reason = "not a conversation: no object" if not isinstance(native, dict) else "a conversation without an id"
+        reason = "not a conversation: not an object" if not isinstance(native, dict) else "a conversation without an id"
         yield values.unexpected("conversations", name, Value(native, read.place), reason)
         return
     found, shown = conversation.turns(native)

@@ -40,7 +40,7 @@ def objects(container: Container, name: str, collection: str) -> Iterator[Read |
 
 
 class _Object:
-    """One object while it is read.  What is broken in it is told, and costs nothing else."""
+    """One object while it is read.  What is broken in it is reported, and costs nothing else."""
 
     def __init__(self, stream: JsonStream, name: str, collection: str) -> None:
         self._stream, self._name, self._collection = stream, name, collection

@@ -14,7 +14,7 @@ from pjais.formats.json_stream import Value
 from pjais.sources.apps import entries, values
 
 ENTRIES = "lobechat_entries"
-"""The collection of what is no table: settings, version, export type."""
+"""The collection of what is not a table: settings, version, export type."""
 
 NEWEST = 7
 """The newest version of the older form: it was replaced by the other one."""
@@ -27,7 +27,7 @@ _VERSION = re.compile(r'"version"\s*:\s*(\d{1,9})\s*[,}]')
 
 
 def version(container: Container) -> str | None:
-    """Return the version of an export, or the database that its tables are of; None for what is no export."""
+    """Return the version of an export, or the database that its tables are of; None for what is not an export."""
     if container.form != "file":
         return None
     head = values.json_head(container, container.names[0])
@@ -46,7 +46,7 @@ def version(container: Container) -> str | None:
 
 
 def read(container: Container) -> Iterator[tuple[str, bool, Value | Unreadable]]:
-    """Yield (table, True, row) of every table; (name, False, value) of what is no table."""
+    """Yield (table, True, row) of every table; (name, False, value) of what is not a table."""
     found = entries.entries(
         container,
         container.names[0],

@@ -57,9 +57,9 @@ def pieces(container: Container) -> Iterator[Piece]:
             yield item
         elif not is_row:
             tables.version = item.value if table == "version" else tables.version
-            yield from _entry(table, name, item)
+            yield from redaction.entry(export.ENTRIES, table, name, item, *((table, *path) for path in _SECRETS))
         elif not isinstance(item.value, dict):
-            yield Unreadable(f"lobechat_{table}", values.place(name, item.place), b"", "not a row: no object")
+            yield Unreadable(f"lobechat_{table}", values.place(name, item.place), b"", "not a row: not an object")
         else:
             yield from _row(table, name, item, tables)
     if tables.older and type(tables.version) is int and tables.version > export.NEWEST:
@@ -83,9 +83,8 @@ def _row(table: str, name: str, item: Value, tables: _Tables) -> Iterator[Piece]
                 "duplicate-key", f"lobechat_{table}", where, "a key occurs twice in a row; the last one counts"
             )
         return
-    row, known = redaction.redacted(row, *_SECRETS)
-    row, more = redaction.redacted_settings(row, texts=table in _SETTINGS)
-    yield from redaction.remarks(f"lobechat_{table}", where, (*known, *more))
+    row, secrets = redaction.redacted_settings(row, *_SECRETS, texts=table in _SETTINGS)
+    yield from redaction.remarks(f"lobechat_{table}", where, secrets)
     if table in ("agentsToSessions", "files"):
         tables.add(table, row, where)
     is_agent = table == "sessions" and row.get("type", "agent") == "agent" if tables.older else table == "agents"
@@ -93,19 +92,7 @@ def _row(table: str, name: str, item: Value, tables: _Tables) -> Iterator[Piece]
         tables.add("agents", row, where)
         return
     found = _id_of(row) or "/".join(rows.names(row)) or values.fingerprint(row)
-    yield values.document(
-        f"lobechat_{table}", found, name, item._replace(text=None if known or more else item.text), row
-    )
-
-
-def _entry(key: str, name: str, item: Value) -> Iterator[Piece]:
-    """Yield a value that is no table, without the credentials in it."""
-    value, known = redaction.redacted(item.value, *_SECRETS)
-    held, more = redaction.redacted_settings({key: value}, texts=True)
-    told = (*(f"{key}.{one}" for one in known), *more)
-    yield from redaction.remarks(export.ENTRIES, name, told)
-    text = None if told else values.wrapped(key, item.text)
-    yield values.document(export.ENTRIES, key, name, item._replace(text=text), {"name": key, "value": held[key]})
+    yield values.document(f"lobechat_{table}", found, name, item._replace(text=None if secrets else item.text), row)
 
 
 def _id_of(row: dict[str, Any]) -> str | None:

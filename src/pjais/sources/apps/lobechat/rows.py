@@ -45,7 +45,7 @@ AGENT = Shape(
     shape.text("name", "title"),
     shape.text("description", "description"),
     shape.text("avatar", "avatar"),
-    shape.within("settings", "systemPrompt", shape.text("", "systemRole")),
+    shape.system_prompt("systemRole"),
     shape.within("personality", "tags", shape.texts("", "tags")),
     _time("createdAt", "createdAt", as_text=True),
     _time("updatedAt", "updatedAt", as_text=True),

@@ -3,7 +3,7 @@
     %% message id="..." role="..." at="2026-05-04T10:00:00.000Z" %%
 
 That is a comment of Obsidian.  Attributes are texts as JSON writes them.  What else a message has stands in `more` (its
-other fields as JSON); `less` names those of the usual ones that it lacks; `value` is a message that is no object.
+other fields as JSON); `less` names those of the usual ones that it lacks; `value` is a message that is not an object.
 
 A mark inside of a code fence is text; a line of a text that looks like a mark has one more backslash before it.  A text
 that leaves a fence open says so in its mark (`fence="open"`), as the fence would hide all marks that follow.
@@ -191,13 +191,13 @@ def _read(said: dict[str, str], text: str, number: int, odd: list[str]) -> Any:
         message = _made(said, text, number)
         more = canonical.loads(said.get("more", "{}"))
         if not isinstance(more, dict):
-            raise ValueError("no object")
+            raise ValueError("not an object")
     except (ValueError, RecursionError):
         odd.append(f"message {number}: an attribute of its mark is not the JSON that belongs there; kept as text")
         message = _made(said, text, number)
         more = {"metadata": {**message["metadata"], "mark": said}}
     if "at" in said and message["timestamp"] is None:
-        odd.append(f"message {number}: {said['at']!r} is no date; it has none")
+        odd.append(f"message {number}: {said['at']!r} is not a date; the message has none")
         more = {"metadata": {**message["metadata"], "at": said["at"]}, **more}
     less = said.get("less", "").split()
     return {key: one for key, one in {**message, **more}.items() if key not in less or key in more}

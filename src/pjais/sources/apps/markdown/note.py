@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _LINK = re.compile(r"\[\[[^\[\]]+\]\]")
 _NO = object()
 _LEFT = frozenset({"pjais", "links", "fields", "extra", "content_format"})
-"""Keys of every note that are no field of the document."""
+"""Keys of every note that are not a field of the document."""
 
 
 class Form(NamedTuple):
@@ -265,7 +265,7 @@ def _of_body(kind: Kind, rest: dict[str, Any]) -> list[str]:
 
 
 def _parted(kind: Kind, extra: Any) -> tuple[Any, list[str]]:
-    """Return what `extra` itself holds, and the lines of the keys that are no fields of ours."""
+    """Return what `extra` itself holds, and the lines of the keys that are not fields of ours."""
     if not isinstance(extra, dict):
         return extra, []
     own = {key: one for key, one in extra.items() if key != KIND or not _is_kept(one)}
@@ -352,9 +352,9 @@ def read(note: str) -> Read:
     said = found.entries.get("pjais")
     name, version = kind_of(said.value if said and isinstance(said.value, str) else "")
     if name not in KINDS:
-        raise UnknownKind(f"`pjais: {name}` is no kind of note that is known; kept whole")
+        raise UnknownKind(f"`pjais: {name}` is an unknown kind of note; kept whole")
     kind = KINDS[name]
-    odd = [("key-twice", f"{key} stands twice in the front matter; the last one counts") for key in found.twice]
+    odd = [("key-twice", f"{key} occurs twice in the front matter; the last one counts") for key in found.twice]
     odd += [("yaml-unread", f"{key}: anchors, aliases and tags of YAML are read as text") for key in found.odd]
     if version != str(VERSION):
         odd.append(("newer-note", f"a note of version {version}, where {VERSION} is known; its new keys are kept"))
@@ -377,7 +377,7 @@ def _document(kind: Kind, found: FrontMatter, body: str, odd: list[tuple[str, st
         document["messages"] = conversation.messages
         odd += [("mark", one) for one in conversation.odd]
         if conversation.before.strip():
-            odd.append(("text-before-messages", "text above the first message; it is kept, and is no message"))
+            odd.append(("text-before-messages", "text above the first message; kept, but not as a message"))
     elif kind.body is not None:
         if body or kind.body in entries:
             document[kind.body] = body or entries[kind.body].value
@@ -395,7 +395,7 @@ def _document(kind: Kind, found: FrontMatter, body: str, odd: list[tuple[str, st
 
 
 def _is_others(key: str, entry: Entry) -> bool:
-    """Return whether `links` are not ours: ours are derived, and made again."""
+    """Return whether `links` are not ours: ours are derived, and regenerated."""
     texts = entry.value if isinstance(entry.value, list) else [entry.value]
     return key == "links" and not all(isinstance(one, str) and _LINK.fullmatch(one) for one in texts)
 

@@ -31,7 +31,7 @@ def is_vault(container: Container) -> bool:
     """Return whether a container holds notes of ours.
 
     Of a folder only the notes directly in it and in the folders that an export makes are looked at.  One with other
-    programs' files beside the notes is no vault: there each note is a source of its own.
+    programs' files beside the notes is not a vault: there each note is a source of its own.
     """
     if container.form == "file":
         return is_ours(container.read(container.names[0], containers.HEAD))
@@ -150,5 +150,5 @@ def _attachment(container: Container, name: str, called: dict[str, tuple[str | N
     said = found[1] if found else ""
     piece = values.attachment(container, name, *called.get(said, (None, None)))
     if isinstance(piece, Document) and piece.native_id != said:
-        yield Remark("attachment-changed", "attachments", name, "its content is no longer that by which it is named")
+        yield Remark("attachment-changed", "attachments", name, "its content no longer matches the hash in its name")
     yield piece

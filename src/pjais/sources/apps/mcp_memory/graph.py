@@ -47,7 +47,7 @@ def is_line(line: Any) -> bool:
 
 
 def unglued(text: str) -> Iterator[tuple[int, Any, str]]:
-    """Yield (position, object, "") of each object in a line that is no JSON as a whole, or (position, None, piece).
+    """Yield (position, object, "") of each object in a line that is not JSON as a whole, or (position, None, piece).
 
     Two servers that write at once leave objects behind one another, or one cut off by the next.
     """

@@ -17,7 +17,7 @@ from pjais.sources.apps.mcp_memory.graph import KIND
 
 _SIDE = ".pjais.json"
 _MOST_MEMBERS = 20
-"""A folder or archive with more files than this is no graph with its side file."""
+"""A folder or archive with more files than this is not a graph with its side file."""
 
 
 def graph_in(container: Container) -> str | None:
@@ -121,7 +121,7 @@ class _Reading:
             elif isinstance(item.value, dict):
                 yield self._other(item)
             else:
-                yield values.unexpected("memories", self._name, item, "no object")
+                yield values.unexpected("memories", self._name, item, "not an object")
         for item in relations:
             yield from self._relation(item)
 
@@ -172,7 +172,7 @@ class _Reading:
             yield values.document("memories", name, self._name, item, made)
         observations = line.get("observations")
         if not isinstance(observations, list):
-            message = "an entity whose observations are no list; they are kept as they are"
+            message = "an entity whose observations are not a list; they are kept as they are"
             yield Remark("observations-unread", "memories", where, message)
             return
         for at, one in enumerate(observations):

@@ -1,7 +1,7 @@
 """A memory of mem0 and the document that it becomes.
 
 What mem0 has no place for is in `metadata.pjais` of an item that we wrote: `fields` of ours and what the item `lacks`,
-the persona, relationships; `was`: the metadata before, if that was no object; `native` false: the item is not mem0's.
+the persona, relationships; `was`: the metadata before, if not an object; `native` false: the item is not mem0's.
 """
 
 from __future__ import annotations

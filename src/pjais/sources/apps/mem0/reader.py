@@ -73,7 +73,7 @@ def pieces(container: Container) -> Iterator[Piece]:
         if _is_export(container, name):
             yield from reading.export(name)
         elif name not in databases and name not in sides:
-            yield Remark("foreign-file", "$file", name, "not of mem0; not read. Name it to read it")
+            yield Remark("foreign-file", "$file", name, "not from mem0; not read.  Name it to read it")
     if deeper := len(container.names) - len(names):
         yield Remark("foreign-file", "$file", "", f"{deeper:,} more files in folders, not read (vectors are not)")
     yield from reading.rest(databases[0] if databases else "")
@@ -170,7 +170,7 @@ class _Reading:
             made["deletedAt"] = history.last_date(rows) or made.get("updatedAt")
             yield Remark("deleted-since", "memories", where, "deleted since, as the history says")
         elif history.text_of(rows) != native["memory"]:
-            message = "its last text in the history is another one; that is in extra.history"
+            message = "its last text in the history differs; it is in extra.history"
             yield Remark("history-differs", "memories", where, message)
 
     def rest(self, name: str) -> Iterator[Piece]:
@@ -186,7 +186,7 @@ class _Reading:
                 self._records.add(str(made["id"]))
                 yield Document("memories", key, f"{name} history of {key}", made)
         if alive and self._met:
-            message = f"{alive} memories are in the history alone: whose they are is not known"
+            message = f"{alive} memories are only in the history: their owner is not known"
             yield Remark("only-in-history", "memories", name, message)
         for where, made in self._relationships.values():
             ends = {made.get("fromId"), made.get("toId")}

@@ -17,7 +17,7 @@ from pjais.sources.apps import data_urls, values
 from pjais.sources.apps.nextchat import session
 from pjais.sources.apps.nextchat.dates import instants_of
 from pjais.sources.apps.nextchat.session import SESSION, STATE
-from pjais.sources.apps.redaction import redacted, redacted_settings, remarks
+from pjais.sources.apps.redaction import redacted_settings, remarks
 from pjais.sources.contract import Wishes
 
 _CHAT, _ACCESS, _MASKS, _PROMPTS = "chat-next-web-store", "access-control", "mask-store", "prompt-store"
@@ -92,7 +92,7 @@ def _records(container: Container, name: str, wishes: Wishes, personas: frozense
         elif item.key is None:
             yield from _rest(item)
         elif not isinstance(item.value, dict):
-            yield Unreadable(_OF[item.store], item.place, b"", "no object; it is in the raw backup alone")
+            yield Unreadable(_OF[item.store], item.place, b"", "not an object; it is only in the raw backup")
         elif item.store == _CHAT:
             yield from _session(item, zone, personas, met)
         elif item.store == _PROMPTS:
@@ -120,11 +120,8 @@ def _session(item: Item, zone: tzinfo, personas: frozenset[str], met: set[str]) 
     for turn in everything:
         message = native["messages"][turn.path[-1]]
         for address in session.addresses(message):
-            attachment = data_urls.attachment(address, item.place)
-            if attachment is not None and str(attachment.native_id) not in met:
-                met.add(str(attachment.native_id))
-                yield attachment
-            told = values.missing(_called(address)) if attachment is None else values.reference(attachment)
+            document = data_urls.attachment(address, item.place)
+            told = yield from values.attached(document, met, _called(address))
             turn.metadata.setdefault("attachments", []).append(told)
     record_id = session.mask_id(mask) if isinstance(mask, dict) else None
     more = {"id": session.session_id(native), "personaId": record_id if record_id in personas else None}
@@ -151,24 +148,23 @@ def _faults(
     """Yield what is wrong with the messages of a session."""
     unknown = [text for text, at in zip(texts, sent, strict=True) if at is None and text not in (None, "")]
     if unknown:
-        message = f"{len(unknown)} dates whose order of day and month, or language, is not known; their texts are kept"
+        message = f"{len(unknown)} dates in an unknown language, or order of day and month; their texts are kept"
         yield Remark("date-ambiguous", "conversations", place, message)
     listed = native.get("messages")
     if listed is not None and not isinstance(listed, list):
-        yield Remark("odd-message", "conversations", place, "its messages are no list; kept as they are")
+        yield Remark("odd-message", "conversations", place, "its messages are not a list; kept as they are")
     elif len(texts) > turns:
-        message = f"{len(texts) - turns} of its messages are no objects; kept as they are"
+        message = f"{len(texts) - turns} of its messages are not objects; kept as they are"
         yield Remark("odd-message", "conversations", place, message)
     if session.last_update(native) is None:
-        yield Remark("update-missing", "conversations", place, "nothing tells when it was last changed")
+        yield Remark("update-missing", "conversations", place, "it has no date of its last change")
 
 
 def _rest(item: Item) -> Iterator[Document | Remark]:
     """Yield what is left of a store without its records; of `access-control` nothing but its names."""
     everything: tuple[str, ...] = ("*",) if isinstance(item.value, dict | list) else ()
-    value, found = redacted(item.value, *((everything,) if item.store == _ACCESS else ()))
-    value, more = redacted_settings(value, texts=True)
-    yield from remarks(STATE, item.store, (*found, *more))
+    value, found = redacted_settings(item.value, *((everything,) if item.store == _ACCESS else ()), texts=True)
+    yield from remarks(STATE, item.store, found)
     yield Document(STATE, item.store, item.place, {"id": item.store, "value": value})
 
 

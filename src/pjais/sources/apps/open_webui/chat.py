@@ -23,7 +23,7 @@ _MS, _MICROSECONDS = 10_000_000_000, 100_000_000_000_000
 
 
 def moment(raw: object) -> int | None:
-    """Return the milliseconds of an instant, whose unit only its size tells; None for what is no date."""
+    """Return the milliseconds of an instant, whose unit only its size tells; None for what is not a date."""
     if isinstance(raw, str):
         return values.ms_of_text(raw)
     if type(raw) not in (int, float) or raw != raw:

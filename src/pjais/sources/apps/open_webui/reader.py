@@ -51,7 +51,7 @@ def _others(container: Container, taken: set[str]) -> Iterator[Remark]:
         message = "the search index (vector_db) and the cache are not read: the server makes them again"
         yield Remark("left-out", "$file", container.path.name, message)
     if rest:
-        message = f"{len(rest)} files that are not of Open WebUI's data, {rest[0]} among them; not read"
+        message = f"{len(rest)} files that are not part of Open WebUI's data, such as {rest[0]}; not read"
         yield Remark("left-out", "$file", rest[0], message)
 
 
@@ -63,7 +63,7 @@ def _exported(container: Container, name: str, what: str, files: Files) -> Itera
             yield item
         elif not isinstance(item.value, dict):
             one = what.removesuffix("s") if what != "memories" else "memory"
-            yield values.unexpected(collection or what, name, item, f"not a {one}: no object")
+            yield values.unexpected(collection or what, name, item, f"not a {one}: not an object")
         elif what == "chats":
             for piece in webui_db.conversation(item.value, values.place(name, item.place), files, {}):
                 if isinstance(piece, Document) and piece.collection == "conversations":

@@ -41,7 +41,7 @@ def is_read(table: str) -> bool:
 
 
 def as_told(table: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as the program's own interface gives it; a text that is no JSON stays as it is."""
+    """Return a row as the program's own interface gives it; a text that is not JSON stays as it is."""
     found: dict[str, Any] = {}
     for name, held in value.items():
         if isinstance(held, bytes):
@@ -81,6 +81,4 @@ def chat_without_secrets(native: dict[str, Any]) -> tuple[dict[str, Any], tuple[
 
 def without_secrets(table: str, row: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return a row without credentials, and where they were."""
-    held, found = redaction.redacted(row, *_SECRETS.get(table, ()))
-    held, more = redaction.redacted_settings(held)
-    return held, (*found, *more)
+    return redaction.redacted_settings(row, *_SECRETS.get(table, ()))

@@ -1,6 +1,6 @@
 """The dates of SillyTavern's messages, in all the forms that its versions have written.
 
-Forms without a zone were written in local time, and the program itself reads them as UTC: so is it done here, unless
+Forms without a zone were written in local time, and the program itself reads them as UTC: so they are read here, unless
 the owner names a zone.
 """
 

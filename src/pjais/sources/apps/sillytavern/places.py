@@ -1,4 +1,4 @@
-"""What of a folder of SillyTavern is what: recognised by content, sorted by where it lies."""
+"""What of a folder of SillyTavern is what: recognised by content, sorted by location."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def root_of(container: Container) -> str | None:
 
 
 def _roots(container: Container) -> list[str]:
-    """Return the folders in which folders of a user lie, the outermost first."""
+    """Return the folders that hold folders of a user, the outermost first."""
     found: set[str] = set()
     for name in container.names:
         parts = name.split("/")
@@ -169,7 +169,7 @@ def _may_be_card(container: Container, name: str) -> bool:
 
 
 def derived(path: str) -> str:
-    """Return what a file is that SillyTavern makes again by itself."""
+    """Return what a file is that SillyTavern regenerates by itself."""
     return _DERIVED.get(path.partition("/")[0], "")
 
 
@@ -180,7 +180,7 @@ def stem(path: str) -> str:
 
 
 def chat_place(path: str) -> dict[str, Any]:
-    """Return what a conversation says of where its chat lies."""
+    """Return what a conversation says about the location of its chat."""
     folder, _, rest = path.partition("/")
     if folder == "group chats":
         return {"file": stem(rest), "group": True}

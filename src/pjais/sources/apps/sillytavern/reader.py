@@ -90,7 +90,7 @@ class _Reading:
             yield Remark("secrets-not-read", "$file", one.name, message)
         made = Counter(places.derived(one.path) for one in self._by_kind["derived"])
         for what, count in made.items():
-            yield Remark("left-out", FILES, what, f"{count:,} files: {what}, made again by SillyTavern; not kept")
+            yield Remark("left-out", FILES, what, f"{count:,} files: {what}, which SillyTavern regenerates; not kept")
 
     def _attachment(self, one: Place) -> Iterator[Piece]:
         document = values.attachment(self._container, one.name)
@@ -138,7 +138,7 @@ class _Reading:
             if isinstance(item, Unreadable):
                 yield item
             elif not world.is_world(item.value):
-                yield values.unexpected(world.WORLDS, one.name, item, "not World Info: no object of entries")
+                yield values.unexpected(world.WORLDS, one.name, item, "not World Info: its entries are not an object")
             else:
                 key = world.identity(item.value)
                 if key in self._entries:  # a copy under another name, which may have changed since
@@ -158,7 +158,7 @@ class _Reading:
         """Yield a JSON file whole, without credentials, and the personas of the user in it."""
         for item in values.items(self._container, one.name, FILES):
             if isinstance(item, Unreadable):
-                reason = f"{item.reason}; its bytes may hold credentials and are in the raw backup alone"
+                reason = f"{item.reason}; its bytes may hold credentials and are only in the raw backup"
                 yield item if one.what == "people" else item._replace(raw=b"", reason=reason)
                 continue
             value = item.value
@@ -190,7 +190,7 @@ class _Reading:
             if isinstance(item, Unreadable):
                 yield item
             elif not isinstance(item.value, dict):
-                yield values.unexpected(GROUPS, one.name, item, "not a group: no object")
+                yield values.unexpected(GROUPS, one.name, item, "not a group: not an object")
             else:
                 native = item.value.get("id")
                 key = values.derived(KIND, "group", native if native is not None else places.stem(one.path))
@@ -312,7 +312,7 @@ class _Reading:
 
 
 def _owners(found: list[Place], headers: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Return which file has the right to an integrity id: of several that have it the one that is no branch."""
+    """Return which file has the right to an integrity id: of several that have it the one that is not a branch."""
     owners: dict[str, tuple[bool, str]] = {}
     for one in found:
         metadata = as_dict(headers[one.name].get("chat_metadata"))

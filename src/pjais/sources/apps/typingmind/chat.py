@@ -25,14 +25,9 @@ SHAPE = Shape(
 
 CHARACTER = Shape(
     KIND,
-    Held("name", ("title",), lambda raw: raw if isinstance(raw, str) and raw.strip() else "Untitled character"),
+    shape.name_or("Untitled character", "title"),
     shape.text("description", "description"),
-    Held(
-        "settings",
-        ("instruction",),
-        lambda raw: {"systemPrompt": raw} if isinstance(raw, str) and raw else {},
-        lambda held: values.as_dict(held).get("systemPrompt"),
-    ),
+    shape.system_prompt("instruction"),
     _dated("createdAt", "createdAt"),
     _dated("updatedAt", "updatedAt"),
 )

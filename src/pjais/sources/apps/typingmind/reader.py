@@ -12,7 +12,7 @@ from pjais.sources.apps import entries, parts, redaction, values
 from pjais.sources.apps.typingmind.chat import CHARACTER, KIND, SHAPE, turns, undated
 
 OTHERS = "typingmind_settings"
-"""The collection of members of the file that are no lists."""
+"""The collection of members of the file that are not lists."""
 
 _CHATS = re.compile(r'"chats"\s*:\s*\[\s*\{')
 
@@ -51,7 +51,7 @@ def pieces(container: Container) -> Iterator[Piece]:
                 yield from _other(name, keys[-1], item, is_element)
     for name in container.names if container.form != "file" else ():
         if name not in found:
-            message = "a file that TypingMind's export is not known to have; not read, it is in the backup alone"
+            message = "not a known part of TypingMind's export; not read, it is only in the raw backup"
             yield Remark("not-typingmind", "$file", name, message)
 
 
@@ -69,9 +69,9 @@ def _chat(name: str, item: Value, met: set[str]) -> Iterator[Piece]:
     everything = turns(native)
     messages = native.get("messages")
     if not isinstance(messages, list):
-        yield Remark("empty-conversation", "conversations", where, "no list of messages; kept as it is")
+        yield Remark("empty-conversation", "conversations", where, "its messages are not a list; kept as it is")
     elif len(everything) < len(messages):
-        yield Remark("odd-message", "conversations", where, "messages that are no objects; kept as they are")
+        yield Remark("odd-message", "conversations", where, "messages that are not objects; kept as they are")
     for turn in everything:
         attached = yield from parts.attached(native["messages"][turn.path[1]].get("content"), where, met)
         if attached:
@@ -83,13 +83,13 @@ def _chat(name: str, item: Value, met: set[str]) -> Iterator[Piece]:
 
 def _other(name: str, key: str, item: Value, is_element: bool) -> Iterator[Piece]:
     """Yield a character as a persona, another element for a table of its list, a setting; without credentials."""
-    value, hidden = redaction.redacted_settings(item.value if is_element else {key: item.value}, texts=not is_element)
-    item = item._replace(text=None) if hidden or not is_element else item
-    table = f"{KIND}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+', '_', key).lower()}" if is_element else OTHERS
-    yield from redaction.remarks(table, values.place(name, item.place), hidden)
     if not is_element:
-        yield values.document(OTHERS, key, name, item, {"name": key, "value": value[key]})
+        yield from redaction.entry(OTHERS, key, name, item)
         return
+    value, hidden = redaction.redacted_settings(item.value)
+    item = item._replace(text=None) if hidden else item
+    table = f"{KIND}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+', '_', key).lower()}"
+    yield from redaction.remarks(table, values.place(name, item.place), hidden)
     value = value if isinstance(value, dict) else {"value": value}
     native_id = next((value[each] for each in ("id", "uuid") if isinstance(value.get(each), str) and value[each]), None)
     if key == "userCharacters" and native_id is not None:
