@@ -118,7 +118,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "apps.chatbox.dump apps.chatbox.session",
         "apps.chatbox.reader",
         "apps.chatbox",
-        "apps.lobechat.export",
+        "apps.lobechat.export_file",
         "apps.lobechat.rows",
         "apps.lobechat.reader",
         "apps.lobechat",

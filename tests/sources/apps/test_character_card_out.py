@@ -278,7 +278,7 @@ _PERSONA = st.fixed_dictionaries(
         "personality": st.dictionaries(
             st.sampled_from(["scenario", "tags", "mood"]), JSON.filter(lambda x: x is not None)
         ),
-        "settings": st.dictionaries(st.sampled_from(["system_prompt", "x"]), JSON.filter(lambda x: x is not None)),
+        "settings": st.dictionaries(st.sampled_from(["systemPrompt", "x"]), JSON.filter(lambda x: x is not None)),
         "isActive": st.booleans(),
         "createdAt": st.sampled_from([None, "2024-01-02T03:04:05.000Z", "2024-01-02T03:04:05.678Z"]),
     },

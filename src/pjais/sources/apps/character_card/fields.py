@@ -70,7 +70,8 @@ _SLOTS = (
         for key in ("nickname", "personality", "scenario", "first_mes", "mes_example")
     ),
     Slot(("personality", "tags"), "tags", _tags, []),
-    *(Slot(("settings", key), key, _text) for key in ("system_prompt", "post_history_instructions", "creator_notes")),
+    Slot(("settings", "systemPrompt"), "system_prompt", _text),
+    *(Slot(("settings", key), key, _text) for key in ("post_history_instructions", "creator_notes")),
     *(Slot(("settings", key), key, _texts, []) for key in ("alternate_greetings", "group_only_greetings")),
     Slot(("createdAt",), "creation_date", _date, 0, _whole_seconds),
     Slot(("updatedAt",), "modification_date", _date, 0, _whole_seconds),

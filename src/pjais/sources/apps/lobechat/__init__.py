@@ -25,15 +25,15 @@ class LobeChat(AppSource):
 
     def takes(self, container: Container) -> bool:
         """Return whether it is a JSON object of one of the two forms."""
-        from pjais.sources.apps.lobechat import export
+        from pjais.sources.apps.lobechat import export_file
 
-        return export.version(container) is not None
+        return export_file.version(container) is not None
 
     def version_in(self, container: Container) -> str | None:
         """Return the version of the older form, or the database that the tables are of."""
-        from pjais.sources.apps.lobechat import export
+        from pjais.sources.apps.lobechat import export_file
 
-        return export.version(container)
+        return export_file.version(container)
 
     def pieces(self, container: Container, wishes: Wishes) -> Iterator[Piece]:
         """Yield agents, conversations with their threads, and every other table whole."""

@@ -13,7 +13,7 @@ from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.formats.container import Container
 from pjais.formats.json_stream import Value
 from pjais.sources.apps import redaction, values
-from pjais.sources.apps.lobechat import export, rows
+from pjais.sources.apps.lobechat import export_file, rows
 from pjais.sources.apps.lobechat.rows import KIND
 
 INBOX = "inbox"
@@ -51,20 +51,20 @@ class _Tables:
 def pieces(container: Container) -> Iterator[Piece]:
     """Yield everything in an export."""
     name = container.names[0]
-    tables = _Tables(older=not values.json_head(container, name).keys & {"mode", "schemaHash", export.NEWER})
-    for table, is_row, item in export.read(container):
+    tables = _Tables(older=not values.json_head(container, name).keys & {"mode", "schemaHash", export_file.NEWER})
+    for table, is_row, item in export_file.read(container):
         if isinstance(item, Unreadable):
             yield item
         elif not is_row:
             tables.version = item.value if table == "version" else tables.version
-            yield from redaction.entry(export.ENTRIES, table, name, item, *((table, *path) for path in _SECRETS))
+            yield from redaction.entry(export_file.ENTRIES, table, name, item, *((table, *path) for path in _SECRETS))
         elif not isinstance(item.value, dict):
             yield Unreadable(f"lobechat_{table}", values.place(name, item.place), b"", "not a row: not an object")
         else:
             yield from _row(table, name, item, tables)
-    if tables.older and type(tables.version) is int and tables.version > export.NEWEST:
-        message = f"version {tables.version} is newer than {export.NEWEST}; what is new in it is kept whole"
-        yield Remark("newer-version", export.ENTRIES, name, message)
+    if tables.older and type(tables.version) is int and tables.version > export_file.NEWEST:
+        message = f"version {tables.version} is newer than {export_file.NEWEST}; what is new in it is kept whole"
+        yield Remark("newer-version", export_file.ENTRIES, name, message)
     agents: dict[str, str] = {}
     yield from _agents(tables, agents)
     yield from _conversations(tables, agents)

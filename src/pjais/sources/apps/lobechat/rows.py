@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pjais.sources.apps import shape, values
-from pjais.sources.apps.lobechat.export import ENTRIES
+from pjais.sources.apps.lobechat.export_file import ENTRIES
 from pjais.sources.apps.shape import Held, Shape, Turn, newest
 
 KIND = "lobechat"
@@ -33,7 +33,7 @@ SESSION = Shape(
     shape.text("name", "meta", "title"),
     shape.text("description", "meta", "description"),
     shape.text("avatar", "meta", "avatar"),
-    shape.within("settings", "systemPrompt", shape.text("", "config", "systemRole")),
+    shape.system_prompt("config", "systemRole"),
     shape.within("personality", "tags", shape.texts("", "meta", "tags")),
     _time("createdAt", "createdAt", as_text=True),
     _time("updatedAt", "updatedAt", as_text=True),
