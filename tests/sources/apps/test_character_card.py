@@ -46,8 +46,8 @@ def test_a_card_is_a_persona_and_its_lorebook_memories(name: str) -> None:
     for key in ("nickname", "personality", "scenario", "first_mes"):
         assert persona["personality"].get(key) == said[key]
     assert persona["personality"].get("tags", []) == said["tags"]
-    for key in ("alternate_greetings", "system_prompt"):
-        assert persona["settings"].get(key) == said[key]
+    assert persona["settings"].get("alternate_greetings") == said["alternate_greetings"]
+    assert persona["settings"].get("systemPrompt") == said["system_prompt"]
     dates = [values.ms_of_iso(persona.get(key)) for key in ("createdAt", "updatedAt")]
     assert dates == [said["created_at"], said["updated_at"]]
     entries = (told["lorebook"] or {"entries": []})["entries"]
