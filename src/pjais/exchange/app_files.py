@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
@@ -53,14 +54,7 @@ def to_place(
     One file is written under the name of `output`.  Several are written into the folder `output`, or packed if that
     ends in `.zip`; the first of them takes the name of a file that `output` names, the others stand beside it.
     """
-    lost: list[str] = []
-
-    def note(what: str) -> None:
-        lost.append(what)
-        tell(f"{kind.kind} cannot hold {what}")
-
-    with transfer.opened(workspace, store, password) as db:
-        first, found = _begun(kind, _Records(db, models.in_store(workspace.model, db)), note)
+    with _begun(workspace, store, kind, password, tell) as (lost, first, found):
         if first is None:
             raise UsageError(f"the store has nothing that {kind.kind} can hold", next_command="pjais status")
         everything = _with(first, found)
@@ -78,14 +72,7 @@ def to_text(
     workspace: Workspace, store: Path | None, kind: AppSource, write: Tell, password: str | None, tell: Tell
 ) -> tuple[str, ...]:
     """Write a store in the form of an app that is one file of text.  Raises UsageError for any other."""
-    lost: list[str] = []
-
-    def note(what: str) -> None:
-        lost.append(what)
-        tell(f"{kind.kind} cannot hold {what}")
-
-    with transfer.opened(workspace, store, password) as db:
-        first, found = _begun(kind, _Records(db, models.in_store(workspace.model, db)), note)
+    with _begun(workspace, store, kind, password, tell) as (lost, first, found):
         second = next(found, None)
         text = None if first is None or second is not None else _as_text(first[1])
         if text is None:
@@ -97,16 +84,25 @@ def to_text(
     return tuple(lost)
 
 
+@contextmanager
 def _begun(
-    kind: AppSource, records: _Records, lost: Tell
-) -> tuple[tuple[str, Content] | None, Iterator[tuple[str, Content]]]:
-    """Return the first file and the others; by then everything that is lost has been reported."""
-    found = kind.write_files(records, lost)
-    first = next(found, None)
-    for count, one, many in records.beside(kind.kind.replace("-", "_")):
-        if count:
-            lost(counted(count, one, many))
-    return first, found
+    workspace: Workspace, store: Path | None, kind: AppSource, password: str | None, tell: Tell
+) -> Iterator[tuple[list[str], tuple[str, Content] | None, Iterator[tuple[str, Content]]]]:
+    """Give what is lost, which has all been reported by then, the first file, and the others."""
+    lost: list[str] = []
+
+    def note(what: str) -> None:
+        lost.append(what)
+        tell(f"{kind.kind} cannot hold {what}")
+
+    with transfer.opened(workspace, store, password) as db:
+        records = _Records(db, models.in_store(workspace.model, db))
+        found = kind.write_files(records, note)
+        first = next(found, None)
+        for count, one, many in records.beside(kind.kind.replace("-", "_")):
+            if count:
+                note(counted(count, one, many))
+        yield lost, first, found
 
 
 def _as_text(content: Content) -> str | None:

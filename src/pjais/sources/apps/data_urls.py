@@ -1,4 +1,4 @@
-"""Files that stand in an address (`data:image/png;base64,...`), as attachments."""
+"""Files inside an address (`data:image/png;base64,...`), as attachments."""
 
 from __future__ import annotations
 

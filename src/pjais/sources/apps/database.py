@@ -52,7 +52,7 @@ def _columns(path: Path) -> Mapping[str, Set[str]]:
 def rows(container: Container, name: str, wanted: Callable[[str], bool], order: Sequence[str] = ()) -> Iterator[Piece]:
     """Yield the rows of those tables of a database that are wanted, by name, and what is wrong with it.
 
-    `order`: tables that come first; in a damaged file they stand as they are found.
+    `order`: tables that come first; in a damaged file they come as they are found.
     What cannot be read comes without its bytes: those may be of tables that are not wanted.
     """
     from pjais import sqlite

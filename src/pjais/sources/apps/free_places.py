@@ -11,7 +11,7 @@ from typing import Any
 
 from pjais import canonical
 from pjais.sources.apps import values
-from pjais.sources.apps.values import as_dict
+from pjais.sources.apps.values import as_dict, is_texts
 
 Check = Callable[[Any], bool]
 
@@ -24,11 +24,6 @@ def is_text(raw: Any) -> bool:
 def is_text_or_none(raw: Any) -> bool:
     """Return whether a value is a text or null."""
     return raw is None or isinstance(raw, str)
-
-
-def is_texts(raw: Any) -> bool:
-    """Return whether a value is a list of texts."""
-    return isinstance(raw, list) and all(isinstance(one, str) for one in raw)
 
 
 def is_object(raw: Any) -> bool:
@@ -116,19 +111,6 @@ MESSAGE: dict[str, Check] = {
 }
 
 _NESTED = frozenset({"personality", "settings", "extra", "metadata"})
-_DEFAULTS: dict[str, Any] = {
-    "importance": 50,
-    "isActive": False,
-    "isArchived": False,
-    "usageCount": 0,
-    "accessCount": 0,
-    "connectionCount": 0,
-    "memoryConfiguration": {},
-    "privacySettings": {},
-    "tags": [],
-    "topics": [],
-}
-"""What a store may say of a field that a document lacks."""
 
 
 def merged(found: dict[str, Any], kept: Any, right: Mapping[str, Check]) -> dict[str, Any]:
@@ -167,7 +149,7 @@ def rest(
 
 def _bare(field: str, value: Any) -> Any:
     """Return what a document says in a field, None where that is what a store says of an absent one."""
-    return None if canonical.same(value, _DEFAULTS.get(field)) else value
+    return None if canonical.same(value, values.DEFAULTS.get(field)) else value
 
 
 def told_of(persona: dict[str, Any]) -> dict[str, Any]:

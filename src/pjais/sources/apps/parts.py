@@ -13,7 +13,7 @@ _LONGEST_NAME = 300
 
 
 def text_of(content: Any, at: Path) -> tuple[str, Path | None]:
-    """Return the text of a content that stands at a path, and the text's own path if it stands there as it is.
+    """Return the text of a content that stands at a path, and the text's own path if it is stored there verbatim.
 
     It is the texts of its parts (`text`, or `text.value`), joined by a blank line.
     """

@@ -17,7 +17,7 @@ from pjais.formats.json_stream import Value
 from pjais.sources.apps import values
 
 REDACTED = {"$redacted": True}
-"""What stands in the place of a credential."""
+"""The replacement of a credential."""
 
 _SECRET = re.compile(
     r"(?:^|[a-z0-9])(?:apikey|secretkey|accesskey|licensekey|privatekey|authtoken|accesstoken|refreshtoken|idtoken|"

@@ -1,7 +1,7 @@
 """Turn an app's object into a document of ours and back, so that nothing is lost: `native(document) == object`.
 
 A document keeps the app's object beside its fields, in `extra[kind]`.  Going back, a field is written into the object
-only where it no longer is what the object says: so an untouched document gives the very same object, and an edit in the
+only where it differs from what the object says: so an untouched document gives the very same object, and an edit in the
 store arrives in it.
 
 A conversation's object is kept without its messages; each message keeps its own node in `metadata[kind]`, without its
@@ -15,13 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pjais.sources.apps.values import iso, ms_of_iso, ms_of_seconds, ms_of_text
+from pjais.sources.apps.values import is_texts, iso, ms_of_iso, ms_of_seconds, ms_of_text
 
 Path = tuple[str | int, ...]
 """Keys and indexes that lead to a part of a JSON value."""
 
 _HOLE = {"$message": True}
-"""What stands in a kept object where a message was taken out."""
+"""The placeholder in a kept object for a message that was taken out."""
 
 
 class Held(NamedTuple):
@@ -63,7 +63,7 @@ def truth(field: str, *path: str | int) -> Held:
 
 def texts(field: str, *path: str | int) -> Held:
     """Return a field that is a list of texts; anything else in the app is an empty one."""
-    return Held(field, path, lambda raw: list(raw) if are_texts(raw) else [])
+    return Held(field, path, lambda raw: list(raw) if is_texts(raw) else [])
 
 
 def system_prompt(*path: str | int) -> Held:
@@ -89,25 +89,20 @@ def within(field: str, key: str, held: Held) -> Held:
     return Held(field, held.path, read, write)
 
 
-def are_texts(raw: Any) -> bool:
-    """Return whether a value is a list of texts."""
-    return isinstance(raw, list) and all(isinstance(one, str) for one in raw)
-
-
 def _as_seconds(value: Any) -> Any:
     ms = ms_of_iso(value)
     return None if ms is None else ms // 1000 if ms % 1000 == 0 else ms / 1000
 
 
 def joined(found: Sequence[tuple[str, Path]]) -> tuple[str, Path | None]:
-    """Return the text of several parts, a blank line between them; of a single one also where it stands."""
+    """Return the text of several parts, a blank line between them; of a single one also its path."""
     return found[0] if len(found) == 1 else ("\n\n".join(text for text, _ in found if text), None)
 
 
 class Turn(NamedTuple):
     """One message of an app's conversation.
 
-    `path`: where its node stands in the conversation's object.  `text_at`: where in the node its text stands as it is;
+    `path`: where its node is in the conversation's object.  `text_at`: where in the node its text is stored verbatim;
     None if the text is put together of parts, `()` if the node itself is the text.  `id` may repeat, or lack; `parent`
     is the id of the message that it follows.  `at` is in ms.  `metadata`: what people may want to see (model, kind,
     attachments, hidden); the node has the rest.
@@ -298,7 +293,7 @@ def put(value: Any, path: Path, part: Any) -> None:
 def _taken_out(native: Any, turns: list[Turn]) -> tuple[Any, dict[int, Any]]:
     """Take the nodes of messages out of an object; return what is left, and the nodes by the identity of their turns.
 
-    A node may stand inside of another one (a tree of replies): the inner ones are taken out first.
+    A node may be inside another one (a tree of replies): the inner ones are taken out first.
     """
     left = copied(native)
     nodes: dict[int, Any] = {}

@@ -286,6 +286,16 @@ def text_or_none(raw: object) -> str | None:
     return raw if isinstance(raw, str) else None
 
 
+def first_text(*raws: object) -> str | None:
+    """Return the first text that is not empty; None if there is none."""
+    return next((one for one in raws if isinstance(one, str) and one), None)
+
+
+def is_texts(raw: object) -> bool:
+    """Return whether a value is a list of texts."""
+    return isinstance(raw, list) and all(isinstance(one, str) for one in raw)
+
+
 def as_dict(raw: object) -> dict[str, Any]:
     """Return an object; an empty one for anything else."""
     return raw if isinstance(raw, dict) else {}
@@ -321,6 +331,8 @@ DEFAULTS: dict[str, Any] = {
     "usageCount": 0,
     "isActive": False,
     "isArchived": False,
+    "memoryConfiguration": {},
+    "privacySettings": {},
     "extra": {},
 }
 """What a record has that says nothing else; a document of ours may say so, or leave it out: that is the same."""

@@ -69,13 +69,13 @@ def _turn(message: dict[str, Any], path: Path) -> Turn:
     model = _model(message)
     if model is not None:
         metadata["model"] = model
-    known = role if isinstance(role, str) and role else "unknown"
-    sent, name = values.ms_of_ms(message.get("created")), values.text_or_none(message.get("id")) or None
+    known = values.first_text(role) or "unknown"
+    sent, name = values.ms_of_ms(message.get("created")), values.first_text(message.get("id"))
     return Turn(path, known, text, sent, name, None, text_at, metadata)
 
 
 def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text fragments of a message, and where its text stands if it stands there as it is."""
+    """Return the text fragments of a message, and its path if the text is stored there verbatim."""
     if not isinstance(message.get("fragments"), list):
         return (message["text"], ("text",)) if isinstance(message.get("text"), str) else ("", None)
     found = [
@@ -98,7 +98,7 @@ def _parts(message: dict[str, Any], *kinds: str) -> Iterator[tuple[int, dict[str
 def _model(message: dict[str, Any]) -> str | None:
     maker = values.as_dict(message.get("generator"))
     found = (values.as_dict(maker.get("aix")).get("mId"), maker.get("name"), message.get("originLLM"))
-    return next((one for one in found if isinstance(one, str) and one), None)
+    return values.first_text(*found)
 
 
 def documents_in(message: dict[str, Any]) -> Iterator[tuple[str | None, str | None, str]]:
@@ -107,7 +107,7 @@ def documents_in(message: dict[str, Any]) -> Iterator[tuple[str | None, str | No
         data = values.as_dict(part.get("data"))
         if isinstance(data.get("text"), str):
             told = (message["fragments"][at].get("title"), part.get("l1Title"), part.get("ref"))
-            name = next((one for one in told if isinstance(one, str) and one), None)
+            name = values.first_text(*told)
             yield name, values.text_or_none(data.get("mimeType")), data["text"]
 
 
@@ -116,5 +116,5 @@ def pictures_in(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for _, part in _parts(message, "image_ref"):
         told = values.as_dict(part.get("dataRef"))
         names = (part.get("altText"), told.get("url"), told.get("dblobAssetId"))
-        name = next((one for one in names if isinstance(one, str) and one), None)
+        name = values.first_text(*names)
         yield values.missing(name, values.text_or_none(told.get("mimeType")), told.get("bytesSize"))

@@ -18,7 +18,7 @@ from pjais.sources.apps.shape import copied
 from pjais.sources.apps.values import as_dict
 
 _HOLE = {"$entry": True}
-"""What stands in a kept lorebook where an entry was taken out."""
+"""The placeholder in a kept lorebook for an entry that was taken out."""
 
 
 class Entry(NamedTuple):

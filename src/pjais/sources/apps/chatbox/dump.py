@@ -21,7 +21,7 @@ SESSIONS = "chat-sessions"
 """The list of all sessions, until configuration version 7."""
 
 OLDER = "session:"
-"""What stands in place of the key of one of them."""
+"""The key that each of them is given."""
 
 INDEX = "chat-sessions-list"
 NEWEST = 13
@@ -56,7 +56,7 @@ def _is_index(text: str) -> bool:
 
 
 def version(container: Container) -> str | None:
-    """Return the configuration version, if it stands in the first 64 KiB."""
+    """Return the configuration version, if it is in the first 64 KiB."""
     found = _VERSION.search(values.json_head(container, container.names[0]).text)
     return None if found is None else found[1]
 

@@ -125,13 +125,13 @@ def _turn(message: dict[str, Any], path: Path, parent: str | None) -> Turn:
         metadata["hidden"] = True
     if isinstance(message.get("model"), str):
         metadata["model"] = message["model"]
-    known = role if isinstance(role, str) and role else "unknown"
+    known = values.first_text(role) or "unknown"
     sent = values.ms_of_ms(message.get("timestamp"))
-    return Turn(path, known, text, sent, values.text_or_none(message.get("id")) or None, parent, text_at, metadata)
+    return Turn(path, known, text, sent, values.first_text(message.get("id")), parent, text_at, metadata)
 
 
 def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text of a message, its text parts, and where it stands if it stands there as it is."""
+    """Return the text of a message, its text parts, and its path if the text is stored there verbatim."""
     found = [
         (one["text"], ("contentParts", at, "text"))
         for at, one in enumerate(values.as_list(message.get("contentParts")))

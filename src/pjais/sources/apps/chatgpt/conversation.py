@@ -41,9 +41,9 @@ _SHOWN_RECIPIENTS = ("all", None)
 
 
 def native_id(native: dict[str, Any]) -> str | None:
-    """Return the id of a conversation, which stands in it twice."""
+    """Return the id of a conversation, which it has twice."""
     there = (native.get("conversation_id"), native.get("id"))
-    return next((one for one in there if isinstance(one, str) and one), None)
+    return values.first_text(*there)
 
 
 def turns(native: dict[str, Any]) -> tuple[list[Turn], list[Turn]]:
@@ -136,7 +136,7 @@ def node_of(message: dict[str, Any], parent: str | None) -> dict[str, Any]:
     made = {
         "id": message["id"],
         "author": {
-            "role": role if isinstance(role, str) and role else "unknown",
+            "role": values.first_text(role) or "unknown",
             "name": values.text_or_none(told.get("author")),
             "metadata": {},
         },
@@ -204,7 +204,7 @@ def _is_hidden(message: dict[str, Any], role: object, kind: object, told: dict[s
 
 
 def text_of(content: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text of a message's content, and where it stands if it stands there as it is.
+    """Return the text of a message's content, and its path if the text is stored there verbatim.
 
     It is the non-empty texts of its parts, joined by a blank line; the parts themselves stay.
     """
@@ -270,7 +270,7 @@ def project_of(native: dict[str, Any]) -> str | None:
 
 
 def facts_of(native: dict[str, Any]) -> Iterator[tuple[str, str, int | None]]:
-    """Yield (text, where it stands, time in ms) of each fact about the person that a conversation mentions.
+    """Yield (text, its place, time in ms) of each fact about the person that a conversation mentions.
 
     They are a by-product: the export holds no list of memories.
     """
@@ -306,7 +306,7 @@ def _messages(native: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _fenced(text: object) -> str:
-    """Return what stands inside a fence of backticks; a text without one as it is."""
+    """Return what is inside a fence of backticks; a text without one as it is."""
     if not isinstance(text, str):
         return ""
     _, fence, inside = text.partition("```")

@@ -1,7 +1,7 @@
 """Write conversations in the form of ChatGPT's export, which many programs import.
 
 What came from ChatGPT is written as it was, with what was edited since.  Anything else is a tree of nodes made of our
-fields; those that the form has no place for stand beside them (`pjais`), so that a return trip is exact.
+fields; those that the form has no place for are beside them (`pjais`), so that a return trip is exact.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Find the files that messages show: those under `Data/Files`, by their id, and those that stand in data URLs."""
+"""Find the files that messages show: those under `Data/Files`, by their id, and those in data URLs."""
 
 from __future__ import annotations
 

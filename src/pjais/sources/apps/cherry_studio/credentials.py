@@ -1,6 +1,6 @@
 """Leave credentials out of Cherry Studio's settings: by name, by place, in text that is JSON, in addresses.
 
-The state is JSON text inside of JSON text, tokens are items of localStorage, the environments and headers of MCP
+The state is JSON text inside JSON text, tokens are items of localStorage, the environments and headers of MCP
 servers hold keys under any name.
 """
 

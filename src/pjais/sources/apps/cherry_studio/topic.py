@@ -180,7 +180,7 @@ def _turn(path: Path, message: dict[str, Any], blocks: list[dict[str, Any]], par
     kinds = [one["type"] if isinstance(one.get("type"), str) else "unknown" for one in blocks]
     metadata: dict[str, Any] = {}
     role = message.get("role")
-    role = role if isinstance(role, str) and role else "unknown"
+    role = values.first_text(role) or "unknown"
     if message.get("type") == "clear":
         role = "system"
         metadata["kind"] = "clear"

@@ -1,6 +1,6 @@
 """A topic of version 7: a row of `topic`, and its messages, a tree by their parents, as rows of `message`.
 
-The document keeps `{"topic": row, "messages": [rows]}`, the rows as they are: texts are inside of JSON text there.
+The document keeps `{"topic": row, "messages": [rows]}`, the rows as they are: texts are inside JSON text there.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def turns(topic: Row, messages: list[Row]) -> tuple[list[Turn], list[Turn]]:
 
 def _turn(number: int, row: Row) -> Turn:
     role = column(row, "role")
-    role = role if isinstance(role, str) and role else "unknown"
+    role = values.first_text(role) or "unknown"
     metadata: dict[str, Any] = {} if role in ("user", "assistant") else {"hidden": True}
     model = column(row, "modelId")
     if isinstance(model, str) and model:

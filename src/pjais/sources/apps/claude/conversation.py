@@ -82,7 +82,7 @@ def _turn(index: int, message: dict[str, Any]) -> Turn:
         _ROLES.get(role, role),
         text,
         values.ms_of_text(message.get("created_at")),
-        values.text_or_none(message.get("uuid")) or None,
+        values.first_text(message.get("uuid")),
         parent if isinstance(parent, str) and parent not in _NO_PARENT else None,
         text_at,
         _metadata(message),
@@ -107,7 +107,7 @@ def _is_hidden(block: dict[str, Any]) -> bool:
 
 
 def text_of(message: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text of a message, and where it stands if it stands there as it is.
+    """Return the text of a message, and its path if the text is stored there verbatim.
 
     Neighbouring texts are joined by nothing, as citations cut sentences; a blank line is where another block stood.
     """
@@ -149,8 +149,8 @@ def files_of(message: dict[str, Any]) -> Iterator[Named]:
     """Yield the files of a message: those with their text, then those of which the export has the name alone."""
     for one in values.as_list(message.get("attachments")):
         if isinstance(one, dict):
-            text = values.text_or_none(one.get("extracted_content")) or None
-            yield Named(values.text_or_none(one.get("file_name")) or None, text, one.get("file_size"))
+            text = values.first_text(one.get("extracted_content"))
+            yield Named(values.first_text(one.get("file_name")), text, one.get("file_size"))
     for one in values.as_list(message.get("files")):
         if isinstance(one, dict):
             name = values.text_or_none(one.get("file_name")) or values.text_or_none(one.get("file_uuid"))

@@ -2,7 +2,7 @@
 
 Members are told by their content, as browsers rename files.  A folder is an export only if everything in it is of
 Claude, so that a folder of downloads stays what it is: files of many apps.  The form of a manifest is not known; the
-parts are those whose names stand in it.
+parts are those that it names.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def to_fetch(container: Container) -> str | None:
 
 
 def named_in(container: Container, manifest: str) -> tuple[str, ...]:
-    """Return the names of the parts that stand in a manifest, in its order."""
+    """Return the names of the parts in a manifest, in its order."""
     try:
         text = container.read(manifest, _LONGEST_MANIFEST).decode("utf-8", "replace")
     except ContainerDamaged:

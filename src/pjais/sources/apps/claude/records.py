@@ -46,7 +46,7 @@ def documents(native: dict[str, Any], persona: str) -> Iterator[tuple[str | None
     """Yield (id in the app, memory) of each document of a project."""
     for place, one in enumerate(values.as_list(native.get("docs"))):
         if isinstance(one, dict):
-            found = values.text_or_none(one.get("uuid")) or None
+            found = values.first_text(one.get("uuid"))
             unique = values.is_unique(found)
             identity = (
                 found if unique else values.derived(KIND, "document", persona, found or one.get("filename") or place)

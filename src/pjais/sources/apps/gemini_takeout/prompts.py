@@ -98,7 +98,7 @@ def studio_turns(native: dict[str, Any]) -> list[Turn]:
     for place, chunk in enumerate(chunks(native)):
         if isinstance(chunk, dict):
             text, at = _text(chunk)
-            role = values.text_or_none(chunk.get("role")) or "unknown"
+            role = values.first_text(chunk.get("role")) or "unknown"
             told: dict[str, Any] = {"kind": "thought", "hidden": True} if chunk.get("isThought") is True else {}
             sent = values.ms_of_text(chunk.get("createTime"))
             path = ("chunkedPrompt", "chunks", place)

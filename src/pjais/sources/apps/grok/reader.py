@@ -104,7 +104,7 @@ class _Reader:
         elif is_element:
             value = item.value if isinstance(item.value, dict) else {"value": item.value}
             ids = (value.get(one) for one in ("id", "_id"))
-            found = next((each for each in ids if isinstance(each, str) and each), None)
+            found = values.first_text(*ids)
             table = f"{KIND}_{re.sub(r'[^a-z0-9_]+', '_', key.lower())}"
             yield values.document(table, found or values.fingerprint(value), name, item, value)
         else:

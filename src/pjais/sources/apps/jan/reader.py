@@ -124,7 +124,7 @@ class _Reader:
         item = item or Value(None, 0)
         where = values.place(name, item.place)
         ids = [thread.get("id"), *(one.get("thread_id") for one in messages if isinstance(one, dict))]
-        found = next((one for one in ids if isinstance(one, str) and one), None)
+        found = values.first_text(*ids)
         if found is None:
             if thread or messages:
                 yield values.unexpected(

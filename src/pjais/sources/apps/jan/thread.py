@@ -58,9 +58,9 @@ def turns(messages: list[Any]) -> list[Turn]:
     for place, one in enumerate(messages):
         if isinstance(one, dict):
             text, at = parts.text_of(one.get("content"), ("content",))
-            role = values.text_or_none(one.get("role")) or "unknown"
+            role = values.first_text(one.get("role")) or "unknown"
             told: dict[str, Any] = {"hidden": True} if role in ("system", "tool") else {}
-            name = values.text_or_none(one.get("id")) or None
+            name = values.first_text(one.get("id"))
             sent = ms_of(one.get("created_at"))
             found.append(Turn(("messages", place), role, text, sent, name, text_at=at, metadata=told))
     return found

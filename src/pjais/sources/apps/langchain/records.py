@@ -53,7 +53,7 @@ def type_of(message: Any) -> str | None:
 def turn(message: dict[str, Any], at: int) -> Turn:
     """Return a message of a list."""
     data = values.as_dict(message.get("data"))
-    kind = type_of(message) or values.text_or_none(message.get("type")) or "unknown"
+    kind = type_of(message) or values.first_text(message.get("type")) or "unknown"
     text, text_at = _text(data)
     named = values.text_or_none(data.get("role")) if kind == "chat" else None
     role = named or ROLES.get(kind, kind)
@@ -68,11 +68,11 @@ def turn(message: dict[str, Any], at: int) -> Turn:
         metadata["model"] = model
     if isinstance(data.get("name"), str):
         metadata["author"] = data["name"]
-    return Turn((at,), role, text, None, values.text_or_none(data.get("id")) or None, None, text_at, metadata)
+    return Turn((at,), role, text, None, values.first_text(data.get("id")), None, text_at, metadata)
 
 
 def _text(data: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text of a message, or of its blocks, and where it stands if it stands there as it is."""
+    """Return the text of a message, or of its blocks, and its path if the text is stored there verbatim."""
     content = data.get("content")
     if isinstance(content, str):
         return content, ("data", "content")

@@ -83,13 +83,13 @@ def _turn(message: dict[str, Any], path: Path, *, by_call: bool) -> Turn:
         metadata["model"] = message["model"]
     if isinstance(message.get("name"), str):
         metadata["author"] = message["name"]
-    known = role if isinstance(role, str) and role else "unknown"
-    sent, name = values.ms_of_text(message.get("created_at")), values.text_or_none(message.get("id")) or None
+    known = values.first_text(role) or "unknown"
+    sent, name = values.ms_of_text(message.get("created_at")), values.first_text(message.get("id"))
     return Turn(path, known, text, sent, name, None, text_at, metadata)
 
 
 def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text parts of a message, and where its text stands if it stands there as it is."""
+    """Return the text parts of a message, and its path if the text is stored there verbatim."""
     for key in ("content", "text"):
         if isinstance(message.get(key), str):
             return message[key], (key,)
@@ -102,7 +102,7 @@ def _text(message: dict[str, Any]) -> tuple[str, Path | None]:
 
 
 def _event(text: str) -> tuple[str, str] | None:
-    """Return the type of an event that stands as JSON in a message of the user, and the words of the user in it."""
+    """Return the type of an event that is JSON in a message of the user, and the words of the user in it."""
     held = _loaded(text)
     kind = held.get("type")
     if kind == "user_message" and isinstance(held.get("message"), str):

@@ -80,7 +80,7 @@ def _turn(path: Path, inside: Path, message: dict[str, Any], parent: str | None)
     if attached := list(_attached(message)):
         metadata["attachments"] = attached
     sent = values.ms_of_text(message.get("createdAt"))
-    name = values.text_or_none(message.get("messageId")) or None
+    name = values.first_text(message.get("messageId"))
     return Turn(path, role, text, sent, name, parent, None if text_at is None else (*inside, *text_at), metadata)
 
 
@@ -101,7 +101,7 @@ def _attached(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for one in [*values.as_list(message.get("files")), *pictures, *values.as_list(message.get("attachments"))]:
         if isinstance(one, dict):
             names = (one.get(key) for key in ("filename", "file_id", "filepath"))
-            name = next((found for found in names if isinstance(found, str) and found), None)
+            name = values.first_text(*names)
             if name is not None:
                 yield values.missing(name, values.text_or_none(one.get("type")), one.get("bytes"))
 

@@ -150,9 +150,9 @@ def _turn(message: dict[str, Any], at: int, sources: dict[str, str | None]) -> T
     if isinstance(thread, str) and thread:
         metadata["thread"] = thread
         parent = parent or sources.get(thread)
-    known = role if isinstance(role, str) and role else "unknown"
+    known = values.first_text(role) or "unknown"
     text_at = ("content",) if isinstance(content, str) else None
-    sent, name = instant(message.get("createdAt")), values.text_or_none(message.get("id")) or None
+    sent, name = instant(message.get("createdAt")), values.first_text(message.get("id"))
     return Turn(("messages", at), known, text, sent, name, parent, text_at, metadata)
 
 

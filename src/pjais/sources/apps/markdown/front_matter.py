@@ -62,7 +62,7 @@ class Entry:
 
 
 class FrontMatter(NamedTuple):
-    """`entries` by key, the last of equal ones; `twice`: keys that stand there twice; `odd`: those with YAML's own."""
+    """`entries` by key, the last of equal ones; `twice`: keys that occur twice; `odd`: those with YAML's own."""
 
     entries: dict[str, Entry]
     twice: tuple[str, ...]
@@ -173,7 +173,7 @@ def _block_text(head: str, lines: list[str], *, folded: bool) -> str:
 
 
 def _inline(raw: str) -> Any:
-    """Return a value that stands in one line: None for an empty one and a plain `null`."""
+    """Return a value on one line: None for an empty one and a plain `null`."""
     if raw[:1] in ("[", "{"):
         try:
             value, rest = _flow(raw, 0, 0)

@@ -2,7 +2,7 @@
 
     %% message id="..." role="..." at="2026-05-04T10:00:00.000Z" %%
 
-That is a comment of Obsidian.  Attributes are texts as JSON writes them.  What else a message has stands in `more` (its
+That is a comment of Obsidian.  Attributes are texts as JSON writes them.  What else a message has is in `more` (its
 other fields as JSON); `less` names those of the usual ones that it lacks; `value` is a message that is not an object.
 
 A mark inside of a code fence is text; a line of a text that looks like a mark has one more backslash before it.  A text

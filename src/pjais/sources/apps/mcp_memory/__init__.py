@@ -1,7 +1,7 @@
 """The knowledge graph of `@modelcontextprotocol/server-memory`: `memory.jsonl`, in older versions `memory.json`.
 
 Each line is an entity with its observations, or a relation between two names.  The file has no ids and no times; ours
-stand in a side file (`memory.pjais.json`) beside a file that we wrote, and are matched by text.
+are in a side file (`memory.pjais.json`) beside a file that we wrote, and are matched by text.
 """
 
 from __future__ import annotations

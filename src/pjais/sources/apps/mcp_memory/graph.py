@@ -165,6 +165,6 @@ def entity_line(document: dict[str, Any], observations: list[Any]) -> dict[str, 
 
 
 def name_of(document: dict[str, Any]) -> str:
-    """Return the name under which a memory stands in the graph, its id if it has none."""
+    """Return the name that a memory has in the graph, its id if it has none."""
     name = document.get("name")
     return name if isinstance(name, str) and (name or "line" in kept(document)) else str(document.get("id"))

@@ -15,7 +15,7 @@ from pjais.sources.apps.mem0 import history, item
 from pjais.sources.apps.mem0.item import HISTORY
 
 EXPORTS = "mem0_exports"
-"""The collection of what stands beside the results: pages, relations of the graph."""
+"""The collection of what is beside the results: pages, relations of the graph."""
 RELATIONSHIPS = "mem0_relationships"
 """The collection of relationships of which an end is not there."""
 

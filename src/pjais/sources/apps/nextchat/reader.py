@@ -1,6 +1,6 @@
 """Read a backup of NextChat, one session at a time: first its masks, then its sessions, then the rest.
 
-Pieces that cannot be read keep no bytes, as the keys stand in the same file: the raw backup has them.
+Pieces that cannot be read keep no bytes, as the keys are in the same file: the raw backup has them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STORES = frozenset({_CHAT, _ACCESS, _MASKS, _PROMPTS, "app-config"})
 PROMPTS = "nextchat_prompts"
 _OF = {_CHAT: "conversations", _MASKS: "personas", _PROMPTS: PROMPTS}
 _INSIDE = {_CHAT: "sessions", _MASKS: "masks", _PROMPTS: "prompts"}
-"""Where the records of a store stand in it."""
+"""Where the records of a store are in it."""
 
 
 class Item(NamedTuple):
@@ -172,7 +172,7 @@ def _rest(item: Item) -> Iterator[Document | Remark]:
 
 
 def _items(container: Container, name: str) -> Iterator[Item | Unreadable]:
-    """Yield the records of the stores, and what is left of each, as they stand in the file."""
+    """Yield the records of the stores, and what is left of each, in the order of the file."""
 
     def each(stream: JsonStream) -> Iterator[Item | Unreadable]:
         for store in stream.members():

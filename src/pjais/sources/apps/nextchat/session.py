@@ -70,7 +70,7 @@ def turns(session: dict[str, Any], sent: Sequence[int | None]) -> list[Turn]:
 def _turn(number: int, message: dict[str, Any], at: int | None, parent: str | None) -> Turn:
     text, text_at = text_of(message)
     role = message.get("role")
-    role = role if isinstance(role, str) and role else "unknown"
+    role = values.first_text(role) or "unknown"
     metadata: dict[str, Any] = {} if role in ("user", "assistant") else {"hidden": True}
     if message.get("isError") is True:
         metadata["kind"] = "error"
@@ -82,7 +82,7 @@ def _turn(number: int, message: dict[str, Any], at: int | None, parent: str | No
 
 
 def text_of(message: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text of a message, and where it stands if it is one piece; pictures are other parts."""
+    """Return the text of a message, and its path if it is one piece; pictures are other parts."""
     return parts.text_of(message.get("content"), ("content",))
 
 

@@ -1,7 +1,7 @@
 """A chat of Open WebUI: a tree of messages by id (`history.messages`), of which one branch was on screen (`currentId`).
 
 `chat.messages` repeats that branch; chats of the first versions have it alone.  A copy that equals its message is kept
-as a reference, so that an edit of the message arrives in both.  The title stands twice, too.
+as a reference, so that an edit of the message arrives in both.  The title is there twice, too.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Tree(NamedTuple):
 
 
 def body(native: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
-    """Return where a chat's content stands in the object, and the content; an object without `chat` is the content."""
+    """Return where a chat's content is in the object, and the content; an object without `chat` is the content."""
     if "chat" not in native and ("history" in native or "messages" in native):
         return (), native
     return ("chat",), values.as_dict(native.get("chat"))
@@ -110,12 +110,12 @@ def _turn(path: Path, name: str | None, node: dict[str, Any], parent: str | None
     if type(exact) is int and (sent is None or exact // 1000 == sent // 1000):
         sent = exact
     role = node.get("role")
-    known = role if isinstance(role, str) and role else "unknown"
+    known = values.first_text(role) or "unknown"
     return Turn(path, known, content, sent, name, parent, text_at, metadata)
 
 
 def _text(node: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the text of a message, and where it stands if it stands there as it is."""
+    """Return the text of a message, and its path if the text is stored there verbatim."""
     content = node.get("content")
     if isinstance(content, str) and (content or not isinstance(node.get("output"), list)):
         return content, ("content",)
@@ -149,7 +149,7 @@ def _shape(native: dict[str, Any]) -> Shape:
     title = ("title",) if "title" in native else (*at, "title")
     own = values.as_dict(native.get("meta")).get("tags")
     listed = content.get("tags")
-    tags = (*at, "tags") if not own and shape.are_texts(listed) and listed else ("meta", "tags")
+    tags = (*at, "tags") if not own and values.is_texts(listed) and listed else ("meta", "tags")
     dated: tuple[Held, ...] = ()
     if not ours.of_chat(native):
         old = ("timestamp",) if "timestamp" in native else None  # of the first versions, in place of both
@@ -214,7 +214,7 @@ def native(value: dict[str, Any]) -> Any:
 def _tags(native: dict[str, Any]) -> bool:
     """Return whether a chat has its tags in its content."""
     listed = body(native)[1].get("tags")
-    return shape.are_texts(listed) and bool(listed)
+    return values.is_texts(listed) and bool(listed)
 
 
 def node_of(message: dict[str, Any], parent: str | None) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def _named(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _is_well(one: Any) -> bool:
-    """Return whether a message of a branch can stand in a chat's tree, or beside it, as it is."""
+    """Return whether a message of a branch can be in a chat's tree, or beside it, as it is."""
     return (
         isinstance(one, dict)
         and isinstance(one.get("id"), str)

@@ -1,4 +1,4 @@
-"""The files of messages: uploaded ones by their id, pictures that stand in the message itself as data URLs."""
+"""The files of messages: uploaded ones by their id, pictures in the message itself, as data URLs."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Files:
 
 
 def _first(*raw: object) -> str | None:
-    return next((one for one in raw if isinstance(one, str) and one), None)
+    return values.first_text(*raw)
 
 
 def _decoded(address: str) -> tuple[str | None, bytes] | None:

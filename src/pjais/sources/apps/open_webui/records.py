@@ -70,7 +70,7 @@ def chat_id(native: dict[str, Any], turns: list[Turn]) -> str | None:
 
 def memory(row: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
     """Return a memory's id in the app and its document; one without an id is known by its text."""
-    native_id = values.text_or_none(row.get("id")) or None
+    native_id = values.first_text(row.get("id"))
     account = account_of(row)
     made = values.derived(KIND, "memory", account, values.fingerprint(row.get("content")))
     more: dict[str, Any] = {"id": made if native_id is None else values.identity(f"{KIND} memory", native_id, account)}

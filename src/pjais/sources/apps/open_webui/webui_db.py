@@ -135,7 +135,7 @@ def _saying(chat_id: object, name: str, content: object) -> int:
 def conversation(
     native: dict[str, Any], where: str, files: Files, personas: dict[str, str]
 ) -> Iterator[Document | Remark | Unreadable]:
-    """Yield the document of a chat, and before it the pictures that stand in it.
+    """Yield the document of a chat, and before it the pictures in it.
 
     `personas`: model -> persona, of a database.
     """
@@ -163,5 +163,5 @@ def conversation(
     of = {personas[one] for one in used if one in personas}
     if len(of) == 1:
         more["personaId"] = of.pop()
-    native_id = values.text_or_none(native.get("id")) or None
+    native_id = values.first_text(native.get("id"))
     yield Document("conversations", native_id, where, chat.document(native, more, found))

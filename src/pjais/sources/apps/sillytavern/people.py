@@ -1,7 +1,7 @@
 """Personas of the user in SillyTavern: whom the person plays, not a character.
 
 They are memories about the user, or personas where the owner wishes that.  SillyTavern knows one by the file of its
-avatar; its name and its description stand in two objects.
+avatar; its name and its description are in two objects.
 """
 
 from __future__ import annotations

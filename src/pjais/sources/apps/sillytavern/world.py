@@ -93,7 +93,7 @@ def _of_entry(entry: dict[str, Any]) -> dict[str, Any]:
         "type": "lore",
         "name": comment if isinstance(comment, str) and comment else None,
         "content": content if isinstance(content, str) else "",
-        "tags": list(keys) if isinstance(keys, list) and free_places.is_texts(keys) else [],
+        "tags": list(keys) if isinstance(keys, list) and values.is_texts(keys) else [],
         "memoryTier": tier,
     }
 
@@ -130,7 +130,7 @@ def native(document: dict[str, Any], uid: int = 0) -> dict[str, Any]:
     said = _of_entry(entry)
     for field, key in (("name", "comment"), ("content", "content"), ("tags", "key")):
         value = document.get(field)
-        right = free_places.is_texts(value) if field == "tags" else isinstance(value, str)
+        right = values.is_texts(value) if field == "tags" else isinstance(value, str)
         if right and not canonical.same(value, said[field]):
             entry[key] = value
     tier = document.get("memoryTier")

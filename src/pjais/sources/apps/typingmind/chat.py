@@ -39,11 +39,11 @@ def turns(native: dict[str, Any]) -> list[Turn]:
     for place, one in enumerate(values.as_list(native.get("messages"))):
         if isinstance(one, dict):
             text, at = parts.text_of(one.get("content"), ("content",))
-            role = values.text_or_none(one.get("role")) or "unknown"
+            role = values.first_text(one.get("role")) or "unknown"
             told: dict[str, Any] = {"hidden": True} if role in ("system", "tool", "function") else {}
             if isinstance(one.get("model"), str) and one["model"]:
                 told["model"] = one["model"]
-            name = values.text_or_none(one.get("uuid")) or None
+            name = values.first_text(one.get("uuid"))
             sent = ms_of(one.get("createdAt"))
             found.append(Turn(("messages", place), role, text, sent, name, text_at=at, metadata=told))
     return found
