@@ -309,6 +309,12 @@ _RELATION = st.fixed_dictionaries(
 _OTHER = st.fixed_dictionaries({"type": st.sampled_from(["note", None, 7])}, optional={"x": _JSON})
 
 
+def test_an_entity_called_entity_shares_no_id_with_an_observation(tmp_path: Path) -> None:
+    pieces = read(write(tmp_path / "memory.jsonl", entity("entity", "entity", "entity"), entity("entity", "entity")))
+    keys = [one.value["id"] for one in pieces if isinstance(one, Document)]
+    assert len(set(keys)) == len(keys) == 8
+
+
 @given(st.lists(_ENTITY | _RELATION | _OTHER, max_size=8))
 @settings(deadline=None, max_examples=400)
 def test_any_graph_comes_back_line_by_line(tmp_path_factory: pytest.TempPathFactory, lines: list[Any]) -> None:

@@ -111,6 +111,8 @@ MESSAGE: dict[str, Check] = {
 }
 
 _NESTED = frozenset({"personality", "settings", "extra", "metadata"})
+_DEFAULTS: dict[str, Any] = {**values.DEFAULTS, "memoryConfiguration": {}, "privacySettings": {}}
+"""What may be said of a field that a document lacks, which is the same as nothing."""
 
 
 def merged(found: dict[str, Any], kept: Any, right: Mapping[str, Check]) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def rest(
 
 def _bare(field: str, value: Any) -> Any:
     """Return what a document says in a field, None where that is what a store says of an absent one."""
-    return None if canonical.same(value, values.DEFAULTS.get(field)) else value
+    return None if canonical.same(value, _DEFAULTS.get(field)) else value
 
 
 def told_of(persona: dict[str, Any]) -> dict[str, Any]:

@@ -331,8 +331,6 @@ DEFAULTS: dict[str, Any] = {
     "usageCount": 0,
     "isActive": False,
     "isArchived": False,
-    "memoryConfiguration": {},
-    "privacySettings": {},
     "extra": {},
 }
 """What a record has that says nothing else; a document of ours may say so, or leave it out: that is the same."""

@@ -77,8 +77,8 @@ def unglued(text: str) -> Iterator[tuple[int, Any, str]]:
 
 
 def entity_id(name: str, number: int) -> str:
-    """Return the id of the n-th entity of a name; the server lets a name be that of one."""
-    return values.derived(KIND, name) if number == 1 else values.derived(KIND, ENTITY, name, number)
+    """Return the id of the n-th entity of a name; other records are known by three parts and more, so none has it."""
+    return values.derived(KIND, name, *([number] if number > 1 else ()))
 
 
 def observation_id(name: str, content: Any, number: int) -> str:
