@@ -70,7 +70,7 @@ def side_workspace(
 
 def run_options(
     *,
-    on_invalid: choices.OnInvalid = "stop",
+    on_invalid: choices.OnInvalid | None = None,
     ids: choices.Ids = "keep",
     expand_cold: bool = False,
     password: str | None = None,

@@ -55,7 +55,7 @@ def import_file(
     files: Paths,
     target: PathLike | None = None,
     *,
-    on_invalid: OnInvalid = "stop",
+    on_invalid: OnInvalid | None = None,
     password: str | None = None,
     with_memories: bool = False,
     timezone: str = "UTC",

@@ -76,7 +76,7 @@ def migrate(
     to: To = None,
     store_id: str | None = None,
     format: LogFormat | None = None,
-    on_invalid: OnInvalid = "stop",
+    on_invalid: OnInvalid | None = None,
     ids: Ids = "keep",
     expand_cold: bool = False,
     password: str | None = None,
@@ -94,7 +94,8 @@ def migrate(
 
     `to`: sqlite (the default), livestore, the name of a plug-in's target, or an object that is a target.  A LiveStore
     target is `<data>/livestore/<store_id>` in storage format 6 (LiveStore 0.4) or 4 (0.3), or the folder that `target`
-    names.  `origin`: migrate browser data of this web origin only; `database`, `collection`: documents of these only.
+    names.  `on_invalid`: stop or quarantine; None stops but for files of AI apps, of which the rest comes in.
+    `origin`: migrate browser data of this web origin only; `database`, `collection`: documents of these only.
     Of files of AI apps: `with_memories` also takes facts that conversations only mention; `timezone` is that of dates
     without one; `user_personas` takes the user's own personas as personas; `gap` is in minutes (see `Wishes`);
     `accept_deletions`: messages that a newer export of a conversation lacks go (they stay in the history).

@@ -29,6 +29,8 @@ class Findings:
         self.unreadable = 0
         self.incomplete: set[str] = set()
         """Sources with an unreadable piece: a document that is absent there may still exist."""
+        self.faulty: set[str] = set()
+        """Sources with an error: a document, or a piece, that cannot be imported."""
         self.repaired: Counter[str] = Counter()
         self._file: IO[str] | None = None
         if folder is not None:
@@ -41,6 +43,8 @@ class Findings:
         self.rules[f"{finding.level}:{finding.rule}:{finding.field or ''}"] += 1
         if len(self.first) < _KEPT:
             self.first.append(finding)
+        if finding.level == "error":
+            self.faulty.add(finding.source)
         if finding.level == "error" and len(self.first_errors) < _KEPT:
             self.first_errors.append(finding)
         if self._file is not None:

@@ -10,7 +10,7 @@ import click
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.export import _target
 from pjais.cli.locations import PATH
-from pjais.cli.migration_options import app_options
+from pjais.cli.migration_options import app_options, on_invalid_option
 from pjais.cli.output import progress
 from pjais.cli.run_report import print_report
 
@@ -24,7 +24,7 @@ def _app_options(command: Any) -> Any:
 @click.command("import")
 @click.argument("sources", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @_target
-@click.option("--on-invalid", type=click.Choice(["stop", "quarantine"]), default="stop", show_default=True)
+@on_invalid_option
 @password_option
 @_app_options
 @common

@@ -33,9 +33,7 @@ format_option = click.option(
 on_invalid_option = click.option(
     "--on-invalid",
     type=click.Choice(["stop", "quarantine"]),
-    default="stop",
-    show_default=True,
-    help="What to do about invalid documents.",
+    help="What to do about invalid documents (default: stop; of files of AI apps: quarantine, the rest comes in).",
 )
 
 

@@ -12,11 +12,11 @@ from pjais.sources.contract import NO_WISHES, Wishes
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The owner's choices.  `on_invalid`: stop or quarantine; `ids`: keep or new; `imported`: by `import`;
-    `automatic`: unrequested.
+    """The owner's choices.  `on_invalid`: stop or quarantine, None as the kinds of the sources have it; `ids`: keep or
+    new; `imported`: by `import`; `automatic`: unrequested.
     """
 
-    on_invalid: choices.OnInvalid = "stop"
+    on_invalid: choices.OnInvalid | None = None
     ids: choices.Ids = "keep"
     expand_cold: bool = False
     password: str | None = field(default=None, repr=False)
@@ -27,7 +27,8 @@ class Options:
     automatic: bool = False
 
     def __post_init__(self) -> None:
-        choices.check("on_invalid", self.on_invalid, choices.OnInvalid)
+        if self.on_invalid is not None:
+            choices.check("on_invalid", self.on_invalid, choices.OnInvalid)
         choices.check("ids", self.ids, choices.Ids)
 
     def of(self, ids: Ids) -> Choices:

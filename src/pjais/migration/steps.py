@@ -30,6 +30,7 @@ from pjais.migration.options import Options
 from pjais.migration.outcome import verdict
 from pjais.sources import backup
 from pjais.sources.found import Found
+from pjais.sources.registry import source_of
 from pjais.targets.contract import Kept, Prepared
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.target import PREVIOUS, holds
@@ -272,13 +273,24 @@ def _read(run: BackedUp, builder: Builder, previous: Mapping[str, dict[str, Any]
 
 def _complete(run: BackedUp, builder: Builder, read: Filled) -> Filled:
     """Complete a store, all but its commit.  Raises ValidationFailed for rejected documents, unless told otherwise."""
-    if run.findings.levels["error"] and run.job.options.on_invalid != "quarantine":
+    if run.findings.levels["error"] and not _goes_on(run, read.total):
         raise rejection.of(run.findings, read.total, run.folder / "report.json")
     with run.phase("index"):
         row = _row(run, builder, read)
         told = backup.link(run.folder)
         link = builder.complete(row, lambda name: run.job.progress(name, 0, None), told)
     return replace(read, row=row, link=link.digest.hex())
+
+
+def _goes_on(run: BackedUp, total: Counts) -> bool:
+    """Return whether a run goes on without the documents that are invalid.
+
+    Unless its owner says, it does if all of them are of kinds that tolerate that, and something is left.
+    """
+    if run.job.options.on_invalid is not None:
+        return run.job.options.on_invalid == "quarantine"
+    tolerant = {one.name for one in run.snapshots if source_of(one).tolerates_invalid}
+    return run.findings.faulty <= tolerant and total.quarantined < total.read
 
 
 def counts_of(builder: Builder, snapshots: Sequence[Snapshot], findings: Findings) -> tuple[Counts, ...]:

@@ -255,6 +255,9 @@ class Source:
     """False if a document that is missing may merely have been purged: only a tombstone removes its record."""
     later_wins: bool = False
     """True if, of two equally recent copies of one record, that of a later run wins, whatever the files are called."""
+    tolerates_invalid: bool = False
+    """True if an invalid document does not keep the others out, unless the owner says so: of a person's export of
+    thousands of conversations the rest is wanted."""
     of_browser: bool = False
     """True if its documents belong to web origins, whose personas are never merged."""
     is_ours: bool = False

@@ -174,14 +174,15 @@ def _judged(path: Path, root: Path, *, named: bool, apps: bool) -> list[Any] | N
 def _of_app(path: Path) -> list[Any] | None:
     """Return the verdict about a file or archive that an AI app wrote."""
     try:
-        with container.of(path) as opened:
+        for opened in container.ways(path):
             found = registry.app_of(opened)
             if found is not None:
                 return _source(found, version=found.version_in(opened))
-            said = registry.instead_of(opened)
-            return None if said is None else _passed(said[1], said[0].kind, said[0].made_by)
+            if (said := registry.instead_of(opened)) is not None:
+                return _passed(said[1], said[0].kind, said[0].made_by)
     except (container.ContainerDamaged, OSError):
-        return None
+        pass
+    return None
 
 
 def _is_of(source: Source, relative: str, file: File) -> bool:

@@ -317,3 +317,25 @@ _CONVERSATION = st.fixed_dictionaries(
 @settings(deadline=None, max_examples=300)
 def test_any_conversation_comes_out_as_it_was(native: dict[str, Any]) -> None:
     assert_any_comes_out(SHAPE, native, *turns(native))
+
+
+def test_an_archive_after_another_program_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "export.exe"
+    path.write_bytes(b"MZ" + bytes(5000) + SHARDED.read_bytes())
+    report = pjais.import_file(tmp_path / "data", [path])
+    assert [one["kind"] for one in report.sources] == ["chatgpt"]
+    with pjais.open(tmp_path / "data") as store:
+        assert len(store.conversations.list()) == 5
+    assert pjais.verify(tmp_path / "data").passed
+
+
+def test_the_rest_of_an_export_comes_in_unless_its_owner_says_stop(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.json"
+    path.write_text(f"[{json.dumps(natives(SHARDED)[0])}, 17]", "utf-8")
+    with pytest.raises(pjais.errors.PjaisError):
+        pjais.import_file(tmp_path / "a", [path], on_invalid="stop")
+    report = pjais.import_file(tmp_path / "b", [path])
+    assert (report.code, report.total.migrated, report.total.quarantined) == ("quarantined", 1, 1)
+    path.write_text("[17, 18]", "utf-8")
+    with pytest.raises(pjais.errors.PjaisError):  # nothing is left
+        pjais.import_file(tmp_path / "c", [path])

@@ -15,7 +15,7 @@ from typing import IO
 
 from pjais.formats.container.base import HEAD, JUNK, Container, ContainerDamaged
 
-__all__ = ["HEAD", "Container", "ContainerDamaged", "inside", "is_zip", "of", "zip_of"]
+__all__ = ["HEAD", "Container", "ContainerDamaged", "inside", "is_zip", "of", "ways", "zip_of"]
 
 
 def of(path: Path) -> Container:
@@ -32,6 +32,26 @@ def is_zip(path: Path) -> bool:
             return file.read(4) == b"PK\x03\x04"
     except OSError:
         return False
+
+
+def ways(path: Path) -> Iterator[Container]:
+    """Yield the ways to see a path: as it is, and as the archive in which a file ends that begins as something else.
+
+    Each is closed before the next.  Raises ContainerDamaged as `of`.
+    """
+    with of(path) as opened:
+        yield opened
+    if opened.form == "file" and _ends_as_zip(path):
+        with zip_of(path) as archive:
+            yield archive
+
+
+def _ends_as_zip(path: Path) -> bool:
+    """Return whether the directory of an archive stands at the end of a file."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - (1 << 16) - 22))
+        return b"PK\x05\x06" in file.read()
 
 
 def zip_of(path: Path) -> Container:

@@ -70,6 +70,7 @@ class AppSource(Source):
     """`core.own_files.APP`, which a search does without."""
     absence_means_removed = False
     """An export never says that what is not in it was deleted."""
+    tolerates_invalid = True
     later_wins = True
     """An export holds what the app had when it was made: of two that tell no time, the one that came later counts."""
     in_profiles = False
@@ -132,10 +133,21 @@ class AppSource(Source):
             pass  # said below
         for path in paths:
             try:
-                with container.of(path) as opened:
+                with self._opened(path) as opened:
                     yield from _or_empty(self._of(opened, wishes)) if len(paths) == 1 else self._of(opened, wishes)
             except container.ContainerDamaged as error:
                 yield Unreadable("$file", f"{path.name} byte 0", b"", f"cannot be read on: {error}")
+
+    def _opened(self, path: Path) -> Container:
+        """Return a path as this kind sees it: maybe the archive at the end of a file that begins otherwise."""
+        from pjais.formats import container
+
+        for opened in container.ways(path):
+            if opened.form == "file" and self.takes(opened):
+                break
+            if opened.form == "zip" and not container.is_zip(path) and self.takes(opened):
+                return container.zip_of(path)
+        return container.of(path)
 
     def _of(self, opened: Container, wishes: Wishes) -> Iterator[Piece]:
         from pjais.core.document import Remark, Unreadable
