@@ -160,7 +160,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "to": (*CHOICE, "postgres"),
     "store_id": TEXT,
     "format": (5, True, ["x"], "wat", "7"),
-    "on_invalid": (*CHOICE, None, "skip"),
+    "on_invalid": (*CHOICE, "skip"),
     "ids": (*CHOICE, None),
     "phase": (*CHOICE, "before"),
     "password": TEXT,
@@ -173,6 +173,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "names": (5, [5], True),
     "interval": (*NUMBER, None),
     "seconds": NUMBER,
+    "timezone": (*TEXT, None, "Mars/Olympus"),
+    "gap": (0, -1, 1.5, "3", True, None),
     "keep": (-1, 1.5, "3", True, None),
     "entry": (-1, 1.5, "3", True, None),
     "entries": (-1, 1.5, "3", True, [True], ["x"], None),
@@ -189,6 +191,9 @@ WRONG: dict[str, tuple[Any, ...]] = {
         "allow_removals",
         "keep_edits",
         "everything",
+        "with_memories",
+        "user_personas",
+        "accept_deletions",
     ),
     FLAG,
 )
@@ -197,7 +202,11 @@ WRONG: dict[str, tuple[Any, ...]] = {
 ANYTHING = {"document": "any JSON value"}
 """Arguments that take whatever they are given."""
 
-OF_FUNCTION: dict[str, tuple[Any, ...]] = {"backup.restore.to": PATHS, "livestore.upgrade.to": (5, "6", True, None)}
+OF_FUNCTION: dict[str, tuple[Any, ...]] = {
+    "backup.restore.to": PATHS,
+    "livestore.upgrade.to": (5, "6", True, None),
+    **dict.fromkeys(("follow.on_invalid", "switch.on_invalid", "open.on_invalid"), (*CHOICE, None, "skip")),
+}
 
 NEEDED = {"files": ["data.json"], "backup_id": "x", "entry": 1, "entries": 1, "store": "x", "code": "done", "path": "x"}
 """Values for arguments that a call must have."""

@@ -259,7 +259,7 @@ LIBRARY: Any = pjais
     [
         ("on_invalid='explode'", lambda data: LIBRARY.open(data, on_invalid="explode")),
         ("on_invalid='explode'", lambda data: LIBRARY.migrate(data, on_invalid="explode")),
-        ("on_invalid=None", lambda data: LIBRARY.migrate(data, on_invalid=None)),
+        ("on_invalid=None", lambda data: LIBRARY.open(data, on_invalid=None)),
         ("ids='wat'", lambda data: LIBRARY.migrate(data, ids="wat")),
         ("ids='wat'", lambda data: LIBRARY.plan(data, ids="wat")),
         ("to='sqlit'", lambda data: LIBRARY.migrate(data, to="sqlit")),

@@ -40,7 +40,7 @@ def follow(
 
     return follow.follow(
         side_workspace(data_dir, sources, target, to),
-        run_options(on_invalid=on_invalid, password=password),
+        run_options(on_invalid=choices.check("on_invalid", on_invalid, OnInvalid), password=password),
         once=choices.flag("once", once),
         interval=choices.number("interval", interval),
         seconds=None if seconds is None else choices.number("seconds", seconds),
@@ -93,7 +93,7 @@ def switch(
     from pjais.side_by_side import switch
 
     kept = choices.flag("keep_edits", keep_edits)
-    options = run_options(on_invalid=on_invalid, password=password)
+    options = run_options(on_invalid=choices.check("on_invalid", on_invalid, OnInvalid), password=password)
     return switch.go(side_workspace(data_dir, sources, target, to), options, keep_edits=kept)
 
 
