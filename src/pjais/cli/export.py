@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pjais.cli.context import Context, common, password_option
-from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE, PATH
+from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_OF_ANY, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say, warn, write_raw
 from pjais.display import counted
+from pjais.errors import UsageError
 from pjais.migration import state
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _target = click.option("--target", type=OUTPUT_PLACE)
 
 @click.command("export")
 @click.argument("store", required=False, type=PATH)
-@click.option("-o", "--output", type=OUTPUT_PLACE, help="The file, or folder, to write (default: stdout).")
+@click.option("-o", "--output", type=OUTPUT_OF_ANY, help="The file, or folder, to write (default: stdout).")
 @click.option(
     "--format",
     "shape",
@@ -60,6 +61,8 @@ def export_command(
     from pjais.exchange import export
 
     what = export.What(shape, documents, skip_unreadable, blobs)
+    if output is not None and output.is_dir() and not what.is_of_app:
+        raise UsageError(f"{output} is a folder; name a file in it")
     here = state.chosen(context.data_dir, target)
     if output is None:
         done = export.to(here, store, write_raw, what, password=password, tell=_note)

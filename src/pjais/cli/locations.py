@@ -69,8 +69,10 @@ class DataFolder(PathArgument):
 class OutputFile(PathArgument):
     """A file to write: in a folder that is there and can be written; no folder, device or pipe.
 
-    A link is followed, so that the file behind it is written and the link stays.
+    A link is followed, so that the file behind it is written and the link stays.  `folders`: a folder is accepted, too.
     """
+
+    folders = False
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path of the file itself."""
@@ -82,6 +84,9 @@ class OutputFile(PathArgument):
             self.fail(
                 f"{_cut(str(path))}: {getattr(error, 'strerror', None) or 'the links lead in a circle'}", param, ctx
             )
+        if kind == "folder" and self.folders:
+            self._check_writable(path, path, param, ctx)
+            return path
         if kind == "folder":
             self.fail(f"{path} is a folder; name a file in it", param, ctx)
         if kind == "device":
@@ -103,6 +108,12 @@ class OutputFile(PathArgument):
         refused = files.refusal(folder, writing=True)
         if refused is not None:
             raise refused
+
+
+class OutputOfAny(OutputFile):
+    """A file, or a folder, to write."""
+
+    folders = True
 
 
 class OutputPlace(OutputFile):
@@ -148,5 +159,6 @@ def _cut(text: str) -> str:
 PATH = PathArgument()
 DATA_FOLDER = DataFolder()
 OUTPUT_FILE = OutputFile()
+OUTPUT_OF_ANY = OutputOfAny()
 OUTPUT_PLACE = OutputPlace()
 OUTPUT_FOLDER = OutputFolder()

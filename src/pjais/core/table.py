@@ -212,6 +212,21 @@ class Table:
         """Return a record without what was kept of another copy of it."""
         return record if self.keeps is None else self.keeps.bare(record)
 
+    def bare_row(self, row: Row) -> Row | None:
+        """Return a row as its source has it; None if nothing was kept, or if it holds what no record can be."""
+        record = None if self.keeps is None else self.record_of(row)
+        if record is None or self.keeps is None:
+            return None
+        found = self.keeps.bare(record)
+        return None if found is record else self.to_row(found)
+
+    def record_of(self, row: Row) -> Record | None:
+        """Return the record that a row holds; None where another program left what no record can be."""
+        try:
+            return self.to_record(row)
+        except (ValueError, TypeError, RecursionError):
+            return None
+
     def to_row(self, record: Record) -> Row:
         """Return the record as the values that the table's columns hold, in order."""
         return tuple([record[index] if encode is None else encode(record[index]) for index, encode in self._steps])

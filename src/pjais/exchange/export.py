@@ -29,6 +29,11 @@ class What(NamedTuple):
         """Return whether RxDB's dump is asked for."""
         return self.format == "rxdb-dump" and not self.documents
 
+    @property
+    def is_of_app(self) -> bool:
+        """Return whether the form of an AI app is asked for, which may be a folder of files."""
+        return app_files.kind_of(self.format) is not None and not self.documents
+
 
 _PLAIN = What()
 

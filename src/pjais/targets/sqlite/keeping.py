@@ -45,7 +45,7 @@ class Keeping:
             return
         if self.active or not keeps.lets_go:
             others = self._others.setdefault((arrival.table, arrival.key), [])
-            others += (arrival.record, arrival.table.to_record(present))
+            others += (one for one in (arrival.record, arrival.table.record_of(present)) if one is not None)
 
     def confirm(self, table: Table, key: str, origin: Origin) -> None:
         """Note that a source brings a live record as it was before."""
@@ -62,10 +62,9 @@ class Keeping:
             row = sqlite.first(db, f"SELECT {columns} FROM {table.sql} WHERE {where}", table.key_values(key))
             if row is None:
                 continue
-            record = table.to_record(row)
-            bare = table.bare(record)
-            if bare != record:
-                self._kept.append(Kept(table, key, table.to_row(bare), 0))
+            bare = table.bare_row(row)
+            if bare is not None:
+                self._kept.append(Kept(table, key, bare, 0))
                 gone.append((table.title, key))
         self._confirmed.clear()
         return gone
@@ -77,8 +76,8 @@ class Keeping:
             row = sqlite.first(db, f"SELECT {columns} FROM {table.sql} WHERE {where}", table.key_values(key))
             if row is None or table.keeps is None:
                 continue
-            record, total = table.to_record(row), 0
-            for other in others:
+            record, total = table.record_of(row), 0
+            for other in others if record is not None else ():
                 found = table.keeps.add(other, record)
                 if found is not None:
                     record, total = found[0], total + found[1]
@@ -100,7 +99,7 @@ def anything_kept(db: sqlite.Connection, model: Model) -> bool:
     for table in model.tables:
         if table.keeps is None or not sqlite.column_names(db, table.name):
             continue
-        records = map(table.to_record, sqlite.each(db, f"SELECT {table.column_list} FROM {table.sql}"))
-        if any(table.bare(record) != record for record in records):
+        rows = sqlite.each(db, f"SELECT {table.column_list} FROM {table.sql}")
+        if any(table.bare_row(row) is not None for row in rows):
             return True
     return False

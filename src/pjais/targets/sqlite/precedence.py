@@ -56,8 +56,9 @@ def edited_at(db: sqlite.Connection, table: Table, arrival: Arrival, present: Ro
 def digests_of(table: Table, row: Row) -> Iterator[bytes]:
     """Yield the digest of a row, and that of it without what was kept of another copy."""
     yield table.digest(row)
-    if table.keeps is not None:
-        yield table.digest(table.to_row(table.bare(table.to_record(row))))
+    bare = table.bare_row(row)
+    if bare is not None:
+        yield table.digest(bare)
 
 
 def missing_reference(db: sqlite.Connection, table: Table, row: Row) -> tuple[str, str] | None:
