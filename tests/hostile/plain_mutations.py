@@ -49,6 +49,8 @@ PARTS = {
 }
 ITEMS = (*PARTS, "pjais-export", "pjais")
 LIMIT = 5.0
+_DERIVED = ("sqlite_", "__livestore_", "memory_fts", "message_fts", "conversation_messages")
+"""Beginnings of the names of tables that follow from others; a reader does without them."""
 
 
 @cache
@@ -147,7 +149,7 @@ def _of_sqlite(path: Path) -> Iterator[str]:
             documents = _tables_of_documents(path)
             tables = [str(row[0]) for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
             for table in tables:
-                if table.startswith(("sqlite_", "__livestore_", "memory_fts")) or table in SYSTEM_NAMES:
+                if table.startswith(_DERIVED) or table in SYSTEM_NAMES:
                     continue
                 cursor = db.execute(f'SELECT * FROM "{table}"')
                 names = [one[0] for one in cursor.description]
