@@ -158,6 +158,7 @@ def test_pages_any_word_and_prefixes(store: Store) -> None:
     [
         {"role": 7},
         {"persona": 7},
+        {"author": "me"},
         {"hidden": "yes"},
         {"since": "yesterday"},
         {"until": True},

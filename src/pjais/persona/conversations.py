@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Unpack
 
 from pjais import choices, journal
 from pjais.models.persona.records import Conversation
 from pjais.models.persona.tables import CONVERSATIONS
 from pjais.persona import message_search
-from pjais.persona.message_search import MessageHit, MessageQuery, MessageResults
-from pjais.store import as_of, provenance
+from pjais.persona.message_search import MessageFilters, MessageHit, MessageQuery, MessageResults
+from pjais.store import provenance
 from pjais.store.provenance import Wanted
 from pjais.store.records import List, Records
 
@@ -64,77 +64,36 @@ class Conversations(Records[Conversation]):
         self,
         text: str,
         *,
-        role: str | None = None,
-        since: int | str | None = None,
-        until: int | str | None = None,
-        persona: str | None = None,
-        source: Wanted = None,
-        hidden: bool = False,
         any: bool = False,
         prefix: bool = False,
         marks: tuple[str, str] = ("[", "]"),
         limit: int | None = 50,
         offset: int = 0,
+        **wanted: Unpack[MessageFilters],
     ) -> List[MessageHit]:
         """Find messages with all words of `text` (or any), best first; for `text` see `Memories.search`.
 
-        `since`, `until`: ISO-8601, or ms since 1970, both included.  `hidden`: messages that their app does not show
-        (`metadata.hidden`) come, too.  `source`: of conversations from these sources (see `Memories.filtered`).
+        The filters are `role`, `since`, `until`, `persona`, `source` and `hidden` (see `MessageFilters`).
         """
+        asked = MessageQuery(text, any, prefix, marks, limit, offset, wanted)
         with self._pool.view() as db:
-            return message_search.search_messages(
-                db,
-                MessageQuery(
-                    text,
-                    role,
-                    _instant(since),
-                    _instant(until),
-                    persona,
-                    source,
-                    hidden,
-                    any,
-                    prefix,
-                    marks,
-                    limit,
-                    offset,
-                ),
-            )
+            return message_search.search_messages(db, asked)
 
     def search_page(
         self,
         text: str,
         *,
-        role: str | None = None,
-        since: int | str | None = None,
-        until: int | str | None = None,
-        persona: str | None = None,
-        source: Wanted = None,
-        hidden: bool = False,
         any: bool = False,
         prefix: bool = False,
         marks: tuple[str, str] = ("[", "]"),
         limit: int | None = 50,
         offset: int = 0,
+        **wanted: Unpack[MessageFilters],
     ) -> MessageResults:
         """Return one page of `search`, the total number of hits, and the offset of the next page."""
+        asked = MessageQuery(text, any, prefix, marks, limit, offset, wanted)
         with self._pool.view() as db:
-            return message_search.page(
-                db,
-                MessageQuery(
-                    text,
-                    role,
-                    _instant(since),
-                    _instant(until),
-                    persona,
-                    source,
-                    hidden,
-                    any,
-                    prefix,
-                    marks,
-                    limit,
-                    offset,
-                ),
-            )
+            return message_search.page(db, asked)
 
     def archive(self, conversation_id: str) -> Conversation:
         """Archive a conversation; `restore` reverts it."""
@@ -143,7 +102,3 @@ class Conversations(Records[Conversation]):
     def restore(self, conversation_id: str) -> Conversation:
         """Restore an archived conversation."""
         return self.update(conversation_id, is_archived=False, archived_at=None)
-
-
-def _instant(time: int | str | None) -> int | None:
-    return None if time is None else as_of.instant(time)

@@ -8,14 +8,15 @@ index: messages that contain it literally are found by a scan.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 from pjais import choices, instants, sqlite
 from pjais.core.shown import INSTANT
+from pjais.errors import UsageError
 from pjais.models.persona.messages import MESSAGES
 from pjais.models.persona.tables import CONVERSATIONS
 from pjais.persona import filters, query, search
-from pjais.store import provenance
+from pjais.store import as_of, provenance
 from pjais.store.provenance import Wanted
 
 _INDEX, _ROWS = MESSAGES.search.name, MESSAGES.name
@@ -55,36 +56,58 @@ class MessageResults(NamedTuple):
     next_offset: int | None
 
 
+class MessageFilters(TypedDict, total=False):
+    """The filters by name.
+
+    `role`: who wrote it.  `since`, `until`: ISO-8601, or ms since 1970, both included.  `persona`: an id.  `source`: of
+    conversations from these sources, as in `pjais.persona.filters.Filters`.  `hidden`: messages that their app does
+    not show (`metadata.hidden`) come, too.
+    """
+
+    role: str | None
+    since: int | str | None
+    until: int | str | None
+    persona: str | None
+    source: Wanted
+    hidden: bool
+
+
 class MessageQuery(NamedTuple):
-    """A search request; `since` and `until` in ms since 1970, both included.  The rest is as in `search.Query`."""
+    """A search request, as `pjais.persona.search.Query`."""
 
     text: str
-    role: str | None = None
-    since: int | None = None
-    until: int | None = None
-    persona: str | None = None
-    source: Wanted = None
-    hidden: bool = False
-    any: bool = False
-    prefix: bool = False
-    marks: tuple[str, str] = ("[", "]")
-    limit: int | None = 50
-    offset: int = 0
+    any: bool
+    prefix: bool
+    marks: tuple[str, str]
+    limit: int | None
+    offset: int
+    filters: MessageFilters
 
-    def where(self, db: sqlite.Connection) -> tuple[str, list[Any]]:
-        """Return the filters as SQL over `m` (a message) and `t` (its conversation), and the values to bind."""
-        parts, values = ([] if choices.flag("hidden", self.hidden) else ["m.hidden = 0"]), list[Any]()
-        for condition, value in (
-            ("m.role = ?", choices.maybe("role", self.role)),
-            ("m.at >= ?", filters.instant_text(self.since)),
-            ("m.at <= ?", filters.instant_text(self.until)),
-            ("t.persona_id = ?", choices.maybe("persona", self.persona)),
-        ):
-            if value is not None:
-                parts.append(condition)
-                values.append(value)
-        of_source, more = provenance.condition(db, CONVERSATIONS, self.source)
-        return " AND ".join([*parts, of_source]), [*values, *more]
+
+def where(wanted: MessageFilters, db: sqlite.Connection) -> tuple[str, list[Any]]:
+    """Return the filters as SQL over `m` (a message) and `t` (its conversation), and the values to bind.
+
+    Raises UsageError for an invalid or unknown filter.
+    """
+    if unknown := sorted(set(wanted) - set(MessageFilters.__annotations__)):
+        raise UsageError("unknown filters", where=unknown)
+    parts = [] if choices.flag("hidden", wanted.get("hidden", False)) else ["m.hidden = 0"]
+    values: list[Any] = []
+    for condition, value in (
+        ("m.role = ?", choices.maybe("role", wanted.get("role"))),
+        ("m.at >= ?", _instant(wanted.get("since"))),
+        ("m.at <= ?", _instant(wanted.get("until"))),
+        ("t.persona_id = ?", choices.maybe("persona", wanted.get("persona"))),
+    ):
+        if value is not None:
+            parts.append(condition)
+            values.append(value)
+    of_source, more = provenance.condition(db, CONVERSATIONS, wanted.get("source"))
+    return " AND ".join([*parts, of_source]), [*values, *more]
+
+
+def _instant(time: int | str | None) -> str | None:
+    return None if time is None else filters.instant_text(as_of.instant(time))
 
 
 def search_messages(db: sqlite.Connection, asked: MessageQuery) -> list[MessageHit]:
@@ -114,7 +137,7 @@ class _Plan:
         terms = query.terms(asked.text, prefix=asked.prefix)
         self._texts = [term.text.strip() for term in terms]
         self._indexed = any(sqlite.words(db, text) for text in self._texts)
-        condition, values = asked.where(db)
+        condition, values = where(asked.filters, db)
         if self._indexed:
             self._from, self._values = f"{_JOINED} {condition}", [query.match(terms, any=asked.any), *values]
         else:
