@@ -1,4 +1,4 @@
-"""What a container offers: the names of its members, their sizes, and their bytes as streams."""
+"""A container: the names of its members, their sizes, and their bytes as streams."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Container:
     unsafe: tuple[str, ...] = ()
     """Names of members that are never read: their path leads out of the archive, or they are links."""
     cut: str | None = None
-    """What is wrong with an archive of which only a part is there."""
+    """Why only a part of the archive can be read; None: all of it can."""
     _failures: tuple[type[Exception], ...] = (OSError,)
-    """What reading a member may raise."""
+    """The errors that reading a member may raise."""
 
     @property
     def names(self) -> tuple[str, ...]:

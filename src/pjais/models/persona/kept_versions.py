@@ -14,9 +14,9 @@ from pjais.models.persona.records import Memory
 RULE = "versions-kept"
 HISTORY, MARK = "history", "historyKept"
 _OWN = "$pjais"
-"""What a store notes about the document itself."""
+"""The key under which a document holds what the store notes about it."""
 _FIELDS = ("persona_id", "type", "tags")
-"""What a version does not say."""
+"""The fields that a version lacks."""
 
 
 def told(count: int) -> str:  # noqa: ARG001

@@ -22,13 +22,13 @@ SHAPE = Shape(KIND)
 
 _HEADER = ("chat_metadata", "user_name", "character_name")
 UNUSED = "unused"
-"""What stands for both names in the first line since 2025."""
+"""The placeholder for both names in the first line since 2025."""
 _PLACE = ("folder", "file", "group")
-"""What `extra` says of where a chat is."""
+"""The keys of `extra` that locate a chat."""
 MADE_OF_IT = (KIND, "branches", *_PLACE, "attachments")
-"""What of `extra` and `metadata` is made of the chat."""
+"""The keys of `extra` and `metadata` that are derived from the chat."""
 SHOWN = ("author", "model", "api", "kind", "inPrompt", "attachments", KIND)
-"""What `metadata` says of a line of SillyTavern."""
+"""The keys of `metadata` that describe a line of SillyTavern."""
 
 
 def is_header(line: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What of a folder of SillyTavern is what: recognised by content, sorted by location."""
+"""Sort the files of a SillyTavern folder: recognised by content, placed by location."""
 
 from __future__ import annotations
 
