@@ -40,9 +40,9 @@ RANKS: tuple[tuple[str, ...], ...] = (
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (
         "__init__ blobs dates document events rules shown snapshot table",
-        "source",
+        "problems source",
         "mapping results",
-        "declare validate",
+        "declare fast_lane validate",
         "own_files",
         "model",
     ),
@@ -220,7 +220,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "as_of",
         "store",
     ),
-    "assembly": ("__init__ findings held ids", "assemble", "reader_process scratch unchanged"),
+    "assembly": ("__init__ findings held ids", "normalise", "assemble", "reader_process scratch unchanged"),
     "exchange": (
         "__init__ transfer",
         "app_files",

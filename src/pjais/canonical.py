@@ -12,6 +12,8 @@ import base64
 import json
 import math
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import orjson
@@ -22,6 +24,7 @@ _BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _MARK = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
 _OTHERWISE_WRITTEN = ("e", "n", "0.0000")
 """Signs of values that the two encoders write differently: possible exponents, and NaN (null)."""
+_TEXTS, _NUMERIC = frozenset({str}), frozenset({int, float})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -63,7 +66,7 @@ def dumps(value: Any, *, sort: bool = False) -> str:
 def _quick(value: list[Any]) -> str | None:
     """Encode a list of texts or of numbers, if the fast encoder's output equals the exact one's."""
     kinds = set(map(type, value))
-    if kinds != {str} and not kinds <= {int, float}:
+    if kinds != _TEXTS and not kinds <= _NUMERIC:
         return None
     try:
         text = orjson.dumps(value).decode()
@@ -183,7 +186,7 @@ def encodable(text: str) -> bool:
 
 def mend(text: str) -> str:
     """Replace each lone surrogate of a text by U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def weight(row: tuple[Any, ...]) -> int:
@@ -197,10 +200,19 @@ def digest(row: tuple[Any, ...]) -> bytes:
     A row holds only what SQLite holds (text, 64-bit integers, finite floats, None), so the fast encoder is
     exact here; a row that some other writer filled with anything else is digested through its tagged form.
     """
-    try:
-        data = orjson.dumps(row)
-    except TypeError:
-        data = dumps(list(row)).encode("utf-8")
-    import hashlib  # imported late, since a search computes no digest
+    return plain_digest(row) or bytes(_sha256()(dumps(list(row)).encode("utf-8")).digest())
 
-    return hashlib.sha256(data).digest()
+
+def plain_digest(row: tuple[Any, ...]) -> bytes | None:
+    """Return the digest of a row that holds only what SQLite can hold; None for any other, as with a lone surrogate."""
+    try:
+        return bytes(_sha256()(orjson.dumps(row)).digest())
+    except TypeError:
+        return None
+
+
+@cache
+def _sha256() -> Callable[[bytes], Any]:
+    from hashlib import sha256  # imported late, since a search computes no digest
+
+    return sha256

@@ -14,7 +14,6 @@ LIMIT_MS = 8_640_000_000_000_000
 """The largest distance from 1970 that a JS Date can hold, in ms (ECMA-262, Time Values)."""
 
 DAY_MS = 86_400_000
-_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 _EXTENDED = re.compile(r"([+-]\d{6})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _PLAIN = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?",
@@ -71,16 +70,35 @@ def from_text(text: str) -> int | None:
 
 def from_canonical(text: str) -> int | None:
     """Return the milliseconds of a text in exactly the form of `to_text` (years 0001-9999), else None."""
-    if _CANONICAL(text) is None:
+    found = _canonical(text)
+    if found is None:
         return None
-    try:
-        ms = round(datetime.fromisoformat(text).timestamp() * 1000)  # exact: a double has 13 bits to spare
-    except ValueError:
-        return None
+    ms = round(found.timestamp() * 1000)  # exact: a double has 13 bits to spare
     if len(_recent) >= 8192:
         _recent.clear()
     _recent[ms] = text
     return ms
+
+
+def is_canonical(text: str) -> bool:
+    """Return whether a text is an instant exactly as `to_text` writes it (years 0001-9999)."""
+    return _canonical(text) is not None
+
+
+def from_sqlite(text: str) -> str | None:
+    """Return SQLite's own `YYYY-MM-DD HH:MM:SS` (UTC) as `to_text` writes it; None for any other text."""
+    made = f"{text[:10]}T{text[11:]}.000Z"
+    return made if text[10:11] == " " and _canonical(made) is not None else None
+
+
+def _canonical(text: str) -> datetime | None:
+    """Return the instant of a text as `to_text` writes it: its signs are where they belong, its digits make a date."""
+    if len(text) != 24 or text[4:20:3] != "--T::." or text[23] != "Z" or text[11:13] == "24":
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _from_parts(match: re.Match[str]) -> int | None:

@@ -14,8 +14,9 @@ import pytest
 import pjais
 from pjais import sqlite
 from pjais.assembly import reader_process
-from pjais.assembly.assemble import Choices, Item, items
+from pjais.assembly.assemble import Item, items
 from pjais.assembly.ids import Ids
+from pjais.assembly.normalise import Choices
 from pjais.core.snapshot import Snapshot
 from pjais.models.persona.model import MODEL
 from world import write_json

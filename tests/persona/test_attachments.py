@@ -14,7 +14,8 @@ import pytest
 
 import pjais
 from pjais import models
-from pjais.assembly.assemble import Choices, Reading, readings
+from pjais.assembly.assemble import readings
+from pjais.assembly.normalise import Choices, Reading
 from pjais.core import own_files
 from pjais.core.document import Document
 from pjais.core.snapshot import Snapshot

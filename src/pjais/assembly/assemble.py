@@ -15,29 +15,22 @@ from pjais import instants
 from pjais.assembly.findings import Findings
 from pjais.assembly.held import Held, catalogue
 from pjais.assembly.ids import Ids
+from pjais.assembly.normalise import Choices, Final, Normaliser, Only, Reading, wanted
 from pjais.core import validate
 from pjais.core.document import Document, Piece, Remark, Unreadable, full_name
-from pjais.core.mapping import Carried, Mapping, Problem
+from pjais.core.mapping import Mapping
 from pjais.core.model import Model
-from pjais.core.own_files import DOCUMENTS, REMOVED, inline_bytes, unwrapped, with_bytes
+from pjais.core.own_files import REMOVED
+from pjais.core.problems import Problem
 from pjais.core.results import Counts, Finding, Progress
 from pjais.core.snapshot import Snapshot
 from pjais.core.table import Record
-from pjais.sources.contract import NO_WISHES, Wishes
-from pjais.sources.registry import read, source_of
+from pjais.sources.contract import Wishes
+from pjais.sources.registry import source_of
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.documents import Expected
 from pjais.targets.sqlite.entries import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
 from pjais.targets.sqlite.standing import Standing
-
-
-class Reading(NamedTuple):
-    """One piece of a snapshot and its result; `record` is None if it is invalid."""
-
-    piece: Piece
-    record: Record | None
-    problems: tuple[Problem, ...]
-    removed: bool
 
 
 def origin_of(snapshot: Snapshot) -> Origin:
@@ -100,45 +93,6 @@ Item = tuple[Entry, tuple[Problem, ...]] | Reading | Same | Document
 no fixed table takes, which waits until all documents of its source are known."""
 
 
-class Only(NamedTuple):
-    """The web origin, database and collection of the documents that a run takes; None: all.
-
-    Documents without a web origin (the app's own files) are taken together with those of any.
-    """
-
-    origin: str | None = None
-    database: str | None = None
-    collection: str | None = None
-
-    def takes(self, piece: Piece) -> bool:
-        """Return whether a piece of a source is wanted; problems of a whole file always are."""
-        if isinstance(piece, Remark) or piece.collection == "$file":
-            return True
-        return self.covers(piece.origin, piece.database, piece.collection)
-
-    def covers(self, origin: str | None, database: str | None, name: str) -> bool:
-        """Return whether documents of a web origin, database and collection are wanted."""
-        return (
-            (self.origin is None or origin in (None, self.origin))
-            and (self.database is None or database == self.database)
-            and (self.collection is None or name == self.collection or name.startswith(f"{self.collection}/"))
-        )
-
-
-EVERYTHING = Only()
-
-
-class Choices(NamedTuple):
-    """The owner's choices that change records; kept in the run's row for verification."""
-
-    ids: Ids = Ids()
-    expand_cold: bool = False
-    password: str | None = None
-    only: Only = EVERYTHING
-    wishes: Wishes = NO_WISHES
-    accept_deletions: bool = False
-
-
 Watch = Callable[[Snapshot, Entry], None]
 """Called with every live record of a fixed table that is put into a store."""
 
@@ -155,7 +109,8 @@ def readings(
     """
     held = Held()
     try:
-        for one in _claimed(model, snapshot, choices, pieces):
+        normaliser = Normaliser(model, snapshot, choices)
+        for one in map(normaliser.read, wanted(snapshot, choices, pieces)):
             if isinstance(one, Document):
                 held.add(one)
             else:
@@ -179,91 +134,15 @@ def _of_documents(model: Model, snapshot: Snapshot, held: Iterable[Document]) ->
         yield Reading(piece, draft.record, draft.problems, draft.removed)
 
 
-def _claimed(
-    model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None
-) -> Iterator[Reading | Document]:
-    """Yield all pieces of a snapshot, or the given ones: normalised where a fixed table takes them, others as read."""
-    mappings: dict[str, Mapping] = {}
-    final = _Final(snapshot, choices)
-    wraps = model.documents is not None and source_of(snapshot).is_ours
-    for piece in filter(choices.only.takes, _pieces(snapshot, choices) if pieces is None else pieces):
-        if isinstance(piece, Remark):
-            yield Reading(piece, None, (("note", piece.rule, None, piece.message),), False)
-            continue
-        if isinstance(piece, Unreadable):
-            problem = ("error", "unreadable", None, piece.reason)
-            yield Reading(piece, None, (problem,), False)
-            continue
-        try:
-            mapping = mappings.get(piece.collection)
-            if mapping is None:
-                mapping = mappings.setdefault(piece.collection, model.reader(snapshot.dialect, piece.collection))
-            if model.documents is not None:
-                inner = _inner(model, mapping, piece, wrapped=wraps and piece.collection == DOCUMENTS)
-                of_bytes = None if inner is None else model.mapping_of_carried(inner.collection)
-                if inner is not None and of_bytes is None:
-                    yield inner
-                    continue
-                if inner is not None and of_bytes is not None:
-                    piece, mapping = piece._replace(value=inner.value, text=None), of_bytes
-            if mapping.has_bytes:
-                piece = with_bytes(piece)
-            draft = mapping.read(piece)
-            problems = validate.check(draft)
-        except RecursionError:
-            yield Reading(piece, None, (("error", "too-deep", None, "nested too deeply"),), False)
-            continue
-        if problems and draft.removed and not validate.valid(problems):
-            problems = tuple(problem for problem in problems if problem[0] != "error" or problem[1] == "no-id")
-        if problems and not validate.valid(problems):
-            yield Reading(inline_bytes(piece) if mapping.has_bytes else piece, None, problems, False)
-            continue
-        record = final.record(mapping, piece, draft.record) if final.changes or mapping.linked else draft.record
-        yield Reading(piece, record, problems, draft.removed)
-
-
-def _pieces(snapshot: Snapshot, choices: Choices) -> Iterator[Piece]:
-    return read(snapshot, choices.password, wishes=choices.wishes)
-
-
-def _inner(model: Model, mapping: Mapping, piece: Document, *, wrapped: bool) -> Document | None:
-    """Return the document that gets a table of its own: a piece itself, or what one of our own files has in it."""
-    if wrapped:
-        return unwrapped(piece)
-    if mapping is model.documents:
-        return piece
-    if isinstance(mapping, Carried) and not mapping.removes:
-        carried = mapping.read(piece).record
-        return None if carried is None else mapping.taken_back(carried, piece)
-    return None
-
-
-class _Final:
-    """Applies the owner's choices, and what other documents of the source say, to a valid record."""
-
-    def __init__(self, snapshot: Snapshot, choices: Choices) -> None:
-        self._expand = choices.expand_cold
-        self._change = choices.ids.of_kind(snapshot.kind) if choices.ids.active else None
-        self.changes = self._expand or self._change is not None
-        """True if the owner's choices may change any record."""
-        self._renamed: dict[str, str] = {}
-
-    def record(self, mapping: Mapping, piece: Document, record: Record) -> Record:
-        """Return the record as it is stored."""
-        if mapping.renames and piece.native_id is not None and record.id != piece.native_id:
-            self._renamed[piece.native_id] = record.id
-        if mapping.follows:
-            ends = {name: getattr(record, name) for name in mapping.follows}
-            moved = {name: self._renamed[end] for name, end in ends.items() if end in self._renamed}
-            record = mapping.changed(record, piece.value, moved)
-        if self._expand:
-            record = mapping.expanded(record, piece.value)
-        return record if self._change is None else mapping.with_ids(record, piece.value, self._change)
-
-
 def items(model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[Piece] | None = None) -> Iterator[Item]:
     """Yield all pieces of a snapshot, or the given ones, as a builder takes them, in reading order."""
-    for reading in _claimed(model, snapshot, choices, pieces):
+    normaliser = Normaliser(model, snapshot, choices)
+    for found in wanted(snapshot, choices, pieces):
+        quick = normaliser.quickly(found)
+        if quick is not None:
+            yield quick
+            continue
+        reading = normaliser.read(found)
         if isinstance(reading, Document):
             yield reading
             continue
@@ -276,7 +155,7 @@ def items(model: Model, snapshot: Snapshot, choices: Choices, pieces: Iterable[P
 
 def expected(model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Expected]:
     """Yield the expected outcome of each document of a snapshot."""
-    final = _Final(snapshot, choices)
+    final = Final(snapshot, choices)
     for piece, record, _, _ in readings(model, snapshot, choices):
         if isinstance(piece, Remark):
             continue
@@ -290,7 +169,7 @@ def expected(model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Exp
             yield Expected(*identity(piece), record)
 
 
-def _earlier(final: _Final, mapping: Mapping, piece: Document) -> Iterator[Record]:
+def _earlier(final: Final, mapping: Mapping, piece: Document) -> Iterator[Record]:
     """Yield the records that programs before this one made of a document, before fields were added."""
     for older in mapping.earlier():
         draft = older.read(piece)

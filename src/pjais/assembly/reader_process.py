@@ -21,7 +21,8 @@ from threading import Thread
 from typing import IO, Any
 
 from pjais import models
-from pjais.assembly.assemble import Choices, Item, Reading, Same, items
+from pjais.assembly.assemble import Item, Same, items
+from pjais.assembly.normalise import Choices, Reading
 from pjais.core.document import Document
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pjais import files, journal, sqlite
-from pjais.assembly.assemble import Choices, Source, assemble, items
+from pjais.assembly.assemble import Source, assemble, items
 from pjais.assembly.findings import Findings
+from pjais.assembly.normalise import Choices
 from pjais.core.model import Model
 from pjais.core.results import Progress
 from pjais.core.snapshot import Snapshot

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from pjais import canonical, files, journal, sqlite
-from pjais.assembly.assemble import Choices, Item, Same, Source, items
+from pjais.assembly.assemble import Item, Same, Source, items
+from pjais.assembly.normalise import Choices
 from pjais.core.document import Document, Piece
-from pjais.core.mapping import Problem
 from pjais.core.model import Model
+from pjais.core.problems import Problem
 from pjais.core.snapshot import Snapshot
 from pjais.errors import BackupFailed
 from pjais.sources import backup

@@ -25,11 +25,10 @@ from pjais import canonical, instants, tagged
 from pjais.core import blobs
 from pjais.core.dates import emit_instant, is_bare_number, read_instant
 from pjais.core.document import Document
+from pjais.core.problems import KEY_TWICE, NO_DATE, NOT_AN_OBJECT, Problem, noted
 from pjais.core.rules import Changed, Refused, RequiredText, Rule
 from pjais.core.table import Record, Table
 
-Problem = tuple[str, str, str | None, str]
-"""(level, rule, field, message)."""
 Value = dict[str, Any]
 Change = Callable[[str, tuple[str, ...]], str]
 """The current id of an id, given the tables that it may be of."""
@@ -68,16 +67,16 @@ class Field(NamedTuple):
         return self.keys[1] if snake and len(self.keys) > 1 else self.keys[0]
 
 
-_Step = tuple[str, bool, Callable[[Any], Any], int, str | None, Any]
+Step = tuple[str, bool, Callable[[Any], Any], int, str | None, Any]
 """(key, whether an ASCII text is the value as it is, the rule's `read`, the attribute's position, member, the default
-whose presence must be recorded; `_NEVER` where absence is what must be).  A plain tuple: every document unpacks it."""
+whose presence must be recorded; `NEVER` where absence is what must be).  A plain tuple: every document unpacks it."""
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """The plan for documents with one set of keys."""
 
-    steps: tuple[_Step, ...]
-    instants: tuple[_Step, ...]
+    steps: tuple[Step, ...]
+    instants: tuple[Step, ...]
     unknown: tuple[str, ...]
     aliases: tuple[str, ...]
     absent: tuple[str, ...]
@@ -85,30 +84,14 @@ class _Plan(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-_NEVER = object()
+NEVER: Any = object()
 _draft = Draft._make  # less work than calling the class
 _PLAN_LIMIT = 4096
 _AS_SECONDS = 100_000_000_000
 """From here on (the year 5138) a number in a column of seconds is milliseconds after all."""
-_NO_DATE: Problem = ("note", "no-date", "created_at", "no date of creation: no filter by date finds it")
 LOOKS_LIKE_SECONDS = "read as milliseconds, a date of 1970; as Unix seconds it would be one between 1990 and 2100"
 """The note for an instant that may be a thousand times too small."""
 
-_KEY_TWICE: Problem = ("repair", "key-twice", None, "a key occurs twice; the last one counts, the raw text is kept")
-_NOT_AN_OBJECT: Problem = ("error", "not-an-object", None, "not an object, so no record")
-_NOTES: dict[str, Problem] = {
-    "invalid-utf8": ("repair", "text-not-unicode", None, "bytes that are not UTF-8; they are kept"),
-    "seconds": ("note", "date-seconds", None, "Unix seconds, as the default of the column shows"),
-    "state-behind": ("note", "state-behind", None, "taken from the log: the state has not seen its last events"),
-    "state-lossy": ("note", "state-lossy", None, "the state has lost a part of this text; taken from the log"),
-    "state-dates": ("note", "state-dates", None, "the log carries no time for this row; taken from the state"),
-    "state-lacks": ("note", "state-lacks", None, "the state has no such column; taken from the log"),
-    "state-differs": ("note", "state-differs", None, "state and log differ; the state counts, as the app showed it"),
-    "log-only": ("note", "log-only", None, "only the log has this row; taken from there"),
-    "event-misses": ("note", "event-misses", None, "it changes a record that no event brought; kept whole"),
-    "unknown-event": ("note", "unknown-event", None, "an event of a name that pjais does not know, kept whole"),
-}
-"""A reader's note about a document as a problem; a note may name a field: `rule:field`."""
 _WRAPPER = frozenset({"$value", "$text", "$tagged"})
 
 
@@ -165,7 +148,7 @@ class Carried(Mapping):
 
     def read(self, document: Document) -> Draft:
         """Return the document as it is."""
-        problems = (*(() if document.text is None else (_KEY_TWICE,)), *noted(document))
+        problems = (*(() if document.text is None else (KEY_TWICE,)), *noted(document))
         return Draft(self.carried(document), problems, document.is_removed)
 
     def carried(self, document: Document) -> Record:
@@ -240,25 +223,25 @@ class Fields(Mapping):
         self.loose = loose
         self.renames = renames
         self.follows = follows
-        self._names: tuple[str, ...] = table.record._fields
+        self.names: tuple[str, ...] = table.record._fields
         self._made: Callable[[list[Any]], Record] = table.record._make
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[str, ...], Plan] = {}
         known = {one.attribute: one.rule.default for one in fields if one.member is None}
         lacking = {column.name: column.default for column in table.columns}
-        self._defaults = [known.get(name, lacking.get(name)) for name in self._names]
-        self._extra = self._names.index("extra")
-        self._created = self._names.index("created_at") if table.dated else None
+        self.defaults = [known.get(name, lacking.get(name)) for name in self.names]
+        self._extra = self.names.index("extra")
+        self.created = self.names.index("created_at") if table.dated else None
 
     def read(self, document: Document) -> Draft:
         """Return the record that a document would be, with what its reader noted."""
         value = document.value
         if not isinstance(value, dict):
-            return Draft(None, (_NOT_AN_OBJECT,))
+            return Draft(None, (NOT_AN_OBJECT,))
         if document.text is None and not document.notes:
             return self.normalise(value, document.native_id)
         seconds = frozenset(note[8:] for note in document.notes if note.startswith("seconds:"))
         draft = self.normalise(value, document.native_id, document.text, seconds)
-        twice = () if document.text is None else (_KEY_TWICE,)
+        twice = () if document.text is None else (KEY_TWICE,)
         return draft._replace(problems=(*draft.problems, *twice, *noted(document)))
 
     def normalise(
@@ -274,8 +257,8 @@ class Fields(Mapping):
         more than the document; `seconds` are the keys whose numbers are known to be Unix seconds.
         """
         keys = tuple(document)
-        plan = self._plans.get(keys) or self._make_plan(keys)
-        values: list[Any] = self._defaults.copy()
+        plan = self.plan(keys)
+        values: list[Any] = self.defaults.copy()
         original: Value = {}
         problems = list(plan.problems)
         for key, as_is, read, index, member, omit_default in plan.steps:
@@ -293,19 +276,19 @@ class Fields(Mapping):
             elif type(value) is Refused:
                 problems.append(("error", value.rule, key, value.message))
                 value = values[index]
-            elif omit_default is not _NEVER and value == omit_default:
+            elif omit_default is not NEVER and value == omit_default:
                 original[key] = raw
             values[index] = value if member is None else {**(values[index] or {}), member: value}
         dates = _read_instants(plan.instants, document, values, original, problems, seconds) if plan.instants else None
-        if self._created is not None and values[self._created] is None and document.get("_deleted") is not True:
-            problems.append(_NO_DATE)
+        if self.created is not None and values[self.created] is None and document.get("_deleted") is not True:
+            problems.append(NO_DATE)
         if native_id and "id" in plan.absent:
             values[0] = native_id
         if self.after is not None:
-            named = dict(zip(self._names, values, strict=True))
+            named = dict(zip(self.names, values, strict=True))
             self.after(named, document, original, problems)
             values = list(named.values())
-        residue = self._residue(plan, document, original, dates, text)
+        residue = self.residue(plan, document, original, dates, text)
         if self.own:
             values[self._extra] = {**values[self._extra], "$pjais": residue} if residue else values[self._extra]
         else:
@@ -386,13 +369,17 @@ class Fields(Mapping):
             made._plans = {}
             yield made
 
-    def _make_plan(self, keys: tuple[str, ...]) -> _Plan:
+    def plan(self, keys: tuple[str, ...]) -> Plan:
+        """Return the plan for documents with these keys, in this order."""
+        return self._plans.get(keys) or self._make_plan(keys)
+
+    def _make_plan(self, keys: tuple[str, ...]) -> Plan:
         present = {self._folded(key): key for key in keys}
         several = [one.keys for one in self.fields if len(one.keys) > 1]
         camels, snakes = (sum(self._folded(names[way]) in present for names in several) for way in (0, 1))
         snake = snakes > camels
-        steps: list[_Step] = []
-        dates: list[_Step] = []
+        steps: list[Step] = []
+        dates: list[Step] = []
         aliases: list[str] = []
         absent: list[str] = []
         problems: list[Problem] = []
@@ -408,23 +395,23 @@ class Fields(Mapping):
                 continue
             if key != usual:
                 aliases.append(key)
-            omit_default = one.rule.default if one.omit and key == usual and not self.loose else _NEVER
-            index = self._names.index(one.attribute)
-            as_is = one.rule.ascii_as_is and one.member is None and omit_default in (_NEVER, None, "")
+            omit_default = one.rule.default if one.omit and key == usual and not self.loose else NEVER
+            index = self.names.index(one.attribute)
+            as_is = one.rule.ascii_as_is and one.member is None and omit_default in (NEVER, None, "")
             step = (key, as_is, one.rule.read, index, one.member, omit_default)
             (dates if type(one.rule) is Instant else steps).append(step)
         taken = {step[0] for step in (*steps, *dates)}
         unknown = tuple(key for key in keys if key not in taken)
         if len(self._plans) >= _PLAN_LIMIT:
             self._plans.clear()
-        plan = _Plan(tuple(steps), tuple(dates), unknown, tuple(aliases), tuple(absent), snake, tuple(problems))
+        plan = Plan(tuple(steps), tuple(dates), unknown, tuple(aliases), tuple(absent), snake, tuple(problems))
         self._plans[keys] = plan
         return plan
 
     def _folded(self, name: str) -> str:
         return name.lower() if self.any_case else name
 
-    def _residue(self, plan: _Plan, document: Value, original: Value, dates: str | None, text: str | None) -> Value:
+    def residue(self, plan: Plan, document: Value, original: Value, dates: str | None, text: str | None) -> Value:
         """Return everything that the fields alone would not write again."""
         residue: Value = {}
         if self.own:
@@ -448,20 +435,12 @@ class Fields(Mapping):
         return residue
 
 
-def noted(document: Document) -> Iterator[Problem]:
-    """Yield the notes of a document's reader as problems."""
-    for note in document.notes:
-        rule, _, field = note.partition(":")
-        level, name, _, message = _NOTES[rule]
-        yield level, name, field or None, message
-
-
 def _escaped(key: str) -> str:
     return f"${key}" if key.startswith("$") else key
 
 
 def _read_instants(
-    steps: tuple[_Step, ...],
+    steps: tuple[Step, ...],
     document: Value,
     values: list[Any],
     original: Value,

@@ -15,7 +15,8 @@ from pjais import canonical
 from pjais.core import blobs
 from pjais.core.declare import rule_of
 from pjais.core.document import Document
-from pjais.core.mapping import Carried, Change, Draft, Field, Fields, Mapping, Problem, Value
+from pjais.core.mapping import Carried, Change, Draft, Field, Fields, Mapping, Value
+from pjais.core.problems import Problem
 from pjais.core.rules import NO_JSON, Changed, Content, Items, Object, Refused, Rule, Texts, Vector
 from pjais.core.table import Column, Record, Table, camel
 

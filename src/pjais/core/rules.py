@@ -15,6 +15,7 @@ from typing import Any
 from pjais import canonical
 
 _INT64 = 1 << 63
+_TEXTS = frozenset({str})
 
 
 class Changed:
@@ -297,6 +298,8 @@ class Texts(Rule):
 
     def read(self, raw: Any) -> Any:
         """Read a list or its JSON text, also doubly encoded; members that are no text become their JSON text."""
+        if type(raw) is list and not self._json_text and set(map(type, raw)) <= _TEXTS:
+            return raw
         if raw is None:
             return Changed([])
         value, depth = _unwrapped(raw)
@@ -378,7 +381,8 @@ class Content(Rule):
         if raw is None:
             return Changed("", "absent-text", "no content; stored as empty text")
         if not self._json_text:
-            return self._noted(raw, _mended(raw) if type(raw) is str else raw)
+            read = _mended(raw) if type(raw) is str else raw
+            return read if read is raw and storage_form(raw) is None else self._noted(raw, read)
         if type(raw) is not str:
             return Changed(raw, "not-text", "a value that is no JSON text")
         parsed = parse_json(raw)

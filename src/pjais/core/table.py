@@ -103,9 +103,9 @@ def _content_format(value: Any) -> str:
     return "text" if type(value) is str else "json"
 
 
-_Encode = Callable[[Any], Any] | None
+Encode = Callable[[Any], Any] | None
 
-_ENCODERS: dict[str, _Encode] = {
+_ENCODERS: dict[str, Encode] = {
     "text": None,
     "number": None,
     "bool": int,
@@ -178,7 +178,8 @@ class Table:
     fields: tuple[Column, ...] = field(init=False)
     """The columns in the order of the record's fields, without those that are derived from others."""
     later: tuple[Column, ...] = field(init=False)
-    _steps: tuple[tuple[int, _Encode], ...] = field(init=False, repr=False)
+    stored: tuple[tuple[int, Encode], ...] = field(init=False, repr=False)
+    """For each column, the position of its field in a record, and how the value is encoded; None: as it is."""
     _when: tuple[int, ...] = field(init=False, repr=False)
     _first: int = field(init=False, repr=False)
 
@@ -193,7 +194,7 @@ class Table:
             "column_names": tuple(column.name for column in self.columns),
             "column_list": ", ".join(column.sql for column in self.columns),
             "later": tuple(column for column in self.columns if column.later),
-            "_steps": tuple(
+            "stored": tuple(
                 (
                     fields.index("content" if column.form == "content_format" else column.name),
                     _extra if column.name == "extra" else _ENCODERS[column.form],
@@ -204,7 +205,8 @@ class Table:
             "_when": tuple(fields.index(name) for name in _WHEN if name in fields),
         }
         if not made["later"] and not self.is_of_documents:
-            made["digest"] = canonical.digest  # without a look at each row
+            made["counted"] = tuple  # without a look at each row
+            made["digest"] = canonical.digest
         for name, value in made.items():
             object.__setattr__(self, name, value)
 
@@ -229,7 +231,7 @@ class Table:
 
     def to_row(self, record: Record) -> Row:
         """Return the record as the values that the table's columns hold, in order."""
-        return tuple([record[index] if encode is None else encode(record[index]) for index, encode in self._steps])
+        return tuple([record[index] if encode is None else encode(record[index]) for index, encode in self.stored])
 
     def to_record(self, row: Row) -> Record:
         """Return the record that a row holds.  Raises ValueError where another writer left what no record can be."""
@@ -250,15 +252,19 @@ class Table:
                 values[column.name] = value
         return self.record(**values)
 
-    def digest(self, row: Row) -> bytes:
-        """Return the digest of a record in its stored form.
+    def counted(self, row: Row) -> Row:
+        """Return what of a row its digest covers.
 
         Columns that were added later and are NULL do not count, so that a record without them keeps its digest.
         """
         end = len(row)
         while end > self._first and row[end - 1] is None:
             end -= 1
-        return canonical.digest(row if end == len(row) else row[:end])
+        return row if end == len(row) else row[:end]
+
+    def digest(self, row: Row) -> bytes:
+        """Return the digest of a record in its stored form."""
+        return canonical.digest(self.counted(row))
 
     def columns_of(self, alias: str) -> str:
         """Return the names of its columns as SQL writes them, each of the row `alias`."""

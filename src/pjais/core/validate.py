@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pjais.core.mapping import Draft, Problem
+from pjais.core.mapping import Draft
+from pjais.core.problems import Problem
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -17,7 +17,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais.assembly.assemble import Choices, Reading, Same, items
+from pjais.assembly.assemble import Same, items
+from pjais.assembly.normalise import Choices, Reading
 from pjais.core.document import Document, Remark
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot

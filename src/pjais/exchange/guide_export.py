@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import canonical, files, instants, journal, sqlite
-from pjais.assembly.assemble import Choices
 from pjais.assembly.ids import NAMESPACE
+from pjais.assembly.normalise import Choices
 from pjais.core.document import Document
 from pjais.core.model import Model
 from pjais.core.snapshot import Snapshot

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical, files, sqlite
-from pjais.assembly.assemble import Choices
+from pjais.assembly.normalise import Choices
 from pjais.assembly.scratch import scratch_store
 from pjais.core.model import APPLICATION_ID, Model
 from pjais.core.own_files import EXPORT, REMOVED

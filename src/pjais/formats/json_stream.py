@@ -27,6 +27,7 @@ _AHEAD = 1 << 16
 _BETWEEN = frozenset("\ufeff\x1e")
 """Separators between the values of a file besides white space: the BOM of the next one, a record separator."""
 
+_SPACE_OR_END = frozenset(" \t\n\r") | {""}
 _SPACE = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|"', re.DOTALL)
 _SCALAR_END = re.compile(r"[,\]}\s]")
@@ -132,7 +133,8 @@ class JsonStream:
     def keys_ahead(self) -> list[str]:
         """The keys of the object at the cursor, as far as the next 64 K characters show them; the cursor stays."""
         self.peek()
-        self._slide()
+        if self._at * 2 > len(self._text):
+            self._slide()
         while len(self._text) - self._at < _AHEAD and self._more():
             pass
         return canonical.top_keys(self._text[self._at : self._at + _AHEAD])
@@ -183,9 +185,10 @@ class JsonStream:
             return
         if further:
             self.expect(",")
+        value = self.value
         while True:
-            yield self.value()
-            if self._text.startswith(",", self._at):
+            yield value()
+            if self._text[self._at : self._at + 1] == ",":
                 self._at += 1
                 continue
             if self.peek() == "]":
@@ -208,12 +211,15 @@ class JsonStream:
 
     def value(self) -> Value | Broken:
         """Decode the value at the cursor, or pass over it as Broken."""
-        self.peek()
-        self._slide()
+        if self._text[self._at : self._at + 1] in _SPACE_OR_END:
+            self.peek()
+        if self._at * 2 > len(self._text):
+            self._slide()
         while True:
+            text, at = self._text, self._at
             self._doubled = False
             try:
-                value, end = self._decode(self._text, self._at)
+                value, end = self._decode(text, at)
             except json.JSONDecodeError as error:
                 if self._might_be_cut(error) and self._more():
                     continue
@@ -222,9 +228,10 @@ class JsonStream:
                 return self._skip("nested too deeply")
             except ValueError:
                 return self._skip("an integer of too many digits")
-            if end == len(self._text) and self._more():
+            if end == len(text) and self._more():
                 continue
-            if canonical.deeper_than(self._text[self._at : end]):
+            brackets = text.count("[", at, end) + text.count("{", at, end)
+            if brackets > canonical.DEPTH and canonical.deeper_than(text[at:end]):
                 return self._skip("nested too deeply")
             return self._found(value, end)
 
@@ -240,10 +247,15 @@ class JsonStream:
         return Broken(raw, place, reason)
 
     def _found(self, value: Any, end: int) -> Value:
-        place = self.place
-        start, self._at = self._at, end
-        bad_bytes = not self._text.isascii() and _BAD_BYTE.search(self._text, start, end) is not None
-        raw = self._text[start:end] if self.raw or self._doubled else None
+        text, start = self._text, self._at
+        ascii_only = text.isascii()
+        index, byte = self._mark
+        place = byte + start - index if ascii_only else self.place
+        self._at, self._mark = end, (start, place)
+        bad_bytes = not ascii_only and _BAD_BYTE.search(text, start, end) is not None
+        if not self.raw and not self._doubled:
+            return _value((value, place, None, bad_bytes, None))
+        raw = text[start:end]
         return _value((value, place, raw if self._doubled else None, bad_bytes, raw if self.raw else None))
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -286,11 +298,10 @@ class JsonStream:
         return None
 
     def _slide(self) -> None:
-        """Drop the text before the cursor, once it is the larger half of the window."""
-        if self._at * 2 > len(self._text):
-            self._mark = (0, self.place)
-            self._text = self._text[self._at :]
-            self._at = 0
+        """Drop the text before the cursor."""
+        self._mark = (0, self.place)
+        self._text = self._text[self._at :]
+        self._at = 0
 
     def _more(self) -> bool:
         """Read on; the window doubles while one value does not fit in it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pjais import choices
-from pjais.assembly.assemble import EVERYTHING, Choices, Only
 from pjais.assembly.ids import Ids
+from pjais.assembly.normalise import EVERYTHING, Choices, Only
 from pjais.sources.contract import NO_WISHES, Wishes
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import journal, sqlite, web_origin
-from pjais.assembly.assemble import Only
+from pjais.assembly.normalise import Only
 from pjais.core.model import Model
 from pjais.core.source import SourceRef
 from pjais.errors import PjaisError, UsageError

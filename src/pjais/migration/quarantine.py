@@ -16,9 +16,9 @@ from pjais import canonical, files, instants, journal, sqlite
 from pjais.assembly.ids import Ids
 from pjais.core import validate
 from pjais.core.document import Document, full_name
-from pjais.core.mapping import Problem
 from pjais.core.model import Model
 from pjais.core.own_files import with_bytes
+from pjais.core.problems import Problem
 from pjais.core.shown import HIDDEN, fields_as_json
 from pjais.core.table import Record, Table
 from pjais.errors import NoSourceFound, UsageError, VerificationFailed

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pjais import journal, models, paths, sqlite
 from pjais.assembly import assemble
-from pjais.assembly.assemble import Choices, chosen_before, expected
+from pjais.assembly.assemble import chosen_before, expected
 from pjais.assembly.ids import Ids, known
+from pjais.assembly.normalise import Choices
 from pjais.bitset import Bitset
 from pjais.core.model import Model
 from pjais.core.results import Difference, Progress, Proof

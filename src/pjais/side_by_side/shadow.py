@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pjais import canonical, files, instants, journal, sqlite
-from pjais.assembly.assemble import EVERYTHING, Choices, Only, origin_of
+from pjais.assembly.assemble import origin_of
 from pjais.assembly.ids import Ids
+from pjais.assembly.normalise import EVERYTHING, Choices, Only
 from pjais.assembly.scratch import scratch_store
 from pjais.core.model import Model
 from pjais.core.results import Difference

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from pjais import journal, models, sqlite
-from pjais.assembly.assemble import Choices
 from pjais.assembly.ids import Ids
+from pjais.assembly.normalise import Choices
 from pjais.assembly.scratch import scratch_store
 from pjais.core import validate
 from pjais.core.events import LiveTable

@@ -10,8 +10,9 @@ from typing import Any
 
 from pjais import canonical, tagged
 from pjais.core.document import Document
-from pjais.core.mapping import Draft, Problem, noted
+from pjais.core.mapping import Draft
 from pjais.core.model import DocumentMapping
+from pjais.core.problems import Problem, noted
 from pjais.core.table import Record, Table
 from pjais.models.documents import kinds
 from pjais.models.documents.catalogue import DATABASE, DOCUMENT, NAME, ORIGIN, VALUE, WHOLE, Place

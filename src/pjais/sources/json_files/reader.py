@@ -42,6 +42,8 @@ LOOSE = "$loose"
 
 _RAW_LIMIT = 8 << 20
 _NOT_UTF8 = ("invalid-utf8",)
+_NO_BYTES: dict[str, bytes] = {}
+_made = Document._make  # less work than calling the class
 
 
 def read_export(snapshot: Snapshot, *, raw: bool = False, own: bool = False) -> Iterator[Piece]:
@@ -273,11 +275,11 @@ def _kind_of(keys: frozenset[str]) -> str:
 def _document(collection: str, item: Value, native_id: str | None = None) -> Document:
     value, place, text, bad_bytes, raw = item
     found = value.get("id") if isinstance(value, dict) else None
-    if isinstance(found, str) or type(found) is int:
+    key = found if type(found) is int else None  # 7 and "7" are two keys
+    if key is not None or isinstance(found, str):
         native_id = str(found)
     notes = _NOT_UTF8 if bad_bytes else ()
-    key = found if type(found) is int else None  # 7 and "7" are two keys
-    return Document(collection, native_id, f"byte {place}", value, text, notes, None, None, raw, key)
+    return _made((collection, native_id, f"byte {place}", value, text, notes, None, None, raw, key, _NO_BYTES, False))
 
 
 def _unreadable(collection: str, item: Broken) -> Unreadable:

@@ -12,7 +12,8 @@ from typing import Any
 
 from pjais import canonical
 from pjais.core.declare import later_fields
-from pjais.core.mapping import Field, Fields, Instant, Problem
+from pjais.core.mapping import Field, Fields, Instant
+from pjais.core.problems import Problem
 from pjais.core.rules import (
     Changed,
     Content,
