@@ -36,7 +36,6 @@ TESTS = (
     "migration/test_verify.py",
     "exchange/test_transfer.py",
     "livestore_tools/test_timeline.py",
-    "assembly/test_reader_process.py",
     "persona/test_memories.py",
     "persona/test_search.py",
     "persona/test_semantic.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 RANKS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "instants", "display", "bitset", "sqlite_files", "commands", "js_values"),
+    ("version", "errors", "instants", "display", "bitset", "cores", "sqlite_files", "commands", "js_values"),
     ("canonical", "paths", "choices", "sqlite_wal", "tagged"),
     ("files", "sqlite_journal"),
     ("sqlite",),
@@ -220,7 +220,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "as_of",
         "store",
     ),
-    "assembly": ("__init__ findings held ids", "normalise", "assemble", "reader_process scratch unchanged"),
+    "assembly": ("__init__ findings held ids", "normalise", "assemble", "scratch unchanged"),
     "exchange": (
         "__init__ transfer",
         "app_files",

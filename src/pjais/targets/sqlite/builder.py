@@ -10,6 +10,7 @@ and are kept whole in `migration_records`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,7 @@ from pjais.targets.sqlite.ledger import Account
 from pjais.targets.sqlite.search_index import SearchIndexes
 from pjais.targets.sqlite.standing import Standing, standing
 
+_arrival = Arrival._make  # less work than calling the class
 _BATCH = 2000
 _LARGE = 1 << 20
 """Characters of a document that is kept whole, such as one with its bytes, above which it does not wait."""
@@ -47,8 +49,7 @@ class Builder:
 
     `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and
     everything happens in one transaction, which others see when it commits.  `followed`: the source's current version
-    of each document wins, whatever its dates say.  `searched`: the search index of a new file is filled from the
-    start, since the file will be finished; otherwise `finish` builds it.
+    of each document wins, whatever its dates say.
     """
 
     def __init__(
@@ -60,7 +61,6 @@ class Builder:
         existing: bool = False,
         live: bool = False,
         followed: bool = False,
-        searched: bool = False,
     ) -> None:
         self.path = path
         self.overridden: list[tuple[str, str]] = []
@@ -71,7 +71,7 @@ class Builder:
         self._followed = followed
         self._decided = existing
         """True if owners may have decided about documents before."""
-        self._arrivals: dict[str, list[Arrival]] = {}
+        self._arrivals: defaultdict[Table, list[Arrival]] = defaultdict(list)
         self._pending = 0
         self._indexed = existing
         if existing:
@@ -105,7 +105,7 @@ class Builder:
         self._arrived: set[tuple[str, str]] = set()
         """Records that this run put into an existing store; only these can be its orphans."""
         self._account = Account(self._db, model, run_id)
-        self._search = SearchIndexes(self._db, model, filled=searched and not existing)
+        self._search = SearchIndexes(self._db, path)
         self.names = collection_names.Names(model, collection_names.known(self._db, model) if existing else ())
         self.heir = self._account.heir
         self.counts, self.was = self._account.counts, self._account.was
@@ -135,8 +135,6 @@ class Builder:
 
         A changeset does not hold them, as it must fit in memory: a revert follows the records.
         """
-        if not entry.blobs:
-            return entry
         with document_tables.unrecorded(self._session):
             blobs.keep_bytes(self._db, entry.blobs)
         return entry._replace(blobs={})
@@ -168,25 +166,28 @@ class Builder:
 
     def put(self, entry: Entry) -> None:
         """Add one valid record; a removed one (a tombstone) is only entered in the ledger."""
-        entry = self._keep_bytes(entry)
+        if entry.blobs:
+            entry = self._keep_bytes(entry)
         earlier = self._account.earlier(entry.identity) if self._existing else []
-        entry = self._beside_twin(entry) if entry.table in self._twins else self.names.placed(entry, earlier)
+        table = self.model.by_name[entry.table]
+        if table.carries or table.name in self._twins:
+            entry = self.names.placed(entry, earlier) if table.carries else self._beside_twin(entry)
+            table = self.model.by_name[entry.table]
         earlier = earlier or (self._account.moved(entry) if self._existing else [])
         for known in earlier:
-            if known.is_same(entry, carried=self.model.is_carried(entry.table)):
+            if known.is_same(entry, carried=table.carries):
                 self._account.meet(known, entry.identity)
                 if known.outcome == "migrated" and known.record_id is not None:
-                    self.keeping.confirm(self.model.by_name[entry.table], known.record_id, self._account.origin)
+                    self.keeping.confirm(table, known.record_id, self._account.origin)
                 return
         if self._decided and self._account.stands(entry.identity, earlier, lambda: self._content(entry)):
             return
-        seq = self._account.add(entry)
+        seq = self._account.add(entry, table)
         if not entry.removed:
             before = tuple([known.seq for known in earlier])
-            arrival = Arrival(seq, entry, self.model.by_name[entry.table], self._account.origin, before)
-            self._arrivals.setdefault(entry.table, []).append(arrival)
+            self._arrivals[table].append(_arrival((seq, entry, table, self._account.origin, before)))
         self._pending += 1
-        if self._pending >= _BATCH or (self.model.is_carried(entry.table) and len(entry.row[-1]) > _LARGE):
+        if self._pending >= _BATCH or (table.carries and len(entry.row[-1]) > _LARGE):
             self._flush()
 
     def _beside_twin(self, entry: Entry) -> Entry:
@@ -229,7 +230,6 @@ class Builder:
         If an older copy had been superseded by such a record, `heir` returns that copy.
         """
         self._flush()
-        self._make_record_index()
         refusals: list[Refusal] = []
         waiting, self._deferred = self._deferred, []
         for table in self.model.tables:
@@ -243,7 +243,6 @@ class Builder:
     def reinstate(self, heir: Heir, record: Record) -> None:
         """Make a superseded copy live again after its successor was quarantined."""
         table = self.model.table_of(record)
-        self._search.spoil(table)
         self._db.execute(ddl.insert_sql(table), next(self._bound(table, [table.to_row(record)])))
         self._account.revive(heir.seq)
         self._arrived.add((table.name, table.record_key(record)))
@@ -280,6 +279,7 @@ class Builder:
             backup = {**(backup or {}), **fixed_tables.told(self.model)} if self._existing else backup
         if not self._existing:
             progress("indexes")
+            self._search.begin(self.model)
             self._db.execute(ddl.create_indexes(self.model))
             progress("search index")
             self._search.complete(self.model)
@@ -316,6 +316,7 @@ class Builder:
     def close(self) -> None:
         """Close the file, finished or not."""
         self._recording.close()
+        self._search.close()
         self._db.close()
 
     def _one(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
@@ -324,8 +325,8 @@ class Builder:
     def _flush(self) -> None:
         """Write pending rows: ledger entries first, so that conflicts find them."""
         self._account.flush()
-        for name, arrivals in self._arrivals.items():
-            self._insert(self.model.by_name[name], arrivals)
+        for table, arrivals in self._arrivals.items():
+            self._insert(table, arrivals)
         self._arrivals.clear()
         self._pending = 0
 
@@ -342,12 +343,10 @@ class Builder:
             return
         last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.sql}")
         before = self._db.total_changes()
-        bound = list(self._bound(table, [arrival.entry.row for arrival in arrivals]))
+        bound = self._bound(table, [arrival.entry.row for arrival in arrivals])
         self._db.executemany(ddl.insert_sql(table, ignore=True), bound)
         if self._db.total_changes() - before != len(arrivals):
             self._merge_rest(table, arrivals, last)
-        else:
-            self._search.add(table, bound)
 
     def _insert_documents(self, table: Table, arrivals: list[Arrival]) -> None:
         """Insert a batch of documents; if two of them have one key, one after the other."""
@@ -365,7 +364,6 @@ class Builder:
     def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
         """Merge those rows of a batch that were skipped, as another copy of the record was there before."""
         self._make_record_index()
-        self._search.spoil(table)
         key = ddl.key_sql(table, "t")
         new = {one for (one,) in sqlite.each(self._db, f"SELECT {key} FROM {table.sql} AS t WHERE rowid > ?", (last,))}
         for arrival in arrivals:
@@ -486,6 +484,7 @@ class Builder:
 
     def _evict(self, table: Table, key: str, missing: tuple[str, str]) -> Refusal:
         """Move one record of this run with a dangling reference to quarantine."""
+        self._make_record_index()
         names = table.column_list
         (row,) = sqlite.fetch(self._db, f"SELECT {names} FROM {table.sql} WHERE id = ?", (key,))
         ((seq, dialect, collection),) = sqlite.fetch(
@@ -494,7 +493,6 @@ class Builder:
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' ORDER BY seq DESC LIMIT 1",
             (table.name, key),
         )
-        self._search.spoil(table)
         self._db.execute(f"DELETE FROM {table.sql} WHERE id = ?", (key,))
         document = entries.document_text(self.model, dialect, collection, table.to_record(row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)

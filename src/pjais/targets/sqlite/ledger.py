@@ -15,6 +15,7 @@ from pjais.bitset import Bitset
 from pjais.core.document import Document, full_name
 from pjais.core.model import Model
 from pjais.core.results import Counts
+from pjais.core.table import Table
 from pjais.targets.sqlite.decisions import DISCARDED, WAITING, Content, Decisions, discarded
 from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Identity, Known, Origin, Refusal, Rival
 
@@ -46,7 +47,7 @@ class Account:
         self._db = db
         self.model = model
         self._run_id = run_id
-        self._waiting: list[Known] = []
+        self._waiting: list[tuple[Any, ...]] = []
         self._decisions = Decisions(db)
         self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
 
@@ -64,26 +65,14 @@ class Account:
         self._db.executemany(_INSERT_RECORD, self._waiting)
         self._waiting.clear()
 
-    def add(self, entry: Entry) -> int:
+    def add(self, entry: Entry, table: Table) -> int:
         """Enter a document that became a record; return the number of its entry."""
-        seq = self._next()
+        seq = self._seq = self._seq + 1
         kind, dialect, name = self.origin
-        self._waiting.append(
-            Known(
-                seq,
-                self._run_id,
-                kind,
-                name,
-                dialect,
-                *entry[:5],
-                entry.table,
-                self._key(entry),
-                entry.digest,
-                "removed" if entry.removed else "migrated",
-                None,
-                None,
-            )
-        )
+        outcome = "removed" if entry.removed else "migrated"
+        key = table.row_key(entry.row)
+        made = (seq, self._run_id, kind, name, dialect, *entry[:5], table.name, key, entry.digest, outcome, None, None)
+        self._waiting.append(made)
         return seq
 
     def refuse(self, one: Identity, reasons: Sequence[dict[str, Any]], content: Content) -> None:
