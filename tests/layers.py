@@ -190,7 +190,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "targets.sqlite": (
         "__init__ blobs chain decisions parts",
         "ddl",
-        "drift entries fixed_tables heads search_index",
+        "drift entries fixed_tables heads search_index triggers",
         "keeping ledger precedence",
         "collection_names compare cutover exported removals standing",
         "reshape target",

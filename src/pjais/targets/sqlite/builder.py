@@ -30,6 +30,7 @@ from pjais.targets.sqlite import (
     fixed_tables,
     precedence,
     removals,
+    triggers,
 )
 from pjais.targets.sqlite.decisions import Content
 from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal, Rival
@@ -283,7 +284,7 @@ class Builder:
             self._db.execute(ddl.create_indexes(self.model))
             progress("search index")
             self._search.complete(self.model)
-            self._db.execute(ddl.create_triggers(self.model))
+            triggers.create(self._db, self.model)
         self.keeping.write(self._db)
         number = self._one("SELECT coalesce(max(number), 0) + 1 FROM migration_runs")
         columns = ", ".join(("number", *run))

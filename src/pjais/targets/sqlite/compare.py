@@ -25,7 +25,7 @@ from pjais.core.results import Difference, Proof
 from pjais.core.table import Row, Table
 from pjais.display import counted
 from pjais.sql_text import text_literal
-from pjais.targets.sqlite import blobs, chain, ddl, heads, parts
+from pjais.targets.sqlite import blobs, chain, ddl, heads, parts, triggers
 
 _SHOWN = 200
 LOST = "lost: not in the target, and no deletion is recorded"
@@ -180,9 +180,10 @@ def _schema(db: sqlite.Connection, model: Model) -> dict[str, str]:
 def definitions(model: Model) -> dict[str, str]:
     """Return the definitions in a new store."""
     with closing(sqlite.scratch()) as db:
-        for sql in ddl.create_all(model):
+        for sql in (ddl.create_tables(model), ddl.create_indexes(model), ddl.search_indexes(model)):
             db.execute(sql)
-        return _schema(db, model)
+        made = _schema(db, model)
+    return made | {f"trigger {name} of {table}": sql for name, table, sql in triggers.triggers(model)}
 
 
 def _bent(db: sqlite.Connection, model: Model) -> list[str]:

@@ -252,9 +252,14 @@ def create_indexes(model: Model) -> str:
 
 def create_triggers(model: Model) -> str:
     """Return the SQL of every trigger, created last."""
-    searched = [_search_update_trigger(table, search) for table, search in model.searched]
-    divided = [parts.triggers(table, one) for table, one in model.divided]
-    return "\n".join([_table_triggers(table) for table in model.tables] + searched + divided)
+    return "\n".join(map(triggers_of, model.tables))
+
+
+def triggers_of(table: Table) -> str:
+    """Return the SQL of the triggers of one table, and of those derived from it."""
+    searched = [] if table.search is None else [_search_update_trigger(table, table.search)]
+    divided = [] if table.parts is None else [parts.triggers(table, table.parts)]
+    return "\n".join([_table_triggers(table), *searched, *divided])
 
 
 def of_tables(model: Model) -> tuple[str, ...]:
