@@ -89,8 +89,7 @@ def data_json(path: Path, memories: int, personas: int = 20, words: int = 78) ->
 
 def livestore_log(records: Path, folder: Path) -> None:
     """A LiveStore event log with every record of a data.json, in a new folder."""
-    from pjais import migrate, sqlite
-    from pjais.models.persona.model import MODEL
+    from pjais import migrate, models, sqlite
     from pjais.targets.livestore import writer
 
     folder.mkdir(parents=True)
@@ -99,4 +98,4 @@ def livestore_log(records: Path, folder: Path) -> None:
         migrate(Path(scratch) / "data", [records], store)
         writer.create_log(folder / "eventlog@6.db", 6)
         with closing(sqlite.open_frozen(store)) as db:
-            writer.append(folder / "eventlog@6.db", writer.imports(db, MODEL, {}), synced=False)
+            writer.append(folder / "eventlog@6.db", writer.imports(db, models.in_store(models.named(), db), {}), synced=False)

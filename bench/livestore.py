@@ -37,8 +37,7 @@ def prepare(work: Path, count: int) -> None:
 
 def write(work: Path) -> Figures:
     """Every record of the store as an event in a new log."""
-    from pjais import sqlite
-    from pjais.models.persona.model import MODEL
+    from pjais import models, sqlite
     from pjais.targets.livestore import writer
 
     log = work / "eventlog@6.db"
@@ -46,7 +45,7 @@ def write(work: Path) -> Figures:
     began = time.perf_counter()
     writer.create_log(log, 6)
     with closing(sqlite.open_frozen(work / "data" / "pjais.sqlite")) as db:
-        count = writer.append(log, writer.imports(db, MODEL, {}), synced=False)
+        count = writer.append(log, writer.imports(db, models.in_store(models.named(), db), {}), synced=False)
     return {"events": count, "seconds": time.perf_counter() - began}
 
 
