@@ -98,4 +98,6 @@ def livestore_log(records: Path, folder: Path) -> None:
         migrate(Path(scratch) / "data", [records], store)
         writer.create_log(folder / "eventlog@6.db", 6)
         with closing(sqlite.open_frozen(store)) as db:
-            writer.append(folder / "eventlog@6.db", writer.imports(db, models.in_store(models.named(), db), {}), synced=False)
+            writer.append(
+                folder / "eventlog@6.db", writer.imports(db, models.in_store(models.named(), db), {}), synced=False
+            )

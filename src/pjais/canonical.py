@@ -12,7 +12,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -40,6 +40,13 @@ _options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separato
 _plain = json.JSONEncoder(**_options, default=tag_bytes).encode
 _sorted = json.JSONEncoder(**_options, default=tag_bytes, sort_keys=True).encode
 _loads = json.JSONDecoder().decode
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_strict = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 def dumps(value: Any, *, sort: bool = False) -> str:
@@ -77,6 +84,12 @@ def _quick(value: list[Any]) -> str | None:
 
 def dumps_plain(value: Any) -> str:
     """Return the JSON text of a value from another program's JSON: no tags are written or escaped."""
+    if type(value) is str:
+        quick = _quick([value])
+        if quick is not None:
+            return quick[1:-1]
+    elif type(value) is list and (quick := _quick(value)) is not None:
+        return quick
     text = _plain(value)
     if not text.isascii():
         text = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -113,6 +126,36 @@ def untag(value: Any) -> Any:
 def loads_plain(text: str) -> Any:
     """Parse a JSON text of another program: tags are not decoded."""
     return _loads(text)
+
+
+def loads_strict(text: str) -> Any:
+    """Parse a JSON text of another program exactly: integers of any size, no NaN.  Raises ValueError for invalid JSON.
+
+    The fast parser gives the same, except where it refuses a text or makes an integer beyond 64 bits a float.
+    """
+    try:
+        value = orjson.loads(text)
+        inexact = _holds_huge(value.values() if type(value) is dict else (value,))
+    except (ValueError, RecursionError):
+        inexact = True
+    return _strict(text) if inexact else value
+
+
+def _holds_huge(values: Iterable[Any]) -> bool:
+    """Return whether a float that may have been an integer beyond 64 bits is among values, at any depth."""
+    for one in values:
+        kind = type(one)
+        if kind is str or kind is int:
+            continue
+        if kind is float:
+            if abs(one) >= _HUGE:
+                return True
+        elif (kind is list and _holds_huge(one)) or (kind is dict and _holds_huge(one.values())):
+            return True
+    return False
+
+
+_HUGE = 1 << 63
 
 
 def _tagged(value: Any) -> Any:

@@ -11,6 +11,8 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from types import NoneType
 from typing import Any, NamedTuple
 
 from pjais import canonical
@@ -31,8 +33,9 @@ class Column(NamedTuple):
     default: Any = None
 
 
-class LiveTable(NamedTuple):
-    """One table of the state; `attributes` names the model's field of each column, None where it has none."""
+@dataclass(frozen=True, eq=False)
+class LiveTable:
+    """One table of the state."""
 
     name: str
     record: type[Any]
@@ -41,12 +44,12 @@ class LiveTable(NamedTuple):
     carries: bool = False
     """True for the table of documents of unknown collections."""
 
-    @property
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """The names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
     def by_name(self) -> dict[str, Column]:
         """The columns by name."""
         return {column.name: column for column in self.columns}
@@ -227,7 +230,10 @@ def _as_number(value: Any, what: str) -> int | float:
     raise Undecodable(f"{what}: no number")
 
 
-_STORED: dict[str, Callable[[Any, str], Any]] = {
+_Conversion = Callable[[Any, str], Any]
+"""From a value, and the name of its column or argument, to the value that is stored."""
+
+_STORED: dict[str, _Conversion] = {
     "text": _as_text,
     "json": _as_json,
     "boolean": _as_truth,
@@ -235,6 +241,9 @@ _STORED: dict[str, Callable[[Any, str], Any]] = {
     "real": _as_number,
     "date": _as_whole,
 }
+
+_KEPT = frozenset({("text", str), ("real", float)})
+"""Forms of columns, and the types of values that they store as they are."""
 
 _SAFE = 1 << 53
 """Beyond this JavaScript's numbers are no exact integers."""
@@ -280,28 +289,32 @@ def _part(effect: Effect) -> _Decoder:
 
 def _inserting(effect: Insert) -> _Decoder:
     table = effect.table
-    plan = [
-        (
-            effect.renamed.get(one.name, one.name),
-            _STORED[one.form],
-            None if one.default is None else _STORED[one.form](one.default, one.name),
-            one.name,
-        )
-        for one in table.columns
-    ]
+    taken = tuple(effect.renamed.get(name, name) for name in table.column_names)
+
+    @lru_cache(maxsize=256)
+    def conversions(kinds: tuple[type, ...]) -> list[tuple[int, _Conversion, str]]:
+        """Return what is done with values of these types: (their place, how, the column), without those kept as is."""
+        found = (_conversion(column, kind) for column, kind in zip(table.columns, kinds, strict=True))
+        return [(at, how, table.column_names[at]) for at, how in enumerate(found) if how is not None]
 
     def insert(args: dict[str, Any]) -> tuple[Operation, ...]:
         key = _key(args, table.key)
-        find = args.get
-        values = tuple(
-            [
-                default if (value := find(arg)) is None else encode(value, column)
-                for arg, encode, default, column in plan
-            ]
-        )
-        return (NewRow(table, key, values),)
+        values = [*map(args.get, taken)]
+        for at, convert, name in conversions(tuple(map(type, values))):
+            values[at] = convert(values[at], name)
+        return (NewRow(table, key, tuple(values)),)
 
     return insert
+
+
+def _conversion(column: Column, kind: type) -> _Conversion | None:
+    """Return how a value of a type becomes that of a column; None if it is stored as it is."""
+    if kind is NoneType:
+        if column.default is None:
+            return None
+        default = _STORED[column.form](column.default, column.name)
+        return lambda *_: default
+    return None if (column.form, kind) in _KEPT else _STORED[column.form]
 
 
 def _merging(effect: Merge) -> _Decoder:

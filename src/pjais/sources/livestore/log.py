@@ -6,14 +6,14 @@ type, text that is not UTF-8) is yielded as `Broken` with its location; the rest
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 from pjais import canonical, instants, models, sqlite
-from pjais.core.events import Event as Kind
+from pjais.core.events import EventSchema
 from pjais.formats.eventlog import CHANGESETS, LOG_TABLES, STATUS, LogFormat, format_of
 from pjais.sql_text import quoted
 
@@ -86,16 +86,6 @@ class Facts(NamedTuple):
     events: int
 
 
-_NOT_JSON = object()
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
-
-
 def log_table(db: sqlite.Connection) -> tuple[str, LogFormat] | None:
     """Return the log's table and its format; None if the file holds no log."""
     for table in LOG_TABLES:
@@ -132,9 +122,10 @@ def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[
     there = {str(one) for (one,) in sqlite.each(db, "SELECT name FROM pragma_table_xinfo(?)", (table,))}
     more = [quoted(one) if one in there else "NULL" for one in more]  # SQLite reads an unknown "name" as a text
     parents = [one if one.strip('"') in there else "NULL" for one in _parents(form)]
-    columns = ["NULL", *_numbers(form), *parents, quoted(form.name), '"argsJson"', *more]
+    columns = [*_numbers(form), *parents, quoted(form.name), '"argsJson"', *more]
     columns += [] if form.sync else ["NULL"]
     cursor = db.execute(f"SELECT {', '.join(columns)} FROM {quoted(table)} ORDER BY {_order(form)}")
+    schema = models.events()
     position = 0
     while True:
         position += 1
@@ -145,7 +136,7 @@ def read_events(db: sqlite.Connection, after: Number | None = None) -> Iterator[
             continue
         if row is None:
             return
-        event = _event(form, (position, *row[1:]), position)
+        event = _event(schema, form, row, position)
         if after is None or event.number is None or event.number > after:
             yield event
 
@@ -171,54 +162,39 @@ def _number(values: tuple[Any, ...], position: int) -> Number | None:
     first, client, generation = values
     if type(first) is str:
         first = position - 1
-    if type(first) is not int or type(client) not in (int, type(None)) or type(generation) not in (int, type(None)):
+    if type(first) is not int or type(client) not in _COUNTS or type(generation) not in _COUNTS:
         return None
     return Number(first, client or 0, generation or 0)
 
 
-def _event(form: LogFormat, row: tuple[Any, ...], position: int) -> Event | Broken:
-    name, args_json = row[7], row[8]
-    number = _number(row[1:4], position)
-    place = f"event {number}" if number is not None else f"row {row[0]}"
+_COUNTS = (int, NoneType)
+
+
+def _event(
+    schema: EventSchema, form: LogFormat, row: tuple[Any, ...], position: int, place: str | None = None
+) -> Event | Broken:
+    """Return the event in a row as `read_events` selects it; `place`: where a row without a number is."""
+    name, args_json = row[6], row[7]
+    number = _number(row[:3], position)
     if number is None or type(name) is not str or type(args_json) is not str:
         raw = args_json if isinstance(args_json, bytes) else str(args_json).encode("utf-8", "replace")
-        return Broken(number, place, raw, "not an event: a value of another type", name if type(name) is str else None)
+        where = f"row {place or position}" if number is None else f"event {number}"
+        return Broken(number, where, raw, "not an event: a value of another type", name if type(name) is str else None)
     try:
-        args = _decode(args_json)
+        args = canonical.loads_strict(args_json)
     except (ValueError, RecursionError):
         raw = args_json.encode("utf-8", "surrogateescape")
-        return Broken(number, place, raw, f"{name}: its arguments are no JSON", name)
-    created = row[9] if form.created else None
-    args = models.events().unfolded(name, args) if form.created else args
-    committed = _created(created)
-    at = committed if committed is not None else models.events().time_of(name, args)
-    client_id, session_id = ("", "") if form.created else (str(row[9] or ""), str(row[10] or ""))
-    parent = _number(row[4:7], 0) if row[4] is not None else None
+        return Broken(number, f"event {number}", raw, f"{name}: its arguments are no JSON", name)
+    if form.created:
+        args = schema.unfolded(name, args)
+        committed, client_id, session_id = _created(row[8]), "", ""
+    else:
+        committed, client_id, session_id = None, str(row[8] or ""), str(row[9] or "")
+    at = committed if committed is not None else schema.time_of(name, args)
+    parent = _number(row[3:6], 0) if row[3] is not None else None
     schema_hash = row[-2] if type(row[-2]) is int else 0
     metadata = row[-1] if type(row[-1]) is str else None
     return Event(number, parent, name, args_json, args, at, client_id, session_id, schema_hash, metadata, committed)
-
-
-def _unwrapped(name: str, args: Any) -> Any:
-    """Return the arguments of 0.2 with nested JSON texts decoded, which its `Schema.parseJson` wrote."""
-    known = models.events().named.get(name)
-    if known is None or type(args) is not dict:
-        return args
-    return {key: _parsed(value) if key in _json_args(known) else value for key, value in args.items()}
-
-
-def _json_args(event: Kind) -> frozenset[str]:
-    return frozenset(one.name for one in event.args if one.form == "json")
-
-
-def _parsed(value: Any) -> Any:
-    """Decode a text that is the JSON of an object, a list or a text; return any other value unchanged."""
-    if type(value) is str and value[:1] in ("{", "[", '"'):
-        try:
-            return _decode(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
 
 
 def event_of_row(row: dict[str, Any], place: str) -> Event | Broken:
@@ -230,7 +206,7 @@ def event_of_row(row: dict[str, Any], place: str) -> Event | Broken:
     more = (form.created,) if form.created else ("clientId", "sessionId")
     values = [row.get(name) if name else None for name in names]
     values += [row.get(form.name), row.get("argsJson"), *(row.get(one) for one in more), row.get("schemaHash")]
-    return _event(form, (place, *values, row.get(form.sync) if form.sync else None), 0)
+    return _event(models.events(), form, (*values, row.get(form.sync) if form.sync else None), 0, place)
 
 
 def _created(value: Any) -> int | None:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical, models, sqlite
+from pjais.bitset import Bitset
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.core.events import LiveTable, Undecodable
 from pjais.core.snapshot import Snapshot
@@ -111,6 +112,7 @@ class _Reading:
     def __init__(self, found: Store, replay: Replay) -> None:
         self._found = found
         self._replay = replay
+        self._schema = replay.schema
         self._behind: set[tuple[str, str | None]] = set()
         """(table, key) of rows touched by events that the state has not seen; a key of None means every row."""
         self._missed = 0
@@ -135,9 +137,11 @@ class _Reading:
                 yield event
                 continue
             seen = self._seen(event)
-            yield from self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
+            piece = self._broken(event, seen) if isinstance(event, Broken) else self._applied(event, seen)
+            if piece is not None:
+                yield piece
         for table, key, values in self._replay.settle():
-            row = canonical.dumps_plain(dict(zip(models.events().by_name[table].column_names, values, strict=True)))
+            row = canonical.dumps(dict(zip(self._schema.by_name[table].column_names, values, strict=True)))
             if self._found.state is not None and not self._missed:  # the state holds its effect
                 yield Remark("event-unread", LOG, f"{table} {key}", "inserted twice; the state has seen it")
             else:
@@ -155,80 +159,68 @@ class _Reading:
             return False
         return state.seen is None or state.seen.saw(event.number, facts.head if facts else None)
 
-    def _broken(self, event: Broken, seen: bool) -> Iterator[Piece]:
+    def _broken(self, event: Broken, seen: bool) -> Piece:
         if seen:
             self._unread += 1
-            yield Remark("event-unread", LOG, event.place, f"{event.reason}; the state has seen it")
-        else:
-            self._missed += 1
-            yield Unreadable(LOG, event.place, event.raw, event.reason)
+            return Remark("event-unread", LOG, event.place, f"{event.reason}; the state has seen it")
+        self._missed += 1
+        return Unreadable(LOG, event.place, event.raw, event.reason)
 
-    def _applied(self, event: Event, seen: bool) -> Iterator[Piece]:
+    def _applied(self, event: Event, seen: bool) -> Piece | None:
+        """Apply an event; return what cannot become part of the state."""
         try:
-            operations = models.events().decode(event.name, event.args)
+            operations = self._schema.decode(event.name, event.args)
         except KeyError:
             self._unknown[event.name] += 1
             self._unread += seen
-            if not seen:  # nothing else shows its effect: it is carried unchanged
-                yield Document(
-                    LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("unknown-event",)
-                )
-            return
+            return None if seen else _carried(event, "unknown-event")  # nothing else shows its effect
         except (Undecodable, ValueError, RecursionError) as error:
-            reason = f"{event.name}: {error}"
-            yield from self._broken(
-                Broken(
-                    event.number,
-                    f"event {event.number}",
-                    event.args_json.encode("utf-8", "surrogateescape"),
-                    reason,
-                    event.name,
-                ),
-                seen,
-            )
-            return
+            raw = event.args_json.encode("utf-8", "surrogateescape")
+            broken = Broken(event.number, f"event {event.number}", raw, f"{event.name}: {error}", event.name)
+            return self._broken(broken, seen)
         self._own = self._own or (not operations and "schemaVersion" in event.args)
         self._replay.apply(operations)
-        if self._replay.missed:
-            self._replay.missed.clear()
-            if not seen:
-                yield Document(LOG, str(event.number), f"event {event.number}", _row_of(event), None, ("event-misses",))
-        self._missed += not seen
-        if not seen and self._found.state is not None:
-            self._behind.update((one.table.name, one.key) for one in operations)
+        missed = bool(self._replay.missed)
+        self._replay.missed.clear()
+        if not seen:
+            self._missed += 1
+            if self._found.state is not None:
+                self._behind.update((one.table.name, one.key) for one in operations)
+        return _carried(event, "event-misses") if missed and not seen else None
 
     def log_alone(self) -> Iterator[Piece]:
         """Yield every row of the log alone."""
-        for table in models.events().tables:
+        for table in self._schema.tables:
+            name = self._named(table.name)
             for row in self._replay.rows(table):
-                yield self._document(table.name, table, reconcile.from_log(table, row, own=self._own), ())
+                value = reconcile.from_log(table, row, own=self._own)
+                yield Document(name, str(value[table.key]), "log", value)
 
     def compared(self, state: Iterator[Piece]) -> Iterator[Piece]:
         """Yield every row of the state merged with its row of the log, then those that only the log has."""
-        met: dict[str, set[str]] = {table.name: set() for table in models.events().tables}
+        met: dict[str, Bitset] = {table.name: Bitset() for table in self._schema.tables}
         called: dict[str, str] = {}
         columns: dict[str, tuple[str, ...]] = {}
         for piece in state:
-            table = models.events().table_folded(piece.collection) if isinstance(piece, Document) else None
+            table = self._schema.table_folded(piece.collection) if isinstance(piece, Document) else None
             if table is None or not isinstance(piece, Document):
                 yield piece
                 continue
             key = piece.value.get(table.key)
             whole = self._whole_key(table, key)
-            row = self._replay.row(table, whole) if type(whole) is str and self._found.log is not None else None
-            called[table.name] = piece.collection
+            found = self._replay.find(table, whole) if type(whole) is str and self._found.log is not None else None
+            called[table.name] = name = piece.collection
             columns.setdefault(table.name, tuple(piece.value))
-            if self._own:
-                piece = piece._replace(value=reconcile.own_state(table, piece.value))
-            piece = piece._replace(collection=self._named(piece.collection))
-            if row is None:
-                yield piece._replace(value=reconcile.from_state(table, piece.value))
+            held = reconcile.own_state(table, piece.value) if self._own else piece.value
+            if found is None:
+                yield piece._replace(collection=self._named(name), value=reconcile.from_state(table, held))
                 continue
-            met[table.name].add(canonical.mend(whole))
+            number, row = found
+            met[table.name].add(number)
             behind = self._is_behind(table, whole)
-            value, notes = reconcile.merge(table, called[table.name], piece.value, row, behind=behind, own=self._own)
-            yield piece._replace(value=value, notes=(*piece.notes, *notes))
-        for table in models.events().tables:
+            value, notes = reconcile.merge(table, name, held, row, behind=behind, own=self._own)
+            yield piece._replace(collection=self._named(name), value=value, notes=(*piece.notes, *notes))
+        for table in self._schema.tables:
             name = called.get(table.name, table.name)
             yield from self._only_in_log(table, name, columns.get(table.name), met[table.name])
 
@@ -244,18 +236,14 @@ class _Reading:
         return (table.name, key) in self._behind or (table.name, None) in self._behind
 
     def _only_in_log(
-        self, table: LiveTable, name: str, columns: tuple[str, ...] | None, met: set[str]
+        self, table: LiveTable, name: str, columns: tuple[str, ...] | None, met: Bitset
     ) -> Iterator[Document]:
         if self._found.log is None:
             return
-        for key in self._replay.keys(table):
-            if key in met:
-                continue
-            row = self._replay.row(table, key)
-            if row is None:
-                continue
+        for row in self._replay.rows(table, but=met):
+            behind = self._is_behind(table, canonical.mend(row[table.key]))
             value = reconcile.from_log(table, row, own=self._own, columns=columns, text_content=name != table.name)
-            if self._is_behind(table, key):
+            if behind:
                 yield self._document(name, table, value, ("state-behind",))
             elif self._unread:
                 yield self._document(name, table, {**value, "_deleted": True}, ())
@@ -269,13 +257,15 @@ class _Reading:
         return Document(self._named(name), str(value[table.key]), "log", value, None, notes)
 
 
-def _row_of(event: Event) -> dict[str, Any]:
-    """Return an event that is carried: its name, its arguments, and its position."""
-    return {
-        "id": str(event.number),
+def _carried(event: Event, rule: str) -> Document:
+    """Return an event that is carried unchanged: its name, its arguments, and its position."""
+    number = str(event.number)
+    value = {
+        "id": number,
         "name": event.name,
         "args": event.args,
         "at": event.at,
         "clientId": event.client_id,
         "sessionId": event.session_id,
     }
+    return Document(LOG, number, f"event {number}", value, None, (rule,))

@@ -6,6 +6,7 @@ Both are rows as SQLite stores them.  The comparison is LiveStore's: numbers by 
 from __future__ import annotations
 
 import json
+from functools import cache, lru_cache
 from typing import Any
 
 from pjais import canonical
@@ -33,14 +34,16 @@ def merge(
     value = dict(state)
     notes: list[str] = []
     log = _counted(state, log)
+    if as_text and "content" in log:
+        log = {**log, "content": _content_text(log["content"])}
     for name, held in state.items():
+        logged = log.get(name)
+        if held == logged and type(held) is type(logged):
+            continue
         column = columns.get(name)
         if column is None or name == table.key:
             continue
         form = "text" if name == "content" and as_text else column.form
-        logged = _content_text(log[name]) if name == "content" and as_text else log[name]
-        if type(held) is type(logged) and held == logged:
-            continue
         if _same(form, held, logged):
             value[name] = logged if form == "real" or held == "null" or (own and form == "json") else held
         elif logged is None and form == "date":
@@ -57,9 +60,10 @@ def merge(
             notes.append(f"state-lossy:{name}")
         else:
             notes.append(f"state-differs:{name}")
-    for name, column in columns.items():
-        if name not in state and name not in _LATER and name != "sourceId" and _says_something(column, log[name]):
-            value[name] = _content_text(log[name]) if name == "content" and as_text else log[name]
+    lacking = () if columns.keys() <= state.keys() else [name for name in columns if name not in state]
+    for name in lacking:
+        if name not in _LATER and name != "sourceId" and _says_something(columns[name], log[name]):
+            value[name] = log[name]
             notes.append(f"state-lacks:{name}")
     if "sourceId" in value:
         value = from_state(table, value)
@@ -76,32 +80,52 @@ def _says_something(column: Column, logged: Any) -> bool:
 def from_state(table: LiveTable, state: Row) -> Row:
     """Return a row of the state, without an empty `sourceId`."""
     if "sourceId" in state and state["sourceId"] in (None, state.get(table.key)):
-        return {name: value for name, value in state.items() if name != "sourceId"}
+        state = dict(state)
+        del state["sourceId"]
     return state
 
 
 def own_state(table: LiveTable, state: Row) -> Row:
     """Return a row of our own schema's state in the form of our log: whole numbers are integers, null is null."""
-    forms = {column.name: column.form for column in table.columns}
-    row = {
-        name: int(held) if forms.get(name) == "real" and type(held) is float and held.is_integer() else held
-        for name, held in state.items()
-    }
-    return {name: None if forms.get(name) == "json" and held == "null" else held for name, held in row.items()}
+    row = dict(state)
+    for name in _named(table, "real"):
+        held = row.get(name)
+        if type(held) is float and held.is_integer():
+            row[name] = int(held)
+    for name in _named(table, "json"):
+        if row.get(name) == "null":
+            row[name] = None
+    return row
+
+
+@cache
+def _named(table: LiveTable, form: str) -> tuple[str, ...]:
+    """Return the names of a table's columns of a form."""
+    return tuple(column.name for column in table.columns if column.form == form)
+
+
+@lru_cache
+def _optional(table: LiveTable, columns: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the names of a table's columns that a row has only with a value: those that the app's version may lack."""
+    return tuple(name for name in table.column_names if (name not in columns if columns else name in _LATER))
 
 
 def from_log(
     table: LiveTable, row: Row, *, own: bool, columns: tuple[str, ...] | None = None, text_content: bool = False
 ) -> Row:
-    """Return a row that only the log has, in the form of the app's rows; `columns` are those of its state."""
-    value: Row = {}
-    for name, held in row.items():
-        if name == "sourceId":
-            if held is not None and held != row[table.key]:
-                value[name] = held
-        elif own or (name in columns if columns else name not in _LATER) or held not in (None, 0):
-            value[name] = _content_text(held) if name == "content" and text_content else held
-    return value
+    """Return a row that only the log has, in the form of the app's rows; `columns` are those of its state.
+
+    The row is changed.
+    """
+    if not own:
+        for name in _optional(table, columns):
+            if row[name] in (None, 0):
+                del row[name]
+    if "sourceId" in row and row["sourceId"] in (None, row[table.key]):
+        del row["sourceId"]
+    if text_content and "content" in row:
+        row["content"] = _content_text(row["content"])
+    return row
 
 
 def _counted(state: Row, log: Row) -> Row:

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pjais import canonical, models, sqlite
+from pjais.bitset import Bitset
 from pjais.core.events import Appended, Change, EventSchema, Gone, LiveTable, NewRow, Operation
 
 Row = dict[str, Any]
-_BATCH = 1000
-_LARGE = 1 << 20
-"""Characters of a value above which its row does not wait, such as a document with the bytes of an attachment."""
 
 
 class Replay:
@@ -39,17 +37,20 @@ class Replay:
         """(table, key) of rows that an event changed although they never existed, so far; the caller clears it."""
         self._gone: set[tuple[str, str]] = set()
         self._twice: list[tuple[str, str, tuple[Any, ...]]] = []
-        self._waiting: list[tuple[Any, ...]] = []
-        self._waiting_for: LiveTable | None = None
         self._undoable = undoable
         self._step = 0
+        self._inserting: dict[str, str] = {}
+        """Table -> the statement that inserts a row."""
         for table in self.schema.tables:
+            self._inserting[table.name] = f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"
             others = ", ".join(f'"{name}"' for name in table.column_names if name != table.key)
             self._db.execute(f'CREATE TABLE {table.name} ("{table.key}" PRIMARY KEY, {others})')
         if undoable:
             self._db.execute("CREATE TABLE undo (step, table_name, key, before)")
             self._db.execute("CREATE INDEX undo_step ON undo (step)")
         self._db.execute("BEGIN")
+        self._execute = self._db.cursor().execute
+        """For statements with at most one row: one cursor for all."""
 
     def close(self) -> None:
         """Close the scratch file."""
@@ -65,19 +66,12 @@ class Replay:
         self._step += 1
         for one in operations:
             if type(one) is NewRow and not self._undoable:
-                if self._waiting_for is not one.table:
-                    self._flush()
-                    self._waiting_for = one.table
-                self._waiting.append(one.values)
-                if len(self._waiting) >= _BATCH or any(type(v) is str and len(v) > _LARGE for v in one.values):
-                    self._flush()
+                self._insert(one.table, one.values)
             else:
-                self._flush()
                 self._apply(one)
 
     def settle(self) -> list[tuple[str, str, tuple[Any, ...]]]:
         """Return (table, key, values) of inserts of rows that already existed, so far."""
-        self._flush()
         found, self._twice = self._twice, []
         return found
 
@@ -97,25 +91,28 @@ class Replay:
 
     def row(self, table: LiveTable, key: str) -> Row | None:
         """Return the current row of a key, its texts exact; None if there is none."""
-        self._flush()
-        found = sqlite.first(self._db, f"SELECT * FROM {table.name} WHERE {table.key} = ?", (canonical.mend(key),))
-        return None if found is None else self._exactly(table, found)
+        found = self.find(table, key)
+        return None if found is None else found[1]
 
-    def rows(self, table: LiveTable) -> Iterator[Row]:
-        """Yield the current rows of a table, in order of insertion."""
-        self._flush()
-        for found in sqlite.each(self._db, f"SELECT * FROM {table.name} ORDER BY rowid"):
-            yield self._exactly(table, found)
+    def find(self, table: LiveTable, key: str) -> tuple[int, Row] | None:
+        """Return the same row with its number in the table."""
+        sql = f"SELECT *, rowid FROM {table.name} WHERE {table.key} = ?"
+        found = self._execute(sql, (canonical.mend(key),)).fetchone()
+        return None if found is None else (found[-1], self._exactly(table, found))
+
+    def rows(self, table: LiveTable, but: Bitset | None = None) -> Iterator[Row]:
+        """Yield the current rows of a table, in order of insertion, without those of some numbers."""
+        for found in sqlite.each(self._db, f"SELECT *, rowid FROM {table.name} ORDER BY rowid"):
+            if but is None or found[-1] not in but:
+                yield self._exactly(table, found)
 
     def keys(self, table: LiveTable) -> Iterator[str]:
         """Yield the keys of a table, in order of insertion."""
-        self._flush()
         for (key,) in sqlite.each(self._db, f"SELECT {table.key} FROM {table.name} ORDER BY rowid"):
             yield key
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each table."""
-        self._flush()
         return {
             table.name: int(sqlite.value(self._db, f"SELECT count(*) FROM {table.name}"))
             for table in self.schema.tables
@@ -123,7 +120,6 @@ class Replay:
 
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Run a query on the current state."""
-        self._flush()
         return sqlite.fetch(self._db, sql, values)
 
     def dump(self) -> dict[str, list[Row]]:
@@ -133,7 +129,8 @@ class Replay:
         }
 
     def _exactly(self, table: LiveTable, values: tuple[Any, ...]) -> Row:
-        row = dict(zip(table.column_names, values, strict=True))
+        """Return a row out of its values (and its number behind them), its texts exact."""
+        row = dict(zip(table.column_names, values, strict=False))
         if self.exact:
             key = row[table.key]
             for column in table.column_names:
@@ -142,22 +139,13 @@ class Replay:
                     row[column] = text
         return row
 
-    def _flush(self) -> None:
-        if not self._waiting or self._waiting_for is None:
-            return
-        table, waiting = self._waiting_for, self._waiting
-        self._waiting = []
-        marks = ", ".join("?" * len(table.columns))
-        self._db.execute("SAVEPOINT batch")
-        try:
-            self._db.executemany(f"INSERT INTO {table.name} VALUES ({marks})", waiting)
-        except (sqlite.Error, UnicodeEncodeError):  # an existing key, or a text that SQLite cannot hold
-            self._db.execute("ROLLBACK TO batch")
-            for values in waiting:
-                self._insert(table, values)
-        self._db.execute("RELEASE batch")
-
     def _insert(self, table: LiveTable, values: tuple[Any, ...]) -> None:
+        try:
+            self._execute(self._inserting[table.name], values)
+        except (sqlite.Error, UnicodeEncodeError):  # an existing key, or a text that SQLite cannot hold
+            self._insert_exact(table, values)
+
+    def _insert_exact(self, table: LiveTable, values: tuple[Any, ...]) -> None:
         key = canonical.mend(values[table.column_names.index(table.key)])
         if sqlite.value(self._db, f"SELECT 1 FROM {table.name} WHERE {table.key} = ?", (key,)):
             self._twice.append((table.name, key, values))
@@ -165,8 +153,7 @@ class Replay:
         bound = tuple(
             self._holdable(table, key, name, one) for name, one in zip(table.column_names, values, strict=True)
         )
-        marks = ", ".join("?" * len(bound))
-        self._db.execute(f"INSERT INTO {table.name} VALUES ({marks})", bound)
+        self._execute(self._inserting[table.name], bound)
 
     def _holdable(self, table: LiveTable, key: str, column: str, value: Any) -> Any:
         """Return a value that SQLite can hold; a text that it cannot hold is kept in `exact`."""

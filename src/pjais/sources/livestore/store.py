@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from pjais import models, sqlite
@@ -24,13 +25,27 @@ from pjais.sources.livestore.log import Applied, Broken, Event, Facts
 SCHEMA_TABLE = "__livestore_schema"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
-    """One database of a store, complete in one file.  `unsound`: findings of SQLite's integrity check."""
+    """One database of a store, complete in one file."""
 
     name: str
     path: Path
-    unsound: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    """What is wrong with it, apart from the findings of SQLite's integrity check."""
+    readable: bool = True
+    """False if SQLite does not open it."""
+
+    @cached_property
+    def unsound(self) -> tuple[str, ...]:
+        """Return what is wrong with it: a file with any finding is read page by page."""
+        if not self.readable:
+            return self.known
+        with closing(sqlite.open_frozen(self.path)) as db:
+            problems = sqlite.problems(db)
+        with self.path.open("rb") as file:
+            head, size = file.read(100), self.path.stat().st_size
+        return (*self.known, *(problems or ([cut] if size and (cut := cut_off(head, size)) else [])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ def open_store(databases: Sequence[tuple[str, Path]], scratch: Path, written: Se
         try:
             part = _whole(name, path, scratch / f"part{number}.db")
             facts, state = _look(part)
-        except (sqlite.Error, OSError, UnicodeDecodeError) as error:
+        except (sqlite.Error, OSError, UnicodeDecodeError, SourceDamaged) as error:
             part, facts, state = _saved(name, path, str(error))
             if facts is None and state is None:
                 pieces.append(_unreadable(name, path, str(error)))
@@ -87,7 +102,7 @@ def open_store(databases: Sequence[tuple[str, Path]], scratch: Path, written: Se
             foreign.append(part)
         else:
             empty.append(name)
-        pieces += [Unreadable("$file", name, b"", line) for line in part.unsound if line.startswith(sqlite.NOT_APPLIED)]
+        pieces += [Unreadable("$file", name, b"", line) for line in part.known if line.startswith(sqlite.NOT_APPLIED)]
     if not logs:  # a failed boot leaves a 0-byte state; without a log it may be all there was
         pieces += [Unreadable("$file", name, b"", "the file has 0 bytes") for name in empty]
     else:
@@ -129,16 +144,12 @@ def _whole(name: str, path: Path, copy: Path) -> Part:
         line = sqlite.copy_source(work, copy).lost
         lost = [line] if line else []
         path = copy
-    with path.open("rb") as file:
-        head, size = file.read(100), path.stat().st_size
-    with closing(sqlite.open_frozen(path)) as db:
-        problems = sqlite.problems(db)
-    return Part(name, path, (*lost, *(problems or ([cut] if size and (cut := cut_off(head, size)) else []))))
+    return Part(name, path, tuple(lost))
 
 
 def _saved(name: str, path: Path, reason: str) -> tuple[Part, Facts | None, State | None]:
     """Identify a file that SQLite does not open (a truncated copy) by the rows that its pages still hold."""
-    part = Part(name, path, (reason,))
+    part = Part(name, path, (reason,), readable=False)
     tables = set()
     try:
         for piece in sqlite_pages.salvage(path):
@@ -186,7 +197,7 @@ def moved(part: Part) -> Iterator[tuple[str, str, str]]:
     with closing(sqlite.open_frozen(part.path)) as db:
         try:
             form = log.log_table(db)
-        except sqlite.Error:
+        except (sqlite.Error, SourceDamaged):
             return
         for target, (event, table) in _MOVED.items():
             if form is not None:
