@@ -1,11 +1,10 @@
 """`make bench`: whole migrations against SQLite's own floor, in the same run, as one table.
 
-The floor is what any program has to do with the same records: parse them as JSON, insert by executemany, make the
-indexes, rebuild the search index with the same settings.  It has no backup, no validation, no account, no proof; it
-is the same for every kind of source, since the records are.  Each side runs in a process of its own, the two by
-turns; the figures are the best of several rounds.  Memory is the peak of our process and of the one that reads
-beside it, together.  `CPU` is the same ratio for processor seconds: what the whole would be with one core, and the
-figure to go by where other programs share the cores.
+The floor is what any program has to do with the same records: parse them, insert by executemany, make the indexes,
+rebuild the search index with the same settings.  It has no backup, no validation, no account, no proof.  How it parses
+depends on the kind of source (`FLOORS`).  Each side runs in a process of its own, the two by turns.  A figure is the
+least of several rounds: seconds by the clock, and CPU, the processor seconds of a side with all its processes; CPU is
+the one to go by where other programs share the cores.  Memory is the peak of all processes of a side together.
 """
 
 from __future__ import annotations
@@ -55,9 +54,41 @@ PATIENCE = 300
 class Source(NamedTuple):
     """What is migrated, and the same records as JSON for the floor."""
 
+    kind: str
     paths: tuple[Path, ...]
     records: Path
     size: int
+
+
+Records = dict[str, list[dict[str, Any]]]
+"""The lists `personas` and `memories`."""
+
+
+def parsed_json(source: Source) -> Records:
+    """The records out of JSON."""
+    found: Records = json.loads(source.records.read_text("utf-8"))
+    return found
+
+
+def parsed_events(source: Source) -> Records:
+    """The records out of the rows of LiveStore's log, in its order; each is the arguments of one event."""
+    import apsw
+    import orjson
+
+    found: Records = {"personas": [], "memories": []}
+    lists = {"v1.PersonaImported": found["personas"], "v1.MemoryEntityImported": found["memories"]}
+    with apsw.Connection(str(source.paths[0] / "eventlog@6.db"), flags=apsw.SQLITE_OPEN_READONLY) as db:
+        for name, args in db.execute("SELECT name, argsJson FROM eventlog ORDER BY seqNumGlobal, seqNumClient"):
+            lists[name].append(orjson.loads(args))
+    return found
+
+
+FLOORS: dict[str, Callable[[Source], Records]] = {
+    "JSON": parsed_json,
+    "RxDB profile": parsed_json,
+    "LiveStore": parsed_events,
+}
+"""How the floor of each kind of source gets the records."""
 
 
 def floor(source: Source, target: Path) -> Figures:
@@ -69,7 +100,7 @@ def floor(source: Source, target: Path) -> Figures:
     from pjais.targets.sqlite import ddl
 
     began = time.perf_counter()
-    data = json.loads(source.records.read_text("utf-8"))
+    data = FLOORS[source.kind](source)
     parsed = time.perf_counter()
     db = apsw.Connection(str(target))
     db.execute(
@@ -145,8 +176,8 @@ SIDES: dict[str, Callable[[Source, Path], Figures]] = {"floor": floor, "ours": o
 def measure(what: str, source: Source) -> Figures:
     """One side in a fresh process and a fresh folder: seconds by phase, and `peak` in MB."""
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as folder:
-        arguments = [what, str(Path(folder) / "target.sqlite"), str(source.records), *map(str, source.paths)]
-        command = [sys.executable, __file__, "--side", *arguments]
+        arguments = [what, source.kind, str(Path(folder) / "target.sqlite"), str(source.records)]
+        command = [sys.executable, __file__, "--side", *arguments, *map(str, source.paths)]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         return {str(name): float(value) for name, value in json.loads(output).items()}
 
@@ -156,7 +187,7 @@ def json_source(work: Path, count: int) -> Source:
     path = work / f"{count}.json"
     if not path.exists():
         data_json(path, count)
-    return Source((path,), path, path.stat().st_size)
+    return Source("JSON", (path,), path, path.stat().st_size)
 
 
 def rxdb_source(work: Path, count: int) -> Source | None:
@@ -173,7 +204,7 @@ def rxdb_source(work: Path, count: int) -> Source | None:
     records.write_text(json.dumps({**personas, "memories": memories}))
     profile = folder / "profile"
     database = sum(one.stat().st_size for one in profile.rglob("*.indexeddb.*/*") if one.is_file())
-    return Source((profile, folder / "personas.json"), records, database)
+    return Source("RxDB profile", (profile, folder / "personas.json"), records, database)
 
 
 def livestore_source(work: Path, count: int) -> Source:
@@ -182,7 +213,7 @@ def livestore_source(work: Path, count: int) -> Source:
     records = json_source(work, count).records
     if not folder.exists():
         livestore_log(records, folder)
-    return Source((folder,), records, sum(one.stat().st_size for one in folder.iterdir()))
+    return Source("LiveStore", (folder,), records, sum(one.stat().st_size for one in folder.iterdir()))
 
 
 KINDS: dict[str, Callable[[Path, int], Source | None]] = {
@@ -193,9 +224,8 @@ KINDS: dict[str, Callable[[Path, int], Source | None]] = {
 
 
 class Row(NamedTuple):
-    """The best round of each side for one source."""
+    """The least figures of each side for one source."""
 
-    kind: str
     memories: int
     source: Source
     floor: Figures
@@ -216,25 +246,27 @@ def rows(work: Path, counts: list[int], kinds: list[str], rounds: int) -> Iterat
                     found.append(measure(what, source))
                 if sides["ours"][-1]["whole"] > PATIENCE:
                     break
-            best = {what: min(found, key=lambda one: one["whole"]) for what, found in sides.items()}
-            yield Row(kind, count, source, best["floor"], best["ours"])
+            least = {
+                what: {name: min(one[name] for one in found) for name in found[0]} for what, found in sides.items()
+            }
+            yield Row(count, source, least["floor"], least["ours"])
 
 
 def show(row: Row) -> str:
     """One line of the table."""
     phases = " ".join(f"{row.ours[name]:{len(name)}.2f}" for name in PHASES)
     whole, least = row.ours["whole"], row.floor["whole"]
-    cores = row.ours["processor"] / row.floor["processor"]
+    cpu, least_cpu = row.ours["processor"], row.floor["processor"]
     return (
-        f"{row.kind:13}{row.memories:>10,} {row.source.size / 1e6:6.0f} {least:7.2f} {phases} {whole:7.2f} "
-        f"{whole / least:6.2f} {cores:6.2f} {row.ours['records'] / whole:9,.0f} {row.ours['peak']:8.0f} "
-        f"{row.floor['peak']:9.0f}"
+        f"{row.source.kind:13}{row.memories:>10,} {row.source.size / 1e6:6.0f} {least:7.2f} {phases} {whole:7.2f} "
+        f"{whole / least:6.2f} {least_cpu:9.2f} {cpu:6.2f} {cpu / least_cpu:6.2f} {row.ours['records'] / whole:9,.0f} "
+        f"{row.ours['peak']:8.0f} {row.floor['peak']:9.0f}"
     )
 
 
 HEAD = (
-    f"{'source':13}{'memories':>10} {'MB':>6} {'floor s':>7} {' '.join(PHASES)} {'whole s':>7} {'ratio':>6} {'CPU':>6} "
-    f"{'records/s':>9} {'peak MB':>8} {'(floor’s)':>9}"
+    f"{'source':13}{'memories':>10} {'MB':>6} {'floor s':>7} {' '.join(PHASES)} {'whole s':>7} {'ratio':>6} "
+    f"{'floor CPU':>9} {'CPU s':>6} {'ratio':>6} {'records/s':>9} {'peak MB':>8} {'(floor’s)':>9}"
 )
 
 
@@ -288,8 +320,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where sources are kept for the next run; else they are thrown away")
     arguments = parser.parse_args()
     if arguments.side:
-        what, target, records, *paths = arguments.side
-        figures = SIDES[what](Source(tuple(map(Path, paths)), Path(records), 0), Path(target))
+        what, kind, target, records, *paths = arguments.side
+        figures = SIDES[what](Source(kind, tuple(map(Path, paths)), Path(records), 0), Path(target))
         print(json.dumps({**figures, "peak": peak(), "processor": processor()}))
         return
     counts = arguments.memories + ([LARGE] if arguments.large else [])
