@@ -125,20 +125,25 @@ def untag(value: Any) -> Any:
 
 def loads_plain(text: str) -> Any:
     """Parse a JSON text of another program: tags are not decoded."""
-    return _loads(text)
+    return _parsed(text, _loads)
 
 
 def loads_strict(text: str) -> Any:
-    """Parse a JSON text of another program exactly: integers of any size, no NaN.  Raises ValueError for invalid JSON.
+    """Do the same, and raise ValueError for NaN and the infinities, too, which are no JSON."""
+    return _parsed(text, _strict)
 
-    The fast parser gives the same, except where it refuses a text or makes an integer beyond 64 bits a float.
+
+def _parsed(text: str, exact: Callable[[str], Any]) -> Any:
+    """Parse a JSON text with the fast parser, where it gives the same as the exact one.
+
+    It refuses some texts (a lone surrogate, 1e400), and makes an integer beyond 64 bits a float.
     """
     try:
         value = orjson.loads(text)
-        inexact = _holds_huge(value.values() if type(value) is dict else (value,))
+        differs = _holds_huge(value.values() if type(value) is dict else (value,))
     except (ValueError, RecursionError):
-        inexact = True
-    return _strict(text) if inexact else value
+        differs = True
+    return exact(text) if differs else value
 
 
 def _holds_huge(values: Iterable[Any]) -> bool:

@@ -6,6 +6,7 @@ type, text that is not UTF-8) is yielded as `Broken` with its location; the rest
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -226,16 +227,22 @@ def _bad_text(db: sqlite.Connection, table: str, form: LogFormat, position: int)
 
 
 class Applied(NamedTuple):
-    """The events that a state file has seen, by its changesets."""
+    """The events that a state file has seen, by its changesets: runs of global numbers, and client-only events."""
 
-    numbers: frozenset[tuple[int, int]]
-    lowest: int | None
-    highest: tuple[int, int] | None
+    runs: tuple[range, ...] = ()
+    local: frozenset[tuple[int, int]] = frozenset()
+    lowest: int | None = None
+    highest: tuple[int, int] | None = None
 
     def saw(self, number: Number, head: int | None) -> bool:
         """Return whether the state holds an event: it has a changeset, or one trimmed after confirmation."""
-        if (number.global_, number.client) in self.numbers:
-            return True
+        if number.client:
+            if (number.global_, number.client) in self.local:
+                return True
+        else:
+            at = bisect_right(self.runs, number.global_, key=_start)
+            if at and number.global_ in self.runs[at - 1]:
+                return True
         return head is not None and number.global_ < head and (self.lowest is None or number.global_ < self.lowest)
 
 
@@ -247,11 +254,27 @@ def applied(db: sqlite.Connection) -> Applied | None:
     )
     if pair is None:
         return None
-    rows = sqlite.fetch(db, f"SELECT {pair[0]}, {pair[1]} FROM {CHANGESETS}")
-    if pair == _FORMAT_2 and not rows:
+    if pair == _FORMAT_2 and sqlite.first(db, f"SELECT 1 FROM {CHANGESETS} LIMIT 1") is None:
         return None  # format 2 has the table and leaves it empty
-    numbers = frozenset((first, second) for first, second in rows if type(first) is int and type(second) is int)
-    return Applied(numbers, min((one[0] for one in numbers), default=None), max(numbers, default=None))
+    runs: list[range] = []
+    local: set[tuple[int, int]] = set()
+    lowest: int | None = None
+    highest: tuple[int, int] | None = None
+    whole = " AND ".join(f"typeof({one}) = 'integer'" for one in pair)
+    for first, second in sqlite.each(db, f"SELECT {', '.join(pair)} FROM {CHANGESETS} WHERE {whole} ORDER BY 1, 2"):
+        lowest = first if lowest is None else lowest
+        highest = (first, second)
+        if second:
+            local.add(highest)
+        elif runs and runs[-1].stop == first:
+            runs[-1] = range(runs[-1].start, first + 1)
+        elif not runs or first not in runs[-1]:
+            runs.append(range(first, first + 1))
+    return Applied(tuple(runs), frozenset(local), lowest, highest)
+
+
+def _start(run: range) -> int:
+    return run.start
 
 
 _FORMAT_2 = ("idGlobal", "idLocal")

@@ -163,7 +163,7 @@ def _saved(name: str, path: Path, reason: str) -> tuple[Part, Facts | None, Stat
     schema = models.events()
     if not any(schema.table_named(one) for one in tables):
         return part, None, None
-    return part, None, State(part, log.Applied(frozenset(), None, None), schema.carrying in tables)
+    return part, None, State(part, log.Applied(), schema.carrying in tables)
 
 
 def _look(part: Part) -> tuple[Facts | None, State | None]:
