@@ -395,3 +395,35 @@ def test_a_browser_that_was_killed_gives_what_is_true(tmp_path: Path) -> None:
     (first_boot,) = expected(item)["others"]
     shown = {key_of(row) for table in first_boot["tables"].values() for row in table["raw"]}
     assert {piece.native_id for piece in found} < shown
+
+
+def copied(item: str, folder: Path) -> tuple[Path, Path]:
+    """A golden store to change: its folder and its log."""
+    shutil.copytree(GOLDEN / item, folder)
+    (log,) = folder.glob("*/eventlog@6.db")
+    return folder, log
+
+
+def test_a_log_whose_own_schema_is_not_utf8_gives_its_events_all_the_same(tmp_path: Path) -> None:
+    """A flipped byte in a column's name used to end the whole run; the events are salvaged from the pages."""
+    item = "node-0.4.0-partial"
+    store, log = copied(item, tmp_path / "store")
+    log.write_bytes(log.read_bytes().replace(b'"clientId" text', b'"client\xffd" text'))
+    assert pieces(store, tmp_path / "damaged") == pieces(GOLDEN / item, tmp_path / "whole")
+
+
+def test_an_insert_that_came_twice_is_named_whatever_its_numbers(tmp_path: Path) -> None:
+    """1e400 is infinite, for which JSON has no number; it used to end the whole run."""
+    store, log = copied("node-0.4.0-app", tmp_path / "store")
+    args = '{"id":"twice","name":"twice","importance":1e400}'
+    with closing(sqlite3.connect(log)) as db, db:
+        columns = ", ".join(str(row[1]) for row in db.execute("PRAGMA table_info(eventlog)"))
+        for more in (1, 2):
+            others = columns.replace("seqNumGlobal", f"seqNumGlobal + {more}", 1)
+            others = others.replace(" name", " 'v1.MemoryEntityImported'").replace(" argsJson", " ?")
+            last = "ORDER BY seqNumGlobal DESC, seqNumClient DESC LIMIT 1"
+            db.execute(f"INSERT INTO eventlog SELECT {others} FROM eventlog {last}", (args,))
+    found = pieces(store, tmp_path / "backup")
+    (again,) = [piece for piece in found if isinstance(piece, Unreadable)]
+    assert (again.place, again.reason) == ("memoryEntities twice", "inserted twice; the first one counts")
+    assert json.loads(again.raw)["importance"] == {"$number": "Infinity"}

@@ -254,23 +254,35 @@ def applied(db: sqlite.Connection) -> Applied | None:
     )
     if pair is None:
         return None
-    if pair == _FORMAT_2 and sqlite.first(db, f"SELECT 1 FROM {CHANGESETS} LIMIT 1") is None:
-        return None  # format 2 has the table and leaves it empty
-    runs: list[range] = []
+    seen: list[range] = []
     local: set[tuple[int, int]] = set()
-    lowest: int | None = None
-    highest: tuple[int, int] | None = None
-    whole = " AND ".join(f"typeof({one}) = 'integer'" for one in pair)
-    for first, second in sqlite.each(db, f"SELECT {', '.join(pair)} FROM {CHANGESETS} WHERE {whole} ORDER BY 1, 2"):
-        lowest = first if lowest is None else lowest
-        highest = (first, second)
+    count = 0
+    for first, second in sqlite.each(db, f"SELECT {pair[0]}, {pair[1]} FROM {CHANGESETS}"):
+        count += 1
+        if type(first) is not int or type(second) is not int:
+            continue
         if second:
-            local.add(highest)
-        elif runs and runs[-1].stop == first:
-            runs[-1] = range(runs[-1].start, first + 1)
-        elif not runs or first not in runs[-1]:
-            runs.append(range(first, first + 1))
-    return Applied(tuple(runs), frozenset(local), lowest, highest)
+            local.add((first, second))
+        elif seen and seen[-1].stop == first:
+            seen[-1] = range(seen[-1].start, first + 1)
+        else:
+            seen.append(range(first, first + 1))
+    if pair == _FORMAT_2 and not count:
+        return None  # format 2 has the table and leaves it empty
+    runs = _joined(seen)
+    ends = [*((run[0], 0) for run in runs[:1]), *((run[-1], 0) for run in runs[-1:]), *local]
+    return Applied(runs, frozenset(local), min(ends)[0] if ends else None, max(ends, default=None))
+
+
+def _joined(found: list[range]) -> tuple[range, ...]:
+    """Return the same numbers in order, as few runs as possible."""
+    runs: list[range] = []
+    for one in sorted(found, key=_start):
+        if runs and one.start <= runs[-1].stop:
+            runs[-1] = range(runs[-1].start, max(one.stop, runs[-1].stop))
+        else:
+            runs.append(one)
+    return tuple(runs)
 
 
 def _start(run: range) -> int:
