@@ -1,8 +1,9 @@
 """`make bench`: a LiveStore log written, read and replayed, beside the real LiveStore in the same run.
 
-Each side runs in a process of its own; figures are events per second and the peak memory of the process.  The
-real LiveStore commits one event after the other and waits until it is on the disk (run scripts/install_oracles
-first; without it that line is left out).
+Each side runs in a process of its own; figures are events per second, and the CPU and the peak memory of the whole
+process.  The real LiveStore boots the same log without a state, if that is no more than a few minutes' work, and
+commits one event after the other, each waited for until it is on the disk (run scripts/install_oracles first; without
+it both lines are left out).
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import generate
 
 HARNESS = Path(__file__).parents[1] / "tests" / "oracle" / "livestore"
+BOOTED = 20_000
+"""Events above which the real LiveStore is not asked to boot: 400 a second."""
 Figures = dict[str, float]
 
 
@@ -93,29 +99,46 @@ def migrate(work: Path) -> Figures:
         return {"events": report.total.read, "seconds": time.perf_counter() - began}
 
 
+def real_boots(work: Path) -> Figures:
+    """The real LiveStore 0.4.0: a boot of the same log into a new state, less that of an empty store."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        nothing = _boot(Path(folder))
+        store = Path(folder) / "bench"
+        for one in store.iterdir():
+            one.unlink()
+        shutil.copyfile(work / "eventlog@6.db", store / "eventlog@6.db")
+        seconds = _boot(Path(folder)) - nothing
+    with closing(sqlite3.connect(work / "eventlog@6.db")) as db:
+        (count,) = db.execute("SELECT count(*) FROM eventlog").fetchone()
+    return {"events": count, "seconds": seconds}
+
+
 def real(work: Path, count: int = 300) -> Figures:
     """The real LiveStore 0.4.0: so many commits, each waited for until it is on the disk."""
-    from pjais.models.persona.typescript import schema_ts
-
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        (Path(folder) / "schema.ts").write_text(schema_ts(), "utf-8")
         commit = [
             {"event": "v1.MemoryEntityCreated", "args": {"id": f"m{number}", "type": "fact", "content": {"n": number}}}
             for number in range(count)
         ]
-        asked = {"schema": f"{folder}/schema.ts", "directory": folder, "storeId": "bench", "output": f"{folder}/out"}
-        took = []
-        for events in ([], commit):  # the boot alone, then with the commits
-            began = time.perf_counter()
-            subprocess.run(
-                ["node", str(HARNESS / "boot.mjs"), "0.4.0"],
-                input=json.dumps({**asked, "commit": events}),
-                text=True,
-                capture_output=True,
-                check=True,
-            )
-            took.append(time.perf_counter() - began)
-        return {"events": count, "seconds": took[1] - took[0]}
+        alone = _boot(Path(folder))
+        return {"events": count, "seconds": _boot(Path(folder), commit) - alone}
+
+
+def _boot(folder: Path, commit: Sequence[dict[str, Any]] = ()) -> float:
+    """Return the seconds in which real LiveStore boots the store `bench` in a folder, and commits events."""
+    from pjais.models.persona.typescript import schema_ts
+
+    (folder / "schema.ts").write_text(schema_ts(), "utf-8")
+    asked = {"schema": f"{folder}/schema.ts", "directory": str(folder), "storeId": "bench", "output": f"{folder}/out"}
+    began = time.perf_counter()
+    subprocess.run(
+        ["node", str(HARNESS / "boot.mjs"), "0.4.0"],
+        input=json.dumps({**asked, "commit": [*commit]}),
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    return time.perf_counter() - began
 
 
 SIDES: dict[str, Callable[[Path], Figures]] = {
@@ -123,6 +146,7 @@ SIDES: dict[str, Callable[[Path], Figures]] = {
     "pjais reads": read,
     "pjais replays": replay,
     "pjais migrates to SQLite": migrate,
+    "LiveStore 0.4.0 boots": real_boots,
     "LiveStore 0.4.0 commits": real,
 }
 
@@ -137,14 +161,18 @@ def main() -> None:
     if given.side:
         figures = SIDES[given.side](given.work)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({**figures, "peak": peak}))
+        usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        cpu = sum(one.ru_utime + one.ru_stime for one in usages)
+        print(json.dumps({**figures, "peak": peak, "cpu": cpu}))
         return
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as folder:
         work = Path(folder)
         prepare(work, given.count)
-        print(f"{'':26} {'events':>9} {'seconds':>8} {'events/s':>10} {'peak MB':>8}")
+        print(f"{'':26} {'events':>9} {'seconds':>8} {'CPU s':>7} {'events/s':>10} {'peak MB':>8}")
         for side in SIDES:
-            if SIDES[side] is real and not (HARNESS / "v0.4.0" / "node_modules").is_dir():
+            if "LiveStore 0" in side and not (HARNESS / "v0.4.0" / "node_modules").is_dir():
+                continue
+            if SIDES[side] is real_boots and given.count > BOOTED:
                 continue
             done = subprocess.run(
                 [sys.executable, __file__, "--side", side, "--work", str(work)],
@@ -154,7 +182,8 @@ def main() -> None:
             )
             told = json.loads(done.stdout)
             rate = told["events"] / told["seconds"]
-            print(f"{side:26} {told['events']:>9,.0f} {told['seconds']:>8.2f} {rate:>10,.0f} {told['peak']:>8.0f}")
+            shown = f"{told['events']:>9,.0f} {told['seconds']:>8.2f} {told['cpu']:>7.2f} {rate:>10,.0f}"
+            print(f"{side:26} {shown} {told['peak']:>8.0f}", flush=True)
 
 
 if __name__ == "__main__":
