@@ -15,6 +15,7 @@ from pjais.formats.indexeddb.keys import (
     counted_text,
     decode,
     externals,
+    is_idle,
     is_wanted,
     key_path,
     order,
@@ -61,7 +62,7 @@ class ChromiumLevelDB:
 
     def __init__(self, folder: Path, blobs: Path | None, raw: LevelDB | None = None) -> None:
         self._blobs = blobs
-        self._raw = raw if raw is not None else LevelDB(folder, is_wanted, twins=twins)
+        self._raw = raw if raw is not None else LevelDB(folder, is_wanted, idle=is_idle, twins=twins)
         self._live = Undone(self._raw)
         self._own: list[Damage] = []
         self._keys: dict[tuple[int, int], list[bytes]] = {}

@@ -37,8 +37,13 @@ class Prefix(NamedTuple):
     end: int
 
 
+_prefix = Prefix._make  # less work than calling the class
+
+
 def prefix(key: bytes) -> Prefix:
     """Take a key's prefix apart.  Raises Bad."""
+    if len(key) > 3 and not key[0]:  # each id is one byte, as nearly always
+        return _prefix((key[1], key[2], key[3], 4))
     if not key:
         raise Bad("an empty key")
     store_at = 2 + (key[0] >> 5)
@@ -57,12 +62,23 @@ def prefix(key: bytes) -> Prefix:
 
 def is_wanted(key: bytes) -> bool:
     """Return whether a key is of metadata, a record or its blobs: all but the indexes, which can be made again."""
-    if key[:1] == b"\x00" and len(key) > 3:
+    if len(key) > 3 and not key[0]:
         return key[3] in _KEEP
     try:
         return prefix(key).part in _KEEP
     except Bad:
         return False
+
+
+def is_idle(before: bytes, last: bytes) -> bool:
+    """Return whether all keys after one and up to another are of entries that can be made again."""
+    if len(before) > 3 and before[:4] == last[:4] and not before[0]:
+        return before[3] not in _KEEP
+    try:
+        one, other = prefix(before), prefix(last)
+    except Bad:
+        return False
+    return one[:2] == other[:2] and one.part > BLOBS
 
 
 def blob_key(key: bytes) -> bytes:

@@ -21,6 +21,8 @@ class Bad(Exception):
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
     """The unsigned little-endian base-128 number at an offset, and where it ends.  Raises Bad."""
+    if at < len(data) and (value := data[at]) < 0x80:
+        return value, at + 1
     value = shift = 0
     for where in range(at, min(at + 10, len(data))):
         byte = data[where]

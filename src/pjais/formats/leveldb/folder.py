@@ -23,7 +23,7 @@ from pjais.formats.leveldb import log as leveldb_log
 from pjais.formats.leveldb import table
 from pjais.formats.leveldb.codings import Bad, varint
 from pjais.formats.leveldb.log import Lost, Record
-from pjais.formats.leveldb.table import Handle
+from pjais.formats.leveldb.table import Handle, Span
 
 _NAME = re.compile(r"0*(\d{1,19})\.(ldb|sst|log)")
 _MANIFEST = re.compile(rb"(MANIFEST-\d{1,20})\n?")
@@ -53,8 +53,9 @@ class _Live(NamedTuple):
 class LevelDB:
     """The live entries of a LevelDB folder.  `wanted` may leave keys out, which saves their memory.
 
-    `near` may leave out whole blocks of tables, unread: it is asked with the block's last key, that of the block
-    before it, and the block's size.  Then what has lost its index is not searched for blocks either.
+    `near` may leave out whole blocks of tables, unread: it is asked with the last key of the block before it, that of
+    its own, and its size.  Then what has lost its index is not searched for blocks either.  `idle` tells of such a pair
+    of keys that nothing between them is wanted: then the block is checked and unpacked, but not taken apart.
 
     `twins` finds keys that differ in their bytes and are one key to the comparator: the newest of them counts.
     """
@@ -63,10 +64,11 @@ class LevelDB:
         self,
         folder: Path,
         wanted: Callable[[bytes], bool] | None = None,
-        near: table.Near | None = None,
+        near: Callable[[bytes, bytes, int], bool] | None = None,
+        idle: Callable[[bytes, bytes], bool] | None = None,
         twins: Callable[[Container[bytes], Iterable[bytes]], Iterable[tuple[bytes, bytes]]] | None = None,
     ) -> None:
-        self.folder, self.wanted, self.near, self.twins = folder, wanted, near, twins
+        self.folder, self.wanted, self.near, self.idle, self.twins = folder, wanted, near, idle, twins
         self.damage: list[Damage] = []
         self.torn: list[Damage] = []
         """Places where a log or the MANIFEST ends inside a record: LevelDB, too, reads everything before."""
@@ -202,16 +204,20 @@ class LevelDB:
     def _read_table(self, name: str, data: bytes | mmap, newest: dict[bytes, int]) -> None:
         """Note what a table holds."""
         try:
-            blocks = table.handles(data, self.near)
+            blocks = table.spans(data)
         except Bad as error:
-            blocks, end = table.salvage(data) if self.near is None else ([], 0)
+            found, end = table.salvage(data) if self.near is None else ([], 0)
+            blocks = [Span(handle) for handle in found]
             reason = f"the table's index cannot be read ({error}); {len(blocks)} blocks are found without it; {_OLDER}"
             self._damaged(name, data, end, len(data), reason)
-        for handle in blocks:
+        for handle, before, last in blocks:
+            if self.near is not None and not self.near(before, last, handle.size):
+                continue
             try:
                 content = table.block(data, handle)
-                self._blocks.append((name, handle))
-                table.collect(content, len(self._blocks) - 1, newest, self.wanted)
+                if self.idle is None or not self.idle(before, last):
+                    self._blocks.append((name, handle))
+                    table.collect(content, len(self._blocks) - 1, newest, self.wanted)
             except Bad as error:
                 end = handle.offset + handle.size + 5
                 self._damaged(name, data, handle.offset, end, f"a block of rows: {error}; {_OLDER}")
@@ -233,12 +239,12 @@ class LevelDB:
                 begin = max((change.end for change in sound), default=0)
                 place, raw = found.place(max(begin, 0)), payload[max(begin, 0) :]
                 self.damage.append(Damage(name, place, raw[:_MAX_RAW], f"a batch of changes: {fault}; {_OLDER}"))
-            number = len(self._blocks) << 64
-            for change in sound:
-                if self.wanted is None or self.wanted(change.key):
-                    note = change.tag << 96 | number | max(change.start, 0) << 32 | max(change.end, 0)
-                    if note > newest.get(change.key, 0):
-                        newest[change.key] = note
+            number, wanted = len(self._blocks) << 64, self.wanted
+            for tag, key, _, start, end in sound:
+                if wanted is None or wanted(key):
+                    note = tag << 96 | number | (start << 32 | end if start >= 0 else 0)
+                    if note > newest.get(key, 0):
+                        newest[key] = note
             self._blocks.append((name, found))
             next_sequence = sequence + len(changes) if changes and not fault else None
 

@@ -31,25 +31,33 @@ class Handle(NamedTuple):
     size: int
 
 
-Near = Callable[[bytes, bytes, int], bool]
-"""Returns whether to read a block, given the last key of the previous block, its own last key, and its size."""
+class Span(NamedTuple):
+    """A data block of a table by the index: its keys lie after `before` and up to `last`; both are b"" if unknown."""
+
+    handle: Handle
+    before: bytes = b""
+    last: bytes = b""
 
 
-def handles(data: bytes | mmap, near: Near | None = None) -> list[Handle]:
-    """The data blocks of a table, by its index; those that `near` wants, if given.  Raises Bad if it is unreadable."""
+def spans(data: bytes | mmap) -> list[Span]:
+    """The data blocks of a table, by its index.  Raises Bad if it is unreadable."""
     footer = data[-_FOOTER:]
     if len(data) < _FOOTER or footer[-8:] != MAGIC:
         raise Bad("it does not end like a table")
     at = varint(footer, varint(footer, 0)[1])[1]
     index = block(data, _handle(footer, at)[0])
-    found: dict[Handle, None] = {}
+    found: dict[Handle, Span] = {}
     before = b""
     for key, start, _ in _entries(index):
         handle = _handle(index, start)[0]
-        if near is None or near(before, key[:-8], handle.size):
-            found[handle] = None
+        found.setdefault(handle, Span(handle, before, key[:-8]))
         before = key[:-8]
-    return list(found)
+    return list(found.values())
+
+
+def handles(data: bytes | mmap) -> list[Handle]:
+    """Return where the data blocks of a table are, by its index.  Raises Bad if it is unreadable."""
+    return [one.handle for one in spans(data)]
 
 
 def block(data: bytes | mmap, handle: Handle, *, check: bool = True) -> bytes:
