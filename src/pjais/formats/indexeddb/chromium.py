@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais.formats.indexeddb.keys import (
+    BLOBS,
     RECORDS,
     blob_key,
     counted_text,
@@ -66,6 +67,8 @@ class ChromiumLevelDB:
         self._live = Undone(self._raw)
         self._own: list[Damage] = []
         self._keys: dict[tuple[int, int], list[bytes]] = {}
+        self._with_blobs: set[tuple[int, int]] = set()
+        """The stores of which any record refers to blobs."""
         self._databases: dict[int, _Database] = {}
         self._ids: dict[Store, list[tuple[int, int]]] = {}
         self._read_keys()
@@ -106,8 +109,9 @@ class ChromiumLevelDB:
         """The live records of a store in the byte order of their keys, or in the order of IndexedDB."""
         for ids in self._ids.get(store, ()):
             keys = self._keys.get(ids, [])
+            with_blobs = ids in self._with_blobs
             for key in sorted(keys, key=_rank) if ordered else keys:
-                yield self._row(ids[0], key)
+                yield self._row(ids[0], key, with_blobs=with_blobs)
 
     def key(self, row: Row) -> Any:
         """Return a row's key as JavaScript has it.  Raises Bad."""
@@ -154,6 +158,8 @@ class ChromiumLevelDB:
                     self._metadata(ids.database, key, key[ids.end :])
                 elif ids.part == RECORDS:
                     self._keys.setdefault(ids[:2], []).append(key)
+                elif ids.part == BLOBS:
+                    self._with_blobs.add(ids[:2])
             except Bad as error:
                 self._problem(key, f"metadata that make no sense: {error}")
         for number, (origin, name) in names.items():
@@ -197,14 +203,14 @@ class ChromiumLevelDB:
             else:
                 del self._keys[ids]
 
-    def _row(self, database: int, key: bytes) -> Row | BadRow:
+    def _row(self, database: int, key: bytes, *, with_blobs: bool) -> Row | BadRow:
         """One record."""
         found = self._live.get(key)
         if found is None:
             return BadRow(f"key {key.hex()}", b"", "its file has changed while it was read")
         raw, place = found
         try:
-            blobs = self._externals(database, key)
+            blobs = self._externals(database, key) if with_blobs else ()
             _, at = varint(raw, 0)
             value = decode_chromium(unwrapped(raw[at:], blobs)).value
         except (Bad, CloneError) as error:

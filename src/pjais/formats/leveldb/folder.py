@@ -218,6 +218,8 @@ class LevelDB:
                 if self.idle is None or not self.idle(before, last):
                     self._blocks.append((name, handle))
                     table.collect(content, len(self._blocks) - 1, newest, self.wanted)
+                    if self._cached < _CACHE:  # so that a small database is unpacked once
+                        self._keep(len(self._blocks) - 1, content)
             except Bad as error:
                 end = handle.offset + handle.size + 5
                 self._damaged(name, data, handle.offset, end, f"a block of rows: {error}; {_OLDER}")
@@ -262,11 +264,15 @@ class LevelDB:
             content = where.payload(data) if isinstance(where, Record) else table.block(data, where, check=False)
         except Bad:
             return None
+        self._keep(number, content)
+        return content
+
+    def _keep(self, number: int, content: bytes) -> None:
+        """Keep a block at hand, instead of those that were used the longest time ago."""
         self._cache[number] = content
         self._cached += len(content)
         while self._cached > _CACHE and len(self._cache) > 1:
             self._cached -= len(self._cache.popitem(last=False)[1])
-        return content
 
     def _damaged(self, name: str, data: bytes | mmap, start: int, end: int, reason: str) -> None:
         """Note damage."""

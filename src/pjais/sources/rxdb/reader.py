@@ -97,8 +97,8 @@ class OpenedRxdb(Opened):
             origin = layouts.origin_of(self._snapshot, database.origin)
             yield from _catalog_problems(database, origin)
             for name in sorted(database.collections):
-                for piece in _collection(self._home, database, database.collections[name], password):
-                    yield piece._replace(database=database.name, origin=origin)
+                for piece in _collection(self._home, database, origin, database.collections[name], password):
+                    yield piece if piece.database else piece._replace(database=database.name, origin=origin)
         yield from layouts.problems(self._containers)
 
     @property
@@ -175,7 +175,11 @@ def _check_password(database: Database, password: str | None) -> None:
 
 
 def _collection(
-    home: dict[Store, indexeddb.Profile], database: Database, collection: Collection, password: str | None
+    home: dict[Store, indexeddb.Profile],
+    database: Database,
+    origin: str | None,
+    collection: Collection,
+    password: str | None,
 ) -> Iterator[Document | Unreadable]:
     """Yield the documents of one collection, newest schema version first; of older ones only what newer lack.
 
@@ -191,7 +195,8 @@ def _collection(
         if schema is None and not collection.is_local:
             yield from _without_schema(home, name, stores)
             continue
-        decoder = _Decoder(database, schema, password)
+        decoder = _Decoder(database, origin, schema, password)
+        attachments = stores.get("attachments")
         attached: dict[str, _Facts] = {}
         for store_name in ("docs", "deleted-docs"):
             newer = seen.copy()
@@ -202,10 +207,10 @@ def _collection(
                     yield piece
                 elif piece.native_id not in newer:
                     seen.add(piece.native_id)
-                    attached.update(_attached(piece))
+                    if attachments is not None:
+                        attached.update(_attached(piece))
                     yield piece
-        store = stores.get("attachments")
-        for row in home[store].rows(store) if store else ():
+        for row in home[attachments].rows(attachments) if attachments else ():
             found = _attachment(f"{name}/attachments", row, attached, decoder)
             if found is not None:
                 yield found
@@ -239,8 +244,11 @@ class _Facts(NamedTuple):
 class _Decoder:
     """The decoding of the rows of one schema version."""
 
-    def __init__(self, database: Database, schema: dict[str, Any] | None, password: str | None) -> None:
+    def __init__(
+        self, database: Database, origin: str | None, schema: dict[str, Any] | None, password: str | None
+    ) -> None:
         self.database = database
+        self.origin = origin
         self.schema = schema or {}
         self.password = password
         self.primary = keys.primary_key(self.schema)
@@ -251,7 +259,7 @@ class _Decoder:
         attachments = self.schema.get("attachments")
         self.attachments_encrypted = isinstance(attachments, dict) and attachments.get("encrypted") is True
         self.tables = self._tables(database.major) if self.schema.get("keyCompression") else []
-        self.booleans = () if database.as_written else _indexed_booleans(self.schema)
+        self.booleans = [] if database.as_written else _indexed_booleans(self.schema)
 
     def _tables(self, major: int) -> list[dict[str, str]]:
         """Return possible key tables, most likely first, which depend on what encryption left of the schema.
@@ -279,8 +287,10 @@ class _Decoder:
                 raw = repr(value).encode("utf-8", "replace")
                 return Unreadable(collection, row.place, raw, "compressed keys that the stored schema does not name")
             value = keys.decompress(value, names)
-        for path in self.booleans:
-            _mend_boolean(value, path)
+        for parents, last in self.booleans:
+            inner = _inside(value, parents) if parents else value
+            if isinstance(inner, dict) and inner.get(last) in ("0", "1"):
+                inner[last] = inner[last] == "1"
         for path in self.encrypted:
             try:
                 self._decrypt(value, path)
@@ -293,8 +303,9 @@ class _Decoder:
                 return Unreadable(collection, row.place, raw, f"{path} does not decrypt: {error}")
         if "_deleted" in value:
             value["_deleted"] = value["_deleted"] in ("1", True)
-        native_id = value.get(self.primary)
-        return Document(collection, None if native_id is None else str(native_id), row.place, value)
+        key = value.get(self.primary)
+        native_id = None if key is None else str(key)
+        return Document(collection, native_id, row.place, value, None, (), self.database.name, self.origin)
 
     def _fits(self, value: dict[str, Any], names: dict[str, str]) -> bool:
         """Return whether a key table is the right one: all keys have names, and fields to be encrypted are."""
@@ -306,17 +317,22 @@ class _Decoder:
 
     def _decrypt(self, value: dict[str, Any], path: str) -> None:
         *parents, last = path.split(".")
-        inner: Any = value
-        for name in parents:
-            inner = inner.get(name) if isinstance(inner, dict) else None
+        inner = _inside(value, parents)
         if isinstance(inner, dict) and isinstance(inner.get(last), str) and self.password is not None:
             inner[last] = secrets.decrypt_value(inner[last], self.password)
             self.database.opened = True
 
 
-def _indexed_booleans(schema: dict[str, Any]) -> tuple[str, ...]:
-    """Return the paths of indexed booleans: RxDB 15 and later store them as '0' and '1'."""
-    found = []
+def _inside(value: Any, path: list[str]) -> Any:
+    """Return what is at a path in a document; None where it leads nowhere."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _indexed_booleans(schema: dict[str, Any]) -> list[tuple[list[str], str]]:
+    """Return the paths of indexed booleans, their last name apart: RxDB 15 and later store them as '0' and '1'."""
+    found: dict[str, None] = {}
     for index in schema.get("indexes") or ():
         for path in index if isinstance(index, list) else [index]:
             inner: Any = schema
@@ -324,17 +340,8 @@ def _indexed_booleans(schema: dict[str, Any]) -> tuple[str, ...]:
                 properties = inner.get("properties") if isinstance(inner, dict) else None
                 inner = properties.get(name) if isinstance(properties, dict) else None
             if isinstance(inner, dict) and inner.get("type") == "boolean" and path != "_deleted":
-                found.append(str(path))
-    return tuple(dict.fromkeys(found))
-
-
-def _mend_boolean(value: dict[str, Any], path: str) -> None:
-    *parents, last = path.split(".")
-    inner: Any = value
-    for name in parents:
-        inner = inner.get(name) if isinstance(inner, dict) else None
-    if isinstance(inner, dict) and inner.get(last) in ("0", "1"):
-        inner[last] = inner[last] == "1"
+                found[str(path)] = None
+    return [(parents, last) for *parents, last in (path.split(".") for path in found)]
 
 
 def _attachment(
