@@ -129,7 +129,7 @@ def written(path: Path, personas: int = 2, memories: int = 3) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("personas", "memories"), [(0, 0), (0, 2), (2, 0), (2, 3)])
+@pytest.mark.parametrize(("personas", "memories"), [(0, 0), (0, 2), (2, 0), (2, 3), (1, 10_000)])
 def test_a_file_is_read_by_the_line_as_by_value(tmp_path: Path, personas: int, memories: int) -> None:
     path = written(tmp_path / "guide.json", personas, memories)
     by_line = guide_export._validated(path, guide_export._by_line(path))

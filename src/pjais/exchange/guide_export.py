@@ -138,7 +138,7 @@ def verify(path: Path) -> Validation:
     try:
         try:
             return _validated(path, _by_line(path))
-        except orjson.JSONDecodeError:  # laid out in another way, or broken
+        except ValueError:  # laid out in another way, or broken
             return _validated(path, _by_value(path))
     except (OSError, Malformed, KeyError, TypeError, AttributeError) as error:
         raise BackupFailed("the export cannot be read back", where=[str(path)]) from error
@@ -172,13 +172,13 @@ def _validated(path: Path, members: Iterator[tuple[str, Any]]) -> Validation:
 def _by_line(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield the records of a file that `GuideWriter` wrote, each from its line, then its metadata.
 
-    What is around the records is read as a whole, with 0 for each of them.  Raises JSONDecodeError for any other file.
+    What is around the records is read as a whole, with 0 for each of them.  Raises ValueError for any other file.
     """
     name, around = "", bytearray()
     read: Counter[str] = Counter()
     with path.open("rb") as file:
         if file.read(len(_HEAD)) != _HEAD:
-            raise orjson.JSONDecodeError("not one record a line", "", 0)
+            raise ValueError("not one record a line")
         file.seek(0)
         for line in file:
             if line.startswith(_RECORD):
@@ -189,9 +189,9 @@ def _by_line(path: Path) -> Iterator[tuple[str, Any]]:
             else:
                 name = _LISTS.get(line, name)
                 around += line
-    members = orjson.loads(around)
+    members = json.loads(around)
     if any(members.get(name) != [0] * read[name] for name in _LISTS.values()):
-        raise orjson.JSONDecodeError("not one record a line", "", 0)
+        raise ValueError("not one record a line")
     yield "metadata", members["metadata"]
 
 
