@@ -14,14 +14,15 @@ import shutil
 import struct
 import subprocess
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pjais.formats.structured_clone import CloneError, Decoded, decode_chromium, decode_gecko, decode_v8
+from pjais.formats.structured_clone import CloneError, Decoded, decode_chromium, decode_gecko, decode_v8, plain
+from pjais.formats.structured_clone.v8 import _Reader
 from pjais.js_values import (
     HOLE,
     UNDEFINED,
@@ -37,6 +38,16 @@ from pjais.js_values import (
     JSSet,
     JSView,
 )
+
+
+@pytest.fixture(params=["plain values apart", "all in one way"], scope="module", autouse=True)
+def both_readers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test reads V8's values as we do, and all of them by the reader that takes any value."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "all in one way":
+            patch.setattr(plain, "OLDEST", math.inf)
+        yield
+
 
 NAN, INF = math.nan, math.inf
 Decode = Callable[[bytes], Decoded]
@@ -804,6 +815,42 @@ def test_damage_gives_a_value_or_a_clone_error() -> None:
             except CloneError:
                 errors += 1
     assert errors > 10_000
+
+
+def in_both_ways(data: bytes) -> tuple[Any, Any]:
+    """What each of the two readers of V8's values says of one."""
+
+    def told(read: Callable[[bytes, int], tuple[Any, int]]) -> Any:
+        try:
+            return read(data, 0)
+        except (plain.NotPlain, CloneError):
+            return None
+
+    return told(plain.read), told(lambda data, pos: _Reader(data, 15, node=True, flags=True).read(pos))
+
+
+@given(values, st.randoms(use_true_random=False), st.integers(0, 3))
+def test_a_plain_value_is_the_same_from_both_readers(value: Any, chance: random.Random, times: int) -> None:
+    """Damaged or not: what the one for plain values makes of any bytes, the other makes of them, too."""
+    data = written(value)
+    for _ in range(times):
+        data = damaged(data, chance)
+    quick, other = in_both_ways(data)
+    assert quick is None or same(quick, other)
+    assert times or other is not None
+
+
+def test_what_is_not_plain_is_left_to_the_other_reader() -> None:
+    """Many properties, a long name, a name of two-byte units, deep nesting, a hole, a Map."""
+    deep: list[Any] = []
+    for _ in range(150):
+        deep = [deep]
+    for value in ({str(n) + "x": n for n in range(200)}, {"k" * 200: 1}, {"日本": 1}, deep):
+        quick, other = in_both_ways(written(value))
+        assert quick is None and same(other[0], value)
+    for data in (bytes.fromhex("4102 2d 4902 2400 02"), bytes.fromhex("3b 4902 4904 3a02")):
+        quick, other = in_both_ways(data)
+        assert quick is None and other is not None
 
 
 def test_noise_gives_a_value_or_a_clone_error() -> None:

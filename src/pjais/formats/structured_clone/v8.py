@@ -4,20 +4,22 @@ The facts are those of V8's value-serializer.cc (wire versions 9 to 16), of Blin
 v8_script_value_deserializer.cc (the envelope, Blob and File), and of node's lib/v8.js (its views); checked
 against node 20 (version 15) and Chromium 156 (version 16).
 
-The reader is one loop with its own stack, so that nesting depth is unlimited.  It reads every document of a
-database and is therefore written for speed: the common tags are handled in place, the rest in methods.
-Damage shows mostly as a read past the end, which Python reports; one `except` turns that into a CloneError.
+Nearly every value is read by `plain`.  The reader here takes the others, and says what is wrong with damaged ones.  It
+is one loop with its own stack, so that nesting depth is unlimited.  Damage shows mostly as a read past the end, which
+Python reports; one `except` turns that into a CloneError.
 """
 
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
+from pjais.formats.structured_clone import plain
 from pjais.formats.structured_clone.leaves import DENSE, Leaves, varint
+from pjais.formats.structured_clone.plain import CONSTANTS, dense_doubles, numbers
 from pjais.formats.structured_clone.values import (
-    MAX_SAFE_INTEGER,
     CloneError,
     Decoded,
     Pending,
@@ -36,28 +38,8 @@ FIRST_TRAILER: Final = 21
 # What the value at hand belongs to.  Below DENSE it goes to a key of a dict, from it on to a list's end.
 _OBJECT, _TAIL, _TOP, _ERROR, _MAP, _SET = 0, 1, 2, 3, DENSE + 1, DENSE + 2
 
-_CONSTANTS: Final[dict[int, Any]] = {0x54: True, 0x46: False, 0x30: None, 0x5F: UNDEFINED}
-_OPENERS: Final = frozenset(b"Aa;'r")
-_unpack_double = struct.Struct("<d").unpack_from
-_names: dict[bytes, str] = {}  # property names by their bytes: the same few in every document
-_NAMES_KEPT: Final = 4096
-_RUN: Final = 4096  # doubles read in one go
-
-
-def _name(raw: bytes) -> str:
-    """A property's name that was not seen of late; kept, but not without end."""
-    name = str(raw, "latin-1")
-    if len(raw) <= 64:
-        if len(_names) >= _NAMES_KEPT:
-            _names.clear()
-        _names[raw] = name
-    return name
-
-
-@lru_cache(maxsize=256)
-def _dense_doubles(length: int) -> struct.Struct:
-    """The layout of `length` doubles, each after its tag."""
-    return struct.Struct("<" + "xd" * length)
+_OPENERS: Final = frozenset(b"oAa;'r")
+_RUN: Final = 4096  # doubles of a sparse array that are read in one go
 
 
 @lru_cache(maxsize=64)
@@ -71,11 +53,12 @@ def _varint_bytes(value: int) -> bytes:
     return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + _varint_bytes(value >> 7)
 
 
-def _numbers(values: tuple[Any, ...]) -> list[Any]:
-    """Doubles as JavaScript numbers."""
-    if any(map(float.is_integer, values)):
-        return [number_of(value) for value in values]
-    return list(values)
+def _put(kind: int, box: Any, key: Any, value: Any) -> None:
+    """Put a value where it belongs."""
+    if kind < DENSE:
+        box[key] = value
+    else:
+        box.append(value)
 
 
 class _Reader(Leaves):
@@ -83,122 +66,81 @@ class _Reader(Leaves):
 
     __slots__ = ()
 
-    def read(self, pos: int) -> tuple[Any, int]:  # long on purpose: the hot loop, calls would cost more than they tell
+    def read(self, pos: int) -> tuple[Any, int]:
         """Return the value at an offset, and the offset after it."""
-        data, objects, constants, names = self.data, self.objects, _CONSTANTS, _names
-        opened = Pending()
         stack: list[tuple[int, Any, Any, int, int]] = []
-        box: Any = {}
-        value: Any
         kind, key, want, oid = _TOP, None, 0, -1
+        box: Any = {}
         try:
             while True:
-                # A value is due.
-                tag = data[pos]
+                tag = self.data[pos]
                 pos += 1
-                if tag == 0x22:  # string, Latin-1
-                    length = data[pos]
-                    pos += 1
-                    if length > 0x7F:
-                        length, pos = varint(data, pos - 1)
-                    value = str(data[pos : pos + length], "latin-1")
-                    pos += length
-                elif tag == 0x49:  # signed integer, zigzag
-                    length = data[pos]
-                    pos += 1
-                    if length > 0x7F:
-                        length, pos = varint(data, pos - 1)
-                    value = length >> 1 ^ -(length & 1)
-                elif tag == 0x4E:  # double
-                    value = _unpack_double(data, pos)[0]
-                    pos += 8
-                    if value.is_integer():
-                        if value:
-                            if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
-                                value = int(value)
-                        elif data[pos - 1] == 0:  # else it is -0
-                            value = 0
-                elif tag in constants:
-                    value = constants[tag]
-                elif tag == 0x6F:  # object
-                    stack.append((kind, box, key, want, oid))
-                    kind, box, oid = _OBJECT, {}, len(objects)
-                    objects.append(box)
-                    value = opened
-                elif tag == 0x63:  # string, UTF-16
-                    length, pos = varint(data, pos)
-                    value = data[pos : pos + length].decode("utf-16-le", "surrogatepass")
-                    pos += length
-                elif tag == 0 or tag == 0x3F:  # padding, or how many objects there are so far
-                    pos = varint(data, pos)[1] if tag else pos
+                if tag == 0 or tag == 0x3F:  # padding, or how many objects there are so far
+                    pos = varint(self.data, pos)[1] if tag else pos
                     continue
-                elif tag in _OPENERS:
+                if tag in _OPENERS:
                     stack.append((kind, box, key, want, oid))
                     kind, box, want, oid, pos = self._open(tag, pos)
-                    value = opened
                 else:
-                    value, pos = self.leaf(tag, pos, kind, box, key)
-                if value is not opened:
-                    if kind < DENSE:
-                        box[key] = value
-                    else:
-                        box.append(value)
-                # What comes next: leave this loop where a value is due, go round it where a container ends.
-                while True:
-                    if kind < _TOP:  # an object, or the properties of an array
-                        tag = data[pos]
-                        if tag == 0x22:
-                            length = data[pos + 1]
-                            pos += 2
-                            if length > 0x7F:
-                                length, pos = varint(data, pos - 1)
-                            raw = data[pos : pos + length]
-                            pos += length
-                            try:
-                                key = names[raw]
-                            except KeyError:
-                                key = _name(raw)
-                            break
-                        if tag == 0x7B and kind == _OBJECT:
-                            length, pos = varint(data, pos + 1)
-                            if length != len(box):
-                                raise CloneError(f"{len(box)} properties, not {length}, before byte {pos}")
-                            value = box
-                        else:
-                            key, pos = self._key(pos, kind)
-                            if key is not None:
-                                break
-                            if kind == _OBJECT:  # its end, behind padding
-                                continue
-                            value, pos = self._close_array(box, want, oid, pos)
-                    elif kind == DENSE:
-                        if len(box) < want:
-                            break
+                    value, pos = self._leaf(tag, pos, kind, box, key)
+                    _put(kind, box, key, value)
+                while True:  # until a value is due
+                    key, pos = self._next(kind, box, want, pos)
+                    if key is not None:
+                        break
+                    if kind == _TOP:
+                        return box[None], pos
+                    if kind == DENSE:
                         kind, box = _TAIL, {}
                         continue
-                    elif kind == _TOP:
-                        if pos > len(data):
-                            raise CloneError(f"the value ends at byte {pos}, the data at {len(data)}")
-                        return box[None], pos
-                    else:
-                        pos, more = self._more(kind, box, pos)
-                        if more:
-                            key = "cause"
-                            break
-                        value, pos = self._close(kind, box, oid, pos)
+                    value, pos = self._close(kind, box, want, oid, pos)
                     kind, box, key, want, oid = stack.pop()
-                    if kind < DENSE:
-                        box[key] = value
-                    else:
-                        box.append(value)
+                    _put(kind, box, key, value)
         except (IndexError, struct.error) as error:
-            raise CloneError(f"the data ends at byte {len(data)}, within what begins before byte {pos}") from error
+            raise CloneError(f"the data ends at byte {self.size}, within what begins before byte {pos}") from error
         except (UnicodeDecodeError, MemoryError) as error:
             raise CloneError(f"{error or 'too large'} near byte {pos}") from error
 
-    def _key(self, pos: int, kind: int) -> tuple[Any, int]:
-        """A property's name, rarer kinds: a str, an int in an array's tail; None where the container ends."""
+    def _next(self, kind: int, box: Any, want: int, pos: int) -> tuple[Any, int]:
+        """The key of the value that is due in a container (any, where values have none); None at its end."""
+        if kind < _TOP:
+            return self._key(pos, kind)
+        if kind == DENSE:
+            return (True if len(box) < want else None), pos
+        if kind == _TOP:
+            if pos > self.size:
+                raise CloneError(f"the value ends at byte {pos}, the data at {self.size}")
+            return None, pos
+        pos, due = self._more(kind, box, pos)
+        return ("cause" if due else None), pos
+
+    def _leaf(self, tag: int, pos: int, kind: int, box: Any, key: Any) -> tuple[Any, int]:
+        """A value that holds no others.  A text that is cut shows by what is to follow it."""
         data = self.data
+        if tag in CONSTANTS:
+            return CONSTANTS[tag], pos
+        if tag == 0x22:  # string, Latin-1
+            length, pos = varint(data, pos)
+            return str(data[pos : pos + length], "latin-1"), pos + length
+        if tag == 0x63:  # string, UTF-16
+            length, pos = varint(data, pos)
+            try:
+                return data[pos : pos + length].decode("utf-16-le", "surrogatepass"), pos + length
+            except UnicodeDecodeError as error:
+                raise CloneError(f"{error} near byte {pos}") from error
+        if tag == 0x49:  # signed integer, zigzag
+            length, pos = varint(data, pos)
+            return length >> 1 ^ -(length & 1), pos
+        if tag == 0x4E:
+            return number_of(double_at(data, pos)), pos + 8
+        return self.leaf(tag, pos, kind, box, key)
+
+    def _key(self, pos: int, kind: int) -> tuple[Any, int]:
+        """A property's name: a str, an int in an array's tail; None where the container ends."""
+        data = self.data
+        if data[pos] == 0x22:
+            length, pos = varint(data, pos + 1)
+            return str(data[pos : pos + length], "latin-1"), pos + length
         while data[pos] == 0:
             pos += 1
         tag = data[pos]
@@ -219,19 +161,17 @@ class _Reader(Leaves):
         return (str(key) if kind == _OBJECT else key), pos
 
     def _open(self, tag: int, pos: int) -> tuple[int, Any, int, int, int]:
-        """Begin an array, Map, Set or Error: its kind, box, declared length and number, and the place."""
+        """Begin an object, array, Map, Set or Error: its kind, box, declared length and number, and the place."""
         oid = len(self.objects)
+        if tag == 0x6F:
+            members: dict[str, Any] = {}
+            self.objects.append(members)
+            return _OBJECT, members, 0, oid, pos
         if tag == 0x41:
             want, pos = varint(self.data, pos)
             if want > self.size - pos:
                 raise CloneError(f"an array of {want} elements in {self.size - pos} bytes, at byte {pos}")
-            items: list[Any] = []
-            stop = pos + 9 * want
-            if want > 3 and stop <= self.size and self.data[pos:stop:9] == b"N" * want:
-                for begin in range(0, want, _RUN):
-                    run = _dense_doubles(min(_RUN, want - begin))
-                    items += _numbers(run.unpack_from(self.data, pos))
-                    pos += run.size
+            items, pos = dense_doubles(self.data, pos, want)
             self.objects.append(items)
             return DENSE, items, want, oid, pos
         if tag == 0x61:
@@ -254,7 +194,7 @@ class _Reader(Leaves):
             if pos + layout.size <= self.size:
                 parts = layout.unpack_from(self.data, pos)
                 if parts[::2] == keys:
-                    return dict(enumerate(_numbers(parts[1::2]))), pos + layout.size
+                    return dict(enumerate(numbers(parts[1::2]))), pos + layout.size
         return {}, pos
 
     def _close_array(self, box: dict[Any, Any], want: int, oid: int, pos: int) -> tuple[Any, int]:
@@ -295,9 +235,16 @@ class _Reader(Leaves):
             pos += 1
         return pos, data[pos] != (0x3A if kind == _MAP else 0x2C)
 
-    def _close(self, kind: int, box: Any, oid: int, pos: int) -> tuple[Any, int]:
-        """End a Map, Set or Error, and put it where it was referred to from within."""
+    def _close(self, kind: int, box: Any, want: int, oid: int, pos: int) -> tuple[Any, int]:
+        """End a container; put a Map, Set or Error where it was referred to from within."""
         value: Any
+        if kind == _OBJECT:
+            count, pos = varint(self.data, pos + 1)
+            if count != len(box):
+                raise CloneError(f"{len(box)} properties, not {count}, before byte {pos}")
+            return box, pos
+        if kind == _TAIL:
+            return self._close_array(box, want, oid, pos)
         if kind == _ERROR:
             frozen(list(box.values()), pos)
             value = JSError(**box)
@@ -318,6 +265,9 @@ def _read_value(data: bytes, pos: int, version: int, *, node: bool) -> tuple[Any
     """
     if not 0 < version <= NEWEST_V8:
         raise CloneError(f"V8 wire version {version} at byte {pos}: 1 to {NEWEST_V8} are known")
+    if version >= plain.OLDEST:
+        with suppress(plain.NotPlain):
+            return plain.read(data, pos)
     try:
         return _Reader(data, version, node=node, flags=version >= 14).read(pos)
     except CloneError:
