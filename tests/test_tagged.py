@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pjais import tagged
+from pjais import canonical, tagged
 from pjais.js_values import (
     HOLE,
     UNDEFINED,
@@ -300,3 +300,16 @@ def test_the_text_of_a_key_is_the_key_again(key: Any) -> None:
 )
 def test_the_text_of_each_kind_of_key(key: Any, text: str) -> None:
     assert tagged.key_text(key) == text
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.integers() | st.text('[]{}"\\a'),
+    lambda inside: st.lists(inside, max_size=2) | st.dictionaries(st.text('[]{}"'), inside, max_size=2),
+    max_leaves=8,
+)
+
+
+@given(json_values, st.integers(0, 6))
+def test_how_deep_a_value_is_nested_is_what_its_text_says(value: Any, limit: int) -> None:
+    text = canonical.dumps_plain(value)
+    assert canonical.nested_deeper(value, limit) == canonical.deeper_than(text, limit)

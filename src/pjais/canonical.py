@@ -26,6 +26,7 @@ _OTHERWISE_WRITTEN = ("e", "n", "0.0000")
 """Signs of values that the two encoders write differently: possible exponents, and NaN (null)."""
 _TEXTS, _NUMERIC = frozenset({str}), frozenset({int, float})
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTAINERS = (dict, list)
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -116,6 +117,17 @@ def deeper_than(text: str, limit: int = DEPTH) -> bool:
         if depth > limit:
             return True
     return False
+
+
+def nested_deeper(value: Any, limit: int = DEPTH) -> bool:
+    """Return whether a JSON value is nested deeper than `limit`: what `deeper_than` says of its text."""
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(limit):
+        if not level:
+            return False
+        inside = (one.values() if type(one) is dict else one for one in level)
+        level = [item for items in inside for item in items if type(item) in _CONTAINERS]
+    return bool(level)
 
 
 def untag(value: Any) -> Any:

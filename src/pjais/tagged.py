@@ -64,6 +64,8 @@ def tag(value: Any, blobs: Sequence[JSBlob | JSHost] = ()) -> Any:
 
     `blobs` are what the BlobRefs of a value that was just read stand for.
     """
+    if type(value) is str and value.isascii():
+        return value
     return _Tagger(blobs).tag(value)
 
 
@@ -119,7 +121,7 @@ class _Tagger:
         if kind is dict:
             return self._members(value)
         if kind is list:
-            return [self.tag(item) for item in value]
+            return [item if type(item) in _ATOMS else self.tag(item) for item in value]
         if kind in _LEAVES:
             return _LEAVES[kind](value)
         if kind is JSArray:
@@ -135,7 +137,12 @@ class _Tagger:
         raise TypeError(f"no tagged form for {kind.__name__}")
 
     def _members(self, value: dict[str, Any]) -> dict[str, Any]:
-        return {f"${key}" if key[:1] == "$" else key: self.tag(item) for key, item in value.items()}
+        form: dict[str, Any] = {}
+        for key, item in value.items():
+            kind = type(item)  # what is its own form goes without a call, as most values do
+            itself = item.isascii() if kind is str else kind in _ATOMS
+            form[f"${key}" if key[:1] == "$" else key] = item if itself else self.tag(item)
+        return form
 
     def _blob(self, ref: BlobRef) -> dict[str, Any]:
         found = self._blobs[ref.index] if ref.index < len(self._blobs) else JSBlob(None, "", 0)

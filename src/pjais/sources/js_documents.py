@@ -32,7 +32,7 @@ class Where(NamedTuple):
         """Return a document of it; one that is nested deeper than any step can take is unreadable."""
         try:
             form = tagged.tag(value)
-            too_deep = canonical.deeper_than(canonical.dumps_plain(form))
+            too_deep = canonical.nested_deeper(form)
         except RecursionError:
             too_deep = True
         if too_deep:

@@ -53,6 +53,9 @@ def leveldb(folder: Path) -> Glance:
     sizes: Counter[int] = Counter()
 
     def near(before: bytes, last: bytes, size: int) -> bool:
+        if last[0:1] == b"\0" and before[:4] == last[:4] and len(last) > 3:  # nearly all blocks are of one store
+            sizes[last[1]] += size
+            return not last[2]
         try:
             begin, end = prefix(before) if before else None, prefix(last)
         except Bad:

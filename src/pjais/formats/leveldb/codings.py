@@ -23,6 +23,8 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     """The unsigned little-endian base-128 number at an offset, and where it ends.  Raises Bad."""
     if at < len(data) and (value := data[at]) < 0x80:
         return value, at + 1
+    if at + 1 < len(data) and (byte := data[at + 1]) < 0x80:  # most of the others
+        return value & 0x7F | byte << 7, at + 2
     value = shift = 0
     for where in range(at, min(at + 10, len(data))):
         byte = data[where]

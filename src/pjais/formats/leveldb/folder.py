@@ -86,8 +86,10 @@ class LevelDB:
         self.close()
 
     def close(self) -> None:
-        """Close the files.  Reading again reopens them."""
+        """Close the files, and drop what is kept of them.  Reading again reopens them."""
         self._files.close()
+        self._cache.clear()
+        self._cached = 0
 
     def live_keys(self, start: bytes = b"") -> list[bytes]:
         """The live keys in byte order; those that begin with `start`, if given."""

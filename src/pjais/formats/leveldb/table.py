@@ -87,10 +87,12 @@ def collect(
     while at < limit:
         shared, own, length = content[at], content[at + 1], content[at + 2]
         at += 3
-        if (shared | own | length) > 127:
+        if (shared | own) > 0x7F:
             shared, at = varint(content, at - 3)
             own, at = varint(content, at)
             length, at = varint(content, at)
+        elif length > 0x7F:
+            length, at = varint(content, at - 1)
         start = at + own
         if shared > len(key) or start + length > limit or shared + own < 8:
             raise Bad("an entry that does not fit its block")
@@ -115,13 +117,17 @@ def _entries(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     """The keys of a block, and where their values begin and end.  Raises Bad."""
     at, limit, key = 0, _limit(content), b""
     while at < limit:
-        shared, at = varint(content, at)
-        own, at = varint(content, at)
-        length, at = varint(content, at)
-        if shared > len(key) or at + own + length > limit:
-            raise Bad("an entry that does not fit its block")
-        key, start = key[:shared] + content[at : at + own], at + own
+        shared, own, length = content[at], content[at + 1], content[at + 2]
+        at += 3
+        if (shared | own | length) > 0x7F:
+            shared, at = varint(content, at - 3)
+            own, at = varint(content, at)
+            length, at = varint(content, at)
+        start = at + own
         at = start + length
+        if shared > len(key) or at > limit:
+            raise Bad("an entry that does not fit its block")
+        key = key[:shared] + content[start - own : start]
         yield key, start, at
 
 

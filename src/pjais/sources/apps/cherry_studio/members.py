@@ -57,5 +57,5 @@ def _settings(container: Container, name: str) -> Iterator[Document | Remark | U
             continue
         value, found = cleaned(one.value["value"])
         yield from remarks(FILES, name, found)
-        if not canonical.deeper_than(canonical.dumps_plain(value)):
+        if not canonical.nested_deeper(value):
             yield one._replace(value={"name": name, "value": value})
