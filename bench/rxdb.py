@@ -1,9 +1,9 @@
 """`make bench`: every document out of a browser profile, against what else can read the same bytes.
 
 The profile is written by real RxDB in real Chromium (scripts/golden_rxdb; run scripts/install_oracles first).
-Beside our reader stand Python's own `json` with the same documents in one file, dfindexeddb where it is
-installed, and Chromium's own getAll(), timed in the page.  Each side runs in a process of its own; the figures are the
-best of several rounds, and the peak memory of the process.
+Beside our reader stand Python's own `json` with the same documents in one file, dfindexeddb and ccl_chromium_reader
+where they are installed, and Chromium's own getAll(), timed in the page.  Each side runs in a process of its own, all by
+turns; the figures are the best of several rounds, wall and CPU seconds apart, and the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 SCRIPTS = Path(__file__).parents[1] / "scripts" / "golden_rxdb"
 Figures = dict[str, float]
+TABLE_END = bytes.fromhex("57fb808b247547db")
+"""How every table of a LevelDB ends."""
 
 
 def _node(what: str, work: Path, count: int = 0) -> str:
     done = subprocess.run(
         ["node", str(SCRIPTS / "many.mjs"), what],
-        env={**os.environ, "OUT": str(work), "COUNT": str(count)},
+        env={**os.environ, "OUT": str(work), "COUNT": str(count), "ROUNDS": "1"},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -74,89 +76,139 @@ def _documents(work: Path) -> Iterator[Iterator[Document]]:
         yield (piece for piece in read(snapshot) if isinstance(piece, Document))
 
 
+@contextmanager
+def _timed(found: Figures) -> Iterator[None]:
+    """Add the seconds of a step, and the CPU seconds of the process in it."""
+    began, cpu = time.perf_counter(), time.process_time()
+    yield
+    found |= {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+
+
 def ours(work: Path) -> Figures:
     """Our reader, document by document; the snapshot is not counted."""
-    with _documents(work) as documents:
-        began = time.perf_counter()
-        count = sum(1 for _ in documents)
-        return {"documents": count, "seconds": time.perf_counter() - began}
+    found: Figures = {}
+    with _documents(work) as documents, _timed(found):
+        found["documents"] = sum(1 for _ in documents)
+    return found
 
 
 def plain_json(work: Path) -> Figures:
     """The same documents by `json.load`."""
-    began = time.perf_counter()
-    with (work / "documents.json").open(encoding="utf-8") as file:
-        count = len(json.load(file))
-    return {"documents": count, "seconds": time.perf_counter() - began}
+    found: Figures = {}
+    with _timed(found), (work / "documents.json").open(encoding="utf-8") as file:
+        found["documents"] = len(json.load(file))
+    return found
+
+
+@contextmanager
+def _copy(work: Path) -> Iterator[Path]:
+    """A copy of the LevelDB, without unfinished tables, at which others stop, and with a folder for large values."""
+    (source,) = (work / "profile" / "Default" / "IndexedDB").glob("*.leveldb")
+    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
+        folder = Path(shutil.copytree(source, Path(scratch) / source.name))
+        folder.with_suffix(".blob").mkdir()
+        for one in folder.glob("*.ldb"):
+            if not one.read_bytes().endswith(TABLE_END):
+                one.unlink()
+        yield folder
 
 
 def dfindexeddb(work: Path) -> Figures:
     """All records in the files that are in use, decoded; what RxDB changed in them stays changed."""
     chromium: Any = importlib.import_module("dfindexeddb.indexeddb.chromium.record")
-
-    (source,) = (work / "profile" / "Default" / "IndexedDB").glob("*.leveldb")
-    with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
-        folder = Path(shutil.copytree(source, Path(scratch) / source.name))
-        folder.with_suffix(".blob").mkdir()  # it wants one, with or without blobs
-        began = time.perf_counter()
+    found: Figures = {}
+    with _copy(work) as folder, _timed(found):
         records = chromium.FolderReader(folder).GetRecords(use_manifest=True)
-        count = sum(1 for one in records if isinstance(one.key, chromium.ObjectStoreDataKey))
-        return {"documents": count, "seconds": time.perf_counter() - began}
+        found["documents"] = sum(1 for one in records if isinstance(one.key, chromium.ObjectStoreDataKey))
+    return found
 
 
-SIDES: dict[str, Callable[[Path], Figures]] = {"pjais": ours, "json.load": plain_json, "dfindexeddb": dfindexeddb}
-
-
-def measure(what: str, work: Path, python: str) -> Figures:
-    """One side in a fresh process: documents, seconds, and `peak` in MB."""
-    command = [python, __file__, "--side", what, "--work", str(work)]
-    errors = subprocess.DEVNULL if what == "dfindexeddb" else None  # it prints every record that it cannot read
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=errors, text=True).stdout
-    return {str(name): float(value) for name, value in json.loads(output).items()}
+def ccl_chromium_reader(work: Path) -> Figures:
+    """All records of the `docs` stores, decoded, older versions among them; RxDB's changes stay."""
+    ccl: Any = importlib.import_module("ccl_chromium_reader.ccl_chromium_indexeddb")
+    found: Figures = {"documents": 0}
+    with _copy(work) as folder, _timed(found):
+        profile = ccl.WrappedIndexDB(folder)
+        for database in (profile[one.dbid_no] for one in profile.database_ids):
+            for store in database.object_store_names:
+                for _ in database[store].iterate_records(bad_deserializer_data_handler=lambda *_: None):
+                    found["documents"] += store == "docs"
+    return found
 
 
 def chromium(work: Path) -> Figures:
-    """Chromium's own getAll() over the `docs` stores, best of three fresh browsers, as the page's clock tells it."""
+    """Chromium's own getAll() over the `docs` stores in a fresh browser, as the page's clock tells it."""
     told = json.loads(_node("time", work))
     return {"documents": float(told["rows"]), "seconds": float(told["ms"]) / 1000}
 
 
-def has_dfindexeddb(python: str) -> bool:
-    """Whether an interpreter has the package."""
+SIDES: dict[str, Callable[[Path], Figures]] = {
+    "pjais": ours,
+    "json.load": plain_json,
+    "Chromium": chromium,
+    "dfindexeddb": dfindexeddb,
+    "ccl_chromium_reader": ccl_chromium_reader,
+}
+PEERS = ("dfindexeddb", "ccl_chromium_reader")
+
+
+def measure(what: str, work: Path, python: str) -> Figures:
+    """One side in a fresh process: documents, seconds, CPU seconds, and `peak` in MB."""
+    command = [python, __file__, "--side", what, "--work", str(work)]
+    errors = subprocess.DEVNULL if what in PEERS else None  # they print every record that they cannot read
+    done = subprocess.run(command, check=what not in PEERS, stdout=subprocess.PIPE, stderr=errors, text=True)
+    if done.returncode:
+        return {"documents": 0, "seconds": 0, "cpu": 0, "peak": 0}
+    return {str(name): float(value) for name, value in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+def has(package: str, python: str) -> bool:
+    """Whether an interpreter has a package."""
     if python == sys.executable:
-        return importlib.util.find_spec("dfindexeddb") is not None
-    return subprocess.run([python, "-c", "import dfindexeddb"], capture_output=True, check=False).returncode == 0
+        return importlib.util.find_spec(package) is not None
+    return subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False).returncode == 0
+
+
+def has_dfindexeddb(python: str) -> bool:
+    """Whether an interpreter has dfindexeddb."""
+    return has("dfindexeddb", python)
 
 
 def compare(work: Path, count: int, rounds: int, python: str) -> None:
-    """Measure every side and print one table."""
+    """Measure every side by turns and print one table."""
     prepare(work, count)
-    best: dict[str, Figures] = {}
-    for what in SIDES:
-        interpreter = python if what == "dfindexeddb" else sys.executable
-        if what == "dfindexeddb" and not has_dfindexeddb(interpreter):
-            continue
-        times = 1 if what == "dfindexeddb" else rounds
-        runs = [measure(what, work, interpreter) for _ in range(times)]
-        best[what] = min(runs, key=lambda run: run["seconds"])
-    best["Chromium"] = chromium(work)
+    sides = [one for one in SIDES if one not in PEERS or has(one, python)]
+    found: dict[str, list[Figures]] = {what: [] for what in sides}
+    for number in range(rounds):
+        for what, runs in found.items():
+            if what in PEERS and number:
+                continue  # they take minutes
+            runs.append(
+                chromium(work)
+                if what == "Chromium"
+                else measure(what, work, python if what in PEERS else sys.executable)
+            )
+    best = {what: {name: min(run[name] for run in runs) for name in runs[0]} for what, runs in found.items()}
     _print(best, (work / "documents.json").stat().st_size)
-    if "dfindexeddb" not in best:
-        print("  dfindexeddb is not installed (--dfindexeddb names a Python that has it)")
+    for what in PEERS:
+        if what not in best:
+            print(f"  {what} is not installed (--peers names a Python that has it)")
 
 
 def _print(best: dict[str, Figures], size: int) -> None:
     count = best["pjais"]["documents"]
     print(f"\n{count:,.0f} RxDB documents, {size / 1e6:.0f} MB as JSON")
-    for what, figures in best.items():
-        if figures["documents"] < count:
-            print(f"  {what:11}  {figures['seconds']:7.2f} s   reads {figures['documents']:,.0f} of them")
+    print(f"{'':22}{'wall s':>8}{'CPU s':>8}{'documents/s':>13}{'peak MB':>9}{'to Chromium':>13}")
+    theirs = best["Chromium"]["documents"] / best["Chromium"]["seconds"]
+    for what, one in best.items():
+        if one["documents"] < count:
+            print(f"  {what:20}  reads {one['documents']:,.0f} of them")
             continue
-        peak = f"peak {figures['peak']:4.0f} MB" if "peak" in figures else "in the page "
-        speed = figures["documents"] / figures["seconds"]
-        ratio = best["pjais"]["seconds"] / figures["seconds"]
-        mine = f"pjais takes {ratio:6.2f} x"
-        print(f"  {what:11}  {figures['seconds']:7.2f} s   {peak}   {speed:9,.0f} documents/s   {mine}")
+        cpu, peak = (
+            f"{one[name]:{width}}" if name in one else "-" for name, width in (("cpu", ".2f"), ("peak", ".0f"))
+        )
+        speed = count / one["seconds"]
+        print(f"  {what:20}{one['seconds']:8.2f}{cpu:>8}{speed:13,.0f}{peak:>9}{speed / theirs:13.2f}")
 
 
 def profile(work: Path) -> None:
@@ -176,7 +228,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="show where our reader's time goes instead")
-    parser.add_argument("--dfindexeddb", default=sys.executable, metavar="PYTHON", help="an interpreter that has it")
+    parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="an interpreter that has the others")
     arguments = parser.parse_args()
     if arguments.side:
         figures = SIDES[arguments.side](arguments.work)
@@ -192,7 +244,7 @@ def main() -> None:
             prepare(work, arguments.documents)
             profile(work)
             return
-        compare(work, arguments.documents, arguments.rounds, arguments.dfindexeddb)
+        compare(work, arguments.documents, arguments.rounds, arguments.peers)
 
 
 if __name__ == "__main__":
