@@ -2,8 +2,8 @@
 
 The profile is written by real RxDB in real Chromium (scripts/golden_rxdb; run scripts/install_oracles first).
 Beside our reader stand Python's own `json` with the same documents in one file, dfindexeddb and ccl_chromium_reader
-where they are installed, and Chromium's own getAll(), timed in the page.  Each side runs in a process of its own, all by
-turns; the figures are the best of several rounds, wall and CPU seconds apart, and the peak memory of the process.
+where they are installed, and Chromium's own getAll(), timed in the page.  Each side runs in a process of its own, all
+by turns; the figures are the best of several rounds, wall and CPU seconds apart, and the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -153,7 +153,9 @@ PEERS = ("dfindexeddb", "ccl_chromium_reader")
 
 
 def measure(what: str, work: Path, python: str) -> Figures:
-    """One side in a fresh process: documents, seconds, CPU seconds, and `peak` in MB."""
+    """One side in a fresh process: documents, seconds, CPU seconds, and `peak` in MB; of Chromium the first two."""
+    if what == "Chromium":
+        return chromium(work)
     command = [python, __file__, "--side", what, "--work", str(work)]
     errors = subprocess.DEVNULL if what in PEERS else None  # they print every record that they cannot read
     done = subprocess.run(command, check=what not in PEERS, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -183,11 +185,7 @@ def compare(work: Path, count: int, rounds: int, python: str) -> None:
         for what, runs in found.items():
             if what in PEERS and number:
                 continue  # they take minutes
-            runs.append(
-                chromium(work)
-                if what == "Chromium"
-                else measure(what, work, python if what in PEERS else sys.executable)
-            )
+            runs.append(measure(what, work, python if what in PEERS else sys.executable))
     best = {what: {name: min(run[name] for run in runs) for name in runs[0]} for what, runs in found.items()}
     _print(best, (work / "documents.json").stat().st_size)
     for what in PEERS:
