@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pjais import canonical, models
-from pjais.assembly.assemble import Choices, items
+from pjais.assembly.assemble import items
 from pjais.assembly.ids import NAMESPACE
+from pjais.assembly.normalise import Choices
 from pjais.core.table import Row
 from pjais.errors import BackupFailed
 from pjais.exchange import guide_export
