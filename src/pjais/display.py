@@ -28,9 +28,10 @@ _FORMAT = (
 )
 """Format controls: characters that change the direction of text, break lines or are invisible.  Not the joiners
 U+200C and U+200D, which join letters of Persian and Hindi and the pieces of an emoji, and control nothing."""
-_RAW = re.compile(rf"[{_CONTROLS}\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
-_SHOWN = re.compile(rf"[{_CONTROLS}{_FORMAT}]|\r(?!\n)")
-_LINE = re.compile(rf"[{_CONTROLS}{_FORMAT}\t\n\r]")
+_RAW = rf"[{_CONTROLS}\u202a-\u202e\u2066-\u2069]|\r(?!\n)"
+_SHOWN = rf"[{_CONTROLS}{_FORMAT}]|\r(?!\n)"
+_LINE = rf"[{_CONTROLS}{_FORMAT}\t\n\r]"
+"""Patterns as text, which `re` compiles on first use and remembers: plain ASCII needs none of them."""
 
 
 def visible(text: str, *, keep_format: bool = False) -> str:
@@ -39,12 +40,15 @@ def visible(text: str, *, keep_format: bool = False) -> str:
     So JSON stays the same JSON.  With `keep_format` only characters that control a terminal or change the direction of
     all following text are written out: for data read by a program.
     """
-    return (_RAW if keep_format else _SHOWN).sub(_escape, text)
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_RAW if keep_format else _SHOWN, _escape, text)
 
 
 def one_line(value: object) -> str:
     """Return a value as one line that cannot control a terminal or change the direction of later text."""
-    return _LINE.sub(_escape, str(value))
+    text = str(value)
+    return text if text.isascii() and text.isprintable() else re.sub(_LINE, _escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -55,8 +59,8 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{number:04x}"
 
 
-_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]+:/{1,2}[^\s:/@'\"]*):\S*@", re.IGNORECASE)
-_QUERY_PASSWORD = re.compile(r"([?&](?:password|passwd|sslpassword|token)=)[^&\s'\"]*", re.IGNORECASE)
+_URL_PASSWORD = r"(?i)(\b[a-z][a-z0-9+.-]+:/{1,2}[^\s:/@'\"]*):\S*@"
+_QUERY_PASSWORD = r"(?i)([?&](?:password|passwd|sslpassword|token)=)[^&\s'\"]*"
 
 
 def without_passwords(text: str) -> str:
@@ -64,12 +68,9 @@ def without_passwords(text: str) -> str:
 
     A URL that was taken for a path has lost one of its slashes.
     """
-    return _QUERY_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+    return re.sub(_QUERY_PASSWORD, r"\1***", re.sub(_URL_PASSWORD, r"\1:***@", text))
 
 
 def is_url(text: str) -> bool:
     """Return whether a text is a URL, and so no path (`C:\\...` is one)."""
-    return _URL.match(text) is not None
-
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+:/{1,2}[^/]", re.IGNORECASE)
+    return re.match(r"(?i)[a-z][a-z0-9+.-]+:/{1,2}[^/]", text) is not None

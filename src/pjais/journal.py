@@ -7,7 +7,6 @@ phase.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -127,12 +126,16 @@ def problems(folder: Path) -> list[str]:
 
 def extent(folder: Path) -> tuple[int, str]:
     """Return the current extent of a run's journal: its size in bytes, and its SHA-256 in hex."""
+    import hashlib  # loaded on demand: opening a store computes no digest
+
     data = (folder / NAME).read_bytes()
     return len(data), hashlib.sha256(data).hexdigest()
 
 
 def begins_with(folder: Path, size: int, digest: str) -> bool:
     """Return whether a run's journal still begins with the content of this extent."""
+    import hashlib
+
     path = folder / NAME
     data = path.read_bytes()[:size] if path.is_file() else b""
     return len(data) == size and hashlib.sha256(data).hexdigest() == digest

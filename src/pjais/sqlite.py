@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import importlib
 import os
-import random
-import shutil
-import tempfile
 import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import apsw
 
-from pjais import files, sqlite_files, sqlite_journal, sqlite_wal
+from pjais import files, sqlite_files
 from pjais.errors import FileFailed, SourceDamaged
+
+if TYPE_CHECKING:
+    from pjais import sqlite_wal
 
 MAGIC = sqlite_files.MAGIC
 SIDE_FILES = sqlite_files.SIDE_FILES
@@ -118,13 +118,21 @@ def open_scratch(path: Path) -> Connection:
     """Open a private copy of a store, including its WAL or journal; it is removed with its connection."""
     if (refused := files.refusal(path)) is not None:
         raise refused
+    import tempfile  # loaded on demand, like all that only copies need: opening a store does without it
+
     folder = Path(tempfile.mkdtemp(prefix="pjais-copy-"))
     try:
         copy_files(path, folder / "copy.sqlite")
         return _Scratch(folder)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_folder(folder)
         raise
+
+
+def _remove_folder(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Scratch(apsw.Connection):
@@ -136,7 +144,7 @@ class _Scratch(apsw.Connection):
 
     def close(self, force: bool = False) -> None:
         super().close(force)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove_folder(self.folder)
 
 
 def wait_in_earnest(connection: Connection, wait_ms: int) -> None:
@@ -148,6 +156,8 @@ def wait_in_earnest(connection: Connection, wait_ms: int) -> None:
     until = 0.0
 
     def again(tries: int) -> bool:
+        import random  # only who waits needs it
+
         nonlocal until
         if tries == 0:
             until = time.monotonic() + wait_ms / 1000
@@ -244,6 +254,8 @@ def whole(path: Path) -> Iterator[Path]:
     if not needs_recovery(path):
         yield path
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="pjais-copy-") as folder:
         copy = Path(folder) / "copy.sqlite"
         copy_files(path, copy)
@@ -262,6 +274,8 @@ def copy_database(source: Path, destination: Path) -> None:
 
 def copy_source(source: Path, destination: Path) -> sqlite_wal.State:
     """Do the same for a private copy of a foreign database; return which part of its WAL or journal is not applied."""
+    from pjais import sqlite_wal
+
     wal, journal = Path(f"{source}-wal"), Path(f"{source}-journal")
     empty = not source.stat().st_size and wal.is_file() and wal.stat().st_size > 0
     rolled_back = _journal_state(source, journal)
@@ -283,6 +297,8 @@ def _journal_state(source: Path, journal: Path) -> sqlite_wal.State:
     A transaction over several files is committed once its super-journal is deleted.  SQLite looks for that, and
     deletes it, next to the live source; so the copy of the journal must not name it.
     """
+    from pjais import sqlite_journal, sqlite_wal
+
     if not journal.is_file():
         return sqlite_wal.State()
     named = sqlite_journal.super_journal(journal)

@@ -15,7 +15,8 @@ import pjais
 from pjais import sqlite
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.tables import TABLES
-from pjais.persona.store import Past, Store
+from pjais.persona.as_of import Past
+from pjais.persona.store import Store
 from world import memory, persona, write_json
 
 _template: list[tuple[tempfile.TemporaryDirectory[str], Path]] = []

@@ -21,7 +21,7 @@ from pjais.core.table import Table
 from pjais.errors import PjaisError
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.tables import MEMORIES, PERSONAS, RELATIONSHIPS, TABLES
-from pjais.persona.store import Past
+from pjais.persona.as_of import Past
 
 PEOPLE = st.sampled_from(["p0", "p1", "p2"])
 MINDS = st.sampled_from(["m0", "m1", "m2", "m3"])

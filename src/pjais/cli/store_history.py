@@ -18,7 +18,8 @@ from pjais.exchange import transfer
 from pjais.migration import state
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Persona, Record
-from pjais.persona.store import Past, Store
+from pjais.persona.as_of import Past
+from pjais.persona.store import Store
 from pjais.store.history import When
 from pjais.targets.sqlite import cutover
 

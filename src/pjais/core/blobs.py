@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -62,6 +61,8 @@ def taken_out(value: Any) -> tuple[Any, dict[str, bytes]]:
 
 def decoded(digest: object, text: object) -> bytes | None:
     """Return bytes from base64; None if they are not what their hash says."""
+    import hashlib  # loaded on demand: opening a store computes no digest
+
     try:
         data = base64.b64decode(text) if isinstance(text, str) else b""
     except ValueError:

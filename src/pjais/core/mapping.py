@@ -16,7 +16,6 @@ A record from our own files already has such an `extra`; there the residue goes 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, NamedTuple
@@ -156,6 +155,8 @@ class Carried(Mapping):
         value = blobs.inlined(document.value, document.blobs)
         own_id = value.get("id") if isinstance(value, dict) else None
         if not document.native_id:
+            import hashlib  # loaded on demand: opening a store computes no digest
+
             name = "#" + hashlib.sha256(canonical.dumps(value, sort=True).encode()).hexdigest()[:16]
         else:
             name = f"#{own_id}" if type(own_id) is int and str(own_id) == document.native_id else document.native_id

@@ -8,13 +8,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pjais import sqlite
-from pjais.core.events import EventSchema
 from pjais.core.mapping import Carried, Mapping
 from pjais.core.own_files import DOCUMENTS, EXPORT, mappings_of, title_of_carried
 from pjais.core.table import Parts, Record, Search, Table, camel
+
+if TYPE_CHECKING:
+    from pjais.core.events import EventSchema
 
 APPLICATION_ID = 0x504A4149
 """`PJAI` in the SQLite header: this file is a store of ours."""
@@ -79,7 +81,7 @@ class Model:
     `tables`: in an order in which references point backwards.  `claims`: the mapping of a collection of a dialect, None
     for one that the model does not know; those of our own stores and exports are derived from the tables.  `reading`
     goes up with every change after which a document makes another record or other notes: what a run with another number
-    found unchanged is read again.  `upgrades`: one for each schema version after the first.  `events`: those of
+    found unchanged is read again.  `upgrades`: one for each schema version after the first.  `events` returns those of
     a LiveStore store with the model's records.  `observations`: notes about the records of a store as a whole, never a
     reason to refuse a document.  `documents`: the mapping of the collections that have tables of their own, of which
     `catalogue` tells, in the store by the tables of `catalogue_ddl`; None for a model that keeps them whole in one
@@ -92,7 +94,7 @@ class Model:
     claims: Callable[[str, str], Mapping | None]
     reading: int = 1
     upgrades: tuple[Upgrade, ...] = ()
-    events: EventSchema | None = None
+    events: Callable[[], EventSchema] | None = None
     observations: Callable[[sqlite.Connection], Iterable[Observation]] = _nothing
     documents: DocumentMapping | None = None
     catalogue: tuple[Any, ...] = ()
@@ -105,7 +107,6 @@ class Model:
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {table.name: table for table in self.tables})
         object.__setattr__(self, "by_record", {table.record: table for table in self.tables})
-        self._known.update(mappings_of(table for table in self.tables if not table.is_of_documents))
 
     @property
     def schema_version(self) -> int:
@@ -171,6 +172,8 @@ class Model:
 
     def mapping(self, dialect: str, collection: str) -> Mapping | None:
         """Return the mapping of a collection; None for one that the model does not know."""
+        if not self._known:  # those of our own stores and exports, which opening a store does without
+            self._known.update(mappings_of(table for table in self.tables if not table.is_of_documents))
         key = (dialect, collection)
         if key not in self._known:
             found = self.claims(dialect, collection)

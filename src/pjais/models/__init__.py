@@ -44,10 +44,10 @@ def named(name: str = DEFAULT) -> Model:
 
 def events(name: str = DEFAULT) -> EventSchema:
     """Return the LiveStore schema of a model.  Raises UsageError if there is none."""
-    found = named(name).events
-    if found is None:
+    its = named(name).events
+    if its is None:
         raise UsageError("this model has no LiveStore events", where=[name])
-    return found
+    return its()
 
 
 def names() -> tuple[str, ...]:

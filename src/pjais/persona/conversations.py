@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, Unpack
 
 from pjais import choices, journal
@@ -53,6 +52,8 @@ class Conversations(Records[Conversation]):
 
     def add_message(self, conversation_id: str, role: str, content: Any, **more: Any) -> Conversation:
         """Append a message; a missing id is generated, a missing time is now (ms)."""
+        import uuid  # loaded on demand: reading makes no ids
+
         choices.text("role", role)
         now = journal.now_ms()
         message = {"id": str(uuid.uuid4()), "role": role, "content": content, "timestamp": now, **more}

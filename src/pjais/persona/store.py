@@ -15,26 +15,27 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pjais import choices
-from pjais.core.results import Changed, Notice, Restored
 from pjais.models.persona.model import MODEL
-from pjais.persona.as_of import Past
 from pjais.persona.attachments import Attachments
 from pjais.persona.conversations import Conversations
 from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
 from pjais.persona.relationships import Plugins, Relationships
-from pjais.persona.search import Found
-from pjais.store import as_of, documents, history, operations, provenance, undo
-from pjais.store.documents import Collection
-from pjais.store.history import Moment, When
+from pjais.store import operations, provenance
 from pjais.store.live import Live
 from pjais.store.operations import Operation
 from pjais.store.pool import Pool
 from pjais.store.provenance import Provenance, SourceRecords
 from pjais.store.records import Page, Records
+
+if TYPE_CHECKING:  # what only some calls need is loaded by them, so that a store opens without it
+    from pjais.core.results import Changed, Notice, Restored
+    from pjais.persona.as_of import Past
+    from pjais.store.documents import Collection
+    from pjais.store.history import Moment, When
 
 T = TypeVar("T")
 
@@ -93,11 +94,15 @@ class Store:
 
     def collection(self, name: str) -> Collection:
         """Return a collection of any app by the name of its table.  Raises UsageError that names those there are."""
+        from pjais.store.documents import Collection
+
         return Collection(self.pool, name)
 
     @property
     def collections(self) -> list[str]:
         """Return the names of the tables of all collections that no model claims."""
+        from pjais.store import documents
+
         return documents.names(self.pool.model)
 
     def sources(self) -> list[SourceRecords]:
@@ -112,11 +117,15 @@ class Store:
 
     def history(self, record_id: str, table: str | None = None) -> list[Moment]:
         """Return every change of a record since the migration, by anybody.  Raises UsageError for an unknown id."""
+        from pjais.store import history
+
         with self.pool.view() as db:
             return history.history(db, self.pool.model, record_id, table)
 
     def find(self, record_id: str, table: str | None = None) -> list[tuple[str, str]]:
         """Return (table, key) of the records that have or had this id; several tables may have it."""
+        from pjais.store import history
+
         with self.pool.view() as db:
             return [(one.name, key) for one, key in history.find(db, self.pool.model, record_id, table)]
 
@@ -125,12 +134,17 @@ class Store:
 
         Raises UsageError for a point in time outside the history.
         """
+        from pjais.persona.as_of import Past
+        from pjais.store import as_of
+
         with self.pool.view() as db:
             found = as_of.moment(db, seq, time)
         return Past(self.pool, found)
 
     def diff(self, before: When, after: When = "now") -> list[Changed]:
         """Return the differences between two points in time: numbers of changes, times (ISO-8601), or `now`."""
+        from pjais.store import history
+
         with self.pool.view() as db:
             return history.diff(db, self.pool.model, before, after)
 
@@ -144,6 +158,8 @@ class Store:
         field: str | None = None,
     ) -> Restored:
         """Restore a record, or one field of it, to its version then, by an ordinary, validated write."""
+        from pjais.store import history
+
         return history.restore_record(self.pool, table, record_id, seq=seq, time=time, field=field)
 
     def undoable(self, limit: int = 100) -> list[Operation]:
@@ -158,10 +174,14 @@ class Store:
 
     def undo(self, n: int = 1) -> list[Operation]:
         """Undo the last `n` operations made through pjais; `pjais.store.undo` says when this is refused."""
+        from pjais.store import undo
+
         return undo.undo(self.pool, n)
 
     def redo(self, n: int = 1) -> list[Operation]:
         """Redo the last `n` undone operations; a new operation clears the list of those."""
+        from pjais.store import undo
+
         return undo.redo(self.pool, n)
 
     def close(self) -> None:
@@ -170,17 +190,4 @@ class Store:
         self.pool.close()
 
 
-__all__ = [
-    "Changed",
-    "Found",
-    "Live",
-    "Moment",
-    "Operation",
-    "Page",
-    "Past",
-    "Provenance",
-    "Records",
-    "Restored",
-    "SourceRecords",
-    "Store",
-]
+__all__ = ["Live", "Operation", "Page", "Provenance", "Records", "SourceRecords", "Store"]

@@ -13,8 +13,6 @@ raised by the iteration, or passed to `on_error`; without one they go to `thread
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -301,6 +299,9 @@ def _fingerprint(result: object) -> bytes:
     Without pickle's memo, equal values give equal bytes whether or not they share objects.
     Raises UsageError for a result that is not made of plain values and records.
     """
+    import hashlib  # both loaded on demand: most stores are opened without a live query
+    import pickle
+
     written = BytesIO()
     pickler = pickle.Pickler(written, protocol=5)
     pickler.fast = True

@@ -26,7 +26,7 @@ from pjais.store import operations, owners
 from pjais.store.fair_lock import Turns
 from pjais.store.owners import Held
 from pjais.store.watcher import Watcher
-from pjais.targets.sqlite import chain, cutover, drift, fixed_tables, heads
+from pjais.targets.sqlite import cutover, drift, fixed_tables, heads
 
 BUSY_MS = 30_000
 """How long a writer waits for another one, in this or another process."""
@@ -239,6 +239,8 @@ class Pool:
     @contextmanager
     def _committed(self, db: sqlite.Connection, label: str | None) -> Iterator[None]:
         """Commit the open transaction at the end of the block, with its operation, or roll it back."""
+        from pjais.targets.sqlite import chain  # loaded on demand: who only reads adds no link
+
         self._wal = self._wal or self._mark()[2]
         mark = (*self._identity, self._wal)
         held = Held(self, db, writes=True)

@@ -7,7 +7,6 @@ with every field named, and nothing is written.
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -117,6 +116,8 @@ class Records(Generic[R]):
 
         Raises ValidationFailed for values that the model does not allow, UsageError if the id is taken.
         """
+        import uuid  # loaded on demand: reading makes no ids
+
         now = journal.now_ms()
         given = {"id": str(uuid.uuid4()), "created_at": now, "updated_at": now, "installed_at": now, **fields}
         record = self._made(given)

@@ -5,7 +5,6 @@ Another package adds a kind by an entry point `pjais.targets`: a callable that t
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -84,11 +83,11 @@ def _added(kind: str, location: Path) -> Target:
     added = extensions.target(kind)
     if added is None:
         known = [_SQLITE, _LIVESTORE, *extensions.names("targets")]
-        near = difflib.get_close_matches(kind, known, 1)
+        near = choices.nearest(kind, known)
         raise UsageError(
             f"to={kind!r}: there is no target {kind}",
             where=[f"allowed: {', '.join(known)}"],
-            advice=f"did you mean {near[0]}?" if near else "choose one of these, or install the package that adds it",
+            advice=f"did you mean {near}?" if near else "choose one of these, or install the package that adds it",
         )
     made = added(location) if callable(added) else added
     if not isinstance(made, Target) or made.kind != kind:

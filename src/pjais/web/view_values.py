@@ -15,8 +15,8 @@ from pjais.errors import UsageError
 from pjais.migration.rollback import Later
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Persona
-from pjais.persona.store import Moment
 from pjais.report.rules import RULES
+from pjais.store.history import Moment
 from pjais.web import schemas
 from pjais.web.session import Job, Session
 

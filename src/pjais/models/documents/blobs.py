@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from pjais import sqlite
@@ -24,4 +23,6 @@ def named(db: sqlite.Connection, wanted: set[str]) -> dict[str, bytes]:
 
 def digest(data: bytes) -> str:
     """Return the name of bytes: their SHA-256 in lower-case hex."""
+    import hashlib  # loaded on demand: opening a store computes no digest
+
     return hashlib.sha256(data).hexdigest()

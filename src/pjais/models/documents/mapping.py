@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from copy import copy
 from functools import lru_cache
@@ -143,6 +142,8 @@ def key_of(document: Document) -> Any:
         return document.key
     if document.native_id:
         return tagged.tag(document.native_id)
+    import hashlib  # loaded on demand: opening a store computes no digest
+
     text = canonical.dumps(document.value, sort=True)
     return "#" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
-import io
 import zlib
 from typing import Any
 
@@ -24,6 +22,9 @@ def expand(content: str) -> Any | None:
     text = parse_json(content) if content.startswith('"') else content
     if not isinstance(text, str) or not text.startswith("H4sI"):
         return None
+    import gzip  # loaded on demand: only the old app wrote this form
+    import io
+
     try:
         packed = base64.b64decode(text, validate=True)
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:

@@ -5,8 +5,6 @@ The SQL is written out, in a file beside this one: it must go on producing schem
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from pjais import sqlite
 from pjais.core.model import Dialects
 
@@ -22,5 +20,7 @@ def obstacle(db: sqlite.Connection) -> str | None:
 
 def apply(db: sqlite.Connection, _: Dialects) -> None:
     """Upgrade a store; one that holds another app's documents alone gets no tables of ours."""
+    from importlib.resources import files  # loaded on demand: few stores are still to be upgraded
+
     if sqlite.column_names(db, "personas"):
         db.execute(files(__package__).joinpath("schema_4.sql").read_text("utf-8"))

@@ -23,7 +23,6 @@ from typing import NamedTuple
 from pjais import files, instants, paths, sqlite
 from pjais.errors import FileFailed
 from pjais.journal import now_ms
-from pjais.targets.sqlite import chain
 
 _WAIT_MS = 2000
 """How long to wait for the write lock: whoever holds it for longer notes the head at the end."""
@@ -97,6 +96,8 @@ def problem(db: sqlite.Connection, store: Path) -> str | None:
 
 def leads_on(db: sqlite.Connection, head: Head) -> bool:
     """Return whether an open store holds everything up to a head."""
+    from pjais.targets.sqlite import chain  # loaded on demand: who only reads checks no history
+
     link = sqlite.value(db, "SELECT digest FROM migration_chain WHERE number = ?", (head.link,))
     return link is not None and link.hex() == head.digest and chain.history(db, head.change) == head[2:4]
 
@@ -144,6 +145,8 @@ class Follower:
 
 def _of(db: sqlite.Connection) -> Head | None:
     """Return the current head; None for a store whose chain has not begun."""
+    from pjais.targets.sqlite import chain
+
     link = chain.lasting(db)
     if link is None:
         return None

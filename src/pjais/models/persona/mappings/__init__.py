@@ -57,10 +57,6 @@ MAPPINGS: dict[str, dict[str, Mapping]] = {
 }
 """The mapping of each collection of each kind; a collection that is not here is kept whole."""
 
-READING = 1
-"""Kept with each run.  It goes up with every change after which a document makes another record or other notes: what a
-run with another number found unchanged is read again."""
-
 _RXDB_PROFILES = frozenset({"rxdb-profile", "rxdb-profile-sqlite", "rxdb-profile-firefox"})
 """Dialects whose collections the account named `<database>/<collection>` before 0.2; RxDB allows no `/` in a name."""
 
