@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-import orjson
-
 _TAG = re.compile(r"\$+(?:number|bytes)")
 _TAG_IN_TEXT = re.compile(r'"\$+(?:number|bytes)"')
 _BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
@@ -50,6 +48,13 @@ def _no_constant(name: str) -> Any:
 _strict = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
+@cache
+def _orjson() -> Any:
+    import orjson  # imported late: it loads a dozen modules of its own, and a store opens without
+
+    return orjson
+
+
 def dumps(value: Any, *, sort: bool = False) -> str:
     """Return the canonical JSON text of a value: no spaces, non-ASCII unescaped, lone surrogates escaped.
 
@@ -77,7 +82,7 @@ def _quick(value: list[Any]) -> str | None:
     if kinds != _TEXTS and not kinds <= _NUMERIC:
         return None
     try:
-        text = orjson.dumps(value).decode()
+        text = _orjson().dumps(value).decode()
     except TypeError:  # a lone surrogate, an integer beyond 64 bits
         return None
     return text if str in kinds or not any(mark in text for mark in _OTHERWISE_WRITTEN) else None
@@ -151,7 +156,7 @@ def _parsed(text: str, exact: Callable[[str], Any]) -> Any:
     It refuses some texts (a lone surrogate, 1e400), and makes an integer beyond 64 bits a float.
     """
     try:
-        value = orjson.loads(text)
+        value = _orjson().loads(text)
         differs = _holds_huge(value.values() if type(value) is dict else (value,))
     except (ValueError, RecursionError):
         differs = True
@@ -266,7 +271,7 @@ def digest(row: tuple[Any, ...]) -> bytes:
 def plain_digest(row: tuple[Any, ...]) -> bytes | None:
     """Return the digest of a row that holds only what SQLite can hold; None for any other, as with a lone surrogate."""
     try:
-        return bytes(_sha256()(orjson.dumps(row)).digest())
+        return bytes(_sha256()(_orjson().dumps(row)).digest())
     except TypeError:
         return None
 

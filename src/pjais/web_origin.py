@@ -12,12 +12,16 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-_CHROMIUM = re.compile(r"([a-z][a-z0-9+.-]*)_(.*)_(\d{1,5})(?:@\d+)?(?:\.indexeddb(?:\.leveldb|\.blob)?)?", re.DOTALL)
-_FIREFOX = re.compile(r"([a-z][a-z0-9.-]*)\+\+\+([^^]*)((?:\^.*)?)", re.DOTALL)
-_URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_CHROMIUM = r"(?s)([a-z][a-z0-9+.-]*)_(.*)_(\d{1,5})(?:@\d+)?(?:\.indexeddb(?:\.leveldb|\.blob)?)?"
+_FIREFOX = r"(?s)([a-z][a-z0-9.-]*)\+\+\+([^^]*)((?:\^.*)?)"
+_URL = r"(?i)[a-z][a-z0-9+.-]*:"
+"""Patterns as text, which `re` compiles on first use and remembers: a search that finds no profile needs none."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _DEFAULT_BUCKET = "_default"
-_BROWSERS = re.compile(r"(?:about|chrome|chrome-untrusted|devtools|edge|brave|opera|vivaldi|resource):")
+_BROWSERS = tuple(
+    f"{scheme}:"
+    for scheme in ("about", "chrome", "chrome-untrusted", "devtools", "edge", "brave", "opera", "vivaldi", "resource")
+)
 
 
 def named(name: str) -> str | None:
@@ -26,12 +30,12 @@ def named(name: str) -> str | None:
     Chromium writes `scheme_host_port`, port 0 for the scheme's own; Firefox `scheme+++host+port^attributes`.
     """
     name = name.removesuffix(".bak")
-    if match := _FIREFOX.fullmatch(name):
+    if match := re.fullmatch(_FIREFOX, name):
         scheme, rest, attributes = match.groups()
         return _written(scheme, *_host_and_port(scheme, rest)) + unquote(attributes)
-    if _URL.match(name):
+    if re.match(_URL, name):
         return normal(name)
-    if match := _CHROMIUM.fullmatch(name):
+    if match := re.fullmatch(_CHROMIUM, name):
         scheme, host, port = match.groups()
         if host.startswith("[") and host.endswith("]"):
             host = host.replace("_", ":")
@@ -78,7 +82,7 @@ def normal(text: str) -> str:
 
 def is_browsers(origin: str) -> bool:
     """Return whether an origin is that of the browser's own pages, such as `devtools://devtools`."""
-    return _BROWSERS.match(origin) is not None
+    return origin.startswith(_BROWSERS)
 
 
 def asked(text: str) -> str:
@@ -97,7 +101,7 @@ def of_place(path: Path) -> str | None:
             return _bucket(one.parent / "QuotaManager", int(one.name))
         if one.name == "idb":
             return named(one.parent.name)
-        found = None if _URL.match(one.name) else named(one.name)
+        found = None if re.match(_URL, one.name) else named(one.name)
         if found is not None and (one.parent.name == "IndexedDB" or ".indexeddb" in one.name or "+++" in one.name):
             return found
     return None

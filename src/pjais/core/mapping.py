@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any, NamedTuple
 
-from pjais import canonical, instants, tagged
+from pjais import canonical, instants
 from pjais.core import blobs
 from pjais.core.dates import emit_instant, is_bare_number, read_instant
 from pjais.core.document import Document
@@ -188,6 +188,8 @@ class Carried(Mapping):
         if not value or not value.keys() <= _WRAPPER:
             return bare
         if "$tagged" in value:
+            from pjais import tagged  # loaded on demand: only documents of an app's own are tagged
+
             inside, held = blobs.taken_out(value["$tagged"])
             return bare._replace(value=inside, key=tagged.key_of_text(name), blobs=held, is_tagged=True)
         return bare._replace(value=value.get("$value"), text=value.get("$text"))

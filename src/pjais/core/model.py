@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pjais import sqlite
@@ -83,9 +84,9 @@ class Model:
     goes up with every change after which a document makes another record or other notes: what a run with another number
     found unchanged is read again.  `upgrades`: one for each schema version after the first.  `events` returns those of
     a LiveStore store with the model's records.  `observations`: notes about the records of a store as a whole, never a
-    reason to refuse a document.  `documents`: the mapping of the collections that have tables of their own, of which
-    `catalogue` tells, in the store by the tables of `catalogue_ddl`; None for a model that keeps them whole in one
-    table.
+    reason to refuse a document.  `makes_documents` returns the mapping of the collections that have tables of their
+    own, of which `catalogue` tells, in the store by the tables of `catalogue_ddl`; None for a model that keeps them
+    whole in one table.
     `fixed`: the model that it was made of.
     """
 
@@ -96,7 +97,7 @@ class Model:
     upgrades: tuple[Upgrade, ...] = ()
     events: Callable[[], EventSchema] | None = None
     observations: Callable[[sqlite.Connection], Iterable[Observation]] = _nothing
-    documents: DocumentMapping | None = None
+    makes_documents: Callable[[], DocumentMapping] | None = None
     catalogue: tuple[Any, ...] = ()
     catalogue_ddl: str = ""
     fixed: Model | None = None
@@ -107,6 +108,11 @@ class Model:
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {table.name: table for table in self.tables})
         object.__setattr__(self, "by_record", {table.record: table for table in self.tables})
+
+    @cached_property
+    def documents(self) -> DocumentMapping | None:
+        """Return the mapping of the collections that have tables of their own; None for a model that has none."""
+        return None if self.makes_documents is None else self.makes_documents()
 
     @property
     def schema_version(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,8 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pjais import choices
 from pjais.models.persona.model import MODEL
 from pjais.persona.attachments import Attachments
-from pjais.persona.conversations import Conversations
-from pjais.persona.memories import Memories
 from pjais.persona.personas import Personas
 from pjais.persona.relationships import Plugins, Relationships
 from pjais.store import operations, provenance
@@ -34,6 +33,8 @@ from pjais.store.records import Page, Records
 if TYPE_CHECKING:  # what only some calls need is loaded by them, so that a store opens without it
     from pjais.core.results import Changed, Notice, Restored
     from pjais.persona.as_of import Past
+    from pjais.persona.conversations import Conversations
+    from pjais.persona.memories import Memories
     from pjais.store.documents import Collection
     from pjais.store.history import Moment, When
 
@@ -49,11 +50,23 @@ class Store:
         """Pending migrations: sources whose new data could not be migrated when the store was opened, and why."""
         self.pool = Pool(path, MODEL)
         self.personas = Personas(self.pool)
-        self.memories = Memories(self.pool)
-        self.conversations = Conversations(self.pool)
         self.relationships = Relationships(self.pool)
         self.plugins = Plugins(self.pool)
         self.attachments = Attachments(self.pool)
+
+    @cached_property
+    def memories(self) -> Memories:
+        """The memories."""
+        from pjais.persona.memories import Memories  # loaded on demand, with all kinds of search
+
+        return Memories(self.pool)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """The conversations."""
+        from pjais.persona.conversations import Conversations
+
+        return Conversations(self.pool)
 
     def __enter__(self) -> Store:
         return self
@@ -186,7 +199,8 @@ class Store:
 
     def close(self) -> None:
         """Close the file; live queries end.  Closing again does nothing."""
-        self.memories.close()
+        if "memories" in vars(self):
+            self.memories.close()
         self.pool.close()
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -51,8 +50,7 @@ class Wishes(NamedTuple):
 NO_WISHES = Wishes()
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
+class ReadOptions(NamedTuple):
     """How a copy is read.  `decrypt` False: what is encrypted stays so, and no `password` is needed."""
 
     password: str | None = None
@@ -216,8 +214,7 @@ class Databases(NamedTuple):
         return self._replace(stores=stores, doubtful=tuple(one for one in self.doubtful if str(one) not in taken))
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """A search of one folder: its root, whether its owner named it, the store that is written to, what is known."""
 
     root: Path
@@ -225,7 +222,7 @@ class Search:
     target: Path | None
     seen: Seen
     sources: tuple[Source, ...]
-    aside: list[SourceRef] = field(default_factory=list)
+    aside: list[SourceRef]
     """Sources that lie where no browser keeps them, usually copies."""
 
 

@@ -72,9 +72,9 @@ _MANY = 50
 def _at(place: Path, target: Path | None, named: bool, seen: Seen) -> Iterator[SourceRef | Passed | None]:
     """Yield the sources and other stores at one location."""
     if place.is_dir():
-        yield from _Search(contract.Search(place, named, target, seen, registry.every())).found()
+        yield from _Search(contract.Search(place, named, target, seen, registry.every(), [])).found()
     elif named and place.suffix in (".ldb", ".log", ".sst") and place.stem.isdigit():  # saved by a recovery tool
-        yield from _in_folder_of(place, contract.Search(place.parent, named, target, seen, registry.every()))
+        yield from _in_folder_of(place, contract.Search(place.parent, named, target, seen, registry.every(), []))
     elif named and files.is_plain_file(place):
         one = identify(place, place.parent, named=True, seen=seen)
         if isinstance(one, Passed) and one.kind == ARCHIVE:
@@ -93,7 +93,7 @@ def _in_archive(archive: Passed, target: Path | None, seen: Seen) -> Iterator[So
     except SourceDamaged as error:
         yield archive._replace(reason=f"an archive that is not read; {error.where[0].partition(': ')[2]}")
         return
-    found = list(_Search(contract.Search(folder, True, target, seen, registry.every())).found())
+    found = list(_Search(contract.Search(folder, True, target, seen, registry.every(), [])).found())
     if not found:
         yield archive._replace(reason="an archive in which there is no data that pjais knows")
     for one in found:

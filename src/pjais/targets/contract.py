@@ -16,9 +16,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pjais.core.model import Model
@@ -29,8 +28,7 @@ Check = tuple[str, bool, str]
 """A check of a proof: its name, whether it passed, and what was seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The reach of a target: the last change of its store, and a mark of its content.
 
     Equal heads mean that nobody has written to it meanwhile.
@@ -40,16 +38,14 @@ class Head:
     content: int | str = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """Copies of a target, made before a run changes it: by their names in the manifest; and the head they reach."""
 
     files: Mapping[str, Path]
     head: Head
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A run's new store, complete but out of sight: what the content is made of."""
 
     model: Model
@@ -62,16 +58,14 @@ class Prepared:
     """The last change of the store that it was built on; None if there was none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(NamedTuple):
     """The result of reading the content back: what differs from the store, and further checks."""
 
     differences: Sequence[Difference] = ()
     checks: Sequence[Check] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(NamedTuple):
     """The state before a run, to be put back."""
 
     model: Model

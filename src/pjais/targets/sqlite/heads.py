@@ -13,7 +13,6 @@ afterwards.  A note that is missing or unreadable proves nothing; failure to wri
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -59,6 +58,8 @@ def _name(store: Path) -> str:
 
 def _notes(store: Path) -> list[Path]:
     """Every file that notes a store's head; a backup keeps its own when a newer one is made."""
+    import glob  # loaded on demand: who only reads a store looks for no note
+
     return list(_backups(store).glob(f"*/{glob.escape(_name(store))}"))
 
 
