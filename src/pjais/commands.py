@@ -5,7 +5,6 @@ It stands apart from the command line, so that `pjais --help` loads neither clic
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 
 ABOUT = "Move AI personas, memories and conversations into plain SQLite, verified and reversible."
@@ -69,6 +68,8 @@ _OPTIONS = {
 
 def help_text(width: int | None = None) -> str:
     """Return what `pjais --help` prints, in at most so many columns (None: those of the terminal)."""
+    import shutil  # loaded on demand: the command line knows its width
+
     width = max(min(shutil.get_terminal_size().columns, 80) - 2, 50) if width is None else width
     about = textwrap.fill(ABOUT, width, initial_indent="  ", subsequent_indent="  ")
     options, commands = _two_columns(_OPTIONS, width), _two_columns(COMMANDS, width)

@@ -11,7 +11,6 @@ import codecs
 import io
 import json
 import os
-import shutil
 import sys
 import time
 import unicodedata
@@ -148,6 +147,8 @@ def table(head: Sequence[str], body: Sequence[Sequence[object]], numbers: Sequen
 
 def _fitted(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> str:
     """Return a table that fits the terminal; without colours where NO_COLOR says so."""
+    import shutil
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

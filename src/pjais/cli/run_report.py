@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pjais.cli.context import Context
 from pjais.cli.output import print_json, safe, say, table
-from pjais.core.source import Passed
-from pjais.workspace import told
 
 if TYPE_CHECKING:
     from pjais.core.results import Counts, Report
+    from pjais.core.source import Passed
 
 
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
@@ -18,6 +17,8 @@ _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined
 
 def say_passed(passed: tuple[Passed, ...]) -> None:
     """Print stores that were found and not migrated, one line each."""
+    from pjais.workspace import told  # loaded on demand: the help of a command does without it
+
     for line in told(passed):
         say(safe(line))
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pjais import files
-from pjais.core.results import Report
-from pjais.report import page
+
+if TYPE_CHECKING:
+    from pjais.core.results import Report
 
 NAMES = ("report.json", "report.html")
 
 
 def write(folder: Path, report: Report, findings: Iterable[dict[str, Any]]) -> None:
     """Write both files into the run's folder.  The findings are streamed; there may be very many."""
+    from pjais.report import page  # loaded on demand: explaining a code writes no report
+
     head = report.as_dict()
     del head["findings"], head["findings_shown"]
     with files.writing(folder / "report.json") as file:
