@@ -34,6 +34,7 @@ reliability: $(BIN)/pytest
 bench: $(BIN)/pytest
 	$(BIN)/python bench/migrate.py
 	$(BIN)/python bench/increment.py
+	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/looking.py
 	$(BIN)/python bench/rxdb.py
 	$(BIN)/python bench/any_app.py

@@ -15,9 +15,14 @@ def main() -> None:
         return
     if arguments in (["--help"], ["-h"]) and _helped():
         return
+    import gc
+
+    gc.set_threshold(50_000, 20, 20)  # what starting makes is kept: to look through it for garbage finds none
     from pjais.cli import run
 
-    sys.exit(run(arguments))
+    code = run(arguments)
+    gc.freeze()  # the process ends: no need to look through all that was loaded
+    sys.exit(code)
 
 
 def _helped() -> bool:

@@ -94,9 +94,11 @@ def text(name: str, value: Any) -> str:
 
 def timezone(name: str, value: Any) -> str:
     """Return the name of a time zone, as the IANA database has it.  Raises UsageError for one that is not known."""
-    from zoneinfo import ZoneInfo
-
     told = text(name, value)
+    if told == "UTC":
+        return told
+    from zoneinfo import ZoneInfo  # loaded on demand: most ask for none
+
     try:
         ZoneInfo(told)
     except (ValueError, OSError, LookupError) as error:

@@ -22,11 +22,11 @@ from pjais.core.source import SourceRef
 from pjais.display import counted
 from pjais.errors import BackupFailed, PjaisError
 from pjais.exchange import guide_export
-from pjais.migration import backups, origins, quarantine, run, state, verify
+from pjais.migration import backups, origins, run, state, verify
 from pjais.side_by_side import shadow, switch
 from pjais.sources import backup
 from pjais.sources.registry import source_of
-from pjais.targets.sqlite import cutover
+from pjais.targets.sqlite import cutover, decisions
 from pjais.workspace import Workspace
 
 PHASES = ("pre", "during", "post", "rollback")
@@ -126,7 +126,7 @@ class _Facts:
         """Return (documents read, documents in quarantine) of all sources, from the ledger."""
         with closing(sqlite.open_reader(self.workspace.store)) as db:
             documents = int(sqlite.value(db, "SELECT count(*) FROM migration_records"))
-            return documents, quarantine.waiting(db)
+            return documents, decisions.waiting(db)
 
     def users(self) -> tuple[int, ...]:
         """Return the processes that have the old side open."""

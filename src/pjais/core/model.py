@@ -119,6 +119,10 @@ class Model:
         """Return the version of the store's schema (`user_version`); a newer store is of a newer program."""
         return self.upgrades[-1].version if self.upgrades else 1
 
+    def upgrades_after(self, version: int) -> tuple[Upgrade, ...]:
+        """Return the steps that a store of this schema version needs, in order."""
+        return tuple(step for step in self.upgrades if step.version > version)
+
     @property
     def searched(self) -> tuple[tuple[Table, Search], ...]:
         """Return the tables with a full-text index."""

@@ -2,15 +2,21 @@
 
 The types of a model's records are the schema.  Rules have already converted the values, so an error here
 is either a refused value or a fault of a rule; both reject the record, with the reason.
+
+Pydantic costs more to load than a small migration to run.  So a record whose values are plainly of its types (exactly
+`str`, `int`, ..., no text with half a character) passes without it; whatever else there is, Pydantic decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from pjais import canonical
 from pjais.core.mapping import Draft
 from pjais.core.problems import Problem
+from pjais.core.table import Column
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -34,6 +40,91 @@ def _check(record: type[Any]) -> Callable[..., Any]:
     return _checks[record]
 
 
+_SIMPLE = frozenset((str, int, float, bool, type(None)))
+_Form = tuple[frozenset[type[Any]], frozenset[type[Any]] | None] | None
+"""The types that a field's value may have, and those of the items of a list or the keys of an object, None for any;
+None for a field that takes any value."""
+_forms: dict[type[Any], tuple[_Form, ...] | None] = {}
+
+
+def is_plainly_valid(record: Any) -> bool:
+    """Return whether the types of a record allow it, as far as that is plain; False says nothing."""
+    kind = type(record)
+    if kind not in _forms:
+        _forms[kind] = forms_of(kind)
+    forms = _forms[kind]
+    if forms is None:
+        return False
+    for value, form in zip(record, forms, strict=True):
+        if form is None:
+            continue
+        kind = type(value)
+        if kind not in form[0]:
+            return False
+        if kind is str and not canonical.encodable(value):
+            return False
+        if (kind is list or kind is dict) and form[1] is not None and not _are_plain(value, form[1]):
+            return False
+    return True
+
+
+def _are_plain(values: Iterable[Any], allowed: frozenset[type[Any]]) -> bool:
+    return allowed.issuperset(map(type, values)) and (
+        str not in allowed or all(canonical.encodable(one) for one in values if type(one) is str)
+    )
+
+
+def forms_of(record: type[Any]) -> tuple[_Form, ...] | None:
+    """Return the form of each field; None for a record with a type that is not plain, or a rule of Pydantic's."""
+    if not issubclass(record, tuple):
+        return None
+    hints = get_type_hints(record, include_extras=True)
+    try:
+        return tuple(_form(hints[name]) for name in record._fields)  # type: ignore[attr-defined]
+    except _NotPlain:
+        return None
+
+
+class _NotPlain(Exception):
+    """A type of which only Pydantic knows what it allows."""
+
+
+def _form(hint: Any) -> _Form:
+    if get_origin(hint) is Annotated:
+        hint, *marks = get_args(hint)
+        if not all(isinstance(mark, Column) for mark in marks):
+            raise _NotPlain
+    if hint is Any:
+        return None
+    kinds: set[type[Any]] = set()
+    inner: frozenset[type[Any]] | None = None
+    for one in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
+        kind = get_origin(one) or one
+        if kind is list or kind is dict:
+            if kinds & {list, dict}:
+                raise _NotPlain
+            inner = _inner(kind, get_args(one))
+        elif kind not in _SIMPLE:
+            raise _NotPlain
+        kinds.add(kind)
+    return frozenset(kinds), inner
+
+
+def _inner(kind: type[Any], given: tuple[Any, ...]) -> frozenset[type[Any]] | None:
+    """Return the types of the items of a list, or of the keys of an object whose values may be anything."""
+    item = given[0] if kind is list and given else Any
+    if kind is dict and given:
+        item, held = given
+        if held is not Any:
+            raise _NotPlain
+    if item is Any:
+        return None
+    kinds = frozenset(get_args(item) if get_origin(item) in (Union, UnionType) else (item,))
+    if not kinds <= _SIMPLE:
+        raise _NotPlain
+    return kinds
+
+
 def check(draft: Draft) -> tuple[Problem, ...]:
     """All problems of a draft: those of its rules, and what its record's types do not allow."""
     record = draft.record
@@ -41,7 +132,8 @@ def check(draft: Draft) -> tuple[Problem, ...]:
     if record is None or getattr(record, "is_row", False):
         return problems
     try:
-        _check(type(record))(record, strict=True)
+        if not is_plainly_valid(record):
+            _check(type(record))(record, strict=True)
     except ValueError as error:
         from pydantic import ValidationError
 

@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import json
 import shlex
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pjais import journal, sqlite, web_origin
-from pjais.assembly.normalise import Only
 from pjais.core.model import Model
 from pjais.core.source import SourceRef
 from pjais.errors import PjaisError, UsageError
-from pjais.sources import backup
 from pjais.sources.found import Found, Passed
 from pjais.sources.registry import of_kind, opened, source_of
 from pjais.workspace import Workspace
 
+if TYPE_CHECKING:
+    from pjais.assembly.normalise import Only
+
 
 def asked(origin: str | None, database: str | None, collection: str | None) -> Only:
     """Parse the owner's choice; an origin may be a URL, or a browser's folder name."""
+    from pjais.assembly.normalise import Only  # loaded on demand: to look at a folder's origins needs no engine
+
     return Only(None if origin is None else web_origin.asked(origin), database, collection)
 
 
@@ -184,6 +186,10 @@ def _brings_records(model: Model, ref: SourceRef) -> bool:
 
 def _collections(ref: SourceRef) -> frozenset[tuple[str | None, str]]:
     """Return the collections of a source and their web origins, read from a private copy."""
+    import tempfile  # both loaded on demand: most runs ask about no origin
+
+    from pjais.sources import backup
+
     with tempfile.TemporaryDirectory(prefix="pjais-origin-") as folder:
         try:
             (snapshot,) = backup.snapshot_all(Path(folder) / "copy", [ref], at_ms=journal.now_ms())

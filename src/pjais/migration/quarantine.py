@@ -25,7 +25,7 @@ from pjais.errors import NoSourceFound, UsageError, VerificationFailed
 from pjais.migration import fault_messages, recover, state
 from pjais.targets.sqlite import blobs, chain, cutover, decisions, heads
 from pjais.targets.sqlite.ddl import insert_sql
-from pjais.targets.sqlite.decisions import DISCARDED, WAITING
+from pjais.targets.sqlite.decisions import DISCARDED
 from pjais.workspace import Workspace
 
 
@@ -117,11 +117,6 @@ def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = 
             )
         return [one for one in found if one.id in ids]
     return [one for one in found if everything or (one.replayed_at is None and not one.discarded)]
-
-
-def waiting(db: sqlite.Connection) -> int:
-    """Return the number of undecided documents: neither replayed nor discarded."""
-    return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {WAITING}"))
 
 
 def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:

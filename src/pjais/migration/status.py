@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import Any
 
 from pjais import instants, journal, models, sqlite
-from pjais.migration import active, origins, quarantine, state
-from pjais.store import provenance, upgrade
-from pjais.targets.sqlite import cutover
+from pjais.migration import active, origins, state
+from pjais.store import provenance
+from pjais.targets.sqlite import cutover, decisions
 from pjais.workspace import Workspace
 
 
@@ -63,11 +63,11 @@ def _store(here: Workspace) -> tuple[dict[str, Any] | None, int]:
     if version is None:
         return None, 0
     with closing(sqlite.open_reader(here.store)) as db:
-        quarantined = quarantine.waiting(db)
+        quarantined = decisions.waiting(db)
     return {
         "path": str(here.live),
         "schema": version,
-        "upgrade": [step.does for step in upgrade.pending(here.model, version)],
+        "upgrade": [step.does for step in here.model.upgrades_after(version)],
         "size": here.store.stat().st_size,
         "records": state.record_counts(here.store, here.model),
     }, quarantined

@@ -23,9 +23,9 @@ from pjais.core.model import Model
 from pjais.core.results import Difference
 from pjais.core.table import Table
 from pjais.errors import NoSourceFound
-from pjais.migration import origins, quarantine
+from pjais.migration import origins
 from pjais.sources.registry import absence_means_removed
-from pjais.targets.sqlite import cutover, removals
+from pjais.targets.sqlite import cutover, decisions, removals
 from pjais.targets.sqlite.compare import led_to, present
 from pjais.targets.sqlite.entries import Origin
 from pjais.workspace import Workspace
@@ -84,7 +84,7 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
             judge = _Judge(new, workspace.model, [origin_of(snapshot) for snapshot in scratch.snapshots], only)
             with closing(sqlite.open_frozen(scratch.finish())) as old:
                 records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
-                refused = quarantine.waiting(old)
+                refused = decisions.waiting(old)
                 for table in scratch.builder.model.tables:
                     records += int(sqlite.value(old, f"SELECT count(*) FROM {table.sql}"))
                     for one, edited in _differences(old, new, table, judge):

@@ -34,11 +34,6 @@ class Upgraded(NamedTuple):
     backup: Path
 
 
-def pending(model: Model, version: int) -> tuple[Upgrade, ...]:
-    """Return the steps that a store of this schema version needs, in order."""
-    return tuple(step for step in model.upgrades if step.version > version)
-
-
 def upgrade(workspace: Workspace) -> Upgraded | None:
     """Upgrade the workspace's store to this program's schema; None if it has it, or there is no store.
 
@@ -49,7 +44,7 @@ def upgrade(workspace: Workspace) -> Upgraded | None:
     version = cutover.inspect(workspace.store, model, older=True)
     if version is None or version >= model.schema_version:
         return None
-    steps = pending(model, version)
+    steps = model.upgrades_after(version)
     folder = files.private_folder(workspace.backups / f"{journal.new_run_id()}-before-upgrade")
     try:
         journal.record(folder, "upgrade", version=__version__, **{"from": version, "to": model.schema_version})
@@ -172,5 +167,5 @@ def readable(workspace: Workspace) -> Iterator[Path]:
         cutover.copy_target(workspace.store, copy)
         with closing(sqlite.open_writer(copy)) as db:
             model = _wanted(workspace)
-            apply(db, model, pending(model, version), dialects(workspace.backups), workspace.store)
+            apply(db, model, model.upgrades_after(version), dialects(workspace.backups), workspace.store)
         yield copy

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pjais import canonical, files
@@ -42,13 +43,13 @@ def is_indexeddb(listing: Listing, seen: Seen) -> bool:
     if ".indexeddb.leveldb" in listing.name:
         return True
     from pjais.formats import web_storage
-    from pjais.formats.indexeddb import metadata
 
     folder = Path(listing.path)
     if web_storage.area_of(folder):
         return False
 
     def judge() -> bool:
+        metadata = _metadata()
         ordered = metadata.comparator(folder)
         return bool(metadata.leveldb(folder).databases) if ordered is None else ordered == metadata.COMPARATOR
 
@@ -76,11 +77,9 @@ class Detector:
 
 def in_leveldb(folder: Path, search: Search) -> Iterator[SourceRef | Passed]:
     """Yield the sources that kinds make of the databases in an origin's LevelDB."""
-    from pjais.formats.indexeddb import metadata
-
     its = tuple(files.beside(folder))
     here = [one for one in its if one.parent == folder]
-    inside, doubt = _asked(search.seen, folder, here, lambda: metadata.leveldb(folder))
+    inside, doubt = _asked(search.seen, folder, here, lambda: _metadata().leveldb(folder))
     taken = set[str]()
     for ref, names in _taken(folder, lambda: its, _shared("leveldb", inside, (folder,) if doubt else ()), search):
         taken |= names
@@ -144,13 +143,11 @@ def is_of_firefox(mains: list[str]) -> bool:
 
 def _each(folder: Path, mains: list[str], firefox: bool, search: Search) -> Iterator[SourceRef | Passed]:
     """Yield the databases of a folder, each in a SQLite file of its own."""
-    from pjais.formats.indexeddb import metadata
-
     told = []
     for name in mains:
         path = folder / name
         of = [path, *(one for suffix in ("-wal", "-journal") if (one := Path(f"{path}{suffix}")).is_file())]
-        told.append((path, *_asked(search.seen, path, of, lambda path=path: metadata.sqlite_file(path))))  # type: ignore[misc]
+        told.append((path, *_asked(search.seen, path, of, lambda path=path: _metadata().sqlite_file(path))))  # type: ignore[misc]
     every = [one for _, inside, _ in told for one in inside]
     there = _shared("firefox" if firefox else "sqlite", every, tuple(path for path, _, doubt in told if doubt))
     taken = set[str]()
@@ -177,6 +174,12 @@ def _is_firefox(path: Path, seen: Seen) -> bool:
             return False
 
     return bool(seen.verdict(f"{path} tables", stamp([path]), judge))
+
+
+def _metadata() -> ModuleType:
+    from pjais.formats.indexeddb import metadata  # loaded on demand: what has not changed is not read again
+
+    return metadata
 
 
 def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], metadata.Glance]) -> tuple[list[Any], str]:

@@ -22,6 +22,13 @@ DISCARDED = "discarded"
 _SET_ASIDE = f"EXISTS (SELECT 1 FROM json_each(reasons) WHERE json_extract(value, '$.rule') = '{DISCARDED}')"
 WAITING = f"replayed_at IS NULL AND NOT {_SET_ASIDE}"
 """SQL condition: a quarantined document without a decision."""
+
+
+def waiting(db: sqlite.Connection) -> int:
+    """Return the number of undecided documents in a store's quarantine: neither replayed nor discarded."""
+    return int(sqlite.value(db, f"SELECT count(*) FROM migration_quarantine WHERE {WAITING}"))
+
+
 _KEY = "source_kind, origin, database, collection, native_id"
 _Key = tuple[str, ...]
 
