@@ -142,6 +142,59 @@ def test_a_name_loads_only_what_it_needs() -> None:
     assert after.endswith("False")
 
 
+HEAVY = (
+    "asyncio",
+    "click",
+    "email",
+    "importlib.metadata",
+    "logging",
+    "pydantic",
+    "rich",
+    "socket",
+    "sqlite3",
+    "unittest",
+)
+"""Modules of others that no ordinary call of the library needs."""
+
+NOT_TO_OPEN = (
+    *HEAVY,
+    *("cramjam", "cryptography", "decimal", "difflib", "filelock", "gzip", "hashlib", "importlib.resources", "orjson"),
+    *("pickle", "platform", "random", "shutil", "subprocess", "tempfile", "uuid", "zipfile", "zoneinfo"),
+    *("pjais.assembly", "pjais.core.events", "pjais.core.results", "pjais.js_values", "pjais.models.documents.mapping"),
+    *("pjais.migration.run", "pjais.models.documents.table", "pjais.models.persona.mappings", "pjais.persona.as_of"),
+    *("pjais.persona.memories", "pjais.persona.message_search", "pjais.report", "pjais.sqlite_wal"),
+    *("pjais.store.history", "pjais.targets.sqlite.builder", "pjais.targets.sqlite.chain"),
+)
+"""What opening a store with nothing to do does without."""
+
+
+def loaded(program: str, *words: str | Path, among: tuple[str, ...]) -> list[str]:
+    """The modules of a list that a program has loaded at its end."""
+    ended = f"{program}; import sys; print('loaded', *sorted(sys.modules.keys() & set({among!r})))"
+    done = subprocess.run([sys.executable, "-c", ended, *words], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+def test_a_store_is_opened_without_what_only_some_calls_need(tmp_path: Path) -> None:
+    """Most of what opening costs would be that."""
+    write_json(tmp_path, personas=[persona("p1")], memories=[memory("m1", "p1")])
+    pjais.open(tmp_path).close()
+    opens = "import pjais, sys; store = pjais.open(sys.argv[1]); assert store.personas.get('p1'); store.close()"
+    assert loaded(opens, tmp_path, among=NOT_TO_OPEN) == []
+
+
+def test_valid_data_is_migrated_without_pydantic(tmp_path: Path) -> None:
+    """It costs more to load than a small migration to run; what is not valid needs it for the reason."""
+    lists = {
+        "personas": [persona("p1")],
+        "memories": [memory("m1", "p1", tags=["tea", "é"], embedding=[0.5, 1])],
+        "conversations": [{"id": "c1", "personaId": "p1", "messages": [{"id": "1", "role": "user", "content": "hi"}]}],
+    }
+    write_json(tmp_path, **lists)
+    migrates = "import pjais, sys; assert pjais.migrate(sys.argv[1]).total.migrated == 3"
+    assert loaded(migrates, tmp_path, among=tuple(one for one in HEAVY if one != "logging")) == []
+
+
 PATHS: tuple[Any, ...] = (5, b"x", True, "", "a\0b", {"x": 1})
 TEXT: tuple[Any, ...] = (5, b"x", True, ["x"], "\ud800")
 FLAG: tuple[Any, ...] = ("yes", 1, None, [])

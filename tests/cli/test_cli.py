@@ -356,6 +356,45 @@ def test_the_help_loads_no_command_and_no_click() -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
+ENGINE = (
+    "pjais.assembly",
+    "pjais.core.results",
+    "pjais.migration.run",
+    "pjais.report.page",
+    "pydantic",
+    "rich",
+    "socket",
+)
+"""What a command that changes nothing does without."""
+NEVER_TO_HELP = (*ENGINE, "apsw", "pjais.sources", "pjais.targets", "pjais.workspace", "tempfile", "traceback")
+
+
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        (["migrate", "--help"], NEVER_TO_HELP),
+        (["explain", "PJAIS_NO_SPACE"], NEVER_TO_HELP),
+        ([], NEVER_TO_HELP),
+        (["status"], ENGINE),
+        (["personas"], ENGINE),
+        (["memories"], ENGINE),
+        (["search", "kettle"], ENGINE),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(words: list[str], unneeded: tuple[str, ...], sample: Path) -> None:
+    """Most of what a short call costs would be that."""
+    ask("migrate", "--data-dir", sample)
+    program = (
+        "import sys; from pjais.cli import run; run(sys.argv[1:]); "
+        f"print('loaded', *sorted(sys.modules.keys() & set({unneeded!r})))"
+    )
+    environment = {**os.environ, "PJAIS_DATA_DIR": str(sample)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.splitlines()[-1] == "loaded"
+
+
 @pytest.mark.parametrize("words", [[], ["backup"], ["quarantine"], ["livestore"]])
 def test_a_missing_command_is_asked_for_in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """The help is one call away and no part of the error."""

@@ -44,43 +44,50 @@ _SIMPLE = frozenset((str, int, float, bool, type(None)))
 _Form = tuple[frozenset[type[Any]], frozenset[type[Any]] | None] | None
 """The types that a field's value may have, and those of the items of a list or the keys of an object, None for any;
 None for a field that takes any value."""
-_forms: dict[type[Any], tuple[_Form, ...] | None] = {}
+_Plan = tuple[tuple[int, ...], tuple[tuple[int, frozenset[type[Any]]], ...]] | None
+"""What is left to look at once the types of all values fit: the positions of texts, and of lists and objects with what
+may be in them; None if they do not fit."""
+
+_plans: dict[tuple[type[Any], tuple[type[Any], ...]], _Plan] = {}
+_MANY = 4096
 
 
 def is_plainly_valid(record: Any) -> bool:
     """Return whether the types of a record allow it, as far as that is plain; False says nothing."""
-    kind = type(record)
-    if kind not in _forms:
-        _forms[kind] = forms_of(kind)
-    forms = _forms[kind]
-    if forms is None:
+    shape = (type(record), tuple(map(type, record)))
+    try:
+        plan = _plans[shape]
+    except KeyError:
+        if len(_plans) >= _MANY:
+            _plans.clear()
+        plan = _plans[shape] = _plan(*shape)
+    if plan is None:
         return False
-    for value, form in zip(record, forms, strict=True):
-        if form is None:
-            continue
-        kind = type(value)
-        if kind not in form[0]:
+    texts, held = plan
+    for at in texts:
+        if not canonical.encodable(record[at]):
             return False
-        if kind is str and not canonical.encodable(value):
-            return False
-        if (kind is list or kind is dict) and form[1] is not None and not _are_plain(value, form[1]):
-            return False
-    return True
+    return all(_are_plain(record[at], allowed) for at, allowed in held) if held else True
 
 
 def _are_plain(values: Iterable[Any], allowed: frozenset[type[Any]]) -> bool:
-    return allowed.issuperset(map(type, values)) and (
-        str not in allowed or all(canonical.encodable(one) for one in values if type(one) is str)
-    )
+    return allowed.issuperset(map(type, values)) and (str not in allowed or all(map(canonical.encodable, values)))
+
+
+def _plan(record: type[Any], kinds: tuple[type[Any], ...]) -> _Plan:
+    forms = forms_of(record)
+    if forms is None or not all(form is None or kind in form[0] for kind, form in zip(kinds, forms, strict=True)):
+        return None
+    typed = [(at, kind, form[1]) for at, (kind, form) in enumerate(zip(kinds, forms, strict=True)) if form is not None]
+    held = tuple((at, inner) for at, kind, inner in typed if kind in (list, dict) and inner is not None)
+    return tuple(at for at, kind, _ in typed if kind is str), held
 
 
 def forms_of(record: type[Any]) -> tuple[_Form, ...] | None:
     """Return the form of each field; None for a record with a type that is not plain, or a rule of Pydantic's."""
-    if not issubclass(record, tuple):
-        return None
     hints = get_type_hints(record, include_extras=True)
     try:
-        return tuple(_form(hints[name]) for name in record._fields)  # type: ignore[attr-defined]
+        return tuple(_form(hints[name]) for name in record._fields)
     except _NotPlain:
         return None
 
@@ -120,7 +127,7 @@ def _inner(kind: type[Any], given: tuple[Any, ...]) -> frozenset[type[Any]] | No
     if item is Any:
         return None
     kinds = frozenset(get_args(item) if get_origin(item) in (Union, UnionType) else (item,))
-    if not kinds <= _SIMPLE:
+    if not kinds <= _SIMPLE or (str in kinds and len(kinds) > 1):
         raise _NotPlain
     return kinds
 
