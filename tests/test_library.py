@@ -185,7 +185,7 @@ def test_a_store_is_opened_without_what_only_some_calls_need(tmp_path: Path) -> 
 
 def test_valid_data_is_migrated_without_pydantic(tmp_path: Path) -> None:
     """It costs more to load than a small migration to run; what is not valid needs it for the reason."""
-    lists = {
+    lists: dict[str, Any] = {
         "personas": [persona("p1")],
         "memories": [memory("m1", "p1", tags=["tea", "é"], embedding=[0.5, 1])],
         "conversations": [{"id": "c1", "personaId": "p1", "messages": [{"id": "1", "role": "user", "content": "hi"}]}],

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, cast
+from typing import IO, Any, BinaryIO, Literal, cast
 
 HEAD = 1 << 16
 """Bytes of a member that are looked at to recognise it."""
+
+_LOOKS = 32
+"""Members of which is remembered what they begin with, since one kind of app after the other asks."""
 
 JUNK = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files and folders that operating systems add."""
@@ -94,11 +98,28 @@ class Container:
 
     def head(self, name: str) -> bytes:
         """Return the first 64 KiB of a member, or what can be read of them."""
+        found: bytes = self.looked("head", name, lambda: self._head(name))
+        return found
+
+    def _head(self, name: str) -> bytes:
         try:
             with self.open(name) as file:
                 return file.read(HEAD)
         except ContainerDamaged:
             return b""
+
+    def looked(self, what: str, name: str, look: Callable[[], Any]) -> Any:
+        """Return what a look at a member's beginning found; `look` is called once for many that ask."""
+        found = self._looks.get((what, name))
+        if found is None:
+            if len(self._looks) >= 2 * _LOOKS:
+                self._looks.clear()
+            found = self._looks[what, name] = look()
+        return found
+
+    @cached_property
+    def _looks(self) -> dict[tuple[str, str], Any]:
+        return {}
 
     @contextmanager
     def as_file(self, name: str) -> Iterator[Path]:

@@ -20,9 +20,7 @@ _SIDES = ("-wal", "-journal")
 
 def is_database(container: Container, name: str) -> bool:
     """Return whether a member begins as a SQLite file."""
-    with suppress(ContainerDamaged):
-        return container.read(name, len(MAGIC)) == MAGIC
-    return False
+    return container.head(name).startswith(MAGIC)
 
 
 def tables(container: Container, name: str) -> Mapping[str, Set[str]]:

@@ -49,6 +49,11 @@ class Head(NamedTuple):
 
 def json_head(container: Container, name: str) -> Head:
     """Return what a member's JSON begins with, from its first 64 KiB."""
+    found: Head = container.looked("json", name, lambda: _json_head(container, name))
+    return found
+
+
+def _json_head(container: Container, name: str) -> Head:
     text = container.head(name).decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if text.startswith("["):
         inside = text[1:].lstrip()

@@ -129,6 +129,9 @@ def _of_json(container: Container, name: str, *, known: bool) -> Form | None:
 
 def _head(container: Container, name: str) -> bytes:
     """Return the beginning of a member that is JSON, or compressed JSON, as far as it can be read."""
+    head = container.head(name)
+    if not head.startswith(_GZIP):
+        return head
     head = b""
     with suppress(ContainerDamaged), text_of(container, name) as file:
         while len(head) < HEAD and (more := file.read(1 << 12)):

@@ -34,7 +34,7 @@ def is_vault(container: Container) -> bool:
     programs' files beside the notes is not a vault: there each note is a source of its own.
     """
     if container.form == "file":
-        return is_ours(container.read(container.names[0], containers.HEAD))
+        return is_ours(container.head(container.names[0]))
     if container.form == "zip":
         return any(is_ours(container.head(name)) for name in container.called("*.md"))
     for name in FOLDERS:
