@@ -15,7 +15,8 @@ NAMES = ("PJai's", "PJais", "pjais")
 TARGET_NAME = "pjais.sqlite"
 ACCOUNT_NAME = "pjais-account.sqlite"
 """Our SQLite store of the content of a LiveStore log that we wrote, beside it."""
-_ACCOUNT = "pjais-account."
+ACCOUNT = "pjais-account."
+"""The beginning of the names of the stores of all other targets that have content of their own."""
 LIVESTORE = "livestore"
 """The folder of LiveStore stores in a data folder."""
 SINCE_SWITCH = ("since-switch-", "rxdb-since-switch-")
@@ -26,15 +27,15 @@ LOGS = "logs"
 
 def account_name(kind: str) -> str:
     """Return the name of the store beside or in a target of another kind than sqlite and livestore."""
-    return f"{_ACCOUNT}{kind}.sqlite"
+    return f"{ACCOUNT}{kind}.sqlite"
 
 
 def account_kind(name: str) -> str | None:
     """Return the kind of target that a store of this name belongs to; None for any other file."""
     if name == ACCOUNT_NAME:
         return "livestore"
-    ours = name.startswith(_ACCOUNT) and name.endswith(".sqlite")
-    return name[len(_ACCOUNT) : -len(".sqlite")] if ours else None
+    ours = name.startswith(ACCOUNT) and name.endswith(".sqlite")
+    return name[len(ACCOUNT) : -len(".sqlite")] if ours else None
 
 
 def data_roots(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[Path, ...]:

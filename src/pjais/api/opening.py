@@ -6,7 +6,7 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pjais import choices, sqlite
+from pjais import choices, models, sqlite
 from pjais.api.arguments import PathLike, current_workspace
 from pjais.choices import OnInvalid
 from pjais.errors import NoSourceFound, OlderStore, PjaisError
@@ -54,13 +54,14 @@ def open(
 def _known(here: Workspace) -> state.Known:
     """Return what the store knows of its sources; one of an older version is upgraded first."""
     known: state.Known = {}
+    model = models.named(here.model_name)  # without the tables of documents: to look for them opens the store once more
     try:
-        cutover.inspect(here.store, here.model, lambda db: known.update(state.known_sources(db)))
+        cutover.inspect(here.store, model, lambda db: known.update(state.known_sources(db)))
     except OlderStore:
         from pjais.store import upgrade
 
         upgrade.upgrade_held(here)
-        cutover.inspect(here.store, here.model, lambda db: known.update(state.known_sources(db)))
+        cutover.inspect(here.store, model, lambda db: known.update(state.known_sources(db)))
     return known
 
 

@@ -128,7 +128,7 @@ class _Search:
         stores: list[SourceRef | Passed] = []
         single: list[SourceRef | Passed] = []
         for one in walk(self.folder):
-            if one.parts and any(paths.account_kind(name) not in (None, "livestore") for name in one.files):
+            if one.parts and one.mentions(paths.ACCOUNT) and any(map(_is_of_target, one.files)):
                 one.folders.clear()  # files that a migration wrote
                 continue
             special = self._special(one)
@@ -243,6 +243,11 @@ class _Search:
                 yield Passed(path, LEAVES, kind="link")
             elif not is_folder and (found := self._file(name, one)) is not None:
                 yield found
+
+
+def _is_of_target(name: str) -> bool:
+    """Return whether a file's name is that of the store of a target that has content of its own."""
+    return paths.account_kind(name) not in (None, "livestore")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -121,6 +121,8 @@ def _with_sides(ref: SourceRef, sides: tuple[Path, ...]) -> SourceRef:
 
 
 def _sides(path: Path, among: Listing | None) -> tuple[Path, ...]:
+    if among is not None and not among.links and not among.mentions(f"\0{path.name}-"):
+        return ()
     maybe = (path.with_name(name) for suffix in SIDE_FILES if _may_be(name := path.name + suffix, among))
     return tuple(one for one in maybe if files.is_plain_file(one))
 
