@@ -49,7 +49,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "report": ("rules", "page", "__init__"),
     "formats": (
         "__init__ container.base container.cut_zip eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool "
-        "opfs.write_ahead png sqlite_pages structured_clone.values",
+        "opfs.write_ahead png sqlite_libraries sqlite_pages structured_clone.values",
         "container.zip_archive indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko "
         "structured_clone.hosts structured_clone.plain",
         "container leveldb.folder structured_clone.leaves",

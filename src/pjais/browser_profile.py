@@ -27,7 +27,8 @@ from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, SourceDamaged, SourceInUse, UsageError
 from pjais.formats import indexeddb, web_storage
 from pjais.formats.indexeddb import BadRow, Damage, Index, KeyPath, Record, Schema, metadata
-from pjais.formats.indexeddb.sqlite_files import StoredFile, is_of
+from pjais.formats.indexeddb.sqlite_files import StoredFile
+from pjais.formats.sqlite_libraries import is_of
 from pjais.formats.web_storage import Area, BadItem, Item, Place, Storage
 from pjais.sources import backup, registry, unpacked
 from pjais.sources.contract import files_in

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import golden_opfs
 from pjais.formats import indexeddb
 from pjais.formats.indexeddb import BadRow, Damage, Row, Schema, Store
-from pjais.formats.indexeddb.sqlite_files import StoredFile, is_of, sqlite_files
+from pjais.formats.indexeddb.sqlite_files import StoredFile, sqlite_files
+from pjais.formats.sqlite_libraries import is_of
 from pjais.js_values import JSBuffer, JSView
 from strategies import examples
 

@@ -531,6 +531,28 @@ def test_a_search_that_finds_nothing_loads_no_sqlite_no_locks_and_no_metadata_of
     assert done.stdout == "loaded\n"
 
 
+def test_a_store_beside_known_browser_data_is_opened_without_what_reads_it(tmp_path: Path) -> None:
+    """What has not changed since is not looked into again, so nothing that could is loaded."""
+    write_json(tmp_path, personas=[persona("p1")], memories=[memory("m1", "p1")])
+    about = [(one, n + 1, value) for n, (one, value) in enumerate(sorted(described()))]
+    folder(
+        tmp_path / "IndexedDB" / "https_app.example_0.indexeddb.leveldb",
+        {"000005.ldb": table(about, snappy=False)},
+        [5],
+    )
+    item = [(b"VERSION", 1, b"1"), (b"_https://app.example\0\1name", 2, b"\1value")]
+    folder(tmp_path / "Local Storage" / "leveldb", {"000005.ldb": table(item, snappy=False)}, [5])
+    for _ in range(2):  # the first has no backups folder yet in which to keep what it saw
+        pjais.open(tmp_path).close()
+    look = (
+        "import pjais, sys; pjais.open(sys.argv[1]).close(); "
+        "print('loaded', *sorted(sys.modules.keys() & set(sys.argv[2:])))"
+    )
+    readers = ("cramjam", "google_crc32c", "pjais.formats.indexeddb", "pjais.formats.leveldb", "pydantic")
+    done = subprocess.run([sys.executable, "-c", look, tmp_path, *readers], capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded\n"
+
+
 def test_a_file_beside_a_database_belongs_to_it_also_where_it_is_a_link(tmp_path: Path) -> None:
     store = write_livestore(tmp_path / "livestore.db", [{"id": "p1", "name": "Ada"}], [])
     (tmp_path / "apart").write_bytes(b"")

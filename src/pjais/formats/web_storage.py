@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from pjais.formats.leveldb.codings import Bad
-from pjais.formats.leveldb.folder import Damage, LevelDB
+if TYPE_CHECKING:
+    from pjais.formats.leveldb.folder import Damage
 
 Area = Literal["localStorage", "sessionStorage", "chrome.storage"]
 """The kinds of web storage."""
@@ -67,6 +67,8 @@ class Storage:
     """
 
     def __init__(self, folder: Path, area: Area, owner: str = "") -> None:
+        from pjais.formats.leveldb.folder import LevelDB  # loaded on demand: folders are told apart by name without it
+
         self.area = area
         self._owner = owner or f"chrome-extension://{folder.name}"
         self._raw = LevelDB(folder)
@@ -100,7 +102,7 @@ class Storage:
                 continue
             try:
                 one = read(key, *found)
-            except (Bad, ValueError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 yield BadItem(self._origin_of(key), found[1], found[0], str(error) or "nested too deeply")
                 continue
             if one is not None:
@@ -155,7 +157,7 @@ class Storage:
             return None
         origin, tab = self._tabs.get(match[1], ("", match[1].decode()))
         if len(value) % 2:
-            raise Bad("a text of half a character")
+            raise ValueError("a text of half a character")
         text = value.decode("utf-16-le", "surrogatepass")
         return Item(origin, match[2].decode("utf-8"), text, place, tab)
 
@@ -174,12 +176,12 @@ class Storage:
 
 
 def _text(data: bytes) -> str:
-    """A text of localStorage: 1 and Latin-1, or 0 and UTF-16, little-endian.  Raises Bad."""
+    """A text of localStorage: 1 and Latin-1, or 0 and UTF-16, little-endian.  Raises ValueError."""
     kind, content = data[:1], data[1:]
     if kind == b"\x01":
         return content.decode("latin-1")
     if kind != b"\x00" or len(content) % 2:
-        raise Bad("a text of unknown form")
+        raise ValueError("a text of unknown form")
     return content.decode("utf-16-le", "surrogatepass")
 
 
@@ -216,6 +218,8 @@ def place_of(folder: Path, copy: Path | None = None) -> Place | None:
 
 def _by_content(folder: Path, name: str) -> Area | None:
     """Return what a LevelDB is by its keys, wherever it is; an extension's is named by its id and holds JSON alone."""
+    from pjais.formats.leveldb.folder import LevelDB
+
     with LevelDB(folder) as raw:
         keys = raw.live_keys()
         if any(_OF_LOCAL.match(key) for key in keys):

@@ -24,12 +24,9 @@ from typing import Any, NamedTuple, TypeGuard
 from pjais import files
 from pjais.formats.indexeddb.records import Record, records
 from pjais.formats.indexeddb.values import BadRow, Profile, Store
+from pjais.formats.sqlite_libraries import BLOCKS, JEEP, METADATA, WA_SQLITE, WHOLE, is_of
 from pjais.js_values import JSBuffer, JSView
 
-WA_SQLITE, JEEP = "wa-sqlite", "jeep-sqlite"
-
-_BLOCKS, _METADATA, _TRANSACTIONS, _WHOLE = "blocks", "metadata", "tx", "databases"
-_JEEP = "jeepSqliteStore"
 _JOURNAL = "-journal"
 _MAGIC = b"SQLite format 3\x00"
 _NAMED = 5
@@ -88,13 +85,6 @@ class StoredFile(NamedTuple):
         return destination
 
 
-def is_of(database: str, stores: frozenset[str]) -> str | None:
-    """Return the library that keeps SQLite files in a database with these object stores; None for any other."""
-    if stores in ({_BLOCKS}, {_BLOCKS, _METADATA}, {_BLOCKS, _TRANSACTIONS}):
-        return WA_SQLITE
-    return JEEP if database == _JEEP and _WHOLE in stores else None
-
-
 def sqlite_files(profile: Profile) -> Iterator[StoredFile]:
     """Yield the SQLite files in all databases of an opened profile that is_of names, in order."""
     stores: dict[tuple[str, str], dict[str, Store]] = {}
@@ -103,9 +93,9 @@ def sqlite_files(profile: Profile) -> Iterator[StoredFile]:
     for (_, database), its in sorted(stores.items()):
         library = is_of(database, frozenset(its))
         if library == JEEP:
-            yield from _whole(profile, its[_WHOLE])
+            yield from _whole(profile, its[WHOLE])
         elif library is not None:
-            yield from _paged(profile, its[_BLOCKS], its.get(_METADATA))
+            yield from _paged(profile, its[BLOCKS], its.get(METADATA))
 
 
 def _whole(profile: Profile, store: Store) -> Iterator[StoredFile]:

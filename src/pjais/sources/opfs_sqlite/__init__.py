@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pjais.formats import sqlite_libraries
 from pjais.sources.contract import Databases, Opened, ReadOptions, Source
 from pjais.sources.indexeddb.layouts import InIndexedDb, InLevelDb, InSqlite
 from pjais.sources.opfs_sqlite.detector import KIND, Detector
@@ -51,11 +52,11 @@ class StoredSqlite(InIndexedDb):
 
     def in_indexeddb(self, there: Databases) -> frozenset[str] | None:
         """Return the IndexedDB databases that hold SQLite files."""
-        from pjais.formats.indexeddb import sqlite_files
-
         if there.layout != self.layout:
             return None
-        names = frozenset(name for name, stores in there.stores.items() if sqlite_files.is_of(name, frozenset(stores)))
+        names = frozenset(
+            name for name, stores in there.stores.items() if sqlite_libraries.is_of(name, frozenset(stores))
+        )
         return names or None
 
     @contextmanager
