@@ -10,7 +10,7 @@ import importlib
 import os
 import time
 from collections.abc import Container, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -125,14 +125,9 @@ def open_scratch(path: Path) -> Connection:
         copy_files(path, folder / "copy.sqlite")
         return _Scratch(folder)
     except BaseException:
-        _remove_folder(folder)
+        with suppress(OSError):
+            files.remove_folder(folder)
         raise
-
-
-def _remove_folder(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Scratch(apsw.Connection):
@@ -144,7 +139,8 @@ class _Scratch(apsw.Connection):
 
     def close(self, force: bool = False) -> None:
         super().close(force)
-        _remove_folder(self.folder)
+        with suppress(OSError):
+            files.remove_folder(self.folder)
 
 
 def wait_in_earnest(connection: Connection, wait_ms: int) -> None:
