@@ -6,7 +6,7 @@ A later verification uses `readings` too, so that both see exactly the same.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,7 +30,8 @@ from pjais.sources.registry import source_of
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.documents import Expected
 from pjais.targets.sqlite.entries import Entry, Identity, Origin, Refusal, document_text, entry, identity, kept
-from pjais.targets.sqlite.standing import Standing
+from pjais.targets.sqlite.places import Places
+from pjais.targets.sqlite.standing import Group
 
 
 def origin_of(snapshot: Snapshot) -> Origin:
@@ -81,16 +82,19 @@ def _source_entry(snapshot: Snapshot, counts: Counts, was: list[str], choices: C
 
 
 class Same(NamedTuple):
-    """A document known to be unchanged since an earlier run: its ledger entry, and its findings then."""
+    """Documents, one after the other, that are known to be unchanged since an earlier run.
 
-    account: Standing
-    at: Identity
-    problems: tuple[Problem, ...]
+    Their ledger entries, where these documents are now, and the findings about some of them then.
+    """
+
+    groups: Sequence[Group]
+    there: Places
+    noted: Sequence[tuple[Identity, tuple[Problem, ...]]]
 
 
 Item = tuple[Entry, tuple[Problem, ...]] | Reading | Same | Document
-"""A record to be added, with its findings; a reading that needs more than its row; an unchanged document; or one that
-no fixed table takes, which waits until all documents of its source are known."""
+"""A record to be added, with its findings; a reading that needs more than its row; unchanged documents; or one that no
+fixed table takes, which waits until all documents of its source are known."""
 
 
 Watch = Callable[[Snapshot, Entry], None]
@@ -251,15 +255,15 @@ def _read_and_write(
     watch: Watch,
     source: Source,
 ) -> None:
-    done = 0
+    done = told = 0
     sources = frozenset(snapshot.name for snapshot in snapshots)
     for snapshot in snapshots:
         builder.begin_source(origin_of(snapshot))
         with closing(Held()) as held:
             for item in _in_order(builder, source, snapshot, choices, held, sources):
-                done += 1
-                if done % 2000 == 0:
-                    progress("read and write", done, None)
+                done += len(item.there) if isinstance(item, Same) else 1
+                if done - told >= 2000:
+                    progress("read and write", told := done, None)
                 _put(builder, snapshot, item, findings, watch)
         for line in snapshot.unsound:
             findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
@@ -293,9 +297,9 @@ def _in_order(
 def _put(builder: Builder, snapshot: Snapshot, item: Item, findings: Findings, watch: Watch) -> None:
     """Put one piece of a snapshot into the builder."""
     if isinstance(item, Same):
-        builder.meet(item.account, item.at[:3])
-        if item.problems:
-            _note(snapshot.name, item.at, item.problems, findings)
+        builder.standings.meet(item.groups, item.there)
+        for at, problems in item.noted:
+            _note(snapshot.name, at, problems, findings)
         return
     if isinstance(item, Reading):
         _take(builder, snapshot, item, findings)

@@ -1,9 +1,11 @@
 """Skip unchanged documents in a later run, before they are normalised, validated and digested.
 
-A later run reads a JSON file of which an earlier run made a copy.  A document that is byte for byte the same in the
-same list makes the same record: the run would find its ledger entry, compare the digests, and write nothing.  So the
-entry is confirmed at once, at the same position in the reading order.  Everything else is processed as usual, and so
-is everything for which this would not be certain:
+A later run reads a JSON file of which an earlier run made a copy, and kept where each document is in it.  A document
+that is byte for byte the same in a list of the same name makes the same record: the run would find its ledger entry,
+compare the digests, and write nothing.  So the entry is confirmed at once, at the same position in the reading order.
+After such a document both files are compared in large blocks; up to where they differ, the documents of the list are
+neither split nor parsed nor looked up one by one.  Everything else is processed as usual, and so is everything for
+which this would not be certain:
 
 - the last run over the source made records differently: another version of pjais, other choices, other ids;
 - its backup is missing or is not the one recorded in the store; its notes about documents cannot be read;
@@ -14,10 +16,11 @@ Findings about a document then (a date in another form, ...) are repeated, from 
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -27,32 +30,36 @@ from pjais.assembly.normalise import Choices
 from pjais.core.document import Document, Piece
 from pjais.core.model import Model
 from pjais.core.problems import Problem
+from pjais.core.results import Counts
 from pjais.core.snapshot import Snapshot
 from pjais.errors import BackupFailed
 from pjais.sources import backup
 from pjais.sources.json_files import Lists
 from pjais.sources.json_files import reader as json_files
 from pjais.sources.registry import source_of
+from pjais.targets.sqlite import places
 from pjais.targets.sqlite.builder import Builder
 from pjais.targets.sqlite.entries import Identity
+from pjais.targets.sqlite.places import Places
+from pjais.targets.sqlite.standing import Group, Standing
 from pjais.version import __version__
-
-_BLOCK = 1 << 16
-"""Block size of the comparison of both files, in bytes."""
 
 _TOGETHER = 500
 """Number of documents whose ledger entries are queried at once."""
 
-_AHEAD = 16
-"""Minimum number of documents that are read ahead in the old file if the new one differs."""
+_SMALL, _LARGE = 1 << 12, 1 << 20
+"""Sizes of the first and the largest blocks in which files are compared, in bytes."""
 
-_NEAR = 1 << 20
-"""Bytes of the old file that are read rather than skipped by reopening it at a later offset."""
+_WORTH = 4
+"""Number of documents below which it is faster to read them than to pass them by."""
 
-_LOST = 100_000
-"""Number of documents read ahead after which the search for a common continuation is given up."""
+_COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 
-_Noted = dict[tuple[str, str], tuple[Problem, ...]]
+PLACES = "places.bin"
+"""The file in a run's folder that says where the documents of its sources are in their copies."""
+
+_Noted = dict[tuple[str, str], tuple[int, tuple[Problem, ...]]]
+"""The findings about documents, by collection and native id, each with the first byte of its document."""
 
 
 def passing_by(backups: Path, builder: Builder, otherwise: Source, *, noting: bool = True) -> Source:
@@ -62,32 +69,131 @@ def passing_by(backups: Path, builder: Builder, otherwise: Source, *, noting: bo
     """
 
     def source(model: Model, snapshot: Snapshot, choices: Choices) -> Iterator[Item]:
-        before = _before(backups, builder, snapshot, choices, noting)
-        return otherwise(model, snapshot, choices) if before is None else _items(builder, snapshot, choices, before)
+        before = None
+        if isinstance(source_of(snapshot), Lists):
+            builder.keep_places()
+            before = _before(backups, builder, snapshot, choices, noting)
+        if before is None:
+            return otherwise(model, snapshot, choices)
+        return _items(builder, snapshot, choices, before)
 
     return source
 
 
+def keep_places(folder: Path, builder: Builder, snapshots: Sequence[Snapshot], counts: Sequence[Counts]) -> None:
+    """Keep in a run's folder where each document is, for the next run.  It may be lost without harm."""
+    kept: dict[str, Places] = {}
+    for snapshot, count in zip(snapshots, counts, strict=True):
+        there = builder.places.get(snapshot.name)
+        whole = there.in_order() if there is not None and len(there) == count.read else None
+        if whole is not None:
+            kept[snapshot.name] = whole
+    if kept:
+        files.write_hint(folder / PLACES, places.packed(kept))
+
+
+def seal_places(folder: Path) -> dict[str, str]:
+    """Return what the journal of a run says of its places when it is done."""
+    path = folder / PLACES
+    return {"places": files.sha256(path)} if path.is_file() else {}
+
+
 class _Before(NamedTuple):
-    """The copy of a source that the last run read, and its findings about each document."""
+    """The copy of a source that the last run read, where each document is in it, and its findings about them."""
 
     path: Path
+    places: Places
     noted: _Noted
 
 
 def _items(builder: Builder, snapshot: Snapshot, choices: Choices, before: _Before) -> Iterator[Item]:
-    with ExitStack() as stack:
-        alike = _Alike(stack, before.path, snapshot.path)
-        waiting = _Waiting(builder, snapshot, choices, before.noted)
-        for piece in json_files.read_export(snapshot, raw=True):
-            if not isinstance(piece, Document) or not piece.native_id or not alike.has(piece):
-                yield from waiting.met()
-                yield from waiting.ordinary(piece)
+    with before.path.open("rb", 0) as old, snapshot.path.open("rb", 0) as new:
+        yield from _Comparison(builder, snapshot, choices, before, _Alike(old, new)).items()
+
+
+class _Comparison:
+    """Reads a snapshot beside the copy of the same source that the last run read."""
+
+    def __init__(self, builder: Builder, snapshot: Snapshot, choices: Choices, before: _Before, alike: _Alike) -> None:
+        self._snapshot, self._places, self._alike = snapshot, before.places, alike
+        self._standings = builder.standings
+        self._waiting = _Waiting(builder, snapshot, choices, before.noted)
+        self._noted = sorted((start, *name, problems) for name, (start, problems) in before.noted.items())
+        self._next = 0
+        """The position, among the old documents, after the last one that was found again."""
+        self._untried = 0
+        """The position before which documents cannot be skipped together."""
+
+    def items(self) -> Iterator[Item]:
+        """Yield all pieces in reading order."""
+        ahead = json_files.Ahead()
+        for piece in json_files.read_export(self._snapshot, raw=True, ahead=ahead):
+            at = self._found(piece) if isinstance(piece, Document) else None
+            if at is None or not isinstance(piece, Document):
+                yield from self._waiting.met()
+                yield from self._waiting.ordinary(piece)
                 continue
-            if not waiting.takes(piece):
-                yield from waiting.met()
-            waiting.add(piece)
-        yield from waiting.met()
+            if not self._waiting.takes(piece):
+                yield from self._waiting.met()
+            self._waiting.add(piece, self._places.seqs[at])
+            if ahead.is_possible and at >= self._untried and (end := self._same_up_to(piece, at)) - at > _WORTH:
+                yield from self._waiting.met()
+                yield from self._skipped(piece, at, end, ahead)
+        yield from self._waiting.met()
+
+    def _found(self, piece: Document) -> int | None:
+        """Return the position of the same document in the old file: byte for byte, and with one entry."""
+        if piece.raw is None or not piece.native_id:
+            return None
+        start, size, starts = _start(piece), _length(piece.raw), self._places.starts
+        if self._next < len(starts) and self._alike.are_equal(starts[self._next], start, size):
+            self._next += 1
+            return self._next - 1
+        entry = self._waiting.entry(piece)
+        at = None if entry is None else self._places.position(entry.seq)
+        if at is None:
+            return None
+        self._next = at + 1
+        return at if self._alike.are_equal(starts[at], start, size) else None
+
+    def _same_up_to(self, piece: Document, at: int) -> int:
+        """Return the position of the first document after this one that may be another one in the new file.
+
+        Those before it are the same, in the same list, and followed by a comma.
+        """
+        start, starts = _start(piece), self._places.starts
+        offset = start - starts[at]
+        end = bisect_left(starts, self._alike.equal_until(starts[at], start) - offset) - 1
+        if end - at <= _WORTH:
+            return at
+        if self._waiting.doubtful:
+            seqs = self._places.seqs[at + 1 : end]
+            end = next((there for there, seq in enumerate(seqs, at + 1) if seq in self._waiting.doubtful), end)
+        between = self._between(piece, starts[at + 1] + offset)
+        return self._alike.last_after(between, starts, at + 1, end) if _COMMA.fullmatch(between) else at
+
+    def _skipped(self, piece: Document, at: int, end: int, ahead: json_files.Ahead) -> Iterator[Item]:
+        """Yield the documents after this one up to a position together, if their entries allow it."""
+        start, starts = _start(piece), self._places.starts
+        offset = start - starts[at]
+        there = self._places.between(at + 1, end, offset)
+        groups = self._standings.groups(there)
+        if groups is None or any(one.collection != piece.collection for one in groups):
+            self._untried = end
+            return
+        first, last = (bisect_left(self._noted, (starts[one],)) for one in (at + 1, end))
+        noted = [
+            (Identity(None, None, collection, native_id, f"byte {place + offset}"), problems)
+            for place, collection, native_id, problems in self._noted[first:last]
+        ]
+        yield Same(groups, there, noted)
+        between = self._between(piece, starts[at + 1] + offset)
+        ahead.count, ahead.comma = len(there), starts[end] + offset - len(between) + between.index(b",")
+        self._next = end
+
+    def _between(self, piece: Document, following: int) -> bytes:
+        """Return the bytes between a document of the new file and the place of the following one."""
+        return self._alike.new_bytes(_start(piece) + _length(str(piece.raw)), following)
 
 
 class _Waiting:
@@ -99,42 +205,62 @@ class _Waiting:
     def __init__(self, builder: Builder, snapshot: Snapshot, choices: Choices, noted: _Noted) -> None:
         self._builder, self._snapshot, self._choices, self._noted = builder, snapshot, choices, noted
         self._documents: dict[str, Document] = {}
+        self._seqs: dict[str, int] = {}
+        """The numbers of the entries that the last run kept or made for them."""
         self._collection = ""
         self._together = _TOGETHER
         self._others = set[tuple[str, str | None]]()
         """Documents seen in another version: their ledger entries have changed."""
+        self.doubtful = builder.standings.doubtful()
+        """The numbers of entries whose documents must be processed as usual."""
+
+    def entry(self, piece: Document) -> Standing | None:
+        """Return the ledger entry of a document, if it can be confirmed."""
+        collection, native_id = canonical.mend(piece.collection), canonical.mend(str(piece.native_id))
+        return self._builder.standings.of(collection, [native_id]).get(native_id)
 
     def takes(self, piece: Document) -> bool:
         """Return whether a document can be queried together with the pending ones."""
         same_list = not self._documents or piece.collection == self._collection
         return same_list and piece.native_id not in self._documents and len(self._documents) < _TOGETHER
 
-    def add(self, piece: Document) -> None:
-        """Add a pending document."""
+    def add(self, piece: Document, seq: int) -> None:
+        """Add a pending document, and the number of its entry."""
         self._collection = piece.collection
-        self._documents[str(piece.native_id)] = piece
+        self._documents[str(piece.native_id)], self._seqs[str(piece.native_id)] = piece, seq
 
     def met(self) -> Iterator[Item]:
         """Yield all pending documents."""
         ids = list(self._documents)
         while ids:
             asked, ids = ids[: self._together], ids[self._together :]
-            accounts = self._builder.standing(self._collection, [one for one in asked if self._may_stand(one)])
+            entries = self._builder.standings.of(self._collection, [one for one in asked if self._may_stand(one)])
             self._together = min(2 * self._together, _TOGETHER)
-            for number, native_id in enumerate(asked, 1):
-                piece, account = self._documents[native_id], accounts.get(native_id)
-                if account is None:
-                    yield from self.ordinary(piece)
-                    ids, self._together = [*asked[number:], *ids], 1
-                    break
-                at = Identity(None, None, self._collection, native_id, piece.place)
-                yield Same(account, at, self._noted.get((self._collection, native_id), ()))
+            changed = (at for at, one in enumerate(asked) if one not in entries or entries[one].seq != self._seqs[one])
+            end = next(changed, len(asked))
+            if end:
+                yield self._same([(self._documents[one], entries[one]) for one in asked[:end]])
+            if end < len(asked):
+                yield from self.ordinary(self._documents[asked[end]])
+                ids, self._together = [*asked[end + 1 :], *ids], 1
         self._documents.clear()
+
+    def _same(self, found: Sequence[tuple[Document, Standing]]) -> Same:
+        """Return pending documents as unchanged."""
+        there, groups, noted = Places(), Counter[tuple[str, str]](), []
+        for piece, entry in found:
+            there.add(piece.place, entry.seq)
+            groups[entry.outcome, entry.record_type] += 1
+            if (held := self._noted.get((self._collection, str(piece.native_id)))) is not None:
+                noted.append((Identity(None, None, self._collection, piece.native_id, piece.place), held[1]))
+        return Same([Group(self._collection, *one, size) for one, size in groups.items()], there, noted)
 
     def ordinary(self, piece: Piece) -> Iterator[Item]:
         """Process a piece as usual."""
         if isinstance(piece, Document):
             self._others.add((piece.collection, piece.native_id))
+            if piece.native_id and (entry := self.entry(piece)) is not None:
+                self.doubtful.add(entry.seq)
         yield from items(self._builder.model, self._snapshot, self._choices, (piece,))
 
     def _may_stand(self, native_id: str) -> bool:
@@ -143,92 +269,68 @@ class _Waiting:
 
 
 class _Alike:
-    """Compares two versions of one file, to find the documents of the new one that are unchanged.
+    """Compares the bytes of two files, and remembers how far they are equal."""
 
-    If both have the same bytes from the beginning, or after the same document in the same list, they mean the same.
-    Where they differ, the old file is read on after the last document that both have, until one of its documents
-    occurs in the new one too, in a list of the same name; after it the bytes are compared again.
-    """
+    def __init__(self, old: BinaryIO, new: BinaryIO) -> None:
+        self._old, self._new = old, new
+        self._offset = 0
+        """Of the bytes that were compared last: how much farther on they are in the new file."""
+        self._from = self._until = 0
+        """Where they begin in the new file, and how far they are known to be equal."""
+        self._ends = True
+        """True if they are known not to be equal any farther."""
+        self._size = _SMALL
 
-    def __init__(self, stack: ExitStack, old: Path, new: Path) -> None:
-        self._path = old
-        self._old: BinaryIO = stack.enter_context(old.open("rb"))
-        self._new: BinaryIO = stack.enter_context(new.open("rb"))
-        self._ends = False
-        self._behind = 0
-        """Offset of the same bytes in the new file, relative to the old one."""
-        self._until = 0
-        """Offset in the new file up to which both are known to be equal."""
-        self._last: tuple[int, str] | None = None
-        """The end, in the old file, of the last document that both have, and its collection."""
-        self._further: Iterator[Piece] | None = None
-        """The old file, read on from a later offset."""
-        self._read_to = 0
-        self._ahead: dict[bytes, int] = {}
-        """Texts of documents after the last one that both have, and the end of each in the old file."""
-        self._missed = 0
-        """Documents of the new file since then."""
-        self._in_a_list = json_files.form(old) == "list"
-        self._comparable = json_files.form(old) == json_files.form(new) != "record"
+    def are_equal(self, old: int, new: int, size: int) -> bool:
+        """Return whether both files have the same bytes at these places."""
+        self._compare(old, new, new + size)
+        return new + size <= self._until
 
-    def has(self, document: Document) -> bool:
-        """Return whether the old file has the same document.  Call in reading order."""
-        if document.raw is None or not self._comparable:
-            return False
-        end = _end(document)
-        if not self._missed and self._is_alike(end):
-            self._last = (end - self._behind, document.collection)
-            return True
-        self._missed += 1
-        there = self._found_ahead(_digest(document))
-        if there is None:
-            return False
-        self._behind, self._until, self._ends = end - there, end, False
-        self._last, self._missed = (there, document.collection), 0
-        self._ahead = {text: at for text, at in self._ahead.items() if at > there}
-        return True
+    def equal_until(self, old: int, new: int) -> int:
+        """Return the place in the new file up to which both have the same bytes from these places on."""
+        self._compare(old, new, None)
+        return self._until
 
-    def _is_alike(self, end: int) -> bool:
-        """Continue the comparison, including the byte after a document, since only that shows where a number ends."""
-        size = _BLOCK >> 5
-        while end >= self._until and not self._ends:
-            size = min(2 * size, _BLOCK)
-            self._new.seek(self._until)
-            self._old.seek(self._until - self._behind)
-            new, old = self._new.read(size), self._old.read(size)
-            same = len(new) if new == old else _common(new, old)
-            self._ends = same < size
+    def _compare(self, old: int, new: int, end: int | None) -> None:
+        if new - old != self._offset or not self._from <= new <= self._until:
+            self._offset, self._from, self._until = new - old, new, new
+            self._ends, self._size = False, _SMALL
+        while not self._ends and (end is None or self._until < end):
+            here = _bytes(self._new, self._until, self._size)
+            there = _bytes(self._old, self._until - self._offset, self._size)
+            same = len(here) if here == there else _common(here, there)
+            self._ends = same < self._size
             self._until += same
-        return end < self._until
+            self._size = min(2 * self._size, _LARGE)
 
-    def _found_ahead(self, text: bytes) -> int | None:
-        """Return the later position of this text in the old file; the more new documents, the farther it searches."""
-        at, collection = self._last or (0, None)
-        if self._further is None or at - self._read_to > _NEAR:
-            self._read_to, self._ahead = at, {}
-            self._further = (
-                json_files.read_first(self._path)
-                if self._last is None
-                else json_files.read_on(self._path, at, None if self._in_a_list else collection)
-            )
-        while len(self._ahead) < min(_AHEAD + 2 * self._missed, _LOST):
-            piece = next(self._further, None)
-            if piece is None:
-                break
-            if isinstance(piece, Document) and piece.raw is not None:
-                self._read_to = _end(piece)
-                if self._read_to > at:
-                    self._ahead.setdefault(_digest(piece), self._read_to)
-        return self._ahead.get(text)
+    def new_bytes(self, start: int, end: int) -> bytes:
+        """Return the bytes of the new file from one place up to another."""
+        return _bytes(self._new, start, end - start)
 
-
-def _end(document: Document) -> int:
-    """Return the byte after a document."""
-    return int(document.place.removeprefix("byte ")) + _length(str(document.raw))
+    def last_after(self, between: bytes, starts: Sequence[int], first: int, end: int) -> int:
+        """Return the last position up to which each of the old documents after the first one is after these bytes."""
+        size, at = len(between), first + 1
+        while at <= end:
+            base = starts[at] - size
+            block = _bytes(self._old, base, _LARGE)
+            stop = min(bisect_right(starts, base + len(block), at), end + 1)
+            if stop == at:
+                return at - 1
+            for place in range(at, stop):
+                start = starts[place] - base
+                if block[start - size : start] != between:
+                    return place - 1
+            at = stop
+        return end
 
 
-def _length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
+def _bytes(file: BinaryIO, at: int, size: int) -> bytes:
+    """Return the bytes of an unbuffered file at a place; fewer only at its end."""
+    file.seek(at)
+    data = file.read(size)
+    while len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
 
 
 def _common(one: bytes, other: bytes) -> int:
@@ -240,15 +342,18 @@ def _common(one: bytes, other: bytes) -> int:
     return low
 
 
-def _digest(piece: Document) -> bytes:
-    text = f"{piece.collection}\0{piece.raw}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+def _start(document: Document) -> int:
+    """Return the first byte of a document."""
+    return int(document.place.removeprefix("byte "))
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
 
 
 def _before(backups: Path, builder: Builder, snapshot: Snapshot, choices: Choices, noting: bool) -> _Before | None:
     """Return the source as the last run over it read it; None if that is not certain."""
-    in_lists = isinstance(source_of(snapshot), Lists)
-    if not in_lists or snapshot.damage is not None or choices.ids.active or any(choices.only):
+    if snapshot.damage is not None or choices.ids.active or any(choices.only):
         return None
     found = _last_run(builder.connection, snapshot)
     if found is None or found.made != (__version__, builder.model.reading, choices.expand_cold):
@@ -261,12 +366,30 @@ def _before(backups: Path, builder: Builder, snapshot: Snapshot, choices: Choice
         ]
         if told != [(snapshot.dialect, snapshot.origin, None, found.files)] or len(found.files) != 1:
             return None
-        if files.sha256(held[0].path) != found.files[0][1]:
+        there = _places(folder, snapshot.name)
+        if there is None or files.sha256(held[0].path) != found.files[0][1]:
             return None
         noted = _noted(folder, snapshot.name) if noting else {}
     except (BackupFailed, OSError):
         return None
-    return None if noted is None else _Before(held[0].path, noted)
+    return None if noted is None else _Before(held[0].path, there, noted)
+
+
+def _sealed(folder: Path, name: str) -> Any:
+    """Return what the journal of a run that is done says of itself under a name."""
+    told = [entry.details.get(name) for entry in journal.entries(folder) if entry.event == "done"]
+    return next((one for one in reversed(told) if one is not None), None)
+
+
+def _places(folder: Path, name: str) -> Places | None:
+    """Return where a run found the documents of a source; None if that is missing or was changed."""
+    path = folder / PLACES
+    if not path.is_file() or files.sha256(path) != _sealed(folder, "places"):
+        return None
+    try:
+        return places.unpacked(path.read_bytes()).get(name)
+    except ValueError:
+        return None
 
 
 class _Run(NamedTuple):
@@ -296,15 +419,13 @@ def _last_run(db: sqlite.Connection, snapshot: Snapshot) -> _Run | None:
 
 def _noted(folder: Path, name: str) -> _Noted | None:
     """Return a run's findings about each document of a source; None if its report is missing or changed."""
-    told: dict[str, Any] = {}
-    for entry in journal.entries(folder):
-        told = entry.details.get("report", told) if entry.event == "done" else told
     path = folder / "report.json"
-    if not path.is_file() or files.sha256(path) != told.get(path.name):
+    if not path.is_file() or files.sha256(path) != (_sealed(folder, "report") or {}).get(path.name):
         return None
     noted: _Noted = {}
     for one in json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))["findings"]:
         if one["source"] == name and "native_id" in one and one["place"]:
             at = (one["collection"], one["native_id"])
-            noted[at] = (*noted.get(at, ()), (one["level"], one["rule"], one.get("field"), one["message"]))
+            start, problems = noted.get(at, (int(one["place"].removeprefix("byte ")), ()))
+            noted[at] = (start, (*problems, (one["level"], one["rule"], one.get("field"), one["message"])))
     return noted

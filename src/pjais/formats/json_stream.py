@@ -21,6 +21,9 @@ from pjais import canonical
 _WINDOW = 1 << 18
 """Block size in bytes, small enough for the processor's cache."""
 
+_FIRST = 1 << 14
+"""Size of the first block after a move: not much may be read there."""
+
 _AHEAD = 1 << 16
 """Characters of an object that are searched for its keys."""
 
@@ -76,7 +79,7 @@ class JsonStream:
 
     def __init__(self, source: Path | BinaryIO, window: int = _WINDOW, *, at: int = 0, raw: bool = False) -> None:
         self._file: BinaryIO = source.open("rb") if isinstance(source, Path) else source
-        self._window = window
+        self._window = self._step = window
         self._text = ""
         self._at = 0
         self._mark = (0, 0)
@@ -102,6 +105,12 @@ class JsonStream:
     ) -> None:
         self._file.close()
         self._text = ""  # the decoder holds the stream, and a run has no garbage collector
+
+    def move(self, at: int) -> None:
+        """Go on at a later byte of the file, where a character begins."""
+        self._file.seek(at)
+        self._text, self._at, self._mark = "", 0, (0, at)
+        self._pending, self._ended, self._step = b"", False, _FIRST
 
     def peek(self) -> str:
         """The next character that is not white space, or '' at the end; the cursor stays before it."""
@@ -148,18 +157,12 @@ class JsonStream:
             self._mark = (self._at, byte)
         return byte
 
-    def members(self, *, further: bool = False) -> Iterator[str]:
-        """The keys of the object at the cursor; the caller consumes each value before the next key.
-
-        `further`: the cursor is after a member of it.
-        """
-        if not further:
-            self.expect("{")
+    def members(self) -> Iterator[str]:
+        """The keys of the object at the cursor; the caller consumes each value before the next key."""
+        self.expect("{")
         if self.peek() == "}":
             self._at += 1
             return
-        if further:
-            self.expect(",")
         while True:
             if self.peek() != '"':
                 raise Malformed(f"a key expected at byte {self.place}")
@@ -173,18 +176,12 @@ class JsonStream:
                 return
             self.expect(",")
 
-    def items(self, *, further: bool = False) -> Iterator[Value | Broken]:
-        """The elements of the array at the cursor.  Stops after a Broken that reaches to the end.
-
-        `further`: the cursor is after an element of it.
-        """
-        if not further:
-            self.expect("[")
+    def items(self) -> Iterator[Value | Broken]:
+        """The elements of the array at the cursor.  Stops after a Broken that reaches to the end."""
+        self.expect("[")
         if self.peek() == "]":
             self._at += 1
             return
-        if further:
-            self.expect(",")
         value = self.value
         while True:
             yield value()
@@ -307,7 +304,8 @@ class JsonStream:
         """Read on; the window doubles while one value does not fit in it."""
         if self._ended:
             return False
-        chunk = self._file.read(max(self._window, len(self._text)))
+        chunk = self._file.read(max(self._step, len(self._text)))
+        self._step = min(2 * self._step, self._window)
         self._ended = not chunk
         data = self._pending + chunk
         cut = 0 if self._ended else _unfinished(data)

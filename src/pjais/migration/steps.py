@@ -265,6 +265,7 @@ def _read(run: BackedUp, builder: Builder, previous: Mapping[str, dict[str, Any]
         if exports:
             backup.write_manifest(run.folder, run.snapshots, job.started, exports=exports, **previous)
         counts = counts_of(builder, run.snapshots, run.findings)
+        unchanged.keep_places(run.folder, builder, run.snapshots, counts)
         run.findings.close()
     return Filled(source_entries(builder, run.snapshots, counts, choices), sum(counts, Counts()))
 
@@ -398,5 +399,12 @@ def _end(run: BackedUp, final: Report) -> None:
     """Write the report, complete the journal, and seal it in the store's chain."""
     _write_report(run, final)
     hashes = {name: files.sha256(run.folder / name) for name in report.NAMES}
-    journal.record(run.folder, "done", code=final.code, counts=final.total.as_dict(), report=hashes)
+    journal.record(
+        run.folder,
+        "done",
+        code=final.code,
+        counts=final.total.as_dict(),
+        report=hashes,
+        **unchanged.seal_places(run.folder),
+    )
     recover.seal_journal(run.job.workspace.store, run.folder)

@@ -165,7 +165,7 @@ def _bring(workspace: Workspace, options: run.Options, refs: tuple[SourceRef, ..
             recover.discard(folder)  # nothing was written, so nothing needs its backup
         raise
     with fault_messages.finishing(workspace):
-        journal.record(folder, "done", code="done", follow=True)
+        journal.record(folder, "done", code="done", follow=True, **unchanged.seal_places(folder))
         workspace.target.push(workspace.model, run_id)
         journal.record(folder, "pushed")
         recover.seal_journal(workspace.store, folder)
@@ -200,6 +200,7 @@ def _write(
                 next_command="pjais follow --allow-removals",
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)
+        unchanged.keep_places(workspace.backups / run_id, builder, snapshots, counts)
         new, changed = builder.arrived()
         expired = retention.expired(workspace, builder, follow=True)
         builder.finish(

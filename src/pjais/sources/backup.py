@@ -29,7 +29,16 @@ MANIFEST = "manifest.json"
 _FORMAT = "pjais-backup"
 _TRIES = 6
 _RESERVED = frozenset(
-    {MANIFEST, "journal.jsonl", "report.json", "report.html", "previous.sqlite", "previous.eventlog.db", "outside"}
+    {
+        MANIFEST,
+        "journal.jsonl",
+        "places.bin",
+        "report.json",
+        "report.html",
+        "previous.sqlite",
+        "previous.eventlog.db",
+        "outside",
+    }
 )
 Progress = Callable[[str, int, int], None]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,47 +46,34 @@ _NO_BYTES: dict[str, bytes] = {}
 _made = Document._make  # less work than calling the class
 
 
-def read_export(snapshot: Snapshot, *, raw: bool = False, own: bool = False) -> Iterator[Piece]:
+class Ahead:
+    """Lets the caller of `read_export` pass by documents that follow the one it was just given in the same list."""
+
+    def __init__(self) -> None:
+        self.is_possible = False
+        """False in lists of personas, which are looked into, and where each document has a collection of its own."""
+        self.count = 0
+        """Number of documents that the caller wants to pass by."""
+        self.comma = 0
+        """The byte of the comma after the last of them."""
+
+
+def read_export(
+    snapshot: Snapshot, *, raw: bool = False, own: bool = False, ahead: Ahead | None = None
+) -> Iterator[Piece]:
     """Read named arrays (`personas`, `memories`, ...), plain arrays of records, or records, one after the other.
 
     The export of guide A (docs/guides.md) is two plain arrays in one file.  In our own export tagged values (NaN,
     bytes) are decoded.  `own`: it is ours.  `raw`: documents in lists of the file's first value have their text.
+    `ahead`: after each of these the caller may pass by the next ones.
     """
-    for piece in _whole(snapshot.path, _export, raw=raw):
+    for piece in _whole(snapshot.path, partial(_export, ahead=ahead), raw=raw):
         yield piece._replace(value=canonical.untag(piece.value)) if own and isinstance(piece, Document) else piece
 
 
 def read_dump(snapshot: Snapshot) -> Iterator[Piece]:
     """Read RxDB's exportJSON of a database (`collections: [{name, docs}]`) or of one collection (`name, docs`)."""
     return _whole(snapshot.path, _dump_object)
-
-
-def form(path: Path) -> str:
-    """Return the form of an export's first value: a list, one record, or an envelope of lists."""
-    with JsonStream(path) as stream:
-        if stream.peek() == "[":
-            return "list"
-        return "record" if _is_record(frozenset(stream.keys_ahead())) else "envelope"
-
-
-def read_first(path: Path) -> Iterator[Piece]:
-    """Yield the documents of an export's first value with their texts, as far as it can be read."""
-    with JsonStream(path, raw=True) as stream, suppress(Malformed):
-        yield from _export(stream)
-
-
-def read_on(path: Path, at: int, collection: str | None) -> Iterator[Document | Unreadable]:
-    """Yield the documents of an export's first value after the one that ends at a byte, with their texts.
-
-    `collection`: the name of the list that it is in; None if the value itself is the list.
-    """
-    with JsonStream(path, at=at, raw=True) as stream, suppress(Malformed):
-        yield from _documents(stream, collection, further=True)
-        for key in stream.members(further=True) if collection is not None else ():
-            if stream.peek() == "[":
-                yield from _documents(stream, key)
-            else:
-                stream.value()
 
 
 def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]], *, raw: bool = False) -> Iterator[Piece]:
@@ -109,10 +96,10 @@ def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]], *, raw: bo
             yield Unreadable("$file", f"byte {stream.place}", b"", f"not JSON: {reason}")
 
 
-def _export(stream: JsonStream) -> Iterator[Piece]:
+def _export(stream: JsonStream, ahead: Ahead | None = None) -> Iterator[Piece]:
     if stream.peek() == "[":
         return _documents(stream, None)
-    return _record(stream) if _is_record(frozenset(stream.keys_ahead())) else _members(stream)
+    return _record(stream) if _is_record(frozenset(stream.keys_ahead())) else _members(stream, ahead or Ahead())
 
 
 def _is_record(keys: frozenset[str]) -> bool:
@@ -156,16 +143,22 @@ def read_damaged(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
     yield Unreadable("$file", "byte 0", raw, reason if whole else f"{reason}; its first 8 MiB are kept here")
 
 
-def _members(stream: JsonStream) -> Iterator[Piece]:
+def _members(stream: JsonStream, ahead: Ahead) -> Iterator[Piece]:
     met: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     told: list[Value] = []
     for key in stream.members():
         if stream.peek() == "[":
+            ahead.is_possible = stream.raw and key not in ("", "personas")
             for piece in _documents(stream, key):
                 counts[key] += 1
                 counts["active"] += key == "personas" and _is_active(piece)
                 yield piece
+                if ahead.count:
+                    counts[key] += ahead.count
+                    stream.move(ahead.comma)
+                    ahead.count = 0
+            ahead.is_possible = False
         elif key == "metadata":
             item = stream.value()
             if isinstance(item, Broken):
@@ -221,8 +214,8 @@ def _loose(stream: JsonStream, key: str, met: Counter[str], lists: frozenset[str
         yield Document(LOOSE, name, f"byte {item.place}", {"$value": item.value})
 
 
-def _documents(stream: JsonStream, key: str | None, *, further: bool = False) -> Iterator[Document | Unreadable]:
-    for item in stream.items(further=further):
+def _documents(stream: JsonStream, key: str | None) -> Iterator[Document | Unreadable]:
+    for item in stream.items():
         if isinstance(item, Broken):
             yield _unreadable(key or "$file", item)
         elif key == "":  # each record of such a list has its own kind

@@ -36,8 +36,9 @@ from pjais.targets.sqlite.decisions import Content
 from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Origin, Refusal, Rival
 from pjais.targets.sqlite.keeping import Keeping
 from pjais.targets.sqlite.ledger import Account
+from pjais.targets.sqlite.places import Places
 from pjais.targets.sqlite.search_index import SearchIndexes
-from pjais.targets.sqlite.standing import Standing, standing
+from pjais.targets.sqlite.standing import Standings
 
 _arrival = Arrival._make  # less work than calling the class
 _BATCH = 2000
@@ -67,6 +68,8 @@ class Builder:
         self.overridden: list[tuple[str, str]] = []
         """(record type, id) of records edited in the target and replaced by a later change in a source."""
         self.keeping = Keeping()
+        self.places: dict[str, Places] = {}
+        """Where the documents of sources are, by the names of those of which that is kept."""
         self._run_id = run_id
         self._existing = existing
         self._followed = followed
@@ -108,6 +111,7 @@ class Builder:
         self._account = Account(self._db, model, run_id)
         self._search = SearchIndexes(self._db, path)
         self.names = collection_names.Names(model, collection_names.known(self._db, model) if existing else ())
+        self.standings = Standings(self._db, self._account, self.names)
         self.heir = self._account.heir
         self.counts, self.was = self._account.counts, self._account.was
         self.needs, self.accounted = self._account.needs, self._account.accounted
@@ -165,6 +169,10 @@ class Builder:
         self._flush()
         self._account.begin(origin)
 
+    def keep_places(self) -> None:
+        """Keep in `places` where the documents of this source are, from here on."""
+        self._account.places = self.places[self._account.origin.name] = Places()
+
     def put(self, entry: Entry) -> None:
         """Add one valid record; a removed one (a tombstone) is only entered in the ledger."""
         if entry.blobs:
@@ -198,16 +206,6 @@ class Builder:
         """
         twin = document_tables.twin_of(self._db, self.model, self._twins[entry.table], entry)
         return entry if twin is None else entry._replace(table=twin)
-
-    def standing(self, collection: str, ids: Sequence[str]) -> dict[str, Standing]:
-        """Return ledger entries of this source's documents that can be confirmed without building their records."""
-        return standing(self._db, self.model, self._run_id, self._account.origin, collection, ids, self._account.met)
-
-    def meet(self, known: Standing, collection: collection_names.Collection) -> None:
-        """Record that a document is unchanged, as `put` does for its record."""
-        if self.model.is_carried(known.record_type):
-            self.names.of(collection)
-        self._account.note_met(known.seq, known.outcome)
 
     def refuse(self, piece: Document | Unreadable, reasons: Sequence[dict[str, Any]]) -> bool:
         """Quarantine an invalid document, whole; return whether its owner has already decided about it."""

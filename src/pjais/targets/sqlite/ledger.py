@@ -7,7 +7,7 @@ new entry; the old entry is removed when the new version has replaced the old.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pjais import canonical, sqlite
@@ -18,6 +18,7 @@ from pjais.core.results import Counts
 from pjais.core.table import Table
 from pjais.targets.sqlite.decisions import DISCARDED, WAITING, Content, Decisions, discarded
 from pjais.targets.sqlite.entries import Arrival, Entry, Heir, Identity, Known, Origin, Refusal, Rival
+from pjais.targets.sqlite.places import Places
 
 _COLUMNS = ", ".join(Known._fields)
 _SAME = (
@@ -44,6 +45,8 @@ class Account:
         """Names of sources of this run -> the names under which earlier runs knew their documents."""
         self.sources: frozenset[tuple[str, str]] = frozenset()
         """(kind, name) of every source of this run."""
+        self.places: Places | None = None
+        """Where the documents of this source are, if that is to be kept."""
         self._db = db
         self.model = model
         self._run_id = run_id
@@ -57,7 +60,7 @@ class Account:
 
     def begin(self, origin: Origin) -> None:
         """Begin a source: everything that follows comes from it."""
-        self.origin = origin
+        self.origin, self.places = origin, None
         self._unchanged.setdefault(origin.name, Counter())
 
     def flush(self) -> None:
@@ -67,7 +70,7 @@ class Account:
 
     def add(self, entry: Entry, table: Table) -> int:
         """Enter a document that became a record; return the number of its entry."""
-        seq = self._seq = self._seq + 1
+        seq = self._placed(self._next(), entry.place)
         kind, dialect, name = self.origin
         outcome = "removed" if entry.removed else "migrated"
         key = table.row_key(entry.row)
@@ -77,7 +80,7 @@ class Account:
 
     def refuse(self, one: Identity, reasons: Sequence[dict[str, Any]], content: Content) -> None:
         """Enter an invalid document, and keep it whole in quarantine."""
-        seq = self._next()
+        seq = self._placed(self._next(), one.place)
         kind, dialect, name = self.origin
         known = Known(seq, self._run_id, kind, name, dialect, *one, None, None, None, "quarantined", None, None)
         self._waiting.append(known)
@@ -127,18 +130,28 @@ class Account:
     def meet(self, known: Known, one: Identity) -> None:
         """Keep the entry of a document that has not changed; the entry of a moved file moves with it."""
         if known.source_path == self.origin.name:
-            self.note_met(known.seq, known.outcome)
+            self.met.add(self._placed(known.seq, one.place))
+            self._unchanged[self.origin.name][known.outcome] += 1
         else:
             self._carry_over(known, one)
 
-    def note_met(self, seq: int, outcome: str) -> None:
-        """Note that this run found a document unchanged."""
-        self.met.add(seq)
-        self._unchanged[self.origin.name][outcome] += 1
+    def note_met(self, there: Places, outcomes: Mapping[str, int]) -> None:
+        """Note that this run found documents unchanged, and how many of each outcome."""
+        for first, last in there.ranges:
+            self.met.add_range(first, last)
+        if self.places is not None:
+            self.places.extend(there)
+        self._unchanged[self.origin.name].update(outcomes)
+
+    def _placed(self, seq: int, place: str) -> int:
+        """Keep where the document of an entry is; return the entry's number."""
+        if self.places is not None:
+            self.places.add(place, seq)
+        return seq
 
     def _carry_over(self, known: Known, one: Identity) -> None:
         self._moved[self.origin.name] += known.outcome == "migrated"
-        seq = self._next()
+        seq = self._placed(self._next(), one.place)
         self._db.execute("DELETE FROM migration_records WHERE seq = ?", (known.seq,))
         self._db.execute("UPDATE migration_quarantine SET record_seq = ? WHERE record_seq = ?", (seq, known.seq))
         _, dialect, name = self.origin
