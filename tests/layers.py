@@ -5,6 +5,8 @@ from __future__ import annotations
 RANKS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "instants", "display", "bitset", "cores", "sqlite_files", "commands", "js_values"),
     ("canonical", "paths", "choices", "sqlite_wal", "tagged"),
+    ("version", "errors", "instants", "display", "bitset", "sqlite_files", "commands", "js_values"),
+    ("canonical", "paths", "choices", "delta", "sqlite_wal", "tagged"),
     ("files", "sqlite_journal"),
     ("sqlite",),
     ("sql_text",),
@@ -182,7 +184,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "livestore rxdb web_storage",
         "json_files pjais_store.reader",
         "pjais_store",
-        "registry",
+        "registry stored",
         "backup identify",
         "count detect",
         "inventory",

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pjais.errors import FileFailed, RunActive
 
@@ -177,13 +178,19 @@ def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize) ->
 
     The destination must not exist.  The source is opened for reading only and no lock is taken.
     """
+    with source.open("rb", buffering=0) as origin:
+        return write_hashed(origin, destination, limit=limit)
+
+
+def write_hashed(origin: BinaryIO, destination: Path, *, limit: int = sys.maxsize) -> tuple[int, str]:
+    """Do the same with the bytes of a stream."""
     private_folder(destination.parent)
     import hashlib
 
     digest = hashlib.sha256()
     size = 0
     out = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with source.open("rb", buffering=0) as origin, os.fdopen(out, "wb", buffering=0) as copy:
+    with os.fdopen(out, "wb", buffering=0) as copy:
         while chunk := origin.read(min(_CHUNK, limit - size)):
             written = 0
             while written < len(chunk):  # a full disk shows as a short write first
@@ -194,21 +201,33 @@ def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize) ->
     return size, digest.hexdigest()
 
 
-def link_or_copy(source: Path, destination: Path) -> None:
-    """Hard-link a file of ours, or copy it if the disk has no links; the destination must not exist."""
+def link(source: Path, destination: Path) -> bool:
+    """Hard-link a file of ours; return False if the disk has no links, or the destination exists."""
     private_folder(destination.parent)
     try:
         os.link(source, destination)
     except OSError:
+        return False
+    return True
+
+
+def link_or_copy(source: Path, destination: Path) -> None:
+    """Hard-link a file of ours, or copy it if the disk has no links; the destination must not exist."""
+    if not link(source, destination):
         copy_hashed(source, destination)
 
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb", buffering=0) as file:
+        return digest_of(file)
+
+
+def digest_of(stream: BinaryIO) -> str:
+    """Return the SHA-256 of the bytes of a stream from here on, in hex."""
     import hashlib
 
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # each of ours has `readinto`
 
 
 def free_space(path: Path) -> int:

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from pjais import canonical, files, journal, sqlite
+from pjais import canonical, delta, files, journal, sqlite
 from pjais.assembly.assemble import Item, Same, Source, items
 from pjais.assembly.normalise import Choices
 from pjais.core.document import Document, Piece
@@ -101,13 +101,13 @@ def seal_places(folder: Path) -> dict[str, str]:
 class _Before(NamedTuple):
     """The copy of a source that the last run read, where each document is in it, and its findings about them."""
 
-    path: Path
+    snapshot: Snapshot
     places: Places
     noted: _Noted
 
 
 def _items(builder: Builder, snapshot: Snapshot, choices: Choices, before: _Before) -> Iterator[Item]:
-    with before.path.open("rb", 0) as old, snapshot.path.open("rb", 0) as new:
+    with before.snapshot.open() as old, snapshot.open() as new:
         yield from _Comparison(builder, snapshot, choices, before, _Alike(old, new)).items()
 
 
@@ -296,23 +296,23 @@ class _Alike:
             self._offset, self._from, self._until = new - old, new, new
             self._ends, self._size = False, _SMALL
         while not self._ends and (end is None or self._until < end):
-            here = _bytes(self._new, self._until, self._size)
-            there = _bytes(self._old, self._until - self._offset, self._size)
-            same = len(here) if here == there else _common(here, there)
+            here = delta.read_at(self._new, self._until, self._size)
+            there = delta.read_at(self._old, self._until - self._offset, self._size)
+            same = len(here) if here == there else delta.common(here, there)
             self._ends = same < self._size
             self._until += same
             self._size = min(2 * self._size, _LARGE)
 
     def new_bytes(self, start: int, end: int) -> bytes:
         """Return the bytes of the new file from one place up to another."""
-        return _bytes(self._new, start, end - start)
+        return delta.read_at(self._new, start, end - start)
 
     def last_after(self, between: bytes, starts: Sequence[int], first: int, end: int) -> int:
         """Return the last position up to which each of the old documents after the first one is after these bytes."""
         size, at = len(between), first + 1
         while at <= end:
             base = starts[at] - size
-            block = _bytes(self._old, base, _LARGE)
+            block = delta.read_at(self._old, base, _LARGE)
             stop = min(bisect_right(starts, base + len(block), at), end + 1)
             if stop == at:
                 return at - 1
@@ -322,24 +322,6 @@ class _Alike:
                     return place - 1
             at = stop
         return end
-
-
-def _bytes(file: BinaryIO, at: int, size: int) -> bytes:
-    """Return the bytes of an unbuffered file at a place; fewer only at its end."""
-    file.seek(at)
-    data = file.read(size)
-    while len(data) < size and (more := file.read(size - len(data))):
-        data += more
-    return data
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """Return how many bytes two texts have in common at their beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-    return low
 
 
 def _start(document: Document) -> int:
@@ -367,12 +349,15 @@ def _before(backups: Path, builder: Builder, snapshot: Snapshot, choices: Choice
         if told != [(snapshot.dialect, snapshot.origin, None, found.files)] or len(found.files) != 1:
             return None
         there = _places(folder, snapshot.name)
-        if there is None or files.sha256(held[0].path) != found.files[0][1]:
+        if there is None:
             return None
+        with held[0].open() as copy:
+            if files.digest_of(copy) != found.files[0][1]:
+                return None
         noted = _noted(folder, snapshot.name) if noting else {}
     except (BackupFailed, OSError):
         return None
-    return None if noted is None else _Before(held[0].path, there, noted)
+    return None if noted is None else _Before(held[0], there, noted)
 
 
 def _sealed(folder: Path, name: str) -> Any:

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+
+class Part(NamedTuple):
+    """A file of a backup of which a copy consists: its name there, its size in bytes, its SHA-256."""
+
+    stored: str
+    size: int
+    sha256: str
+
+
+class Parts(NamedTuple):
+    """A copy that is kept as what differs from an earlier one."""
+
+    base: Part
+    delta: Part
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedFile:
     """One file of a backup: its source, its copy, its size and hash.
 
-    `source` is the absolute path, `original` the same path relative to the source's root.
+    `source` is the absolute path, `original` the same path relative to the source's root.  `parts`: instead of the
+    file `stored` the backup has these; `size` and `sha256` are those of the source's file.
     """
 
     source: str
@@ -19,6 +36,15 @@ class CopiedFile:
     size: int
     sha256: str
     mtime_ns: int
+    parts: Parts | None = None
+
+    def open(self, folder: Path) -> BinaryIO:
+        """Open the copy in a backup's folder, as a stream of the bytes that the source had."""
+        if self.parts is None:
+            return (folder / self.stored).open("rb", buffering=0)
+        from pjais.delta import Restored  # few copies are kept in parts
+
+        return cast("BinaryIO", Restored(*(folder / one.stored for one in self.parts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +68,8 @@ class Snapshot:
     """Findings of SQLite's integrity check; a file with any is read page by page."""
     web_origin: str | None = None
     """The web origin that owns it, if its location tells (`origin` is its path)."""
+
+    def open(self) -> BinaryIO:
+        """Open what readers open, if that is one file, as a stream."""
+        its = next((one for one in self.files if self.folder / one.stored == self.path), None)
+        return self.path.open("rb", buffering=0) if its is None else its.open(self.folder)

@@ -11,7 +11,7 @@ from pjais.core.shown import fields_as_json
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
 from pjais.exchange import guide_backup
 from pjais.migration import copies, fault_messages, recover, run_log, state
-from pjais.sources import backup
+from pjais.sources import backup, stored
 from pjais.targets.sqlite import cutover, heads
 from pjais.version import __version__
 from pjais.workspace import Workspace
@@ -33,8 +33,8 @@ class Kept(NamedTuple):
         return fields_as_json(self)
 
 
-def latest_files(workspace: Workspace, but: Path) -> dict[str, Path]:
-    """Return the source files in the latest valid backups, by SHA-256; `but`: the backup being made."""
+def latest_files(workspace: Workspace, but: Path) -> stored.Earlier:
+    """Return the source files in the latest valid backups; `but`: the backup being made."""
     folders = [
         one for one in journal.run_folders(workspace.data_dir) if one != but and (one / backup.MANIFEST).exists()
     ]

@@ -13,8 +13,8 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from pjais import canonical, files, instants, journal, sqlite, web_origin
 from pjais.core.snapshot import CopiedFile, Snapshot
 from pjais.core.source import CANNOT_BE_READ, SourceRef
 from pjais.errors import BackupFailed, SourceDamaged, SourceInUse
+from pjais.sources import stored
 from pjais.sources.contract import Frozen
 from pjais.sources.registry import source_of
 
@@ -49,12 +50,12 @@ def snapshot_all(
     *,
     at_ms: int,
     progress: Progress | None = None,
-    earlier: Mapping[str, Path] | None = None,
+    earlier: stored.Earlier | None = None,
     **more: Any,
 ) -> tuple[Snapshot, ...]:
     """Copy every source into `folder`, test the copies, and write the manifest, including `more`.
 
-    `earlier`: files of earlier backups by SHA-256 (`stored_files`), which are hard-linked, not copied.
+    `earlier`: the files of earlier backups (`stored_files`), which are hard-linked, not copied.
 
     Raises BackupFailed, SourceInUse, or SourceDamaged for a file that cannot be opened at all.
     """
@@ -65,7 +66,9 @@ def snapshot_all(
             if progress:
                 progress("back up", number, len(refs))
             snapshots.append(
-                _snapshot(folder, ref, number, at_ms, {**(earlier or {}), **_shared(folder, ref, snapshots)})
+                _snapshot(
+                    folder, ref, number, at_ms, (earlier or stored.Earlier()).also(_shared(folder, ref, snapshots))
+                )
             )
         write_manifest(folder, snapshots, at_ms, **more)
     except OSError as error:
@@ -84,7 +87,7 @@ def _shared(folder: Path, ref: SourceRef, snapshots: Sequence[Snapshot]) -> dict
     return {file.sha256: folder / file.stored for one in there for file in one.files}
 
 
-def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: Mapping[str, Path]) -> Snapshot:
+def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: stored.Earlier) -> Snapshot:
     copied = _copy_still(folder, ref, number, earlier)
     if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # not inspected then, readable now
         raise SourceInUse(
@@ -117,7 +120,7 @@ def _opened_path(folder: Path, origin: str, copied: Sequence[CopiedFile]) -> Pat
     return folder / copied[0].stored
 
 
-def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str, Path]) -> tuple[CopiedFile, ...]:
+def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: stored.Earlier) -> tuple[CopiedFile, ...]:
     """Copy the files of a source until none changed meanwhile; a SQLite file and its side files count as one."""
     source = source_of(ref)
     for attempt in range(_TRIES):
@@ -131,9 +134,11 @@ def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str,
                 if not path.exists() and path != ref.path:
                     continue
                 relative = _relative(ref, path)
-                stored = prefix + relative
-                size, digest = _copy(path, folder / stored, ends.get(path, sys.maxsize), earlier)
-                copied.append(CopiedFile(str(path), relative, stored, size, digest, path.stat().st_mtime_ns))
+                name, limit = prefix + relative, ends.get(path, sys.maxsize)
+                size, digest, parts = stored.copy(
+                    path, folder, name, earlier, limit=limit, in_parts=source.opens_stream and wanted == [ref.path]
+                )
+                copied.append(CopiedFile(str(path), relative, name, size, digest, path.stat().st_mtime_ns, parts))
         except FileNotFoundError as error:
             _discard(folder, copied)
             if attempt == _TRIES - 1 or not ref.path.exists():
@@ -150,32 +155,18 @@ def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: Mapping[str,
     raise SourceInUse("a source kept changing while it was copied", where=[str(ref.path)])
 
 
-def _copy(path: Path, stored: Path, limit: int, earlier: Mapping[str, Path]) -> tuple[int, str]:
-    """Copy one file, or link to the copy of the same bytes in an earlier backup; return its size and SHA-256."""
-    if earlier and limit == sys.maxsize:
-        digest = files.sha256(path)
-        there = earlier.get(digest)
-        if there is not None and there.is_file():
-            files.link_or_copy(there, stored)
-            return stored.stat().st_size, digest
-    return files.copy_hashed(path, stored, limit=limit)
-
-
-def stored_files(folders: Iterable[Path]) -> dict[str, Path]:
-    """Return the source files in these backups, by SHA-256; an invalid backup contributes none."""
-    found: dict[str, Path] = {}
+def stored_files(folders: Iterable[Path]) -> stored.Earlier:
+    """Return the source files in these backups, the latest last; an invalid backup contributes none."""
+    found = []
     for folder in folders:
-        try:
-            sources = manifest(folder)["sources"]
-        except BackupFailed:
-            continue
-        found.update((one["sha256"], folder / one["stored"]) for source in sources for one in source["files"])
-    return found
+        with suppress(BackupFailed):
+            found.append((folder, [one for snapshot in load(folder) for one in snapshot.files]))
+    return stored.earlier(found)
 
 
 def _discard(folder: Path, copied: Sequence[CopiedFile]) -> None:
     for one in copied:
-        files.remove(folder / one.stored)
+        stored.discard(folder, one.stored)
 
 
 def _relative(ref: SourceRef, path: Path) -> str:
@@ -216,17 +207,7 @@ def _source_entry(snapshot: Snapshot) -> dict[str, Any]:
         "web_origin": snapshot.web_origin,
         "damage": snapshot.damage,
         "unsound": list(snapshot.unsound),
-        "files": [
-            {
-                "source": one.source,
-                "original": one.original,
-                "stored": one.stored,
-                "size": one.size,
-                "sha256": one.sha256,
-                "mtime_ns": one.mtime_ns,
-            }
-            for one in snapshot.files
-        ],
+        "files": [stored.entry(one) for one in snapshot.files],
         "consistent": None
         if consistent is None or not snapshot.consistent
         else {
@@ -273,7 +254,7 @@ def load(folder: Path) -> tuple[Snapshot, ...]:
     """Return the snapshots of a backup, for reading them again."""
     found = []
     for entry in manifest(folder)["sources"]:
-        copied = tuple(CopiedFile(**one) for one in entry["files"])
+        copied = tuple(stored.of_entry(one) for one in entry["files"])
         consistent = entry["consistent"] and entry["consistent"]["stored"]
         path = folder / consistent if consistent else _opened_path(folder, entry["origin"], copied)
         found.append(
@@ -300,14 +281,16 @@ def check(folder: Path) -> list[str]:
     body = manifest(folder)
     for entry in body["sources"]:
         consistent = [entry["consistent"]] if entry["consistent"] else []
-        for one in (*entry["files"], *consistent):
-            wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
+        for copy in map(stored.of_entry, entry["files"]):
+            wrong += stored.check(folder, copy)
+        for one in consistent:
+            wrong += stored.check_file(folder / one["stored"], one["size"], one["sha256"])
         if consistent and not wrong and not entry["unsound"]:
             with closing(sqlite.open_frozen(folder / consistent[0]["stored"])) as connection:
                 wrong += [f"{consistent[0]['stored']}: {line}" for line in _opens(connection)]
     previous = [body[name] for name in ("previous", "previous_log") if body.get(name)]
     for one in (*body.get("exports", ()), *previous):
-        wrong += _check_file(folder / one["stored"], one["size"], one["sha256"])
+        wrong += stored.check_file(folder / one["stored"], one["size"], one["sha256"])
     return wrong
 
 
@@ -319,17 +302,10 @@ def _opens(connection: sqlite.Connection) -> list[str]:
     return []
 
 
-def _check_file(path: Path, size: int, digest: str) -> list[str]:
-    if not path.is_file():
-        return [f"{path.name}: missing"]
-    if path.stat().st_size != size:
-        return [f"{path.name}: {path.stat().st_size} bytes, {size} expected"]
-    return [] if files.sha256(path) == digest else [f"{path.name}: its content was changed"]
-
-
 def _refuse_outside(wanted: Sequence[CopiedFile]) -> None:
     """Refuse paths outside the destination: anyone can compute a manifest's hash, also for a planted backup."""
-    told = [path for one in wanted for path in (one.original, one.stored)]
+    kept = [part.stored for one in wanted for part in one.parts or ()]
+    told = [*kept, *(path for one in wanted for path in (one.original, one.stored))]
     outside = [path for path in told if Path(path).anchor or ".." in Path(path).parts]
     if outside:
         raise BackupFailed("the backup names files outside of itself; nothing was restored", where=outside)
@@ -360,7 +336,8 @@ def restore(folder: Path, destination: Path) -> list[Path]:
 
 def restore_file(folder: Path, one: CopiedFile, destination: Path) -> None:
     """Write one raw file of a backup to an unused path.  Raises BackupFailed if its content differs."""
-    _, digest = files.copy_hashed(folder / one.stored, destination)
+    with one.open(folder) as copy:
+        _, digest = files.write_hashed(copy, destination)
     if digest != one.sha256:
         files.remove(destination)
         raise BackupFailed("a file changed while it was restored", where=[one.original])

@@ -263,6 +263,8 @@ class Source:
     """True for a LiveStore store, which has an event log."""
     shares: bool = False
     """True if data of others may be in the same files: `Opened.removable` tells them apart."""
+    opens_stream: bool = False
+    """True if it is one file, whose copy it reads by `Snapshot.open` alone: a backup may keep that in parts."""
     comes_and_goes: bool = False
     """True if each record is a file: one that came since is no change of the others."""
     takes_rest: bool = False

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class JsonFile(Source):
     """A source that is one JSON file."""
 
+    opens_stream = True
+
 
 class Lists(JsonFile):
     """Lists of documents, whose texts show which of them have not changed since an earlier run."""

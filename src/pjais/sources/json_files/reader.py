@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pjais import canonical
+from pjais import canonical, delta
 from pjais.core.document import Document, Piece, Remark, Unreadable
 from pjais.core.snapshot import Snapshot
 from pjais.formats.json_stream import Broken, Cut, JsonStream, Malformed, Value
@@ -67,18 +67,18 @@ def read_export(
     bytes) are decoded.  `own`: it is ours.  `raw`: documents in lists of the file's first value have their text.
     `ahead`: after each of these the caller may pass by the next ones.
     """
-    for piece in _whole(snapshot.path, partial(_export, ahead=ahead), raw=raw):
+    for piece in _whole(snapshot, partial(_export, ahead=ahead), raw=raw):
         yield piece._replace(value=canonical.untag(piece.value)) if own and isinstance(piece, Document) else piece
 
 
 def read_dump(snapshot: Snapshot) -> Iterator[Piece]:
     """Read RxDB's exportJSON of a database (`collections: [{name, docs}]`) or of one collection (`name, docs`)."""
-    return _whole(snapshot.path, _dump_object)
+    return _whole(snapshot, _dump_object)
 
 
-def _whole(path: Path, body: Callable[[JsonStream], Iterator[Piece]], *, raw: bool = False) -> Iterator[Piece]:
+def _whole(snapshot: Snapshot, body: Callable[[JsonStream], Iterator[Piece]], *, raw: bool = False) -> Iterator[Piece]:
     """Yield the pieces that `body` finds in each value of a file, and the rest of the file if it breaks off."""
-    with JsonStream(path, raw=raw) as stream:
+    with JsonStream(snapshot.open(), raw=raw) as stream:
         reason = "text after the end of the JSON value"
         try:
             yield from body(stream)
@@ -136,8 +136,8 @@ def read_folder(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
 
 def read_damaged(snapshot: Snapshot) -> Iterator[Document | Unreadable]:
     """Read a file whose content is not what its name says, as one unreadable piece."""
-    with snapshot.path.open("rb") as file:
-        raw = file.read(_RAW_LIMIT)
+    with snapshot.open() as file:
+        raw = delta.read_at(file, 0, _RAW_LIMIT)
         whole = not file.read(1)
     reason = snapshot.damage or "not readable"
     yield Unreadable("$file", "byte 0", raw, reason if whole else f"{reason}; its first 8 MiB are kept here")
