@@ -141,6 +141,16 @@ def common(one: bytes, other: bytes) -> int:
     return low
 
 
+def are_equal(one: BinaryIO, other: BinaryIO) -> bool:
+    """Return whether two streams have the same bytes."""
+    at = 0
+    while data := read_at(one, at, _CHUNK):
+        if data != read_at(other, at, len(data)):
+            return False
+        at += len(data)
+    return not read_at(other, at, 1)
+
+
 def tail(pieces: Iterable[Piece]) -> bytes:
     """Return the end of a delta, after the bytes that the base does not have."""
     return b"\n" + json.dumps(list(pieces), separators=(",", ":")).encode("ascii") + b"\n"

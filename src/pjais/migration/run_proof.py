@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from pjais import files, sqlite
+from pjais import delta, files, sqlite
 from pjais.core.model import Model
 from pjais.core.results import Counts, Difference, Proof
+from pjais.core.snapshot import CopiedFile, Snapshot
 from pjais.errors import MigrationFailed, VerificationFailed
 from pjais.targets.sqlite import blobs, compare
 
@@ -69,19 +69,33 @@ def balance(total: Counts) -> compare.Check:
     return ("balance", total.balanced(), line)
 
 
-def changed_sources(sources: Sequence[dict[str, Any]]) -> list[str]:
+def changed_sources(snapshots: Sequence[Snapshot]) -> list[str]:
     """Return the source files whose bytes changed since they were copied.
 
     We never write there, so the app made the change: no fault of the run, but data newer than the snapshot is not in
     the store yet.
     """
     return [
-        one["path"]
-        for source in sources
-        for one in source["files"]
-        if not one["path"].endswith("-shm")
-        and not (Path(one["path"]).exists() and files.sha256(Path(one["path"])) == one["sha256"])
+        one.source
+        for snapshot in snapshots
+        for one in snapshot.files
+        if not one.source.endswith("-shm") and not _is_as_copied(one, snapshot.folder)
     ]
+
+
+def _is_as_copied(one: CopiedFile, folder: Path) -> bool:
+    """Return whether a source's file is as it was: as the copy, which has its hash, or else by its hash.
+
+    To compare takes a third of the time of hashing.
+    """
+    path = Path(one.source)
+    try:
+        with path.open("rb", buffering=0) as now, one.open(folder) as copy:
+            if delta.are_equal(now, copy):
+                return True
+    except OSError:
+        pass
+    return path.exists() and files.sha256(path) == one.sha256
 
 
 def untouched(changed: Sequence[str]) -> compare.Check:

@@ -192,7 +192,7 @@ def _make_new_store(run: BackedUp) -> Iterator[Reached]:
             target.write(prepared)
     journal.record(run.folder, "built", link=filled.link)
     with run.phase("verify"):
-        changed, facts = _facts(filled)
+        changed, facts = _facts(run, filled)
         yield Proved(filled, None, changed)
         content = target.compare(model, prepared)
         checks = (*facts, *content.checks)
@@ -225,7 +225,7 @@ def _change_in_place(run: BackedUp) -> Iterator[Reached]:
         yield (read := _read(run, builder, {}))
         yield (filled := _complete(run, builder, read))
         with run.phase("verify"):
-            changed, facts = _facts(filled)
+            changed, facts = _facts(run, filled)
             proof = run_proof.of_change(builder.connection, builder.model, run.id, facts)
         yield Proved(filled, proof, changed)
         run_proof.demand(proof)
@@ -316,9 +316,9 @@ def _row(run: BackedUp, builder: Builder, read: Filled) -> dict[str, Any]:
     }
 
 
-def _facts(filled: Filled) -> tuple[tuple[str, ...], run_proof.Facts]:
+def _facts(run: BackedUp, filled: Filled) -> tuple[tuple[str, ...], run_proof.Facts]:
     """Return the files of sources that were written to since their snapshot, and the checks besides the records."""
-    changed = run_proof.changed_sources(filled.sources)
+    changed = run_proof.changed_sources(run.snapshots)
     return tuple(changed), (run_proof.balance(filled.total), run_proof.untouched(changed))
 
 

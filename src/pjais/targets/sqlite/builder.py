@@ -475,6 +475,8 @@ class Builder:
             self._indexed = True
 
     def _orphans(self, table: Table) -> list[Refusal]:
+        if self._existing and not precedence.any_dangling(self._db, table, self._arrived):
+            return []
         return [
             self._evict(table, key, missing)
             for key, missing in list(precedence.dangling(self._db, table))

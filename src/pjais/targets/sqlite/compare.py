@@ -247,7 +247,7 @@ def compare_run(db: sqlite.Connection, model: Model, run_id: str) -> Rows:
             db,
             f"SELECT {columns}, r.record_id, r.digest, {ddl.key_sql(table, 't')} IS r.record_id "
             f"FROM migration_records AS r LEFT JOIN {table.sql} AS t ON {ddl.key_sql(table, 't')} = r.record_id "
-            "WHERE r.run_id = ? AND r.record_type = ? AND r.outcome = 'migrated'",
+            "WHERE r.run_id = ? AND +r.record_type = ? AND r.outcome = 'migrated'",
             (run_id, table.name),
         ):
             records += 1

@@ -57,7 +57,8 @@ def discarded(db: sqlite.Connection, source: str, kind: str) -> list[tuple[int, 
     """Return the ledger entries (seq, run) of a source's discarded documents."""
     return sqlite.fetch(
         db,
-        "SELECT m.seq, m.run_id FROM migration_quarantine AS q JOIN migration_records AS m ON m.seq = q.record_seq "
+        "SELECT m.seq, m.run_id FROM migration_quarantine AS q "
+        "CROSS JOIN migration_records AS m ON m.seq = q.record_seq "
         f"WHERE q.replayed_at IS NULL AND {_SET_ASIDE} AND m.source_path = ? AND m.source_kind = ? "
         "AND m.outcome = 'quarantined'",
         (source, kind),

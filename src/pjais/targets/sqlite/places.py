@@ -65,7 +65,10 @@ class Places:
     @cached_property
     def ranges(self) -> list[list[int]]:
         """The entries as ranges of numbers, [first, last] each; asked when all documents were added."""
-        seqs = self.seqs if _ascend(self.seqs) else array("q", sorted(self.seqs))
+        seqs = self.seqs
+        if seqs and seqs == array("q", range(seqs[0], seqs[0] + len(seqs))):  # most often
+            return [[seqs[0], seqs[-1]]]
+        seqs = seqs if _ascend(seqs) else array("q", sorted(seqs))
         breaks = [at for at, (one, following) in enumerate(pairwise(seqs), 1) if following != one + 1]
         return [[seqs[first], seqs[end - 1]] for first, end in zip([0, *breaks], [*breaks, len(seqs)], strict=True)]
 

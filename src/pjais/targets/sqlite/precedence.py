@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from pjais import instants, sqlite
+from pjais import canonical, instants, sqlite
 from pjais.core.table import Row, Table
 from pjais.sources.registry import later_wins, precedence
 from pjais.targets.sqlite.entries import Arrival, Rival
@@ -75,7 +75,21 @@ def missing_reference(db: sqlite.Connection, table: Table, row: Row) -> tuple[st
 def dangling(db: sqlite.Connection, table: Table) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield (id, (column, table)) of the records of a table whose reference does not resolve."""
     for column, targets in table.references:
-        missing = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {target} WHERE id = t.{column})" for target in targets)
-        keys = sqlite.fetch(db, f"SELECT id FROM {table.sql} AS t WHERE {column} IS NOT NULL AND {missing}")
+        keys = sqlite.fetch(db, f"SELECT id FROM {table.sql} AS t WHERE {_is_dangling(column, targets)}")
         for (key,) in keys:
             yield key, (column, targets[0])
+
+
+def any_dangling(db: sqlite.Connection, table: Table, among: Iterable[tuple[str, str]]) -> bool:
+    """Return whether there is such a record among a few, (table, id) each, without reading all others."""
+    asked = canonical.dumps([key for name, key in among if name == table.name])
+    named = f"json_each(?) AS asked CROSS JOIN {table.sql} AS t ON t.id = asked.value"
+    return any(
+        sqlite.first(db, f"SELECT 1 FROM {named} WHERE {_is_dangling(column, targets)} LIMIT 1", (asked,))
+        for column, targets in table.references
+    )
+
+
+def _is_dangling(column: str, targets: Sequence[str]) -> str:
+    missing = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {target} WHERE id = t.{column})" for target in targets)
+    return f"t.{column} IS NOT NULL AND {missing}"
