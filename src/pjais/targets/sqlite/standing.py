@@ -95,7 +95,7 @@ class Standings:
         values = (canonical.dumps(ranges), origin.name, origin.kind, self._account.run_id)
         first = sqlite.first(self._db, _FIRST, values)
         if first is not None and sqlite.value(self._db, _ALIKE, (*values, *first)) == len(there):  # most often
-            return [Group(*first[:3], len(there))]
+            return [Group._make((*first, len(there)))]
         found = [Group(*row) for row in sqlite.each(self._db, _GROUPS, values)]
         return found if sum(one.size for one in found) == len(there) else None
 
