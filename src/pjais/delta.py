@@ -120,9 +120,11 @@ class Delta:
             for ahead in far:  # ever more seldom
                 place, same = _place_of(window, read_at(self._base, self._at + ahead, _CERTAIN))
                 if same > max(best, _LIKELY):
-                    return place, self._at + ahead
+                    found = (place, ahead)
+                    break
         place, ahead = found
-        back = common(window[:place][::-1], base[:ahead][::-1])
+        before = read_at(self._base, self._at + max(0, ahead - place), min(ahead, place))
+        back = common(window[:place][::-1], before[::-1])
         return place - back, self._at + ahead - back
 
 

@@ -8,7 +8,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,11 @@ from pjais.core.document import Document
 from pjais.core.fast_lane import FastLane
 from pjais.core.mapping import Carried, Fields
 from pjais.errors import PjaisError
+from pjais.formats.json_stream import Value
 from pjais.migration import quarantine, run
 from pjais.side_by_side.follow import increment
+from pjais.sources import stored
+from pjais.sources.json_files import reader as json_files
 from pjais.workspace import resolve_workspace
 from world import JSON, memory, migrated, persona, rows, write_json
 
@@ -173,6 +176,150 @@ def test_in_doubt_everything_is_read_again(tmp_path: Path, how: str) -> None:
     assert report.total.unchanged == len(memories)
 
 
+@contextmanager
+def reading() -> Iterator[list[str]]:
+    """The native ids of all documents that are parsed in here."""
+    met: list[str] = []
+    real = json_files._document
+
+    def read(collection: str, item: Value, native_id: str | None = None) -> Document:
+        made = real(collection, item, native_id)
+        met.append(str(made.native_id))
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_files, "_document", read)
+        yield met
+
+
+def test_only_what_changed_and_its_neighbours_are_parsed(tmp_path: Path) -> None:
+    memories = [memory(f"m{n}", content=f"{n} " * 50) for n in range(300)]
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    migrated(tmp_path)
+    memories[100]["content"], memories[200]["content"] = "changed", "ändert sich"
+    for _ in range(2):
+        write_json(tmp_path, personas=[persona()], memories=memories)
+        with reading() as met, counting() as normalised:
+            report = pjais.migrate(tmp_path)
+        assert normalised == ["m100", "m200"]
+        # the first and the last of a list are parsed, what changed, and the next one
+        assert met == ["p1", "m0", "m100", "m101", "m200", "m201", "m299"]
+        assert report.total.unchanged == 299
+        assert pjais.verify(tmp_path).passed
+        memories[100]["content"], memories[200]["content"] = "changed again", "und wieder"
+
+
+def test_a_document_in_quarantine_goes_the_ordinary_way_in_the_middle(tmp_path: Path) -> None:
+    memories = [memory(f"m{n}", content=f"{n} " * 50) for n in range(60)]
+    memories[20]["type"] = {}
+    memories[40] = {"content": "no id"}
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    migrated(tmp_path, on_invalid="quarantine")
+    memories[0]["content"] = "changed"
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    with counting() as met:
+        report = pjais.migrate(tmp_path, on_invalid="quarantine")
+    assert met == ["m0", "m20", "None"]
+    assert (report.total.read, report.total.waiting, report.total.unchanged) == (61, 2, 58)
+    assert pjais.verify(tmp_path).passed
+
+
+def test_what_was_noted_of_skipped_documents_is_noted_again(tmp_path: Path) -> None:
+    memories = [memory(f"m{n}", content=f"{n} " * 50) for n in range(60)]
+    for number in (0, 17, 18, 40, 59):
+        memories[number]["importance"] = "70"
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    first = migrated(tmp_path)
+    memories[5]["content"] = "changed, and longer than it was before"
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    with reading_everything():
+        shutil.copytree(tmp_path, tmp_path.parent / "plain")
+        (tmp_path.parent / "plain").rename(tmp_path.parent / "kept")
+        wanted = later_run(tmp_path, {}, follow=False)
+    shutil.rmtree(tmp_path)
+    (tmp_path.parent / "kept").rename(tmp_path)
+    with reading() as met:
+        assert later_run(tmp_path, {}, follow=False) == wanted
+    assert first.total.repaired == 5 and len(met) < 12
+
+
+LISTS = '{"personas": %s, "memories": %s%s}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ', "memories": [{"id": "new", "type": "text", "content": "x", "name": "n"}]'),
+        (', "metadata": {"totalMemories": 40}', ', "metadata": {"totalMemories": 40}'),
+        (', "metadata": {"totalMemories": 39}', ', "metadata": {"totalMemories": 39}'),
+        (', "metadata": {"totalMemories": 40}', ', "metadata": {"totalMemories": 41}'),
+        (', "other": 1', ', "other": 2'),
+        ("", ', "other": [1, 2]'),
+    ],
+    ids=["a list twice", "right total", "wrong total", "total that became wrong", "loose", "another list"],
+)
+def test_what_is_beside_the_lists_is_read_as_ever(tmp_path: Path, before: str, after: str) -> None:
+    memories = [memory(f"m{n}", content=f"{n} " * 50) for n in range(40)]
+    ways = []
+    for name, way in (("fast", nullcontext), ("whole", reading_everything)):
+        folder = tmp_path / name / "data"
+        folder.mkdir(parents=True)
+        source = folder / "data.json"
+        source.write_text(LISTS % (json.dumps([persona()]), json.dumps(memories), before), "utf-8")
+        os.utime(source, (1, 1))
+        migrated(folder, on_invalid="quarantine")
+        source.write_text(LISTS % (json.dumps([persona()]), json.dumps(memories[1:] + memories[:1]), after), "utf-8")
+        os.utime(source, (2, 2))
+        with way():
+            told = later_run(folder, {"on_invalid": "quarantine"}, follow=False)
+        ways.append((told, content(folder).replace(str(folder), "")))
+        assert pjais.verify(folder).passed
+    assert ways[0] == ways[1]
+
+
+def test_a_list_of_another_name_is_another_list(tmp_path: Path) -> None:
+    notes = [{"id": f"n{n}", "text": f"note {n} " * 20} for n in range(30)]
+    write_json(tmp_path, personas=[persona()], notes=notes)
+    migrated(tmp_path)
+    write_json(tmp_path, personas=[persona()], remarks=notes)
+    with reading() as met:
+        report = pjais.migrate(tmp_path)
+    assert len(met) == 31 and report.total.unchanged == 1
+    assert pjais.verify(tmp_path).passed
+
+
+@pytest.mark.parametrize("how", ["missing", "changed", "of another run", "no file of ours"])
+def test_without_the_places_everything_is_read_again(tmp_path: Path, how: str) -> None:
+    memories = [memory(f"m{n}") for n in range(30)]
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    first = migrated(tmp_path)
+    assert first.backup is not None
+    path = first.backup / unchanged.PLACES
+    if how == "missing":
+        path.unlink()
+    elif how == "changed":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif how == "of another run":
+        memories[3]["content"] = "changed"
+        write_json(tmp_path, personas=[persona()], memories=memories)
+        shutil.copy(path, tmp_path / "kept")
+        second = pjais.migrate(tmp_path)
+        assert second.backup is not None
+        memories.insert(0, memory("new"))
+        write_json(tmp_path, personas=[persona()], memories=memories)
+        pjais.migrate(tmp_path)
+        newest = sorted((tmp_path / "backups").iterdir())[-1]
+        shutil.copy(tmp_path / "kept", newest / unchanged.PLACES)
+    else:
+        path.write_bytes(b"something else")
+    memories[5]["content"] = "changed"
+    write_json(tmp_path, personas=[persona()], memories=memories)
+    with counting() as met:
+        pjais.migrate(tmp_path)
+    assert len(met) == len(memories) + 1
+    assert pjais.verify(tmp_path).passed
+
+
 def document(rng: random.Random, number: int, persons: int) -> JSON:
     """A memory: mostly a good one; some need a repair, some have no persona or no id, some are none."""
     owner = f"p{rng.randrange(persons + 1)}"  # the last one does not exist, at first
@@ -200,6 +347,15 @@ def text_of(rng: random.Random, state: dict[str, list[Any]], style: int) -> str:
         text = text.replace('"tags": []', '"tags": [], "tags": []', 1)
     if rng.random() < 0.1:
         text = text.replace('"importance": 50', '"importance": 5x', 1)
+    if rng.random() < 0.2:  # guide B's totals, right or wrong
+        told = json.dumps({"totalMemories": rng.choice([0, len(state.get("memories", ()))]), "totalPersonas": 3})
+        text = f'{text[:-1].rstrip()}{"," if state else ""} "metadata": {told}}}'
+    if rng.random() < 0.1:  # a list twice
+        text = f'{text[:-1].rstrip()}, "memories": {json.dumps(state.get("memories", []), ensure_ascii=style == 0)}}}'
+    if rng.random() < 0.05:
+        text = text[: rng.randrange(len(text) // 2, len(text))]
+    if rng.random() < 0.05:
+        text = f"{text} {text}"
     return text
 
 
@@ -274,7 +430,11 @@ def later_run(folder: Path, options: dict[str, Any], *, follow: bool) -> tuple[A
 @given(seed=st.integers(0, 10**9), steps=st.lists(st.sampled_from(HOW), min_size=1, max_size=5))
 def test_the_store_is_the_one_that_reading_everything_again_gives(seed: int, steps: list[str]) -> None:
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unchanged, "_WORTH", rng.choice([1, 2, 4]))
+        patch.setattr(unchanged, "_SMALL", rng.choice([1, 7, 1 << 12]))
+        patch.setattr(unchanged, "_LARGE", rng.choice([64, 1 << 20]))
+        patch.setattr(stored, "WORTH", rng.choice([0, 1 << 20]))
         folder, saved = Path(scratch) / "data", Path(scratch) / "saved"
         folder.mkdir()
         state: dict[str, list[Any]] = {
