@@ -163,13 +163,17 @@ class Restored(io.RawIOBase):
 
     def __init__(self, base: Path, delta: Path) -> None:
         super().__init__()
-        self._files: tuple[Any, Any] = (base.open("rb", buffering=0), delta.open("rb", buffering=0))
         self._at = 0
+        self._files: list[Any] = []
         try:
+            self._files += (one.open("rb", buffering=0) for one in (base, delta))
             self._pieces = _pieces(self._files[1])
         except (ValueError, TypeError) as error:
             self.close()
             raise OSError(errno.EIO, "not a delta", str(delta)) from error
+        except OSError:
+            self.close()
+            raise
         self._ends = list(accumulate(size for _, _, size in self._pieces))
 
     def close(self) -> None:

@@ -54,12 +54,7 @@ def copy(
     """
     whole = limit == sys.maxsize
     if whole and in_parts and (made := _differences(path, folder, stored, held.by_source.get(str(path)))) is not None:
-        size, digest, parts = made
-        if digest != parts.base.sha256:
-            return made
-        discard(folder, stored)
-        files.link_or_copy(held.by_hash[digest], folder / stored)
-        return size, digest, None
+        return made
     if whole and held.by_hash:
         digest = files.sha256(path)
         there = held.by_hash.get(digest)
@@ -71,11 +66,15 @@ def copy(
 
 def _differences(
     path: Path, folder: Path, stored: str, base: tuple[Path, Part] | None
-) -> tuple[int, str, Parts] | None:
-    """Keep what differs from an earlier copy, with a link to that; None if it cannot be linked, or differs too much."""
+) -> tuple[int, str, Parts | None] | None:
+    """Keep what differs from an earlier copy, with a link to that; only the link if nothing differs.
+
+    Returns None if it cannot be linked, or differs too much.
+    """
     size = path.stat().st_size
     if base is None or size < WORTH or not base[0].is_file():
         return None
+    old_size = base[0].stat().st_size
     its_base = base[1]._replace(stored=f"{stored}.base")
     name = f"{stored}.delta"
     if not files.link(base[0], folder / its_base.stored):
@@ -91,6 +90,10 @@ def _differences(
     except delta.TooDifferent:
         files.remove(folder / its_base.stored)
         return None
+    if made.pieces == [[0, old_size]]:
+        discard(folder, stored)
+        files.link_or_copy(base[0], folder / stored)
+        return old_size, digest.hexdigest(), None
     weighed = Part(name, (folder / name).stat().st_size, files.sha256(folder / name))
     return sum(one[1] or 0 for one in made.pieces), digest.hexdigest(), Parts(its_base, weighed)
 
