@@ -73,11 +73,11 @@ class Broken(NamedTuple):
 class JsonStream:
     """A cursor over one JSON file.  Use as a context manager; every method moves forward only.
 
-    `source`: its path, or a stream that is read from its beginning.  `at`: the byte of a file to begin at; `raw`: each
-    value comes with its text as the file has it.
+    `source`: its path, or a stream that is read from its beginning.  `raw`: each value comes with its text as the file
+    has it.
     """
 
-    def __init__(self, source: Path | BinaryIO, window: int = _WINDOW, *, at: int = 0, raw: bool = False) -> None:
+    def __init__(self, source: Path | BinaryIO, window: int = _WINDOW, *, raw: bool = False) -> None:
         self._file: BinaryIO = source.open("rb") if isinstance(source, Path) else source
         self._window = self._step = window
         self._text = ""
@@ -89,10 +89,7 @@ class JsonStream:
         self._doubled = False
         self.raw = raw
         self._decode = json.JSONDecoder(object_pairs_hook=self._object).raw_decode
-        if at:
-            self._file.seek(at)
-            self._mark = (0, at)
-        elif (head := self._file.read(3)) == b"\xef\xbb\xbf":
+        if (head := self._file.read(3)) == b"\xef\xbb\xbf":
             self._mark = (0, len(head))
         else:
             self._pending = head
