@@ -21,13 +21,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import rxdb
-from migrate import PHASES, peak, processor
+from measured import measured
+from migrate import PHASES
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "formats"), str(Path(__file__).parents[1] / "src")]
 
@@ -137,17 +137,14 @@ def ours(work: Path) -> Figures:
     import pjais
 
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
-        began, cpu = time.perf_counter(), processor()
         report = pjais.migrate(scratch, [work / "profile"])
-        whole, cpu = time.perf_counter() - began, processor() - cpu
     assert report.proof is not None and report.proof.passed and not report.total.quarantined
-    return {**dict(report.phases), "documents": report.total.read, "seconds": whole, "cpu": cpu}
+    return {**dict(report.phases), "documents": report.total.read}
 
 
 def floor(work: Path) -> Figures:
     """Parse, insert into a typed table, index."""
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
-        began, cpu = time.perf_counter(), processor()
         documents = json.loads((work / "documents.json").read_text("utf-8"))
         db = sqlite3.connect(Path(scratch) / "floor.sqlite")
         db.execute("PRAGMA journal_mode = OFF")
@@ -158,8 +155,7 @@ def floor(work: Path) -> Figures:
         db.execute("CREATE INDEX by_list ON todos (list)")
         db.commit()
         db.close()
-        whole, cpu = time.perf_counter() - began, processor() - cpu
-        return {"documents": len(documents), "seconds": whole, "cpu": cpu}
+        return {"documents": len(documents)}
 
 
 def _bound(todo: dict[str, Any]) -> list[Any]:
@@ -170,7 +166,7 @@ SIDES: dict[str, Callable[[Path], Figures]] = {"pjais": ours, "floor": floor}
 
 
 def measure(what: str, work: Path) -> Figures:
-    """One side in a fresh process: documents, seconds, `cpu` seconds and `peak` in MB."""
+    """One side in a fresh process: what it returns, and what `measured` says."""
     command = [sys.executable, __file__, "--side", what, "--work", str(work)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return {str(name): float(value) for name, value in json.loads(output).items()}
@@ -205,11 +201,11 @@ def compare(work: Path, count: int, rounds: int, python: str) -> None:
     best = {what: min(runs, key=lambda run: run["cpu"]) for what, runs in found.items()}
     size = sum(one.stat().st_size for one in (work / "profile").rglob("*.ldb"))
     print(f"\n{count:,} documents of an unknown app, {size / 1e6:.0f} MB in its profile")
-    print(f"{'':12}{'wall s':>8}{'CPU s':>8}{'documents/s':>13}{'peak MB':>9}{'CPU, to the floor':>19}")
+    print(f"{'':12}{'wall s':>8}{'CPU s':>8}{'documents/s':>13}{'own MB':>9}{'CPU, to the floor':>19}")
     for what, figures in best.items():
-        speed = figures["documents"] / figures["seconds"]
+        speed = figures["documents"] / figures["wall"]
         print(
-            f"{what:12}{figures['seconds']:8.2f}{figures['cpu']:8.2f}{speed:13,.0f}{figures['peak']:9.0f}"
+            f"{what:12}{figures['wall']:8.2f}{figures['cpu']:8.2f}{speed:13,.0f}{figures['own']:9.0f}"
             f"{figures['cpu'] / best['floor']['cpu']:19.2f}"
         )
     print("of pjais: " + ", ".join(f"{name} {best['pjais'][name]:.2f}" for name in PHASES))
@@ -234,8 +230,9 @@ def main() -> None:
     parser.add_argument("--dfindexeddb", default=sys.executable, metavar="PYTHON", help="an interpreter that has it")
     arguments = parser.parse_args()
     if arguments.side:
-        figures = SIDES[arguments.side](arguments.work)
-        print(json.dumps({**figures, "peak": peak()}))
+        with measured() as cost:
+            figures = SIDES[arguments.side](arguments.work)
+        print(json.dumps({**figures, **cost}))
         return
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
         work = arguments.work.absolute() / str(arguments.documents) if arguments.work else Path(scratch)

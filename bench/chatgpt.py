@@ -25,7 +25,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from migrate import PHASES, peak, processor
+from measured import measured
+from migrate import PHASES
 
 import pjais
 
@@ -116,9 +117,9 @@ def prepare(work: Path, megabytes: int) -> Path:
 
 
 def ours(work: Path) -> Figures:
-    """Migrate the export; return the documents, seconds, CPU seconds, and the seconds of each phase."""
+    """Migrate the export; return the documents, the size of the store in MB, and the seconds of each phase."""
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
-        began, cpu = time.perf_counter(), processor()
+        began = time.perf_counter()
         phases: dict[str, float] = {}
         last: list[Any] = ["", began]
 
@@ -129,16 +130,14 @@ def ours(work: Path) -> Figures:
                 last[:] = [phase, now]
 
         report = pjais.migrate(scratch, [work / "export.zip"], progress=follow)
-        whole = time.perf_counter() - began
         size = (Path(scratch) / "pjais.sqlite").stat().st_size / 1e6
-        used = processor() - cpu
-        return {"documents": report.total.read, "seconds": whole, "cpu": used, "store": size, **phases}
+        return {"documents": report.total.read, "store": size, **phases}
 
 
 def floor(work: Path) -> Figures:
     """Do what any program has to do with the same file, and nothing else."""
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
-        began, cpu, count = time.perf_counter(), processor(), 0
+        count = 0
         db = sqlite3.connect(Path(scratch) / "floor.sqlite")
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
@@ -153,7 +152,7 @@ def floor(work: Path) -> Figures:
                     db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", _branch(one))
         db.commit()
         db.close()
-        return {"documents": count, "seconds": time.perf_counter() - began, "cpu": processor() - cpu}
+        return {"documents": count}
 
 
 def _branch(one: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -171,7 +170,7 @@ SIDES: dict[str, Callable[[Path], Figures]] = {"pjais": ours, "floor": floor}
 
 
 def measure(what: str, work: Path) -> Figures:
-    """One side in a fresh process: documents, seconds, `cpu` seconds and `peak` in MB."""
+    """One side in a fresh process: what it returns, and what `measured` says."""
     command = [sys.executable, __file__, "--side", what, "--work", str(work)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return {str(name): float(value) for name, value in json.loads(output).items()}
@@ -203,12 +202,10 @@ def compare(work: Path, megabytes: int, python: str) -> None:
     archive = prepare(work, megabytes)
     found = {what: measure(what, work) for what in SIDES}
     print(f"\nan export of ChatGPT, {megabytes} MB of JSON, {archive.stat().st_size / 1e6:.0f} MB packed")
-    print(f"{'':12}{'wall s':>8}{'CPU s':>8}{'documents':>11}{'documents/s':>13}{'peak MB':>9}")
+    print(f"{'':12}{'wall s':>8}{'CPU s':>8}{'documents':>11}{'documents/s':>13}{'own MB':>9}")
     for what, one in found.items():
-        speed = one["documents"] / one["seconds"]
-        print(
-            f"{what:12}{one['seconds']:8.1f}{one['cpu']:8.1f}{one['documents']:11,.0f}{speed:13,.0f}{one['peak']:9.0f}"
-        )
+        speed = one["documents"] / one["wall"]
+        print(f"{what:12}{one['wall']:8.1f}{one['cpu']:8.1f}{one['documents']:11,.0f}{speed:13,.0f}{one['own']:9.0f}")
     phases = ", ".join(f"{name} {found['pjais'].get(name, 0):.1f}" for name in PHASES)
     print(f"of pjais: {phases}; store of {found['pjais']['store']:.0f} MB")
     for name in PEERS:
@@ -224,8 +221,9 @@ def main() -> None:
     parser.add_argument("--peers", default=sys.executable, metavar="PYTHON", help="an interpreter that has the others")
     arguments = parser.parse_args()
     if arguments.side:
-        figures = SIDES[arguments.side](arguments.work)
-        print(json.dumps({**figures, "peak": peak()}))
+        with measured() as cost:
+            figures = SIDES[arguments.side](arguments.work)
+        print(json.dumps({**figures, **cost}))
         return
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
         work = arguments.work.absolute() / str(arguments.megabytes) if arguments.work else Path(scratch)

@@ -5,7 +5,7 @@
     python bench/growth.py --only memories --sizes 1000000
 
 Each line is a process of its own.  CPU is what counts on a machine that others use; `us each` is CPU for each record.
-`own MB` is the peak of the memory that is really the process's (mapped files, which the system may drop, left out).
+`own MB` is the peak of the memory that is really the process's own.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import increment
 from generate import data_json
+from measured import measured
 
 import store as living
 
@@ -89,35 +87,11 @@ STEPS: dict[str, Callable[[Path], float]] = {
 }
 
 
-@contextmanager
-def own_memory() -> Iterator[list[float]]:
-    """Yield a list that holds, in the end, the peak of this process's own pages in MB."""
-    peak, done = [0.0], threading.Event()
-
-    def sample() -> None:
-        while not done.wait(0.02):
-            fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-            own = sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem"))
-            peak[0] = max(peak[0], own / 1024)
-
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        thread.join()
-
-
 def one_step(step: str, folder: Path) -> None:
     """Do one step in this process and print its figures as JSON."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    began = time.perf_counter()
-    with own_memory() as peak:
+    with measured() as found:
         count = STEPS[step](folder)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"cpu": cpu, "wall": time.perf_counter() - began, "own": peak[0], "count": count}))
+    print(json.dumps({**found, "count": count}))
 
 
 def measure(step: str, folder: Path) -> Figures:

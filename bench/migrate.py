@@ -4,16 +4,16 @@ The floor is what any program has to do with the same records: parse them, inser
 rebuild the search index with the same settings.  It has no backup, no validation, no account, no proof.  How it parses
 depends on the kind of source (`FLOORS`).  Each side runs in a process of its own, the two by turns.  A figure is the
 least of several rounds: seconds by the clock, and CPU, the processor seconds of a side with all its processes; CPU is
-the one to go by where other programs share the cores.  Memory is the peak of all processes of a side together.
+the one to go by where other programs share the cores.  `one core` is the ratio where only one core may be used.  Memory
+is the peak of a side's own pages.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
+import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import rxdb
 from generate import data_json, livestore_log
+from measured import measured
 
 Figures = dict[str, float]
 PHASES = ("back up", "read and write", "index", "verify", "cut over")
@@ -155,26 +156,17 @@ def ours(source: Source, target: Path) -> Figures:
     return {**dict(report.phases), "whole": whole, "records": report.total.read}
 
 
-def peak() -> float:
-    """The peak memory of this process and its largest child together, in MB."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    status = Path("/proc/self/status")
-    if status.is_file():  # there ru_maxrss also counts what the process was before it became this program
-        own = int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
-    return own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+def one_core(source: Source, target: Path) -> Figures:
+    """The same where only one core may be used."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    return ours(source, target)
 
 
-def processor() -> float:
-    """Processor seconds of this process and its children."""
-    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in usages)
-
-
-SIDES: dict[str, Callable[[Source, Path], Figures]] = {"floor": floor, "ours": ours}
+SIDES: dict[str, Callable[[Source, Path], Figures]] = {"floor": floor, "ours": ours, "one core": one_core}
 
 
 def measure(what: str, source: Source) -> Figures:
-    """One side in a fresh process and a fresh folder: seconds by phase, and `peak` in MB."""
+    """One side in a fresh process and a fresh folder: seconds by phase, and what `measured` says."""
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as folder:
         arguments = [what, source.kind, str(Path(folder) / "target.sqlite"), str(source.records)]
         command = [sys.executable, __file__, "--side", *arguments, *map(str, source.paths)]
@@ -230,6 +222,7 @@ class Row(NamedTuple):
     source: Source
     floor: Figures
     ours: Figures
+    one_core: Figures
 
 
 def rows(work: Path, counts: list[int], kinds: list[str], rounds: int) -> Iterator[Row | str]:
@@ -249,64 +242,25 @@ def rows(work: Path, counts: list[int], kinds: list[str], rounds: int) -> Iterat
             least = {
                 what: {name: min(one[name] for one in found) for name in found[0]} for what, found in sides.items()
             }
-            yield Row(count, source, least["floor"], least["ours"])
+            yield Row(count, source, least["floor"], least["ours"], least["one core"])
 
 
 def show(row: Row) -> str:
     """One line of the table."""
     phases = " ".join(f"{row.ours[name]:{len(name)}.2f}" for name in PHASES)
     whole, least = row.ours["whole"], row.floor["whole"]
-    cpu, least_cpu = row.ours["processor"], row.floor["processor"]
+    cpu, least_cpu, alone = row.ours["cpu"], row.floor["cpu"], row.one_core["whole"]
     return (
         f"{row.source.kind:13}{row.memories:>10,} {row.source.size / 1e6:6.0f} {least:7.2f} {phases} {whole:7.2f} "
-        f"{whole / least:6.2f} {least_cpu:9.2f} {cpu:6.2f} {cpu / least_cpu:6.2f} {row.ours['records'] / whole:9,.0f} "
-        f"{row.ours['peak']:8.0f} {row.floor['peak']:9.0f}"
+        f"{whole / least:6.2f} {alone / least:8.2f} {least_cpu:9.2f} {cpu:6.2f} {cpu / least_cpu:6.2f} "
+        f"{row.ours['records'] / whole:9,.0f} {row.ours['own']:7.0f} {row.floor['own']:9.0f}"
     )
 
 
 HEAD = (
     f"{'source':13}{'memories':>10} {'MB':>6} {'floor s':>7} {' '.join(PHASES)} {'whole s':>7} {'ratio':>6} "
-    f"{'floor CPU':>9} {'CPU s':>6} {'ratio':>6} {'records/s':>9} {'peak MB':>8} {'(floor’s)':>9}"
+    f"{'one core':>8} {'floor CPU':>9} {'CPU s':>6} {'ratio':>6} {'records/s':>9} {'own MB':>7} {'(floor’s)':>9}"
 )
-
-
-def start_up(rounds: int = 10) -> float:
-    """Milliseconds of `pjais --version`, process and all."""
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "pjais", "--version"], check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - began)
-    return min(times) * 1000
-
-
-def no_op_open(work: Path, rounds: int = 30) -> float:
-    """Milliseconds of `pjais.open` on a folder in which nothing is new."""
-    import pjais
-
-    folder = work / "open"
-    folder.mkdir(exist_ok=True)
-    data_json(folder / "data.json", 1000)
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        store = pjais.open(folder)
-        times.append(time.perf_counter() - began)
-        store.close()
-    return min(times) * 1000
-
-
-def sqlite_utils_insert(records: Path, target: Path) -> float | None:
-    """Seconds of sqlite-utils' insert_all with a search index, no proof and no backup; None where it is missing."""
-    if importlib.util.find_spec("sqlite_utils") is None:
-        return None
-    library: Any = importlib.import_module("sqlite_utils")
-    began = time.perf_counter()
-    data = json.loads(records.read_text("utf-8"))
-    table = library.Database(target)["memories"]
-    table.insert_all(data["memories"], pk="id")
-    table.enable_fts(["name", "content", "summary", "tags"])
-    return time.perf_counter() - began
 
 
 def main() -> None:
@@ -321,8 +275,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.side:
         what, kind, target, records, *paths = arguments.side
-        figures = SIDES[what](Source(kind, tuple(map(Path, paths)), Path(records), 0), Path(target))
-        print(json.dumps({**figures, "peak": peak(), "processor": processor()}))
+        with measured() as cost:
+            figures = SIDES[what](Source(kind, tuple(map(Path, paths)), Path(records), 0), Path(target))
+        print(json.dumps({**figures, **cost}))
         return
     counts = arguments.memories + ([LARGE] if arguments.large else [])
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as scratch:
@@ -331,10 +286,6 @@ def main() -> None:
         print(f"\n{HEAD}", flush=True)
         for row in rows(work, counts, arguments.kinds, arguments.rounds):
             print(row if isinstance(row, str) else show(row), flush=True)
-        other = sqlite_utils_insert(json_source(work, counts[0]).records, Path(scratch) / "utils.sqlite")
-        if other is not None:
-            print(f"sqlite-utils {counts[0]:>10,} memories, insert and search index alone: {other:.2f} s")
-        print(f"pjais --version {start_up():.0f} ms, pjais.open with nothing to do {no_op_open(Path(scratch)):.1f} ms")
 
 
 if __name__ == "__main__":
