@@ -33,7 +33,9 @@ reliability: $(BIN)/pytest
 
 bench: $(BIN)/pytest
 	$(BIN)/python bench/migrate.py
+	$(BIN)/python bench/peers.py
 	$(BIN)/python bench/increment.py
+	$(BIN)/python bench/growth.py
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/looking.py
 	$(BIN)/python bench/rxdb.py
