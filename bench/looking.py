@@ -34,6 +34,7 @@ MODULES = "\nimport sys; sys.stderr.write(str(len(sys.modules)))"
 BYTECODE = tempfile.TemporaryDirectory(prefix="pjais-bytecode-")
 INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 INSTALLED["PYTHONPYCACHEPREFIX"] = BYTECODE.name
+INSTALLED["PYTHONPATH"] = str(Path(__file__).parents[1] / "src")
 
 
 def cpu(*words: str | Path) -> float:
