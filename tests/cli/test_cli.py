@@ -356,15 +356,7 @@ def test_the_help_loads_no_command_and_no_click() -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
-ENGINE = (
-    "pjais.assembly",
-    "pjais.core.results",
-    "pjais.migration.run",
-    "pjais.report.page",
-    "pydantic",
-    "rich",
-    "socket",
-)
+ENGINE = ("pjais.assembly", "pjais.core.results", "pjais.migration.run", "pjais.report.page", "pydantic", "rich")
 """What a command that changes nothing does without."""
 NEVER_TO_HELP = (*ENGINE, "apsw", "pjais.sources", "pjais.targets", "pjais.workspace", "tempfile", "traceback")
 

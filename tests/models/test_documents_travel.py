@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pjais
-from world import documents
+from world import documents, persona, write_json
 
 PROFILE = Path(__file__).parents[1] / "golden" / "any-app" / "lattice"
 
@@ -65,3 +65,22 @@ def test_another_apps_file_holds_its_own_tables_only(first: Path) -> None:
     with pjais.open(first) as store:
         assert store.personas.list() == [] and store.memories.search("x") == []
         assert set(store.collections) == known
+
+
+def test_text_of_a_damaged_store_that_is_not_utf8(tmp_path: Path) -> None:
+    """Its column shows U+FFFD, and the document keeps the bytes; once it ended with a traceback."""
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.mkdir()
+    write_json(source, personas=[persona()], todos=[{"id": 1, "what": {"deep": [1]}, "tags": ["a"], "note": "x"}])
+    pjais.migrate(source)
+    with closing(sqlite3.connect(source / "pjais.sqlite")) as db, db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        for (trigger,) in db.execute("SELECT name FROM sqlite_schema WHERE tbl_name = 'todos' AND type = 'trigger'"):
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute(
+            "UPDATE todos SET what = CAST(x'FFFE' AS TEXT), tags = CAST(x'FF' AS TEXT), note = CAST(x'61FF' AS TEXT)"
+        )
+    assert pjais.migrate(copy, [source / "pjais.sqlite"], on_invalid="quarantine").total.balanced()
+    assert pjais.verify(copy).passed
+    with closing(sqlite3.connect(copy / "pjais.sqlite")) as db:
+        assert db.execute("SELECT what, tags, note FROM todos").fetchone() == ("\ufffd\ufffd", "\ufffd", "a\ufffd")

@@ -180,6 +180,8 @@ class Table:
     later: tuple[Column, ...] = field(init=False)
     stored: tuple[tuple[int, Encode], ...] = field(init=False, repr=False)
     """For each column, the position of its field in a record, and how the value is encoded; None: as it is."""
+    wide: tuple[int, ...] = field(init=False, repr=False)
+    """The positions of the columns that may hold much: content and JSON."""
     _when: tuple[int, ...] = field(init=False, repr=False)
     _first: int = field(init=False, repr=False)
 
@@ -200,6 +202,11 @@ class Table:
                     _extra if column.name == "extra" else _ENCODERS[column.form],
                 )
                 for column in self.columns
+            ),
+            "wide": tuple(
+                at
+                for at, column in enumerate(self.columns)
+                if column.form in ("content", "json") or self.is_of_documents
             ),
             "_first": sum(not column.later for column in self.columns),
             "_when": tuple(fields.index(name) for name in _WHEN if name in fields),

@@ -122,7 +122,9 @@ def as_stored(value: Any, *, real: bool = False, types: tuple[str, ...] = ()) ->
     kind = type(value)
     if types == (TAGGED,):
         return json_text(value)
-    if kind is str or value is None:
+    if kind is str:
+        return canonical.mend(value)  # a damaged store's text; the document itself has it as it is
+    if value is None:
         return value
     if kind is bool:
         return int(value)

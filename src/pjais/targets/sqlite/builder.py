@@ -40,10 +40,8 @@ from pjais.targets.sqlite.places import Places
 from pjais.targets.sqlite.search_index import SearchIndexes
 from pjais.targets.sqlite.standing import Standings
 
-_arrival = Arrival._make  # less work than calling the class
 _BATCH = 2000
-_LARGE = 1 << 20
-"""Characters of a document that is kept whole, such as one with its bytes, above which it does not wait."""
+_LARGE = 8 << 20  # characters of waiting entries
 
 
 class Builder:
@@ -76,7 +74,7 @@ class Builder:
         self._decided = existing
         """True if owners may have decided about documents before."""
         self._arrivals: defaultdict[Table, list[Arrival]] = defaultdict(list)
-        self._pending = 0
+        self._pending = self._held = 0  # entries that wait, and about how many characters they hold
         self._indexed = existing
         if existing:
             self._db = sqlite.open_writer(path, wait_ms=30_000)
@@ -194,9 +192,12 @@ class Builder:
         seq = self._account.add(entry, table)
         if not entry.removed:
             before = tuple([known.seq for known in earlier])
-            self._arrivals[table].append(_arrival((seq, entry, table, self._account.origin, before)))
+            self._arrivals[table].append(Arrival._make((seq, entry, table, self._account.origin, before)))
         self._pending += 1
-        if self._pending >= _BATCH or (table.carries and len(entry.row[-1]) > _LARGE):
+        for at in table.wide:
+            if type(one := entry.row[at]) is str:
+                self._held += len(one)
+        if self._pending >= _BATCH or self._held > _LARGE:
             self._flush()
 
     def _beside_twin(self, entry: Entry) -> Entry:
@@ -327,7 +328,7 @@ class Builder:
         for table, arrivals in self._arrivals.items():
             self._insert(table, arrivals)
         self._arrivals.clear()
-        self._pending = 0
+        self._pending = self._held = 0
 
     def _insert(self, table: Table, arrivals: list[Arrival]) -> None:
         if self._existing:
