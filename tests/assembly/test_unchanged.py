@@ -418,12 +418,13 @@ def later_run(folder: Path, options: dict[str, Any], *, follow: bool) -> tuple[A
             return made.new, made.changed, made.removed, made.kept, made.overridden, made.quarantined
         report = pjais.migrate(folder, **options)
     except PjaisError as error:
-        return error.code, error.what, error.where
+        return error.code, error.what, [line.partition("; all are in")[0] for line in error.where]
     findings = [
         (one.level, one.rule, one.source, one.collection, one.native_id, one.place, one.field, one.message)
         for one in report.findings
     ]
-    return report.code, report.total, report.rules, findings, report.finding_count
+    # documents with a table of their own come last when they are processed, and in their place when they are skipped
+    return report.code, report.total, report.rules, sorted(findings, key=repr), report.finding_count
 
 
 @settings(max_examples=WHOLE, deadline=None, suppress_health_check=list(HealthCheck))
