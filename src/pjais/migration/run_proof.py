@@ -19,6 +19,9 @@ from pjais.core.snapshot import CopiedFile, Snapshot
 from pjais.errors import MigrationFailed, VerificationFailed
 from pjais.targets.sqlite import blobs, compare
 
+_MANY_TABLES = 200
+"""Tables from which on the checks follow one another: each connection holds the whole schema, 100 KB for a table."""
+
 Facts = Sequence[compare.Check]
 """Checks other than those of the records."""
 
@@ -28,7 +31,8 @@ def of_new_file(model: Model, new: Path, previous: Path, facts: Facts, differenc
 
     `previous`: a copy of the store that the file was built on, if there is one.  Syncs the file meanwhile.
     """
-    with ThreadPoolExecutor(3) as pool, closing(sqlite.open_reader(new)) as db:
+    beside = 3 if len(model.tables) < _MANY_TABLES else 1
+    with ThreadPoolExecutor(beside) as pool, closing(sqlite.open_reader(new)) as db:
         # These run in C, beside the comparison; the disk already starts the sync that the cutover would wait for.
         pages = pool.submit(_check_pages, model, new, previous)
         search = pool.submit(_check_search, model, new)

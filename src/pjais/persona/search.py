@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from pjais import canonical, choices, sqlite
@@ -112,8 +113,11 @@ def count(db: sqlite.Connection, asked: Query) -> int:
 
 def page(db: sqlite.Connection, asked: Query) -> Results:
     """Return a page of the results and the total; `db` sees one consistent state."""
-    found = search(db, asked)
-    total = count(db, asked)
+    plan = _Plan(db, asked)
+    try:
+        found, total = list(plan.results()), plan.total()
+    except sqlite.Corrupt as error:
+        raise disagrees(db, "memories") from error
     after = asked.offset + len(found)
     return Results(found, total, after if found and after < total else None)
 
@@ -180,6 +184,8 @@ class _Plan:
         return int(sqlite.value(self.db, f"SELECT count(*) FROM {self._passing()}", self._asked_values()))
 
     def _hits(self) -> int:
+        if not self._many():
+            return self._matching
         return int(sqlite.value(self.db, "SELECT count(*) FROM memory_fts WHERE memory_fts MATCH ?", (self.match,)))
 
     def _deleted_hits(self) -> int:
@@ -193,8 +199,13 @@ class _Plan:
 
     def _many(self) -> bool:
         """Return whether so many memories match, filters aside, that ranking them all would take long."""
+        return self._matching > RANKED_ALL
+
+    @cached_property
+    def _matching(self) -> int:
+        """How many memories match, filters aside, counted up to the number from which on it is many."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM memory_fts WHERE memory_fts MATCH ? LIMIT ?)"
-        return int(sqlite.value(self.db, sql, (self.match, RANKED_ALL + 1))) > RANKED_ALL
+        return int(sqlite.value(self.db, sql, (self.match, RANKED_ALL + 1)))
 
     def _passing(self) -> str:
         """Return SQL for the hits that pass the filters, to which `_asked_values` are bound."""
