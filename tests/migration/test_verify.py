@@ -12,7 +12,7 @@ from pjais import sqlite
 from pjais.errors import VerificationFailed
 from pjais.models.persona.model import MODEL
 from pjais.targets.sqlite import compare
-from world import memory, migrated, persona, rows, write_json
+from world import JSON, memory, migrated, persona, rows, write_json
 
 
 @pytest.fixture
@@ -129,3 +129,13 @@ def test_a_store_that_somebody_writes_to_is_busy_and_not_wrong(tmp_path: Path) -
     with closing(sqlite.open_writer(path)) as other, closing(sqlite.open_writer(path, wait_ms=1)) as db:
         with sqlite.transaction(other), pytest.raises(sqlite.Busy):
             compare.check_search(db, MODEL)
+
+
+def test_a_number_whose_column_became_real_is_as_its_history_says(tmp_path: Path) -> None:
+    """It was stored by a later run, so that its history has it, and a fraction came into the column after it."""
+    notes: list[JSON] = []
+    for more in ([], [{"id": "a", "n": 50}], [{"id": "b", "n": 3.5}]):
+        notes += more
+        write_json(tmp_path, personas=[persona()], notes=notes)
+        pjais.migrate(tmp_path)
+        assert pjais.verify(tmp_path).passed
