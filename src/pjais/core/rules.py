@@ -416,7 +416,7 @@ NO_JSON = object()
 
 def parse_json(raw: Any) -> Any:
     """Parse a JSON text; return NO_JSON for broken text and for text that is nested too deeply."""
-    if type(raw) is not str or canonical.deeper_than(raw):
+    if type(raw) is not str or (raw[:1] != '"' and canonical.deeper_than(raw)):
         return NO_JSON
     try:
         return canonical.loads_plain(raw)
