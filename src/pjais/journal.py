@@ -11,6 +11,7 @@ import json
 import os
 import time
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,8 +100,15 @@ def _is_whole(line: bytes) -> bool:
 
 def entries(folder: Path) -> tuple[Entry, ...]:
     """Return the entries of a run's journal; empty if there is none."""
+    path = folder / NAME
+    return _parsed(path.read_bytes()) if path.is_file() else ()
+
+
+@lru_cache(maxsize=4096)
+def _parsed(data: bytes) -> tuple[Entry, ...]:
+    """Return the entries in a journal's bytes; a command asks for those of every run several times."""
     found = []
-    for line in _lines(folder):
+    for line in data.split(b"\n"):
         try:
             value = json.loads(line)
             value.pop("crc", None)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pjais import instants, models
 from pjais.assembly.assemble import items
 from pjais.assembly.normalise import Choices, Normaliser
-from pjais.core import fast_lane, validate
+from pjais.core import fast_lane as module
+from pjais.core import validate
 from pjais.core.document import Document
-from pjais.core.fast_lane import FastLane
+from pjais.core.fast_lane import FastLane, fast_lane
 from pjais.core.mapping import Fields, Instant
 from pjais.core.rules import Id, Items, Number, Object, Reference, Rule, Texts, Truth, Vector
 from pjais.core.snapshot import Snapshot
@@ -34,7 +35,7 @@ FOLDERS = sorted(one for kind in GOLDEN.iterdir() for one in kind.iterdir() if o
 
 def agree(mapping: Fields, document: Document) -> bool:
     """Compare both ways for one document; return whether the fast lane took it."""
-    lane = FastLane.of(mapping)
+    lane = fast_lane(mapping)
     made = None if lane is None else lane.row(document)
     if made is None:
         return False
@@ -157,7 +158,7 @@ def test_a_lone_surrogate_goes_through_the_rules() -> None:
 
 
 def test_shapes_beyond_the_limit_are_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_lane, "_LIMIT", 2)
+    monkeypatch.setattr(module, "_LIMIT", 2)
     mapping = MODEL.reader("json", "memories")
     assert isinstance(mapping, Fields)
     lane = FastLane(mapping)

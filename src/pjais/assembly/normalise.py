@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pjais.assembly.ids import Ids
 from pjais.core import validate
 from pjais.core.document import Document, Piece, Remark, Unreadable
-from pjais.core.fast_lane import FastLane
+from pjais.core.fast_lane import FastLane, fast_lane
 from pjais.core.mapping import Carried, Mapping
 from pjais.core.model import Model
 from pjais.core.own_files import DOCUMENTS, inline_bytes, unwrapped, with_bytes
@@ -103,7 +103,7 @@ class Normaliser:
 
     def _lane(self, collection: str) -> FastLane | None:
         ours = self._wraps and collection == DOCUMENTS
-        return None if ours or self._final.changes else FastLane.of(self._model.reader(self._dialect, collection))
+        return None if ours or self._final.changes else fast_lane(self._model.reader(self._dialect, collection))
 
     def read(self, piece: Piece) -> Reading | Document:
         """Return a piece as a reading; as it is if it belongs to a collection with a table of its own."""

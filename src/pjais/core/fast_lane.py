@@ -13,6 +13,7 @@ reads every document of a backup through the rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -64,13 +65,6 @@ class FastLane:
         self._extra = mapping.table.column_names.index("extra")
         self._recipes: dict[_Shape, _Recipe | None] = {}
 
-    @staticmethod
-    def of(mapping: Mapping) -> FastLane | None:
-        """Return the fast lane of a mapping; None for one that does more than its fields say."""
-        if type(mapping) is not Fields or mapping.after is not None or mapping.linked:
-            return None
-        return FastLane(mapping)
-
     def row(self, document: Document) -> tuple[Row, bytes, tuple[Problem, ...]] | None:
         """Return the row of a document that is not removed, its digest and its problems; None if it deviates."""
         value = document.value
@@ -113,6 +107,23 @@ class FastLane:
             recipe = None
         self._recipes[shape] = recipe
         return recipe
+
+
+@lru_cache(maxsize=1024)
+def fast_lane(mapping: Mapping) -> FastLane | None:
+    """Return the fast lane of a mapping, one for all runs; None for a mapping that does more than its fields say."""
+    if type(mapping) is not Fields or mapping.after is not None or mapping.linked:
+        return None
+    return FastLane(mapping)
+
+
+@cache
+def _needed(record: Any) -> frozenset[str]:
+    """Return the fields of a record whose type does not allow null."""
+    hints = get_type_hints(record)
+    return frozenset(
+        name for name in record._fields if hints[name] is not Any and type(None) not in get_args(hints[name])
+    )
 
 
 class _NoRecipe(Exception):
@@ -177,10 +188,10 @@ class _Shaped:
         filled = {
             step[3] for step in (*self._plan.steps, *self._plan.instants) if self._kinds[step[0]] is not type(None)
         }
-        hints = get_type_hints(self._table.record)
+        record: Any = self._table.record
+        needed = _needed(record) - {"extra"}
         for index, name in enumerate(self._mapping.names):
-            nullable = hints[name] is Any or type(None) in get_args(hints[name])
-            if index not in filled and not nullable and name != "extra":
+            if index not in filled and name in needed:
                 yield self._constants[index]
 
     def _field(self, step: Step) -> None:
