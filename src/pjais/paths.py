@@ -22,6 +22,8 @@ LIVESTORE = "livestore"
 SINCE_SWITCH = ("since-switch-", "rxdb-since-switch-")
 """File name prefixes of the exports of `switch --undo`: they hold the new side's writes, so are no sources."""
 BACKUPS = "backups"
+PLACES = "places.bin"
+"""In a run's folder: where each document of its sources is, for the next run (`pjais.assembly.unchanged`)."""
 LOGS = "logs"
 
 

@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pjais
+from pjais import paths
 from pjais.assembly import unchanged
 from pjais.core.document import Document
 from pjais.core.fast_lane import FastLane
 from pjais.core.mapping import Carried, Fields
-from pjais.errors import PjaisError
+from pjais.errors import PjaisError, VerificationFailed
 from pjais.formats.json_stream import Value
 from pjais.migration import quarantine, run
 from pjais.side_by_side.follow import increment
@@ -294,7 +295,7 @@ def test_without_the_places_everything_is_read_again(tmp_path: Path, how: str) -
     write_json(tmp_path, personas=[persona()], memories=memories)
     first = migrated(tmp_path)
     assert first.backup is not None
-    path = first.backup / unchanged.PLACES
+    path = first.backup / paths.PLACES
     if how == "missing":
         path.unlink()
     elif how == "changed":
@@ -309,7 +310,7 @@ def test_without_the_places_everything_is_read_again(tmp_path: Path, how: str) -
         write_json(tmp_path, personas=[persona()], memories=memories)
         pjais.migrate(tmp_path)
         newest = sorted((tmp_path / "backups").iterdir())[-1]
-        shutil.copy(tmp_path / "kept", newest / unchanged.PLACES)
+        shutil.copy(tmp_path / "kept", newest / paths.PLACES)
     else:
         path.write_bytes(b"something else")
     memories[5]["content"] = "changed"
@@ -317,7 +318,12 @@ def test_without_the_places_everything_is_read_again(tmp_path: Path, how: str) -
     with counting() as met:
         pjais.migrate(tmp_path)
     assert len(met) == len(memories) + 1
-    assert pjais.verify(tmp_path).passed
+    if how == "missing":
+        assert pjais.verify(tmp_path).passed
+    else:
+        with pytest.raises(VerificationFailed) as failed:
+            pjais.verify(tmp_path)
+        assert any(f"{paths.PLACES}: its content was changed" in line for line in failed.value.where)
 
 
 def document(rng: random.Random, number: int, persons: int) -> JSON:

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from pjais import canonical, delta, files, journal, sqlite
+from pjais import canonical, delta, files, journal, paths, sqlite
 from pjais.assembly.assemble import Item, Same, Source, items
 from pjais.assembly.normalise import Choices
 from pjais.core.document import Document, Piece
@@ -54,9 +54,6 @@ _WORTH = 4
 """Number of documents below which it is faster to read them than to pass them by."""
 
 _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
-
-PLACES = "places.bin"
-"""The file in a run's folder that says where the documents of its sources are in their copies."""
 
 _Noted = dict[tuple[str, str], tuple[int, tuple[Problem, ...]]]
 """The findings about documents, by collection and native id, each with the first byte of its document."""
@@ -89,12 +86,12 @@ def keep_places(folder: Path, builder: Builder, snapshots: Sequence[Snapshot], c
         if whole is not None:
             kept[snapshot.name] = whole
     if kept:
-        files.write_hint(folder / PLACES, places.packed(kept))
+        files.write_hint(folder / paths.PLACES, places.packed(kept))
 
 
 def seal_places(folder: Path) -> dict[str, str]:
     """Return what the journal of a run says of its places when it is done."""
-    path = folder / PLACES
+    path = folder / paths.PLACES
     return {"places": files.sha256(path)} if path.is_file() else {}
 
 
@@ -368,7 +365,7 @@ def _sealed(folder: Path, name: str) -> Any:
 
 def _places(folder: Path, name: str) -> Places | None:
     """Return where a run found the documents of a source; None if that is missing or was changed."""
-    path = folder / PLACES
+    path = folder / paths.PLACES
     if not path.is_file() or files.sha256(path) != _sealed(folder, "places"):
         return None
     try:

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pjais import files, journal, sqlite
+from pjais import files, journal, paths, sqlite
 from pjais.core.shown import fields_as_json
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
 from pjais.exchange import guide_backup
@@ -100,10 +100,14 @@ def listed(workspace: Workspace) -> tuple[Kept, ...]:
 def check(folder: Path) -> list[str]:
     """Return what has changed in a run's folder since it was written: its backup, its journal, its report.
 
-    Raises BackupFailed if there is no valid manifest.
+    What a later run is spared by (`assembly.unchanged`) may be missing, but not changed.  Raises BackupFailed if there
+    is no valid manifest.
     """
     wrong = [*backup.check(folder), *journal.problems(folder)]
     written = [entry.details.get("report") for entry in journal.entries(folder)]
+    told = [entry.details["places"] for entry in journal.entries(folder) if "places" in entry.details]
+    if told and (folder / paths.PLACES).is_file() and files.sha256(folder / paths.PLACES) != told[-1]:
+        wrong.append(f"{paths.PLACES}: its content was changed")
     for name, digest in next((one for one in reversed(written) if one), {}).items():
         path = folder / name
         if not path.is_file() or files.sha256(path) != digest:
