@@ -222,7 +222,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "as_of",
         "store",
     ),
-    "assembly": ("__init__ findings held ids", "normalise", "assemble", "scratch unchanged"),
+    "assembly": ("__init__ findings held ids", "normalise", "assemble", "reader_process scratch unchanged"),
     "exchange": (
         "__init__ transfer",
         "app_files",

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MAGIC = sqlite_files.MAGIC
 SIDE_FILES = sqlite_files.SIDE_FILES
-SCRATCH = "-scratch"
-"""Suffix of a file in which a part of a new one is built, until it is copied there."""
 _CONTENT = ("-wal", "-journal")
 """Suffixes of the side files without which a database is incomplete."""
 
@@ -189,15 +187,9 @@ def create(path: Path) -> Connection:
     Journal in memory and no sync: until the cutover nobody uses the file, and it is synced as a whole then.
     """
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI  # for what is attached to it
-    connection = apsw.Connection(f"file:{quote(str(path))}", flags=flags)
+    connection = apsw.Connection(str(path))
     bulk(connection)
     return connection
-
-
-def attach_frozen(connection: Connection, path: Path, schema: str) -> None:
-    """Attach a file that nobody changes, as `open_frozen` opens it, to one that `create` made."""
-    connection.execute(f"ATTACH ? AS {schema}", (f"file:{quote(str(path))}?mode=ro&immutable=1",))
 
 
 def bulk(connection: Connection) -> None:
@@ -226,8 +218,8 @@ def needs_recovery(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file of ours with its side files, and what was built beside it, if they exist."""
-    for suffix in ("", *SIDE_FILES, SCRATCH):
+    """Remove a file of ours with its side files, if they exist."""
+    for suffix in ("", *SIDE_FILES):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 

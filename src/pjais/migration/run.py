@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 from pjais import files, journal, models, sqlite
-from pjais.assembly import unchanged
+from pjais.assembly import reader_process, unchanged
 from pjais.assembly.assemble import items
 from pjais.assembly.ids import Ids
 from pjais.assembly.scratch import scratch_store
@@ -110,7 +110,8 @@ def _migrate(workspace: Workspace, options: Options, progress: Progress) -> Repo
             raise NoSpace(
                 f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(workspace.data_dir)]
             )
-        return execute(Job(workspace, options, found, progress, started), resumable)
+        with reader_process.reader(found.sources, late=workspace.store.exists()) as reader:
+            return execute(Job(workspace, options, found, reader, progress, started), resumable)
 
 
 def _anything_to_do(workspace: Workspace, refs: Sequence[SourceRef], options: Options) -> bool:

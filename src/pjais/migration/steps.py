@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pjais import files, instants, journal, report
-from pjais.assembly import unchanged
-from pjais.assembly.assemble import assemble, items, options_of, origin_of, source_entries
+from pjais.assembly import reader_process, unchanged
+from pjais.assembly.assemble import assemble, options_of, origin_of, source_entries
 from pjais.assembly.findings import Findings, spooled
 from pjais.assembly.ids import Ids, known
 from pjais.core.results import Counts, Finding, Progress, Proof, Report
@@ -45,6 +45,7 @@ class Job:
     workspace: Workspace
     options: Options
     found: Found
+    reader: reader_process.Reader
     progress: Progress
     started: int
 
@@ -180,7 +181,7 @@ def _make_new_store(run: BackedUp) -> Iterator[Reached]:
     if previous:
         backup.write_manifest(run.folder, run.snapshots, run.job.started, **previous)
     new = _new_store(run, kept)
-    with closing(Builder(new, workspace.model, run.id, existing=kept is not None)) as builder:
+    with closing(Builder(new, workspace.model, run.id, existing=kept is not None, searched=True)) as builder:
         yield (read := _read(run, builder, previous))
         yield (filled := _complete(run, builder, read))
         builder.commit()
@@ -259,8 +260,9 @@ def _read(run: BackedUp, builder: Builder, previous: Mapping[str, dict[str, Any]
         for one in job.found.passed:
             run.findings.add(Finding("note", "passed-over", str(one.path), "$file", None, "", None, one.reason))
         with closing(guide_export.Backups(builder.model, run.folder, job.started, choices)) as guide:
-            source = unchanged.passing_by(job.workspace.backups, builder, items)
+            source = unchanged.passing_by(job.workspace.backups, builder, job.reader.items)
             assemble(builder, run.snapshots, run.findings, choices, job.progress, guide.put, source)
+            job.reader.close()
             exports = guide_backup.named(guide.finish(), comparable=not any(choices.only))
         if exports:
             backup.write_manifest(run.folder, run.snapshots, job.started, exports=exports, **previous)

@@ -49,7 +49,7 @@ class Builder:
 
     `existing`: the file at `path` is a copy of an earlier target.  `live`: it is the target itself, and
     everything happens in one transaction, which others see when it commits.  `followed`: the source's current version
-    of each document wins, whatever its dates say.
+    of each document wins, whatever its dates say.  `searched`: the search index of a new file is filled with the rows.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Builder:
         existing: bool = False,
         live: bool = False,
         followed: bool = False,
+        searched: bool = False,
     ) -> None:
         self.path = path
         self.overridden: list[tuple[str, str]] = []
@@ -71,10 +72,9 @@ class Builder:
         self._run_id = run_id
         self._existing = existing
         self._followed = followed
-        self._decided = existing
-        """True if owners may have decided about documents before."""
+        self._decided = existing  # whether owners may have decided about documents before
         self._arrivals: defaultdict[Table, list[Arrival]] = defaultdict(list)
-        self._pending = self._held = 0  # entries that wait, and about how many characters they hold
+        self._pending = self._held = 0  # entries that wait, and about their characters
         self._indexed = existing
         if existing:
             self._db = sqlite.open_writer(path, wait_ms=30_000)
@@ -104,10 +104,9 @@ class Builder:
         self._changes_before = self._one("SELECT coalesce(max(seq), 0) FROM changes")
         self._twins = document_tables.twins(model)
         self._deferred: list[Arrival] = []
-        self._arrived: set[tuple[str, str]] = set()
-        """Records that this run put into an existing store; only these can be its orphans."""
+        self._arrived: set[tuple[str, str]] = set()  # put into an existing store: only these can be its orphans
         self._account = Account(self._db, model, run_id)
-        self._search = SearchIndexes(self._db, path)
+        self._search = SearchIndexes(self._db, model, filled=searched and not existing)
         self.names = collection_names.Names(model, collection_names.known(self._db, model) if existing else ())
         self.standings = Standings(self._db, self._account, self.names)
         self.heir = self._account.heir
@@ -121,12 +120,10 @@ class Builder:
         self._flush()
         model = models.extended(self.model, tuple(catalogue))
         document_tables.extend(self._db, self.model, model, bare=not self._existing, session=self._session)
-        self.model = model
+        self.model = self._account.model = self.names.model = model
         self._twins = document_tables.twins(model)
         if self._twins:
             self._make_record_index()
-        self._account.model = model
-        self.names.model = model
 
     def keep_blobs(self, document: Document) -> None:
         """Keep the bytes of a document's Blobs by their SHA-256, once."""
@@ -243,6 +240,7 @@ class Builder:
     def reinstate(self, heir: Heir, record: Record) -> None:
         """Make a superseded copy live again after its successor was quarantined."""
         table = self.model.table_of(record)
+        self._search.spoil(table)
         self._db.execute(ddl.insert_sql(table), next(self._bound(table, [table.to_row(record)])))
         self._account.revive(heir.seq)
         self._arrived.add((table.name, table.record_key(record)))
@@ -279,7 +277,6 @@ class Builder:
             backup = {**(backup or {}), **fixed_tables.told(self.model)} if self._existing else backup
         if not self._existing:
             progress("indexes")
-            self._search.begin(self.model)
             self._db.execute(ddl.create_indexes(self.model))
             progress("search index")
             self._search.complete(self.model)
@@ -316,7 +313,6 @@ class Builder:
     def close(self) -> None:
         """Close the file, finished or not."""
         self._recording.close()
-        self._search.close()
         self._db.close()
 
     def _one(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
@@ -343,10 +339,12 @@ class Builder:
             return
         last = self._one(f"SELECT coalesce(max(rowid), 0) FROM {table.sql}")
         before = self._db.total_changes()
-        bound = self._bound(table, [arrival.entry.row for arrival in arrivals])
+        bound = list(self._bound(table, [arrival.entry.row for arrival in arrivals]))
         self._db.executemany(ddl.insert_sql(table, ignore=True), bound)
         if self._db.total_changes() - before != len(arrivals):
             self._merge_rest(table, arrivals, last)
+        else:
+            self._search.add(table, bound)
 
     def _insert_documents(self, table: Table, arrivals: list[Arrival]) -> None:
         """Insert a batch of documents; if two of them have one key, one after the other."""
@@ -364,6 +362,7 @@ class Builder:
     def _merge_rest(self, table: Table, arrivals: Sequence[Arrival], last: int) -> None:
         """Merge those rows of a batch that were skipped, as another copy of the record was there before."""
         self._make_record_index()
+        self._search.spoil(table)
         key = ddl.key_sql(table, "t")
         new = {one for (one,) in sqlite.each(self._db, f"SELECT {key} FROM {table.sql} AS t WHERE rowid > ?", (last,))}
         for arrival in arrivals:
@@ -495,6 +494,7 @@ class Builder:
             "WHERE record_type = ? AND record_id = ? AND outcome = 'migrated' ORDER BY seq DESC LIMIT 1",
             (table.name, key),
         )
+        self._search.spoil(table)
         self._db.execute(f"DELETE FROM {table.sql} WHERE id = ?", (key,))
         document = entries.document_text(self.model, dialect, collection, table.to_record(row))
         return self._account.to_quarantine(seq, table.name, key, missing, document)

@@ -35,15 +35,10 @@ CREATE VIRTUAL TABLE {parts.search.name} USING fts5(
 """
 
 
-def fill_rows(db: sqlite.Connection, table: Table, parts: Parts) -> None:
-    """Make all rows again, but not the index."""
-    db.execute(f"DELETE FROM {parts.name}")
-    db.execute(f"{_insert(parts)} {_select(table, parts, f'{table.sql} AS t, ', 't')}")
-
-
 def fill(db: sqlite.Connection, table: Table, parts: Parts) -> None:
     """Make all rows and the index again."""
-    fill_rows(db, table, parts)
+    db.execute(f"DELETE FROM {parts.name}")
+    db.execute(f"{_insert(parts)} {_select(table, parts, f'{table.sql} AS t, ', 't')}")
     db.execute(f"INSERT INTO {parts.search.name} ({parts.search.name}) VALUES ('rebuild')")
 
 

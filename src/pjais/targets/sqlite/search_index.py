@@ -1,119 +1,85 @@
-"""The search indexes of a new file, made from its rows when all of them are in.
+"""The search index of a new file, filled together with the rows.
 
-FTS5 takes about as long as writing the rows.  Where a second core is free, it works there while the other indexes are
-made here: it reads the rows from the file, whose tables do not change any more, and fills a file of its own, from which
-the finished indexes are copied.  Elsewhere they are rebuilt in place.  Both ways give indexes of the same content, and
-the proof of a run compares every word of them with the rows.
+FTS5 dominates a bulk load.  Filled at once from the rows at hand, the index keeps the writing process busy while
+another one reads and normalises; a rebuild could only begin when all rows are there.  If a record that was already
+added must change or be removed, the index is rebuilt at the end, which is always correct.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable
+from operator import itemgetter
 
-from pjais import cores, sqlite
+from pjais import sqlite
 from pjais.core.model import Model
+from pjais.core.table import Row, Search, Table
 from pjais.targets.sqlite import ddl, parts
-
-WORTH = 16 << 20
-"""Bytes of rows below which a rebuild in place is faster than a file of its own."""
 
 _HASH = 16 << 20
 """Bytes of terms that FTS5 buffers before it writes a segment: 64 MiB are no faster, and cost memory."""
 _HASH_DEFAULT = 1 << 20
-_SHADOWS = ("data", "idx", "docsize", "config")
-"""The tables of which an FTS5 index over another table's rows consists (sqlite.org/fts5.html, section 9)."""
 
 
-class _Index(NamedTuple):
-    """One index: its name, its definition, and the query of what it holds: row ids, then its columns."""
+class SearchIndex:
+    """One index of a new file: `add` what was inserted, `spoil` it if a row changes, then `complete` it."""
 
-    name: str
-    definition: str
-    columns: tuple[str, ...]
-    rows: str
-    """SELECT of the row ids and the columns, without the name of their table's schema."""
-    table: str
+    def __init__(self, db: sqlite.Connection, table: Table, search: Search) -> None:
+        self._db = db
+        self._sound = True
+        self._name = search.name
+        columns = search.columns
+        self._insert = f"INSERT INTO {self._name} (rowid, {', '.join(columns)}) VALUES (?{', ?' * len(columns)})"
+        self._values = itemgetter(-1, *(table.column_names.index(name) for name in columns))
+        db.execute(ddl.search_index(table, search))
+        self._hash_size(_HASH)
 
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add rows as they were inserted: all columns, then the search id."""
+        if self._sound:
+            self._db.executemany(self._insert, map(self._values, rows))
 
-def _indexes(model: Model) -> Iterator[_Index]:
-    for table, search in model.searched:
-        rows = ", ".join(("search_id", *search.columns))
-        yield _Index(search.name, ddl.search_index(table, search), search.columns, rows, table.sql)
-    for _, one in model.divided:
-        rows = ", ".join(("id", *one.search.columns))
-        yield _Index(one.search.name, parts.search_index(one), one.search.columns, rows, one.name)
+    def spoil(self) -> None:
+        """Mark the index for a rebuild: a record that was already added changes or is removed."""
+        self._sound = False
+
+    def complete(self) -> None:
+        """Complete the index for everything in the table, and restore its ordinary settings."""
+        if not self._sound:
+            self._db.execute(f"INSERT INTO {self._name} ({self._name}) VALUES ('rebuild')")
+        self._hash_size(_HASH_DEFAULT)
+
+    def _hash_size(self, size: int) -> None:
+        self._db.execute(f"INSERT INTO {self._name} ({self._name}, rank) VALUES ('hashsize', ?)", (size,))
 
 
 class SearchIndexes:
-    """All search indexes of a new file: `begin` when its rows are in, `complete` before anybody changes one."""
+    """All search indexes of a new file.  `filled`: with the rows as they come; otherwise `complete` makes them."""
 
-    def __init__(self, db: sqlite.Connection, path: Path) -> None:
+    def __init__(self, db: sqlite.Connection, model: Model, *, filled: bool) -> None:
         self._db = db
-        self._path = path
-        self._scratch = Path(f"{path}{sqlite.SCRATCH}")
-        self._made: Future[None] | None = None
-        self._pool = ThreadPoolExecutor(1)
+        self._held = self._made(model) if filled else {}
 
-    def begin(self, model: Model) -> None:
-        """Begin to fill the indexes beside, if that is worth it."""
-        for table, one in model.divided:
-            parts.fill_rows(self._db, table, one)
-        self._db.execute("COMMIT; BEGIN IMMEDIATE")  # what is in the file now can be read there
-        if self._path.stat().st_size >= WORTH and cores.second_is_free():
-            beside = _opened(self._path, self._scratch)
-            self._made = self._pool.submit(_fill, beside, tuple(_indexes(model)))
+    def _made(self, model: Model) -> dict[Table, SearchIndex]:
+        return {table: SearchIndex(self._db, table, search) for table, search in model.searched}
+
+    def add(self, table: Table, rows: Iterable[Row]) -> None:
+        """Add rows of a table as they were inserted: all columns, then the search id."""
+        if table in self._held:
+            self._held[table].add(rows)
+
+    def spoil(self, table: Table) -> None:
+        """Mark a table's index for a rebuild: a record that was already added changes or is removed."""
+        if table in self._held:
+            self._held[table].spoil()
 
     def complete(self, model: Model) -> None:
-        """Complete the indexes in the file itself."""
-        for one in _indexes(model):
-            self._db.execute(one.definition)
-        if self._made is None:
-            for one in _indexes(model):
-                _hash_size(self._db, one.name, _HASH)
-                self._db.execute(f"INSERT INTO {one.name} ({one.name}) VALUES ('rebuild')")
-                _hash_size(self._db, one.name, _HASH_DEFAULT)
-            return
-        self._made.result()
-        self._db.execute("ATTACH ? AS beside", (str(self._scratch),))
-        for one in _indexes(model):
-            for shadow in (f"{one.name}_{name}" for name in _SHADOWS):
-                self._db.execute(f"DELETE FROM main.{shadow}")
-                self._db.execute(f"INSERT INTO main.{shadow} SELECT * FROM beside.{shadow}")
-
-    def close(self) -> None:
-        """Wait until nothing is done beside, and remove the file of it."""
-        self._pool.shutdown()
-        sqlite.remove(self._scratch)
-
-
-def _opened(path: Path, scratch: Path) -> sqlite.Connection:
-    """Open a new file for indexes, which sees the rows of another one as they are now.
-
-    That file is read without a lock, as if nobody wrote to it: pages are added to it meanwhile, but those of its rows
-    stay as they are.  Its schema is read at once, before it changes.
-    """
-    sqlite.remove(scratch)
-    db = sqlite.create(scratch)
-    sqlite.attach_frozen(db, path, "records")
-    sqlite.fetch(db, "SELECT name FROM records.sqlite_schema")
-    return db
-
-
-def _fill(db: sqlite.Connection, indexes: tuple[_Index, ...]) -> None:
-    with closing(db):
-        db.execute("BEGIN")
-        for one in indexes:
-            db.execute(one.definition)
-            _hash_size(db, one.name, _HASH)
-            columns = ", ".join(("rowid", *one.columns))
-            db.execute(f"INSERT INTO {one.name} ({columns}) SELECT {one.rows} FROM records.{one.table}")
-            _hash_size(db, one.name, _HASH_DEFAULT)
-        db.execute("COMMIT")
-
-
-def _hash_size(db: sqlite.Connection, name: str, size: int) -> None:
-    db.execute(f"INSERT INTO {name} ({name}, rank) VALUES ('hashsize', ?)", (size,))
+        """Complete the indexes of the tables that the file has in the end."""
+        if not self._held:
+            self._held = self._made(model)
+            for index in self._held.values():
+                index.spoil()
+        for table, _ in model.searched:
+            self._held[table].complete()
+        for table, one in model.divided:
+            self._db.execute(parts.search_index(one))
+            parts.fill(self._db, table, one)
