@@ -42,7 +42,7 @@ def migrate(folder: Path) -> float:
     """Migrate what is new; return the number of records read."""
     import pjais
 
-    report = pjais.migrate(folder)
+    report = pjais.migrate(folder, on_invalid="quarantine")
     assert report.proof is None or report.proof.passed
     return report.total.read
 
@@ -196,6 +196,16 @@ def documents(work: Path, _: list[int]) -> None:
     show("100 documents of 5 MB: verify", 100, measure("verify", folder))
 
 
+def orphans(work: Path, _: list[int]) -> None:
+    """Memories of personas that are gone, all of which go to quarantine."""
+    for count in (10_000, 20_000):
+        folder = work / f"orphans-{count}"
+        folder.mkdir()
+        lost = [{"id": f"m{n}", "personaId": "gone", "type": "text", "content": "tea " * 100} for n in range(count)]
+        (folder / "data.json").write_text(json.dumps({"personas": [{"id": "p1", "name": "P"}], "memories": lost}))
+        show("memories without their persona: first run", count, measure("migrate", folder))
+
+
 def history(work: Path, _: list[int]) -> None:
     """1,000 runs over 100 records."""
     folder = work / "history"
@@ -211,6 +221,7 @@ CASES: dict[str, Callable[[Path, list[int]], None]] = {
     "memories": memories,
     "collections": collections,
     "documents": documents,
+    "orphans": orphans,
     "history": history,
 }
 

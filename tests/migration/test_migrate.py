@@ -13,6 +13,7 @@ import pytest
 import pjais
 from pjais import instants
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged, ValidationFailed
+from pjais.targets.sqlite.ledger import Account
 from world import hashes, memory, migrated, persona, rows, write_json, write_livestore
 
 KINDS = {
@@ -120,6 +121,17 @@ def test_an_orphan_stops_the_run_by_default(tmp_path: Path) -> None:
     assert not (tmp_path / "pjais.sqlite").exists()
     assert hashes(tmp_path) == before
     assert caught.value.report.total.quarantined == 1
+
+
+def test_orphans_of_a_first_run_are_looked_up_in_no_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each was compared with the whole quarantine, so that 100,000 took a thousand times as long as 1,000."""
+    monkeypatch.setattr(Account, "moved_refusal", lambda *_: pytest.fail("nothing was there before"))
+    write_json(tmp_path, personas=[persona()], memories=[memory(f"m{n}", "gone") for n in range(20)])
+    assert pjais.migrate(tmp_path, on_invalid="quarantine").total.quarantined == 20
+    monkeypatch.undo()
+    assert pjais.verify(tmp_path).passed
 
 
 def test_an_orphan_goes_to_quarantine_and_comes_back_with_its_persona(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ class Account:
         self._waiting: list[tuple[Any, ...]] = []
         self._decisions = Decisions(db)
         self._seq: int = sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM migration_records")
+        self._is_first = self._seq == 0  # no earlier run has any entry
 
     def reload_decisions(self) -> None:
         """Load the decisions of the store again after more were added."""
@@ -350,6 +351,8 @@ class Account:
 
     def _goes_on_waiting(self, orphan: Known, document: str) -> bool:
         """Return whether earlier runs have this version of an orphan in quarantine; it stays there, once."""
+        if self._is_first:
+            return False
         of_last, self.origin = self.origin, Origin(orphan.source_kind, str(orphan.dialect), orphan.source_path)
         one, held = Identity._make(orphan[5:10]), False
         for known in self.earlier(one) or self.moved_refusal(one, (document, None)):
