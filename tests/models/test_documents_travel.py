@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pjais
+from pjais.errors import PjaisError
 from world import documents, persona, write_json
 
 PROFILE = Path(__file__).parents[1] / "golden" / "any-app" / "lattice"
@@ -84,3 +85,16 @@ def test_text_of_a_damaged_store_that_is_not_utf8(tmp_path: Path) -> None:
     assert pjais.verify(copy).passed
     with closing(sqlite3.connect(copy / "pjais.sqlite")) as db:
         assert db.execute("SELECT what, tags, note FROM todos").fetchone() == ("\ufffd\ufffd", "\ufffd", "a\ufffd")
+
+
+def test_a_damaged_store_whose_catalogue_names_a_table_by_no_text(tmp_path: Path) -> None:
+    """It is refused or read without its documents' tables; once it ended with a traceback."""
+    source = tmp_path / "source"
+    source.mkdir()
+    write_json(source, personas=[persona()], todos=[{"id": 1, "what": "milk"}])
+    pjais.migrate(source)
+    with closing(sqlite3.connect(source / "pjais.sqlite")) as db, db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("UPDATE _collections SET tbl = CAST(tbl AS BLOB), collection = 7")
+    with suppress(PjaisError):
+        pjais.migrate(tmp_path / "copy", [source / "pjais.sqlite"], on_invalid="quarantine")

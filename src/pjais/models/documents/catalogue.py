@@ -149,10 +149,22 @@ def is_in(db: sqlite.Connection) -> bool:
     return sqlite.first(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_collections'") is not None
 
 
+_TEXTS = {
+    "_collections": ("tbl", "source", "collection"),
+    "_columns": ("tbl", "col", "path", "types"),
+    "_indexes": ("tbl", "name", "paths"),
+}
+"""Columns of the catalogue that a damaged store may hold anything in, and that everything else is named by."""
+
+
 def load(db: sqlite.Connection) -> Catalogue:
-    """Return the catalogue of a store; empty if it has none."""
+    """Return the catalogue of a store; empty if it has none.  Raises ValueError for what no store of ours holds."""
     if not is_in(db):
         return ()
+    for table, names in _TEXTS.items():
+        other = " OR ".join(f"typeof({name}) <> 'text'" for name in names)
+        if sqlite.first(db, f"SELECT 1 FROM {table} WHERE {other}"):
+            raise ValueError(f"{table} holds names that are no texts")
     columns: dict[str, list[Column]] = {}
     for tbl, col, path, types in sqlite.each(db, "SELECT tbl, col, path, types FROM _columns ORDER BY rowid"):
         columns.setdefault(tbl, []).append(Column(col, _path(path), tuple(canonical.loads_plain(types))))
