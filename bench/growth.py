@@ -1,4 +1,4 @@
-"""How cost grows with what there is: one table from one command.
+"""Show how cost grows with records, collections, documents, runs and changes: one table from one command.
 
     python bench/growth.py                      # 10,000 and 100,000 memories, and all the other cases
     python bench/growth.py --large              # 1,000,000, too

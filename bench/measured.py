@@ -1,4 +1,4 @@
-"""What one process of a benchmark costs: CPU and wall seconds, and the memory that is really its own."""
+"""Measure what one process of a benchmark costs: CPU and wall seconds, and the memory that is really its own."""
 
 from __future__ import annotations
 

@@ -249,7 +249,7 @@ def encodable(text: str) -> bool:
     return text.isascii() or _SURROGATE.search(text) is None
 
 
-def mend(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Replace each lone surrogate of a text by U+FFFD."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 

@@ -1,4 +1,4 @@
-"""Whether a second processor core is free: measured, since a count of cores says nothing about who else uses them."""
+"""Measure whether a second processor core is free: a count of cores says nothing about who else uses them."""
 
 from __future__ import annotations
 

@@ -213,7 +213,10 @@ class _Waiting:
 
     def entry(self, piece: Document) -> Standing | None:
         """Return the ledger entry of a document, if it can be confirmed."""
-        collection, native_id = canonical.mend(piece.collection), canonical.mend(str(piece.native_id))
+        collection, native_id = (
+            canonical.replace_surrogates(piece.collection),
+            canonical.replace_surrogates(str(piece.native_id)),
+        )
         return self._builder.standings.of(collection, [native_id]).get(native_id)
 
     def takes(self, piece: Document) -> bool:

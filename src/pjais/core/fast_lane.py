@@ -37,7 +37,7 @@ _DEVIATES = Refused("", "")
 
 
 class _Recipe(NamedTuple):
-    """How the row of a document of one shape is made."""
+    """The way to the row of a document of one shape."""
 
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
     """Takes the values of the document, followed by `constants`, as the columns of the row."""
@@ -49,7 +49,7 @@ class _Recipe(NamedTuple):
     always: frozenset[int]
     """The positions of those that it holds for every document of the shape."""
     varies: bool
-    """Whether `extra` depends on more than the shape."""
+    """True if `extra` depends on more than the shape."""
     plan: Plan
     dates: str | None
     """The form of the instants."""

@@ -168,7 +168,9 @@ class Carried(Mapping):
         return self._record(document, name, value)
 
     def _record(self, document: Document, name: str, value: Any) -> Record:
-        return self.table.record(canonical.mend(document.collection), canonical.mend(name), value)
+        return self.table.record(
+            canonical.replace_surrogates(document.collection), canonical.replace_surrogates(name), value
+        )
 
     def rebuild(self, record: Record) -> Any:
         """Return the document without its wrapper."""

@@ -258,7 +258,7 @@ class CarriedBytes(Carried):
         held = {name: data for name, data in with_bytes(document).blobs.items() if name == record.id}
         whole = inline_bytes(Document("", record.id, "", value, blobs=held)).value
         name = _CARRIED + self._read.table.title
-        return draft._replace(record=self.table.record(name, canonical.mend(record.id), whole))
+        return draft._replace(record=self.table.record(name, canonical.replace_surrogates(record.id), whole))
 
     def rebuild(self, record: Record) -> Any:
         """Return the document that is carried; of a record about bytes, which another store has, that of an export."""

@@ -1,4 +1,4 @@
-"""What may be wrong with a document, or worth a note: the problems that are the same for every mapping."""
+"""Problems of documents, and notes about them, that are the same for every mapping."""
 
 from __future__ import annotations
 

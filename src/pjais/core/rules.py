@@ -63,10 +63,12 @@ class Rule:
         return value
 
 
-def _mended(raw: str) -> str | Changed:
+def _well_formed(raw: str) -> str | Changed:
     if raw.isascii() or canonical.encodable(raw):
         return raw
-    return Changed(canonical.mend(raw), "text-not-unicode", "text that is not valid Unicode, shown with U+FFFD")
+    return Changed(
+        canonical.replace_surrogates(raw), "text-not-unicode", "text that is not valid Unicode, shown with U+FFFD"
+    )
 
 
 class Text(Rule):
@@ -77,14 +79,14 @@ class Text(Rule):
     def read(self, raw: Any) -> Any:
         """Turn scalars into text and lone surrogates into U+FFFD; refuse lists and objects."""
         if type(raw) is str:
-            return _mended(raw)
+            return _well_formed(raw)
         if raw is None:
             return self._null()
         if isinstance(raw, bool | int | float):
             return Changed(canonical.dumps(raw), "not-text", "a number or truth value where text belongs")
         if isinstance(raw, bytes):
             text = raw.decode("utf-8", "surrogateescape")
-            return Changed(canonical.mend(text), "not-text", "bytes where text belongs")
+            return Changed(canonical.replace_surrogates(text), "not-text", "bytes where text belongs")
         return Refused("wrong-type", "a list or object where text belongs")
 
     def _null(self) -> Any:
@@ -381,17 +383,17 @@ class Content(Rule):
         if raw is None:
             return Changed("", "absent-text", "no content; stored as empty text")
         if not self._json_text:
-            read = _mended(raw) if type(raw) is str else raw
+            read = _well_formed(raw) if type(raw) is str else raw
             return read if read is raw and storage_form(raw) is None else self._noted(raw, read)
         if type(raw) is not str:
             return Changed(raw, "not-text", "a value that is no JSON text")
         parsed = parse_json(raw)
         if parsed is NO_JSON or parsed is None:
-            mended = canonical.mend(raw)
-            return Changed(mended, "content-not-json", "content that is no JSON, kept as text")
+            text = canonical.replace_surrogates(raw)
+            return Changed(text, "content-not-json", "content that is no JSON, kept as text")
         value: Any = parsed
         if type(parsed) is str and not canonical.encodable(parsed):
-            return Changed(canonical.mend(parsed), "text-not-unicode", "text that is not valid Unicode")
+            return Changed(canonical.replace_surrogates(parsed), "text-not-unicode", "text that is not valid Unicode")
         if canonical.dumps(parsed) != raw:
             value = Changed(parsed)
         return self._noted(parsed, value)

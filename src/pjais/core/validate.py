@@ -45,7 +45,7 @@ _Form = tuple[frozenset[type[Any]], frozenset[type[Any]] | None] | None
 """The types that a field's value may have, and those of the items of a list or the keys of an object, None for any;
 None for a field that takes any value."""
 _Plan = tuple[tuple[int, ...], tuple[tuple[int, frozenset[type[Any]]], ...]] | None
-"""What is left to look at once the types of all values fit: the positions of texts, and of lists and objects with what
+"""The rest to look at once the types of all values fit: the positions of texts, and of lists and objects with what
 may be in them; None if they do not fit."""
 
 _plans: dict[tuple[type[Any], tuple[type[Any], ...]], _Plan] = {}

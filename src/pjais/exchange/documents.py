@@ -81,7 +81,7 @@ def _inside(snapshot: Snapshot, named: Path) -> str:
     """Return the name of a source, relative to the named folder, which may be moved later."""
     there = Path(snapshot.origin)
     inside = there != named and there.is_relative_to(named)
-    return canonical.mend(there.relative_to(named).as_posix() if inside else there.name)
+    return canonical.replace_surrogates(there.relative_to(named).as_posix() if inside else there.name)
 
 
 def _with_attachments(line: str, attachments: str) -> str:
@@ -134,7 +134,7 @@ class _Export:
             return
         origin = piece.origin or self._snapshot.web_origin
         database = self._snapshot.name if piece.database is None else piece.database
-        name = canonical.mend(piece.native_id or piece.place)
+        name = canonical.replace_surrogates(piece.native_id or piece.place)
         line = {
             "source": self._name,
             "origin": origin,
@@ -144,7 +144,7 @@ class _Export:
             "id": name,
             "document": self._value(piece),
         }
-        place = (origin or "", canonical.mend(database), canonical.mend(piece.collection))
+        place = (origin or "", canonical.replace_surrogates(database), canonical.replace_surrogates(piece.collection))
         in_order = position if piece.is_tagged else 0  # keys of JavaScript have an order of their own
         row = (*place, in_order, name, canonical.dumps_plain(line))
         self._db.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", row)

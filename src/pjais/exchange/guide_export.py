@@ -275,7 +275,7 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
     "bool": bool,
     "number": _number,
 }
-"""What a document has for the value of a row, by the form of its column; of any other form the value itself."""
+"""The value of a document for that of a row, by the form of its column; of any other form the value itself."""
 
 _NAMESPACE = NAMESPACE.bytes
 _PERSONA = _Form(

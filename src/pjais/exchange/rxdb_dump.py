@@ -71,7 +71,7 @@ class Dumps:
         if _is_inexact(value):
             self._inexact.append(f"{one.place.collection} {one.key}")
             value = _as_json_has_it(value)
-        row = (*map(canonical.mend, (*one.place, one.key)), canonical.dumps_plain(value))
+        row = (*map(canonical.replace_surrogates, (*one.place, one.key)), canonical.dumps_plain(value))
         self._db.execute("INSERT INTO docs (origin, database, collection, id, text) VALUES (?, ?, ?, ?, ?)", row)
         seq = self._db.last_insert_rowid()
         self._db.execute("INSERT OR IGNORE INTO collections VALUES (?, ?, ?, NULL)", row[:3])
@@ -86,7 +86,7 @@ class Dumps:
         data = one.value.get("data")
         if isinstance(data, bytes):
             collection = one.place.collection.removesuffix(ATTACHMENTS)
-            place = map(canonical.mend, (one.place.origin, one.place.database, collection))
+            place = map(canonical.replace_surrogates, (one.place.origin, one.place.database, collection))
             row = (*place, canonical.dumps_plain(one.key), len(data), base64.b64encode(data).decode("ascii"))
             self._db.execute("INSERT OR REPLACE INTO attached VALUES (?, ?, ?, ?, ?, ?)", row)
 

@@ -107,7 +107,7 @@ def check(folder: Path) -> list[str]:
     written = [entry.details.get("report") for entry in journal.entries(folder)]
     told = [entry.details["places"] for entry in journal.entries(folder) if "places" in entry.details]
     if told and (folder / paths.PLACES).is_file() and files.sha256(folder / paths.PLACES) != told[-1]:
-        wrong.append(f"{paths.PLACES}: its content was changed")
+        wrong.append(f"{paths.PLACES}: its content was changed; it only spares a later run work: remove it")
     for name, digest in next((one for one in reversed(written) if one), {}).items():
         path = folder / name
         if not path.is_file() or files.sha256(path) != digest:

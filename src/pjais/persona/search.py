@@ -203,7 +203,7 @@ class _Plan:
 
     @cached_property
     def _matching(self) -> int:
-        """How many memories match, filters aside, counted up to the number from which on it is many."""
+        """Return the number of matching memories, filters aside; no more are counted once they are many."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM memory_fts WHERE memory_fts MATCH ? LIMIT ?)"
         return int(sqlite.value(self.db, sql, (self.match, RANKED_ALL + 1)))
 

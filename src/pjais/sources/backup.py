@@ -98,7 +98,7 @@ def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: st
     return Snapshot(
         ref.kind,
         ref.dialect,
-        canonical.mend(ref.name),
+        canonical.replace_surrogates(ref.name),
         str(ref.path),
         frozen.path,
         copied,

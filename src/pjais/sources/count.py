@@ -61,7 +61,7 @@ def _counted(found: Opened, made_by: str | None) -> tuple[Database, ...]:
         Database(
             *at,
             makers.get(at) or made_by,
-            {canonical.mend(name): count for name, count in sorted(collections.items())},
+            {canonical.replace_surrogates(name): count for name, count in sorted(collections.items())},
             sizes.get(at),
         )
         for at, collections in sorted(counts.items(), key=lambda one: (one[0][0] or "", one[0][1] or ""))

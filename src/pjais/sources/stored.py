@@ -1,4 +1,4 @@
-"""How a backup keeps the copy of a file: whole, as a link to the same bytes in an earlier backup, or in parts.
+"""Keep the copy of a file in a backup: whole, as a link to the same bytes in an earlier backup, or in parts.
 
 In parts it is a link to the whole copy of an earlier version, `<name>.base`, and `<name>.delta` (`pjais.delta`): the
 backup still needs no other one, and takes the space of what changed.  Only for files of which the source reads its

@@ -179,4 +179,4 @@ _READERS: Final[dict[int, Callable[[bytes, str, int, int], tuple[Any, int]]]] = 
     0x00: _padding,
     **dict.fromkeys(CONSTANTS, _constant),
 }
-"""What reads a value, by its tag: given the data, the same as Latin-1 text, the offset after the tag, the depth."""
+"""The readers of values, by tag: given the data, the same as Latin-1 text, the offset after the tag, the depth."""

@@ -286,7 +286,7 @@ def store(db: sqlite.Connection, new: Catalogue, old: Catalogue) -> None:
 
 def sql_name(name: str) -> str:
     """Return a name as SQL can have it: lone surrogates and NUL replaced."""
-    return canonical.mend(name).replace("\0", "\ufffd")
+    return canonical.replace_surrogates(name).replace("\0", "\ufffd")
 
 
 def forms(place: Place) -> Iterator[str]:

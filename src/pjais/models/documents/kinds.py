@@ -123,7 +123,7 @@ def as_stored(value: Any, *, real: bool = False, types: tuple[str, ...] = ()) ->
     if types == (TAGGED,):
         return json_text(value)
     if kind is str:
-        return canonical.mend(value)  # a damaged store's text; the document itself has it as it is
+        return canonical.replace_surrogates(value)  # a damaged store's text; the document itself has it as it is
     if value is None:
         return value
     if kind is bool:
@@ -154,7 +154,7 @@ def _of_object(value: Any) -> Any:
     if tag == "$bytes":
         return _bytes(value)
     if tag == "$text":
-        return canonical.mend(str(tagged.untag(value)))
+        return canonical.replace_surrogates(str(tagged.untag(value)))
     return json_text(value)
 
 

@@ -64,7 +64,7 @@ class Documents(DocumentMapping):
             elif path == VALUE:
                 held = None if is_object else kinds.as_stored(value, real=real)
             else:
-                held = None if document.text is None else canonical.mend(document.text)
+                held = None if document.text is None else canonical.replace_surrogates(document.text)
             row.append(held)
         return Draft(table.record(row), tuple(problems), document.is_removed)
 
@@ -117,8 +117,8 @@ def place_of(document: Document, source: str) -> Place:
 
 @lru_cache(maxsize=256)
 def _place(source: str, origin: str | None, database: str | None, collection: str) -> Place:
-    origin, database = (None if one is None else canonical.mend(one) for one in (origin, database))
-    return Place(source, origin, database, canonical.mend(collection))
+    origin, database = (None if one is None else canonical.replace_surrogates(one) for one in (origin, database))
+    return Place(source, origin, database, canonical.replace_surrogates(collection))
 
 
 def value_of(document: Document) -> Any:
@@ -179,7 +179,7 @@ def _key_part(document: Document, value: Any, table: DocumentTable, number: int)
 def _shared_part(document: Document, path: str) -> str:
     """Return one of the four parts of the key of a document in a shared table."""
     if path in (ORIGIN, DATABASE):
-        return canonical.mend((document.origin if path == ORIGIN else document.database) or "")
+        return canonical.replace_surrogates((document.origin if path == ORIGIN else document.database) or "")
     key = document.native_id if document.key is None else document.key
     parts = key if type(key) is list else [key, ""]
     part = parts[0] if path == NAME else parts[1] if len(parts) > 1 else ""

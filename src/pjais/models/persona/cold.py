@@ -37,4 +37,4 @@ def expand(content: str) -> Any | None:
     value = parse_json(decoded)
     if value is NO_JSON or value is None:
         value = decoded
-    return canonical.mend(value) if isinstance(value, str) else value
+    return canonical.replace_surrogates(value) if isinstance(value, str) else value

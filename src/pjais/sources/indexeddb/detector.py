@@ -195,8 +195,8 @@ def _asked(seen: Seen, path: Path, of: list[Path], look: Callable[[], metadata.G
 
 def _printable(one: metadata.Database) -> list[Any]:
     """Return a database with names that can be printed: half of a surrogate pair is replaced."""
-    mend = canonical.mend
-    return [mend(one.origin), mend(one.name), one.version, [mend(name) for name in one.stores], one.size]
+    plain = canonical.replace_surrogates
+    return [plain(one.origin), plain(one.name), one.version, [plain(name) for name in one.stores], one.size]
 
 
 def origin_of(folder: Path, told: str = "") -> str | None:

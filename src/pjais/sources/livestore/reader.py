@@ -241,7 +241,7 @@ class _Reading:
         if self._found.log is None:
             return
         for row in self._replay.rows(table, but=met):
-            behind = self._is_behind(table, canonical.mend(row[table.key]))
+            behind = self._is_behind(table, canonical.replace_surrogates(row[table.key]))
             value = reconcile.from_log(table, row, own=self._own, columns=columns, text_content=name != table.name)
             if behind:
                 yield self._document(name, table, value, ("state-behind",))

@@ -165,4 +165,8 @@ _as_javascript = json.JSONDecoder(parse_int=float).decode
 
 def _lost(held: str, logged: str) -> bool:
     """Return whether a text of the state is the log's as LiveStore stores it: cut at NUL, surrogates replaced."""
-    return held in (logged.partition("\0")[0], canonical.mend(logged), canonical.mend(logged.partition("\0")[0]))
+    return held in (
+        logged.partition("\0")[0],
+        canonical.replace_surrogates(logged),
+        canonical.replace_surrogates(logged.partition("\0")[0]),
+    )

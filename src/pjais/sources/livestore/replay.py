@@ -97,7 +97,7 @@ class Replay:
     def find(self, table: LiveTable, key: str) -> tuple[int, Row] | None:
         """Return the same row with its number in the table."""
         sql = f"SELECT *, rowid FROM {table.name} WHERE {table.key} = ?"
-        found = self._execute(sql, (canonical.mend(key),)).fetchone()
+        found = self._execute(sql, (canonical.replace_surrogates(key),)).fetchone()
         return None if found is None else (found[-1], self._exactly(table, found))
 
     def rows(self, table: LiveTable, but: Bitset | None = None) -> Iterator[Row]:
@@ -146,7 +146,7 @@ class Replay:
             self._insert_exact(table, values)
 
     def _insert_exact(self, table: LiveTable, values: tuple[Any, ...]) -> None:
-        key = canonical.mend(values[table.column_names.index(table.key)])
+        key = canonical.replace_surrogates(values[table.column_names.index(table.key)])
         if sqlite.value(self._db, f"SELECT 1 FROM {table.name} WHERE {table.key} = ?", (key,)):
             self._twice.append((table.name, key, values))
             return
@@ -161,7 +161,7 @@ class Replay:
             self.exact.pop((table.name, key, column), None)
         if type(value) is str and not canonical.encodable(value):
             self.exact[table.name, key, column] = value
-            return canonical.mend(value)
+            return canonical.replace_surrogates(value)
         return value
 
     def _forget(self, table: LiveTable, key: str) -> None:
@@ -173,7 +173,7 @@ class Replay:
     def _apply(self, operation: Operation) -> None:
         table = operation.table
         if isinstance(operation, NewRow):
-            key = canonical.mend(operation.key)
+            key = canonical.replace_surrogates(operation.key)
             self._remember(table, key)
             self._insert(table, operation.values)
             return
@@ -183,7 +183,7 @@ class Replay:
                     self._remember(table, key)
             self._update(table, None, operation)
             return
-        key = canonical.mend(operation.key or "")
+        key = canonical.replace_surrogates(operation.key or "")
         self._remember(table, key)
         if isinstance(operation, Change):
             self._update(table, key, operation)

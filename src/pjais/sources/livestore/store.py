@@ -32,7 +32,7 @@ class Part:
     name: str
     path: Path
     known: tuple[str, ...] = ()
-    """What is wrong with it, apart from the findings of SQLite's integrity check."""
+    """Its damage, apart from the findings of SQLite's integrity check."""
     readable: bool = True
     """False if SQLite does not open it."""
 

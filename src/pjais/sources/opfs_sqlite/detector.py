@@ -123,6 +123,6 @@ def _tables(one: OpfsFile) -> list[str]:
         try:
             reader.copy_out(one, copy)
             with closing(sqlite.open_frozen(copy)) as connection:
-                return [canonical.mend(name) for name in data_tables(connection)]
+                return [canonical.replace_surrogates(name) for name in data_tables(connection)]
         except (sqlite.Error, OSError, SourceDamaged):
             return []

@@ -30,8 +30,8 @@ def keep(db: sqlite.Connection, document: Document) -> None:
         _insert(
             db,
             digest,
-            canonical.mend(str(one["type"])) if one.get("type") else None,
-            canonical.mend(name) if isinstance(name, str) else None,
+            canonical.replace_surrogates(str(one["type"])) if one.get("type") else None,
+            canonical.replace_surrogates(name) if isinstance(name, str) else None,
             len(data),
             instants.to_text(int(modified)) if isinstance(modified, int | float) else None,
             data,

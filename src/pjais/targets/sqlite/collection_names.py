@@ -75,7 +75,7 @@ def forms(collection: Collection) -> tuple[str, ...]:
     origin, database, name = collection
     longer = name if database is None else f"{database}.{name}"
     longest = longer if origin is None else f"{origin}/{longer}"
-    return tuple(dict.fromkeys(canonical.mend(one) for one in (name, longer, longest)))
+    return tuple(dict.fromkeys(canonical.replace_surrogates(one) for one in (name, longer, longest)))
 
 
 def apart(name: str, turn: int) -> str:

@@ -165,11 +165,11 @@ def identity(piece: Document | Unreadable) -> Identity:
     """Return the identity of a document in the ledger."""
     native_id = piece.native_id if isinstance(piece, Document) else None
     return Identity(
-        _mended(piece.origin),
-        _mended(piece.database),
-        canonical.mend(piece.collection),
-        _mended(native_id),
-        canonical.mend(piece.place),
+        _well_formed(piece.origin),
+        _well_formed(piece.database),
+        canonical.replace_surrogates(piece.collection),
+        _well_formed(native_id),
+        canonical.replace_surrogates(piece.place),
     )
 
 
@@ -191,5 +191,5 @@ def kept(piece: Document | Unreadable) -> Content:
         return None, repr(piece.value).encode("utf-8", "backslashreplace")
 
 
-def _mended(text: str | None) -> str | None:
-    return None if text is None else canonical.mend(text)
+def _well_formed(text: str | None) -> str | None:
+    return None if text is None else canonical.replace_surrogates(text)

@@ -1,4 +1,4 @@
-"""Where a run found the documents of a source: the first byte of each, and its entry in the ledger.
+"""The places where a run found the documents of a source: the first byte of each, and its entry in the ledger.
 
 A later run that finds the same bytes again knows from it which entries they stand for, without reading them
 (`pjais.assembly.unchanged`).  16 bytes for each document while a run lasts, about two on disk.

@@ -60,7 +60,7 @@ def _unfold(
         return
     for key, attribute in (("name", "name"), ("summary", "summary"), ("embeddingModel", "embedding_model")):
         if isinstance(folded.get(key), str):
-            values[attribute] = canonical.mend(folded[key])
+            values[attribute] = canonical.replace_surrogates(folded[key])
     tags = folded.get("tags")
     if isinstance(tags, str):
         tags = parse_json(tags)
