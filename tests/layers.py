@@ -246,7 +246,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "__init__ broadcast charts guard inbox schemas",
         "entrance session",
         "view_values",
-        "history_views migration_views record_views",
+        "history_views migration_views record_views shell",
         "rendering",
         "actions",
         "app",

@@ -176,14 +176,14 @@ def restore_record(session: Session, form: Form) -> str:
         return "/work"
     with session.store() as store:
         store.restore_record(_need(form, "table"), key, _whole("at", at), field=field)
-    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/time"
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/history"
 
 
 def _history(call: str) -> Action:
     def action(session: Session, form: Form) -> str:
         with session.store() as store:
             getattr(store, call)()
-        return "/time"
+        return "/history"
 
     action.__doc__ = f"`{call}` one operation."
     return action
@@ -197,7 +197,7 @@ def migrate(session: Session, form: Form) -> str:
     here = session.workspace()
     options = replace(session.options, on_invalid="quarantine" if form.get("quarantine") == "yes" else "stop")
     session.start("migrate", lambda progress: run.migrate(here, options, progress).as_dict())
-    return "/migrate"
+    return "/import"
 
 
 def import_files(session: Session, form: Form) -> str:
@@ -215,13 +215,13 @@ def import_files(session: Session, form: Form) -> str:
             session.inbox.remove(batch)
 
     session.start("import", work)
-    return "/migrate"
+    return "/import"
 
 
 def unlock(session: Session, form: Form) -> str:
     """Take the password of an encrypted source; a new plan is made with it."""
     session.options = replace(session.options, password=_need(form, "password"))
-    return "/migrate"
+    return "/import"
 
 
 def verify(session: Session, form: Form) -> str:
@@ -329,13 +329,13 @@ def bring_over(session: Session, form: Form) -> str:
     here, options = session.workspace(), session.options
     work = lambda _: follow.increment(here, options).as_dict()  # noqa: E731
     session.start("follow", work, alone=not here.store.exists(), writes=True)
-    return "/sides"
+    return "/cutover"
 
 
 def keep_following(session: Session, form: Form) -> str:
     """Sync what the old app writes, repeatedly, until it is stopped."""
     session.follow(on=form.get("on") == "yes")
-    return "/sides"
+    return "/cutover"
 
 
 def compare(session: Session, form: Form) -> str:
@@ -347,7 +347,7 @@ def compare(session: Session, form: Form) -> str:
         return session.compared
 
     session.start("compare", work, alone=False)
-    return "/sides"
+    return "/cutover"
 
 
 def switch(session: Session, form: Form) -> str:
@@ -361,7 +361,7 @@ def switch(session: Session, form: Form) -> str:
         session.follow(on=False)
         work = lambda _: side_switch.go(here, options, keep_edits=edits).as_dict()  # noqa: E731
         session.start("switch", work, alone=False, writes=True)
-    return "/sides"
+    return "/cutover"
 
 
 ACTIONS: dict[str, Action] = {

@@ -30,32 +30,36 @@ from pjais.web.view_values import Missing, session_of
 
 
 class View(NamedTuple):
-    """One thing to look at: its address, what gives it, and the template that shows it."""
+    """One thing to look at: its address, what gives it, and the template that shows it.
+
+    `former`: the address it had, which still answers.
+    """
 
     path: str
     gives: Callable[..., schemas.Shape]
     shape: type[schemas.Shape]
     template: str
+    former: str | None = None
 
 
 VIEWS = (
     View("/overview", migration_views.front, schemas.Overview, "overview"),
-    View("/migrate", migration_views.migration, schemas.Migration, "migrate"),
+    View("/import", migration_views.migration, schemas.Migration, "import", "/migrate"),
     View("/rollback", migration_views.rollback, schemas.Rollback, "rollback"),
     View("/run", migration_views.report, schemas.Report, "run"),
     View("/work", migration_views.work, schemas.Job, "work"),
     View("/backups", migration_views.backups, schemas.Backups, "backups"),
     View("/quarantine", migration_views.quarantine, schemas.Quarantine, "quarantine"),
     View("/kept", migration_views.kept, schemas.Kept, "kept"),
-    View("/sides", migration_views.sides, schemas.Sides, "sides"),
+    View("/cutover", migration_views.sides, schemas.Sides, "cutover", "/sides"),
     View("/personas", record_views.personas, schemas.Personas, "personas"),
     View("/persona", record_views.persona, schemas.PersonaView, "persona"),
     View("/memories", record_views.memories, schemas.Memories, "memories"),
     View("/memory", record_views.memory, schemas.MemoryView, "memory"),
     View("/conversations", record_views.conversations, schemas.Conversations, "conversations"),
     View("/conversation", record_views.conversation, schemas.ConversationView, "conversation"),
-    View("/pictures", record_views.pictures, schemas.Pictures, "pictures"),
-    View("/time", history_views.time, schemas.Time, "time"),
+    View("/insights", record_views.pictures, schemas.Pictures, "insights", "/pictures"),
+    View("/history", history_views.time, schemas.Time, "history", "/time"),
 )
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -83,6 +87,9 @@ def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
         app.get(f"/api{view.path}", response_model=view.shape, responses=_PROBLEMS, name=view.template)(told)
         app.head(f"/api{view.path}", include_in_schema=False)(told)
         app.api_route(view.path, methods=_LOOKS, include_in_schema=False)(shown)
+        if view.former is not None:
+            app.api_route(f"/api{view.former}", methods=_LOOKS, include_in_schema=False)(told)
+            app.api_route(view.former, methods=_LOOKS, include_in_schema=False)(_moved(view.path))
     app.api_route("/", methods=_LOOKS, include_in_schema=False)(_as_page(VIEWS[0]))
     app.get("/events", include_in_schema=False)(_events)
     app.post("/do/{name}", include_in_schema=False)(_do)
@@ -105,6 +112,16 @@ class Canonical(Response):
     def render(self, content: Any) -> bytes:
         """The bytes of a value."""
         return canonical.dumps(content).encode("utf-8", "backslashreplace")
+
+
+def _moved(path: str) -> Callable[[Request], Response]:
+    """Return what leads from a former address to the one of now, with its query."""
+
+    def endpoint(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse(f"{path}?{query}" if query else path, 308)
+
+    return endpoint
 
 
 def _as_json(view: View) -> Callable[..., Response]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
+from datetime import UTC, date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -21,32 +23,9 @@ from pjais.core.table import Column, camel
 from pjais.errors import PjaisError
 from pjais.models.persona.tables import TABLES
 from pjais.version import __version__
-from pjais.web import charts
+from pjais.web import charts, schemas, shell
 from pjais.web.record_views import MARKS
 
-NAVIGATION = (
-    ("/", "Overview"),
-    ("/migrate", "Migrate"),
-    ("/personas", "Personas"),
-    ("/memories", "Memories"),
-    ("/conversations", "Conversations"),
-    ("/time", "History"),
-    ("/pictures", "Charts"),
-    ("/sides", "Cutover"),
-)
-_WITHIN = {
-    "/overview": "/",
-    "/persona": "/personas",
-    "/memory": "/memories",
-    "/conversation": "/conversations",
-    "/run": "/migrate",
-    "/rollback": "/migrate",
-    "/backups": "/migrate",
-    "/quarantine": "/migrate",
-    "/kept": "/migrate",
-    "/work": "/migrate",
-}
-"""The navigation entry of each page."""
 RECORDS = {
     "personas": "/persona",
     "memory_entities": "/memory",
@@ -55,6 +34,8 @@ RECORDS = {
 }
 
 
+LIVE = "x-live"
+"""The header of a page that asks again for what changed on it."""
 _FIRST_MS = 10**11
 """Smaller numbers are hardly milliseconds since 1970."""
 _HIT = re.compile(f"{MARKS[0]}([^{''.join(MARKS)}]*){MARKS[1]}")
@@ -70,8 +51,8 @@ def page(request: Request, template: str, shown: Any, status: int = 200) -> Resp
             shown=shown,
             request=request,
             path=path,
-            here=_WITHIN.get(path, path),
-            navigation=NAVIGATION,
+            shell=shell.shell(request.app.state.session, path, request.cookies, live=LIVE in request.headers),
+            docked=shell.DOCKED,
             csrf=request.app.state.keys.form,
             version=__version__,
             query=dict(request.query_params),
@@ -97,6 +78,7 @@ def _environment() -> Environment:
     made.filters |= {
         "day": day,
         "moment": moment,
+        "when": when,
         "size": size,
         "number": number,
         "marked": marked,
@@ -107,8 +89,13 @@ def _environment() -> Environment:
         "camel": camel,
         "content": content,
         "typed": typed,
+        "capitalize_first": capitalize_first,
+        "initials": initials,
+        "colour": colour,
+        "phase": phase,
     }
     made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
+    made.globals |= {"page_numbers": page_numbers, "total_names": total_names}
     made.globals["later"] = {table.title: table.later for table in TABLES}
     return made
 
@@ -134,6 +121,20 @@ def moment(text: str | None) -> Markup:
     if not text:
         return Markup('<span class="soft">unknown</span>')
     return Markup('<time datetime="{}">{} UTC</time>').format(text, text[:-8].replace("T", " "))
+
+
+def when(text: str | None) -> Markup:
+    """An instant (ISO, UTC) as people say it: today and yesterday by name, with the whole instant in its title."""
+    if not text:
+        return Markup('<span class="faint">unknown</span>')
+    days = (
+        (datetime.now(UTC).date() - date.fromisoformat(text[:10])).days
+        if text[:4].isdigit() and text[4] == "-"
+        else None
+    )
+    clock = text[11:16]
+    told = {0: f"today {clock}", 1: f"yesterday {clock}"}.get(days, day(text)) if days is not None else day(text)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(text, text[:-8].replace("T", " "), told)
 
 
 def spoken(when: Any) -> Markup | str:
@@ -194,3 +195,61 @@ def short(text: Any, width: int = 160) -> str:
     """The beginning of a text."""
     whole = value(text).replace("\n", " ")
     return whole if len(whole) <= width else f"{whole[: width - 1]}…"
+
+
+def capitalize_first(text: str) -> str:
+    """A message as a sentence: its first letter is a capital, the rest stays."""
+    return text[:1].upper() + text[1:]
+
+
+def initials(name: str) -> str:
+    """One or two letters that stand for a name."""
+    words = [word for word in name.split() if word[0].isalnum()] or [name[:1] or "?"]
+    return "".join(word[0] for word in (words if len(words) < 3 else [words[0], words[-1]])).upper()
+
+
+def colour(name: str, count: int) -> int:
+    """A number from 1 to `count` for a name, the same in every process."""
+    return zlib.crc32(name.encode("utf-8", "replace")) % count + 1
+
+
+_PHASES = {
+    "back up": "Back up",
+    "read and write": "Import",
+    "index": "Build indexes",
+    "indexes": "Build indexes",
+    "verify": "Verify",
+    "cut over": "Cut over",
+}
+
+
+def phase(name: str) -> str:
+    """The name of a phase, for people."""
+    return _PHASES.get(name, capitalize_first(name))
+
+
+def total_names(total: Any) -> list[str]:
+    """The outcomes that at least one document had."""
+    names = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
+    return [name for name in names if (total[name] if isinstance(total, dict) else getattr(total, name))]
+
+
+class PageNumber(NamedTuple):
+    """A page of a list: its number, the offset of its first entry, and whether it is the one that is shown."""
+
+    number: int
+    offset: int
+    here: bool
+
+
+def page_numbers(page: schemas.Page) -> list[PageNumber | None]:
+    """The pages to choose from: the first and the last, the current one and its neighbours; None is a gap."""
+    last = max(0, -(-page.total // page.limit) - 1)
+    here = min(page.offset // page.limit, last)
+    wanted = sorted({0, last, *range(max(0, here - 2), min(last, here + 2) + 1)})
+    found: list[PageNumber | None] = []
+    for one in wanted:
+        if found and found[-1] is not None and one - (found[-1].number - 1) > 1:
+            found.append(None)
+        found.append(PageNumber(one + 1, one * page.limit, one == here))
+    return found

@@ -10,11 +10,11 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pjais import journal, sqlite
 from pjais.core.results import Progress
@@ -30,14 +30,25 @@ from pjais.web.inbox import Inbox
 from pjais.workspace import Workspace, resolve_workspace
 
 T = TypeVar("T")
+
+
+class Notice(NamedTuple):
+    """What an action did, told once on the next page; with `undo` a button takes it back.
+
+    `undo`: the number of the operation (`Operation.id`) that the button reverts; None: nothing to revert.
+    """
+
+    text: str
+    undo: int | None = None
+
+
 _LOOK_SECONDS = 1.0
 """Polling interval of the folder for changes by other programs: runs, backups, a replaced store."""
 _TELL_SECONDS = 0.1
 _FOLLOW_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 _FIGURES = 500
-"""So many are remembered: each filter that somebody tries is one."""
-"""A next command, with an optional instruction before it (`close the app, then: `) and a remark after it."""
+"""Cache size: one entry per filter combination."""
 
 
 @dataclass
@@ -100,6 +111,9 @@ class Session:
         """Result of the last comparison of old and new."""
         self.inbox = Inbox()
         """Files that the page was handed and that are not imported yet."""
+        self.counts: Mapping[str, int] = {}
+        """The figures of the navigation as they were last read: shown while work has the store for itself."""
+        self._notice: Notice | None = None
         self._plan: tuple[object, Job] | None = None
         self._figures: dict[object, Any] = {}
         self._counted_at = 0
@@ -174,6 +188,15 @@ class Session:
             figures[name] = count()
         found: T = figures[name]
         return found
+
+    def tell(self, text: str, *, undo: int | None = None) -> None:
+        """Tell on the next page what an action did; `undo`: the operation that a button there reverts."""
+        self._notice = Notice(text, undo)
+
+    def take_notice(self) -> Notice | None:
+        """Return what is to be told, once."""
+        notice, self._notice = self._notice, None
+        return notice
 
     def _let_go(self) -> None:
         self._figures = {}

@@ -8,7 +8,7 @@
     const mine = ++turn;
     let answer, text;
     try {
-      answer = await fetch(address, { headers: { accept: "text/html" } });
+      answer = await fetch(address, { headers: { accept: "text/html", "x-live": "1" } });
       text = await answer.text();
     } catch {
       if (mine === turn && document.visibilityState === "visible") say("gone");
@@ -66,36 +66,14 @@
     return [...part.querySelectorAll("input:not([type=hidden]), textarea")];
   }
 
-  // A part keeps its place, what is open in it, how far it is scrolled, and the focus.
+  // A part keeps what is open in it, how far it is scrolled, and the focus: only what differs is changed.
   function replace(part, other) {
-    const opened = [part, ...part.querySelectorAll("details")].map((one) => one.tagName === "DETAILS" && one.open);
-    const bare = part.cloneNode(true);
-    for (const one of bare.querySelectorAll("details")) one.open = false;
-    if (bare.innerHTML === other.innerHTML) return;
-    const at = part !== document.activeElement && part.contains(document.activeElement) ? document.activeElement : null;
-    const names = [part, ...part.querySelectorAll("details")].map(named);
-    const scrolled = [...part.querySelectorAll(".scroll, .value")].map((one) => [one.scrollLeft, one.scrollTop]);
-    part.replaceChildren(...[...other.childNodes].map((one) => document.adoptNode(one)));
-    for (const one of part.querySelectorAll("details")) one.open = opened[names.indexOf(named(one), 1)] ?? false;
-    [...part.querySelectorAll(".scroll, .value")].forEach((one, place) => {
-      const [left, top] = scrolled[place] ?? [0, 0];
-      if (left || top) one.scrollTo({ left, top, behavior: "instant" });
+    Idiomorph.morph(part, other.innerHTML, {
+      morphStyle: "innerHTML",
+      callbacks: {
+        beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS") && !(name === "hidden" && node.hasAttribute("data-copy")),
+      },
     });
-    if (!at) return;
-    const same = [...part.querySelectorAll(at.tagName)].find(
-      (one) => (at.id && one.id === at.id) || (at.href && one.href === at.href && one.textContent === at.textContent) ||
-        (!at.id && !at.href && alike(one, at)));
-    (same ?? document.getElementById("main")).focus({ preventScroll: true });
-  }
-
-  function named(details) {
-    return details.querySelector("summary")?.textContent.replace(/\d+/g, "") ?? "";
-  }
-
-  // The same button is the one that would send the same.
-  function alike(one, at) {
-    const sent = (button) => button.form && new URLSearchParams(new FormData(button.form)).toString() + button.form.action;
-    return one.textContent === at.textContent && sent(one) === sent(at);
   }
 
   // Search as you type, filters, the slider of time: a form marked data-typing is asked again at each change.
@@ -130,6 +108,24 @@
       asked(event.target);
     }
   });
+
+  // Copy a command; a toast goes after a while.
+  for (const one of document.querySelectorAll("[data-copy]")) one.hidden = !navigator.clipboard;
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (button) navigator.clipboard.writeText(button.dataset.copy).then(() => toast("Copied"));
+  });
+  function toast(text) {
+    const one = document.createElement("div");
+    one.className = "toast";
+    one.textContent = text;
+    document.getElementById("toasts").replaceChildren(one);
+    leave(one, 2500);
+  }
+  function leave(one, after) {
+    setTimeout(() => (one.matches(":hover, :focus-within") ? leave(one, after) : one.remove()), after);
+  }
+  for (const one of document.querySelectorAll(".toast")) leave(one, 12000);
 
   // News of what changed, whoever changed it.  Many at once are one, and what comes while the page is being asked for
   // waits for the answer: news that come faster than answers would otherwise leave every answer behind.
