@@ -4,12 +4,10 @@ from __future__ import annotations
 
 RANKS: tuple[tuple[str, ...], ...] = (
     ("version", "errors", "instants", "display", "bitset", "cores", "sqlite_files", "commands", "js_values"),
-    ("canonical", "paths", "choices", "sqlite_wal", "tagged"),
-    ("version", "errors", "instants", "display", "bitset", "sqlite_files", "commands", "js_values"),
     ("canonical", "paths", "choices", "delta", "sqlite_wal", "tagged"),
     ("files", "sqlite_journal"),
     ("sqlite",),
-    ("sql_text",),
+    ("sql_text", "sqlite_query"),
     ("journal",),
     ("logbook", "web_origin"),
     ("core",),
@@ -209,7 +207,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "live",
         "documents records",
         "as_of",
-        "history",
+        "browse history",
         "undo",
     ),
     "persona": (
@@ -244,9 +242,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "api": ("__init__ arguments", "backup checks exchange livestore migration opening quarantine side_by_side"),
     "web": (
         "__init__ broadcast charts guard inbox schemas",
+        "table_schemas",
         "entrance session",
         "view_values",
         "history_views migration_views record_views shell",
+        "table_views",
         "rendering",
         "actions",
         "app",

@@ -99,10 +99,11 @@ class Collection:
     def _select(self, model: Model, table: Table, rest: str, values: tuple[Any, ...]) -> list[StoredDocument]:
         with self._pool.reader() as db:
             rows = sqlite.fetch(db, f"SELECT {table.columns_of('t')} FROM {table.sql} AS t {rest}", values)
-        return [_document(model, table, row) for row in rows]
+        return [of_row(model, table, row) for row in rows]
 
 
-def _document(model: Model, table: Table, row: tuple[Any, ...]) -> StoredDocument:
+def of_row(model: Model, table: Table, row: tuple[Any, ...]) -> StoredDocument:
+    """Return the document in a row of a document table."""
     assert model.documents is not None
     told = model.documents.exported(table.to_record(row))
     return StoredDocument(

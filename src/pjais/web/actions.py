@@ -11,7 +11,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pjais import canonical, instants
 from pjais.choices import OnInvalid
@@ -28,11 +28,20 @@ from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS
 from pjais.side_by_side import follow, shadow
 from pjais.side_by_side import switch as side_switch
 from pjais.sources import backup
-from pjais.web import history_views, rendering
+from pjais.web import history_views, rendering, shell
 from pjais.web.session import Session
 
 Form = dict[str, str]
-Action = Callable[[Session, Form], str]
+
+
+class Next(NamedTuple):
+    """Where to look next, and what the browser is to remember of its owner's taste (cookies)."""
+
+    address: str
+    remember: dict[str, str]
+
+
+Action = Callable[[Session, Form], str | Next]
 _DIGITS = 18
 
 _EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
@@ -170,13 +179,12 @@ def restore_record(session: Session, form: Form) -> str:
     key, at, field = _need(form, "id"), _need(form, "at"), form.get("field") or None
     here = session.workspace()
     kind, path = history_views.chosen(here, _whole("where", form.get("where") or "0"))
-    back = form.get("back", "")
     if kind == "livestore":
         session.start("restore", lambda _: record_restore.restore(here, path, key, event=at, field=field).as_dict())
         return "/work"
     with session.store() as store:
         store.restore_record(_need(form, "table"), key, _whole("at", at), field=field)
-    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/history"
+    return _local(form.get("back", ""), "/history")
 
 
 def _history(call: str) -> Action:
@@ -364,7 +372,20 @@ def switch(session: Session, form: Form) -> str:
     return "/cutover"
 
 
+def settings(session: Session, form: Form) -> Next:
+    """Remember how the page is to look: in this browser alone."""
+    known = {"theme": shell.THEMES, "density": shell.DENSITIES}
+    chosen = {name: form[name] if form[name] in values else "" for name, values in known.items() if name in form}
+    return Next(_local(form.get("back", ""), "/settings"), chosen)
+
+
+def _local(address: str, otherwise: str) -> str:
+    """Return an address if it is one of this page; a form could name any other."""
+    return address if address.startswith("/") and not address.startswith(("//", "/\\")) else otherwise
+
+
 ACTIONS: dict[str, Action] = {
+    "settings": settings,
     "activate": _of_records("personas", "activate"),
     "edit": edit,
     "delete-memory": _of_records("memories", "delete"),

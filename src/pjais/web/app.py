@@ -22,11 +22,22 @@ from starlette.types import ASGIApp
 
 from pjais import canonical, sqlite
 from pjais.errors import NoSourceFound, PjaisError, StoreFailed, UsageError
+from pjais.store import browse
 from pjais.version import __version__
-from pjais.web import actions, guard, history_views, migration_views, record_views, rendering, schemas
+from pjais.web import (
+    actions,
+    guard,
+    history_views,
+    migration_views,
+    record_views,
+    rendering,
+    schemas,
+    table_schemas,
+    table_views,
+)
 from pjais.web.guard import Guard, Keys
 from pjais.web.session import Session
-from pjais.web.view_values import Missing, session_of
+from pjais.web.view_values import Id, Missing, session_of
 
 
 class View(NamedTuple):
@@ -59,6 +70,12 @@ VIEWS = (
     View("/conversations", record_views.conversations, schemas.Conversations, "conversations"),
     View("/conversation", record_views.conversation, schemas.ConversationView, "conversation"),
     View("/insights", record_views.pictures, schemas.Pictures, "insights", "/pictures"),
+    View("/tables", table_views.tables, table_schemas.Tables, "tables"),
+    View("/table", table_views.table, table_schemas.TableView, "table"),
+    View("/row", table_views.row, table_schemas.RowView, "row"),
+    View("/sql", table_views.sql, table_schemas.SqlView, "sql"),
+    View("/search", table_views.search, table_schemas.Found, "search"),
+    View("/settings", table_views.settings, table_schemas.Settings, "settings"),
     View("/history", history_views.time, schemas.Time, "history", "/time"),
 )
 
@@ -72,6 +89,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     422: {"model": schemas.Problem, "description": "A parameter is not what it should be"},
 }
 _LOOKS = ["GET", "HEAD"]
+_REMEMBERED = 400 * 24 * 3600
+"""How long a browser remembers its owner's taste (s): as long as browsers allow."""
 _OF_THE_DISK = (sqlite.Error, OSError)
 _OF_THE_DATA = (ValidationError, RecursionError)
 """Errors caused by a store or report that another program changed: a missing value, or one of another type."""
@@ -91,6 +110,7 @@ def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
             app.api_route(f"/api{view.former}", methods=_LOOKS, include_in_schema=False)(told)
             app.api_route(view.former, methods=_LOOKS, include_in_schema=False)(_moved(view.path))
     app.api_route("/", methods=_LOOKS, include_in_schema=False)(_as_page(VIEWS[0]))
+    app.get("/blob", include_in_schema=False)(_blob)
     app.get("/events", include_in_schema=False)(_events)
     app.post("/do/{name}", include_in_schema=False)(_do)
     app.post(guard.FILES, include_in_schema=False)(_take)
@@ -167,10 +187,14 @@ async def _do(request: Request, name: str) -> Response:
     action = actions.ACTIONS.get(name)
     if action is None:
         raise Missing("action not found", where=[name])
-    following = await run_in_threadpool(action, session, form)
+    done = await run_in_threadpool(action, session, form)
+    following, remember = done if isinstance(done, actions.Next) else (done, {})
+    answer: Response = RedirectResponse(following, 303)
     if _wants_json(request):
-        return Canonical({"code": "done", "next": following})
-    return RedirectResponse(following, 303)
+        answer = Canonical({"code": "done", "next": following})
+    for name, value in remember.items():
+        answer.set_cookie(name, value, max_age=_REMEMBERED, path="/", samesite="strict", httponly=True)
+    return answer
 
 
 async def _take(request: Request, name: str, batch: str = "") -> Response:
@@ -180,6 +204,16 @@ async def _take(request: Request, name: str, batch: str = "") -> Response:
         raise HTTPException(403, "only the page itself may hand over files; load it again")
     taken = await session_of(request).inbox.take(batch, name, request.stream())
     return Canonical({"code": "done", "batch": taken})
+
+
+def _blob(request: Request, sha256: Id) -> Response:
+    """The bytes of a document."""
+    with session_of(request).store() as store, store.pool.view() as db:
+        found = browse.blob(db, sha256)
+    if found is None:
+        raise Missing("bytes not found", where=[sha256])
+    about, data = found
+    return rendering.download(data, about.media_type, about.name)
 
 
 async def _events(request: Request) -> StreamingResponse:

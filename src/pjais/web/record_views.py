@@ -65,6 +65,11 @@ def _names(store: Store) -> dict[str, str]:
     return {one.id: one.name or one.id for one in store.personas.list()}
 
 
+def beginning(store: Store) -> int:
+    """Return from how many letters on a word that is typed may be the beginning of one."""
+    return _BEGINNING if len(store.memories) <= _SMALL else _BEGINNING_OF_MANY
+
+
 def personas(session: InSession, offset: Offset = 0, limit: Limit = 60) -> schemas.Personas:
     """The personas by name, with how many memories each has."""
     with session.store() as store:
@@ -123,7 +128,7 @@ def memories(
     with session.store() as store:
         messages = MessageResults([], 0, None)
         if q.strip():
-            begins = len(q.split()[-1]) >= (_BEGINNING if len(store.memories) <= _SMALL else _BEGINNING_OF_MANY)
+            begins = len(q.split()[-1]) >= beginning(store)
             found = store.memories.search_page(q, prefix=begins, marks=MARKS, limit=limit, offset=offset, **wanted)
             total = found.total
             hits = _hits(store, ((one.memory, one.snippet) for one in found.found))

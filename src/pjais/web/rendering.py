@@ -11,7 +11,7 @@ import zlib
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -22,9 +22,12 @@ from pjais import canonical, instants
 from pjais.core.table import Column, camel
 from pjais.errors import PjaisError
 from pjais.models.persona.tables import TABLES
+from pjais.sql_text import identifier
+from pjais.store import browse
 from pjais.version import __version__
 from pjais.web import charts, schemas, shell
 from pjais.web.record_views import MARKS
+from pjais.web.view_values import to
 
 RECORDS = {
     "personas": "/persona",
@@ -34,6 +37,8 @@ RECORDS = {
 }
 
 
+IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
+"""The media types that are shown as pictures: none of them can hold a script."""
 LIVE = "x-live"
 """The header of a page that asks again for what changed on it."""
 _FIRST_MS = 10**11
@@ -93,17 +98,14 @@ def _environment() -> Environment:
         "initials": initials,
         "colour": colour,
         "phase": phase,
+        "indented": indented,
+        "sql_name": identifier,
     }
     made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
+    made.globals |= {"operators": browse.OPERATORS, "shown_images": IMAGES}
     made.globals |= {"page_numbers": page_numbers, "total_names": total_names}
     made.globals["later"] = {table.title: table.later for table in TABLES}
     return made
-
-
-def to(path: str, **query: Any) -> str:
-    """An address with its query; what is empty is left out."""
-    kept = {name: one for name, one in query.items() if one not in (None, "", False)}
-    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def record(table: str, key: str) -> str | None:
@@ -191,6 +193,14 @@ def pretty(one: Any) -> str:
     return json.dumps(json.loads(canonical.dumps(one)), indent=2, ensure_ascii=False)
 
 
+def indented(text: str) -> str:
+    """A JSON text as indented JSON; a text that is none stays."""
+    try:
+        return pretty(canonical.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
 def short(text: Any, width: int = 160) -> str:
     """The beginning of a text."""
     whole = value(text).replace("\n", " ")
@@ -253,3 +263,15 @@ def page_numbers(page: schemas.Page) -> list[PageNumber | None]:
             found.append(None)
         found.append(PageNumber(one + 1, one * page.limit, one == here))
     return found
+
+
+def download(data: bytes, media_type: str | None, name: str | None) -> Response:
+    """Bytes of a record: a picture is shown, anything else is saved, and nothing in it ever runs."""
+    shown = media_type in IMAGES
+    kind = "inline" if shown else "attachment"
+    named = f"; filename*=UTF-8''{quote(name, safe='')}" if name else ""
+    return Response(
+        data,
+        media_type=media_type if shown else "application/octet-stream",
+        headers={"content-disposition": f"{kind}{named}"},
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 from pydantic import BeforeValidator
@@ -42,6 +43,12 @@ class Missing(UsageError):
     """The requested object does not exist."""
 
     advice_default = "go back to the list"
+
+
+def to(path: str, **query: Any) -> str:
+    """An address with its query; what is empty is left out."""
+    kept = {name: one for name, one in query.items() if one not in (None, "", False)}
+    return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
 
 
 def page(total: int, offset: int, limit: int) -> schemas.Page:
