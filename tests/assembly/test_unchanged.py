@@ -8,7 +8,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pjais
-from pjais import paths
+from pjais import paths, sqlite
 from pjais.assembly import unchanged
 from pjais.core.document import Document
 from pjais.core.fast_lane import FastLane
@@ -28,6 +28,7 @@ from pjais.migration import quarantine, run
 from pjais.side_by_side.follow import increment
 from pjais.sources import stored
 from pjais.sources.json_files import reader as json_files
+from pjais.targets.sqlite import standing
 from pjais.workspace import resolve_workspace
 from world import JSON, memory, migrated, persona, rows, write_json
 
@@ -486,3 +487,21 @@ def test_the_store_is_the_one_that_reading_everything_again_gives(seed: int, ste
                 assert content(folder) == before
                 with suppress(PjaisError):
                     pjais.migrate(folder, **options)
+
+
+def test_entries_of_skipped_documents_are_found_by_their_numbers(tmp_path: Path) -> None:
+    """Not by an index of their collection, which for each changed document of a million reads the entries of all."""
+    write_json(tmp_path, personas=[persona()], memories=[memory(f"m{n}") for n in range(300)])
+    pjais.migrate(tmp_path)
+    store = tmp_path / "pjais.sqlite"
+    with closing(sqlite.open_writer(store)) as db:  # the figures of a million, as SQLite estimates them
+        db.execute("DELETE FROM sqlite_stat4 WHERE tbl = 'migration_records'")
+        db.execute("DELETE FROM sqlite_stat1 WHERE idx = 'migration_records_document'")
+        db.execute(
+            "INSERT INTO sqlite_stat1 VALUES ('migration_records', 'migration_records_document', '1000020 1010 1 1')"
+        )
+    with closing(sqlite.open_reader(store)) as db:
+        for sql in (standing._FIRST, standing._ALIKE, standing._GROUPS):
+            bound = ("[[1, 100]]", "data.json", "json", "", "memories", "migrated", "memory_entities")[: sql.count("?")]
+            plan = [str(row[-1]) for row in sqlite.fetch(db, f"EXPLAIN QUERY PLAN {sql}", bound)]
+            assert any("INTEGER PRIMARY KEY" in step for step in plan), plan

@@ -51,9 +51,12 @@ GROUP BY 1, 2 HAVING count(*) > 1
 ) CROSS JOIN migration_records AS m ON m.collection = its AND m.native_id = id AND m.source_path = ?1
 """
 _IN_RANGES = """
-FROM json_each(?) AS asked CROSS JOIN migration_records AS m ON m.seq BETWEEN asked.value ->> 0 AND asked.value ->> 1
+FROM json_each(?) AS asked CROSS JOIN migration_records AS m NOT INDEXED
+ON m.seq BETWEEN asked.value ->> 0 AND asked.value ->> 1
 WHERE source_path = ? AND source_kind = ? AND run_id <> ?
 """
+"""NOT INDEXED: by their numbers, which are few, while nearly all entries are of one source, collection and outcome.
+By an index of those, each of ten thousand changed documents of a million would read the entries of all of them."""
 _FIRST = f"SELECT collection, outcome, record_type {_IN_RANGES} LIMIT 1"
 _ALIKE = f"SELECT count(*) {_IN_RANGES} AND collection = ? AND outcome = ? AND record_type = ?"
 _GROUPS = f"SELECT collection, outcome, record_type, count(*) {_IN_RANGES} GROUP BY 1, 2, 3"
