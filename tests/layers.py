@@ -46,7 +46,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "own_files",
         "model",
     ),
-    "report": ("rules", "page", "__init__"),
+    "report": ("rules", "page sentences", "__init__"),
     "formats": (
         "__init__ container.base container.cut_zip eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool "
         "opfs.write_ahead png sqlite_libraries sqlite_pages structured_clone.values",
@@ -208,6 +208,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "documents records",
         "as_of",
         "browse history",
+        "history names",
         "undo",
     ),
     "persona": (
@@ -256,7 +257,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "cli": (
         "boundary locations next_command output",
         "context",
-        "migration_options",
+        "migration_options progress tables",
         "__init__ backup checklist cleanup explain export lists livestore rollback run_report sides_options status "
         "store_history support_bundle time_options ui verify verify_app",
         "activate at demo detect diff events follow history import_ migrate operations "

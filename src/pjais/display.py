@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -57,6 +59,50 @@ def _escape(found: re.Match[str]) -> str:
         number -= 0x10000
         return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
     return f"\\u{number:04x}"
+
+
+def snake(name: str) -> str:
+    """Return a field's name in snake_case, as the store, tables and CSV have it; camelCase is that of JSON."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def width(text: str) -> int:
+    """Return the columns of a terminal that a text takes."""
+    return len(text) if text.isascii() else sum(widths(text))
+
+
+def widths(text: str) -> Iterator[int]:
+    """Yield the columns of each character: marks and joiners take none, nor a symbol that is joined to an emoji."""
+    for one, before in zip(text, f" {text}", strict=False):
+        category = unicodedata.category(one)
+        if one == "\ufe0f":  # makes the narrow symbol before it a wide one
+            yield int(unicodedata.east_asian_width(before) not in "WF")
+        elif category in ("Mn", "Me", "Cf") or (before == "\u200d" and category == "So"):
+            yield 0
+        else:
+            yield 2 if unicodedata.east_asian_width(one) in "WF" else 1
+
+
+PHASES = {
+    "back up": "Backup",
+    "check the backup": "Check backup",
+    "read and write": "Import",
+    "index": "Build indexes",
+    "indexes": "Build indexes",
+    "search index": "Build indexes",
+    "write the log": "Write log",
+    "verify": "Verify",
+    "cut over": "Cut over",
+}
+"""The phases of a run as people see them, by the names that a report and a progress callback have."""
+
+IN_BYTES = frozenset({"back up", "check the backup", "read and write"})
+"""Phases whose progress is in bytes where its total is known; that of others, and without a total, is in records."""
+
+
+def phase(name: str) -> str:
+    """Return the name of a phase for people."""
+    return PHASES.get(name, name[:1].upper() + name[1:])
 
 
 _URL_PASSWORD = r"(?i)(\b[a-z][a-z0-9+.-]+:/{1,2}[^\s:/@'\"]*):\S*@"

@@ -8,6 +8,7 @@ object on stdout.  A traceback is shown only with `-vv`.
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import pairwise
 from keyword import iskeyword
 
 import click
@@ -52,7 +53,7 @@ def cli(context: Context) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code (see `pjais.errors`)."""
     prepare_streams()
-    as_json = "--json" in arguments
+    as_json = "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
     verbose = sum(one.count("v") for one in arguments if one.startswith("-v") and set(one[1:]) == {"v"})
     try:
         return _ended(arguments, as_json=as_json, verbose=verbose)

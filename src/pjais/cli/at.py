@@ -13,7 +13,7 @@ from pjais.cli import store_history
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_FILE, PATH
-from pjais.cli.output import print_json, say, table
+from pjais.cli.output import print_json, say
 from pjais.cli.time_options import event_option, opened_timeline, time_option
 from pjais.display import counted
 from pjais.errors import UsageError
@@ -95,7 +95,4 @@ def _print_state(line: Timeline, point: timeline.Point, documents: Iterator[tupl
             personas.append((document["id"], document["name"], active, document["updatedAt"] or ""))
     where = "before the first event" if point.number is None else f"after event {point.number}"
     say(f"{line.label}, {where}:\n")
-    table(("table", "records"), list(counts.items()) or [("(nothing)", 0)], ("records",))
-    if personas:
-        say()
-        table(("persona", "name", "", "changed"), personas)
+    store_history.print_counted(list(counts.items()), personas)

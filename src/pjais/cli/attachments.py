@@ -10,10 +10,17 @@ from pjais.cli.context import Context, common
 from pjais.cli.lists import opened, target, told
 from pjais.cli.locations import OUTPUT_FILE
 from pjais.cli.record_commands import list_group
+from pjais.cli.tables import Column
+from pjais.display import size
 
-attachments_command = list_group(
-    "attachments", ("id", "name", "mediaType", "size"), "List the attachments of messages; or save one to a file."
+_COLUMNS = (
+    Column("id", "id"),
+    Column("name"),
+    Column("media_type", "word", drop=1),
+    Column("size", "number", show=size),
 )
+
+attachments_command = list_group("attachments", _COLUMNS, "List the attachments of messages; or save one to a file.")
 
 
 @attachments_command.command("save")

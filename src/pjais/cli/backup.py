@@ -9,8 +9,17 @@ import click
 from pjais.api import backup
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FOLDER, PATH
-from pjais.cli.output import print_json, safe, say, table
+from pjais.cli.output import print_json, safe, say
+from pjais.cli.tables import Column, format_option, print_list
 from pjais.display import counted, size
+
+_BACKUPS = (
+    Column("backup", "word"),
+    Column("made", "word", drop=2),
+    Column("sources", "number"),
+    Column("size", "number", show=size),
+    Column("needed_by_store", "word", drop=1),
+)
 
 
 @click.group("backup")
@@ -40,21 +49,14 @@ def create(context: Context, sources: tuple[Path, ...], password: str | None) ->
 
 
 @backup_command.command("list")
+@format_option
 @common
-def list_backups(context: Context) -> int:
+def list_backups(context: Context, shape: str) -> int:
     """List all backups."""
     found = backup.list(context.data_dir)
-    if context.as_json:
-        print_json({"code": "done", "backups": [one.as_dict() for one in found]})
-        return 0
-    if not found:
-        say("no backups yet")
-        return 0
-    rows = [
-        (one.id, one.created_at or "incomplete", len(one.sources), size(one.size), "yes" if one.needed else "")
-        for one in found
-    ]
-    table(("backup", "made", "sources", "size", "needed by the store"), rows, ("sources", "size"))
+    items = [one.as_dict() for one in found]
+    rows = [(one.id, one.created_at or "incomplete", len(one.sources), one.size, one.needed) for one in found]
+    print_list(context, shape, _BACKUPS, rows, {"code": "done", "backups": items}, items, "no backups yet")
     return 0
 
 

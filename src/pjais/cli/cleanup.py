@@ -8,10 +8,14 @@ import click
 
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_PLACE
-from pjais.cli.output import is_interactive, print_json, safe, say, table
+from pjais.cli.output import is_interactive, print_json, safe, say
+from pjais.cli.tables import Column, print_table
 from pjais.display import counted, size
 from pjais.migration import state
 from pjais.side_by_side import cleanup
+
+_OLD = (Column("name", "path"), Column("kind", drop=1), Column("files", "number"), Column("size", "number", show=size))
+_PRIVATE = (Column("path", "path"), Column("size", "number", show=size), Column("what_it_is"))
 
 
 @click.command("cleanup")
@@ -53,16 +57,14 @@ def cleanup_command(
     say(f"removed {what}, {size(done.freed)} freed; the backups are kept in {here.backups}")
     if done.private:
         say("\nWhat still holds private text, or may, and is not removed:")
-        table(
-            ("path", "size", "what it is"), [(one.path, size(one.size), one.about) for one in done.private], ("size",)
-        )
+        print_table(_PRIVATE, [(str(one.path), one.size, one.about) for one in done.private])
     return 0
 
 
 def _print_judged(judged: cleanup.Judged) -> None:
-    rows = [(one.name, one.kind, len(one.files), size(one.size)) for one in judged.items]
+    rows = [(one.name, one.kind, len(one.files), one.size) for one in judged.items]
     if rows:
-        table(("name", "kind", "files", "size"), rows, ("files", "size"))
+        print_table(_OLD, rows)
     else:
         say("there is no old data to remove")
     for one in judged.stays:

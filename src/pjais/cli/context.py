@@ -91,7 +91,10 @@ def common(function: F) -> F:
         ctx = click.get_current_context()
         outer = ctx.find_object(Context) or Context()
         ctx.obj = Context(
-            data_dir or outer.data_dir, as_json or outer.as_json, verbose + outer.verbose, quiet or outer.quiet
+            data_dir or outer.data_dir,
+            as_json or outer.as_json or rest.get("shape") == "json",
+            verbose + outer.verbose,
+            quiet or outer.quiet,
         )
         try:
             return function(ctx.obj, **rest)

@@ -21,9 +21,17 @@ from pjais.cli.lists import (
 )
 from pjais.cli.output import safe, say
 from pjais.cli.record_commands import action
+from pjais.cli.tables import Column
 from pjais.models.persona.records import Conversation
 
-_CONVERSATION_COLUMNS = ("id", "personaId", "title", "summary", "isArchived", "updatedAt")
+_CONVERSATION_COLUMNS = (
+    Column("id", "id"),
+    Column("persona_id", "id", drop=4),
+    Column("title"),
+    Column("summary", drop=3),
+    Column("is_archived", "word"),
+    Column("updated_at", "word", drop=2),
+)
 
 
 @click.group("conversations", invoke_without_command=True)

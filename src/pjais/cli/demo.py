@@ -17,8 +17,10 @@ from pjais import instants
 from pjais.api import opening
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_PLACE
-from pjais.cli.output import print_json, progress, say, table
+from pjais.cli.output import print_json, say
+from pjais.cli.progress import progress
 from pjais.cli.run_report import print_report
+from pjais.cli.tables import Column, print_table
 from pjais.display import counted
 from pjais.errors import UsageError
 from pjais.models.persona.records import Persona
@@ -50,7 +52,7 @@ def demo_command(context: Context, keep: Path | None, benchmark: bool, sizes: tu
         if not context.as_json:
             say("A folder as the app left it over the years: RxDB in a browser profile and its exports, LiveStore,")
             say("three kinds of SQLite, JSON files.\n")
-        with progress(quiet=context.quiet) as report_progress:
+        with progress(context) as report_progress:
             report = run.migrate(here, run.Options(), report_progress)
         print_report(context if keep is None else replace(context, data_dir=folder), report)
         proof = verify.verify(here)
@@ -76,8 +78,8 @@ def _benchmark(context: Context, sizes: tuple[int, ...]) -> int:
         return 0
     phases, queries = list(measured[0].phases), list(measured[0].queries)
     say("Migration of a LiveStore database, in seconds:\n")
-    table(
-        ("memories", *phases, "whole", "documents/s"),
+    print_table(
+        [Column(name, "number") for name in ("memories", *phases, "whole", "documents/s")],
         [
             (
                 f"{one.memories:,}",
@@ -87,11 +89,10 @@ def _benchmark(context: Context, sizes: tuple[int, ...]) -> int:
             )
             for one in measured
         ],
-        ("memories", *phases, "whole", "documents/s"),
     )
     say(f"\nQueries on the result, in ms; the first three together should take less than {benchmark.LIMIT_MS:.0f}:\n")
-    table(
-        ("memories", *queries, ""),
+    print_table(
+        [*(Column(name, "number") for name in ("memories", *queries)), Column("state", "outcome")],
         [
             (
                 f"{one.memories:,}",
@@ -100,7 +101,6 @@ def _benchmark(context: Context, sizes: tuple[int, ...]) -> int:
             )
             for one in measured
         ],
-        ("memories", *queries),
     )
     return 0
 
@@ -141,4 +141,6 @@ def _search(folder: Path) -> None:
     with closing(opening.open(folder)) as store:
         say('\npjais search "tea":')
         found = store.memories.search("tea", limit=5)
-        table(("memory", "text"), [(one.memory.name or one.memory.id, one.snippet) for one in found])
+        print_table(
+            (Column("memory"), Column("text")), [(one.memory.name or one.memory.id, one.snippet) for one in found]
+        )

@@ -10,16 +10,35 @@ import click
 
 from pjais.cli.context import Context, common
 from pjais.cli.locations import PATH
-from pjais.cli.output import print_json, safe, say, table
+from pjais.cli.output import safe, say
 from pjais.cli.run_report import say_passed
+from pjais.cli.tables import Column, format_option, print_list, print_table
 from pjais.display import size
 from pjais.errors import NoSourceFound
+
+_SOURCES = (
+    Column("kind", "word"),
+    Column("path", "path"),
+    Column("version", drop=2),
+    Column("records", "number"),
+    Column("size", "number", drop=1, show=size),
+    Column("in_use", "word", show=lambda used: "yes" if used else "no"),
+)
+_DATABASES = (
+    Column("origin", "path", drop=2),
+    Column("database", "id"),
+    Column("made_by", "word", drop=3),
+    Column("collections"),
+    Column("documents", "number"),
+    Column("size", "number", drop=1, show=size),
+)
 
 
 @click.command("detect")
 @click.argument("sources", metavar="[PATHS]...", nargs=-1, type=PATH)
+@format_option
 @common
-def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
+def detect_command(context: Context, sources: tuple[Path, ...], shape: str) -> int:
     """List sources: kind, path, version, records, size, in use or not.
 
     Below them the databases of browser profiles: origin, name, what made it, live documents by collection, size.
@@ -30,25 +49,10 @@ def detect_command(context: Context, sources: tuple[Path, ...]) -> int:
 
     found = detect(context.data_dir, sources)
     rows = [one.as_dict() for one in found.sources]
-    if context.as_json:
-        passed = [one.as_dict() for one in found.passed]
-        print_json({"code": "done" if rows else "MIGRATION_001", "sources": rows, "passed": passed})
-    elif rows:
-        table(
-            ("kind", "path", "version", "records", "size", "in use"),
-            [
-                (
-                    one["kind"],
-                    one["path"],
-                    one["version"] or "",
-                    one["records"],
-                    size(one["size"]),
-                    "yes" if one["in_use"] else "no",
-                )
-                for one in rows
-            ],
-            ("records", "size"),
-        )
+    passed = [one.as_dict() for one in found.passed]
+    whole = {"code": "done" if rows else "MIGRATION_001", "sources": rows, "passed": passed}
+    cells = [[one[column.name] for column in _SOURCES] for one in rows]
+    if (rows or context.as_json) and print_list(context, shape, _SOURCES, cells, whole, rows):
         _say_databases(rows)
         for one in rows:
             for note in one["notes"]:
@@ -69,18 +73,17 @@ def _say_databases(rows: Sequence[dict[str, Any]]) -> None:
     if not named:
         return
     say()
-    table(
-        ("origin", "database", "made by", "collections", "documents", "size"),
+    print_table(
+        _DATABASES,
         [
             (
-                one["origin"] or "",
+                one["origin"],
                 one["database"],
-                one["made_by"] or "",
+                one["made_by"],
                 ", ".join(f"{each['name']} ({each['documents']:,})" for each in one["collections"]),
                 one["documents"],
-                "" if one["size"] is None else size(one["size"]),
+                one["size"],
             )
             for one in named
         ],
-        ("documents", "size"),
     )

@@ -9,8 +9,9 @@ import click
 
 from pjais.cli import store_history
 from pjais.cli.context import Context, common
-from pjais.cli.output import print_json, say
-from pjais.cli.time_options import opened_timeline, print_change, store_and
+from pjais.cli.output import say
+from pjais.cli.tables import format_option, print_list
+from pjais.cli.time_options import CHANGE_COLUMNS, change_row, opened_timeline, print_change, store_and
 from pjais.core.results import Changed
 from pjais.livestore_tools import timeline
 from pjais.livestore_tools.timeline import Timeline
@@ -19,8 +20,9 @@ from pjais.persona.store import Store
 
 @click.command("diff")
 @click.argument("moments", nargs=-1, required=True, metavar="[STORE] BEFORE AFTER")
+@format_option
 @common
-def diff_command(context: Context, moments: tuple[str, ...]) -> int:
+def diff_command(context: Context, moments: tuple[str, ...], shape: str) -> int:
     """Show what differs between two points in time: record by record, field by field.
 
     BEFORE and AFTER are events (12), times (2025-03-01), or `now`.
@@ -32,16 +34,20 @@ def diff_command(context: Context, moments: tuple[str, ...]) -> int:
     if isinstance(found, Store):
         with closing(found):
             changes = found.diff(store_history.when(before), store_history.when(after))
+            names = store_history.names(found, [(one.table, one.key) for one in changes])
     else:
         with opened_timeline(context, found) as line:
             changes = line.diff(_moment(line, before), _moment(line, after))
-    if context.as_json:
-        print_json({"code": "done", "count": len(changes), "changes": [one.as_dict() for one in changes]})
+            names = line.names([(one.table, one.key) for one in changes])
+    if context.as_json or shape != "table":
+        items = [one.as_dict() for one in changes]
+        rows = [change_row(one, names.get((one.table, one.key))) for one in changes]
+        print_list(context, shape, CHANGE_COLUMNS, rows, {"code": "done", "count": len(items), "changes": items}, items)
         return 0
     if not changes:
         say("nothing differs")
     for one in changes:
-        print_change(one, f"{one.table} {one.key}")
+        print_change(one, store_history.named(one.table, one.key, names))
     return 0
 
 

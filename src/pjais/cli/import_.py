@@ -11,7 +11,7 @@ from pjais.cli.context import Context, common, password_option
 from pjais.cli.export import _target
 from pjais.cli.locations import PATH
 from pjais.cli.migration_options import app_options, on_invalid_option
-from pjais.cli.output import progress
+from pjais.cli.progress import progress
 from pjais.cli.run_report import print_report
 
 
@@ -35,7 +35,7 @@ def import_command(context: Context, sources: tuple[Path, ...], target: Path | N
     """
     from pjais.api.exchange import import_file
 
-    with progress(quiet=context.quiet) as report_progress:
+    with progress(context) as report_progress:
         report = import_file(context.data_dir, sources, target, **options, progress=report_progress)
     print_report(context, report)
     return report.exit_code

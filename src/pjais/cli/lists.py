@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +12,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from pjais import canonical, instants
+from pjais import instants
 from pjais.api import opening
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
-from pjais.cli.output import print_json, safe, say, table, warn, write_raw
-from pjais.display import counted
+from pjais.cli.output import print_json, safe, say, warn
+from pjais.cli.tables import Column, format_option, plain, print_csv, print_list
+from pjais.display import counted, snake
 from pjais.errors import UsageError
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
@@ -43,13 +42,7 @@ def list_options(function: F) -> F:
     @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
     @click.option("--offset", type=click.IntRange(min=0), default=0)
     @click.option("--order", metavar="FIELD", help="Order by a field; -FIELD for the largest first.")
-    @click.option(
-        "--format",
-        "shape",
-        type=click.Choice(["table", "csv", "ndjson", "markdown"]),
-        default="table",
-        show_default=True,
-    )
+    @format_option
     @functools.wraps(function)
     def wrapped(*arguments: Any, **rest: Any) -> Any:
         return function(*arguments, **rest)
@@ -155,43 +148,32 @@ def source_fact(records: Records[Any], record_id: str) -> Fact:
 def print_records(
     context: Context,
     shape: str,
-    columns: Sequence[str],
+    columns: Sequence[Column],
     records: Sequence[Record],
     sources: Sources,
     total: int | None = None,
     without_date: int = 0,
 ) -> None:
-    """A list of records; `columns` are the fields of the export that a table shows."""
+    """Print a list of records; `columns` are the fields of the export, in snake_case, that a table shows."""
     documents = [{**MODEL.as_document(one), "source": sources.by_id[str(one.id)].as_dict()} for one in records]
     warn_undated(without_date)
-    if context.as_json:
-        left_out = {"without_date": without_date} if without_date else {}
-        print_json({"code": "done", "count": len(documents), "total": total, **left_out, "records": documents})
-    elif shape == "ndjson":
-        for document in documents:
-            write_raw(canonical.dumps(document) + "\n")
-    elif shape == "csv":
-        _print_csv(columns, documents)
-    elif shape == "markdown":
-        _print_markdown(*_with_sources(columns, documents, sources))
-    elif not documents:
-        say("nothing there")
-    else:
-        columns, documents = _with_sources(columns, documents, sources)
-        rows = [[_cell(document.get(name)) for name in columns] for document in documents]
-        table(columns, rows)
-        if total is not None and total > len(documents):
-            say(f"\n{len(documents):,} of {total:,}; more with --offset {len(documents)}")
-
-
-def _with_sources(
-    columns: Sequence[str], documents: list[dict[str, Any]], sources: Sources
-) -> tuple[Sequence[str], list[dict[str, Any]]]:
-    """The columns and rows of a table for people, with the sources as text where tables show them."""
-    if not sources.in_tables:
-        return columns, documents
-    first, *rest = columns
-    return (first, "source", *rest), [{**one, "source": sources.told(one["id"])} for one in documents]
+    if shape == "csv" and not context.as_json:  # all fields: a spreadsheet can hide columns and cannot bring them back
+        names = list(documents[0]) if documents else []
+        print_csv(
+            [snake(name) for name in names] or [one.name for one in columns],
+            [[document.get(name) for name in names] for document in documents],
+        )
+        return
+    if sources.in_tables:
+        columns = (columns[0], Column("source", "path", drop=5), *columns[1:])
+    fields = [{snake(name): value for name, value in one.items()} for one in documents]
+    told = [{**one, "source": sources.told(one["id"])} for one in fields]
+    rows = [[one.get(column.name) for column in columns] for one in told]
+    left_out = {"without_date": without_date} if without_date else {}
+    whole = {"code": "done", "count": len(documents), "total": total, **left_out, "records": documents}
+    is_table = print_list(context, shape, columns, rows, whole, documents)
+    if is_table and documents and total is not None and total > len(documents):
+        say(f"\n{len(documents):,} of {total:,}; more with --offset {len(documents)}")
 
 
 def warn_undated(count: int) -> None:
@@ -199,38 +181,6 @@ def warn_undated(count: int) -> None:
     if count:
         it = "it has" if count == 1 else "they have"
         warn(f"{counted(count, 'memory', 'memories')} left out by --since or --until, since {it} no date")
-
-
-def _cell(value: Any, width: int = 64) -> str:
-    text = _text(value).replace("\n", " ")
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    return value if isinstance(value, str) else canonical.dumps(value)
-
-
-def _print_csv(columns: Sequence[str], documents: Sequence[dict[str, Any]]) -> None:
-    """All fields, since a spreadsheet can hide columns and cannot bring them back."""
-    names = list(documents[0]) if documents else list(columns)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
-    for document in documents:
-        writer.writerow([_text(document.get(name)) for name in names])
-    write_raw(buffer.getvalue())
-
-
-def _print_markdown(columns: Sequence[str], documents: Sequence[dict[str, Any]]) -> None:
-    say(f"| {' | '.join(columns)} |")
-    say(f"|{'---|' * len(columns)}")
-    for document in documents:
-        cells = [safe(_cell(document.get(name), 200)).replace("|", "\\|") for name in columns]
-        say(f"| {' | '.join(cells)} |")
 
 
 def print_record(context: Context, record: Record, line: str | None = None, facts: Sequence[Fact] = ()) -> None:
@@ -243,7 +193,7 @@ def print_record(context: Context, record: Record, line: str | None = None, fact
     else:
         for name, value in document.items():
             if value not in (None, {}, []):
-                say(f"{name}: {safe(_text(value))}")
+                say(f"{name}: {safe(plain(value))}")
         for fact in facts:
             if fact.text:
                 say(f"{fact.name}: {safe(fact.text)}")

@@ -13,8 +13,11 @@ from pjais.choices import LogFormat
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_FOLDER, PATH
 from pjais.cli.output import print_json, safe, say, write_raw
+from pjais.cli.tables import Column, format_option, print_list
 from pjais.display import counted
 from pjais.errors import UsageError
+
+_CHECKS = tuple(Column(one) for one in ("store", "check", "state", "found", "meaning", "remedy"))
 
 
 @click.group("livestore")
@@ -43,20 +46,24 @@ def schema(context: Context, output: Path | None) -> int:
 
 @livestore_command.command("doctor")
 @click.argument("store", type=PATH)
+@format_option
 @common
-def doctor(context: Context, store: Path) -> int:
+def doctor(context: Context, store: Path, shape: str) -> int:
     """Examine a store: its log, its states, whether they agree.  Exit code 1 where something needs a remedy."""
     checks = livestore.doctor(store, data_dir=context.data_dir)
     bad = [check for check in checks if not check.ok]
-    if context.as_json:
-        print_json({"code": "unhealthy" if bad else "done", "checks": [check.as_dict() for check in checks]})
+    if context.as_json or shape != "table":
+        items = [check.as_dict() for check in checks]
+        rows = [(one.store, one.name, "ok" if one.ok else "bad", one.found, one.meaning, one.remedy) for one in checks]
+        print_list(context, shape, _CHECKS, rows, {"code": "unhealthy" if bad else "done", "checks": items}, items)
         return 1 if bad else 0
     name = ""
     for check in checks:
         if check.store != name:
             name = check.store
             say(f"{name}:")
-        say(f"  {'ok ' if check.ok else 'BAD'} {check.name}: {safe(check.found)}")
+        state = "  ok " if check.ok else "  BAD"
+        say(f"{state} {check.name}: {safe(check.found)}", lead=state)
         if check.meaning:
             say(f"      {check.meaning}")
         if check.remedy:

@@ -18,12 +18,29 @@ from pjais.cli.lists import (
     target,
     warn_undated,
 )
-from pjais.cli.output import print_json, say
+from pjais.cli.output import say
 from pjais.cli.record_commands import action, print_stats, show, update
+from pjais.cli.tables import Column, format_option, print_list
 from pjais.display import counted
 from pjais.models.persona.records import Memory
 
-_MEMORY_COLUMNS = ("id", "personaId", "type", "memoryTier", "importance", "name", "content")
+_MEMORY_COLUMNS = (
+    Column("id", "id"),
+    Column("persona_id", "id", drop=4),
+    Column("type", "word", drop=2),
+    Column("memory_tier", "word", drop=3),
+    Column("importance", "number", drop=1),
+    Column("name"),
+    Column("content"),
+)
+
+_MOVE_COLUMNS = (
+    Column("name"),
+    Column("id", "id"),
+    Column("before", "word"),
+    Column("after", "word"),
+    Column("score", "number"),
+)
 
 
 @click.group("memories", invoke_without_command=True)
@@ -83,17 +100,18 @@ action(memories_command, "demote", "Move a memory one tier down; its content sta
 @persona_option
 @click.option("--dry-run", is_flag=True, help="Only show what would move.")
 @target
+@format_option
 @common
-def optimise_memories(context: Context, persona: str | None, dry_run: bool, target: Path | None) -> int:
+def optimise_memories(context: Context, persona: str | None, dry_run: bool, target: Path | None, shape: str) -> int:
     """Move memories to the tiers that their use calls for."""
     with opened(context, target) as store:
         moves = store.memories.optimise(persona, dry_run=dry_run)
-    if context.as_json:
-        print_json({"code": "done", "count": len(moves), "moves": [one._asdict() for one in moves]})
-        return 0
-    for one in moves:
-        say("  ".join(str(value) for value in one))
-    say(f"{counted(len(moves), 'memory', 'memories')} {'would move' if dry_run else 'moved'}")
+        names = {one.id: store.name_of("memory_entities", one.id) for one in moves}
+    items = [one._asdict() for one in moves]
+    rows = [(names[one.id], one.id, one.before, one.after, f"{one.score:.1f}") for one in moves]
+    whole = {"code": "done", "count": len(moves), "moves": items}
+    if print_list(context, shape, _MOVE_COLUMNS, rows, whole, items, "every memory is in its tier"):
+        say(f"{counted(len(moves), 'memory', 'memories')} {'would move' if dry_run else 'moved'}")
     return 0
 
 

@@ -10,8 +10,9 @@ import click
 from pjais import instants
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
-from pjais.cli.output import print_json, safe, say, table
 from pjais.cli.store_history import existing_store
+from pjais.cli.tables import Column, print_list
+from pjais.display import counted
 from pjais.errors import UsageError
 from pjais.migration import state
 from pjais.persona.store import Operation, Store
@@ -33,16 +34,26 @@ def opened_store(context: Context, target: Path | None) -> Store:
     return existing_store(here.store)
 
 
-def print_operations(context: Context, found: list[Operation], what: str) -> None:
-    """Print operations as a table, or as JSON."""
-    if context.as_json:
-        print_json({"code": "done", "count": len(found), what: [one.as_dict() for one in found]})
-        return
-    if not found:
-        say("nothing to undo" if what.startswith("undo") else "nothing to redo")
-        return
-    body = [
-        (one.id, "" if one.at is None else instants.to_text(one.at), safe(one.label), one.last_seq - one.first_seq + 1)
-        for one in found
-    ]
-    table((what, "at", "operation", "changes"), body, (what, "changes"))
+_COLUMNS = (
+    Column("at", "word", drop=2),
+    Column("label"),
+    Column("changes", "number"),
+    Column("record"),
+    Column("id", "id", drop=1),
+)
+
+
+def print_operations(context: Context, shape: str, store: Store, found: list[Operation], what: str) -> None:
+    """Print operations as a list, with the record that each changed, or the first of them."""
+    rows = []
+    for one in found:
+        changed = store.changed_by(one)
+        table, key = changed[0] if changed else ("", "")
+        name = store.name_of(table, key) or ""
+        more = f" and {counted(len(changed) - 1, 'other')}" if len(changed) > 1 else ""
+        at = None if one.at is None else instants.to_text(one.at)
+        rows.append((one.id, at, one.label, one.last_seq - one.first_seq + 1, f"{name or key}{more}", key))
+    items = [one.as_dict() for one in found]
+    whole = {"code": "done", "count": len(found), what: items}
+    columns = (Column(what, "number"), *_COLUMNS)
+    print_list(context, shape, columns, rows, whole, items, f"nothing to {what[:4]}")

@@ -1,4 +1,5 @@
-"""Output for people and programs: tables, JSON, errors, progress.  The only module that writes to the terminal.
+"""Output for people and programs: lines, rows, JSON, errors.  The only module that writes to the
+terminal, besides the bars of `progress`.
 
 Nothing that a document, a file or an argument holds steers the terminal: control characters are written out as JSON
 writes them, so that JSON stays the same JSON.  A terminal that is gone ends the call; one that was never there
@@ -8,35 +9,43 @@ writes them, so that JSON stays the same JSON.  A terminal that is gone ends the
 from __future__ import annotations
 
 import codecs
-import io
 import json
 import os
+import re
 import sys
-import time
-import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import click
 
-from pjais.display import one_line, visible, without_passwords
+from pjais.display import one_line, visible, width, widths, without_passwords
 from pjais.errors import FileFailed, PjaisError
-
-if TYPE_CHECKING:  # `detect` starts without it
-    from pjais.core.results import Progress
 
 LINE_SECONDS = 3.0
 """How often progress is a line, where it cannot be a bar."""
+GAP = "  "
+"""Between the columns of a table."""
+_NARROWEST = 20
+"""Columns of the narrowest terminal that anything is fitted into."""
 
 
 class ReaderGone(Exception):
     """Whoever read our output has what they wanted (`| head`)."""
 
 
-def say(text: str = "") -> None:
-    """One line for people, on stdout."""
-    _write(f"{visible(text)}\n")
+def say(text: str = "", *, lead: str = "", dim: bool = False) -> None:
+    """Print a line for people on stdout; on a terminal broken at words.
+
+    `lead`: the outcome that it begins with, which is coloured.
+    """
+    text = visible(text)
+    if (most := room()) is not None:
+        text = "\n".join(_wrapped(line, most) for line in text.split("\n"))
+    if has_colours(sys.stdout):
+        text = _styled(text, "dim") if dim else _styled(lead, colour_of(lead)) + text[len(lead) :]
+    _write(f"{text}\n")
 
 
 def warn(text: str) -> None:
@@ -57,7 +66,7 @@ def write_raw(text: str) -> None:
 def _write(text: str) -> None:
     """Write to stdout.  Raises ReaderGone, and FileFailed where it cannot be written."""
     try:
-        click.echo(text, nl=False)
+        click.echo(text, nl=False, color=has_colours(sys.stdout))
     except BrokenPipeError as error:
         abandon_output()
         raise ReaderGone from error
@@ -127,54 +136,103 @@ def safe(text: object) -> str:
     return one_line(text)
 
 
-def table(head: Sequence[str], body: Sequence[Sequence[object]], numbers: Sequence[str] = ()) -> None:
-    """A table; the columns named in `numbers` are right-aligned.
-
-    On a terminal it fits: long cells are folded.  Elsewhere each row is one line of plain text, whatever its width.
-    """
-    rows = [[safe(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row] for row in body]
-    if _is_terminal(sys.stdout):
-        _write(_fitted(head, rows, numbers))
-        return
-    widths = [max(_width(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    for row in ([*head], ["-" * width for width in widths], *rows):
-        cells = [
-            " " * (width - _width(cell)) + cell if name in numbers else cell + " " * (width - _width(cell))
-            for name, cell, width in zip(head, row, widths, strict=True)
-        ]
-        say("  ".join(cells).rstrip())
-
-
-def _fitted(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> str:
-    """Return a table that fits the terminal; without colours where NO_COLOR says so."""
+def room() -> int | None:
+    """Return the columns of the terminal that stdout is; None for a pipe or a file, where nothing is cut."""
+    if not _is_terminal(sys.stdout):
+        return None
     import shutil
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in head:
-        shown.add_column(Text(name), justify="right" if name in numbers else "left", overflow="fold")
-    for row in rows:
-        shown.add_row(*map(Text, row))
-    written = io.StringIO()
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    console = Console(file=written, width=shutil.get_terminal_size().columns, force_terminal=not plain, no_color=plain)
-    console.print(shown)
-    return written.getvalue()
+    return max(shutil.get_terminal_size().columns, _NARROWEST)
 
 
-def _width(text: str) -> int:
-    """The columns that a text takes: marks and joiners none, nor a symbol that is joined to the emoji before it."""
-    return sum(_columns(one, before) for before, one in zip(f" {text}", text, strict=False))
+def has_colours(stream: Any) -> bool:
+    """Return whether a stream gets colours: a terminal's, unless NO_COLOR or TERM=dumb; any with FORCE_COLOR."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if forced := os.environ.get("FORCE_COLOR"):
+        return forced != "0"
+    return is_capable(stream)
 
 
-def _columns(one: str, before: str) -> int:
-    category = unicodedata.category(one)
-    if category in ("Mn", "Me", "Cf") or (before == "\u200d" and category == "So"):
-        return 0
-    return 2 if unicodedata.east_asian_width(one) in "WF" else 1
+def is_capable(stream: Any) -> bool:
+    """Return whether a stream is a terminal that can do more than print lines."""
+    return _is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def colour_of(outcome: str) -> str:
+    """Return the colour of an outcome: good, to be looked at, bad."""
+    word = outcome.strip().split(" ")[0].lower().replace("_", "-")
+    return next((colour for colour, words in _OUTCOMES.items() if word in words), "")
+
+
+_OUTCOMES = {
+    "green": {"done", "passed", "ok", "valid", "active", "added", "insert", "already-migrated"},
+    "yellow": {"ask", "quarantined", "repair", "note", "running", "interrupted", "begun", "open", "edited", "update"},
+    "red": {"failed", "bad", "error", "slower", "removed", "delete", "invalid", "unreadable"},
+}
+
+
+def say_row(cells: Sequence[str], colours: Sequence[str] = (), *, head: bool = False) -> None:
+    """Print one row of a table, its cells padded; a cell's colour is one of click's, or `dim`."""
+    texts = [visible(one) for one in cells]
+    texts[-1:] = [one.rstrip() for one in texts[-1:]]
+    if has_colours(sys.stdout):
+        styles = colours or [""] * len(texts)
+        texts = [_styled(text, "bold" if head else style) for text, style in zip(texts, styles, strict=True)]
+    _write(f"{GAP.join(texts).rstrip()}\n")
+
+
+def say_cut(text: str, *, lead: str = "") -> None:
+    """Print a row of a list that is no table: one line, cut at its end on a terminal, whole elsewhere."""
+    most = room()
+    line = one_line(text)
+    if most is not None and width(line) > most:
+        line = f"{fitting(line, most - 1)}…"
+    if has_colours(sys.stdout):
+        line = _styled(lead, colour_of(lead)) + line[len(lead) :]
+    _write(f"{line}\n")
+
+
+def fitting(text: str, most: int) -> str:
+    """Return the beginning of a text that takes at most so many columns."""
+    taken = 0
+    for at, columns in enumerate(widths(text)):
+        taken += columns
+        if taken > most:
+            return text[:at]
+    return text
+
+
+def _styled(text: str, style: str) -> str:
+    if not style or not text.strip():
+        return text
+    return click.style(text, **({style: True} if style in ("bold", "dim") else {"fg": style}))
+
+
+def shown_path(path: Path | str) -> str:
+    """Return a path for people: on a terminal as short as it can be pasted, elsewhere whole."""
+    whole = Path(path)
+    if room() is None or not whole.is_absolute():
+        return str(path)
+    for folder, name in ((Path.cwd(), ""), (Path.home(), "~/")):
+        with suppress(ValueError):
+            return f"{name}{whole.relative_to(folder)}"
+    return str(path)
+
+
+def _wrapped(line: str, room: int) -> str:
+    """Return a line of prose broken at words; a path or a command at its end stays in one piece, to be copied."""
+    if width(line) <= room:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    lines = [line[: len(indent) - 2]]
+    for word in re.findall(r"pjais [a-z-]+(?: .*)?$|\S+", line):
+        more = f"{lines[-1]} {word}" if lines[-1].strip() else f"{lines[-1]}{word}"
+        if width(more) <= room or not lines[-1].strip():
+            lines[-1] = more
+        else:
+            lines.append(indent + word)
+    return "\n".join(lines)
 
 
 def print_error(error: PjaisError, *, as_json: bool) -> None:
@@ -199,47 +257,3 @@ def _without_passwords(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_passwords(one) for one in value]
     return value
-
-
-@contextmanager
-def progress(*, quiet: bool) -> Iterator[Progress]:
-    """Progress on stderr: a moving line on a terminal, elsewhere a line every few seconds."""
-    if quiet:
-        yield lambda *_: None
-        return
-    if _is_terminal(sys.stderr):
-        yield from _bar()
-        return
-    last = [time.monotonic()]
-
-    def line(phase: str, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if now - last[0] > LINE_SECONDS:
-            warn(f"{phase}: {_amount(done, total)}")
-            last[0] = now
-
-    yield line
-
-
-def _amount(done: int, total: int | None) -> str:
-    return f"{done:,}" if total is None else f"{done:,} of {total:,}"
-
-
-def _bar() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[amount]}"),
-        TimeElapsedColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("…", total=None, amount="")
-
-        def update(phase: str, done: int, total: int | None) -> None:
-            bar.update(task, description=phase, amount=_amount(done, total) if done else "")
-
-        yield update

@@ -11,13 +11,21 @@ from pjais.cli.context import Context, common
 from pjais.cli.lists import Fact, given_fields, id_argument, opened, print_record, set_option, source_fact, target, told
 from pjais.cli.output import print_json, safe, say
 from pjais.cli.record_commands import list_group, print_stats, update
+from pjais.cli.tables import Column
 from pjais.errors import UsageError
 from pjais.models.persona.records import Persona
 from pjais.persona.store import Store
 
 personas_command = list_group(
     "personas",
-    ("id", "name", "isActive", "usageCount", "lastUsed", "updatedAt"),
+    (
+        Column("id", "id"),
+        Column("name"),
+        Column("is_active", "word"),
+        Column("usage_count", "number"),
+        Column("last_used", "word", drop=2),
+        Column("updated_at", "word", drop=1),
+    ),
     "List the personas; or show, create, update, remove, link one, or its numbers.",
 )
 

@@ -8,7 +8,8 @@ import click
 
 from pjais.cli.context import Context, common
 from pjais.cli.migration_options import run_options
-from pjais.cli.output import print_json, progress, say
+from pjais.cli.output import print_json, say, shown_path
+from pjais.cli.progress import progress
 from pjais.cli.run_report import print_counts, print_rules, say_passed
 from pjais.display import size
 from pjais.sources import unpacked
@@ -25,16 +26,16 @@ def plan_command(context: Context, **options: Any) -> int:
     """Show what `migrate` would do.  Writes nothing."""
     from pjais.api import migration
 
-    with progress(quiet=context.quiet) as report_progress:
+    with progress(context) as report_progress:
         made = migration.plan(context.data_dir, **options, progress=report_progress)
     if context.as_json:
         place = {name: options[name] for name in ("to", "store_id", "format")}
         print_json(_as_json(made, resolve_workspace(context.data_dir, options["target"], **place).target.kind))
         return 0
     print_counts([(ref.kind, ref.name, counts) for ref, counts in made.sources], made.total)
-    print_rules(made.findings)
+    print_rules(context, made.findings)
     say_passed(made.passed)
-    say(f"\ntarget: {made.target}")
+    say(f"\ntarget: {shown_path(made.target)}")
     say(f"disk: {size(made.bytes_needed)} needed, {size(made.bytes_free)} free")
     say(f"time: about {made.seconds:.0f} s")
     say("irreversible steps: none")

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pjais.cli.record_commands import action, list_group
+from pjais.cli.tables import Column
 from pjais.models.persona.records import Plugin
 
-plugins_command = list_group(
-    "plugins", ("id", "name", "version", "enabled", "installedAt"), "List the app's plugins; or enable, disable one."
+_COLUMNS = (
+    Column("id", "id"),
+    Column("name"),
+    Column("version", "word"),
+    Column("enabled", "word"),
+    Column("installed_at", "word", drop=1),
 )
+
+plugins_command = list_group("plugins", _COLUMNS, "List the app's plugins; or enable, disable one.")
 
 
 def _line(record: Plugin) -> str:

@@ -13,13 +13,22 @@ from pjais.api import quarantine
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
-from pjais.cli.output import print_json, safe, say, table
+from pjais.cli.output import print_json, safe, say
+from pjais.cli.tables import Column, format_option, print_list
 from pjais.display import counted
 from pjais.errors import UsageError
 from pjais.migration.quarantine import names
 
 _LONGEST_DOCUMENT = 1 << 30
 """Bytes of a document that is given: as many as SQLite holds in one value."""
+
+_KEPT = (
+    Column("id", "number"),
+    Column("source", "path", drop=2),
+    Column("collection", "id", drop=1),
+    Column("record", "id"),
+    Column("why"),
+)
 
 _target = click.option("--target", type=OUTPUT_PLACE)
 
@@ -32,22 +41,19 @@ def quarantine_command() -> None:
 @quarantine_command.command("list")
 @_target
 @click.option("--all", "everything", is_flag=True, help="Also those that were replayed or discarded.")
+@format_option
 @common
-def list_kept(context: Context, target: Path | None, everything: bool) -> int:
+def list_kept(context: Context, target: Path | None, everything: bool, shape: str) -> int:
     """List what is in quarantine, and why."""
     found = quarantine.list(context.data_dir, target, everything=everything)
-    if context.as_json:
-        print_json({"code": "done", "quarantine": [one.as_dict() for one in found]})
-        return 0
-    if not found:
-        say("the quarantine is empty")
-        return 0
     rows = [
         (one.id, one.source, name, one.native_id or one.place, _why(one.reasons))
         for one, name in zip(found, names(found), strict=True)
     ]
-    table(("id", "source", "collection", "record", "why"), rows, ("id",))
-    say(f"\nNext: {context.typed(f'pjais quarantine show {found[0].id}')}")
+    items = [one.as_dict() for one in found]
+    whole = {"code": "done", "quarantine": items}
+    if print_list(context, shape, _KEPT, rows, whole, items, "the quarantine is empty") and found:
+        say(f"\nNext: {context.typed(f'pjais quarantine show {found[0].id}')}")
     return 0
 
 
@@ -71,7 +77,7 @@ def show(context: Context, entry: int, target: Path | None) -> int:
     if kept.document is None:
         say(counted(len(kept.raw or b""), "raw byte"))
     else:
-        say(json.dumps(json.loads(canonical.dumps(kept.document)), indent=2, ensure_ascii=False))
+        print_json(json.loads(canonical.dumps(kept.document)))
     say("\nto correct it, give the corrected document by --document FILE")
     say(f"Next: {context.typed(f'pjais quarantine replay {kept.id}')}")
     return 0

@@ -26,11 +26,14 @@ from pjais.cli.lists import (
     sources_of,
     target,
 )
-from pjais.cli.output import print_json, table
+from pjais.cli.output import print_json
+from pjais.cli.tables import Column, print_table
 from pjais.models.persona.records import Record
 
+_FIGURES = (Column("figure", "word"), Column("value"))
 
-def list_group(name: str, columns: Sequence[str], about: str) -> click.Group:
+
+def list_group(name: str, columns: Sequence[Column], about: str) -> click.Group:
     """Return a group of commands that lists its table when it is called without one."""
 
     @click.group(name, invoke_without_command=True, help=about)
@@ -115,4 +118,4 @@ def print_stats(context: Context, stats: dict[str, Any], **about: Any) -> None:
     if context.as_json:
         print_json({"code": "done", **about, **stats})
     else:
-        table(("figure", "value"), [(name, json.dumps(value, ensure_ascii=False)) for name, value in stats.items()])
+        print_table(_FIGURES, [(name, json.dumps(value, ensure_ascii=False)) for name, value in stats.items()])

@@ -9,18 +9,20 @@ import click
 
 from pjais.cli.context import Context, common
 from pjais.cli.operations import opened_store, print_operations, target_option
+from pjais.cli.tables import format_option
 
 
 @click.command("redo")
 @click.argument("count", metavar="[N]", type=click.IntRange(min=1), required=False)
 @click.option("--list", "listing", is_flag=True, help="Only list what can be redone, the last undone one first.")
 @target_option
+@format_option
 @common
-def redo_command(context: Context, count: int | None, listing: bool, target: Path | None) -> int:
+def redo_command(context: Context, count: int | None, listing: bool, target: Path | None, shape: str) -> int:
     """Do the last undone operation again, or the last N; a new operation ends what can be redone."""
     with closing(opened_store(context, target)) as store:
         if listing:
-            print_operations(context, store.redoable(count or 20), "redoable")
+            print_operations(context, shape, store, store.redoable(count or 20), "redoable")
         else:
-            print_operations(context, store.redo(count or 1), "redone")
+            print_operations(context, shape, store, store.redo(count or 1), "redone")
     return 0

@@ -11,6 +11,7 @@ from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.time_options import event_option, store_and, time_option
 from pjais.core.results import Restored
+from pjais.display import snake
 from pjais.errors import UsageError
 from pjais.persona.store import Store
 from pjais.workspace import resolve_workspace
@@ -61,4 +62,4 @@ def _restored(
 ) -> Restored:
     name, key = store_history.table_of(store, record_id, table_name)
     seq = None if event is None else store_history.number(event)
-    return store.restore_record(name, key, seq, time=time, field=None if field is None else store_history.snake(field))
+    return store.restore_record(name, key, seq, time=time, field=None if field is None else snake(field))

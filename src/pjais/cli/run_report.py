@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pjais.cli.context import Context
-from pjais.cli.output import print_json, safe, say, table
+from pjais.cli.output import print_json, safe, say, shown_path
+from pjais.cli.tables import Column, print_table
+from pjais.report.sentences import sentences
 
 if TYPE_CHECKING:
     from pjais.core.results import Counts, Report
     from pjais.core.source import Passed
 
 
+_MAY_GO = {"repaired": 5, "removed": 3, "superseded": 4}
+_COLOURS = {"migrated": "green", "quarantined": "yellow"}
 _COUNTS = ("read", "migrated", "repaired", "superseded", "removed", "quarantined")
+_COUNT_COLUMNS = (
+    Column("kind", "id", drop=2),
+    Column("source", "path"),
+    *(Column(one, "number", _MAY_GO.get(one, 0), colour=_COLOURS.get(one, "")) for one in _COUNTS),
+)
 
 
 def say_passed(passed: tuple[Passed, ...]) -> None:
@@ -33,15 +43,16 @@ def print_report(context: Context, report: Report) -> None:
 
         rows = [(one["kind"], one["name"], Counts(*(one[name] for name in Counts.__slots__))) for one in report.sources]
         print_counts(rows, report.total)
-        print_rules(report.rules)
+        print_rules(context, report.rules)
         _print_likely_same(context, report)
         say()
     say_passed(report.passed)
-    say(f"{report.code.replace('_', ' ')}: {report.message}")
+    code = report.code.replace("_", " ")
+    say(f"{code}: {report.message}", lead=code)
     if report.backup is not None:
-        say(f"store:  {report.target}")
-        say(f"backup: {report.backup}")
-        say(f"report: {report.backup / 'report.html'}")
+        say(f"store:  {shown_path(report.target)}")
+        say(f"backup: {shown_path(report.backup)}")
+        say(f"report: {shown_path(report.backup / 'report.html')}")
     extra = "pjais quarantine list" if report.code == "quarantined" else report.next_command
     say(f"Next: {context.typed(extra)}")
 
@@ -59,15 +70,24 @@ def print_counts(rows: list[tuple[str, str, Counts]], total: Counts) -> None:
     """Print the counts of each source, and of all together."""
     body = [[kind, name, *(getattr(counts, one) for one in _COUNTS)] for kind, name, counts in rows]
     body.append(["all", "", *(getattr(total, one) for one in _COUNTS)])
-    table(("kind", "source", *_COUNTS), body, _COUNTS)
+    print_table(_COUNT_COLUMNS, body)
 
 
-def print_rules(rules: Any) -> None:
-    """Print how often each rule found something."""
-    lines = []
-    for key, count in sorted(rules.items(), key=lambda item: -item[1]):
-        level, rule, field = key.split(":", 2)
-        lines.append((level, rule, field, count))
-    if lines:
-        say()
-        table(("level", "rule", "field", "times"), lines, ("times",))
+_RULE_COLUMNS = (Column("level", "outcome"), Column("rule", "word"), Column("field", "id"), Column("times", "number"))
+_SENTENCES_SHOWN = 12
+
+
+def print_rules(context: Context, rules: Mapping[str, int]) -> None:
+    """Print what the rules found and did, as sentences; with `-v` the code, field and count of each."""
+    if not rules:
+        return
+    say()
+    if context.verbose:
+        lines = [(*key.split(":", 2), count) for key, count in sorted(rules.items(), key=lambda item: -item[1])]
+        print_table(_RULE_COLUMNS, lines)
+        return
+    told = sentences(rules)
+    for one in told[:_SENTENCES_SHOWN]:
+        say(f"- {one}")
+    if len(told) > _SENTENCES_SHOWN:
+        say(f"- and {len(told) - _SENTENCES_SHOWN} more; -v lists all, with their codes")

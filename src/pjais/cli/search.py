@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import click
 
 from pjais.cli.context import Context, common
 from pjais.cli.lists import Sources, filter_options, opened, sources_of, target, warn_undated
-from pjais.cli.output import print_json, say, table
+from pjais.cli.output import print_json, say
+from pjais.cli.tables import Column, format_option, print_list, print_table
 from pjais.core.shown import fields_as_json
 from pjais.errors import UsageError
 from pjais.models.persona.model import MODEL
@@ -40,6 +42,7 @@ _OF_BOTH = ("persona", "created", "source")
 )
 @click.option("--offset", type=click.IntRange(min=0), default=0)
 @target
+@format_option
 @common
 def search_command(
     context: Context,
@@ -54,6 +57,7 @@ def search_command(
     limit: int,
     offset: int,
     target: Path | None,
+    shape: str,
 ) -> int:
     """Find memories and messages that contain all words, best first.
 
@@ -76,9 +80,34 @@ def search_command(
     warn_undated(memories.undated)
     if context.as_json:
         print_json(_as_json(memories, messages if in_messages else None))
-    else:
+    elif shape == "table":
         _print(memories, messages, offset)
+    else:
+        print_list(context, shape, _COLUMNS, list(_rows(memories, messages)), {})
     return 0
+
+
+_COLUMNS = (
+    Column("kind", "word"),
+    Column("id", "id"),
+    Column("name"),
+    Column("type", "word"),
+    Column("role", "word"),
+    Column("at", "word"),
+    Column("source", "path"),
+    Column("text"),
+)
+_MEMORIES = (Column("memory"), Column("type", "word", drop=1), Column("source", "path", drop=2), Column("text"))
+_MESSAGES = (Column("conversation"), Column("role", "word", drop=1), Column("at", "word", drop=2), Column("text"))
+
+
+def _rows(memories: _Memories, messages: MessageResults) -> Iterator[tuple[Any, ...]]:
+    """Yield memories and messages as rows of one list."""
+    for found, text, _ in memories.rows:
+        yield "memory", found.id, found.name, found.type, None, None, memories.sources.told(found.id), text
+    for one in messages.found:
+        at = fields_as_json(one)["at"]
+        yield "message", one.message_id, one.title or one.conversation_id, None, one.role, at, None, one.snippet
 
 
 def _places(where: str | None, *, of_memories: bool, of_messages: bool) -> tuple[bool, bool]:
@@ -137,11 +166,9 @@ def _print(memories: _Memories, messages: MessageResults, offset: int) -> None:
         say("nothing found")
     if memories.rows:
         told = memories.sources.told
-        if memories.sources.in_tables:
-            rows = [(found.name or found.id, found.type, told(found.id), text) for found, text, _ in memories.rows]
-            table(("memory", "type", "source", "text"), rows)
-        else:
-            table(("memory", "type", "text"), [(one.name or one.id, one.type, text) for one, text, _ in memories.rows])
+        rows = [(found.name or found.id, found.type, told(found.id), text) for found, text, _ in memories.rows]
+        kept = [at for at, one in enumerate(_MEMORIES) if one.name != "source" or memories.sources.in_tables]
+        print_table([_MEMORIES[at] for at in kept], [[row[at] for at in kept] for row in rows])
         _more(len(memories.rows), memories.total, offset)
     if memories.rows and messages.found:
         say()
@@ -150,7 +177,7 @@ def _print(memories: _Memories, messages: MessageResults, offset: int) -> None:
             (one.title or one.conversation_id, one.role or "", fields_as_json(one)["at"] or "", one.snippet)
             for one in messages.found
         ]
-        table(("conversation", "role", "at", "text"), hits)
+        print_table(_MESSAGES, hits)
         _more(len(hits), messages.total, offset)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -10,10 +11,13 @@ import click
 from pjais import instants
 from pjais.api import side_by_side
 from pjais.api.arguments import SideTarget, side_workspace
+from pjais.cli import store_history
 from pjais.cli.context import Context, collection_option, common, database_option, origin_option, password_option
-from pjais.cli.output import print_json, safe, say
+from pjais.cli.output import safe, say
 from pjais.cli.sides_options import sources_argument, target_option, to_option
-from pjais.display import counted, one_line
+from pjais.cli.tables import Column, format_option, print_list
+from pjais.core.results import Difference
+from pjais.display import counted
 from pjais.side_by_side import shadow
 from pjais.workspace import Workspace
 
@@ -28,6 +32,7 @@ from pjais.workspace import Workspace
 @database_option
 @collection_option
 @password_option
+@format_option
 @common
 def shadow_command(
     context: Context,
@@ -40,6 +45,7 @@ def shadow_command(
     database: str | None,
     collection: str | None,
     password: str | None,
+    shape: str,
 ) -> int:
     """Compare old and new, record by record; show for how long they have agreed.  Exit code 1 where they differ.
 
@@ -59,29 +65,54 @@ def shadow_command(
             collection=collection,
             password=password,
         )
-        _print_comparison(context, here, seen)
+        _print_comparison(context, here, seen, shape)
         if interval is None or (ends is not None and time.monotonic() >= ends):
             return 1 if seen.count else 0
         time.sleep(interval)
 
 
-def _print_comparison(context: Context, here: Workspace, seen: shadow.Comparison) -> None:
+_COLUMNS = (
+    Column("kind", "outcome"),
+    Column("type", "word"),
+    Column("id", "id"),
+    Column("name"),
+    Column("field", "word"),
+    Column("problem"),
+)
+
+
+def _print_comparison(context: Context, here: Workspace, seen: shadow.Comparison, shape: str) -> None:
     agreed = shadow.agreement(here)
     since = None if agreed.since is None else instants.to_text(agreed.since)
-    if context.as_json:
+    with closing(store_history.existing_store(here.store)) as store:
+        names = store_history.names(
+            store, [(one.record_type, one.record_id) for one in (*seen.differences, *seen.edits)]
+        )
+    if context.as_json or shape != "table":
         code = "differs" if seen.count else "done"
-        print_json({"code": code, **seen.as_dict(), "agreed_since": since, "comparisons": agreed.comparisons})
+        whole = {"code": code, **seen.as_dict(), "agreed_since": since, "comparisons": agreed.comparisons}
+        rows = [
+            (kind, one.record_type, one.record_id, names.get((one.record_type, one.record_id)), one.field, one.problem)
+            for kind, some in (("difference", seen.differences), ("edit", seen.edits))
+            for one in some
+        ]
+        print_list(context, shape, _COLUMNS, rows, whole)
         return
     say(f"{counted(seen.records, 'record')} compared, {counted(seen.count, 'difference')}")
     for one in seen.differences:
-        say(safe(f"  {one.record_type} {one.record_id}{', ' + one.field if one.field else ''}: {one.problem}"))
+        say(_line(one, names))
     if seen.count > len(seen.differences):
         say(f"  ... and {seen.count - len(seen.differences)} more")
     if seen.edit_count:
         say(f"{counted(seen.edit_count, 'edit')} in the new store since the migration, not on the old side:")
     for one in seen.edits:
-        say(f"  {one.record_type} {one_line(one.record_id)}{', ' + one.field if one.field else ''}: {one.problem}")
+        say(_line(one, names))
     if seen.refused:
         say(f"{counted(seen.refused, 'document')} of the old side rejected (quarantine)")
     if since is not None:
         say(f"the two have agreed since {since}, over {counted(agreed.comparisons, 'comparison')}")
+
+
+def _line(one: Difference, names: store_history.Names) -> str:
+    what = store_history.named(one.record_type, one.record_id, names)
+    return safe(f"  {what}{', ' + one.field if one.field else ''}: {one.problem}")

@@ -9,8 +9,18 @@ import click
 
 from pjais.cli.context import Context, common
 from pjais.cli.migration_options import target_option
-from pjais.cli.output import print_json, safe, say, table
+from pjais.cli.output import print_json, safe, say, shown_path
+from pjais.cli.tables import Column, print_table
 from pjais.display import counted, size
+
+_TABLES = (Column("table", "word"), Column("records", "number"))
+_SOURCES = (Column("source", "word"), Column("name", "path"), Column("records", "number"))
+_RUNS = (
+    Column("run", "word"),
+    Column("state", "outcome"),
+    Column("result", "outcome"),
+    Column("finished", "word", drop=1),
+)
 
 
 @click.command("status")
@@ -25,22 +35,23 @@ def status_command(context: Context, target: Path | None) -> int:
     if context.as_json:
         print_json(status)
         return 0
-    say(f"data folder: {status['data_dir']}")
+    say(f"data folder: {shown_path(status['data_dir'])}")
     if status["active_side"]["at"] is not None:
         side = status["active_side"]
         say(f"live side: {side['live']}, since {side['at']}" + (f": {side['target']}" if side["live"] == "new" else ""))
     if status["store"] is None:
         say("store: none yet")
     else:
-        say(f"store: {status['store']['path']} (schema {status['store']['schema']}, {size(status['store']['size'])})")
-        table(("table", "records"), list(status["store"]["records"].items()), ("records",))
+        store = status["store"]
+        say(f"store: {shown_path(store['path'])} (schema {store['schema']}, {size(store['size'])})")
+        print_table(_TABLES, list(status["store"]["records"].items()))
         if sources := [(one["kind"], one["name"] or "", one["records"]) for one in status["store"]["sources"]]:
             say()
-            table(("source", "name", "records"), sources, ("records",))
+            print_table(_SOURCES, sources)
     if status["runs"]:
         say()
         rows = [(one["id"], _state(one), one["code"] or "", one["finished_at"] or "") for one in status["runs"]]
-        table(("run", "state", "result", "finished"), rows)
+        print_table(_RUNS, rows)
     if status["quarantined"]:
         look = context.typed("pjais quarantine list")
         say(f"\n{counted(status['quarantined'], 'document is', 'documents are')} in quarantine: {look}")

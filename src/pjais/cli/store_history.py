@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pjais import files, instants, paths, sqlite
 from pjais.cli.context import Context
-from pjais.cli.output import say, table
+from pjais.cli.output import say, shown_path
+from pjais.cli.tables import Column, print_table
 from pjais.core.model import APPLICATION_ID
 from pjais.errors import NoSourceFound, UsageError
 from pjais.exchange import transfer
@@ -96,12 +97,25 @@ def print_state(store: Store, past: Past) -> None:
     moment = past.at
     where = "right after the migration" if past.seq == 0 else f"after change {past.seq:,}"
     where += "" if moment is None else f" ({instants.to_text(moment)})"
-    say(f"{store.path}, {where}:\n")
-    table(("table", "records"), [one for one in past.counts().items() if one[1]] or [("(nothing)", 0)], ("records",))
-    personas = [_line(one) for one in past.personas.list()]
+    say(f"{shown_path(store.path)}, {where}:\n")
+    print_counted([one for one in past.counts().items() if one[1]], [_line(one) for one in past.personas.list()])
+
+
+_COUNTS = (Column("table", "word"), Column("records", "number"))
+_PERSONAS = (
+    Column("persona", "id"),
+    Column("name"),
+    Column("state", "outcome", drop=1),
+    Column("changed", "word", drop=2),
+)
+
+
+def print_counted(counts: list[tuple[str, int]], personas: list[tuple[str, str, str, str]]) -> None:
+    """Print how many records each table has at a point in time, and the personas then."""
+    print_table(_COUNTS, counts or [("(nothing)", 0)])
     if personas:
         say()
-        table(("persona", "name", "", "changed"), personas)
+        print_table(_PERSONAS, personas)
 
 
 def _line(one: Persona) -> tuple[str, str, str, str]:
@@ -109,9 +123,19 @@ def _line(one: Persona) -> tuple[str, str, str, str]:
     return one.id, one.name, "active" if one.is_active else "", changed
 
 
-def snake(field: str) -> str:
-    """A field's name as the store has it; camelCase, as LiveStore and our export have it, is understood."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in field)
+Names = dict[tuple[str, str], str]
+"""The names of records by (table, key), of those that have one."""
+
+
+def names(store: Store, wanted: Iterable[tuple[str, str]]) -> Names:
+    """Return the names of records."""
+    found = {one: store.name_of(*one) for one in dict.fromkeys(wanted)}
+    return {one: name for one, name in found.items() if name}
+
+
+def named(table: str, key: str, names: Names) -> str:
+    """Return a record for people: its table, its id and its name."""
+    return f"{table} {key}" + (f" ({names[table, key]})" if (table, key) in names else "")
 
 
 def table_of(store: Store, record_id: str, name: str | None) -> tuple[str, str]:

@@ -10,7 +10,8 @@ import click
 from pjais import canonical
 from pjais.cli.context import Context
 from pjais.cli.locations import PATH
-from pjais.cli.output import safe, say
+from pjais.cli.output import room, safe, say_cut
+from pjais.cli.tables import Column
 from pjais.core.results import Changed
 from pjais.errors import UsageError
 from pjais.livestore_tools import timeline
@@ -32,10 +33,13 @@ def opened_timeline(context: Context, store: Path) -> Any:
     return timeline.opened(resolve_workspace(context.data_dir), store.expanduser().absolute())
 
 
-def short(args: Any, width: int = 70) -> str:
-    """Return a value as one line of at most so many characters."""
-    text = safe(canonical.dumps(args))
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def short(value: Any, share: int = 1) -> str:
+    """Return a value as one line; on a terminal so short that `share` of them fit beside what the line is about."""
+    text = safe(canonical.dumps(value))
+    most = room()
+    if most is None or len(text) <= (least := max(12, (most - 40) // share)):
+        return text
+    return f"{text[: least - 1]}…"
 
 
 def store_and(given: tuple[str, ...], *names: str) -> tuple[Path | None, tuple[str, ...]]:
@@ -48,6 +52,21 @@ def store_and(given: tuple[str, ...], *names: str) -> tuple[Path | None, tuple[s
 def print_change(one: Changed, what: str) -> None:
     """Print one line of a difference: a record that one side lacks, or a field with both values."""
     if one.field is None:
-        say(f"{'+' if one.before is None else '-'} {safe(what)}")
+        say_cut(f"{'+' if one.before is None else '-'} {what}")
     else:
-        say(f"  {safe(what)}, {one.field}: {short(one.before, 50)} -> {short(one.after, 50)}")
+        say_cut(f"  {what}, {one.field}: {short(one.before, 2)} -> {short(one.after, 2)}")
+
+
+CHANGE_COLUMNS = (
+    Column("table", "word"),
+    Column("id", "id"),
+    Column("name"),
+    Column("field", "word"),
+    Column("before"),
+    Column("after"),
+)
+
+
+def change_row(one: Changed, name: str | None) -> tuple[Any, ...]:
+    """Return a change as a row of `CHANGE_COLUMNS`."""
+    return one.table, one.key, name, one.field, one.before, one.after

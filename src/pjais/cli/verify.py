@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from pjais.cli import store_history
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.migration_options import target_option
-from pjais.cli.output import print_json, progress, say, table
+from pjais.cli.output import print_json, say
+from pjais.cli.progress import progress
+from pjais.cli.tables import Column, print_table
 from pjais.display import counted, one_line
+from pjais.migration import state
+
+if TYPE_CHECKING:
+    from pjais.core.results import Proof
 
 _EDITS_SHOWN = 20
+_CHECKS = (Column("check", "id"), Column("state", "outcome"), Column("about"))
 
 
 @click.command("verify")
@@ -23,12 +33,12 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     """Verify every record against the backups, again."""
     from pjais.api.migration import verify
 
-    with progress(quiet=context.quiet) as report_progress:
+    with progress(context) as report_progress:
         proof = verify(context.data_dir, target, run_id, password=password, progress=report_progress)
     if context.as_json:
         print_json({"code": "done", **proof.as_dict()})
         return 0
-    table(("check", "", "about"), [(what, "passed", about) for what, _, about in proof.checks])
+    print_table(_CHECKS, [(what, "passed", about) for what, _, about in proof.checks])
     say(
         f"\nverified: {counted(proof.records, 'record')} in the store, "
         f"{counted(proof.documents, 'document')} in the backups, no difference"
@@ -36,8 +46,15 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     since = [(proof.edited_since, "edited"), (proof.added_since, "added"), (proof.removed_since, "removed")]
     if any(count for count, _ in since):
         say("since the migration: " + ", ".join(f"{count:,} {what}" for count, what in since) + " (see the history)")
+        names = _names(context, target, proof)
         for what, kind, key in proof.edits[:_EDITS_SHOWN]:
-            say(f"  {what} {kind} {one_line(key)}")
+            say(f"  {what} {one_line(store_history.named(kind, key, names))}", lead=f"  {what}")
         if (more := sum(count for count, _ in since) - min(len(proof.edits), _EDITS_SHOWN)) > 0:
             say(f"  ... and {more:,} more")
     return 0
+
+
+def _names(context: Context, target: Path | None, proof: Proof) -> store_history.Names:
+    """Return the names of the edited records."""
+    with closing(store_history.existing_store(state.chosen(context.data_dir, target).store)) as store:
+        return store_history.names(store, [(kind, key) for _, kind, key in proof.edits[:_EDITS_SHOWN]])

@@ -10,7 +10,7 @@ import json
 import shlex
 import tempfile
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from pjais.sources.livestore import locations, store
 from pjais.sources.livestore.log import Broken, Event, Number, read_events
 from pjais.sources.livestore.replay import Replay, Row
 from pjais.sources.registry import source_of
+from pjais.store.names import name_in
 from pjais.targets.livestore import log_file, log_proof
 from pjais.targets.sqlite.target import SqliteTarget
 from pjais.workspace import Workspace
@@ -160,6 +161,13 @@ class Timeline:
                 table = models.events().by_name[name]
                 found += _differences(table, key, row, replay.row(table, key))
         return found
+
+    def names(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return the present names of records, by (table, key); those without one are left out."""
+        with self.state(self.point()) as replay:
+            tables = models.events().by_name
+            rows = {one: _shown(tables[one[0]], replay.row(tables[one[0]], one[1])) for one in set(wanted)}
+        return {one: name for one, row in rows.items() if row and (name := name_in(row))}
 
     def history(self, key: str) -> list[Moment]:
         """Return every event that changed a record, and its changes.  Raises UsageError for an unknown id."""

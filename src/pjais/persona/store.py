@@ -175,6 +175,20 @@ class Store:
 
         return history.restore_record(self.pool, table, record_id, seq=seq, time=time, field=field)
 
+    def name_of(self, table: str, key: str) -> str | None:
+        """Return the name or title of a record, else the beginning of its text; of a removed one its last."""
+        from pjais.store import names
+
+        with self.pool.view() as db:
+            return names.name_of(db, self.pool.model, table, key)
+
+    def changed_by(self, operation: Operation) -> list[tuple[str, str]]:
+        """Return (table, key) of the first records that an operation changed."""
+        from pjais.store import names
+
+        with self.pool.view() as db:
+            return names.changed_by(db, operation)
+
     def undoable(self, limit: int = 100) -> list[Operation]:
         """Return the operations that `undo` would revert, the last one first."""
         with self.pool.view() as db:
