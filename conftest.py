@@ -46,6 +46,7 @@ SLOW = (
     "side_by_side/test_side_by_side.py::test_one_planted_difference_is_found_and_the_switch_waits_for_it",
     "formats/test_sqlite_pages.py::test_random_single_bytes_never_break_the_reader",
     "assembly/test_unchanged.py::test_the_store_is_the_one_that_reading_everything_again_gives",
+    "cli/test_terminal_width.py::test_a_real_terminal_wraps_nothing",
     "cli/test_output_paths.py",  # every option in every impossible place
     "test_docs.py::test_examples_run",  # every example of the documentation
 )

@@ -87,6 +87,8 @@ PHASES = {
     "back up": "Backup",
     "check the backup": "Check backup",
     "read and write": "Import",
+    "restore": "Restore",
+    "export": "Export",
     "index": "Build indexes",
     "indexes": "Build indexes",
     "search index": "Build indexes",
@@ -96,7 +98,7 @@ PHASES = {
 }
 """The phases of a run as people see them, by the names that a report and a progress callback have."""
 
-IN_BYTES = frozenset({"back up", "check the backup", "read and write"})
+IN_BYTES = frozenset({"back up", "check the backup", "read and write", "restore"})
 """Phases whose progress is in bytes where its total is known; that of others, and without a total, is in records."""
 
 

@@ -13,7 +13,7 @@ import os
 import shlex
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -173,16 +173,26 @@ def remove_if_empty(path: Path) -> bool:
     return True
 
 
-def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize) -> tuple[int, str]:
+Tell = Callable[[int], None]
+"""Called with how many more bytes, or records, are done."""
+
+
+def silent(_: int) -> None:
+    """Tell nobody."""
+
+
+def copy_hashed(source: Path, destination: Path, *, limit: int = sys.maxsize, tell: Tell = silent) -> tuple[int, str]:
     """Copy one file's bytes, up to `limit`, to a new private file; return its size and SHA-256.
 
     The destination must not exist.  The source is opened for reading only and no lock is taken.
     """
     with source.open("rb", buffering=0) as origin:
-        return write_hashed(origin, destination, limit=limit)
+        return write_hashed(origin, destination, limit=limit, tell=tell)
 
 
-def write_hashed(origin: BinaryIO, destination: Path, *, limit: int = sys.maxsize) -> tuple[int, str]:
+def write_hashed(
+    origin: BinaryIO, destination: Path, *, limit: int = sys.maxsize, tell: Tell = silent
+) -> tuple[int, str]:
     """Do the same with the bytes of a stream."""
     private_folder(destination.parent)
     import hashlib
@@ -197,6 +207,7 @@ def write_hashed(origin: BinaryIO, destination: Path, *, limit: int = sys.maxsiz
                 written += copy.write(chunk[written:])
             digest.update(chunk)
             size += len(chunk)
+            tell(len(chunk))
         os.fsync(copy.fileno())
     return size, digest.hexdigest()
 

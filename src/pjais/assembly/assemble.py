@@ -255,18 +255,32 @@ def _read_and_write(
     watch: Watch,
     source: Source,
 ) -> None:
-    done = told = 0
+    done = told = before = 0
+    sizes = [sum(one.size for one in snapshot.files) for snapshot in snapshots]
+    total = sum(sizes) if len(snapshots) > 1 or all(source_of(one).opens_stream for one in snapshots) else None
     sources = frozenset(snapshot.name for snapshot in snapshots)
-    for snapshot in snapshots:
+    for snapshot, size in zip(snapshots, sizes, strict=True):
+        at = 0
         builder.begin_source(origin_of(snapshot))
         with closing(Held()) as held:
             for item in _in_order(builder, source, snapshot, choices, held, sources):
                 done += len(item.there) if isinstance(item, Same) else 1
                 if done - told >= 2000:
-                    progress("read and write", told := done, None)
+                    told, at = done, max(at, min(_byte(snapshot, item), size))
+                    progress("read and write", done if total is None else before + at, total)
                 _put(builder, snapshot, item, findings, watch)
         for line in snapshot.unsound:
             findings.add(Finding("note", "unsound-file", snapshot.name, "$file", None, "integrity check", None, line))
+        before += size
+        progress("read and write", done if total is None else before, total)
+
+
+def _byte(snapshot: Snapshot, item: Item) -> int:
+    """Return the byte of a source's file that an item begins at; 0 where the source is no stream that is read once."""
+    if isinstance(item, Same | Document) or not source_of(snapshot).opens_stream:
+        return 0
+    what, _, number = item[0].place.partition(" ")
+    return int(number) if what == "byte" and number.isdecimal() else 0
 
 
 def _in_order(

@@ -10,6 +10,7 @@ from pjais.api import backup
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FOLDER, PATH
 from pjais.cli.output import print_json, safe, say
+from pjais.cli.progress import progress
 from pjais.cli.tables import Column, format_option, print_list
 from pjais.display import counted, size
 
@@ -33,7 +34,8 @@ def backup_command() -> None:
 @common
 def create(context: Context, sources: tuple[Path, ...], password: str | None) -> int:
     """Back up every source, and the store, without migrating; of RxDB also the guide's rxdb-backup JSON."""
-    made = backup.create(context.data_dir, sources, password=password)
+    with progress(context) as report_progress:
+        made = backup.create(context.data_dir, sources, password=password, progress=report_progress)
     exports, left_out = [str(path) for path in made.exports], list(made.left_out)
     if context.as_json:
         told = {"code": "done", "backup": made.id, "folder": str(made.folder)}
@@ -66,7 +68,8 @@ def list_backups(context: Context, shape: str) -> int:
 @common
 def verify_backup(context: Context, backup_id: str | None, password: str | None) -> int:
     """Read every file of a backup (or all) back: sizes, hashes, and the rxdb-backup JSON against the raw files."""
-    done = backup.verify(context.data_dir, backup_id, password=password)
+    with progress(context) as report_progress:
+        done = backup.verify(context.data_dir, backup_id, password=password, progress=report_progress)
     if context.as_json:
         print_json({"code": "done", "verified": list(done.ids), "not_compared": list(done.not_compared)})
     else:
@@ -82,7 +85,8 @@ def verify_backup(context: Context, backup_id: str | None, password: str | None)
 @common
 def restore(context: Context, backup_id: str, destination: Path | None) -> int:
     """Write a backup's raw files out again; nothing is ever overwritten."""
-    restored = backup.restore(context.data_dir, backup_id, destination)
+    with progress(context) as report_progress:
+        restored = backup.restore(context.data_dir, backup_id, destination, progress=report_progress)
     if context.as_json:
         print_json({"code": "done", "files": [str(path) for path in restored]})
     else:

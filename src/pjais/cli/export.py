@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import click
 
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_OF_ANY, OUTPUT_PLACE, PATH
-from pjais.cli.output import print_json, safe, say, warn, write_raw
+from pjais.cli.output import print_json, room, safe, say, warn, write_raw
+from pjais.cli.progress import progress
 from pjais.display import counted
 from pjais.errors import UsageError
 from pjais.migration import state
@@ -64,10 +66,13 @@ def export_command(
     if output is not None and output.is_dir() and not what.is_of_app:
         raise UsageError(f"{output} is a folder; name a file in it")
     here = state.chosen(context.data_dir, target)
-    if output is None:
-        done = export.to(here, store, write_raw, what, password=password, tell=_note)
-    else:
-        done = export.to_file(here, store, output, what, password=password, tell=_note)
+    shown = context if output is not None or room() is None else replace(context, quiet=True)  # not amid the data
+    with progress(shown) as report_progress:
+        if output is None:
+            done = export.to(here, store, write_raw, what, password=password, tell=_note, progress=report_progress)
+        else:
+            done = export.to_file(here, store, output, what, password=password, tell=_note, progress=report_progress)
+    if output is not None:
         _say_exported(context, output, done)
     for line in done.unreadable:
         warn(f"unreadable: {safe(line)}")

@@ -56,7 +56,7 @@ def history_command(context: Context, record: tuple[str, ...], table_name: str |
         print_list(context, shape, _COLUMNS, rows, whole, steps)
         return 0
     for name in dict.fromkeys(names.values()):
-        say(f"{name} ({record_id})")
+        say_cut(f"{name} ({record_id})")
     if not lines:
         say("nobody changed it since the migration")
     for number, moment, name, changes in lines:

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -226,13 +226,23 @@ def _wrapped(line: str, room: int) -> str:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     lines = [line[: len(indent) - 2]]
-    for word in re.findall(r"pjais [a-z-]+(?: .*)?$|\S+", line):
+    for word in _pieces(line, room - len(indent)):
         more = f"{lines[-1]} {word}" if lines[-1].strip() else f"{lines[-1]}{word}"
         if width(more) <= room or not lines[-1].strip():
             lines[-1] = more
         else:
             lines.append(indent + word)
     return "\n".join(lines)
+
+
+def _pieces(line: str, most: int) -> Iterator[str]:
+    """Yield the words of a line; a command at its end is one, JSON without spaces is several."""
+    for word in re.findall(r"pjais [a-z-]+(?: .*)?$|\S+", line):
+        rest = word
+        while word[0] in '{["' and width(rest) > most:
+            yield (piece := fitting(rest, most))
+            rest = rest[len(piece) :]
+        yield rest
 
 
 def print_error(error: PjaisError, *, as_json: bool) -> None:

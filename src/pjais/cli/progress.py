@@ -78,7 +78,7 @@ class Meter:
         rate = more / took if more > 0 and took > _SETTLED_SECONDS else None
         percent = None if not total else round(min(done, total) * 100 / total, 1)
         left = None if not total or rate is None else round(max(total - done, 0) / rate, 1)
-        unit = "bytes" if name in IN_BYTES and total is not None else "records"
+        unit = "bytes" if name in IN_BYTES and (total is not None or not done) else "records"
         return Event(shown, done, total, unit, percent, None if rate is None else round(rate, 1), left)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pjais import canonical, files, journal, sqlite, tagged
 from pjais.core import blobs
 from pjais.core.document import Document, Remark, Unreadable
+from pjais.core.results import Progress
 from pjais.core.snapshot import Snapshot
 from pjais.errors import NoSourceFound, SourceDamaged
 from pjais.exchange.transfer import Write, found_in
@@ -52,7 +53,9 @@ class Form:
     blobs: Path | None = None
 
 
-def export_documents(workspace: Workspace, store: Path | None, write: Write, form: Form = Form()) -> int:
+def export_documents(
+    workspace: Workspace, store: Path | None, write: Write, form: Form = Form(), progress: Progress = lambda *_: None
+) -> int:
     """Write every live document of a source as NDJSON; return their number.
 
     Lines are `{"source", "origin", "database", "collection", "key", "id", "document"}`, ordered by web origin,
@@ -70,11 +73,18 @@ def export_documents(workspace: Workspace, store: Path | None, write: Write, for
             db.execute("BEGIN")
             for snapshot in snapshots:
                 _Export(db, snapshot, _inside(snapshot, path), form).run()
-            count = 0
+            count, total = 0, int(sqlite.value(db, f"SELECT count(*) FROM ({_IN_ORDER})"))
             for line, attachments in sqlite.each(db, _IN_ORDER):
                 write(_with_attachments(line, attachments) + "\n")
                 count += 1
+                if not count % _TELL_EVERY:
+                    progress("export", count, total)
+            progress("export", count, total)
             return count
+
+
+_TELL_EVERY = 2000
+"""Documents between two reports of progress."""
 
 
 def _inside(snapshot: Snapshot, named: Path) -> str:

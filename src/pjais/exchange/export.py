@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pjais import files, models
+from pjais.core.results import Progress
 from pjais.errors import UsageError
 from pjais.exchange import app_files, documents, guide_export, plugin_exporter, rxdb_dump, transfer
 from pjais.exchange.guide_export import Validation
@@ -66,6 +67,7 @@ def to_file(
     *,
     password: str | None = None,
     tell: Write = _silently,
+    progress: Progress = lambda *_: None,
 ) -> Exported:
     """Write an export to a file; it replaces an earlier export, and no other file.  Raises UsageError.
 
@@ -82,7 +84,7 @@ def to_file(
         validation = guide_export.export(workspace, store, output, password=password)
         return Exported(output, validation=validation)
     with files.writing(output.absolute()) as file:
-        done = to(workspace, store, file.text, what, password=password, tell=tell)
+        done = to(workspace, store, file.text, what, password=password, tell=tell, progress=progress)
     return done._replace(file=output)
 
 
@@ -101,6 +103,7 @@ def to(
     *,
     password: str | None = None,
     tell: Write = _silently,
+    progress: Progress = lambda *_: None,
 ) -> Exported:
     """Give an export to `write`, piece by piece.  Raises UsageError for the guide's, which needs a file."""
     _check_options(what)
@@ -112,7 +115,7 @@ def to(
         unread, notes = list[str](), _Notes(tell)
         skip = unread.append if what.skip_unreadable else None
         form = documents.Form(password, skip, notes, what.blobs)
-        count = documents.export_documents(workspace, store, write, form)
+        count = documents.export_documents(workspace, store, write, form, progress)
         return Exported(documents=count, unreadable=tuple(unread), notes=tuple(notes.lines))
     if what.format == "rxdb-export":
         raise UsageError(
@@ -120,7 +123,7 @@ def to(
         )
     if what.format == "pjais":
         with transfer.opened(workspace, store, password) as db:
-            transfer.write_export(db, models.in_store(workspace.model, db), write)
+            transfer.write_export(db, models.in_store(workspace.model, db), write, progress=progress)
     else:
         plugin_exporter.export(workspace, store, what.format, write, password)
     return Exported()

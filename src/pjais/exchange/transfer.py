@@ -18,11 +18,12 @@ from pjais.assembly.normalise import Choices
 from pjais.assembly.scratch import scratch_store
 from pjais.core.model import APPLICATION_ID, Model
 from pjais.core.own_files import EXPORT, REMOVED
+from pjais.core.results import Progress
 from pjais.core.source import SourceRef
 from pjais.display import counted
 from pjais.errors import ForeignTarget, NoSourceFound, SourceDamaged
 from pjais.store import upgrade
-from pjais.targets.sqlite import cutover, exported
+from pjais.targets.sqlite import compare, cutover, exported
 from pjais.targets.sqlite.exported import records
 from pjais.targets.sqlite.target import SqliteTarget
 from pjais.workspace import Workspace, none_found
@@ -37,8 +38,10 @@ def write_export(
     *,
     only: Mapping[str, Sequence[str]] | None = None,
     removed: Sequence[Mapping[str, Any]] = (),
+    progress: Progress = lambda *_: None,
 ) -> None:
     """Write the canonical export of an open store; `only` limits it to some keys of some tables."""
+    done, total = 0, compare.count_rows(db, model)
     write(f'{{"format":"{EXPORT}","version":1')
     for name, tables in model.lists.items():
         write(f',\n"{name}":[')
@@ -47,11 +50,15 @@ def write_export(
             for record in records(db, table, None if only is None else only.get(table.name, ())):
                 write(separator + exported.line(exported.document(db, model, record)))
                 separator = ",\n"
+                done += 1
+                if not done % compare.TELL_EVERY:
+                    progress("export", done, total)
         write("]")
     if removed:
         lines = ",\n".join(canonical.dumps(dict(one), sort=True) for one in removed)
         write(f',\n"{REMOVED}":[\n{lines}]')
     write("}\n")
+    progress("export", done, total if only is None else done)
 
 
 def write_documents(documents: Iterable[tuple[str, dict[str, Any]]], write: Write) -> int:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import files, journal, paths, sqlite
+from pjais.core.results import Progress
 from pjais.core.shown import fields_as_json
+from pjais.core.snapshot import CopiedFile
 from pjais.errors import BackupFailed, NoSourceFound, UsageError
 from pjais.exchange import guide_backup
 from pjais.migration import copies, fault_messages, recover, run_log, state
@@ -41,7 +43,7 @@ def latest_files(workspace: Workspace, but: Path) -> stored.Earlier:
     return backup.stored_files(folders[-2:])
 
 
-def create(workspace: Workspace, *, password: str | None = None) -> Path:
+def create(workspace: Workspace, *, password: str | None = None, progress: Progress | None = None) -> Path:
     """Back up all sources, and the store itself, without migrating; return the backup's folder.
 
     For RxDB sources the guide's backup JSON is written too; the manifest says what is not in it.
@@ -59,7 +61,9 @@ def create(workspace: Workspace, *, password: str | None = None) -> Path:
                 more = _keep_store(workspace, folder)
                 at_ms = journal.now_ms()
                 earlier = latest_files(workspace, folder)
-                snapshots = backup.snapshot_all(folder, found.sources, at_ms=at_ms, earlier=earlier, **more)
+                snapshots = backup.snapshot_all(
+                    folder, found.sources, at_ms=at_ms, progress=progress, earlier=earlier, **more
+                )
                 made = guide_backup.write(workspace.model, folder, snapshots, at_ms, password)
                 if made.exports or made.left_out:
                     more |= {"exports": guide_backup.named(made.exports), "left_out": list(made.left_out)}
@@ -97,13 +101,19 @@ def listed(workspace: Workspace) -> tuple[Kept, ...]:
     return tuple(found)
 
 
-def check(folder: Path) -> list[str]:
+def _files_of(folder: Path) -> list[CopiedFile]:
+    with suppress(BackupFailed):
+        return [one for snapshot in backup.load(folder) for one in snapshot.files]
+    return []
+
+
+def check(folder: Path, tell: files.Tell = files.silent) -> list[str]:
     """Return what has changed in a run's folder since it was written: its backup, its journal, its report.
 
     What a later run is spared by (`assembly.unchanged`) may be missing, but not changed.  Raises BackupFailed if there
     is no valid manifest.
     """
-    wrong = [*backup.check(folder), *journal.problems(folder)]
+    wrong = [*backup.check(folder, tell), *journal.problems(folder)]
     written = [entry.details.get("report") for entry in journal.entries(folder)]
     told = [entry.details["places"] for entry in journal.entries(folder) if "places" in entry.details]
     if told and (folder / paths.PLACES).is_file() and files.sha256(folder / paths.PLACES) != told[-1]:
@@ -138,7 +148,9 @@ class Verified(NamedTuple):
     not_compared: tuple[str, ...]
 
 
-def verify(workspace: Workspace, backup_id: str | None, *, password: str | None = None) -> Verified:
+def verify(
+    workspace: Workspace, backup_id: str | None, *, password: str | None = None, progress: Progress | None = None
+) -> Verified:
     """Read a backup (None: each) back.  Raises BackupFailed if anything differs, UsageError if there is none."""
     named = [one.id for one in listed(workspace)] if backup_id is None else [backup_id]
     folders = [folder_of(workspace, one) for one in named]
@@ -148,8 +160,17 @@ def verify(workspace: Workspace, backup_id: str | None, *, password: str | None 
         )
     wrong: list[str] = []
     unread: list[str] = []
+    total = sum(one.size for folder in folders for one in _files_of(folder))
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done = min(done + more, total)
+        if progress is not None:
+            progress("check the backup", done, total)
+
     for folder in folders:
-        bad = check(folder)
+        bad = check(folder, tell)
         differs, skipped = guide_backup.check(workspace.model, folder, password) if not bad else ([], [])
         wrong += [f"{folder.name}/{line}" for line in (*bad, *differs)]
         unread += [f"{folder.name}/{line}" for line in skipped]

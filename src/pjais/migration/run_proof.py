@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pjais import delta, files, sqlite
 from pjais.core.model import Model
-from pjais.core.results import Counts, Difference, Proof
+from pjais.core.results import Counts, Difference, Progress, Proof
 from pjais.core.snapshot import CopiedFile, Snapshot
 from pjais.errors import MigrationFailed, VerificationFailed
 from pjais.targets.sqlite import blobs, compare
@@ -26,7 +26,14 @@ Facts = Sequence[compare.Check]
 """Checks other than those of the records."""
 
 
-def of_new_file(model: Model, new: Path, previous: Path, facts: Facts, differences: Sequence[Difference] = ()) -> Proof:
+def of_new_file(
+    model: Model,
+    new: Path,
+    previous: Path,
+    facts: Facts,
+    differences: Sequence[Difference] = (),
+    progress: Progress = lambda *_: None,
+) -> Proof:
     """Compare every record of a new file with its digest, and check pages, schema, references and search index.
 
     `previous`: a copy of the store that the file was built on, if there is one.  Syncs the file meanwhile.
@@ -37,7 +44,9 @@ def of_new_file(model: Model, new: Path, previous: Path, facts: Facts, differenc
         pages = pool.submit(_check_pages, model, new, previous)
         search = pool.submit(_check_search, model, new)
         synced = pool.submit(files.sync_file, new)
-        rows = compare.compare_rows(db, model)
+        total = compare.count_rows(db, model)
+        rows = compare.compare_rows(db, model, lambda done: progress("verify", done, total))
+        progress("verify", total, total)
         checks = (*pages.result(), search.result(), *_of_bytes(blobs.check(db, model)), *facts)
         synced.result()
     return compare.proof(rows, checks, 0, differences)

@@ -197,7 +197,7 @@ def _make_new_store(run: BackedUp) -> Iterator[Reached]:
         yield Proved(filled, None, changed)
         content = target.compare(model, prepared)
         checks = (*facts, *content.checks)
-        proof = run_proof.of_new_file(model, new, run.folder / PREVIOUS, checks, content.differences)
+        proof = run_proof.of_new_file(model, new, run.folder / PREVIOUS, checks, content.differences, run.job.progress)
     yield Proved(filled, proof, changed)
     run_proof.demand(proof)
     journal.record(run.folder, "verified")

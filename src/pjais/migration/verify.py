@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from pjais.migration import backups, retention, state
 from pjais.sources import backup
 from pjais.store import upgrade
 from pjais.targets.sqlite import chain, compare, cutover, documents, heads
+from pjais.targets.sqlite.documents import Expected
 from pjais.workspace import Workspace
 
 _RUNS = "runs"
@@ -81,16 +82,16 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
         model = models.in_store(workspace.model, db)
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
             raise UsageError("this target has no such run", where=[run], next_command="pjais status")
-        progress("check the file", 0, None)
+        total = compare.count_rows(db, model) + _documents(db, run)
+        progress("verify", 0, total)
         # Where an app may remove records that others refer to, the comparison with its content is the proof.
         apps = 0 if workspace.target.keeps_references else len(sqlite.fetch(db, "PRAGMA foreign_key_check"))
         checks = list(compare.check_file(db, model, apps))
         if not checks[0][1]:
             return Proof(checks=tuple(checks))
-        progress("compare records", 0, None)
-        rows = compare.compare_rows(db, model)
+        rows = compare.compare_rows(db, model, lambda done: progress("verify", done, total))
         checks += [compare.check_chain(db, model), compare.check_head(db, workspace.store)]
-        compared = 0
+        compared, read = 0, rows.records
         differences = [*compare.compare_history(db, model), *compare.compare_account(db)]
         links = chain.links(db)
         checks += _missing_runs(
@@ -103,7 +104,6 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
         ):
             if run is not None and run_id != run:
                 continue
-            progress("compare documents", compared, None)
             chosen = json.loads(options or "{}")
             choices = chosen_before(chosen, Ids(known(db), new=ids == "new"), password)
             of_run = [one for one in links if one.run_id == run_id and one.backup is not None]
@@ -118,7 +118,10 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
                 of_run,
                 may_go=bool(not of_run or chosen.get("follow") or chosen.get("automatic")),
                 gone=run_id in discarded,
+                tell=lambda done, read=read: progress("verify", min(read + done, total), total),  # type: ignore[misc]
             )
+            read += _documents(db, run_id)
+            progress("verify", min(read, total), total)
             compared += count
             differences += found
             checks += check
@@ -166,6 +169,7 @@ def _one_run(
     *,
     may_go: bool,
     gone: bool,
+    tell: Callable[[int], None],
 ) -> tuple[int, list[Difference], list[compare.Check]]:
     """Compare the documents of one run's snapshots with the ledger, and check that the backup itself is valid.
 
@@ -184,12 +188,13 @@ def _one_run(
         return 0, [], [(name, False, "; ".join([error.what, *error.where]))]
     compared = 0
     differences: list[Difference] = []
+    counter = _Counter(tell)
     for snapshot in snapshots:
         source = documents.Source(run_id, snapshot.kind, snapshot.name)
         original = partial(assemble.original, model, snapshot.dialect)
         try:
             count, found = documents.compare_documents(
-                db, model, source, expected(model, snapshot, choices), rows, settled, original
+                db, model, source, counter.passing(expected(model, snapshot, choices)), rows, settled, original
             )
         except OSError as error:  # a file of the backup is missing or unreadable; `wrong` names it
             wrong = wrong or [f"{snapshot.name}: {error}"]
@@ -197,6 +202,27 @@ def _one_run(
         compared += count
         differences += found
     return compared, differences, [(name, not wrong, "; ".join(wrong) or "every file has its size and hash")]
+
+
+class _Counter:
+    """Counts documents as they pass by."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell, self._done = tell, 0
+
+    def passing(self, documents: Iterable[Expected]) -> Iterator[Expected]:
+        """Yield the documents, and tell how many it were."""
+        for one in documents:
+            self._done += 1
+            if not self._done % compare.TELL_EVERY:
+                self._tell(self._done)
+            yield one
+
+
+def _documents(db: sqlite.Connection, run: str | None) -> int:
+    """Return how many documents a run read, or all runs."""
+    counts = sqlite.each(db, "SELECT counts FROM migration_runs WHERE ?1 IS NULL OR id = ?1", (run,))
+    return sum(int(json.loads(one or "{}").get("read", 0)) for (one,) in counts)
 
 
 def _swapped(folder: Path, links: Sequence[chain.Link]) -> list[str]:

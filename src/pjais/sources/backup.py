@@ -42,6 +42,7 @@ _RESERVED = frozenset(
     }
 )
 Progress = Callable[[str, int, int], None]
+"""Called with the name of a phase, the bytes done, and all bytes."""
 
 
 def snapshot_all(
@@ -62,23 +63,34 @@ def snapshot_all(
     try:
         files.private_folder(folder)
         snapshots: list[Snapshot] = []
+        sizes = [files.size_of(source_of(ref).files(ref)) for ref in refs]
         for number, ref in enumerate(refs):
-            if progress:
-                progress("back up", number, len(refs))
-            snapshots.append(
-                _snapshot(
-                    folder, ref, number, at_ms, (earlier or stored.Earlier()).also(_shared(folder, ref, snapshots))
-                )
-            )
+            tell = _counting(progress, "back up", sum(sizes[:number]), sizes[number], sum(sizes))
+            known = (earlier or stored.Earlier()).also(_shared(folder, ref, snapshots))
+            snapshots.append(_snapshot(folder, ref, number, at_ms, known, tell))
         write_manifest(folder, snapshots, at_ms, **more)
     except OSError as error:
         raise BackupFailed(
             f"the backup could not be written: {error.strerror or error}", where=[str(error.filename or folder)]
         ) from error
-    broken = check(folder)
+    written = sum(one.size for snapshot in snapshots for one in snapshot.files)
+    broken = check(folder, _counting(progress, "check the backup", 0, written, written))
     if broken:
         raise BackupFailed("the backup does not restore", where=broken)
     return tuple(snapshots)
+
+
+def _counting(progress: Progress | None, phase: str, before: int, part: int, total: int) -> files.Tell:
+    """Return what counts the bytes of one part of a phase; a file that is copied again counts once."""
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done = min(done + more, part)
+        if progress is not None:
+            progress(phase, before + done, total)
+
+    return tell
 
 
 def _shared(folder: Path, ref: SourceRef, snapshots: Sequence[Snapshot]) -> dict[str, Path]:
@@ -87,8 +99,10 @@ def _shared(folder: Path, ref: SourceRef, snapshots: Sequence[Snapshot]) -> dict
     return {file.sha256: folder / file.stored for one in there for file in one.files}
 
 
-def _snapshot(folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: stored.Earlier) -> Snapshot:
-    copied = _copy_still(folder, ref, number, earlier)
+def _snapshot(
+    folder: Path, ref: SourceRef, number: int, at_ms: int, earlier: stored.Earlier, tell: files.Tell
+) -> Snapshot:
+    copied = _copy_still(folder, ref, number, earlier, tell)
     if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # not inspected then, readable now
         raise SourceInUse(
             "a source could not be read, and then it could", where=[str(ref.path)], advice="make the same call again"
@@ -120,7 +134,9 @@ def _opened_path(folder: Path, origin: str, copied: Sequence[CopiedFile]) -> Pat
     return folder / copied[0].stored
 
 
-def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: stored.Earlier) -> tuple[CopiedFile, ...]:
+def _copy_still(
+    folder: Path, ref: SourceRef, number: int, earlier: stored.Earlier, tell: files.Tell
+) -> tuple[CopiedFile, ...]:
     """Copy the files of a source until none changed meanwhile; a SQLite file and its side files count as one."""
     source = source_of(ref)
     for attempt in range(_TRIES):
@@ -135,8 +151,9 @@ def _copy_still(folder: Path, ref: SourceRef, number: int, earlier: stored.Earli
                     continue
                 relative = _relative(ref, path)
                 name, limit = prefix + relative, ends.get(path, sys.maxsize)
+                in_parts = source.opens_stream and wanted == [ref.path]
                 size, digest, parts = stored.copy(
-                    path, folder, name, earlier, limit=limit, in_parts=source.opens_stream and wanted == [ref.path]
+                    path, folder, name, earlier, limit=limit, in_parts=in_parts, tell=tell
                 )
                 copied.append(CopiedFile(str(path), relative, name, size, digest, path.stat().st_mtime_ns, parts))
         except FileNotFoundError as error:
@@ -275,14 +292,18 @@ def load(folder: Path) -> tuple[Snapshot, ...]:
     return tuple(found)
 
 
-def check(folder: Path) -> list[str]:
-    """Read every file of a backup back; return the mismatches, empty for a valid backup."""
+def check(folder: Path, tell: files.Tell = files.silent) -> list[str]:
+    """Read every file of a backup back; return the mismatches, empty for a valid backup.
+
+    `tell` is called with the bytes of the sources' files that were read back.
+    """
     wrong = []
     body = manifest(folder)
     for entry in body["sources"]:
         consistent = [entry["consistent"]] if entry["consistent"] else []
         for copy in map(stored.of_entry, entry["files"]):
             wrong += stored.check(folder, copy)
+            tell(copy.size)
         for one in consistent:
             wrong += stored.check_file(folder / one["stored"], one["size"], one["sha256"])
         if consistent and not wrong and not entry["unsound"]:
@@ -311,7 +332,7 @@ def _refuse_outside(wanted: Sequence[CopiedFile]) -> None:
         raise BackupFailed("the backup names files outside of itself; nothing was restored", where=outside)
 
 
-def restore(folder: Path, destination: Path) -> list[Path]:
+def restore(folder: Path, destination: Path, progress: Progress | None = None) -> list[Path]:
     """Write the raw files of a backup below `destination`, which must not hold any of them; return them.
 
     Raises BackupFailed if the backup is invalid or a file already exists.
@@ -329,8 +350,11 @@ def restore(folder: Path, destination: Path) -> list[Path]:
             advice="restore into an empty folder",
             next_command=f"pjais backup restore {shlex.quote(folder.name)} --to restored-{shlex.quote(folder.name)}",
         )
+    size = sum(one.size for one in wanted)
+    tell = _counting(progress, "restore", 0, size, size)
     for one in wanted:
         restore_file(folder, one, destination / one.original)
+        tell(one.size)
     return [destination / one.original for one in wanted]
 
 

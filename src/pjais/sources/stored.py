@@ -46,22 +46,25 @@ def earlier(backups: Iterable[tuple[Path, Iterable[CopiedFile]]]) -> Earlier:
 
 
 def copy(
-    path: Path, folder: Path, stored: str, held: Earlier, *, limit: int, in_parts: bool
+    path: Path, folder: Path, stored: str, held: Earlier, *, limit: int, in_parts: bool, tell: files.Tell = files.silent
 ) -> tuple[int, str, Parts | None]:
     """Copy one file, up to a limit, into a backup's folder; return its size and SHA-256, and its parts if it has any.
 
-    `in_parts`: it may be kept in parts.
+    `in_parts`: it may be kept in parts.  `tell` is called with the bytes of the source that are done.
     """
     whole = limit == sys.maxsize
     if whole and in_parts and (made := _differences(path, folder, stored, held.by_source.get(str(path)))) is not None:
+        tell(made[0])
         return made
     if whole and held.by_hash:
         digest = files.sha256(path)
         there = held.by_hash.get(digest)
         if there is not None and there.is_file():
             files.link_or_copy(there, folder / stored)
-            return (folder / stored).stat().st_size, digest, None
-    return (*files.copy_hashed(path, folder / stored, limit=limit), None)
+            size = (folder / stored).stat().st_size
+            tell(size)
+            return size, digest, None
+    return (*files.copy_hashed(path, folder / stored, limit=limit, tell=tell), None)
 
 
 def _differences(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -212,13 +212,24 @@ def _is_made(held: str, made: str) -> bool:
     return more > 0 and any(held[at] == "," for at in ends)
 
 
-def compare_rows(db: sqlite.Connection, model: Model) -> Rows:
-    """Compare every row of every table of records with `migration_records`."""
+TELL_EVERY = 2000
+"""Records between two reports of progress."""
+
+
+def count_rows(db: sqlite.Connection, model: Model) -> int:
+    """Return the number of records that `compare_rows` compares."""
+    return sum(int(sqlite.value(db, f"SELECT count(*) FROM {table.sql}")) for table in model.tables)
+
+
+def compare_rows(db: sqlite.Connection, model: Model, tell: Callable[[int], None] = lambda _: None) -> Rows:
+    """Compare every row of every table of records with `migration_records`; `tell` gets the number done so far."""
     records = 0
     found = Rows(0, Counter(), [], {})
     for table in model.tables:
         for row, key, digest in _rows_with_account(db, table):
             records += 1
+            if not records % TELL_EVERY:
+                tell(records)
             if digest is not None and table.digest(row) == digest:
                 continue
             past = list(_past(db, table, key, dict(zip(table.column_names, row, strict=True))))
