@@ -36,7 +36,7 @@ def opened_store(context: Context, target: Path | None) -> Store:
 
 _COLUMNS = (
     Column("at", "word", drop=2),
-    Column("label"),
+    Column("operation"),
     Column("changes", "number"),
     Column("record"),
     Column("id", "id", drop=1),

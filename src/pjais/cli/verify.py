@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from pjais.cli import store_history
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.migration_options import target_option
 from pjais.cli.output import print_json, say
 from pjais.cli.progress import progress
 from pjais.cli.tables import Column, print_table
 from pjais.display import counted, one_line
-from pjais.migration import state
 
 if TYPE_CHECKING:
     from pjais.core.results import Proof
@@ -46,15 +45,20 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     since = [(proof.edited_since, "edited"), (proof.added_since, "added"), (proof.removed_since, "removed")]
     if any(count for count, _ in since):
         say("since the migration: " + ", ".join(f"{count:,} {what}" for count, what in since) + " (see the history)")
-        names = _names(context, target, proof)
-        for what, kind, key in proof.edits[:_EDITS_SHOWN]:
-            say(f"  {what} {one_line(store_history.named(kind, key, names))}", lead=f"  {what}")
+        for what, line in _edits(context, target, proof):
+            say(f"  {what} {one_line(line)}", lead=f"  {what}")
         if (more := sum(count for count, _ in since) - min(len(proof.edits), _EDITS_SHOWN)) > 0:
             say(f"  ... and {more:,} more")
     return 0
 
 
-def _names(context: Context, target: Path | None, proof: Proof) -> store_history.Names:
-    """Return the names of the edited records."""
+def _edits(context: Context, target: Path | None, proof: Proof) -> Iterator[tuple[str, str]]:
+    """Yield the first edits: what was done, and the record with its name."""
+    from pjais.cli import store_history  # loaded on demand: most verifications find no edit
+    from pjais.migration import state
+
+    first = proof.edits[:_EDITS_SHOWN]
     with closing(store_history.existing_store(state.chosen(context.data_dir, target).store)) as store:
-        return store_history.names(store, [(kind, key) for _, kind, key in proof.edits[:_EDITS_SHOWN]])
+        names = store_history.names(store, [(kind, key) for _, kind, key in first])
+    for what, kind, key in first:
+        yield what, store_history.named(kind, key, names)
