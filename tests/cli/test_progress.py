@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,29 @@ def test_every_long_command_reports_true_totals(big: Path) -> None:
         assert one["total"] is None or 0 <= one["done"] <= one["total"]
     for some in (verified, exported, backed_up, checked):
         assert some[-1]["percent"] == 100
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_a_terminal_gets_a_bar_with_percent_rate_and_time(big: Path) -> None:
+    shown = _on_a_terminal("verify", "--data-dir", str(big), "-q"), _on_a_terminal("verify", "--data-dir", str(big))
+    assert "%" not in shown[0]
+    assert "Verify" in shown[1] and " %" in shown[1] and "\u2501" in shown[1] and f"of {2 * (MANY + 1):,}" in shown[1]
+
+
+def _on_a_terminal(*words: str) -> str:
+    leader, follower = os.openpty()
+    call = [sys.executable, "-m", "pjais", *words]
+    process = subprocess.Popen(
+        call, stdout=follower, stderr=follower, env={**os.environ, "TERM": "xterm", "COLUMNS": "110"}
+    )
+    os.close(follower)
+    written = b""
+    with suppress(OSError):
+        while piece := os.read(leader, 65536):
+            written += piece
+    os.close(leader)
+    assert process.wait() == 0
+    return written.decode()
 
 
 def test_quiet_reports_none_and_json_alone_no_events(big: Path) -> None:

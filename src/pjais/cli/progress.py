@@ -134,15 +134,18 @@ def _bar(meter: Meter) -> Iterator[Progress]:
         TimeElapsedColumn(),
     )
     with Bar(*columns, console=console, transient=True, expand=True) as bar:
-        task = bar.add_task("…", total=None, told="")
+        task, shown = bar.add_task("…", total=None, told=""), ""
 
         def report(name: str, done: int, total: int | None) -> None:
+            nonlocal shown
             event = meter.event(name, done, total)
+            if event.phase != shown:
+                bar.reset(task, total=None, description=(shown := event.phase))
             percent = "" if event.percent is None else f"{event.percent:3.0f} %"
             parts = [percent, event.amount, event.speed, event.left]
-            while sum(map(len, parts)) + 40 > console.width and any(parts[1:3]):
+            while sum(map(len, parts)) + 32 > console.width and any(parts[1:3]):
                 parts[1 if parts[1] else 2] = ""
             told = "  ".join(filter(None, parts))
-            bar.update(task, description=event.phase, completed=done, total=total or None, told=told)
+            bar.update(task, completed=done, total=total or None, told=told)
 
         yield report

@@ -14,6 +14,7 @@ from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, safe, say
+from pjais.cli.progress import progress
 from pjais.cli.tables import Column, format_option, print_list
 from pjais.display import counted
 from pjais.errors import UsageError
@@ -108,7 +109,9 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
             edited = canonical.loads(files.read_text(document, _LONGEST_DOCUMENT))
         except (OSError, ValueError) as error:
             raise UsageError(f"the edited document cannot be read: {error}", where=[str(document)]) from error
-    results = quarantine.replay(context.data_dir, entries, target, document=edited)
+    with progress(context) as report_progress:
+        report_progress("retry", 0, None)
+        results = quarantine.replay(context.data_dir, entries, target, document=edited)
     still = [one for one in results if one.record_id is None]
     if context.as_json:
         print_json({"code": "quarantined" if still else "done", "results": [one._asdict() for one in results]})

@@ -11,6 +11,7 @@ from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_FILE
 from pjais.cli.migration_options import target_option
 from pjais.cli.output import print_json, safe, say
+from pjais.cli.progress import progress
 
 
 @click.command("rollback")
@@ -26,7 +27,9 @@ def rollback_command(
     from pjais.api.migration import rollback
     from pjais.workspace import resolve_workspace
 
-    done = rollback(context.data_dir, run_id, target, keep_later=keep_later, discard_later=discard_later)
+    with progress(context) as report_progress:
+        report_progress("roll back", 0, None)
+        done = rollback(context.data_dir, run_id, target, keep_later=keep_later, discard_later=discard_later)
     if context.as_json:
         print_json(done.as_dict())
         return 0

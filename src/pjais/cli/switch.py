@@ -11,6 +11,7 @@ from pjais.api.arguments import SideTarget
 from pjais.choices import OnInvalid
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.output import print_json, say
+from pjais.cli.progress import progress
 from pjais.cli.sides_options import on_invalid_option, sources_argument, target_option, to_option
 from pjais.display import counted
 
@@ -46,9 +47,11 @@ def switch_command(
             say(f"they are in {back.export}   (pjais import restores them)")
             say(f"and for the old side in {back.guide}")
         return 0
-    done = side_by_side.switch(
-        context.data_dir, sources, target, to=to, on_invalid=on_invalid, keep_edits=keep_edits, password=password
-    )
+    with progress(context) as report_progress:
+        report_progress("cut over", 0, None)
+        done = side_by_side.switch(
+            context.data_dir, sources, target, to=to, on_invalid=on_invalid, keep_edits=keep_edits, password=password
+        )
     if context.as_json:
         print_json({"code": "done", **done.as_dict()})
         return 0
