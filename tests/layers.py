@@ -258,10 +258,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "boundary locations next_command output",
         "context",
         "migration_options progress tables",
-        "__init__ backup checklist cleanup explain export lists livestore rollback run_report sides_options status "
+        "__init__ backup checklist cleanup explain export lists livestore run_report sides_options status "
         "store_history support_bundle time_options ui verify_app",
         "activate at demo detect diff events follow history import_ migrate operations "
-        "plan quarantine record_commands remember restore_record search shadow switch verify",
+        "plan quarantine record_commands remember restore_record rollback search shadow switch verify",
         "attachments conversations memories personas plugins redo undo",
     ),
 }

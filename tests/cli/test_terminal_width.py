@@ -225,3 +225,20 @@ def _captured(tmux: list[str], *options: str) -> str:
         [*tmux, "capture-pane", "-p", "-S", "-", *options], check=True, capture_output=True, text=True
     )
     return "\n".join(line.rstrip() for line in taken.stdout.splitlines())
+
+
+def test_names_stand_beside_ids_where_a_person_reads(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """History, undo and diff always; of reports that are handed on only what is on a screen."""
+    monkeypatch.chdir(demo)
+    for call in ("history m-new", "diff 0 now", "undo --list"):
+        assert run([*shlex.split(call), "--data-dir", "PJais"]) == 0
+        said = capfd.readouterr().out
+        assert "The kettle" in said and "m-new" in said
+    for call in ("verify -q", "shadow", "rollback -q"):
+        for on_screen in (False, True):
+            monkeypatch.setattr("pjais.cli.store_history.is_interactive", lambda on_screen=on_screen: on_screen)
+            run([*shlex.split(call), "--data-dir", "PJais"])
+            said = "".join(capfd.readouterr())
+            assert ("The kettle" in said) is on_screen and "m-new" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,8 @@ from pjais.cli.locations import OUTPUT_FILE
 from pjais.cli.migration_options import target_option
 from pjais.cli.output import print_json, safe, say
 from pjais.cli.progress import progress
+from pjais.errors import ConfirmationNeeded
+from pjais.migration import state
 
 
 @click.command("rollback")
@@ -29,7 +32,12 @@ def rollback_command(
 
     with progress(context) as report_progress:
         report_progress("roll back", 0, None)
-        done = rollback(context.data_dir, run_id, target, keep_later=keep_later, discard_later=discard_later)
+        try:
+            done = rollback(context.data_dir, run_id, target, keep_later=keep_later, discard_later=discard_later)
+        except ConfirmationNeeded as error:
+            if not context.as_json:
+                error.where = _with_names(state.chosen(context.data_dir, target).store, error.where)
+            raise
     if context.as_json:
         print_json(done.as_dict())
         return 0
@@ -45,3 +53,12 @@ def rollback_command(
         say(f"what was written since is in: {done.later_file}   (pjais import restores it)")
     say(f"Next: {context.typed('pjais status')}")
     return 0
+
+
+def _with_names(store: Path, where: Sequence[str]) -> tuple[str, ...]:
+    """Return lines about later writes (`update TABLE ID`), each with the record's name where a person reads it."""
+    from pjais.cli import store_history  # loaded on demand: most calls need none
+
+    records = {line: (words[1], words[2]) for line in where if len(words := line.split(" ", 2)) == 3}
+    names = store_history.names_on_screen(store, records.values())
+    return tuple(f"{line}: {names[records[line]]}" if records.get(line) in names else line for line in where)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -84,10 +83,8 @@ _COLUMNS = (
 def _print_comparison(context: Context, here: Workspace, seen: shadow.Comparison, shape: str) -> None:
     agreed = shadow.agreement(here)
     since = None if agreed.since is None else instants.to_text(agreed.since)
-    with closing(store_history.existing_store(here.store)) as store:
-        names = store_history.names(
-            store, [(one.record_type, one.record_id) for one in (*seen.differences, *seen.edits)]
-        )
+    told = [(one.record_type, one.record_id) for one in (*seen.differences, *seen.edits)]
+    names = store_history.names_on_screen(here.store, told)
     if context.as_json or shape != "table":
         code = "differs" if seen.count else "done"
         whole = {"code": code, **seen.as_dict(), "agreed_since": since, "comparisons": agreed.comparisons}

@@ -11,7 +11,7 @@ from typing import Any
 
 from pjais import files, instants, paths, sqlite
 from pjais.cli.context import Context
-from pjais.cli.output import say, shown_path
+from pjais.cli.output import is_interactive, say, shown_path
 from pjais.cli.tables import Column, print_table
 from pjais.core.model import APPLICATION_ID
 from pjais.errors import NoSourceFound, UsageError
@@ -131,6 +131,18 @@ def names(store: Store, wanted: Iterable[tuple[str, str]]) -> Names:
     """Return the names of records."""
     found = {one: store.name_of(*one) for one in dict.fromkeys(wanted)}
     return {one: name for one, name in found.items() if name}
+
+
+def names_on_screen(path: Path, wanted: Iterable[tuple[str, str]]) -> Names:
+    """Return the names of records of the store at a path, for a terminal only.
+
+    What is written to a file or a pipe may be handed on, for support say: reports of the proof, of a comparison or of
+    later writes hold no text of a record there.
+    """
+    if not is_interactive():
+        return {}
+    with closing(existing_store(path)) as store:
+        return names(store, wanted)
 
 
 def named(table: str, key: str, names: Names) -> str:

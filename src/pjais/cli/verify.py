@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +57,7 @@ def _edits(context: Context, target: Path | None, proof: Proof) -> Iterator[tupl
     from pjais.migration import state
 
     first = proof.edits[:_EDITS_SHOWN]
-    with closing(store_history.existing_store(state.chosen(context.data_dir, target).store)) as store:
-        names = store_history.names(store, [(kind, key) for _, kind, key in first])
+    store = state.chosen(context.data_dir, target).store
+    names = store_history.names_on_screen(store, [(kind, key) for _, kind, key in first])
     for what, kind, key in first:
         yield what, store_history.named(kind, key, names)

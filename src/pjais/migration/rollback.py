@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pjais import files, journal, models, sqlite
+from pjais import files, journal, sqlite
 from pjais.core.model import Model
 from pjais.core.shown import HIDDEN, Named, fields_as_json
 from pjais.display import counted
 from pjais.errors import ConfirmationNeeded, MigrationFailed, NoSourceFound, UsageError
 from pjais.exchange import transfer
 from pjais.migration import active, fault_messages, originals, recover, state
-from pjais.store import names
 from pjais.targets.contract import Head
 from pjais.targets.sqlite import cutover, heads
 from pjais.workspace import Workspace
@@ -98,14 +97,6 @@ def _touched(db: sqlite.Connection, mark: int) -> list[tuple[str, str, str]]:
     return found
 
 
-def _named(workspace: Workspace, later: Later) -> list[str]:
-    """Return the first later writes, each with the record's name."""
-    with closing(sqlite.open_reader(workspace.store)) as db:
-        model = models.in_store(workspace.model, db)
-        told = [(f"{op} {table} {key}", names.name_of(db, model, table, key)) for op, table, key in later.examples]
-    return [f"{line}: {name}" if name else line for line, name in told]
-
-
 def rollback(
     workspace: Workspace, run_id: str | None = None, *, keep_later: Path | None = None, discard_later: bool = False
 ) -> Undone:
@@ -130,7 +121,7 @@ def rollback(
             raise ConfirmationNeeded(
                 f"since this run {counted(later.added, 'record was', 'records were')} added, {later.edited:,} edited, "
                 f"{later.removed:,} removed",
-                where=_named(workspace, later),
+                where=[f"{op} {table} {key}" for op, table, key in later.examples],
                 safe="Nothing was changed.",
                 advice="keep them in a file, or say --discard-later",
                 next_command=f"pjais rollback {run.id} --keep-later later-{run.id}.pjais.json",
