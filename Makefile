@@ -54,7 +54,7 @@ lint: $(BIN)/pytest
 
 docs: $(BIN)/pytest
 	$(BIN)/python scripts/make_docs.py --check
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 package: $(BIN)/pytest
 	$(BIN)/python scripts/check_package.py

@@ -1,4 +1,5 @@
-"""Writes docs/cli.md from the commands and codes themselves, and the layout in docs/architecture.md from the tree.
+"""Writes docs/cli.md from the commands and codes themselves, docs/json-api.md from the web UI's OpenAPI document, and
+the layout in docs/architecture.md from the tree.
 
 `--check` only says whether they are up to date.
 """
@@ -11,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import click
+import json_api
 
 from pjais.cli import cli
 from pjais.errors import all_errors
@@ -18,6 +20,7 @@ from pjais.report.rules import OUTCOMES, RULES
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "cli.md"
+JSON_API = ROOT / "docs" / "json-api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 _LAYOUT = re.compile(r"(?<=```\n)ground .*?(?=```)", re.DOTALL)
 _WIDTH, _INDENT = 120, 25
@@ -98,7 +101,7 @@ def _row(folder: str, names: list[str]) -> str:
 
 def main() -> None:
     """Write the pages, or check them."""
-    for path, made in ((PAGE, page()), (ARCHITECTURE, architecture())):
+    for path, made in ((PAGE, page()), (JSON_API, json_api.page()), (ARCHITECTURE, architecture())):
         if "--check" not in sys.argv:
             path.write_text(made, "utf-8")
         elif path.read_text("utf-8") != made:

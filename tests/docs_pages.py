@@ -8,7 +8,7 @@ of its own that holds these things (the folder `PJais` of the packaged sample wh
     home                      ~/.local/share/PJais: the sample
     small                     ~/.local/share/PJais: a persona p1, a memory m1, a conversation c1, migrated
     orphan                    PJais: a data.json of three documents, one of which refers to nothing
-    golden KIND/NAME as PATH  a golden profile or store
+    golden KIND/NAME as PATH  a golden profile, store or file
     golden KIND/NAME migrated as PATH   a data folder into which it was migrated
 
 The blocks of a section are run in their order:
@@ -16,7 +16,7 @@ The blocks of a section are run in their order:
     console   a line `$ command` is run; the lines below it are all that it prints.  A line `...` stands for any
               lines, `...` within a line for any text.  `# exit code N` behind a command is what it ends with, else 0.
               The ids of runs, the width of columns and the path of the scratch folder do not count.
-    sh        every line is a command that ends with 0
+    sh        every line is a command that ends with 0; `pjais ui` serves until it has answered, then it is stopped
     python    run in one namespace; `# -> text` is what is printed there; skipped where a package of others is missing
     sql       run on the store by the standard library, in a process of its own; `?` is the id "persona-ada"
     js        run by node with better-sqlite3, where both are there
@@ -34,8 +34,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -186,7 +188,9 @@ class Runner:
         elif match := re.fullmatch(r"golden (\S+) migrated as (\S+)", thing):
             pjais.migrate(work / match[2], [ROOT / "tests" / "golden" / match[1]])
         elif match := re.fullmatch(r"golden (\S+) as (\S+)", thing):
-            shutil.copytree(ROOT / "tests" / "golden" / match[1], work / match[2])
+            held, copy = ROOT / "tests" / "golden" / match[1], work / match[2]
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if held.is_dir() else shutil.copy)(held, copy)
         else:
             raise AssertionError(f"{self.section}: there is no thing called {thing!r}")
 
@@ -226,6 +230,8 @@ class Runner:
     def _called(self, command: str) -> tuple[int, str]:
         """Run a command: `pjais` in this process, what needs a shell in one."""
         plain = re.sub(r"\s+# .*$", "", command)
+        if re.match(r"pjais ui\b", plain):
+            return _served(shlex.split(plain)[1:])
         if not plain.startswith("pjais ") or _SHELL.search(re.sub(r"'[^']*'", "", plain)):
             tool = shlex.split(plain)[0]
             if shutil.which(tool) is None:
@@ -295,6 +301,23 @@ class Runner:
             else:
                 pattern += ".*".join(map(re.escape, one.split("..."))) + r"\n"
         assert re.fullmatch(pattern, shown), f"{self._at(line)}: wanted\n{_plain(wanted)}\nprinted\n{shown}"
+
+
+def _served(arguments: list[str]) -> tuple[int, str]:
+    """Start the web UI without a browser, load the printed address, and stop it as Ctrl-C does."""
+    command = [sys.executable, "-m", "pjais", *arguments, "--no-open", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        while lines[-1] and not (address := re.search(r"http://127\.0\.0\.1\S+", lines[-1])):
+            lines.append(process.stdout.readline())
+        if lines[-1]:
+            assert address is not None
+            with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(address[0], timeout=20) as got:
+                assert got.status == 200
+            process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+    return process.returncode, "".join(lines) + rest
 
 
 def _anywhere(pieces: list[str]) -> str:
