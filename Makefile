@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all soak reliability bench lint package clean
+.PHONY: demo test test-all soak reliability bench lint docs package release clean
 
 $(BIN)/pjais: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pjais needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -59,5 +59,8 @@ docs: $(BIN)/pytest
 package: $(BIN)/pytest
 	$(BIN)/python scripts/check_package.py
 
+release: $(BIN)/pytest
+	$(BIN)/python scripts/release.py
+
 clean:
-	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,3 +1,3 @@
 """The version of the program, alone in its module so that `pjais --version` loads nothing else."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
