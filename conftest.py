@@ -49,6 +49,7 @@ SLOW = (
     "cli/test_terminal_width.py::test_a_real_terminal_wraps_nothing",
     "cli/test_output_paths.py",  # every option in every impossible place
     "test_docs.py::test_examples_run",  # every example of the documentation
+    "test_platforms.py::test_nothing_that_we_have_open_is_renamed_or_removed",  # every command, twice
     "web/test_site.py",  # builds the site; a real browser
 )
 """What `make test` leaves to `make test-all`: files, folders and functions that take longer than the rest together."""

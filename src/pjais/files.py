@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shlex
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,16 @@ from typing import BinaryIO
 from pjais.errors import FileFailed, RunActive
 
 _CHUNK = 1 << 20
+_BINARY = getattr(os, "O_BINARY", 0)
+"""Without it Windows turns every line end that `os.write` writes into two bytes."""
+OPEN_FILES_MOVE = sys.platform != "win32"
+"""Whether a file that a program has open can be renamed, replaced and removed."""
+_SHARING = (32, 33)
+"""Windows' errors for a file, or a part of it, that another program keeps for itself."""
+_REFUSED_FOR_NOW = (5, *_SHARING)
+_PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds between the tries of a rename: on Windows virus scanners and indexers open every new file for a moment."""
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.ASCII | re.IGNORECASE)
 
 
 def private_folder(path: Path) -> Path:
@@ -40,6 +52,21 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a private file of ours (0600) by `os.O_*` flags, for bytes; return its handle."""
+    return os.open(path, flags | _BINARY, 0o600)
+
+
+def is_device(name: str) -> bool:
+    """Return whether Windows takes a file of this name for a device, whatever its ending is."""
+    return _DEVICES.fullmatch(name) is not None
+
+
+def in_use(error: OSError) -> bool:
+    """Return whether Windows refused because another program has the file open."""
+    return getattr(error, "winerror", None) in _SHARING
 
 
 def sync_file(path: Path) -> None:
@@ -93,7 +120,7 @@ class _Writer:
     """A private file that is synced when closed."""
 
     def __init__(self, path: Path) -> None:
-        handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        handle = open_private(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         self._file = os.fdopen(handle, "wb")
 
     def write(self, data: bytes) -> None:
@@ -128,7 +155,7 @@ class _Writer:
 def append(path: Path, text: str) -> None:
     """Append to a private log file of ours, and create it if missing."""
     private_folder(path.parent)
-    handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    handle = open_private(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     try:
         os.write(handle, text.encode("utf-8", "surrogateescape"))
     finally:
@@ -138,7 +165,7 @@ def append(path: Path, text: str) -> None:
 def write_hint(path: Path, data: bytes) -> None:
     """Write a private file that may be lost or torn without harm: no copy beside it, no sync, no error."""
     with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        handle = open_private(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         try:
             os.write(handle, data)
         finally:
@@ -147,7 +174,14 @@ def write_hint(path: Path, data: bytes) -> None:
 
 def replace(source: Path, destination: Path) -> None:
     """Rename `source` to `destination` durably; the only rename of the package."""
-    source.replace(destination)
+    for pause in (*_PAUSES, None):
+        try:
+            source.replace(destination)
+            break
+        except PermissionError as error:
+            if pause is None or getattr(error, "winerror", None) not in _REFUSED_FOR_NOW:
+                raise
+            time.sleep(pause)
     sync_folder(destination.parent)
 
 
@@ -199,7 +233,7 @@ def write_hashed(
 
     digest = hashlib.sha256()
     size = 0
-    out = os.open(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    out = open_private(destination, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     with os.fdopen(out, "wb", buffering=0) as copy:
         while chunk := origin.read(min(_CHUNK, limit - size)):
             written = 0
@@ -272,8 +306,10 @@ def is_inside(path: Path, folder: Path) -> bool:
 
 
 def same(left: Path, right: Path) -> bool:
-    """Return whether two paths, their links followed, are one file."""
+    """Return whether two paths are one file: their links followed, and in whatever case their names are written."""
     try:
+        if left.exists() and right.exists():
+            return left.samefile(right)
         return left.resolve() == right.resolve()
     except (OSError, RuntimeError):  # a link to itself
         return False
@@ -400,6 +436,13 @@ def _owner(path: Path) -> str | None:
 def explained(error: OSError) -> FileFailed:
     """Convert an error of the file system to one of ours that names the path."""
     path = None if error.filename is None else Path(os.fsdecode(error.filename))
+    if in_use(error):
+        return FileFailed(
+            "another program has a file open",
+            where=[] if path is None else [str(path)],
+            safe="Nothing was changed.",
+            advice="close the program that has it open, and make the same call again",
+        )
     if error.errno in (errno.EACCES, errno.EPERM) and path is not None:
         found = refusal(path, writing=True)
         if found is not None:

@@ -75,7 +75,7 @@ def record(folder: Path, event: str, **details: Any) -> None:
     """Append one line to the journal of the run in `folder`, durably."""
     text = json.dumps({"at": now_ms(), "event": event, **details}, ensure_ascii=False)
     line = text.encode("utf-8", "surrogateescape")
-    handle = os.open(folder / NAME, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600)
+    handle = files.open_private(folder / NAME, os.O_CREAT | os.O_APPEND | os.O_RDWR)
     try:
         length = os.fstat(handle).st_size
         os.lseek(handle, max(0, length - 1), os.SEEK_SET)

@@ -25,7 +25,7 @@ def write(folders: Iterable[Path], line: str) -> None:
     for folder in folders:
         with suppress(OSError):
             files.private_folder(folder)
-            handle = os.open(folder / NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+            handle = files.open_private(folder / NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
             try:
                 os.write(handle, text)
             finally:

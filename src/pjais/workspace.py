@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pjais import canonical, choices, paths
+from pjais import canonical, choices, files, paths
 from pjais.core.source import NAME_IT, Passed, SourceRef
 from pjais.display import counted
 from pjais.errors import NoSourceFound, UsageError
@@ -145,6 +145,6 @@ def _distinct(places: Sequence[Path]) -> list[Path]:
     """Return the locations without duplicates, and without those covered by the search of another one."""
     kept: list[Path] = []
     for one in places:
-        if not any(one.resolve() == other.resolve() for other in kept):
+        if not any(files.same(one, other) for other in kept):
             kept.append(one)
     return kept

@@ -76,6 +76,7 @@ def _file_name(record: Attachment) -> Path:
     """Return the file that an attachment's name means: never one outside the current folder, nor a hidden one."""
     last = (record.name or "").replace("\\", "/").rpartition("/")[2]
     name = "".join("_" if one in _NOT_IN_NAMES else one for one in last if one.isprintable()).lstrip(". ").rstrip()
+    name = f"_{name}" if files.is_device(name) else name
     return Path(name if name and len(name.encode("utf-8")) <= _LONGEST else record.id)
 
 

@@ -157,6 +157,8 @@ def _copy_still(
                 )
                 copied.append(CopiedFile(str(path), relative, name, size, digest, path.stat().st_mtime_ns, parts))
         except FileNotFoundError as error:
+            if str(error.filename or "").startswith(str(folder)):  # the copy's path is too long for Windows
+                raise
             _discard(folder, copied)
             if attempt == _TRIES - 1 or not ref.path.exists():
                 raise SourceInUse("a source vanished while it was copied", where=[str(error.filename)]) from error
@@ -164,6 +166,8 @@ def _copy_still(
         except PermissionError as error:
             if str(error.filename or "").startswith(str(folder)):
                 raise
+            if files.in_use(error):
+                raise SourceInUse("another program has a source open", where=[str(error.filename)]) from error
             raise SourceDamaged("a source cannot be read: permission denied", where=[str(error.filename)]) from error
         if copied and before == source.still(ref):
             return tuple(copied)

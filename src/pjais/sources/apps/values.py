@@ -350,14 +350,6 @@ def bare(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.ASCII | re.IGNORECASE)
-
-
-def is_device(name: str) -> bool:
-    """Return whether Windows takes a file of this name for a device, whatever its ending is."""
-    return _DEVICES.fullmatch(name) is not None
-
-
 # -- attachments
 
 

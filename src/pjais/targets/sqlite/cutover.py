@@ -126,8 +126,21 @@ def cut_over(new: Path, target: Path, *, expected_change: int | None) -> None:
         heads.forget(target)  # a new history begins
         files.replace(new, target)
     else:
-        with held(target, expected_change):
+        with _held_until_it_goes(target, expected_change):
             files.replace(new, target)
+
+
+@contextmanager
+def _held_until_it_goes(target: Path, expected_change: int | None) -> Iterator[None]:
+    """Hold a target while it is replaced or removed; on Windows, where nothing open can be, until right before that.
+
+    There, a program that opens the target in between makes the replacing fail.
+    """
+    with held(target, expected_change):
+        if files.OPEN_FILES_MOVE:
+            yield
+    if not files.OPEN_FILES_MOVE:
+        yield
 
 
 @contextmanager
@@ -165,7 +178,7 @@ def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> N
     """Remove the target; `keep` holds a copy of its content."""
     if not keep.is_file():
         raise MigrationFailed("the target's copy is missing; it stays in its place", where=[str(keep)])
-    with held(target, expected_change):
+    with _held_until_it_goes(target, expected_change):
         heads.forget(target)
         files.remove(target)
     for suffix in sqlite.SIDE_FILES:

@@ -16,6 +16,7 @@ from itertools import chain, count
 from typing import Any, NamedTuple
 
 from pjais.display import counted
+from pjais.files import is_device
 from pjais.formats import png
 from pjais.sources.apps import data_urls, values
 from pjais.sources.apps.character_card import book
@@ -196,7 +197,7 @@ def safe(name: str) -> str:
     """Return a name that every file system takes, empty if nothing is left of it."""
     bare = _FORBIDDEN.sub("_", name.encode("utf-8", "replace").decode()).strip(" .")
     found = bare.encode()[:_LONGEST].decode("utf-8", "ignore").rstrip(" .")
-    return f"_{found}" if values.is_device(found) else found
+    return f"_{found}" if is_device(found) else found
 
 
 class Names:

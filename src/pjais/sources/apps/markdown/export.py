@@ -15,7 +15,7 @@ from typing import Any
 
 from pjais import canonical
 from pjais.display import counted
-from pjais.sources.apps import values
+from pjais.files import is_device
 from pjais.sources.apps.contract import Content, Records
 from pjais.sources.apps.markdown import note
 from pjais.sources.apps.markdown.reader import ATTACHED, references
@@ -69,7 +69,7 @@ class _Names:
         short = "".join(one for one in key if one.isascii() and one.isalnum())[:8].lower()
         parts = [slug(title if isinstance(title, str) else ""), short or _digest(key)]
         stem = "-".join(one for one in parts if one)
-        name = f"{collection}/{f'_{stem}' if values.is_device(stem) else stem}"
+        name = f"{collection}/{f'_{stem}' if is_device(stem) else stem}"
         if _folded(name) in self._taken:
             name = f"{name}-{_digest(key)}"
         self._taken.add(_folded(name))
