@@ -35,6 +35,7 @@ MUST_HOLD = (
     "pjais/web/static/page.js",
     "pjais/web/static/page.css",
     "pjais/demo/sample/data.json",
+    "pjais/datasette/metadata.json",
 )
 _STRANGE = re.compile(r"__pycache__|/\.(?!gitignore$)|node_modules|\.sqlite-(?:wal|shm)$|(?:^|/)tests/")
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "src/pjais/version.py", "docs/index.md")

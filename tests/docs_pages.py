@@ -158,7 +158,7 @@ class Runner:
         for name in [one for one in os.environ if one.startswith(("PJAIS_", "XDG_", "SKIP_MIGRATION"))]:
             self.patch.delenv(name)
         self.patch.setenv("HOME", str(home))
-        self.patch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+        self.patch.setenv("PATH", f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}")
         self.patch.setenv("PYTHONPATH", str(Path(cli.__file__).parents[2]))
         self.patch.setenv("COLUMNS", "200")
         self.patch.setattr("pjais.cli.output.LINE_SECONDS", math.inf)  # no progress, however busy the machine is
