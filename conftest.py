@@ -50,6 +50,7 @@ SLOW = (
     "cli/test_output_paths.py",  # every option in every impossible place
     "test_docs.py::test_examples_run",  # every example of the documentation
     "test_platforms.py::test_nothing_that_we_have_open_is_renamed_or_removed",  # every command, twice
+    "test_containerfile.py::test_the_steps_make_a_pjais_that_migrates",  # installs a wheel
     "web/test_site.py",  # builds the site; a real browser
 )
 """What `make test` leaves to `make test-all`: files, folders and functions that take longer than the rest together."""

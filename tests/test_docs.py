@@ -51,7 +51,7 @@ def test_what_is_not_run_says_why() -> None:
             if block.not_run is not None:
                 assert len(block.not_run) > 10, f"{where}: no reason"
                 left_out.append(where)
-    assert len(left_out) <= 11, left_out
+    assert len(left_out) <= 12, left_out
 
 
 @pytest.mark.parametrize("example", list(examples()), ids=str)
