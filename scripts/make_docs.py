@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "cli.md"
 JSON_API = ROOT / "docs" / "json-api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-_LAYOUT = re.compile(r"(?<=```\n)ground .*?(?=```)", re.DOTALL)
+_LAYOUT = re.compile(r"(?<=```\n)base .*?(?=```)", re.DOTALL)
 _WIDTH, _INDENT = 120, 25
 
 
@@ -80,7 +80,7 @@ def architecture() -> str:
         before = [one for one in order if one < name and one.startswith(name.partition("/")[0])]
         order.insert(order.index(max(before)) + 1 if before else len(order), name)
     above = [name for name in held["above"] if name in top]
-    rows = [("ground", [*(one for one in held["ground"] if one in top), *sorted({*top} - {*held["ground"], *above})])]
+    rows = [("base", [*(one for one in held["base"] if one in top), *sorted({*top} - {*held["base"], *above})])]
     rows += [*((name, there[name]) for name in _sorted(order)), ("above", above)]
     return text[: found.start()] + "".join(_row(*row) for row in rows) + text[found.end() :]
 

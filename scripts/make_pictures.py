@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from layers import RANKS  # noqa: E402 - after the path
 
 BANDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("faces", "what people and programs call", ("cli", "web", "api", "demo")),
+    ("interfaces", "what people and programs call", ("cli", "web", "api", "demo")),
     ("above the migration", "two sides, one log, one store looked over", ("checks", "side_by_side", "livestore_tools")),
     ("migration", "the only part that knows the order of a run", ("migration",)),
     ("steps of a run", "documents put together, records given out", ("exchange", "assembly")),
@@ -25,7 +25,7 @@ BANDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("sources", "where data is: one folder a kind", ("sources",)),
     ("formats and models", "bytes to values; what documents mean", ("formats", "models")),
     ("core", "the values that travel, and how they are mapped", ("core", "extensions", "report")),
-    ("ground", "no app, no format: files, SQLite, JSON, errors", ()),
+    ("base", "no app, no format: files, SQLite, JSON, errors", ()),
 )
 """From the top: the name of a band, what it is for, its packages."""
 
@@ -82,7 +82,7 @@ def _grounds() -> tuple[str, ...]:
 
 
 def layout() -> str:
-    """The bands of the package, from the faces down to the ground."""
+    """The bands of the package, from the interfaces down to the base."""
     width, tall, gap = 760, 56, 8
 
     def parts() -> Iterator[str]:

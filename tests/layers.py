@@ -35,7 +35,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__init__", "__main__", "targets"),
 )
-"""From the ground up: a name may import what stands in an earlier row, never its own row or a later one."""
+"""From the base up: a name may import what stands in an earlier row, never its own row or a later one."""
 
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (

@@ -91,7 +91,7 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_the_layout_names_every_module() -> None:
     """The layout in docs/architecture.md is that of the tree: a line for each folder, and its modules."""
     text = (DOCS / "architecture.md").read_text("utf-8")
-    block = re.search(r"```\n(ground.*?)```", text, re.DOTALL)[1]  # type: ignore[index]
+    block = re.search(r"```\n(base.*?)```", text, re.DOTALL)[1]  # type: ignore[index]
     named: dict[str, set[str]] = {}
     for line in block.splitlines():
         if line[:1] not in ("", " "):
@@ -104,7 +104,7 @@ def test_the_layout_names_every_module() -> None:
         folder = path.relative_to(PACKAGE).parent.as_posix()
         there.setdefault(folder, set()).add(path.stem)
     top = there.pop(".") - {"__init__", "__main__"}
-    assert named.pop("ground") | named.pop("above") == top
+    assert named.pop("base") | named.pop("above") == top
     assert named == {folder: names - {"__init__"} for folder, names in there.items()}
 
 
