@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from pjais import choices, journal
+from pjais import choices, journal, sqlite
 from pjais.models.persona.records import Conversation
 from pjais.models.persona.tables import CONVERSATIONS
 from pjais.persona import message_search
@@ -28,14 +28,27 @@ class Conversations(Records[Conversation]):
         offset: int = 0,
         order: str | None = None,
         source: Wanted = None,
+        archived: bool | None = None,
     ) -> List[Conversation]:
-        """Return conversations, latest first, or by one field (`-importance`)."""
+        """Return conversations, latest first, or by one field (`-importance`); `archived`: only those, or none."""
         with self._pool.view() as db:
-            where, values = provenance.condition(db, self.table, source)
-            where += " AND (? IS NULL OR t.persona_id = ?)"
-            values += [choices.maybe("persona", persona), persona]
+            where, values = self._where(db, persona, source, archived)
             rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
             return self._select(rest, (*values, *choices.window(limit, offset)))
+
+    def count(self, *, persona: str | None = None, source: Wanted = None, archived: bool | None = None) -> int:
+        """Return the number of conversations that `list` would return without a limit."""
+        with self._pool.view() as db:
+            where, values = self._where(db, persona, source, archived)
+            return int(sqlite.value(db, f"SELECT count(*) FROM {self.table.sql} AS t WHERE {where}", values))
+
+    def _where(
+        self, db: sqlite.Connection, persona: str | None, source: Wanted, archived: bool | None
+    ) -> tuple[str, List[Any]]:
+        where, values = provenance.condition(db, self.table, source)
+        where += " AND (? IS NULL OR t.persona_id = ?) AND (? IS NULL OR t.is_archived = ?)"
+        shelved = None if archived is None else int(archived)
+        return where, [*values, choices.maybe("persona", persona), persona, shelved, shelved]
 
     def recent(self, persona_id: str, limit: int = 20) -> List[Conversation]:
         """Return a persona's conversations that are not archived, latest first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -26,9 +26,12 @@ from pjais.store import browse
 from pjais.version import __version__
 from pjais.web import (
     actions,
+    attachment,
+    conversation_views,
     guard,
     history_views,
     migration_views,
+    reading_schemas,
     record_views,
     rendering,
     schemas,
@@ -37,7 +40,7 @@ from pjais.web import (
 )
 from pjais.web.guard import Guard, Keys
 from pjais.web.session import Session
-from pjais.web.view_values import Id, Missing, session_of
+from pjais.web.view_values import Id, InSession, Missing, session_of
 
 
 class View(NamedTuple):
@@ -67,8 +70,8 @@ VIEWS = (
     View("/persona", record_views.persona, schemas.PersonaView, "persona"),
     View("/memories", record_views.memories, schemas.Memories, "memories"),
     View("/memory", record_views.memory, schemas.MemoryView, "memory"),
-    View("/conversations", record_views.conversations, schemas.Conversations, "conversations"),
-    View("/conversation", record_views.conversation, schemas.ConversationView, "conversation"),
+    View("/conversations", conversation_views.conversations, reading_schemas.Conversations, "conversations"),
+    View("/conversation", conversation_views.conversation, reading_schemas.ConversationView, "conversation"),
     View("/insights", record_views.pictures, schemas.Pictures, "insights", "/pictures"),
     View("/tables", table_views.tables, table_schemas.Tables, "tables"),
     View("/table", table_views.table, table_schemas.TableView, "table"),
@@ -112,6 +115,8 @@ def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
     app.api_route("/", methods=_LOOKS, include_in_schema=False)(_as_page(VIEWS[0]))
     app.get("/blob", include_in_schema=False)(_blob)
     app.get("/events", include_in_schema=False)(_events)
+    app.api_route(guard.ATTACHMENT, methods=_LOOKS, include_in_schema=False)(_attachment)
+    app.api_route("/conversation.md", methods=_LOOKS, include_in_schema=False)(_as_markdown)
     app.post("/do/{name}", include_in_schema=False)(_do)
     app.post(guard.FILES, include_in_schema=False)(_take)
     app.mount("/static", StaticFiles(packages=[("pjais.web", "static")]))
@@ -214,6 +219,19 @@ def _blob(request: Request, sha256: Id) -> Response:
         raise Missing("bytes not found", where=[sha256])
     about, data = found
     return rendering.download(data, about.media_type, about.name)
+
+
+def _attachment(session: InSession, id: Id, save: bool = False) -> Response:
+    """Return the bytes of an attachment; `save`: as a file."""
+    return attachment.answer(session, id, save=save)
+
+
+def _as_markdown(session: InSession, id: Id, branch: Id = "") -> Response:
+    """Return a branch of a conversation as a Markdown file."""
+    name, said = conversation_views.as_markdown(session, id, branch)
+    how = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    body = said.encode("utf-8", "backslashreplace")
+    return Response(body, media_type="text/markdown; charset=utf-8", headers={"content-disposition": how})
 
 
 async def _events(request: Request) -> StreamingResponse:

@@ -36,6 +36,8 @@ _NAMES = ("127.0.0.1", "localhost", "[::1]")
 _METHODS = "GET, HEAD, POST"
 _OPEN_PATHS = ("/static/",)
 """Public paths: the page's own style and script, which reveal nothing."""
+ATTACHMENT = "/attachment"
+"""The address of attachments, which are files of anybody: a browser is to run nothing in them."""
 
 _HEADERS = {
     "content-security-policy": (
@@ -123,6 +125,8 @@ class Guard:
                     headers[name] = value
                 if scope["path"].startswith(_OPEN_PATHS):
                     headers["cache-control"] = "no-cache"
+                if scope["path"] == ATTACHMENT:
+                    headers["content-security-policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
             await send(message)
 
         try:

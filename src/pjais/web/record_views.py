@@ -241,44 +241,6 @@ def memory(session: InSession, id: Id) -> schemas.MemoryView:
         )
 
 
-def conversations(
-    session: InSession, persona: Id = "", source: Id = "", archived: bool = False, offset: Offset = 0, limit: Limit = 50
-) -> schemas.Conversations:
-    """Conversations, latest first; the archived ones only when they are asked for."""
-    with session.store() as store:
-        owner, of_source = persona or None, source or None
-        if archived:
-            found = store.conversations.archived(owner, of_source)
-        else:
-            listed = store.conversations.list(persona=owner, source=of_source)
-            found = [one for one in listed if not one.is_archived]
-        shown = found[offset : offset + limit]
-        return schemas.Conversations(
-            code="done",
-            page=page(len(found), offset, limit),
-            personas=_names(store),
-            records=[_conversation(one) for one in shown],
-            source_of=_sources(store.conversations, shown),
-            sources=_known(store),
-        )
-
-
-def conversation(session: InSession, id: Id) -> schemas.ConversationView:
-    """One conversation, message by message."""
-    with session.store() as store:
-        record = store.conversations.get(id)
-        if record is None:
-            raise Missing("conversation not found", where=[id])
-        owner = None if record.persona_id is None else store.personas.get(record.persona_id)
-        return schemas.ConversationView(
-            code="done",
-            record=_conversation(record),
-            source=_sources(store.conversations, [record])[id],
-            persona=None if owner is None else owner.name or owner.id,
-            history=_history(store, record, "conversations"),
-        )
-
-
 def pictures(session: InSession, persona: Id = "", map: bool = False) -> schemas.Pictures:
     """Memories by month, tier, type and importance; the map of their embeddings (of very many only when asked for)."""
     wanted: Filters = {"persona": persona} if persona else {}

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -25,7 +28,7 @@ from pjais.models.persona.tables import TABLES
 from pjais.sql_text import identifier
 from pjais.store import browse
 from pjais.version import __version__
-from pjais.web import charts, schemas, shell
+from pjais.web import charts, marking, reading, reading_schemas, schemas, shell
 from pjais.web.record_views import MARKS
 from pjais.web.view_values import to
 
@@ -100,6 +103,13 @@ def _environment() -> Environment:
         "phase": phase,
         "indented": indented,
         "sql_name": identifier,
+        "readable": reading.readable,
+        "holds": marking.holds,
+        "found": marking.found,
+        "found_in": marking.found_in,
+        "app": app,
+        "runs": runs,
+        "hidden_parts": hidden_parts,
     }
     made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
     made.globals |= {"operators": browse.OPERATORS, "shown_images": IMAGES}
@@ -221,6 +231,48 @@ def initials(name: str) -> str:
 def colour(name: str, count: int) -> int:
     """A number from 1 to `count` for a name, the same in every process."""
     return zlib.crc32(name.encode("utf-8", "replace")) % count + 1
+
+
+_APPS = {
+    "chatgpt": "ChatGPT",
+    "json": "JSON files",
+    "rxdb": "RxDB",
+    "rxdb-dump": "RxDB dump",
+    "livestore": "LiveStore",
+    "pjais": "pjais",
+    "mem0": "mem0",
+    "mcp-memory": "MCP memory",
+    "open-webui": "Open WebUI",
+    "sillytavern": "SillyTavern",
+    "librechat": "LibreChat",
+    "lobechat": "LobeChat",
+    "nextchat": "NextChat",
+    "typingmind": "TypingMind",
+    "langchain": "LangChain",
+    "big-agi": "big-AGI",
+    "letta-af": "Letta agent file",
+    "gemini-takeout": "Gemini",
+    "indexeddb": "IndexedDB",
+    "sqlite": "SQLite",
+}
+
+
+def app(kind: str) -> str:
+    """The name of a kind of source, for people."""
+    return _APPS.get(kind) or " ".join(one.capitalize() for one in kind.split("-"))
+
+
+def runs(turns: Iterable[reading_schemas.Turn]) -> list[list[reading_schemas.Turn]]:
+    """Messages, with those that are shown folded in runs."""
+    return [list(some) for _, some in groupby(turns, key=lambda one: one.folded)]
+
+
+def hidden_parts(turns: Iterable[reading_schemas.Turn]) -> str:
+    """The hidden parts of some messages, counted by kind."""
+    counts = Counter(part.kind for one in turns for part in one.parts)
+    total = counts.total()
+    told = ", ".join(f"{count} {'other' if kind == 'hidden' else kind}" for kind, count in counts.items())
+    return f"{total} hidden part{'' if total == 1 else 's'}: {told}"
 
 
 _PHASES = {
