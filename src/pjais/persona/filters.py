@@ -18,7 +18,7 @@ Span = tuple[int | float | None, int | float | None]
 """A lower and an upper bound, both included; None: open."""
 
 _DATES = {"created": "created_at", "updated": "updated_at", "accessed": "last_accessed"}
-_KNOWN = ("persona", "tier", "type", "tags", *_DATES, "importance", "include_deleted", "undated", "source")
+_KNOWN = ("persona", "tier", "type", "tags", *_DATES, "importance", "include_deleted", "deleted", "undated", "source")
 HOT = ("hot", "active")
 """`active` is the default of the app's later stores for what its earlier ones called `hot`."""
 
@@ -29,6 +29,7 @@ class Filters(TypedDict, total=False):
     `persona`: an id.  `tier`, `type`: one or several; `hot` finds `active`, too.  `tags`: memories that have
     all of them.  `created`, `updated`, `accessed`: (from, to) in ms since 1970, both included, within the years
     0 to 9999.  `importance`: (from, to), 0-100.  `include_deleted`: those marked as deleted come, too.
+    `deleted`: only those.
     `undated`: only those that lack one of these dates (`created`, ...), which no range of them finds.
     `source`: one or several: a kind of source, or the name or path of one as `status` shows it; `pjais`: what was
     written in the store (`pjais.store.provenance`).
@@ -43,6 +44,7 @@ class Filters(TypedDict, total=False):
     accessed: Span | None
     importance: Span | None
     include_deleted: bool
+    deleted: bool
     undated: Iterable[str]
     source: provenance.Wanted
 
@@ -60,8 +62,10 @@ def where(filters: Filters, db: sqlite.Connection) -> tuple[str, list[Any]]:
     if unknown:
         raise UsageError("unknown filters", where=unknown)
     # `+`: nearly all are not deleted, so the index of deleted ones does not help
-    deleted = choices.flag("include_deleted", filters.get("include_deleted", False))
-    parts: list[str] = [] if deleted else ["+t.deleted_at IS NULL"]
+    with_deleted = choices.flag("include_deleted", filters.get("include_deleted", False))
+    parts: list[str] = [] if with_deleted else ["+t.deleted_at IS NULL"]
+    if choices.flag("deleted", filters.get("deleted", False)):
+        parts = ["t.deleted_at IS NOT NULL"]
     values: list[Any] = []
     if (persona := filters.get("persona")) is not None:
         parts.append("t.persona_id = ?")

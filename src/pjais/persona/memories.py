@@ -5,14 +5,16 @@ Every query of the app's guides is here under its name.  Filters are those of `p
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from pjais import choices, instants, journal, sqlite
 from pjais.errors import UsageError
 from pjais.models.persona.records import Memory
 from pjais.models.persona.tables import MEMORIES
-from pjais.persona import embedding_map, filters, search, semantic, statistics, tiers
+from pjais.persona import embedding_map, filters, narrowing, search, semantic, statistics, tiers
 from pjais.persona.embedding import Embed
 from pjais.persona.filters import Filters
 from pjais.persona.search import Found, Query, Results
@@ -20,7 +22,7 @@ from pjais.persona.semantic import THRESHOLD, Blended, Similar, Target
 from pjais.persona.tiers import Move
 from pjais.persona.vectors import Vectors
 from pjais.store.pool import Pool
-from pjais.store.provenance import Wanted
+from pjais.store.provenance import Provenance, Wanted
 from pjais.store.records import List, Records
 
 
@@ -52,8 +54,45 @@ class Memories(Records[Memory]):
         """Return memories that pass every filter (`filteredMemories`).  Raises UsageError for an invalid filter."""
         with self._pool.view() as db:
             where, values = filters.where(wanted, db)
-            rest = f"WHERE {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
-            return self._select(rest, (*values, *choices.window(limit, offset)))
+            few, named = narrowing.condition(db, wanted)
+            rest = f"WHERE {few} AND {where} ORDER BY {self._ordering(order)} LIMIT ? OFFSET ?"
+            return self._select(rest, (*named, *values, *choices.window(limit, offset)))
+
+    def numbers(self, order: str | None = None, **wanted: Unpack[Filters]) -> array[int]:
+        """Return the numbers (`search_id`) of all memories that pass the filters, in the order of a list.
+
+        8 bytes each: pages of them are read by `numbered`, however far down the list they are.
+        """
+        with self._pool.view() as db:
+            where, values = filters.where(wanted, db)
+            few, named = narrowing.condition(db, wanted)
+            rest = f"WHERE {few} AND {where} ORDER BY {self._ordering(order)}"
+            found = sqlite.each(db, f"SELECT t.search_id FROM {self.table.sql} AS t {rest}", (*named, *values))
+            return array("q", (number for (number,) in found))
+
+    def numbered(self, numbers: Sequence[int]) -> List[Memory]:
+        """Return the memories of these numbers, in this order; numbers of no memory are left out."""
+        with self._pool.view() as db:
+            found = (
+                sqlite.first(db, f"SELECT {self._columns} FROM {self.table.sql} AS t WHERE t.search_id = ?", (one,))
+                for one in numbers
+            )
+            return [cast(Memory, self.table.to_record(row)) for row in found if row is not None]
+
+    def groups(self, **wanted: Unpack[Filters]) -> statistics.Groups:
+        """Return the number of memories of each persona, tier and type."""
+        with self._pool.view() as db:
+            return statistics.groups(db, wanted)
+
+    def tags(self, **wanted: Unpack[Filters]) -> Counter[str]:
+        """Return how many memories have each tag."""
+        with self._pool.view() as db:
+            return statistics.tags(db, wanted)
+
+    def by_source(self, **wanted: Unpack[Filters]) -> Counter[Provenance]:
+        """Return how many memories came from each source."""
+        with self._pool.view() as db:
+            return statistics.sources(db, wanted)
 
     def hot(self, persona: str | None = None, limit: int = 50) -> List[Memory]:
         """Return the memories of the hot tier, including `active` (`hotMemories`, `activePersonaMemories`)."""

@@ -12,7 +12,6 @@ are found by a scan, most important first.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from pjais import canonical, choices, sqlite
 from pjais.errors import StoreFailed, UsageError
 from pjais.models.persona.records import Memory
 from pjais.models.persona.tables import MEMORIES, SEARCH
-from pjais.persona import filters, query
+from pjais.persona import filters, narrowing, query
 
 RANKED_ALL = 6000
 """Up to this number all hits are ranked: 5 ms (0.7 µs a hit)."""
@@ -32,9 +31,6 @@ _FEW = 4000
 
 WORDS = 16
 """Words of a snippet (FTS5 allows 64)."""
-
-_PLAIN_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
-"""Tags that are literal in the JSON of `tags`, whoever wrote it: the index can narrow the search to them."""
 
 _BM25 = ", ".join(map(str, SEARCH.weights))
 _COLUMNS = ", ".join(f"t.{name}" for name in MEMORIES.column_names)
@@ -147,14 +143,10 @@ class _Plan:
 
     def _narrowed(self) -> tuple[str, tuple[str, ...]]:
         """Return SQL that narrows the hits to possible matches of the tags; the filter itself decides."""
-        found = [
-            f'tags : "{tag}"'
-            for tag in filters.several("tags", self.asked.filters.get("tags"))
-            if _PLAIN_TAG.fullmatch(tag)
-        ]
-        if not found:
+        match = narrowing.tags_query(self.asked.filters)
+        if not match:
             return "1", ()
-        return "+memory_fts.rowid IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)", (" AND ".join(found),)
+        return "+memory_fts.rowid IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)", (match,)
 
     def results(self) -> Iterator[Found]:
         """Yield the requested page of the results."""
@@ -176,7 +168,7 @@ class _Plan:
         if not self.indexed:
             where, values = self._holding()
             return int(sqlite.value(self.db, f"SELECT count(*) FROM memory_entities AS t WHERE {where}", values))
-        plain = not self.asked.filters.get("include_deleted") and not self.asked.filters.get("undated")
+        plain = not any(self.asked.filters.get(name) for name in ("include_deleted", "deleted", "undated"))
         if not self.values and not self.narrowing and plain:
             return self._hits() - self._deleted_hits()
         if self._many() and self._few():

@@ -6,11 +6,13 @@ All take a connection that sees one consistent state, and filters; deleted memor
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pjais import instants, sqlite
-from pjais.persona import filters
-from pjais.persona.filters import Filters
+from pjais.models.persona.tables import MEMORIES
+from pjais.persona import filters, narrowing
+from pjais.persona.filters import HOT, Filters
+from pjais.store import provenance
 
 
 def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
     where, values = filters.where(wanted, db)
     sql = (
         "SELECT t.memory_tier, t.type, count(*), total(t.importance) FROM memory_entities AS t "
-        f"WHERE {where} GROUP BY 1, 2"
+        f"WHERE {where} GROUP BY t.persona_id, 1, 2"  # the order of the index that holds all of them
     )
     tiers: Counter[str] = Counter()
     types: Counter[str] = Counter()
@@ -34,6 +36,63 @@ def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
         "by_type": dict(sorted(types.items())),
         "average_importance": importance / total if total else None,
     }
+
+
+class Groups(NamedTuple):
+    """How many memories there are of each persona, tier and type, by these three."""
+
+    counts: dict[tuple[str | None, str, str], int]
+
+    @property
+    def total(self) -> int:
+        """Return how many there are in all."""
+        return sum(self.counts.values())
+
+    def by(self, place: int, wanted: Filters) -> Counter[Any]:
+        """Return the numbers by persona (0), tier (1) or type (2) among those that the other two filters select."""
+        chosen = [
+            None if wanted.get(name) is None else filters.several(name, wanted[name])
+            for name in ("persona", "tier", "type")
+        ]
+        if chosen[1] is not None and "hot" in chosen[1]:
+            chosen[1] += HOT
+        found: Counter[Any] = Counter()
+        for key, count in self.counts.items():
+            if all(at == place or some is None or key[at] in some for at, some in enumerate(chosen)):
+                found[key[place]] += count
+        return found
+
+
+def groups(db: sqlite.Connection, wanted: Filters) -> Groups:
+    """Return the number of memories of each persona, tier and type."""
+    where, values = _where(db, wanted)
+    sql = (
+        f"SELECT t.persona_id, t.memory_tier, t.type, count(*) FROM memory_entities AS t WHERE {where} GROUP BY 1, 2, 3"
+    )
+    return Groups({(owner, tier, kind): count for owner, tier, kind, count in sqlite.each(db, sql, values)})
+
+
+def tags(db: sqlite.Connection, wanted: Filters) -> Counter[str]:
+    """Return how many memories have each tag."""
+    where, values = _where(db, wanted)
+    sql = (
+        "SELECT j.value, count(*) FROM memory_entities AS t, json_each(t.tags) AS j "
+        f"WHERE j.type = 'text' AND {where} GROUP BY 1"
+    )
+    return Counter(sqlite.pairs(db, sql, values))
+
+
+def sources(db: sqlite.Connection, wanted: Filters) -> Counter[provenance.Provenance]:
+    """Return how many memories came from each source."""
+    where, values = _where(db, wanted)
+    return provenance.counts(db, MEMORIES, where, values)
+
+
+def _where(db: sqlite.Connection, wanted: Filters) -> tuple[str, list[Any]]:
+    """Return the filters as SQL, and the values to bind; what selects few is found by an index."""
+    where, values = filters.where(wanted, db)
+    few, named = narrowing.condition(db, wanted, most=None)
+    return f"{few} AND {where}", [*named, *values]
 
 
 def insights(db: sqlite.Connection, wanted: Filters, now: int) -> dict[str, Any]:

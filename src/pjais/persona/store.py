@@ -205,6 +205,12 @@ class Store:
 
         return undo.undo(self.pool, n)
 
+    def undo_operation(self, number: int) -> Operation:
+        """Undo the operation of this number, if it is the last one; otherwise UsageError, and nothing is undone."""
+        from pjais.store import undo
+
+        return undo.undo_operation(self.pool, number)
+
     def redo(self, n: int = 1) -> list[Operation]:
         """Redo the last `n` undone operations; a new operation clears the list of those."""
         from pjais.store import undo

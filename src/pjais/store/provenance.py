@@ -10,6 +10,7 @@ up until the list is full.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -101,6 +102,20 @@ def sources(db: sqlite.Connection, model: Model) -> list[SourceRecords]:
             counts.setdefault((kind, name), {})[table.title] = count
     ordered = sorted(counts.items(), key=lambda one: (one[0][0], one[0][1] or ""))
     return [SourceRecords(kind, name, sum(tables.values()), tables) for (kind, name), tables in ordered]
+
+
+def counts(db: sqlite.Connection, table: Table, where: str, values: Sequence[Any]) -> Counter[Provenance]:
+    """Return how many of the rows `t` of a table that `where` selects came from each source.
+
+    Raises UsageError for a point in time.
+    """
+    _refuse_past(db)
+    entry = _ENTRY.format(text_literal(table.name), ddl.key_sql(table, "t"))
+    sql = (
+        f"SELECT coalesce(source_kind, ?), source_path, count(*) FROM {table.sql} AS t "
+        f"LEFT JOIN migration_records AS m ON {entry} WHERE {where} GROUP BY 1, 2"
+    )
+    return Counter({Provenance(kind, name): count for kind, name, count in sqlite.each(db, sql, (HERE, *values))})
 
 
 def condition(db: sqlite.Connection, table: Table, wanted: Wanted) -> tuple[str, list[Any]]:

@@ -34,6 +34,29 @@ def undo(pool: Pool, n: int = 1) -> list[Operation]:
     return _take_back(pool, n, operations.undoable, "undo")
 
 
+def undo_operation(pool: Pool, number: int) -> Operation:
+    """Undo the operation of this number (`Operation.id`), if it is the last one that can be undone; return it.
+
+    Raises UsageError if it is not, and undoes nothing in its place; else as `undo`.
+    """
+    choices.count("operation", number, least=1)
+    return _take_back(pool, 1, lambda db, n: [_last(db, n, number)], "undo")[0]
+
+
+def _last(db: sqlite.Connection, n: int, number: int) -> Operation:
+    """Return the last operation that can be undone.  Raises UsageError if it is not the one of this number."""
+    found = operations.undoable(db, n)
+    if found and found[0].id == number:
+        return found[0]
+    later = bool(found) and found[0].id > number
+    raise UsageError(
+        "something newer stands on it: undo that first" if later else "it was undone already, or never made",
+        where=[_named(found[0])] if later else [f"operation {number}"],
+        safe="Nothing was undone.",
+        next_command="pjais undo --dry-run" if later else "pjais history",
+    )
+
+
 def redo(pool: Pool, n: int = 1) -> list[Operation]:
     """Redo the last `n` undone operations, all or none; return them, last one first.  Raises UsageError as `undo`."""
     return _take_back(pool, n, operations.redoable, "redo")

@@ -26,6 +26,7 @@ from pjais.side_by_side import follow, switch
 from pjais.targets.sqlite import cutover
 from pjais.web import broadcast
 from pjais.web.broadcast import Broadcast
+from pjais.web.figures import Figures
 from pjais.web.inbox import Inbox
 from pjais.workspace import Workspace, resolve_workspace
 
@@ -115,6 +116,10 @@ class Session:
         """The figures of the navigation as they were last read: shown while work has the store for itself."""
         self._notice: Notice | None = None
         self._plan: tuple[object, Job] | None = None
+        self.figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA))
+        """What takes long to count."""
+        self.orders = Figures(self.store, lambda: None, most=4)
+        """The order of a list of very many, 8 bytes each."""
         self._figures: dict[object, Any] = {}
         self._counted_at = 0
         """The change of the store at which `_figures` were counted."""
@@ -200,6 +205,8 @@ class Session:
 
     def _let_go(self) -> None:
         self._figures = {}
+        self.figures.clear()
+        self.orders.clear()
         self._unwatch()
         self._unwatch = lambda: None
         if self._store is not None:
