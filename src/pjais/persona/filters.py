@@ -11,14 +11,27 @@ from typing import Any, TypedDict
 
 from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
-from pjais.models.persona.tables import MEMORIES
+from pjais.models.persona.tables import MEMORIES, SEARCH
+from pjais.persona import query
 from pjais.store import provenance
 
 Span = tuple[int | float | None, int | float | None]
 """A lower and an upper bound, both included; None: open."""
 
 _DATES = {"created": "created_at", "updated": "updated_at", "accessed": "last_accessed"}
-_KNOWN = ("persona", "tier", "type", "tags", *_DATES, "importance", "include_deleted", "deleted", "undated", "source")
+_KNOWN = (
+    "persona",
+    "tier",
+    "type",
+    "tags",
+    *_DATES,
+    "importance",
+    "include_deleted",
+    "deleted",
+    "undated",
+    "source",
+    "words",
+)
 HOT = ("hot", "active")
 """`active` is the default of the app's later stores for what its earlier ones called `hot`."""
 
@@ -33,6 +46,7 @@ class Filters(TypedDict, total=False):
     `undated`: only those that lack one of these dates (`created`, ...), which no range of them finds.
     `source`: one or several: a kind of source, or the name or path of one as `status` shows it; `pjais`: what was
     written in the store (`pjais.store.provenance`).
+    `words`: all of these words, as `search` takes them; unranked, and for the current state only.
     """
 
     persona: str | None
@@ -47,6 +61,7 @@ class Filters(TypedDict, total=False):
     deleted: bool
     undated: Iterable[str]
     source: provenance.Wanted
+    words: str
 
 
 NONE: Filters = {}
@@ -94,7 +109,24 @@ def where(filters: Filters, db: sqlite.Connection) -> tuple[str, list[Any]]:
         of_source, bound_ = provenance.condition(db, MEMORIES, source)
         parts.append(of_source)
         values += bound_
+    if (words := filters.get("words")) is not None:
+        holds, bound = _holding(db, words)
+        parts.append(holds)
+        values += bound
     return " AND ".join(parts) or "1", values
+
+
+def _holding(db: sqlite.Connection, words: str) -> tuple[str, list[str]]:
+    """Return SQL for memories that hold all words, and the values to bind.  Raises UsageError for a point in time."""
+    query.check(words)
+    if sqlite.first(db, "SELECT 1 FROM temp.sqlite_schema WHERE name = 'past_keys'"):
+        raise UsageError("the search index covers the current state only; list the memories of that time instead")
+    found = query.terms(words)
+    if not found:
+        return "0", []
+    if not any(sqlite.words(db, term.text) for term in found):
+        return query.holding(found, SEARCH.columns)
+    return "t.search_id IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)", [query.match(found)]
 
 
 def undated(filters: Filters, db: sqlite.Connection) -> Filters | None:

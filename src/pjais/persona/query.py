@@ -9,6 +9,7 @@ extends to the end.  Characters that SQLite's text cannot hold (NUL, lone surrog
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pjais.errors import UsageError
@@ -74,3 +75,15 @@ def _cut(text: str) -> str:
 def match(found: list[Term], *, any: bool = False) -> str:
     """Return the terms as an FTS5 query: all must occur, or any."""
     return (" OR " if any else " ").join(term.sql for term in found)
+
+
+def holding(found: list[Term], columns: Sequence[str], *, any: bool = False) -> tuple[str, list[str]]:
+    """Return SQL over the row `t` for texts that contain every term (or any) literally, and the values to bind."""
+    holds = " OR ".join(f"instr(t.{name}, ?) > 0" for name in columns)
+    each = (" OR " if any else " AND ").join([f"({holds})"] * len(found))
+    return f"({each})", [term.text.strip() for term in found for _ in columns]
+
+
+def as_typed(text: str) -> str:
+    """Return a text whose last word may be the beginning of one, written so that it is one without `prefix`."""
+    return " ".join(f'"{term.text}"{"*" * term.begins}' for term in terms(text, prefix=True))

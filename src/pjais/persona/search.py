@@ -300,10 +300,8 @@ class _Plan:
 
     def _holding(self) -> tuple[str, list[Any]]:
         """Return SQL for memories that contain every term literally in any searched column."""
-        holds = " OR ".join(f"instr(t.{name}, ?) > 0" for name in SEARCH.columns)
-        each = (" OR " if self.asked.any else " AND ").join([f"({holds})"] * len(self.terms))
-        values = [term.text.strip() for term in self.terms for _ in SEARCH.columns]
-        return f"({each}) AND {self.where}", [*values, *self.values]
+        holds, values = query.holding(self.terms, SEARCH.columns, any=self.asked.any)
+        return f"{holds} AND {self.where}", [*values, *self.values]
 
     def _literal(self) -> Iterator[Found]:
         where, values = self._holding()

@@ -43,13 +43,15 @@ class Groups(NamedTuple):
 
     counts: dict[tuple[str | None, str, str], int]
 
-    @property
-    def total(self) -> int:
-        """Return how many there are in all."""
-        return sum(self.counts.values())
-
     def by(self, place: int, wanted: Filters) -> Counter[Any]:
         """Return the numbers by persona (0), tier (1) or type (2) among those that the other two filters select."""
+        return self._selected(place, wanted, but=place)
+
+    def total_of(self, wanted: Filters) -> int:
+        """Return how many the filters by persona, tier and type select."""
+        return self._selected(0, wanted).total()
+
+    def _selected(self, place: int, wanted: Filters, but: int | None = None) -> Counter[Any]:
         chosen = [
             None if wanted.get(name) is None else filters.several(name, wanted[name])
             for name in ("persona", "tier", "type")
@@ -58,7 +60,7 @@ class Groups(NamedTuple):
             chosen[1] += HOT
         found: Counter[Any] = Counter()
         for key, count in self.counts.items():
-            if all(at == place or some is None or key[at] in some for at, some in enumerate(chosen)):
+            if all(at == but or some is None or key[at] in some for at, some in enumerate(chosen)):
                 found[key[place]] += count
         return found
 

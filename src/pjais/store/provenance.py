@@ -52,6 +52,21 @@ class Provenance(NamedTuple):
         return self._asdict()
 
 
+class Origin(NamedTuple):
+    """The document that a record was migrated from, and the run that did it; `digest`: of the record as it was then."""
+
+    kind: str
+    name: str
+    dialect: str | None
+    origin: str | None
+    database: str | None
+    collection: str
+    native_id: str | None
+    place: str
+    digest: bytes | None
+    run: str
+
+
 class SourceRecords(NamedTuple):
     """The records of one source: its kind and name, their number, and their number by table."""
 
@@ -76,6 +91,19 @@ def of(db: sqlite.Connection, table: Table, keys: Sequence[str]) -> dict[str, Pr
     for key, kind, name in sqlite.each(db, sql, (canonical.dumps(list(keys)), table.name)):
         found[key] = Provenance(kind, name)
     return found
+
+
+def origin(db: sqlite.Connection, table: Table, key: str) -> Origin | None:
+    """Return the document that a record of a table was migrated from; None for one written in the store.
+
+    Raises UsageError for a point in time.
+    """
+    _refuse_past(db)
+    columns = "source_kind, source_path, dialect, origin, database, collection, native_id, place, digest, run_id"
+    found = sqlite.first(
+        db, f"SELECT {columns} FROM migration_records AS m WHERE {_ENTRY.format('?', '?')}", (table.name, key)
+    )
+    return None if found is None else Origin(*found)
 
 
 def known(db: sqlite.Connection) -> list[Provenance]:

@@ -19,7 +19,7 @@ from pjais.errors import UsageError, ValidationFailed
 from pjais.store import provenance
 from pjais.store.live import Live
 from pjais.store.pool import Pool
-from pjais.store.provenance import Provenance, Wanted
+from pjais.store.provenance import Origin, Provenance, Wanted
 from pjais.targets.sqlite import fixed_tables
 
 R = TypeVar("R", bound=Any)
@@ -92,6 +92,11 @@ class Records(Generic[R]):
         """Return the source of each of these records, by id; of one written in the store `pjais` without a name."""
         with self._pool.reader() as db:
             return provenance.of(db, self.table, choices.texts("keys", keys))
+
+    def origin(self, key: str) -> Origin | None:
+        """Return the document that a record was migrated from; None for one written in the store."""
+        with self._pool.reader() as db:
+            return provenance.origin(db, self.table, choices.text("key", key))
 
     def live(self, **how: Any) -> Live[List[R]]:
         """Return the list as a live query, with the same arguments as `list`."""

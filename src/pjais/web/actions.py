@@ -25,10 +25,11 @@ from pjais.migration import rollback as migration_rollback
 from pjais.migration import verify as migration_verify
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS
+from pjais.persona.store import Store
 from pjais.side_by_side import follow, shadow
 from pjais.side_by_side import switch as side_switch
 from pjais.sources import backup
-from pjais.web import history_views, rendering, shell
+from pjais.web import bulk, history_views, rendering, shell
 from pjais.web.session import Session
 
 Form = dict[str, str]
@@ -66,6 +67,12 @@ def _address(kind: str, key: str) -> str:
     return rendering.record(_EDITABLE[kind][0].name, key) or "/"
 
 
+def _name(store: Store, kind: str, key: str) -> str:
+    record = getattr(store, kind).get(key)
+    name = getattr(record, "title" if kind == "conversations" else "name", None) or getattr(record, "summary", None)
+    return f"“{rendering.short(name, 60)}”" if name else f"this {kind.removesuffix('s').replace('memorie', 'memory')}"
+
+
 # -- records
 
 
@@ -81,7 +88,8 @@ def edit(session: Session, form: Form) -> str:
         columns = [column for column in table.columns if column.name in names and column.name in form]
         written = [column for column in columns if not _untouched(record, column, form[column.name])]
         if written or record is None:
-            records.update(key, **{column.name: _typed(column, form, form[column.name]) for column in written})
+            with bulk.operation(session, store, f"Changed {_name(store, kind, key)}"):
+                records.update(key, **{column.name: _typed(column, form, form[column.name]) for column in written})
     return _address(kind, key)
 
 
@@ -156,12 +164,12 @@ def _json(name: str, text: str) -> Any:
         raise UsageError(f"{name}: not JSON: {error}") from error
 
 
-def _of_records(kind: str, call: str) -> Action:
+def _of_records(kind: str, call: str, told: str) -> Action:
     def action(session: Session, form: Form) -> str:
         key = _need(form, "id")
-        with session.store() as store:
+        with session.store() as store, bulk.operation(session, store, f"{told} {_name(store, kind, key)}"):
             getattr(getattr(store, kind), call)(key)
-        return _address(kind, key)
+        return bulk.back_of(form, _address(kind, key))
 
     action.__doc__ = f"`{call}` of a record of {kind}."
     return action
@@ -170,7 +178,9 @@ def _of_records(kind: str, call: str) -> Action:
 def remember(session: Session, form: Form) -> str:
     """Write a memory down."""
     with session.store() as store:
-        record = store.memories.remember(_lines(_need(form, "content")), persona=form.get("persona") or None)
+        content, persona = _lines(_need(form, "content")), form.get("persona") or None
+        with bulk.operation(session, store, "Memory added"):
+            record = store.memories.remember(content, persona=persona)
     return _address("memories", record.id)
 
 
@@ -179,12 +189,27 @@ def restore_record(session: Session, form: Form) -> str:
     key, at, field = _need(form, "id"), _need(form, "at"), form.get("field") or None
     here = session.workspace()
     kind, path = history_views.chosen(here, _whole("where", form.get("where") or "0"))
+    back = bulk.back_of(form, "/history")
     if kind == "livestore":
         session.start("restore", lambda _: record_restore.restore(here, path, key, event=at, field=field).as_dict())
         return "/work"
+    table = _need(form, "table")
     with session.store() as store:
-        store.restore_record(_need(form, "table"), key, _whole("at", at), field=field)
-    return _local(form.get("back", ""), "/history")
+        label = f"Restored {rendering.spaced(field) if field else 'an earlier version'}"
+        with bulk.operation(session, store, label):
+            store.restore_record(table, key, _whole("at", at), field=field)
+    return back
+
+
+def undo(session: Session, form: Form) -> str:
+    """Undo the last operation; with `operation` only if it is that one: nothing else is undone in its place."""
+    with session.store() as store:
+        if form.get("operation"):
+            found = store.undo_operation(_whole("operation", form["operation"]))
+        else:
+            (found,) = store.undo()
+    session.tell(f"Undone: {found.label}")
+    return bulk.back_of(form, "/history")
 
 
 def _history(call: str) -> Action:
@@ -376,27 +401,23 @@ def settings(session: Session, form: Form) -> Next:
     """Remember how the page is to look: in this browser alone."""
     known = {"theme": shell.THEMES, "density": shell.DENSITIES}
     chosen = {name: form[name] if form[name] in values else "" for name, values in known.items() if name in form}
-    return Next(_local(form.get("back", ""), "/settings"), chosen)
-
-
-def _local(address: str, otherwise: str) -> str:
-    """Return an address if it is one of this page; a form could name any other."""
-    return address if address.startswith("/") and not address.startswith(("//", "/\\")) else otherwise
+    return Next(bulk.back_of(form, "/settings"), chosen)
 
 
 ACTIONS: dict[str, Action] = {
     "settings": settings,
-    "activate": _of_records("personas", "activate"),
+    "activate": _of_records("personas", "activate", "Activated"),
     "edit": edit,
-    "delete-memory": _of_records("memories", "delete"),
-    "restore-memory": _of_records("memories", "restore"),
-    "promote": _of_records("memories", "promote"),
-    "demote": _of_records("memories", "demote"),
-    "archive": _of_records("conversations", "archive"),
-    "unarchive": _of_records("conversations", "restore"),
+    "delete-memory": _of_records("memories", "delete", "Deleted"),
+    "restore-memory": _of_records("memories", "restore", "Restored"),
+    "promote": _of_records("memories", "promote", "Promoted"),
+    "demote": _of_records("memories", "demote", "Demoted"),
+    "archive": _of_records("conversations", "archive", "Archived"),
+    "unarchive": _of_records("conversations", "restore", "Restored"),
     "remember": remember,
+    "bulk": bulk.bulk,
     "restore-record": restore_record,
-    "undo": _history("undo"),
+    "undo": undo,
     "redo": _history("redo"),
     "migrate": migrate,
     "import": import_files,

@@ -28,8 +28,12 @@ from pjais.web import (
     actions,
     attachment,
     conversation_views,
+    downloads,
     guard,
     history_views,
+    memory_schemas,
+    memory_view,
+    memory_views,
     migration_views,
     reading_schemas,
     record_views,
@@ -39,6 +43,7 @@ from pjais.web import (
     table_views,
 )
 from pjais.web.guard import Guard, Keys
+from pjais.web.memory_views import InAsked
 from pjais.web.session import Session
 from pjais.web.view_values import Id, InSession, Missing, session_of
 
@@ -68,8 +73,9 @@ VIEWS = (
     View("/cutover", migration_views.sides, schemas.Sides, "cutover", "/sides"),
     View("/personas", record_views.personas, schemas.Personas, "personas"),
     View("/persona", record_views.persona, schemas.PersonaView, "persona"),
-    View("/memories", record_views.memories, schemas.Memories, "memories"),
-    View("/memory", record_views.memory, schemas.MemoryView, "memory"),
+    View("/memories", memory_views.memories, memory_schemas.Memories, "memories"),
+    View("/facets", memory_views.facets, memory_schemas.Facets, "facets"),
+    View("/memory", memory_view.memory, memory_schemas.MemoryView, "memory"),
     View("/conversations", conversation_views.conversations, reading_schemas.Conversations, "conversations"),
     View("/conversation", conversation_views.conversation, reading_schemas.ConversationView, "conversation"),
     View("/insights", record_views.pictures, schemas.Pictures, "insights", "/pictures"),
@@ -94,6 +100,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 _LOOKS = ["GET", "HEAD"]
 _REMEMBERED = 400 * 24 * 3600
 """How long a browser remembers its owner's taste (s): as long as browsers allow."""
+_MOST_FIELDS = 600
+"""Fields of a form: the boxes of the longest page of a list, and the rest."""
 _OF_THE_DISK = (sqlite.Error, OSError)
 _OF_THE_DATA = (ValidationError, RecursionError)
 """Errors caused by a store or report that another program changed: a missing value, or one of another type."""
@@ -116,6 +124,7 @@ def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
     app.get("/blob", include_in_schema=False)(_blob)
     app.get("/events", include_in_schema=False)(_events)
     app.api_route(guard.ATTACHMENT, methods=_LOOKS, include_in_schema=False)(_attachment)
+    app.api_route("/export", methods=_LOOKS, include_in_schema=False)(_export)
     app.api_route("/conversation.md", methods=_LOOKS, include_in_schema=False)(_as_markdown)
     app.post("/do/{name}", include_in_schema=False)(_do)
     app.post(guard.FILES, include_in_schema=False)(_take)
@@ -182,7 +191,10 @@ async def _do(request: Request, name: str) -> Response:
     try:
         form = dict(
             parse_qsl(
-                (await request.body()).decode("utf-8"), keep_blank_values=True, max_num_fields=60, errors="strict"
+                (await request.body()).decode("utf-8"),
+                keep_blank_values=True,
+                max_num_fields=_MOST_FIELDS,
+                errors="strict",
             )
         )
     except ValueError as error:
@@ -219,6 +231,11 @@ def _blob(request: Request, sha256: Id) -> Response:
         raise Missing("bytes not found", where=[sha256])
     about, data = found
     return rendering.download(data, about.media_type, about.name)
+
+
+def _export(session: InSession, chosen: InAsked, format: Id = "csv", order: Id = "") -> Response:
+    """Return the memories that pass the filters as a file."""
+    return downloads.answer(session, chosen, format, order)
 
 
 def _attachment(session: InSession, id: Id, save: bool = False) -> Response:

@@ -5,11 +5,14 @@ A value is always plain text, whatever it contains; the only exception are the m
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import cache
 from itertools import groupby
@@ -28,7 +31,7 @@ from pjais.models.persona.tables import TABLES
 from pjais.sql_text import identifier
 from pjais.store import browse
 from pjais.version import __version__
-from pjais.web import charts, marking, reading, reading_schemas, schemas, shell
+from pjais.web import charts, marking, memory_views, reading, reading_schemas, schemas, shell, word_diff
 from pjais.web.record_views import MARKS
 from pjais.web.view_values import to
 
@@ -44,6 +47,7 @@ IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image
 """The media types that are shown as pictures: none of them can hold a script."""
 LIVE = "x-live"
 """The header of a page that asks again for what changed on it."""
+_JSON_SIGNS = re.compile(r'[\[\]{}"]+(?:[:,][\[\]{}"]*)*')
 _FIRST_MS = 10**11
 """Smaller numbers are hardly milliseconds since 1970."""
 _HIT = re.compile(f"{MARKS[0]}([^{''.join(MARKS)}]*){MARKS[1]}")
@@ -108,11 +112,19 @@ def _environment() -> Environment:
         "found": marking.found,
         "found_in": marking.found_in,
         "app": app,
+        "field_name": field_name,
+        "joined": joined,
+        "anchor": anchor,
+        "gist": gist,
+        "parsed": parsed,
+        "without_json": without_json,
+        "tags_of": memory_views.tags_of,
         "runs": runs,
         "hidden_parts": hidden_parts,
     }
     made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
     made.globals |= {"operators": browse.OPERATORS, "shown_images": IMAGES}
+    made.globals |= {"words": words, "filters_of": filters_of}
     made.globals |= {"page_numbers": page_numbers, "total_names": total_names}
     made.globals["later"] = {table.title: table.later for table in TABLES}
     return made
@@ -215,6 +227,66 @@ def short(text: Any, width: int = 160) -> str:
     """The beginning of a text."""
     whole = value(text).replace("\n", " ")
     return whole if len(whole) <= width else f"{whole[: width - 1]}…"
+
+
+def spaced(name: str) -> str:
+    """The name of a field for people: `memory_tier` and `memoryTier` as `memory tier`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]+", " ", name).strip().lower() if not name.isupper() else name
+
+
+def field_name(name: str) -> str:
+    """The name of a field of a document as a label; a name that is no word stays."""
+    return capitalize_first(spaced(name)) or name
+
+
+def words(before: Any, after: Any) -> tuple[word_diff.Side, word_diff.Side]:
+    """Two versions of a field, with the words marked in which they differ."""
+    return word_diff.compare(value(before), value(after))
+
+
+def joined(tags: Iterable[str]) -> str:
+    """Tags as the field `tag` takes them: one with a comma stands in quotes."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(list(tags))
+    return buffer.getvalue()
+
+
+def parsed(one: Any) -> Any:
+    """A content as a value: a text that is JSON as what it says, any other as it is."""
+    if isinstance(one, str) and one[:1] in ("{", "[") and len(one) <= reading.LONGEST:
+        with suppress(ValueError, RecursionError):
+            return canonical.loads(one) if not canonical.deeper_than(one) else one
+    return one
+
+
+def gist(one: Any) -> str:
+    """A content as running text: the texts and numbers in it, without the JSON around them."""
+    one = parsed(one)
+    if isinstance(one, dict):
+        main = [one[name] for name in ("text", "content", "description") if isinstance(one.get(name), str)]
+        return main[0] if main else ", ".join(f"{spaced(name)}: {gist(held)}" for name, held in one.items())
+    if isinstance(one, list):
+        return ", ".join(map(gist, one))
+    return "" if one is None else value(one)
+
+
+def without_json(snippet: str) -> str:
+    """A piece of a JSON text without its signs."""
+    return _JSON_SIGNS.sub(" ", snippet).strip()
+
+
+def anchor(key: str) -> str:
+    """A name for a record's element that is the same each time, whatever its id contains."""
+    return f"r{zlib.crc32(key.encode('utf-8', 'replace')):08x}"
+
+
+def filters_of(query: dict[str, str]) -> dict[str, str]:
+    """The parameters of a list of memories that filter it, where they say something."""
+    names = ("q", *memory_views.FACETS, "least", "most", "since", "until", "deleted")
+    found = {name: query[name] for name in names if query.get(name, "").strip()}
+    if found.get("deleted") != "true":
+        found.pop("deleted", None)
+    return found
 
 
 def capitalize_first(text: str) -> str:

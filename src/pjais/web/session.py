@@ -117,7 +117,9 @@ class Session:
         self._notice: Notice | None = None
         self._plan: tuple[object, Job] | None = None
         self.figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA))
-        """What takes long to count."""
+        """What is counted in the background, when it is no longer that of now."""
+        self.slow_figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA))
+        """The same for what takes long: it holds no other figure up."""
         self.orders = Figures(self.store, lambda: None, most=4)
         """The order of a list of very many, 8 bytes each."""
         self._figures: dict[object, Any] = {}
@@ -205,8 +207,8 @@ class Session:
 
     def _let_go(self) -> None:
         self._figures = {}
-        self.figures.clear()
-        self.orders.clear()
+        for one in (self.figures, self.slow_figures, self.orders):
+            one.clear()
         self._unwatch()
         self._unwatch = lambda: None
         if self._store is not None:

@@ -16,7 +16,7 @@ from pjais.persona.store import Store
 from pjais.store import browse, documents
 from pjais.store.browse import Filter
 from pjais.web import table_schemas as schemas
-from pjais.web.record_views import beginning
+from pjais.web.memory_views import begins
 from pjais.web.session import Session
 from pjais.web.shell import NAVIGATION
 from pjais.web.view_values import Id, InSession, Limit, Missing, Offset, Words, page, step, to
@@ -220,12 +220,12 @@ def search(session: InSession, q: Words = "") -> schemas.Found:
 
 
 def _in_store(session: Session, store: Store, words: str) -> Iterator[schemas.Place]:
-    begins = len(words.split()[-1]) >= beginning(store)
+    prefix = begins(store, words)
     owners = {one.id: one.name or one.id for one in store.personas.list()}
     low = words.lower()
     for one in [key for key, name in owners.items() if low in name.lower()][:_FOUND]:
         yield schemas.Place(group="Personas", name=owners[one], address=to("/persona", id=one), icon="users")
-    for found in store.memories.search(words, prefix=begins, limit=_FOUND):
+    for found in store.memories.search(words, prefix=prefix, limit=_FOUND):
         memory = found.memory
         yield schemas.Place(
             group="Memories",
@@ -234,7 +234,7 @@ def _in_store(session: Session, store: Store, words: str) -> Iterator[schemas.Pl
             icon="brain",
             about=owners.get(memory.persona_id or "", ""),
         )
-    for message in store.conversations.search(words, prefix=begins, marks=("", ""), limit=_FOUND):
+    for message in store.conversations.search(words, prefix=prefix, marks=("", ""), limit=_FOUND):
         yield schemas.Place(
             group="Conversations",
             name=_line(message.title or message.snippet),

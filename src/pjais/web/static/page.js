@@ -31,6 +31,7 @@
       const other = fresh.getElementById(part.id);
       if (other && !beingEdited(part)) replace(part, other);
     }
+    document.dispatchEvent(new Event("shown"));
     for (const slider of document.querySelectorAll("input[type=range]")) {
       const other = fresh.getElementById(slider.id);
       if (!other) continue;
@@ -58,7 +59,7 @@
   // What somebody types into, or has typed and not yet sent, is not taken away from under them.
   function beingEdited(part) {
     const at = document.activeElement;
-    if (part.contains(at) && ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName)) return true;
+    if (part.contains(at) && at.matches("input:not([type=checkbox]), textarea, select")) return true;
     return typed(part).some((one) => one.value !== one.defaultValue);
   }
 
@@ -71,7 +72,7 @@
     Idiomorph.morph(part, other.innerHTML, {
       morphStyle: "innerHTML",
       callbacks: {
-        beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS") && !(name === "hidden" && node.hasAttribute("data-copy")),
+        beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS") && !(name === "hidden" && node.matches("[data-copy], [data-all]")) && !(name === "checked" && node.type === "checkbox"),
       },
     });
   }
