@@ -19,10 +19,10 @@ from pjais.errors import PjaisError
 from pjais.persona.store import Store
 
 T = TypeVar("T")
-_WAITING = 8
-"""Number of figures that wait to be counted: what was asked for before the last ones is on no page any more."""
 _REST = 4
 """After a figure took a second, so many pass before it is counted again."""
+_PATIENT = 1.0
+"""Who waits for so long (s) wants it counted at once."""
 
 
 class Figure(NamedTuple, Generic[T]):
@@ -39,20 +39,34 @@ class _Held(NamedTuple):
     """The earliest time at which it is counted again (s, monotonic)."""
 
 
+class _Wanted(NamedTuple):
+    count: Callable[[Store], Any]
+    start: float
+    """The earliest time at which it is counted (s, monotonic)."""
+
+
 class Figures:
     """The figures of an open store.  Safe from threads."""
 
     def __init__(
-        self, opened: Callable[[], AbstractContextManager[Store]], tell: Callable[[], None], most: int = 200
+        self,
+        opened: Callable[[], AbstractContextManager[Store]],
+        tell: Callable[[], None],
+        *,
+        most: int = 200,
+        waiting: int = 8,
+        quiet: float = 0.0,
     ) -> None:
         """`opened`: lends the store.  `tell`: called when a figure is there that somebody was not given.
 
-        `most`: how many are kept.
+        `most`: how many are kept.  `waiting`: how many wait to be counted; what was asked for before these is on no
+        page any more.  `quiet`: seconds before counting begins, in which somebody who types goes on typing.
         """
-        self._opened, self._tell, self._most = opened, tell, most
+        self._opened, self._tell = opened, tell
+        self._most, self._most_waiting, self._quiet = most, waiting, quiet
         self._news = threading.Condition()
         self._held: OrderedDict[str, _Held] = OrderedDict()
-        self._wanted: OrderedDict[str, Callable[[Store], Any]] = OrderedDict()
+        self._wanted: OrderedDict[str, _Wanted] = OrderedDict()
         self._owed: set[str] = set()
         self._works = False
 
@@ -61,9 +75,11 @@ class Figures:
         change = store.last_change()
         with self._news:
             if not self._is_current(name, change):
-                self._wanted[name] = count
+                start = time.monotonic() + (self._quiet if wait < _PATIENT else 0.0)
+                known = self._wanted.get(name)
+                self._wanted[name] = _Wanted(count, start if known is None else min(start, known.start))
                 self._wanted.move_to_end(name)
-                while len(self._wanted) > _WAITING:
+                while len(self._wanted) > self._most_waiting:
                     self._wanted.popitem(last=False)
                 if not self._works:
                     self._works = True
@@ -94,13 +110,15 @@ class Figures:
                     self._works = False
                     return
                 now = time.monotonic()
-                due = [
-                    name for name in reversed(self._wanted) if name not in self._held or self._held[name].again <= now
-                ]
-                if not due:
-                    self._news.wait(min(self._held[name].again for name in self._wanted) - now)
+                starts = {
+                    name: max(one.start, self._held[name].again if name in self._held else 0.0)
+                    for name, one in reversed(self._wanted.items())
+                }
+                name = next((name for name, start in starts.items() if start <= now), None)
+                if name is None:
+                    self._news.wait(min(starts.values()) - now)
                     continue
-                name, count = due[0], self._wanted[due[0]]
+                count = self._wanted[name].count
             found = None
             with suppress(PjaisError, sqlite.Error, OSError), self._opened() as store:
                 began, change = time.monotonic(), store.last_change()

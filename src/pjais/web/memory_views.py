@@ -33,14 +33,19 @@ from pjais.web.view_values import Id, InSession, Limit, Number, Offset, Words, p
 
 SMALL = 20_000
 """Of so many memories everything is counted at once; of more, what takes long comes later."""
-_AT_ONCE, _SOON, _ALL = 0.0, 0.12, 600.0
+_AT_ONCE, _SOON, _ALL = 0.0, 0.08, 600.0
 """Seconds that a page waits for what is counted: not at all, as long as nobody notices, until it is there."""
 _DEEP = 2_000
 """From this offset on, a page of a long list is found by the order of the whole list."""
 _INDEXED = ("", "-created_at", "created_at")
 """The orders that an index has."""
+_ASKED_NEXT = ("name", "-updated_at")
+"""Orders that take long, and that somebody who sees the list may well ask for next."""
 _BEGINNING, _BEGINNING_OF_MANY = 2, 4
 """From so many letters on, what is typed may be the beginning of a word; of many memories fewer begin each one's."""
+_VERY_MANY = 200_000
+"""Of so many, a word that is whole, and fills a page, is not the beginning of one as well."""
+_FULL = 50
 _MESSAGES = 10
 """Number of messages that a search shows beside the memories."""
 _OF_MESSAGES = {"persona", "created", "source"}
@@ -118,7 +123,7 @@ def memories(
         counting = Counting(session, store, _ALL if not for_page or len(store.memories) <= SMALL else _SOON)
         wanted, messages = chosen.filters, MessageResults([], 0, None)
         if chosen.q:
-            begins = begins(store, chosen.q)
+            begins = counting.begins(chosen)
             found = store.memories.search(chosen.q, prefix=begins, marks=MARKS, limit=limit, offset=offset, **wanted)
             hits = hits_of(store, ((one.memory, one.snippet) for one in found))
             if not offset and not wanted.keys() - _OF_MESSAGES:
@@ -173,11 +178,12 @@ def memory_shape(record: Memory) -> schemas.Memory:
     return schemas.Memory(**MODEL.as_document(record))
 
 
-def with_words(store: Store, chosen: Asked) -> Filters:
+def with_words(store: Store, chosen: Asked, *, begins: bool | None = None) -> Filters:
     """Return the filters, and the words as one more: for what needs no ranks."""
     if not chosen.q:
         return chosen.filters
-    return {**chosen.filters, "words": query.as_typed(chosen.q) if begins(store, chosen.q) else chosen.q}
+    begins = begins_word(store, chosen) if begins is None else begins
+    return {**chosen.filters, "words": query.as_typed(chosen.q) if begins else chosen.q}
 
 
 class Counting:
@@ -187,6 +193,13 @@ class Counting:
         """`patience`: seconds."""
         self._session, self._store = session, store
         self._until = time.monotonic() + patience
+        self._begins: bool | None = None
+
+    def begins(self, chosen: Asked) -> bool:
+        """Return whether what is typed counts as the beginning of a word."""
+        if self._begins is None:
+            self._begins = begins_word(self._store, chosen)
+        return self._begins
 
     def groups(self, wanted: Filters) -> Figure[Groups] | None:
         """Return the numbers by persona, tier and type."""
@@ -198,7 +211,7 @@ class Counting:
         if there < limit and (there or not offset):
             return Figure(offset + there, True)
         if chosen.q:
-            begins = begins(self._store, chosen.q)
+            begins = self.begins(chosen)
             found = self._of(
                 f"hits {begins} {chosen}",
                 lambda store: store.memories.search_page(chosen.q, prefix=begins, limit=0, **chosen.filters).total,
@@ -219,7 +232,7 @@ class Counting:
         wanted: Iterable[str] = tuple(FACETS),
     ) -> tuple[list[shapes.Facet], bool]:
         """Return the facets that are counted, and whether all of them are there, and of the present state."""
-        of_words = with_words(store, chosen)
+        of_words = with_words(store, chosen, begins=bool(chosen.q) and self.begins(chosen))
         rest = _without(of_words, "source")
         counts: dict[str, Figure[Counter[Any]] | None] = {}
         for name in wanted:
@@ -282,8 +295,9 @@ def _listed(session: Session, store: Store, wanted: Filters, order: str, offset:
         numbers = _order(session, store, wanted, order, _ALL if offset > _DEEP else _SOON)
         if numbers is not None:
             return store.memories.numbered(numbers.value[offset : offset + limit])
-    elif many and "persona" not in wanted:
-        _order(session, store, wanted, "-updated_at", _AT_ONCE)  # who sees the list may well ask for it next
+    elif many and not wanted:
+        for one in _ASKED_NEXT:
+            _order(session, store, wanted, one, _AT_ONCE)
     return store.memories.filtered(limit=limit, offset=offset, order=order or None, **wanted)
 
 
@@ -292,8 +306,12 @@ def _order(session: Session, store: Store, wanted: Filters, order: str, wait: fl
     return session.orders.ask(store, name, lambda store: store.memories.numbers(order or None, **wanted), wait)
 
 
-def begins(store: Store, q: str) -> bool:
-    return len(q.split()[-1]) >= (_BEGINNING if len(store.memories) <= SMALL else _BEGINNING_OF_MANY)
+def begins_word(store: Store, chosen: Asked) -> bool:
+    """Return whether what is typed counts as the beginning of a word."""
+    there = len(store.memories)
+    if len(chosen.q.split()[-1]) < (_BEGINNING if there <= SMALL else _BEGINNING_OF_MANY):
+        return False
+    return there <= _VERY_MANY or len(store.memories.search(chosen.q, limit=_FULL, **chosen.filters)) < _FULL
 
 
 def _without(wanted: Filters, *left_out: str) -> Filters:

@@ -118,9 +118,9 @@ class Session:
         self._plan: tuple[object, Job] | None = None
         self.figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA))
         """What is counted in the background, when it is no longer that of now."""
-        self.slow_figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA))
+        self.slow_figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA), waiting=4, quiet=0.3)
         """The same for what takes long: it holds no other figure up."""
-        self.orders = Figures(self.store, lambda: None, most=4)
+        self.orders = Figures(self.store, lambda: None, most=4, quiet=0.3)
         """The order of a list of very many, 8 bytes each."""
         self._figures: dict[object, Any] = {}
         self._counted_at = 0
