@@ -102,6 +102,7 @@ def opened(context: Context, path: Path | None) -> Iterator[Store]:
     """The store of a call; what is new in the sources is migrated first, and what could not be is said."""
     logging.getLogger("pjais").addHandler(logging.NullHandler())  # said below, with the command as it must be typed
     with opening.open(context.data_dir, target=path) as store:
+        store.pool.signature = "cli"
         for one in store.notices:
             warn(f"{safe(one.line)}; next: {context.typed(one.next_command)}")
         yield store

@@ -34,7 +34,7 @@ def opened(context: Context, path: Path | None) -> Store | Path:
     """
     if path is not None:
         path = path.expanduser().absolute()
-        return Store(path) if _is_ours(path) else path
+        return _signed(Store(path)) if _is_ours(path) else path
     here = state.chosen(context.data_dir, None)
     if here.target.keeps_events:
         return here.live
@@ -47,7 +47,13 @@ def existing_store(target: Path) -> Store:
     """Open the store at this path.  Raises NoSourceFound where there is none."""
     if cutover.inspect(target, MODEL) is None:
         raise NoSourceFound("there is no store here", where=[str(target)], next_command="pjais migrate")
-    return Store(target)
+    return _signed(Store(target))
+
+
+def _signed(store: Store) -> Store:
+    """Let the history say that the command line made what it writes."""
+    store.pool.signature = "cli"
+    return store
 
 
 def _is_ours(path: Path) -> bool:

@@ -7,11 +7,15 @@ Undo and redo are operations, too: nothing is erased, and both survive a reopen.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, NamedTuple
 
 from pjais import instants, journal, sqlite
 from pjais.core.shown import INSTANT, fields_as_json
 from pjais.targets.sqlite import ddl
+
+_SIGNED = re.compile(r"(page|cli|assistant(?: [^›]{1,80})?) › ")
+"""What stands before a label in the store: who made the operation, where that program says so."""
 
 
 class Operation(NamedTuple):
@@ -34,10 +38,17 @@ def last_change(db: sqlite.Connection) -> int:
     return int(sqlite.value(db, "SELECT coalesce(max(seq), 0) FROM main.changes"))
 
 
-def note(db: sqlite.Connection, since: int, label: str | None, kind: str = "do") -> int | None:
+def signed(label: str | None) -> tuple[str, str]:
+    """Return who made an operation (`page`, `cli`, `assistant NAME`; nothing if not said), and its label without it."""
+    found = _SIGNED.match(label or "")
+    return (found[1], (label or "")[found.end() :]) if found else ("", label or "")
+
+
+def note(db: sqlite.Connection, since: int, label: str | None, kind: str = "do", by: str | None = None) -> int | None:
     """Record the changes after `since` as one operation; return its number.
 
-    Changes of an operation recorded inside the same transaction are left out; None if nothing remains.
+    `by`: who made it (see `signed`).  Changes of an operation recorded inside the same transaction are left out; None
+    if nothing remains.
     """
     last = last_change(db)
     if last <= since and kind == "do":
@@ -47,6 +58,8 @@ def note(db: sqlite.Connection, since: int, label: str | None, kind: str = "do")
     first = max(since, noted or 0) + 1
     if last < first and kind == "do":
         return None
+    if by is not None:
+        label = f"{by} › {label or _described(db, first, last)}"
     db.execute(
         "INSERT INTO store_operations (at, kind, label, first_seq, last_seq) VALUES (?, ?, ?, ?, ?)",
         (instants.to_text(journal.now_ms()), kind, label, first, last),
@@ -88,6 +101,16 @@ def foreign_change(db: sqlite.Connection, table: str, key: str, since: int) -> i
     return None if found is None else int(found)
 
 
+def changed_since(db: sqlite.Connection, first: int, last: int) -> tuple[str, str, int, str] | None:
+    """Return a change after `last` of a record that the changes from `first` on touched: table, key, `seq`, time."""
+    return sqlite.first(
+        db,
+        "SELECT table_name, record_id, seq, at FROM changes AS c WHERE seq > ?2 AND EXISTS (SELECT 1 FROM changes AS e "
+        "WHERE e.table_name = c.table_name AND e.record_id = c.record_id AND e.seq BETWEEN ?1 AND ?2) LIMIT 1",
+        (first, last),
+    )
+
+
 def _listed(db: sqlite.Connection, where: str, limit: int) -> list[Operation]:
     if sqlite.first(db, "SELECT 1 FROM sqlite_schema WHERE name = 'store_operations'") is None:
         return []
@@ -97,7 +120,7 @@ def _listed(db: sqlite.Connection, where: str, limit: int) -> list[Operation]:
         (limit,),
     )
     return [
-        Operation(number, instants.from_text(at), kind, label or _described(db, first, last), first, last)
+        Operation(number, instants.from_text(at), kind, signed(label)[1] or _described(db, first, last), first, last)
         for number, at, kind, label, first, last in found
     ]
 

@@ -43,6 +43,9 @@ Mark = tuple[int, int, int]
 class Pool:
     """The connections to one store file.  `on_commit` is called after each commit of this pool's writer."""
 
+    signature: str | None = None
+    """Who writes through this pool, kept with each operation: `page`, `cli`, `assistant NAME`; None: not said."""
+
     def __init__(
         self, path: Path, model: Model, *, readers: int = _READERS, on_commit: Callable[[], None] = lambda: None
     ) -> None:
@@ -253,7 +256,7 @@ class Pool:
                 raise self._out_of_order()
             if not db.in_transaction:
                 raise self._rolled_back()
-            operations.note(db, since, label)
+            operations.note(db, since, label, by=self.signature)
             chain.note_edits(db)
             if self._mark() != mark:
                 raise StoreFailed("the store was replaced meanwhile; the write was not made", where=[str(self.path)])

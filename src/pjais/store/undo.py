@@ -62,6 +62,24 @@ def redo(pool: Pool, n: int = 1) -> list[Operation]:
     return _take_back(pool, n, operations.redoable, "redo")
 
 
+def revert(pool: Pool, first: int, last: int) -> None:
+    """Restore every record that the changes from `first` to `last` touched, whoever made them.
+
+    Raises UsageError if one of the records was changed again since: that would be lost, too.
+    """
+    with pool.writer() as db:
+        found = operations.changed_since(db, first, last)
+        if found is not None:
+            table, key, seq, at = found
+            raise UsageError(
+                "the record was changed again since; to undo this would undo that, too",
+                where=[f"{table} {key}: change {seq} at {at}"],
+                safe="Nothing was written.",
+                next_command=f"pjais history {shlex.quote(key)}",
+            )
+        _invert(db, pool.model, Operation(0, None, "do", f"change {last}", first, last))
+
+
 def _take_back(
     pool: Pool, n: int, listed: Callable[[sqlite.Connection, int], list[Operation]], kind: str
 ) -> list[Operation]:
@@ -76,7 +94,7 @@ def _take_back(
         for operation in found:
             since = operations.last_change(db)
             _invert(db, pool.model, operation)
-            number = operations.note(db, since, operation.label, kind)
+            number = operations.note(db, since, operation.label, kind, pool.signature)
             assert number is not None
             operations.undone(db, operation, number)
     return found

@@ -29,6 +29,7 @@ from pjais.persona.store import Store
 from pjais.side_by_side import follow, shadow
 from pjais.side_by_side import switch as side_switch
 from pjais.sources import backup
+from pjais.store import undo as store_undo
 from pjais.web import bulk, history_views, rendering, shell
 from pjais.web.session import Session
 
@@ -209,6 +210,20 @@ def undo(session: Session, form: Form) -> str:
         else:
             (found,) = store.undo()
     session.tell(f"Undone: {found.label}")
+    return bulk.back_of(form, "/history")
+
+
+def undo_change(session: Session, form: Form) -> str:
+    """Undo the changes from one to another, whoever made them, as far as nothing newer stands on them."""
+    first, last = _whole("first", _need(form, "first")), _whole("last", _need(form, "last"))
+    with session.store() as store:
+        newest = store.undoable(1)
+        if newest and (newest[0].first_seq, newest[0].last_seq) == (first, last):
+            store.undo()
+            session.tell("The change is undone. That is in the history, too.")
+        else:
+            with bulk.operation(session, store, f"Undone: change {last}"):
+                store_undo.revert(store.pool, first, last)
     return bulk.back_of(form, "/history")
 
 
@@ -419,6 +434,7 @@ ACTIONS: dict[str, Action] = {
     "restore-record": restore_record,
     "undo": undo,
     "redo": _history("redo"),
+    "undo-change": undo_change,
     "migrate": migrate,
     "import": import_files,
     "unlock": unlock,

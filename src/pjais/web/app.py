@@ -31,6 +31,7 @@ from pjais.web import (
     downloads,
     guard,
     history_views,
+    insight_views,
     memory_schemas,
     memory_view,
     memory_views,
@@ -78,14 +79,14 @@ VIEWS = (
     View("/memory", memory_view.memory, memory_schemas.MemoryView, "memory"),
     View("/conversations", conversation_views.conversations, reading_schemas.Conversations, "conversations"),
     View("/conversation", conversation_views.conversation, reading_schemas.ConversationView, "conversation"),
-    View("/insights", record_views.pictures, schemas.Pictures, "insights", "/pictures"),
     View("/tables", table_views.tables, table_schemas.Tables, "tables"),
     View("/table", table_views.table, table_schemas.TableView, "table"),
     View("/row", table_views.row, table_schemas.RowView, "row"),
     View("/sql", table_views.sql, table_schemas.SqlView, "sql"),
     View("/search", table_views.search, table_schemas.Found, "search"),
     View("/settings", table_views.settings, table_schemas.Settings, "settings"),
-    View("/history", history_views.time, schemas.Time, "history", "/time"),
+    View("/insights", insight_views.pictures, reading_schemas.Insights, "insights", "/pictures"),
+    View("/history", history_views.time, reading_schemas.History, "history", "/time"),
 )
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {

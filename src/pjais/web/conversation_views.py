@@ -106,9 +106,9 @@ def conversations(
         else:
             records = _window(store, owner, of_source, archived=archived, offset=offset, limit=limit)
         listed = _listed(store, [one.id for one in records])
-        for one in listed:
-            if (hit := best.get(one.id)) is not None:
-                one.snippet, one.position = hit.snippet, hit.position
+        for shown in listed:
+            if (hit := best.get(shown.id)) is not None:
+                shown.snippet, shown.position = hit.snippet, hit.position
         return reading_schemas.Conversations(
             code="done",
             q=q,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from markupsafe import Markup, escape
@@ -27,3 +28,20 @@ def found_in(html: Markup, wanted: str) -> Markup:
     parts = _TAG.split(str(html))
     parts[::2] = [hit.sub(lambda one: f"<mark>{one[1]}</mark>" if one[1] else one[0], part) for part in parts[::2]]
     return Markup("".join(parts))  # only marks were added
+
+
+def difference(before: str, after: str) -> tuple[Markup, Markup]:
+    """Return two versions of a text as HTML, with the words marked that only one of them has."""
+    left, right = (_WORDS.findall(one.encode("utf-8", "backslashreplace").decode()) for one in (before, after))
+    if len(left) + len(right) > _MOST_WORDS:
+        return Markup("<del>{}</del>").format("".join(left)), Markup("<ins>{}</ins>").format("".join(right))
+    old, new = Markup(""), Markup("")
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        gone, came = "".join(left[a:b]), "".join(right[c:d])
+        old += escape(gone) if kind == "equal" or not gone else Markup("<del>{}</del>").format(gone)
+        new += escape(came) if kind == "equal" or not came else Markup("<ins>{}</ins>").format(came)
+    return old, new
+
+
+_WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+_MOST_WORDS = 4_000

@@ -48,7 +48,7 @@ def _markdown() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     made = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    made.validateLink = lambda address: address.lower().startswith(_SCHEMES)  # type: ignore[method-assign]
+    made.validateLink = lambda address: address.lower().startswith(_SCHEMES)  # type: ignore[method-assign, assignment]
     made.add_render_rule("image", _image)
     for kind in ("fence", "code_block"):
         made.add_render_rule(kind, _code)

@@ -118,3 +118,101 @@ class ConversationView(schemas.ConversationView):
     attachments: list[Attached]
     found: Found | None
     beside: list[ListedConversation]
+
+
+class TouchedRecord(Shape):
+    """A record of a change: its table, id and name, what was done to it, and the fields that changed."""
+
+    table: str
+    id: str
+    name: str
+    done: str
+    fields: list[str]
+
+
+class HistoryEntry(Shape):
+    """Changes that belong together, from `first` to `last`, and who made them.
+
+    `who`: app, page, assistant, cli, program or other.  `title` says what was done, `detail` how; `by` names the
+    assistant, the apps or the client; `run` leads to the proof.  `kind`: do, undo or redo of an operation, else an
+    empty text.
+    """
+
+    first: int
+    last: int
+    at: str | None
+    who: str
+    by: str
+    run: str | None
+    kind: str
+    operation: int | None
+    undone: bool
+    title: str
+    detail: str
+    touched: list[TouchedRecord]
+
+
+class NamedChange(schemas.Change):
+    """A change of a field, with the name of its record."""
+
+    name: str
+
+
+class Selected(Shape):
+    """The change after which the store is looked at: what it changed, and why it cannot be undone (null: it can)."""
+
+    entry: HistoryEntry
+    changes: list[NamedChange]
+    more: int
+    refused: str | None
+
+
+class Tick(Shape):
+    """A day on the axis of the history, at the change at which it begins."""
+
+    seq: int
+    day: str
+
+
+class History(schemas.Time):
+    """The history: its entries up to a point in time, who made them, and what is different now.
+
+    `who`: the filter.  `shares`: changes by who made them.  `earlier`: the point at which the next page begins.
+    `previous` and `following`: the points before and after one entry.  `growth`: the number of records at equal steps
+    of the history.
+    """
+
+    who: str
+    shares: dict[str, int]
+    entries: list[HistoryEntry]
+    earlier: int | None
+    previous: int | None
+    following: int | None
+    selected: Selected | None
+    growth: list[int]
+    ticks: list[Tick]
+    tally: dict[str, int]
+    names: dict[str, str]
+
+
+class Count(Shape):
+    """A name and how often it occurs."""
+
+    name: str
+    count: int
+
+
+class Insights(schemas.Pictures):
+    """Figures to look at, and what is to be said beside them.
+
+    `tags`: the most frequent ones, of `different_tags`.  `median`: of the importance, in tens.  `unrated`: memories
+    with the default importance.  `groups`: the types on the map, the most frequent first.  `dimensions`: of the
+    embeddings.  `embedded`: memories that have one.
+    """
+
+    tags: list[Count]
+    different_tags: int
+    unrated: int
+    embedded: int
+    dimensions: int | None
+    groups: list[Count]

@@ -7,14 +7,12 @@ from typing import Any
 
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
-from pjais.persona.filters import Filters
 from pjais.persona.store import Provenance, Records, Store
 from pjais.web import schemas, view_values
 from pjais.web.view_values import Id, InSession, Limit, Missing, Offset, page, step
 
 MARKS = ("\ue000", "\ue001")
 """Marks around a hit in a snippet: characters without a meaning in any text."""
-_MAPPED_UNASKED = 5_000
 
 
 def _conversation(record: Record) -> schemas.Conversation:
@@ -73,29 +71,4 @@ def persona(session: InSession, id: Id) -> schemas.PersonaView:
             figures=store.personas.stats(id),
             conversations=[_conversation(one) for one in store.conversations.recent(id, 10)],
             history=record_history(store, record, "personas"),
-        )
-
-
-def _named(counts: dict[Any, int]) -> dict[str, int]:
-    return {str(name): count for name, count in counts.items()}
-
-
-def pictures(session: InSession, persona: Id = "", map: bool = False) -> schemas.Pictures:
-    """Memories by month, tier, type and importance; the map of their embeddings (of very many only when asked for)."""
-    wanted: Filters = {"persona": persona} if persona else {}
-    with session.store() as store:
-        stats = session.figure(store, str(wanted), lambda: store.memories.stats(**wanted))
-        count = session.figure(store, "embedded", store.memories.embedded)
-        points, of = store.memories.atlas(persona or None) if map or 0 < count <= _MAPPED_UNASKED else ([], count)
-        return schemas.Pictures(
-            code="done",
-            persona=persona or None,
-            personas=persona_names(store),
-            total=stats["total"],
-            months=session.figure(store, f"months {wanted}", lambda: store.memories.months(**wanted)),
-            importance=session.figure(store, f"importance {wanted}", lambda: store.memories.importance(**wanted)),
-            tiers=_named(stats["by_tier"]),
-            types=_named(stats["by_type"]),
-            mapped_of=of,
-            map=[schemas.Dot(id=one.id, name=one.name or one.id, group=one.type, x=x, y=y) for one, x, y in points],
         )

@@ -121,10 +121,15 @@ def _environment() -> Environment:
         "tags_of": memory_views.tags_of,
         "runs": runs,
         "hidden_parts": hidden_parts,
+        "by_day": by_day,
+        "clock": clock,
+        "apps": apps,
+        "long_day": long_day,
+        "full_moment": full_moment,
     }
-    made.globals |= {"columns": charts.columns, "bars": charts.bars, "dots": charts.dots, "to": to, "record": record}
+    made.globals |= {"charts": charts, "to": to, "record": record}
+    made.globals |= {"words": words, "filters_of": filters_of, "difference": marking.difference}
     made.globals |= {"operators": browse.OPERATORS, "shown_images": IMAGES}
-    made.globals |= {"words": words, "filters_of": filters_of}
     made.globals |= {"page_numbers": page_numbers, "total_names": total_names}
     made.globals["later"] = {table.title: table.later for table in TABLES}
     return made
@@ -332,6 +337,41 @@ _APPS = {
 def app(kind: str) -> str:
     """The name of a kind of source, for people."""
     return _APPS.get(kind) or " ".join(one.capitalize() for one in kind.split("-"))
+
+
+def apps(kinds: str) -> str:
+    """Several kinds of sources, for people: the first three by name."""
+    names = [app(one) for one in kinds.split(", ") if one]
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + rest
+
+
+def long_day(text: str | None) -> str:
+    """A day as a heading: today and yesterday by name."""
+    if not text or not text[:4].isdigit():
+        return "Unknown day"
+    found = date.fromisoformat(text[:10])
+    today = datetime.now(UTC).date()
+    name = {0: "Today", 1: "Yesterday"}.get((today - found).days) or f"{found:%A}"
+    return f"{name}, {found.day} {found:%B}" + (f" {found.year}" if found.year != today.year else "")
+
+
+def full_moment(text: str | None) -> str:
+    """An instant to the second, in words."""
+    if not text or not text[:4].isdigit():
+        return "an unknown time"
+    found = date.fromisoformat(text[:10])
+    return f"{found.day} {found:%B %Y}, {text[11:19]}"
+
+
+def clock(text: str | None) -> str:
+    """The time of day of an instant, in UTC, to the minute."""
+    return text[11:16] if text else ""
+
+
+def by_day(entries: Iterable[reading_schemas.HistoryEntry]) -> list[tuple[str, list[reading_schemas.HistoryEntry]]]:
+    """Entries by day, as they come."""
+    return [(long_day(day or None), list(some)) for day, some in groupby(entries, key=lambda one: (one.at or "")[:10])]
 
 
 def runs(turns: Iterable[reading_schemas.Turn]) -> list[list[reading_schemas.Turn]]:

@@ -181,6 +181,7 @@ class Session:
         if cutover.inspect(here.store, here.model) is None:
             raise NoSourceFound("there is no store here yet", where=[str(here.store)], next_command="pjais migrate")
         self._store = store = Store(here.store)
+        store.pool.signature = "page"
         live = store.live(store.last_change)
         self._unwatch = live.subscribe(lambda _: self.broadcast.publish(broadcast.DATA), on_error=lambda _: None)
         return store
