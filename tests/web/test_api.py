@@ -121,6 +121,10 @@ def test_every_view_is_in_the_document_typed_and_described(lasting: Page) -> Non
         ("Change", "after"),
         ("Job", "result"),
         ("Kept", "document"),
+        ("NamedChange", "before"),
+        ("NamedChange", "after"),
+        ("Turn", "at"),
+        ("HiddenPart", "data"),
     }
     assert set(shapes["Problem"]["required"]) == PROBLEM
 
@@ -306,7 +310,7 @@ def test_a_search_shows_the_messages_that_hold_the_words(lasting: Page) -> None:
     assert (message["snippet"], found["messages_total"]) == ("\ue000hi\ue001", 1)
     shown = lasting.client.get("/memories", params={"q": "hi"}).text
     assert '<a href="/conversation?id=c1#m0">Talk</a>' in shown and "<mark>hi</mark>" in shown
-    assert '<li id="m0" class="user">' in lasting.client.get("/conversation", params={"id": "c1"}).text
+    assert '<article class="turn user" id="m0"' in lasting.client.get("/conversation", params={"id": "c1"}).text
     assert lasting.json("/memories", q="hi", persona="p2")["messages"] == []
     assert lasting.json("/memories", q="hi", tier="hot")["messages"] == []  # messages have no tier
     assert lasting.json("/memories")["messages"] == []
@@ -534,7 +538,7 @@ def test_after_an_action_one_is_still_on_the_page(page: Page, back: str) -> None
     assert page.do("edit", kind="memories", id="m1", name="x").status_code == 200
     form = {"csrf": KEYS.form, "table": "memory_entities", "id": "m1", "at": "0", "field": "name", "back": back}
     answer = page.client.post("/do/restore-record", data=form)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/time")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/history")
 
 
 def test_the_password_is_asked_for_and_never_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

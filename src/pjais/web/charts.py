@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -23,8 +24,10 @@ LONG = (
     *("November", "December"),
 )
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-_MOST_MONTHS = 600
+_MOST_MONTHS = 4_800
 """Number of months on one axis: what lies before them is told in words."""
+_LONG_GAP, _BREAK = 24, 4
+"""A gap of more months than that breaks the axis, and is drawn as wide as a few."""
 GROUPS = 6
 """Number of category colours; what has none of its own is gray."""
 
@@ -63,39 +66,62 @@ def _steps(most: float) -> list[int]:
     return list(range(0, step * math.ceil(most / step) + 1, step))
 
 
+def _places(found: Months) -> list[float]:
+    """Return where each month begins, in months, and where the last one ends; a long gap takes the room of a few."""
+    wide = [1.0] * len(found.axis)
+    for place, count in gaps(found):
+        if count > _LONG_GAP:
+            wide[place : place + count] = [_BREAK / count] * count
+    return [0.0, *accumulate(wide)]
+
+
 def month_columns(found: Months, name: str) -> Markup:
     """One column for each month; where several in a row have none, the gap is drawn and named."""
     if not found.axis:
         return Markup("")
     steps = _steps(max(count for *_, count in found.axis))
     floor = _HEIGHT - _BOTTOM
-    wide = (_WIDTH - _LEFT) / len(found.axis)
+    places = _places(found)
+    unit = (_WIDTH - _LEFT) / places[-1]
+    bounds = [_LEFT + unit * one for one in places]
     parts = []
     for value in steps:
         y = floor - (floor - _TOP) * value / steps[-1]
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="end" x="{_LEFT - 8}" y="{y + 4:.1f}">{value:,}</text>')
-    every = next(size for size in (1, 2, 3, 6, 12, 60) if size * wide >= 32 or size == 60)
+    bar = min(unit, 90.0)
     for place, (year, month, count) in enumerate(found.axis):
-        x = _LEFT + place * wide
         if count:
             tall = max(2.0, (floor - _TOP) * count / steps[-1])
             parts.append(
-                f'<rect class="bar" x="{x + wide * 0.09:.1f}" y="{floor - tall:.1f}" width="{wide * 0.82:.1f}" '
-                f'height="{tall:.1f}" rx="{min(2.0, wide / 6):.1f}"><title>{month_name(year, month)}: {count:,}</title>'
-                "</rect>"
+                f'<rect class="bar" x="{bounds[place] + (unit - bar * 0.82) / 2:.1f}" y="{floor - tall:.1f}" '
+                f'width="{bar * 0.82:.1f}" height="{tall:.1f}" rx="{min(2.0, unit / 6):.1f}">'
+                f"<title>{month_name(year, month)}: {count:,}</title></rect>"
             )
-        january = month == 1 or place == 0
-        if (month - 1) % every == 0 and (every < 12 or january) and (every < 60 or year % 5 == 0):
-            style = "mid strong" if january else "mid"
-            middle = x + wide / 2
-            if every < 12:
-                parts.append(f'<text class="{style}" x="{middle:.1f}" y="{floor + 16}">{_SHORT[month - 1]}</text>')
-            if january:
-                parts.append(f'<text class="{style}" x="{middle:.1f}" y="{floor + 30}">{year}</text>')
-    parts += _gaps(found, wide, floor)
+    parts += _month_labels(found, bounds, unit, floor)
+    parts += _gaps(found, bounds, floor)
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH}" y1="{floor}" y2="{floor}"/>')
     return _svg(parts, name, _WIDTH, _HEIGHT)
+
+
+def _month_labels(found: Months, bounds: Sequence[float], unit: float, floor: float) -> Iterator[str]:
+    """Yield names of months and years, as many as there is room for; where the axis breaks, the year is told again."""
+    every = next(size for size in (1, 2, 3, 6, 12, 24, 60, 120, 10**9) if size * unit >= 32 or size == 10**9)
+    ended, told = 0.0, None
+    for place, (year, month, _) in enumerate(found.axis):
+        if bounds[place + 1] - bounds[place] < unit * 0.99:
+            told = None  # in a break
+            continue
+        number = year * 12 + month - 1
+        begins, middle = told is None, (bounds[place] + bounds[place + 1]) / 2
+        if not (begins or number % every == 0) or middle < ended:
+            continue
+        style = "mid strong" if begins or month == 1 else "mid"
+        if every < 12 or (begins and month != 1):
+            yield f'<text class="{style}" x="{middle:.1f}" y="{floor + 16}">{_SHORT[month - 1]}</text>'
+        if told != year:
+            yield f'<text class="{style}" x="{middle:.1f}" y="{floor + 30}">{year}</text>'
+        ended, told = middle + 30, year
 
 
 def gaps(found: Months) -> list[tuple[int, int]]:
@@ -108,9 +134,9 @@ def gaps(found: Months) -> list[tuple[int, int]]:
     return result
 
 
-def _gaps(found: Months, wide: float, floor: float) -> Iterable[str]:
+def _gaps(found: Months, bounds: Sequence[float], floor: float) -> Iterator[str]:
     for place, count in gaps(found):
-        x, width = _LEFT + place * wide, count * wide
+        x, width = bounds[place], bounds[place + count] - bounds[place]
         box = f'x="{x:.1f}" y="{_TOP}" width="{width:.1f}" height="{floor - _TOP}"'
         yield f'<rect class="gap-fill" {box}/><rect class="gap" {box}><title>No data, {count} months</title></rect>'
         if width >= 52:
@@ -153,9 +179,10 @@ def growth(found: Months, name: str) -> Markup:
         values.append(total)
     steps = _steps(values[-1])
     floor, wide = _HEIGHT - _BOTTOM, 524
+    ends = _places(found)[1:]
     points = [
-        (_LEFT + (wide - _LEFT - 8) * place / (len(values) - 1), floor - (floor - _TOP) * value / steps[-1])
-        for place, value in enumerate(values)
+        (_LEFT + (wide - _LEFT - 8) * (end - ends[0]) / (ends[-1] - ends[0]), floor - (floor - _TOP) * one / steps[-1])
+        for end, one in zip(ends, values, strict=True)
     ]
     parts = []
     for value in steps:

@@ -39,6 +39,8 @@ _TICKS = 6
 _SHOWN = 200
 """Number of records of a change that are compared field by field."""
 _FIELDS = 40
+_STATE = ("updated_at", "content_format", "deleted_at", "is_archived", "archived_at", "last_accessed", "last_used")
+"""Fields that only repeat what is said of a change already: deleted, archived, accessed."""
 _REVERTED = 20_000
 """Number of changes that can be undone at once; a run is rolled back."""
 
@@ -155,7 +157,7 @@ def _selected(
     model = store.pool.model
     many = sum(here.counts.values()) > _SHOWN
     changes = [] if many else store.diff(here.first - 1, here.last)
-    changes = [one for one in changes if one.field not in ("updated_at", "content_format")]
+    changes = [one for one in changes if one.field is not None and one.field not in _STATE]
     refused = None
     if here.undone:
         refused = "It is undone already."
@@ -184,8 +186,9 @@ def _ticks(db: sqlite.Connection, last: int) -> list[reading_schemas.Tick]:
     for part in range(_TICKS if last >= _TICKS else 0):
         seq = last * part // _TICKS + 1
         at = sqlite.value(db, "SELECT at FROM changes WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,))
-        found.append(reading_schemas.Tick(seq=seq, day=str(at or "")[:10]))
-    return found
+        found.append(reading_schemas.Tick(seq=seq, day=str(at or "")))
+    days = {one.day[:10] for one in found}
+    return [one.model_copy(update={"day": one.day[11:16] if len(days) == 1 else one.day[:10]}) for one in found]
 
 
 def _operations(found: list[Operation]) -> list[schemas.Operation]:

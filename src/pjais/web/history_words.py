@@ -41,6 +41,7 @@ def entry(one: Entry, run: Run | None) -> reading_schemas.HistoryEntry:
         undone=one.undone,
         title=title(one.counts, one.touched),
         detail=detail(one),
+        records=sum(one.counts.values()),
         touched=[
             reading_schemas.TouchedRecord(
                 table=each.table, id=each.key, name=each.name, done=each.done, fields=list(each.fields)
@@ -99,6 +100,7 @@ def migrated(run: Run) -> reading_schemas.HistoryEntry:
         undone=False,
         title=f"{run.migrated:,} {_RECORD[run.migrated != 1]} migrated",
         detail="",
+        records=run.migrated,
         touched=[],
     )
 
@@ -124,6 +126,7 @@ def event(place: int, one: Event) -> reading_schemas.HistoryEntry:
         undone=False,
         title=(words[:1].upper() + words[1:]) or "Event",
         detail=f"“{' '.join(named.split())[:120]}”" if named.strip() else (key if isinstance(key, str) else ""),
+        records=1,
         touched=[],
     )
 

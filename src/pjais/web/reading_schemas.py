@@ -149,6 +149,7 @@ class HistoryEntry(Shape):
     undone: bool
     title: str
     detail: str
+    records: int
     touched: list[TouchedRecord]
 
 
@@ -168,7 +169,7 @@ class Selected(Shape):
 
 
 class Tick(Shape):
-    """A day on the axis of the history, at the change at which it begins."""
+    """A mark on the axis of the history: the day of a change, or its time if all marks are of one day."""
 
     seq: int
     day: str

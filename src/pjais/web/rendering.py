@@ -48,6 +48,7 @@ IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image
 LIVE = "x-live"
 """The header of a page that asks again for what changed on it."""
 _JSON_SIGNS = re.compile(r'[\[\]{}"]+(?:[:,][\[\]{}"]*)*')
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _FIRST_MS = 10**11
 """Smaller numbers are hardly milliseconds since 1970."""
 _HIT = re.compile(f"{MARKS[0]}([^{''.join(MARKS)}]*){MARKS[1]}")
@@ -121,6 +122,7 @@ def _environment() -> Environment:
         "tags_of": memory_views.tags_of,
         "runs": runs,
         "hidden_parts": hidden_parts,
+        "told": told,
         "by_day": by_day,
         "clock": clock,
         "apps": apps,
@@ -201,6 +203,15 @@ def value(one: Any) -> str:
     if one is None:
         return "nothing"
     return one if isinstance(one, str) else canonical.dumps(one)
+
+
+def told(one: Any) -> str:
+    """A value as people read it: an instant to the second, texts with commas between, any other on one line."""
+    if isinstance(one, str) and _INSTANT.fullmatch(one):
+        return f"{one[:10]} {one[11:19]} UTC"
+    if isinstance(one, list) and one and all(isinstance(each, str) for each in one):
+        return ", ".join(one)
+    return {True: "yes", False: "no"}[one] if isinstance(one, bool) else value(one)
 
 
 def content(one: Any) -> str:

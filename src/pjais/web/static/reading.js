@@ -61,3 +61,5 @@
     });
   }
 })();
+// A chart that is wider than the screen begins with what is newest.
+for (const chart of document.querySelectorAll(".chart.long")) chart.scrollLeft = chart.scrollWidth;
