@@ -179,6 +179,10 @@ def test_the_public_names_are_exactly_these() -> None:
     assert sorted(pjais.__all__) == pjais.__dir__()
 
 
+_PACKAGES = {"markdown_it": "markdown_it_py"}
+"""Modules of others whose package has another name."""
+
+
 def test_nothing_is_imported_that_is_not_declared() -> None:
     """What another package happens to bring along may be gone with its next version."""
     project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]

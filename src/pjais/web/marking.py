@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from markupsafe import Markup, escape
+
+from pjais.web import word_diff
 
 _TAG = re.compile(r"""(<(?:[^>"']|"[^"]*"|'[^']*')*>)""")
 
@@ -32,16 +33,9 @@ def found_in(html: Markup, wanted: str) -> Markup:
 
 def difference(before: str, after: str) -> tuple[Markup, Markup]:
     """Return two versions of a text as HTML, with the words marked that only one of them has."""
-    left, right = (_WORDS.findall(one.encode("utf-8", "backslashreplace").decode()) for one in (before, after))
-    if len(left) + len(right) > _MOST_WORDS:
-        return Markup("<del>{}</del>").format("".join(left)), Markup("<ins>{}</ins>").format("".join(right))
-    old, new = Markup(""), Markup("")
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        gone, came = "".join(left[a:b]), "".join(right[c:d])
-        old += escape(gone) if kind == "equal" or not gone else Markup("<del>{}</del>").format(gone)
-        new += escape(came) if kind == "equal" or not came else Markup("<ins>{}</ins>").format(came)
+    sides = word_diff.compare(*(one.encode("utf-8", "backslashreplace").decode() for one in (before, after)))
+    old, new = (
+        Markup("").join(Markup(mark).format(part.text) if part.differs else escape(part.text) for part in side)
+        for side, mark in zip(sides, ("<del>{}</del>", "<ins>{}</ins>"), strict=True)
+    )
     return old, new
-
-
-_WORDS = re.compile(r"\w+|\s+|[^\w\s]")
-_MOST_WORDS = 4_000
