@@ -47,6 +47,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "model",
     ),
     "report": ("rules", "page sentences", "__init__"),
+    "report": ("rules", "sentences", "page", "__init__"),
     "formats": (
         "__init__ container.base container.cut_zip eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool "
         "opfs.write_ahead png sqlite_libraries sqlite_pages structured_clone.values",

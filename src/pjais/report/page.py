@@ -1,206 +1,322 @@
-"""`report.html`: one self-contained page, readable without scripts, in light and dark, on paper and on a phone."""
+"""`report.html`: the proof of a run as one file to keep.
+
+It needs no script, no network and no other file; it reads on a phone and in the dark, and prints on one A4 page.  Its
+looks are those of the web UI.  It holds no content of a memory.
+"""
 
 from __future__ import annotations
 
+import shlex
 from html import escape
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
-from pjais import instants
-from pjais.core.results import Counts, Report
-from pjais.display import counted
-from pjais.report.rules import RULES
+from pjais import files, instants
+from pjais.core.results import Counts, Proof, Report
+from pjais.display import counted, size
+from pjais.report import sentences
+from pjais.report.sentences import Sentence
+from pjais.version import __version__
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1d2330;--soft:#5b6475;--line:#d9dee8;--paper:#fff;--card:#f6f8fb;
---good:#1a7f4b;--warn:#8f5b00;--bad:#b3261e;--bar:#3767c9}
-@media(prefers-color-scheme:dark){:root{--ink:#e7eaf1;--soft:#a3adc0;--line:#343c4d;--paper:#161a22;--card:#1e2430;
---good:#5fd097;--warn:#f0b95b;--bad:#ff8a80;--bar:#7fa7ff}}
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);
-font:16px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}h1{font-size:1.6rem;margin:0 0 .25rem}
-h2{font-size:1.1rem;margin:2.5rem 0 .75rem}p{margin:.25rem 0}.soft{color:var(--soft)}
-.verdict{border-left:.4rem solid var(--tone);background:var(--card);padding:1rem 1.25rem;border-radius:.4rem;
-margin:1.5rem 0}
-.verdict b{color:var(--tone)}.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.75rem}
-.number{background:var(--card);border-radius:.4rem;padding:.8rem 1rem}.number b{display:block;font-size:1.5rem}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.45rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
-td code{overflow-wrap:break-word}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-th{color:var(--soft);font-weight:600}
-code{font:0.92em ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}
-.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
-.bar{height:.5rem;border-radius:.25rem;background:var(--bar);min-width:2px}
+:root{color-scheme:light dark;--canvas:light-dark(#f7f6f3,#131416);--surface:light-dark(#fff,#1b1d20);
+--text:light-dark(#1f1e1b,#eceae5);--soft:light-dark(#57534b,#b4b8be);--faint:light-dark(#6b665d,#9ba0a8);
+--line:light-dark(#e3e0d9,#303439);--sunken:light-dark(#f1efeb,#232629);--accent:light-dark(#0b6b87,#5db9d6);
+--mid:light-dark(#a9ccd6,#3b6f80);--none:light-dark(#c9c4b9,#4a4f56);--good:light-dark(#17653a,#83d3a4);
+--good-bg:light-dark(#e7f4eb,#172d20);--good-line:light-dark(#b3d8c0,#2c5a3e);--warn:light-dark(#744900,#ecc374);
+--warn-bg:light-dark(#fcf2dc,#33280f);--warn-line:light-dark(#e6cb8c,#67501d);--bad:light-dark(#a1251c,#ff9f94);
+--bad-bg:light-dark(#fdecea,#391b18);--bad-line:light-dark(#efc0b9,#76332c)}
+*{box-sizing:border-box;margin:0}body{background:var(--canvas);color:var(--text);
+font:14px/1.5 Inter,system-ui,-apple-system,"Segoe UI",sans-serif;font-variant-numeric:tabular-nums}
+main{display:grid;gap:16px;max-width:68rem;margin:0 auto;padding:32px 20px 48px}
+h1{font-size:26px;line-height:1.2}h2{font-size:16px}.soft{color:var(--soft)}.small{font-size:13px}
+.verdict,.card{border:1px solid var(--line);border-radius:12px;background:var(--surface);min-width:0;overflow:hidden}
+.verdict{padding:16px 24px;display:grid;gap:8px}.verdict h2{font-size:20px}
+.good-bg{background:var(--good-bg);border-color:var(--good-line)}.warn-bg{background:var(--warn-bg);
+border-color:var(--warn-line)}.bad-bg{background:var(--bad-bg);border-color:var(--bad-line)}
+.sum{display:block;width:100%;height:10px;border-radius:5px;overflow:hidden;margin-top:4px}
+.sums{display:flex;flex-wrap:wrap;gap:4px 24px;padding:0;list-style:none;font-size:13px;color:var(--soft)}
+.sums b{color:var(--text)}.sums li:last-child{margin-left:auto}.key{display:inline-block;width:10px;height:10px;
+border-radius:3px;margin-right:6px}.m{background:var(--accent);fill:var(--accent)}.s{background:var(--mid);
+fill:var(--mid)}.d{background:var(--none);fill:var(--none)}.q{background:var(--warn);fill:var(--warn)}
+.card header{display:flex;flex-wrap:wrap;justify-content:space-between;gap:4px 16px;align-items:baseline;
+padding:12px 16px}.card header span{color:var(--faint);font-size:13px}table{width:100%;border-collapse:collapse}
+th,td{padding:7px 8px;text-align:left;border-top:1px solid var(--line);vertical-align:top;font-weight:400;
+overflow-wrap:anywhere}th:first-child,td:first-child{padding-left:16px}th:last-child,td:last-child{padding-right:16px}
+thead th{color:var(--soft);font-size:12px;font-weight:600;border-top:0;overflow-wrap:normal}tbody th{font-weight:500}
+tfoot>tr>*{border-top:1px solid var(--none);font-weight:600}.n{text-align:right;white-space:nowrap}
+.zero{color:var(--faint)}.halves{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:16px;
+align-items:start}.column{display:grid;gap:16px}.list{padding:0;list-style:none}
+.list li{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:0 12px;padding:8px 16px;
+border-top:1px solid var(--line);overflow-wrap:anywhere}.list p{grid-column:1;color:var(--soft);font-size:13px}
+.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}dl{display:grid;
+grid-template-columns:auto minmax(0,1fr);gap:6px 16px;padding:0 16px 14px;font-size:13px}dt{color:var(--faint)}
+dd{min-width:0;overflow-wrap:anywhere}code,.hash{font-family:"JetBrains Mono",ui-monospace,Menlo,Consolas,monospace;
+font-size:12px}.command{margin:4px 16px 16px;padding:6px 12px;border:1px solid var(--line);border-radius:7px;
+background:var(--sunken);overflow-wrap:anywhere}.foot{padding:0 16px;font-size:13px;color:var(--soft)}
+details{padding:0}summary{padding:12px 16px;cursor:pointer;font-weight:600}
+@media(max-width:44rem){.halves{grid-template-columns:minmax(0,1fr)}.sums li:last-child{margin-left:0}
+table,tbody,tfoot,tr,td,tbody th,tfoot th{display:block}thead{display:none}tbody tr,tfoot tr{padding:8px 16px;
+border-top:1px solid var(--line)}td,tbody th,tfoot th{padding:1px 0!important;border:0!important}
+td[data-label]{display:inline-block;margin-right:12px;text-align:left;font-size:13px}td[data-label]::before{
+content:attr(data-label)" ";color:var(--faint)}td:empty{display:none}}
+@media print{:root{color-scheme:light}html{font-size:10px}body{background:#fff;font-size:10px;line-height:1.4}
+main{padding:0;gap:9px;max-width:none}h1{font-size:19px}h2{font-size:12px}.verdict h2{font-size:14px}
+.verdict{padding:9px 14px;gap:4px}.card{break-inside:avoid}.card header{padding:6px 12px}th,td{padding:3px 6px}
+.list li{padding:4px 12px}.list p,dl,.small,.sums,.foot,.card header span{font-size:9.5px}thead th{font-size:9px}
+code,.hash{font-size:9px}dl{gap:2px 12px;padding:0 12px 8px}.command{margin:3px 12px 8px;padding:3px 8px}
+.halves,.column{gap:9px}details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@page{size:A4;margin:12mm}
 """
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>$title</title><style>$style</style></head><body><main>
-<h1>$title</h1><p class="soft">$when</p>
-<div class="verdict" style="--tone:var(--$tone)"><p><b>$code</b></p><p>$message</p><p>Next: <code>$next</code></p></div>
-$numbers
-<h2>Sources</h2>$sources
-$passed
-<h2>What was seen, and what was done about it</h2>$rules
-<h2>Proof</h2>$proof
-<h2>Where things are</h2>$places
-<h2>Time</h2>$phases
+<title>$title $run</title><style>$style</style></head><body><main>
+<header><h1>$title</h1><p class="soft">$when</p></header>
+$verdict
+$sources
+<div class="halves"><div class="column">$checks</div><div class="column">$repairs$passed</div></div>
+$digests
+$findings
 </main></body></html>
 """)
+
+_OUTCOMES = (
+    ("migrated", "m", "migrated"),
+    ("superseded", "s", "superseded by a newer copy"),
+    ("removed", "d", "deleted in the source"),
+    ("quarantined", "q", "in quarantine"),
+)
+_SOURCES_ON_PAPER = 14
+"""Sources that fit on one page beside the rest; further ones are one row."""
+_SAID_ON_PAPER = 8
+_FINDINGS = 100
 
 
 def render(report: Report) -> str:
     """Return the page.  Every value is escaped; it holds no content of a memory."""
-    tone = "good" if report.exit_code == 0 else "warn" if report.exit_code == 1 else "bad"
     return _PAGE.substitute(
-        title=f"Migration {escape(report.run_id or '')}",
+        title="Proof of migration" if report.exit_code in (0, 1) else "Migration that stopped",
+        run=escape(report.run_id or ""),
         style=_STYLE,
-        when=f"{instants.to_text(report.started_at)}, {(report.finished_at - report.started_at) / 1000:.1f} s",
-        tone=tone,
-        code=escape(report.code.replace("_", " ")),
-        message=escape(report.message),
-        next=escape(report.next_command),
-        numbers=_numbers(report.total),
+        when=_when(report),
+        verdict=_verdict(report),
         sources=_sources(report),
+        checks=_checks(report.proof),
+        repairs=_repairs(report),
         passed=_passed(report),
-        rules=_rules(report),
-        proof=_proof(report),
-        places=_places(report),
-        phases=_phases(report),
+        digests=_digests(report),
+        findings=_findings(report),
     )
 
 
-def _numbers(total: Counts) -> str:
-    cells = [
-        ("read", total.read),
-        ("migrated", total.migrated),
-        ("superseded", total.superseded),
-        ("removed in the source", total.removed),
-        ("quarantined", total.quarantined),
-    ]
+def _when(report: Report) -> str:
+    began, ended = instants.to_text(report.started_at), instants.to_text(report.finished_at)
+    took = (report.finished_at - report.started_at) / 1000
     return (
-        '<div class="numbers">'
-        + "".join(f'<div class="number"><b>{count:,}</b>{escape(name)}</div>' for name, count in cells)
-        + "</div>"
+        f"Run <code>{escape(report.run_id or '')}</code> of {began[:10]}, {began[11:19]} to {ended[11:19]} UTC "
+        f"({took:,.1f} s), pjais {__version__}, into <code>{escape(str(report.target))}</code>"
     )
 
 
-def _table(head: list[tuple[str, bool]], body: list[list[str]], nothing: str) -> str:
-    """Return a table; a column marked True holds numbers.  Cells are HTML already."""
-    if not body:
-        return f"<p>{escape(nothing)}</p>"
-    tags = ['<th class="n">' if number else "<th>" for _, number in head]
-    top = "".join(f"{tag}{escape(name)}</th>" for tag, (name, _) in zip(tags, head, strict=True))
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f'<td class="n">{cell}</td>' if number else f"<td>{cell}</td>"
-            for cell, (_, number) in zip(row, head, strict=True)
-        )
-        + "</tr>"
-        for row in body
+def _verdict(report: Report) -> str:
+    tone = "good" if report.exit_code == 0 else "warn" if report.exit_code == 1 else "bad"
+    title, text = headline(report.exit_code, report.total.read, report.total.quarantined, report.message)
+    return (
+        f'<section class="verdict {tone}-bg"><h2 class="{tone}">{escape(title)}</h2><p>{escape(text)}</p>'
+        f"{_sum(report.total)}</section>"
     )
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def headline(exit_code: int, read: int, quarantined: int, message: str) -> tuple[str, str]:
+    """Return the title of a run's outcome and a sentence below it."""
+    if exit_code not in (0, 1):
+        return "Nothing was changed", message[:1].upper() + message[1:] + "."
+    if not read:
+        return "The sources hold no documents", "They were read completely. An empty store is in place."
+    documents = "The one document" if read == 1 else f"Each of the {read:,} documents"
+    text = f"{documents} ended as exactly one of four outcomes, and each migrated record equals its original."
+    if quarantined:
+        waiting = counted(quarantined, "document is", "documents are")
+        text += f" {waiting} kept unchanged in quarantine."
+    return "Nothing was lost", text
+
+
+def _sum(total: Counts) -> str:
+    """Return the outcomes as a bar and as a sum."""
+    if not total.read:
+        return ""
+    counts = total.as_dict()
+    bars, items, x = "", [], 0.0
+    for name, style, said in _OUTCOMES:
+        if counts[name]:
+            wide = max(counts[name], total.read / 400)
+            bars += f'<rect class="{style}" x="{min(x, total.read - wide):g}" width="{wide:g}" height="10"/>'
+            x += counts[name]
+        if counts[name] or name == "migrated":
+            items.append(f'<i class="key {style}"></i><b>{counts[name]:,}</b> {said}')
+    lines = "".join(f"<li>{'+ ' if number else ''}{one}</li>" for number, one in enumerate(items))
+    return (
+        f'<svg class="sum" viewBox="0 0 {total.read} 10" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>'
+        f'<ul class="sums">{lines}<li>= <b>{total.read:,}</b> read</li></ul>'
+    )
+
+
+def _card(title: str, note: str, body: str) -> str:
+    return f'<section class="card"><header><h2>{title}</h2><span>{note}</span></header>{body}</section>'
 
 
 def _sources(report: Report) -> str:
-    names = ("read", "migrated", "unchanged", "repaired", "superseded", "removed", "quarantined")
-    head = [("kind", False), ("source", False), *((name, True) for name in names)]
-    body = [
-        [escape(source["kind"]), f"<code>{escape(source['name'])}</code>", *(f"{source[name]:,}" for name in names)]
-        for source in report.sources
+    names = ("read", "migrated", "superseded", "removed", "quarantined")
+    heads = ("Read", "Migrated", "Superseded", "Deleted", "Quarantined")
+    if not report.sources:
+        return ""
+    shown = report.sources[:_SOURCES_ON_PAPER]
+    rows = "".join(
+        _row(one["name"], sentences.kind(one["kind"]), [one[name] for name in names], heads) for one in shown
+    )
+    if rest := report.sources[len(shown) :]:
+        sums = [sum(one[name] for one in rest) for name in names]
+        rows += _row(f"{len(rest):,} more, in report.json", "", sums, heads)
+    counts = report.total.as_dict()
+    total = _row("All", "", [counts[name] for name in names], heads)
+    head = "".join(f'<th scope="col" class="n">{one}</th>' for one in heads)
+    return _card(
+        "By source",
+        "Read = migrated + superseded + deleted + quarantined",
+        f'<table><thead><tr><th scope="col">Source</th><th scope="col">Kind</th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody><tfoot>{total}</tfoot></table>",
+    )
+
+
+def _row(name: str, kind: str, numbers: list[int], heads: tuple[str, ...]) -> str:
+    cells = "".join(
+        f'<td class="n{"" if number else " zero"}" data-label="{head}">{number:,}</td>'
+        for number, head in zip(numbers, heads, strict=True)
+    )
+    return f'<tr><th scope="row">{escape(name)}</th><td class="soft">{escape(kind)}</td>{cells}</tr>'
+
+
+class Checked(NamedTuple):
+    """A check of a proof: what it shows, about what, whether it passed, and its result in a word."""
+
+    title: str
+    about: str
+    ok: bool
+    result: str
+
+
+def checked(proof: dict[str, Any]) -> list[Checked]:
+    """Return the checks of a proof, as `report.json` has it, that of the records first."""
+    differing = proof["difference_count"]
+    records = counted(proof["records"], "record")
+    first = Checked(
+        sentences.COMPARED,
+        f"{records} compared with what was read, by SHA-256",
+        not differing,
+        counted(differing, "differs", "differ"),
+    )
+    return [
+        first,
+        *(
+            Checked(sentences.check(one["check"]), one["about"], one["ok"], "Passed" if one["ok"] else "Failed")
+            for one in proof["checks"]
+        ),
     ]
-    return _table(head, body, "No source was read.")
+
+
+def _checks(proof: Proof | None) -> str:
+    if proof is None:
+        return _card("Checks", "", '<p class="foot">The run ended before there was anything to verify.</p><br>')
+    found = checked(proof.as_dict())
+    rows = "".join(
+        f'<li><span>{escape(one.title)}</span><b class="{"good" if one.ok else "bad"}">{one.result}</b>'
+        f"<p>{escape(one.about[:1].upper() + one.about[1:])}</p></li>"
+        for one in found
+    )
+    rows += "".join(
+        f"<li><span>{escape(one.record_type)} <code>{escape(one.record_id)}</code></span>"
+        f'<b class="bad">Differs</b><p>{escape(" ".join(filter(None, (one.field, one.problem))))}</p></li>'
+        for one in proof.differences[:20]
+    )
+    passed = sum(one.ok for one in found)
+    return _card("Checks", f"{passed} of {len(found)} passed", f'<ul class="list">{rows}</ul>')
+
+
+def _repairs(report: Report) -> str:
+    found = sentences.of_rules(report.rules)
+    cards = ""
+    for level, title in (("error", "Rejected, kept in quarantine"), ("repair", "Repairs"), ("note", "Worth knowing")):
+        said = [one for one in found if one.level == level]
+        if said:
+            note = "the originals are kept" if level == "repair" else ""
+            cards += _card(title, note, f'<ul class="list">{_said(said)}</ul>')
+    return cards or _card("Repairs", "", '<p class="foot">Nothing had to be repaired.</p><br>')
+
+
+def _said(found: list[Sentence]) -> str:
+    rows = "".join(f"<li><span>{escape(one.text)}</span></li>" for one in found[:_SAID_ON_PAPER])
+    if rest := found[_SAID_ON_PAPER:]:
+        rows += f'<li><span class="soft">{counted(len(rest), "more rule")}, in report.json.</span></li>'
+    return rows
 
 
 def _passed(report: Report) -> str:
     """Return the stores that were found and not migrated, so that nobody believes they were."""
     if not report.passed:
         return ""
-    body = [
-        [
-            escape(one.kind),
-            f"<code>{escape(one.label)}</code>",
-            escape(one.made_by or ""),
-            f"{one.size:,}",
-            escape(one.reason),
-        ]
-        for one in report.passed
-    ]
-    head = [("kind", False), ("what", False), ("made by", False), ("bytes", True), ("why", False)]
-    return f"<h2>Found and not migrated</h2>{_table(head, body, '')}"
+    rows = "".join(
+        f"<li><span>{escape(one.label)}</span><span>{size(one.size)}</span><p>{escape(one.reason)}</p></li>"
+        for one in report.passed[:_SAID_ON_PAPER]
+    )
+    if rest := report.passed[_SAID_ON_PAPER:]:
+        rows += f'<li><span class="soft">{len(rest):,} more, in report.json.</span></li>'
+    return _card("Found but not migrated", "", f'<ul class="list">{rows}</ul>')
 
 
-def _rules(report: Report) -> str:
-    body = []
-    order = {"error": 0, "repair": 1, "note": 2}
-    tones = {"error": "bad", "repair": "warn", "note": "soft"}
-    for key, count in sorted(report.rules.items(), key=lambda item: (order[item[0].split(":")[0]], -item[1])):
-        level, rule, field = key.split(":", 2)
-        body.append(
-            [
-                f'<span class="{tones[level]}">{level}</span>',
-                f"<code>{escape(rule)}</code>",
-                escape(field),
-                escape(RULES.get(rule, "")),
-                f"{count:,}",
-            ]
-        )
-    head = [("level", False), ("rule", False), ("field", False), ("meaning", False), ("times", True)]
-    table = _table(head, body, "Nothing had to be repaired, and nothing is worth a note.")
-    return table + _first_findings(report)
+def _digests(report: Report) -> str:
+    facts = []
+    if report.backup is not None:
+        count = sum(len(one["files"]) for one in report.sources)
+        told = (("manifest.json", f"Backup of {counted(count, 'file')}"), ("report.json", "Report, all findings"))
+        for name, said in told:
+            path = report.backup / name
+            if path.is_file():
+                facts.append((said, f'{name}<br><span class="hash">{_grouped(files.sha256(path))}</span>'))
+        facts.append(("Backup folder", f"<code>{escape(str(report.backup))}</code>"))
+    facts.append(("Phases", escape(", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.phases))))
+    body = "".join(f"<dt>{said}</dt><dd>{value}</dd>" for said, value in facts if value)
+    return _card(
+        "Digests",
+        "SHA-256",
+        f'<dl>{body}</dl><p class="foot">{_again(report)[0]}</p>'
+        f'<p class="command"><code>{escape(_again(report)[1])}</code></p>',
+    )
 
 
-def _first_findings(report: Report) -> str:
+def _grouped(digest: str) -> str:
+    return " ".join(digest[at : at + 8] for at in range(0, len(digest), 8))
+
+
+def _again(report: Report) -> tuple[str, str]:
+    folder = shlex.quote(str(report.data_dir))
+    if report.exit_code in (0, 1):
+        return "Check it yourself at any later time:", f"pjais verify --run {report.run_id} --data-dir {folder}"
+    return "Next:", report.next_command
+
+
+def _findings(report: Report) -> str:
     if not report.findings:
         return ""
-    body = [
-        [
-            escape(one.level),
-            f"<code>{escape(one.source)}</code>",
-            f"<code>{escape(one.collection)}</code>",
-            f"<code>{escape(one.native_id or one.place)}</code>",
-            escape(one.field or ""),
-            escape(one.message),
-        ]
-        for one in report.findings[:100]
-    ]
-    head = [(name, False) for name in ("level", "source", "collection", "record", "field", "what")]
-    shown = f"The first {len(body)} of {report.finding_count:,}; all of them are in report.json."
-    return f"<details><summary>{shown}</summary>{_table(head, body, '')}</details>"
-
-
-def _proof(report: Report) -> str:
-    if report.proof is None:
-        return "<p>The run ended before there was anything to verify.</p>"
-    proof = report.proof
-    line = f"<p>{counted(proof.records, 'record')} of the target compared with the ledger by SHA-256; "
-    line += f"{counted(proof.difference_count, 'difference')}.</p>"
-    body = [
-        [escape(what), '<span class="good">passed</span>' if ok else '<span class="bad">fails</span>', escape(about)]
-        for what, ok, about in proof.checks
-    ]
-    body += [
-        [
-            "difference",
-            f"<code>{escape(one.record_type)} {escape(one.record_id)}</code>",
-            escape(f"{one.field or ''} {one.problem}"),
-        ]
-        for one in proof.differences
-    ]
-    return line + _table([("check", False), ("", False), ("about", False)], body, "")
-
-
-def _places(report: Report) -> str:
-    places: list[tuple[str, Any]] = [("target", report.target), ("backup", report.backup), ("data", report.data_dir)]
-    body = [[name, f"<code>{escape(str(path))}</code>"] for name, path in places if path]
-    return _table([("what", False), ("where", False)], body, "")
-
-
-def _phases(report: Report) -> str:
-    longest = max((seconds for _, seconds in report.phases), default=0) or 1
-    body = [
-        [escape(name), f'<div class="bar" style="width:{100 * seconds / longest:.1f}%"></div>', f"{seconds:.2f} s"]
-        for name, seconds in report.phases
-    ]
-    return _table([("phase", False), ("", False), ("seconds", True)], body, "")
+    rows = "".join(
+        f"<tr><td>{escape(one.level)}</td><td>{escape(one.source)}</td><td>{escape(one.collection)} "
+        f"<code>{escape(one.native_id or one.place)}</code></td><td>{escape(one.field or '')}</td>"
+        f"<td>{escape(one.message)}</td></tr>"
+        for one in report.findings[:_FINDINGS]
+    )
+    heads = "".join(f'<th scope="col">{one}</th>' for one in ("Level", "Source", "Record", "Field", "What was found"))
+    shown = min(len(report.findings), _FINDINGS)
+    return (
+        f'<section class="card"><details><summary>Findings, {shown} of {report.finding_count:,}; report.json has all'
+        f"</summary><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></details></section>"
+    )

@@ -1,9 +1,15 @@
-"""The rules of a run as sentences: "11 creation dates unknown, left empty", instead of a table of codes."""
+"""Say in sentences what a report holds as codes: rules that were applied, checks, kinds of sources.
+
+The same words in the terminal, on the web UI and in `report.html`.  A code without a sentence of its own is told by its
+meaning, so nothing is left out.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from pjais.display import counted, snake
 from pjais.report.rules import RULES
@@ -63,27 +69,108 @@ _SENTENCES = {
     "torn-tail": "{logs} ending in an unfinished write, everything before it read",
     "likely-twins": "{names} shared by several personas, likely the same",
     "several-active": "{findings} of several active personas: activating one deactivates the others",
+    "bytes-missing": "{attachments} without their bytes",
+    "copies": "{copies} of data already imported, left out",
+    "embedding-mix": "{models} with embeddings of different lengths, all kept",
+    "embedding-unreadable": "{embeddings} not readable, left empty",
+    "log-only": "{rows} taken from the event log",
+    "state-behind": "{rows} newer in the event log, taken from there",
+    "state-differs": "{fields} different in state and event log, the state counts",
     "secret-redacted": "{values} holding keys or passwords, only in the raw backup",
 }
 """What is told of a rule; the first word in braces is the noun that is counted."""
 
+CHECKS = {
+    "integrity": "The file is intact",
+    "schema": "The schema is as it was made",
+    "foreign keys": "References resolve",
+    "search index": "The search index is complete",
+    "balance": "Counts add up",
+    "sources unchanged": "Sources are unchanged",
+    "sources": "Sources were written to meanwhile",
+    "chain": "The chain of runs is unbroken",
+    "head": "The history is complete",
+    "documents": "Documents equal their originals",
+    "event log": "The event log is complete",
+    "text": "Texts are whole",
+    "attachments": "Attachments are complete",
+    "runs": "Every run is there",
+}
+"""What a check of a proof shows, by its name."""
+
+_KINDS = {
+    "rxdb-profile": "RxDB in a browser profile",
+    "rxdb-dump": "RxDB dump",
+    "rxdb-export": "RxDB export",
+    "json": "JSON file",
+    "pjais": "pjais export",
+    "pjais-files": "Folder of JSON files",
+    "pjais-drizzle": "SQLite (Drizzle)",
+    "pjais-flat": "SQLite (flat tables)",
+    "livestore": "LiveStore",
+    "livestore-db": "LiveStore",
+    "livestore-opfs": "LiveStore in a browser",
+    "opfs-sqlite": "SQLite in a browser",
+    "sqlite": "SQLite",
+    "indexeddb": "IndexedDB",
+    "web-storage": "Web storage",
+    "big-agi": "big-AGI",
+    "character-card": "Character card",
+    "chatgpt": "ChatGPT export",
+    "claude": "Claude export",
+    "gemini-takeout": "Gemini (Takeout)",
+    "letta-af": "Letta agent file",
+    "librechat": "LibreChat",
+    "lobechat": "LobeChat",
+    "nextchat": "NextChat",
+    "open-webui": "Open WebUI",
+    "sillytavern": "SillyTavern",
+    "typingmind": "TypingMind",
+    "mcp-memory": "MCP memory server",
+    "langchain": "LangChain",
+    "mem0": "mem0",
+}
+
+COMPARED = "Records equal their originals"
+"""The check of every record by its digest, which a proof counts apart from the others."""
+
+
+class Sentence(NamedTuple):
+    """What a rule did: its level (error, repair, note), its sentence, how often, and in which fields."""
+
+    level: str
+    rule: str
+    text: str
+    times: int
+    fields: tuple[str, ...]
+
+
 _LEVELS = {"error": 0, "repair": 1, "note": 2}
 
 
-def sentences(rules: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each rule that found something, rejections first, then the most frequent.
-
-    `rules`: numbers of findings, keyed `level:rule:field` as a report has them.
-    """
-    found: Counter[tuple[str, str, str]] = Counter()
+def of_rules(rules: Mapping[str, int]) -> list[Sentence]:
+    """Return a sentence for each rule of a report (`level:rule:field` -> times), rejections first, then by number."""
+    times: Counter[tuple[str, str, str]] = Counter()
+    fields: dict[tuple[str, str, str], list[str]] = {}
     for key, count in rules.items():
         level, rule, field = key.split(":", 2)
-        found[level, rule, snake(field) if "{" in _SENTENCES.get(rule, "") else ""] += count
-    told = [
-        (_LEVELS.get(level, 3), -count, _sentence(rule, field, count) + (", rejected" if level == "error" else ""))
-        for (level, rule, field), count in found.items()
+        one = level, rule, snake(field) if _SENTENCES.get(rule, "")[1:].startswith(_OF_A_FIELD) else ""
+        times[one] += count
+        fields.setdefault(one, []).extend([field] if field else [])
+    found = [
+        Sentence(level, rule, _sentence(rule, field, count), count, tuple(fields[level, rule, field]))
+        for (level, rule, field), count in times.items()
     ]
-    return [sentence for *_, sentence in sorted(told)]
+    return sorted(found, key=lambda one: (_LEVELS.get(one.level, 3), -one.times, one.text))
+
+
+def sentences(rules: Mapping[str, int]) -> list[str]:
+    """Return the sentences of the rules of a report as lines of text; what was rejected says so."""
+    return [one.text + (", rejected" if one.level == "error" else "") for one in of_rules(rules)]
+
+
+_OF_A_FIELD = ("dates}", "values}", "texts}")
+"""Nouns that stand for the values of one field, so each field has its sentence."""
 
 
 def _sentence(rule: str, field: str, count: int) -> str:
@@ -104,4 +191,21 @@ def _noun(kind: str, field: str) -> tuple[str, str]:
     if kind in ("values", "texts"):
         one = kind[:-1]
         return (f"{one} of {field}", f"{kind} of {field}") if field else (one, kind)
-    return kind[:-1], kind
+    return {"copies": "copy"}.get(kind, kind[:-1]), kind
+
+
+def check(name: str) -> str:
+    """Return what a check shows."""
+    if dated := re.match(r"backup (\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)", name):
+        return "The backup of {}-{}-{}, {}:{} UTC is unchanged".format(*dated.groups())
+    return CHECKS.get(name, name[:1].upper() + name[1:])
+
+
+def kind(name: str) -> str:
+    """Return the name of a kind of source for people; that of another package's kind is its own."""
+    return _KINDS.get(name, name[:1].upper() + name[1:].replace("-", " ") if name.islower() else name)
+
+
+def source(name: str) -> str:
+    """Return the name of a source for people."""
+    return "The data folder" if name == "." else name
