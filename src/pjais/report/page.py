@@ -54,18 +54,18 @@ grid-template-columns:auto minmax(0,1fr);gap:6px 16px;padding:0 16px 14px;font-s
 dd{min-width:0;overflow-wrap:anywhere}code,.hash{font-family:"JetBrains Mono",ui-monospace,Menlo,Consolas,monospace;
 font-size:12px}.command{margin:4px 16px 16px;padding:6px 12px;border:1px solid var(--line);border-radius:7px;
 background:var(--sunken);overflow-wrap:anywhere}.foot{padding:0 16px;font-size:13px;color:var(--soft)}
-details{padding:0}summary{padding:12px 16px;cursor:pointer;font-weight:600}
-@media(max-width:44rem){.halves{grid-template-columns:minmax(0,1fr)}.sums li:last-child{margin-left:0}
+.last{padding-bottom:14px}summary{padding:12px 16px;cursor:pointer;font-weight:600}
+@media screen and (max-width:44rem){.halves{grid-template-columns:minmax(0,1fr)}.sums li:last-child{margin-left:0}
 table,tbody,tfoot,tr,td,tbody th,tfoot th{display:block}thead{display:none}tbody tr,tfoot tr{padding:8px 16px;
 border-top:1px solid var(--line)}td,tbody th,tfoot th{padding:1px 0!important;border:0!important}
 td[data-label]{display:inline-block;margin-right:12px;text-align:left;font-size:13px}td[data-label]::before{
 content:attr(data-label)" ";color:var(--faint)}td:empty{display:none}}
 @media print{:root{color-scheme:light}html{font-size:10px}body{background:#fff;font-size:10px;line-height:1.4}
 main{padding:0;gap:9px;max-width:none}h1{font-size:19px}h2{font-size:12px}.verdict h2{font-size:14px}
-.verdict{padding:9px 14px;gap:4px}.card{break-inside:avoid}.card header{padding:6px 12px}th,td{padding:3px 6px}
-.list li{padding:4px 12px}.list p,dl,.small,.sums,.foot,.card header span{font-size:9.5px}thead th{font-size:9px}
+.verdict{padding:9px 14px;gap:4px}.card{break-inside:avoid}.card header{padding:6px 12px}th,td{padding:2.5px 6px}
+.list li{padding:3px 12px}.list p,dl,.small,.sums,.foot,.card header span{font-size:9.5px}thead th{font-size:9px}
 code,.hash{font-size:9px}dl{gap:2px 12px;padding:0 12px 8px}.command{margin:3px 12px 8px;padding:3px 8px}
-.halves,.column{gap:9px}details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+.halves,.column{gap:9px}.more{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 @page{size:A4;margin:12mm}
 """
 
@@ -75,7 +75,7 @@ _PAGE = Template("""<!doctype html>
 <header><h1>$title</h1><p class="soft">$when</p></header>
 $verdict
 $sources
-<div class="halves"><div class="column">$checks</div><div class="column">$repairs$passed</div></div>
+<div class="halves"><div class="column">$checks$notes</div><div class="column">$repairs$passed</div></div>
 $digests
 $findings
 </main></body></html>
@@ -103,7 +103,8 @@ def render(report: Report) -> str:
         verdict=_verdict(report),
         sources=_sources(report),
         checks=_checks(report.proof),
-        repairs=_repairs(report),
+        notes=_told(report, ("note",)),
+        repairs=_told(report, ("error", "repair")) or _card("Repairs", "", _NO_REPAIRS),
         passed=_passed(report),
         digests=_digests(report),
         findings=_findings(report),
@@ -173,7 +174,8 @@ def _sources(report: Report) -> str:
         return ""
     shown = report.sources[:_SOURCES_ON_PAPER]
     rows = "".join(
-        _row(one["name"], sentences.kind(one["kind"]), [one[name] for name in names], heads) for one in shown
+        _row(sentences.source(one["name"]), sentences.kind(one["kind"]), [one[name] for name in names], heads)
+        for one in shown
     )
     if rest := report.sources[len(shown) :]:
         sums = [sum(one[name] for one in rest) for name in names]
@@ -227,7 +229,7 @@ def checked(proof: dict[str, Any]) -> list[Checked]:
 
 def _checks(proof: Proof | None) -> str:
     if proof is None:
-        return _card("Checks", "", '<p class="foot">The run ended before there was anything to verify.</p><br>')
+        return _card("Checks", "", '<p class="foot last">The run ended before there was anything to verify.</p>')
     found = checked(proof.as_dict())
     rows = "".join(
         f'<li><span>{escape(one.title)}</span><b class="{"good" if one.ok else "bad"}">{one.result}</b>'
@@ -243,15 +245,18 @@ def _checks(proof: Proof | None) -> str:
     return _card("Checks", f"{passed} of {len(found)} passed", f'<ul class="list">{rows}</ul>')
 
 
-def _repairs(report: Report) -> str:
+_NO_REPAIRS = '<p class="foot last">Nothing had to be repaired.</p>'
+
+
+def _told(report: Report, levels: tuple[str, ...]) -> str:
     found = sentences.of_rules(report.rules)
+    titles = {"error": "Rejected, kept in quarantine", "repair": "Repairs", "note": "Worth knowing"}
     cards = ""
-    for level, title in (("error", "Rejected, kept in quarantine"), ("repair", "Repairs"), ("note", "Worth knowing")):
-        said = [one for one in found if one.level == level]
-        if said:
+    for level in levels:
+        if said := [one for one in found if one.level == level]:
             note = "the originals are kept" if level == "repair" else ""
-            cards += _card(title, note, f'<ul class="list">{_said(said)}</ul>')
-    return cards or _card("Repairs", "", '<p class="foot">Nothing had to be repaired.</p><br>')
+            cards += _card(titles[level], note, f'<ul class="list">{_said(said)}</ul>')
+    return cards
 
 
 def _said(found: list[Sentence]) -> str:
@@ -317,6 +322,6 @@ def _findings(report: Report) -> str:
     heads = "".join(f'<th scope="col">{one}</th>' for one in ("Level", "Source", "Record", "Field", "What was found"))
     shown = min(len(report.findings), _FINDINGS)
     return (
-        f'<section class="card"><details><summary>Findings, {shown} of {report.finding_count:,}; report.json has all'
+        f'<section class="card more"><details><summary>Findings, {shown} of {report.finding_count:,}; report.json has all'
         f"</summary><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></details></section>"
     )
