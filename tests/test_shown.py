@@ -30,7 +30,7 @@ from pjais.sources.inventory import Detected
 from pjais.sources.livestore.log import Event, Number
 from pjais.store.history import Moment
 from pjais.store.operations import Operation
-from pjais.web import schemas
+from pjais.web import migration_schemas, schemas
 
 AT = 1_772_000_000_123
 TEXT = "2026-02-25T06:13:20.123Z"
@@ -331,10 +331,10 @@ def test_the_json_of_a_result_stays_letter_for_letter(result: Any, shape: dict[s
 
 PAGE = [
     (schemas.Change, Changed),
-    (schemas.Counts, Counts),
-    (schemas.Backup, Backup),
+    (migration_schemas.Counts, Counts),
+    (migration_schemas.Backup, Backup),
     (schemas.Operation, Operation),
-    (schemas.Run, RunState),
+    (migration_schemas.Run, RunState),
 ]
 
 

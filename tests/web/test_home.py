@@ -15,7 +15,7 @@ import pjais
 from pjais.errors import RunActive, SourceInUse
 from pjais.migration import backups, run
 from pjais.side_by_side import follow
-from pjais.web import actions, migration_views, session
+from pjais.web import migration_views, moving_actions, session
 from pjais.web.session import Job, Session
 from world import memory, persona, write_json
 
@@ -53,10 +53,10 @@ def test_a_backup_is_looked_at_as_on_the_command_line(page: Session, data: Path)
     """Its report and its journal, too: the page must not call sound what the command does not."""
     pjais.migrate(data)
     (kept,) = backups.listed(page.workspace())
-    actions.check_backup(page, {"id": kept.id})
+    moving_actions.check_backup(page, {"id": kept.id})
     assert _ended(page).result == {"sound": kept.id}
     (data / "backups" / kept.id / "report.json").write_text("{}")
-    actions.check_backup(page, {"id": kept.id})
+    moving_actions.check_backup(page, {"id": kept.id})
     job = _ended(page)
     assert job.error is not None and "report.json: its content was changed" in job.error["where"]
 

@@ -8,7 +8,7 @@ with one more reason, is no longer listed, and can still be replayed by its id.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Annotated, Any, NamedTuple
 
@@ -146,8 +146,10 @@ def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
     return listed(workspace, ids) if ids else []
 
 
-def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) -> list[Replayed]:
-    """Try quarantined documents again; `document` is the edited form of the one in `ids`.
+def replay(
+    workspace: Workspace, ids: Sequence[int] = (), document: Any = None, edited: Mapping[int, Any] | None = None
+) -> list[Replayed]:
+    """Try quarantined documents again; `document` is the edited form of the one in `ids`, `edited` those of several.
 
     Records that others refer to go first.  All valid ones are imported in one transaction.
     """
@@ -157,6 +159,7 @@ def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) 
         entries = [one for one in listed(workspace, ids) if one.replayed_at is None]
         if document is not None and len(entries) != 1:
             raise UsageError("an edited document belongs to exactly one id", next_command="pjais quarantine list")
+        forms = dict(edited or {}) if document is None else {entries[0].id: document}
         workspace.target.refuse_if_open()
         workspace.target.catch_up(workspace.model)
         name = journal.new_run_id(workspace.backups)
@@ -169,7 +172,7 @@ def replay(workspace: Workspace, ids: Sequence[int] = (), document: Any = None) 
             with closing(sqlite.open_writer(workspace.store)) as db, sqlite.transaction(db):
                 _refuse_changed(workspace, db)
                 with chain.sealing(db, workspace.model.derived, "replay", copy.name):
-                    done = _replay_all(db, workspace.model, entries, document)
+                    done = _replay_all(db, workspace.model, entries, forms)
             workspace.target.push(workspace.model, name)
             journal.record(copy, "pushed")
         heads.note_closed(workspace.store)
@@ -189,12 +192,12 @@ def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
         )
 
 
-def _replay_all(db: sqlite.Connection, model: Model, entries: list[Kept], document: Any) -> list[Replayed]:
+def _replay_all(db: sqlite.Connection, model: Model, entries: list[Kept], forms: Mapping[int, Any]) -> list[Replayed]:
     """Replay entries in rounds, until a round imports nothing more."""
     new_ids = Ids.of(db)
     waiting, done = entries, list[Replayed]()
     while waiting:
-        tried = [_replay_one(db, model, entry, document, new_ids) for entry in waiting]
+        tried = [_replay_one(db, model, entry, forms.get(entry.id), new_ids) for entry in waiting]
         went_in = [one for one in tried if one.record_id is not None]
         done += went_in
         waiting = [one for one, result in zip(waiting, tried, strict=True) if result.record_id is None]

@@ -322,6 +322,7 @@ def _findings(report: Report) -> str:
     heads = "".join(f'<th scope="col">{one}</th>' for one in ("Level", "Source", "Record", "Field", "What was found"))
     shown = min(len(report.findings), _FINDINGS)
     return (
-        f'<section class="card more"><details><summary>Findings, {shown} of {report.finding_count:,}; report.json has all'
-        f"</summary><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></details></section>"
+        f'<section class="card more"><details><summary>{shown} of {report.finding_count:,} findings; '
+        f"report.json has all</summary>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></details></section>"
     )

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pjais import canonical, files, instants, journal, sqlite
 from pjais.assembly.assemble import origin_of
@@ -35,11 +35,24 @@ _ONLY_OLD, _ONLY_NEW = "only on the old side", "only on the new side"
 _SHOWN = 100
 
 
+class Values(NamedTuple):
+    """Both values of a difference, for whoever shows it: they are content, so no log and no `as_dict` has them.
+
+    `name` is what people call the record.  Where one side lacks the whole record, its value is None.
+    """
+
+    name: str | None
+    old: Any
+    new: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One comparison of the two sides: time (ms), numbers of records and of invalid documents, differences.
 
     `edits` are no differences: they were written in the store itself, and the old side is as it was migrated.
+    `values` and `edit_values` belong to `differences` and `edits`, one by one.  `differing` and `edited` are numbers
+    of records of the old side.
     """
 
     at: int
@@ -49,6 +62,10 @@ class Comparison:
     count: int
     edits: tuple[Difference, ...] = ()
     edit_count: int = 0
+    values: tuple[Values, ...] = ()
+    edit_values: tuple[Values, ...] = ()
+    differing: int = 0
+    edited: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as a JSON object."""
@@ -83,16 +100,37 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
         with scratch_store(workspace.model, found.sources, choices, decisions=new) as scratch:
             judge = _Judge(new, workspace.model, [origin_of(snapshot) for snapshot in scratch.snapshots], only)
             with closing(sqlite.open_frozen(scratch.finish())) as old:
-                records, shown, counts = 0, {True: list[Difference](), False: list[Difference]()}, Counter[bool]()
+                records, counts, of_old = 0, Counter[bool](), Counter[bool]()
+                shown = {edited: list[tuple[Difference, Values]]() for edited in (True, False)}
                 refused = decisions.waiting(old)
                 for table in scratch.builder.model.tables:
                     records += int(sqlite.value(old, f"SELECT count(*) FROM {table.sql}"))
-                    for one, edited in _differences(old, new, table, judge):
+                    before = None
+                    for one, edited, values in _differences(old, new, table, judge):
                         counts[edited] += 1
-                        shown[edited] += [one] if len(shown[edited]) < _SHOWN else []
-    done = Comparison(at, records, refused, tuple(shown[False]), counts[False], tuple(shown[True]), counts[True])
+                        of_old[edited] += one.record_id != before and (one.field is not None or values.old is not None)
+                        before = one.record_id
+                        shown[edited] += [(one, values)] if len(shown[edited]) < _SHOWN else []
+    (differences, values_), (edits, edit_values) = (_apart(shown[edited]) for edited in (False, True))
+    done = Comparison(
+        at,
+        records,
+        refused,
+        differences,
+        counts[False],
+        edits,
+        counts[True],
+        values_,
+        edit_values,
+        of_old[False],
+        of_old[True],
+    )
     _log(workspace, done)
     return done
+
+
+def _apart(pairs: list[tuple[Difference, Values]]) -> tuple[tuple[Difference, ...], tuple[Values, ...]]:
+    return tuple(one for one, _ in pairs), tuple(values for _, values in pairs)
 
 
 def _is_told(db: sqlite.Connection, table: Table, key: str) -> bool:
@@ -148,8 +186,8 @@ class _Judge:
 
 def _differences(
     old: sqlite.Connection, new: sqlite.Connection, table: Table, judge: _Judge
-) -> Iterator[tuple[Difference, bool]]:
-    """Merge both sides by key; yield every record that differs, and whether it is an edit."""
+) -> Iterator[tuple[Difference, bool, Values]]:
+    """Merge both sides by key; yield every record that differs, whether it is an edit, and both values."""
     names = table.column_names
     sql = f"SELECT {', '.join(names)} FROM {table.sql} ORDER BY {table.key_list}"
     width = [names.index(name) for name in table.key]
@@ -160,23 +198,30 @@ def _differences(
         match = None if other is None else tuple(other[place] for place in width)
         if other is None or (one is not None and match is not None and key is not None and key < match):
             edited = judge.is_edit(table, _account_key(key), one or ())
-            yield Difference(table.name, _name(key), None, "deleted in the store" if edited else _ONLY_OLD), edited
+            found = Difference(table.name, _name(key), None, "deleted in the store" if edited else _ONLY_OLD)
+            yield found, edited, Values(_called(table, one), _called(table, one) or _name(key), None)
             one = next(left, None)
         elif one is None or (key is not None and match is not None and match < key):
             if (kind := judge.of_new(table, _account_key(match), other)) is not None:
                 added = kind == "edit"
-                yield Difference(table.name, _name(match), None, "written in the store" if added else _ONLY_NEW), added
+                found = Difference(table.name, _name(match), None, "written in the store" if added else _ONLY_NEW)
+                yield found, added, Values(_called(table, other), None, _called(table, other) or _name(match))
             other = next(right, None)
         else:
             if one != other and canonical.digest(one) != canonical.digest(other):
                 edited = judge.is_edit(table, _account_key(key), one)
                 for name, before, after in zip(names, one, other, strict=True):
                     if not canonical.same(before, after):
-                        yield (
-                            Difference(table.name, _name(key), name, "edited in the store" if edited else "differs"),
-                            edited,
-                        )
+                        found = Difference(table.name, _name(key), name, "edited in the store" if edited else "differs")
+                        yield found, edited, Values(_called(table, other), before, after)
             one, other = next(left, None), next(right, None)
+
+
+def _called(table: Table, row: tuple[Any, ...] | None) -> str | None:
+    """Return what people call a record: the first of its naming columns that says anything."""
+    cells = dict(zip(table.column_names, row or (), strict=False))
+    told = (cells.get(name) for name in ("name", "title", "summary", "content"))
+    return next((one[:200] for one in told if isinstance(one, str) and one.strip()), None)
 
 
 def _account_key(key: tuple[Any, ...] | None) -> str:

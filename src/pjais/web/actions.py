@@ -9,31 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pjais import canonical, instants
-from pjais.choices import OnInvalid
-from pjais.core.results import Progress
 from pjais.core.table import Column, Table
-from pjais.errors import BackupFailed, UsageError
-from pjais.exchange import guide_backup
+from pjais.errors import UsageError
 from pjais.livestore_tools import restore_record as record_restore
-from pjais.migration import backups, quarantine, run
-from pjais.migration import rollback as migration_rollback
-from pjais.migration import verify as migration_verify
-from pjais.models.persona.model import MODEL
 from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS
 from pjais.persona.store import Store
-from pjais.side_by_side import follow, shadow
-from pjais.side_by_side import switch as side_switch
-from pjais.sources import backup
 from pjais.store import undo as store_undo
 from pjais.web import bulk, history_views, rendering, shell
+from pjais.web.forms import Form
+from pjais.web.forms import json as _json
+from pjais.web.forms import need as _need
+from pjais.web.forms import whole as _whole
+from pjais.web.moving_actions import MOVING
 from pjais.web.session import Session
-
-Form = dict[str, str]
 
 
 class Next(NamedTuple):
@@ -44,7 +35,6 @@ class Next(NamedTuple):
 
 
 Action = Callable[[Session, Form], str | Next]
-_DIGITS = 18
 
 _EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
     table.title: (table, (*names, *(column.name for column in table.later)))
@@ -55,13 +45,6 @@ _EDITABLE: dict[str, tuple[Table, tuple[str, ...]]] = {
     )
 }
 """The fields that a form may change: those named here, and whatever the model was given since."""
-
-
-def _need(form: Form, name: str) -> str:
-    found = form.get(name, "")
-    if not found:
-        raise UsageError(f"the form lacks {name}")
-    return found
 
 
 def _address(kind: str, key: str) -> str:
@@ -147,24 +130,6 @@ def _number(name: str, text: str) -> int | float:
     return int(found) if found.is_integer() else found
 
 
-def _whole(name: str, text: str) -> int:
-    """A number that says which: a document in quarantine, a change, a store."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
-        raise UsageError(f"{name}: not a valid number", where=[text[:80]])
-    return int(text)
-
-
-def _json(name: str, text: str) -> Any:
-    if not text.strip():
-        return None
-    try:
-        if canonical.deeper_than(text):
-            raise UsageError(f"{name}: this JSON is nested too deep", where=[f"at most {canonical.DEPTH} levels"])
-        return canonical.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name}: not JSON: {error}") from error
-
-
 def _of_records(kind: str, call: str, told: str) -> Action:
     def action(session: Session, form: Form) -> str:
         key = _need(form, "id")
@@ -237,181 +202,6 @@ def _history(call: str) -> Action:
     return action
 
 
-# -- migrations
-
-
-def migrate(session: Session, form: Form) -> str:
-    """Migrate what was found."""
-    here = session.workspace()
-    options = replace(session.options, on_invalid="quarantine" if form.get("quarantine") == "yes" else "stop")
-    session.start("migrate", lambda progress: run.migrate(here, options, progress).as_dict())
-    return "/import"
-
-
-def import_files(session: Session, form: Form) -> str:
-    """Import the files of a batch that the page was handed: of any kind, told by their content."""
-    batch = _need(form, "batch")
-    sources = session.inbox.sources(batch)
-    here = replace(session.workspace(), sources=sources)
-    on_invalid: OnInvalid = "quarantine" if form.get("quarantine") == "yes" else "stop"
-    options = replace(session.options, on_invalid=on_invalid, imported=True)
-
-    def work(progress: Progress) -> dict[str, Any]:
-        try:
-            return run.migrate(here, options, progress).as_dict()
-        finally:
-            session.inbox.remove(batch)
-
-    session.start("import", work)
-    return "/import"
-
-
-def unlock(session: Session, form: Form) -> str:
-    """Take the password of an encrypted source; a new plan is made with it."""
-    session.options = replace(session.options, password=_need(form, "password"))
-    return "/import"
-
-
-def verify(session: Session, form: Form) -> str:
-    """Prove every record against the backups."""
-    here, password = session.workspace(), session.options.password
-    session.start(
-        "verify",
-        lambda progress: migration_verify.verify(here, None, progress, password=password).as_dict(),
-        alone=False,
-    )
-    return "/work"
-
-
-def rollback(session: Session, form: Form) -> str:
-    """Restore the state before a run; later writes are kept in a file of the run's folder, or discarded."""
-    here, name = session.workspace(), _need(form, "run")
-    if form.get("later") not in ("keep", "discard"):
-        raise UsageError("choose what becomes of what was written since: keep or discard it")
-    found, _ = migration_rollback.preview(here)
-    if found.id != name:
-        raise UsageError("another run is the last one now; reload the page", where=[found.id])
-    file = _free(found.folder / "later.pjais.json") if form["later"] == "keep" else None
-    session.start(
-        "rollback",
-        lambda _: migration_rollback.rollback(here, name, keep_later=file, discard_later=file is None).as_dict(),
-    )
-    return "/work"
-
-
-def _free(path: Path) -> Path:
-    """The path, or the next one of its kind that is not taken."""
-    number, found = 1, path
-    while found.exists():
-        number += 1
-        found = path.with_name(f"later-{number}.pjais.json")
-    return found
-
-
-def back_up(session: Session, form: Form) -> str:
-    """Back up every source and the store."""
-    here = session.workspace()
-    session.start("backup", lambda _: {"backup": backups.create(here).name})
-    return "/backups"
-
-
-def check_backup(session: Session, form: Form) -> str:
-    """Read a backup back and compare every file, its journal and its report, as `pjais backup verify` does."""
-    folder = backups.folder_of(session.workspace(), _need(form, "id"))
-
-    def work(_: Progress) -> dict[str, Any]:
-        if wrong := backups.check(folder) or guide_backup.check(MODEL, folder)[0]:
-            raise BackupFailed("a backup is not valid", where=wrong)
-        return {"sound": folder.name}
-
-    session.start("check backup", work, alone=False)
-    return "/backups"
-
-
-def restore_backup(session: Session, form: Form) -> str:
-    """Write a backup's raw files into a new folder of the data folder, beside what is there."""
-    here = session.workspace()
-    folder = backups.folder_of(here, _need(form, "id"))
-    destination = here.data_dir / "restored" / folder.name
-    session.start(
-        "restore backup",
-        lambda _: {"folder": str(destination), "files": len(backup.restore(folder, destination))},
-        alone=False,
-    )
-    return "/backups"
-
-
-def replay(session: Session, form: Form) -> str:
-    """Replay a quarantined document, unchanged or edited."""
-    here, number = session.workspace(), _whole("id", _need(form, "id"))
-    text = form.get("document", "")
-    edited = None
-    if text.strip() and text.replace("\r\n", "\n") != form.get("before", "").replace("\r\n", "\n"):
-        edited = _json("document", text)
-    with session.alone():
-        (result,) = quarantine.replay(here, [number], edited) or (None,)
-    if result is None:
-        raise UsageError("this document is in the store already", next_command="pjais quarantine list")
-    if result.record_id is None:
-        raise UsageError(
-            "it is still invalid",
-            where=result.problems,
-            safe="It stays in quarantine as it was.",
-            next_command=f"pjais quarantine show {number}",
-        )
-    return rendering.record(str(result.record_type), result.record_id) or "/quarantine"
-
-
-def discard(session: Session, form: Form) -> str:
-    """Discard a document in quarantine."""
-    with session.alone():
-        quarantine.discard(session.workspace(), [_whole("id", _need(form, "id"))])
-    return "/quarantine"
-
-
-# -- old and new
-
-
-def bring_over(session: Session, form: Form) -> str:
-    """One increment of what the old app wrote since."""
-    here, options = session.workspace(), session.options
-    work = lambda _: follow.increment(here, options).as_dict()  # noqa: E731
-    session.start("follow", work, alone=not here.store.exists(), writes=True)
-    return "/cutover"
-
-
-def keep_following(session: Session, form: Form) -> str:
-    """Sync what the old app writes, repeatedly, until it is stopped."""
-    session.follow(on=form.get("on") == "yes")
-    return "/cutover"
-
-
-def compare(session: Session, form: Form) -> str:
-    """Compare old and new, record by record."""
-    here, password = session.workspace(), session.options.password
-
-    def work(_: Progress) -> dict[str, Any]:
-        session.compared = shadow.compare(here, password=password).as_dict()
-        return session.compared
-
-    session.start("compare", work, alone=False)
-    return "/cutover"
-
-
-def switch(session: Session, form: Form) -> str:
-    """Make the new side live, or the old one again."""
-    here, options, edits = session.workspace(), session.options, form.get("edits") == "keep"
-    if form.get("to") not in ("new", "old"):
-        raise UsageError("choose which side is to be live: new or old")
-    if form["to"] == "old":
-        session.start("switch back", lambda _: side_switch.back(here).as_dict(), alone=False, writes=True)
-    else:
-        session.follow(on=False)
-        work = lambda _: side_switch.go(here, options, keep_edits=edits).as_dict()  # noqa: E731
-        session.start("switch", work, alone=False, writes=True)
-    return "/cutover"
-
-
 def settings(session: Session, form: Form) -> Next:
     """Remember how the page is to look: in this browser alone."""
     known = {"theme": shell.THEMES, "density": shell.DENSITIES}
@@ -435,19 +225,6 @@ ACTIONS: dict[str, Action] = {
     "undo": undo,
     "redo": _history("redo"),
     "undo-change": undo_change,
-    "migrate": migrate,
-    "import": import_files,
-    "unlock": unlock,
-    "verify": verify,
-    "rollback": rollback,
-    "back-up": back_up,
-    "check-backup": check_backup,
-    "restore-backup": restore_backup,
-    "replay": replay,
-    "discard": discard,
-    "bring-over": bring_over,
-    "keep-following": keep_following,
-    "compare": compare,
-    "switch": switch,
+    **MOVING,
 }
 """Every action by its name."""

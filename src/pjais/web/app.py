@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -28,6 +28,7 @@ from pjais.web import (
     actions,
     attachment,
     conversation_views,
+    cutover_views,
     downloads,
     guard,
     history_views,
@@ -35,7 +36,10 @@ from pjais.web import (
     memory_schemas,
     memory_view,
     memory_views,
+    migration_schemas,
     migration_views,
+    overview_view,
+    quarantine_views,
     reading_schemas,
     record_views,
     rendering,
@@ -63,15 +67,15 @@ class View(NamedTuple):
 
 
 VIEWS = (
-    View("/overview", migration_views.front, schemas.Overview, "overview"),
-    View("/import", migration_views.migration, schemas.Migration, "import", "/migrate"),
-    View("/rollback", migration_views.rollback, schemas.Rollback, "rollback"),
-    View("/run", migration_views.report, schemas.Report, "run"),
-    View("/work", migration_views.work, schemas.Job, "work"),
-    View("/backups", migration_views.backups, schemas.Backups, "backups"),
-    View("/quarantine", migration_views.quarantine, schemas.Quarantine, "quarantine"),
-    View("/kept", migration_views.kept, schemas.Kept, "kept"),
-    View("/cutover", migration_views.sides, schemas.Sides, "cutover", "/sides"),
+    View("/overview", overview_view.front, migration_schemas.Overview, "overview"),
+    View("/import", migration_views.migration, migration_schemas.Migration, "import", "/migrate"),
+    View("/rollback", migration_views.rollback, migration_schemas.Rollback, "rollback"),
+    View("/run", migration_views.report, migration_schemas.Report, "run"),
+    View("/work", migration_views.work, migration_schemas.Job, "work"),
+    View("/backups", migration_views.backups, migration_schemas.Backups, "backups"),
+    View("/quarantine", quarantine_views.quarantine, migration_schemas.Quarantine, "quarantine"),
+    View("/kept", quarantine_views.kept, migration_schemas.Kept, "kept"),
+    View("/cutover", cutover_views.sides, migration_schemas.Sides, "cutover", "/sides"),
     View("/personas", record_views.personas, schemas.Personas, "personas"),
     View("/persona", record_views.persona, schemas.PersonaView, "persona"),
     View("/memories", memory_views.memories, memory_schemas.Memories, "memories"),
@@ -121,6 +125,7 @@ def make(session: Session, keys: Keys, port: int | None = None) -> ASGIApp:
         if view.former is not None:
             app.api_route(f"/api{view.former}", methods=_LOOKS, include_in_schema=False)(told)
             app.api_route(view.former, methods=_LOOKS, include_in_schema=False)(_moved(view.path))
+    app.api_route("/report.html", methods=_LOOKS, include_in_schema=False)(_report_file)
     app.api_route("/", methods=_LOOKS, include_in_schema=False)(_as_page(VIEWS[0]))
     app.get("/blob", include_in_schema=False)(_blob)
     app.get("/events", include_in_schema=False)(_events)
@@ -178,6 +183,12 @@ def _as_page(view: View) -> Callable[..., Response]:
         return rendering.page(request, view.template, shown)
 
     return endpoint
+
+
+def _report_file(session: InSession, id: Id) -> Response:
+    """The report of a run as the file that it is, to be kept."""
+    headers = {"content-disposition": f'attachment; filename="report-{quote(id)}.html"'}
+    return HTMLResponse(migration_views.report_file(session, id), headers=headers)
 
 
 def _wants_json(request: Request) -> bool:

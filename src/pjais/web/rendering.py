@@ -11,7 +11,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import cache
@@ -28,10 +28,22 @@ from pjais import canonical, instants
 from pjais.core.table import Column, camel
 from pjais.errors import PjaisError
 from pjais.models.persona.tables import TABLES
+from pjais.report import sentences
 from pjais.sql_text import identifier
 from pjais.store import browse
 from pjais.version import __version__
-from pjais.web import charts, marking, memory_views, reading, reading_schemas, schemas, shell, word_diff
+from pjais.web import (
+    charts,
+    marking,
+    memory_views,
+    progress,
+    quarantine_views,
+    reading,
+    reading_schemas,
+    schemas,
+    shell,
+    word_diff,
+)
 from pjais.web.record_views import MARKS
 from pjais.web.view_values import to
 
@@ -105,14 +117,13 @@ def _environment() -> Environment:
         "capitalize_first": capitalize_first,
         "initials": initials,
         "colour": colour,
-        "phase": phase,
         "indented": indented,
         "sql_name": identifier,
         "readable": reading.readable,
         "holds": marking.holds,
         "found": marking.found,
         "found_in": marking.found_in,
-        "app": app,
+        "app": sentences.kind,
         "field_name": field_name,
         "joined": joined,
         "anchor": anchor,
@@ -128,6 +139,14 @@ def _environment() -> Environment:
         "apps": apps,
         "long_day": long_day,
         "full_moment": full_moment,
+        "phase": progress.name_of,
+        "kind": sentences.kind,
+        "so_far": progress.told,
+        "plain_facts": progress.facts,
+        "check_name": sentences.check,
+        "bad_keys": quarantine_views.bad_keys,
+        "digest": digest,
+        "json_lines": json_lines,
     }
     made.globals |= {"charts": charts, "to": to, "record": record}
     made.globals |= {"words": words, "filters_of": filters_of, "difference": marking.difference}
@@ -321,38 +340,9 @@ def colour(name: str, count: int) -> int:
     return zlib.crc32(name.encode("utf-8", "replace")) % count + 1
 
 
-_APPS = {
-    "chatgpt": "ChatGPT",
-    "json": "JSON files",
-    "rxdb": "RxDB",
-    "rxdb-dump": "RxDB dump",
-    "livestore": "LiveStore",
-    "pjais": "pjais",
-    "mem0": "mem0",
-    "mcp-memory": "MCP memory",
-    "open-webui": "Open WebUI",
-    "sillytavern": "SillyTavern",
-    "librechat": "LibreChat",
-    "lobechat": "LobeChat",
-    "nextchat": "NextChat",
-    "typingmind": "TypingMind",
-    "langchain": "LangChain",
-    "big-agi": "big-AGI",
-    "letta-af": "Letta agent file",
-    "gemini-takeout": "Gemini",
-    "indexeddb": "IndexedDB",
-    "sqlite": "SQLite",
-}
-
-
-def app(kind: str) -> str:
-    """The name of a kind of source, for people."""
-    return _APPS.get(kind) or " ".join(one.capitalize() for one in kind.split("-"))
-
-
 def apps(kinds: str) -> str:
     """Several kinds of sources, for people: the first three by name."""
-    names = [app(one) for one in kinds.split(", ") if one]
+    names = [sentences.kind(one) for one in kinds.split(", ") if one]
     rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + rest
 
@@ -398,19 +388,34 @@ def hidden_parts(turns: Iterable[reading_schemas.Turn]) -> str:
     return f"{total} hidden part{'' if total == 1 else 's'}: {told}"
 
 
-_PHASES = {
-    "back up": "Back up",
-    "read and write": "Import",
-    "index": "Build indexes",
-    "indexes": "Build indexes",
-    "verify": "Verify",
-    "cut over": "Cut over",
-}
+def digest(hexadecimal: str) -> str:
+    """A digest in groups of eight, which can be compared by eye."""
+    return " ".join(hexadecimal[at : at + 8] for at in range(0, len(hexadecimal), 8))
 
 
-def phase(name: str) -> str:
-    """The name of a phase, for people."""
-    return _PHASES.get(name, capitalize_first(name))
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null')
+
+
+def json_lines(document: Any, bad: Collection[str] = ()) -> Markup:
+    """A document as indented JSON with its parts told apart; the values of the keys in `bad` are marked."""
+    lines, marking = [], False
+    for line in pretty(document).split("\n"):
+        top = line.startswith('  "') and not line.startswith("   ")
+        if top:
+            marking = line.partition('":')[0].strip().strip('"') in bad
+        marked_ = marking and line.startswith("  ")
+        lines.append(Markup('<span class="bad">{}</span>').format(line) if marked_ else _coloured(line))
+    return Markup("\n").join(lines)
+
+
+def _coloured(line: str) -> Markup:
+    made, at = Markup(), 0
+    for found in _TOKEN.finditer(line):
+        text = found[0]
+        name = "lit" if text[0] != '"' else "k" if line[found.end() :].startswith(":") else "str"
+        made += escape(line[at : found.start()]) + Markup('<span class="{}">{}</span>').format(name, text)
+        at = found.end()
+    return made + escape(line[at:])
 
 
 def total_names(total: Any) -> list[str]:

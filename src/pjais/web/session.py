@@ -21,6 +21,7 @@ from pjais.core.results import Progress
 from pjais.core.source import SourceRef
 from pjais.errors import NoSourceFound, PjaisError, RunActive, SourceInUse, UsageError
 from pjais.migration import fault_messages, run, state
+from pjais.migration.balance import SourceBalance
 from pjais.persona.store import Store
 from pjais.side_by_side import follow, switch
 from pjais.targets.sqlite import cutover
@@ -48,6 +49,8 @@ _LOOK_SECONDS = 1.0
 _TELL_SECONDS = 0.1
 _FOLLOW_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
+STOPPABLE = ("migrate", "import")
+"""The kinds of work that can be stopped: each is whole or nothing."""
 _FIGURES = 500
 """Cache size: one entry per filter combination."""
 
@@ -70,6 +73,12 @@ class Job:
     """When it failed, on the clock of this process (s)."""
     entered: float = 0.0
     """When its last phase began, on the same clock."""
+    finished: int | None = None
+    """When it ended (ms)."""
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """Totals of phases that are known beforehand: of a migration, the documents that its plan has read."""
+    stopping: bool = False
+    """True once its owner asked to stop it: it ends at the next report of its progress."""
 
     def enter(self, phase: str) -> None:
         """Begin a phase; the one before it is closed."""
@@ -89,6 +98,10 @@ class Job:
 
 
 Work = Callable[[Progress], Any]
+
+
+class Stopped(Exception):
+    """The owner stopped the work.  It passes through the library as any interruption does, which undoes the step."""
 
 
 class Session:
@@ -114,6 +127,8 @@ class Session:
         """Files that the page was handed and that are not imported yet."""
         self.counts: Mapping[str, int] = {}
         """The figures of the navigation as they were last read: shown while work has the store for itself."""
+        self.balance: tuple[object, list[SourceBalance]] | None = None
+        """The outcomes of all documents by source as they were last counted, and of which state of the store."""
         self._notice: Notice | None = None
         self._plan: tuple[object, Job] | None = None
         self.figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA))
@@ -218,15 +233,23 @@ class Session:
 
     # -- work
 
-    def start(self, kind: str, work: Work, *, alone: bool = True, writes: bool = False) -> Job:
+    def start(
+        self,
+        kind: str,
+        work: Work,
+        *,
+        alone: bool = True,
+        writes: bool = False,
+        expected: Mapping[str, int] | None = None,
+    ) -> Job:
         """Begin a piece of work in a thread of its own.  Raises RunActive where one is running.
 
-        `alone`: it has the store for itself.  `writes`: no increment runs beside it.
+        `alone`: it has the store for itself.  `writes`: no increment runs beside it.  `expected`: as `Job.expected`.
         """
         with self._gate:
             if self.job is not None and self.job.state == "running":
                 raise RunActive(f"this page is busy: {self.job.kind}", advice="wait for it to end")
-            job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms())
+            job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms(), expected=expected or {})
             self.job = job
 
         def in_turn(progress: Progress) -> Any:
@@ -235,6 +258,20 @@ class Session:
 
         threading.Thread(target=self._run, args=(job, in_turn, alone), name=f"pjais-{kind}", daemon=True).start()
         return job
+
+    def stop(self) -> None:
+        """Stop the migration that is running, at the next point where that is safe.  Raises UsageError for none."""
+        job = self.job
+        if job is None or job.state != "running" or job.kind not in STOPPABLE:
+            raise UsageError("nothing is running that could be stopped")
+        job.stopping = True
+
+    def expected(self) -> Mapping[str, int]:
+        """Return the totals that the last plan knows for the phases of a migration."""
+        plan = self._plan[1] if self._plan is not None else None
+        if plan is None or plan.state != "done":
+            return {}
+        return {"read and write": plan.result["total"]["read"]}
 
     def planned(self, here: Workspace, refs: Sequence[SourceRef], shown: Callable[[Any], Any]) -> Job:
         """The plan for what is there now: the one that was made, or one that is being made from now on.
@@ -261,9 +298,17 @@ class Session:
                 finally:
                     job.close()
             job.state = "done"
+        except Stopped:
+            stopped = UsageError(
+                "you stopped it",
+                safe="The sources and the store are as they were; the next run continues from the backup.",
+                next_command=self.typed("pjais migrate"),
+            )
+            job.error, job.ended, job.state = stopped.as_dict(), time.monotonic(), "failed"
         except Exception as error:  # noqa: BLE001 -- whatever it was, the page must say that the work ended, and how
             job.error = self.explained(error).as_dict()
             job.ended, job.state = time.monotonic(), "failed"
+        job.finished = journal.now_ms()
         for one in (broadcast.JOB, broadcast.STATE, broadcast.DATA):
             self.broadcast.publish(one)
 
@@ -286,6 +331,8 @@ class Session:
         told = [0.0]
 
         def progress(phase: str, done: int, total: int | None) -> None:
+            if job.stopping:
+                raise Stopped
             now = time.monotonic()
             if not job.phases or job.phases[-1]["name"] != phase:
                 job.enter(phase)
@@ -310,7 +357,7 @@ class Session:
     def _follow(self) -> None:
         """One increment after the other; an error that lasts ends it, and stays on the page."""
         while self._goes_on() and not self._closed.wait(_FOLLOW_SECONDS):
-            here, job = self.workspace(), Job(0, "follow", journal.now_ms())
+            here, job = self.workspace(), Job(0, "sync", journal.now_ms())
             try:
                 with self._one_run, nullcontext() if here.store.exists() else self.alone():
                     done = follow.increment(here, self.options)
@@ -353,8 +400,9 @@ class Session:
     def _signature(self) -> object:
         here = self.workspace()
         names = [here.store, here.backups, here.data_dir]
-        names += sorted(here.backups.iterdir()) if here.backups.is_dir() else []
-        return tuple((str(one), *_stamp(one)) for one in names), switch.live(here).side
+        folders = sorted(here.backups.iterdir()) if here.backups.is_dir() else []
+        told = _written(folders[-1] / journal.NAME) if folders else ()
+        return tuple((str(one), *_stamp(one)) for one in [*names, *folders]), told, switch.live(here).side
 
     def explained(self, error: Exception) -> PjaisError:
         """An error as one of ours, whatever it is; its next command as its owner must type it."""

@@ -16,7 +16,7 @@ from pjais.persona.store import Store
 from pjais.store import browse, documents
 from pjais.store.browse import Filter
 from pjais.web import table_schemas as schemas
-from pjais.web.memory_views import begins
+from pjais.web.memory_views import Asked, begins_word
 from pjais.web.session import Session
 from pjais.web.shell import NAVIGATION
 from pjais.web.view_values import Id, InSession, Limit, Missing, Offset, Words, page, step, to
@@ -220,7 +220,7 @@ def search(session: InSession, q: Words = "") -> schemas.Found:
 
 
 def _in_store(session: Session, store: Store, words: str) -> Iterator[schemas.Place]:
-    prefix = begins(store, words)
+    prefix = begins_word(store, Asked(words, {}))
     owners = {one.id: one.name or one.id for one in store.personas.list()}
     low = words.lower()
     for one in [key for key, name in owners.items() if low in name.lower()][:_FOUND]:

@@ -18,8 +18,8 @@ from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Persona
 from pjais.report.rules import RULES
 from pjais.store.history import Moment
-from pjais.web import schemas
-from pjais.web.session import Job, Session
+from pjais.web import migration_schemas, progress, schemas
+from pjais.web.session import STOPPABLE, Job, Session
 
 
 def session_of(request: Request) -> Session:
@@ -89,40 +89,45 @@ def step(one: Moment) -> schemas.Step:
     )
 
 
-def job(one: Job | None) -> schemas.Job | None:
+def job(one: Job | None) -> migration_schemas.Job | None:
     """The work in progress, or the last one."""
     if one is None:
         return None
     if one.state == "running":
         one.close()
-    return schemas.Job(
+    return migration_schemas.Job(
         id=one.id,
         kind=one.kind,
         started=instants.to_text(one.started),
+        finished=text(one.finished),
         state=one.state,
-        phases=[schemas.Phase(**each) for each in list(one.phases)],
+        phases=[progress.phase(each, one.expected) for each in list(one.phases)],
         result=None if one.state != "done" else one.result,
         error=None if one.error is None else schemas.Problem(**one.error),
+        pid=None,
+        stoppable=one.state == "running" and one.kind in STOPPABLE and not one.stopping,
     )
 
 
-def rules(counted: Mapping[str, int]) -> list[schemas.Rule]:
+def rules(counted: Mapping[str, int]) -> list[migration_schemas.Rule]:
     """Rules and how often they were applied, errors first."""
     order = {"error": 0, "repair": 1, "note": 2}
     found = []
     for key, count in counted.items():
         level, rule, field = key.split(":", 2)
-        found.append(schemas.Rule(level=level, rule=rule, field=field, times=count, meaning=RULES.get(rule, "")))
+        found.append(
+            migration_schemas.Rule(level=level, rule=rule, field=field, times=count, meaning=RULES.get(rule, ""))
+        )
     return sorted(found, key=lambda one: (order.get(one.level, 3), -one.times, one.rule))
 
 
-def sources(refs: Iterable[SourceRef]) -> list[schemas.Source]:
+def sources(refs: Iterable[SourceRef]) -> list[migration_schemas.Source]:
     """Sources as they were found; nothing of them is opened."""
     found = []
     for ref in refs:
         there = [path for path in ref.files if path.exists()]
         found.append(
-            schemas.Source(
+            migration_schemas.Source(
                 kind=ref.kind,
                 name=ref.name,
                 path=str(ref.path),
@@ -136,12 +141,15 @@ def sources(refs: Iterable[SourceRef]) -> list[schemas.Source]:
     return found
 
 
-def later(one: Later) -> schemas.Later:
+def later(one: Later, names: Mapping[str, str] | None = None) -> migration_schemas.Later:
     """Return the writes since a run."""
     examples = [[str(part) for part in each] for each in one.examples]
-    return schemas.Later(added=one.added, edited=one.edited, removed=one.removed, examples=examples)
+    found = dict(names or {})
+    return migration_schemas.Later(
+        added=one.added, edited=one.edited, removed=one.removed, examples=examples, names=found
+    )
 
 
-def counts(one: Any) -> schemas.Counts:
+def counts(one: Any) -> migration_schemas.Counts:
     """Return the outcomes of a source's documents."""
-    return schemas.Counts(**one.as_dict())
+    return migration_schemas.Counts(**one.as_dict())

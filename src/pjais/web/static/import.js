@@ -1,4 +1,4 @@
-// Import files that are picked, or dropped on the page.  Each is sent to /files under its own name, folders included;
+// Import files and folders that are picked, or dropped on the page.  Each is sent to /files under its own name, folders included;
 // then /do/import is told the batch.  Without this script the form stays hidden: `pjais import` does the same.
 "use strict";
 (() => {
@@ -49,9 +49,12 @@
     }
   }
 
-  form.querySelector("input[type=file]").addEventListener("change", (event) => {
-    send([...event.target.files].map((file) => [file.webkitRelativePath || file.name, file]));
-  });
+  for (const input of form.querySelectorAll("input[type=file]")) {
+    input.addEventListener("change", () => {
+      send([...input.files].map((file) => [file.webkitRelativePath || file.name, file]));
+      input.value = ""; // the same folder may be chosen again
+    });
+  }
   document.addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();

@@ -116,6 +116,10 @@
     const button = event.target.closest?.("[data-copy]");
     if (button) navigator.clipboard.writeText(button.dataset.copy).then(() => toast("Copied"));
   });
+  for (const one of document.querySelectorAll("[data-print]")) {
+    one.hidden = false;
+    one.addEventListener("click", () => window.print());
+  }
   function toast(text) {
     const one = document.createElement("div");
     one.className = "toast";
