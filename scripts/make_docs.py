@@ -15,6 +15,7 @@ import click
 import json_api
 
 from pjais.cli import cli
+from pjais.commands import EXIT_CODES, GROUPS
 from pjais.errors import all_errors
 from pjais.report.rules import OUTCOMES, RULES
 
@@ -41,10 +42,15 @@ def page() -> str:
     """The whole page."""
     root = click.Context(cli, info_name="pjais")
     lines = ["# Commands and codes", "", "Made by `scripts/make_docs.py`; do not edit.", "", "## Commands", ""]
+    for group, names in GROUPS.items():
+        lines += [f"**{group}:** " + ", ".join(f"[{name}](#pjais-{name})" for name in names), ""]
     for name in cli.list_commands(root):
         command = cli.get_command(root, name)
         if command is not None:
             lines += _help(command, name, root)
+    lines += ["## Exit codes", "", "| exit code | meaning |", "|---|---|"]
+    lines += [f"| {code} | {meaning} |".replace("| head", "\\| head") for code, meaning in EXIT_CODES.items()]
+    lines += [""]
     lines += ["## Errors", "", "| code | exit code | meaning | next |", "|---|---|---|---|"]
     for error in all_errors():
         if error.__module__ == "pjais.errors":
@@ -103,8 +109,9 @@ def main() -> None:
     """Write the pages, or check them."""
     for path, made in ((PAGE, page()), (JSON_API, json_api.page()), (ARCHITECTURE, architecture())):
         if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(made, "utf-8")
-        elif path.read_text("utf-8") != made:
+        elif not path.exists() or path.read_text("utf-8") != made:
             sys.exit(f"{path.relative_to(ROOT)} is out of date: run scripts/make_docs.py")
 
 

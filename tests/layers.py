@@ -46,7 +46,6 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "own_files",
         "model",
     ),
-    "report": ("rules", "page sentences", "__init__"),
     "report": ("rules", "sentences", "page", "__init__"),
     "formats": (
         "__init__ container.base container.cut_zip eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool "
@@ -230,7 +229,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "export",
     ),
     "migration": (
-        "__init__ active balance copies fault_messages options origins outcome rejection revert run_log run_proof state",
+        "__init__ active balance copies fault_messages options origins outcome rejection revert run_log run_proof "
+        "state",
         "originals recover",
         "backups quarantine retention rollback",
         "status steps verify",
@@ -246,7 +246,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "entrance marking memory_schemas migration_schemas reading_schemas session table_schemas",
         "progress",
         "view_values",
-        "attachment cutover_views history_words insight_views migration_views overview_view quarantine_views record_views shell",
+        "attachment cutover_views history_words insight_views migration_views overview_view quarantine_views "
+        "record_views shell",
         "conversation_views history_views memory_views",
         "bulk downloads memory_view rendering table_views",
         "moving_actions",
@@ -256,11 +257,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "demo": ("__init__ benchmark",),
     "cli": (
-        "boundary locations next_command output",
+        "boundary command_group locations next_command output",
         "context",
         "migration_options progress tables",
-        "__init__ backup checklist cleanup explain export lists livestore run_report sides_options status "
-        "store_history support_bundle time_options ui verify_app",
+        "__init__ backup checklist cleanup completion explain export help lists livestore run_report "
+        "sides_options status store_history support_bundle time_options ui verify_app",
         "activate at demo detect diff events follow history import_ migrate operations "
         "plan quarantine record_commands remember restore_record rollback search shadow switch verify",
         "attachments conversations memories personas plugins redo undo",

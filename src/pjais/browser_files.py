@@ -60,17 +60,17 @@ class File:
     def sqlite(self) -> Path:
         """Return a private copy of the database, as one file with its journal applied; it goes with the profile.
 
-        Raises UsageError for a file that is no SQLite database, SourceDamaged for one that is not whole, and
+        Raises UsageError for a file that is not a SQLite database, SourceDamaged for one that is not whole, and
         SourceInUse if it changes meanwhile.
         """
         if not self.is_sqlite:
-            raise UsageError(f"{self.name} is no SQLite database", where=[self.name])
+            raise UsageError(f"{self.name} is not a SQLite database", where=[self.name])
         self._refuse_damage()
         return reader.file_of(self._scratch.still(self._held), self._scratch.place())
 
     def _refuse_damage(self) -> None:
         if self.damage is not None:
-            raise SourceDamaged("this file is not whole", where=[f"{self.name}: {self.damage}"])
+            raise SourceDamaged("incomplete SQLite file", where=[f"{self.name}: {self.damage}"])
 
 
 class Scratch:
@@ -136,9 +136,9 @@ class Files:
         databases = [one for one in self.every() if one.is_sqlite]
         meant = [one for one in databases if one.name == name] or [one for one in databases if one.is_called(name)]
         if len(meant) != 1:
-            what = "more than one SQLite file is" if meant else "there is no SQLite file"
+            what = "several SQLite files" if meant else "no SQLite file"
             among = ", ".join(one.name for one in meant or databases) or "none"
-            raise UsageError(f"{what} called {name!r}", where=[f"there are: {among}"])
+            raise UsageError(f"{what} named {name!r}", where=[f"available: {among}"])
         return meant[0].sqlite()
 
 

@@ -117,7 +117,7 @@ def _lines(problems: Iterable[Damage]) -> list[str]:
 
 def _damaged(name: str, where: list[str], instead: str) -> SourceDamaged:
     return SourceDamaged(
-        f"a piece of the profile cannot be read, so {name} cannot be given as whole",
+        f"a part of the profile cannot be read, so {name} is incomplete",
         where=[f"{name}: {line}" for line in where[:20]],
         advice=f"use {instead}, which yields what can be read",
     )
@@ -325,7 +325,7 @@ class Origin:
 
     def _damaged(self, area: Area, where: list[str]) -> SourceDamaged:
         return SourceDamaged(
-            f"a piece of {area} cannot be read, so it cannot be given as whole",
+            f"a part of {area} cannot be read, so it is incomplete",
             where=[f"{self.name}: {line}" for line in where[:20]],
             advice="copy the profile, and keep the copy before the browser runs again",
         )
@@ -458,7 +458,7 @@ class Profile:
 
 def _named(what: str, name: str, there: dict[str, T]) -> T:
     if name not in there:
-        raise UsageError(f"there is no {what} {name!r}", where=[f"there are: {', '.join(sorted(there)) or 'none'}"])
+        raise UsageError(f"{what} not found: {name}", where=[f"available: {', '.join(sorted(there)) or 'none'}"])
     return there[name]
 
 
@@ -467,9 +467,9 @@ def open_profile(path: Path) -> Profile:
     if path.is_file() and unpacked.is_archive(path):
         path = unpacked.folder_of(path)
     if not path.is_dir():
-        raise NoSourceFound("there is no such folder", where=[str(path)], next_command="pjais detect")
+        raise NoSourceFound("folder not found", where=[str(path)], next_command="pjais detect")
     profile = Profile(path)
     if not profile.origins and not profile.problems():
         profile.close()
-        raise NoSourceFound("no data of a web page is in this folder", where=[str(path)], next_command="pjais detect")
+        raise NoSourceFound("no browser data found in this folder", where=[str(path)], next_command="pjais detect")
     return profile

@@ -51,7 +51,7 @@ def count(name: str, value: Any, *, least: int = 0) -> int:
     except TypeError:
         found = least - 1
     if isinstance(value, bool) or not least <= found < 1 << 63:
-        raise UsageError(f"{name}={value!r}: a whole number of at least {least} is needed")
+        raise UsageError(f"{name}={value!r}: must be a whole number of at least {least}")
     return found
 
 
@@ -70,25 +70,25 @@ def number(name: str, value: Any) -> float:
     """Return a number.  Raises UsageError for anything else, and for NaN."""
     wanted = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     if not wanted or (isinstance(value, int) and abs(value) >= 1 << 63):
-        raise UsageError(f"{name}={value!r}: a number is needed")
+        raise UsageError(f"{name}={value!r}: must be a number")
     return float(value) if isinstance(value, float) else int(value)
 
 
 def flag(name: str, value: Any) -> bool:
     """Return a boolean.  Raises UsageError for anything else."""
     if not isinstance(value, bool):
-        raise UsageError(f"{name}={value!r}: True or False is needed")
+        raise UsageError(f"{name}={value!r}: must be True or False")
     return value
 
 
 def text(name: str, value: Any) -> str:
     """Return a text that SQLite can hold.  Raises UsageError for anything else, and for lone surrogates."""
     if not isinstance(value, str):
-        raise UsageError(f"{name}={value!r}: a text is needed")
+        raise UsageError(f"{name}={value!r}: must be a string")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UsageError(f"{name}={value!a}: this is no valid Unicode text") from error
+        raise UsageError(f"{name}={value!a}: not valid Unicode") from error
     return value
 
 
@@ -102,9 +102,7 @@ def timezone(name: str, value: Any) -> str:
     try:
         ZoneInfo(told)
     except (ValueError, OSError, LookupError) as error:
-        raise UsageError(
-            f"{name}={told!r}: no time zone of this name", where=["such as Europe/Berlin, or UTC"]
-        ) from error
+        raise UsageError(f"{name}={told!r}: unknown time zone", where=["examples: Europe/Berlin, UTC"]) from error
     return told
 
 
@@ -120,7 +118,7 @@ def texts(name: str, value: Any) -> list[str]:
     if isinstance(value, str):
         return [text(name, value)]
     if not isinstance(value, Iterable):
-        raise UsageError(f"{name}={value!r}: a text or several are needed")
+        raise UsageError(f"{name}={value!r}: must be a string or several")
     return [text(name, one) for one in value]
 
 
@@ -128,9 +126,9 @@ def path(name: str, value: Any) -> Path:
     """Return a path, `~` expanded.  Raises UsageError for anything that names no file or folder."""
     given = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(given, str):
-        raise UsageError(f"{name}={value!r}: a path is needed, as a text or a Path")
+        raise UsageError(f"{name}={value!r}: must be a path (str or Path)")
     if not given or "\0" in given:
-        raise UsageError(f"{name}={value!r}: the path is {'not one of a file' if given else 'empty'}")
+        raise UsageError(f"{name}={value!r}: the path is {'invalid' if given else 'empty'}")
     try:
         return Path(given).expanduser()
     except RuntimeError as error:
@@ -147,12 +145,12 @@ def paths(name: str, value: Any) -> tuple[Path, ...]:
     if isinstance(value, str | os.PathLike):
         return (path(name, value),)
     if not isinstance(value, Iterable) or isinstance(value, bytes | dict):
-        raise UsageError(f"{name}={value!r}: a path or several are needed")
+        raise UsageError(f"{name}={value!r}: must be a path or several")
     return tuple(path(name, one) for one in value)
 
 
 def function(name: str, value: T) -> T:
     """Return a callable.  Raises UsageError."""
     if not callable(value):
-        raise UsageError(f"{name}={value!r}: something to call is needed")
+        raise UsageError(f"{name}={value!r}: a callable is required")
     return value

@@ -38,7 +38,7 @@ class PjaisError(Exception):
 
     code: ClassVar[str] = "PJAIS_ERROR"
     exit_code: ClassVar[int] = 14
-    safe_default: ClassVar[str] = "Your source data was only read; it is unchanged."
+    safe_default: ClassVar[str] = "No changes were made to your source data."
     advice_default: ClassVar[str] = ""
     next_default: ClassVar[str] = "pjais status"
 
@@ -88,7 +88,7 @@ class ConfirmationNeeded(PjaisError):
 
     code = "PJAIS_CONFIRM"
     exit_code = 3
-    safe_default = "Nothing was changed."
+    safe_default = "No changes were made."
 
 
 class NoSourceFound(PjaisError):
@@ -97,7 +97,7 @@ class NoSourceFound(PjaisError):
     code = "MIGRATION_001"
     exit_code = 11
     safe_default = "Nothing was written."
-    advice_default = "name the folder or file in which the app keeps its data"
+    advice_default = "name the folder or file with the app's data"
     next_default = "pjais detect --help"
 
 
@@ -114,7 +114,7 @@ class ValidationFailed(PjaisError):
 
     code = "MIGRATION_003"
     exit_code = 13
-    safe_default = "Your source data is unchanged, the target is as it was, and the backup is kept."
+    safe_default = "No changes were made to your source data or the target; the backup is kept."
     next_default = "pjais migrate --on-invalid quarantine"
 
 
@@ -123,7 +123,7 @@ class MigrationFailed(PjaisError):
 
     code = "MIGRATION_004"
     exit_code = 14
-    safe_default = "Your source data is unchanged, the target is as it was, and the backup is kept."
+    safe_default = "No changes were made to your source data or the target; the backup is kept."
     next_default = "pjais migrate"
 
 
@@ -141,8 +141,8 @@ class SourceDamaged(PjaisError):
 
     code = "MIGRATION_006"
     exit_code = 16
-    safe_default = "Your source data is unchanged, and the target is as it was."
-    advice_default = "everything that is readable can be migrated; the rest is kept in quarantine"
+    safe_default = "No changes were made to your source data or the target."
+    advice_default = "migrate what is readable; the rest is kept in quarantine"
     next_default = "pjais migrate --on-invalid quarantine"
 
 
@@ -151,7 +151,7 @@ class ForeignTarget(PjaisError):
 
     code = "MIGRATION_007"
     exit_code = 17
-    safe_default = "The file was not touched."
+    safe_default = "No changes were made to the file."
     advice_default = "choose another file for the new store"
     next_default = "pjais migrate --target pjais-new.sqlite"
 
@@ -159,7 +159,7 @@ class ForeignTarget(PjaisError):
 class OlderStore(ForeignTarget):
     """The store was made by an older version of this program, and has to be upgraded before it is used."""
 
-    safe_default = "The store was not touched."
+    safe_default = "No changes were made to the store."
     next_default = "pjais migrate"
 
 
@@ -195,7 +195,7 @@ class RunActive(PjaisError):
 
     code = "MIGRATION_011"
     exit_code = 21
-    safe_default = "This call changed nothing; the other run goes on."
+    safe_default = "No changes were made; the other run continues."
     advice_default = "wait for it to end"
 
 
@@ -204,7 +204,7 @@ class StoreFailed(PjaisError):
 
     code = "PJAIS_STORE"
     exit_code = 22
-    safe_default = "What was committed before is safe; of this call nothing was written."
+    safe_default = "Nothing was written; earlier commits are safe."
     advice_default = "try again"
 
 
@@ -213,7 +213,7 @@ class FileFailed(PjaisError):
 
     code = "PJAIS_FILE"
     exit_code = 74
-    safe_default = "No store was replaced; your source data was only read."
+    safe_default = "No store was replaced; no changes were made to your source data."
 
 
 def all_errors() -> tuple[type[PjaisError], ...]:

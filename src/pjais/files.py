@@ -395,8 +395,8 @@ def _read_only(path: Path) -> FileFailed:
     return FileFailed(
         f"{path} cannot be written: it is on a read-only medium",
         where=[str(path)],
-        safe="Nothing was changed; all that is there can be read, verified and exported.",
-        advice="copy the data folder to a disk that can be written, and name it by --data-dir",
+        safe="No changes were made; the data can still be read, verified and exported.",
+        advice="copy the data folder to a writable disk, and name it with --data-dir",
     )
 
 
@@ -407,8 +407,8 @@ def _denied(path: Path, what: str) -> FileFailed:
     return FileFailed(
         f"{path} {what}: permission denied{whose}{made_by_root}",
         where=[str(path)],
-        safe="Nothing was changed.",
-        advice="make the files yours again, or make the call as the user to whom they belong",
+        safe="No changes were made.",
+        advice="take ownership of the files, or run the command as their owner",
         next_command=f'sudo chown -R "$(id -u)" {shlex.quote(str(_common(path)))}',
     )
 

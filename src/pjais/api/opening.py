@@ -122,8 +122,8 @@ def _migrate_first(here: Workspace, on_invalid: OnInvalid, password: str | None)
     found = here.find()
     if (held := state.rolled_back(here)) is not None:
         raise NoSourceFound(
-            "the migration was rolled back, and is not repeated by itself",
-            where=[str(here.data_dir), f"its backup: {held.folder}"],
+            "the migration was rolled back and is not repeated automatically",
+            where=[str(here.data_dir), f"backup: {held.folder}"],
             next_command="pjais migrate" if found.sources else f"pjais backup restore {held.id}",
         )
     if found.sources:

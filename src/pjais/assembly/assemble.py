@@ -227,7 +227,7 @@ def assemble(
         rule, message = keeps.rule, keeps.told(one.parts)
         findings.add(Finding("note", rule, "the target", one.table.title, one.key, "", None, message))
     for title, key in builder.keeping.let_go(builder.connection):
-        message = "messages that were kept of an earlier export go, as asked; the history has them"
+        message = "messages kept from an earlier export were deleted, as requested; the history keeps them"
         findings.add(Finding("note", "messages-let-go", "the target", title, key, "", None, message))
     for table, key in builder.overridden:
         message = "edited in the target, and later changed in a source; the edit is kept in the history"

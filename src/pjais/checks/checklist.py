@@ -133,25 +133,25 @@ class _Facts:
         return files.users(path for ref in self.sources for path in ref.files)
 
 
-_NOTHING: Answer = ("failed", "there is no new side yet")
+_NOTHING: Answer = ("failed", "target not found")
 
 
 def _backup_made(facts: _Facts) -> Answer:
     sound, _ = facts.sound
     if not facts.sources:
-        kept = counted(len(sound), "backup is", "backups are")
-        return ("ok", f"the old side is not there any more; {kept}") if sound else _no_source()
+        kept = counted(len(sound), "valid backup", "valid backups")
+        return ("ok", f"the source has been removed; {kept}") if sound else _no_source()
     missing = [ref.name for ref in facts.sources if _kept_in(ref, sound) is None]
     if not missing:
         newest = max(str(_kept_in(ref, sound)) for ref in facts.sources)
-        return "ok", f"every file of {counted(len(facts.sources), 'source')}, as it is now; the newest is in {newest}"
+        return "ok", f"current files of {counted(len(facts.sources), 'source')} backed up; latest: {newest}"
     if not sound:
-        return "failed", "there is no backup"
-    return "failed", f"written to since the last backup: {', '.join(missing[:_SHOWN])}"
+        return "failed", "backup not found"
+    return "failed", f"changed since the last backup: {', '.join(missing[:_SHOWN])}"
 
 
 def _no_source() -> Answer:
-    return "failed", "neither the old side nor a backup was found"
+    return "failed", "neither the source nor a backup was found"
 
 
 def _kept_in(ref: SourceRef, sound: list[Path]) -> str | None:
@@ -174,22 +174,22 @@ def _backup_sound(facts: _Facts) -> Answer:
     if wrong:
         return "failed", "; ".join(wrong[:_SHOWN])
     if not sound:
-        return "failed", "none to verify"
-    return "ok", f"{counted(len(sound), 'backup')}, every file has its size and hash"
+        return "failed", "no backup to verify"
+    return "ok", f"{counted(len(sound), 'backup')}, sizes and hashes match"
 
 
 def _tried(facts: _Facts) -> Answer:
     """Run a dry run of the new side, in a scratch store."""
     if facts.there and not state.anything_new(facts.workspace, facts.sources, exact=False):
-        return "ok", f"the new side is there, and holds all that the old one does: {facts.workspace.live}"
+        return "ok", f"target in sync with the source: {facts.workspace.live}"
     if not facts.sources:
         return _no_source()
     plan = run.plan(facts.workspace, run.Options(password=facts.password))
     total = plan.total
     if total.waiting:
         verb = "is" if total.waiting == 1 else "are"
-        return "failed", f"a dry run: {total.waiting:,} of {counted(total.read, 'document')} {verb} invalid"
-    return "ok", f"a dry run read {counted(total.read, 'document')} and rejected none"
+        return "failed", f"dry run: {total.waiting:,} of {counted(total.read, 'document')} {verb} invalid"
+    return "ok", f"dry run: {counted(total.read, 'document')} read, none rejected"
 
 
 def _way_back(facts: _Facts) -> Answer:
@@ -197,10 +197,10 @@ def _way_back(facts: _Facts) -> Answer:
     sound, _ = facts.sound
     old = facts.live.sources or tuple(str(ref.path) for ref in facts.sources)
     if old and all(Path(path).exists() for path in old):
-        return "ok", f"the old side stands in its place, and {counted(len(sound), 'backup is', 'backups are')} sound"
+        return "ok", f"source in place, {counted(len(sound), 'valid backup')}"
     kept = [folder for folder in sound if backup.manifest(folder)["sources"]]
     if not kept:
-        return "failed", "neither the old side nor a valid backup of it is there"
+        return "failed", "neither the source nor a valid backup of it was found"
     return "ok", f"pjais backup restore {kept[-1].name}"
 
 
@@ -217,12 +217,12 @@ def _exported(facts: _Facts) -> Answer:
         return _NOTHING
     accounted = counted(facts.counts[0], "document is", "documents are")
     if not facts.sources:
-        return "ok", f"{accounted} accounted for; the old side was removed since"
+        return "ok", f"{accounted} reconciled; the source has been removed since"
     if facts.live.side == "new" and not facts.users():
-        return "ok", f"{accounted} accounted for; the old side ended with the switch"
+        return "ok", f"{accounted} reconciled; the source ended with the cutover"
     if state.anything_new(facts.workspace, facts.sources, exact=False):
-        return "failed", "the old side holds what was not brought over yet"
-    return "ok", f"{accounted} accounted for, of {counted(len(facts.sources), 'source')}"
+        return "failed", "the source has data that is not synced yet"
+    return "ok", f"{accounted} reconciled, from {counted(len(facts.sources), 'source')}"
 
 
 def _export_valid(facts: _Facts) -> Answer:
@@ -237,42 +237,40 @@ def _export_valid(facts: _Facts) -> Answer:
     for name, valid in latest:
         if valid.errors:
             return "failed", f"{name}: {'; '.join(valid.errors[:_SHOWN])}"
-    told = "".join(f"; the guide's export {name} holds {_held(valid)}" for name, valid in latest)
-    return "ok", f"{counted(documents, 'document is', 'documents are')} accounted for, none is missing{told}"
+    told = "".join(f"; export {name}: {_held(valid)}" for name, valid in latest)
+    return "ok", f"{counted(documents, 'document is', 'documents are')} reconciled, none missing{told}"
 
 
 def _imported(facts: _Facts) -> Answer:
     if not facts.there:
         return _NOTHING
     found = state.record_counts(facts.workspace.store, facts.workspace.model)
-    return "ok", ", ".join(f"{count:,} {name}" for name, count in found.items() if count) or "empty, as its sources"
+    return "ok", ", ".join(f"{count:,} {name}" for name, count in found.items() if count) or "empty, like its sources"
 
 
 def _proved(facts: _Facts) -> Answer:
     proof = verify.verify(facts.workspace, password=facts.password)
     since = proof.edited_since + proof.added_since + proof.removed_since
     documents = counted(proof.documents, "document")
-    return "ok", f"{counted(proof.records, 'record')} proved against {documents}; {since:,} changed since"
+    return "ok", f"{counted(proof.records, 'record')} verified against {documents}; {since:,} changed since"
 
 
 def _agree(facts: _Facts) -> Answer:
     """Return the check of the discrepancy log."""
     seen = shadow.agreement(facts.workspace)
     if seen.last is None:
-        return "skip", "never compared: pjais shadow does, and pjais switch before it cuts over"
+        return "skip", "never compared: run pjais shadow; pjais switch compares before the cutover"
     if seen.since is None:
-        return "failed", f"they differed when they were last compared, {instants.to_text(seen.last)}"
-    return "ok", f"since {instants.to_text(seen.since)}, over {counted(seen.comparisons, 'comparison')}"
+        return "failed", f"out of sync when last compared, {instants.to_text(seen.last)}"
+    return "ok", f"in sync since {instants.to_text(seen.since)}, over {counted(seen.comparisons, 'comparison')}"
 
 
 def _no_errors(facts: _Facts) -> Answer:
     runs = state.runs(facts.workspace.data_dir)
     bad = [f"{one.id}: {one.state}" for one in runs[-1:] if one.state in ("failed", "interrupted") and not one.pid]
     if bad:
-        return "failed", "the last run: " + "; ".join(bad)
-    return (
-        ("ok", f"{len(runs)} runs and backups, the last one ended well") if runs else ("skip", "there was no run yet")
-    )
+        return "failed", "last run: " + "; ".join(bad)
+    return ("ok", f"{len(runs)} runs and backups, the last one successful") if runs else ("skip", "no runs yet")
 
 
 def _named(*names: str) -> Callable[[_Facts], Answer]:
@@ -304,20 +302,20 @@ def _new_is_live(facts: _Facts) -> Answer:
     if live.side == "new":
         same = live.target in (None, str(facts.workspace.live))
         about = f"{live.target}, since {'' if live.at is None else instants.to_text(live.at)}"
-        return ("ok", about) if same else ("failed", f"another store is live: {live.target}")
+        return ("ok", about) if same else ("failed", f"another store is active: {live.target}")
     follows = any(one.follow for one in state.runs(facts.workspace.data_dir))
     if live.at is None and not follows and facts.there:
-        return "ask", "no switch is on record; does the app open the new store?"
-    return "failed", "the old side is live"
+        return "ask", "no cutover recorded: does the app open the target?"
+    return "failed", "the source is active"
 
 
 def _old_is_closed(facts: _Facts) -> Answer:
     users = facts.users()
     if users:
-        return "failed", f"the old side is open in process {', '.join(map(str, users))}"
+        return "failed", f"the source is open in process {', '.join(map(str, users))}"
     if facts.there and facts.sources and state.anything_new(facts.workspace, facts.sources, exact=False):
-        return "failed", "the old side was written to since it was last brought over"
-    return "ok", "no program has the old side open, and nothing is new there"
+        return "failed", "the source has changed since the last sync"
+    return "ok", "the source is closed and has nothing new"
 
 
 def _new_backup(facts: _Facts) -> Answer:
@@ -329,8 +327,8 @@ def _new_backup(facts: _Facts) -> Answer:
             break
         body = backup.manifest(facts.workspace.backups / kept.id) if kept.complete else {}
         if "previous" in body and not _is_run(facts.workspace, kept.id):
-            return "ok", f"{kept.id} holds the store as it was at {body['created_at']}"
-    return "failed", "the new store was not backed up since the last run"
+            return "ok", f"{kept.id} holds the store as of {body['created_at']}"
+    return "failed", "target not backed up since the last run"
 
 
 def _is_run(workspace: Workspace, backup_id: str) -> bool:
@@ -341,7 +339,7 @@ def _is_run(workspace: Workspace, backup_id: str) -> bool:
 def _cleaned(facts: _Facts) -> Answer:
     there = [ref for ref in facts.sources if not source_of(ref).is_ours]
     if not there:
-        return "ok", "no old data is left"
+        return "ok", "no old data left"
     size = sum(path.stat().st_size for ref in there for path in ref.files if path.exists())
     return "skip", f"optional: {counted(len(there), 'old source')} ({size:,} bytes) still there; pjais cleanup"
 
@@ -350,21 +348,21 @@ def _new_is_closed(facts: _Facts) -> Answer:
     users = files.users(facts.workspace.target.replaced)
     if users:
         return "skip", f"open in process {', '.join(map(str, users))}; close it before the rollback"
-    return "ok", "no program has the new store open"
+    return "ok", "the target is closed"
 
 
 def _switch_back(facts: _Facts) -> Answer:
     if facts.live.side == "old":
-        return "ok", "the old side is live"
-    return "skip", "pjais switch --undo: exports what was written since, then makes the old side live"
+        return "ok", "the source is active"
+    return "skip", "pjais switch --undo exports later records, then makes the source active"
 
 
 def _flags(facts: _Facts) -> Answer:
     path = facts.workspace.data_dir / switch.LIVE
     if not path.exists():
-        return "ok", "no flag is set: the old side is live, or nothing was ever switched"
+        return "ok", "no flag set: the source is active"
     told = json.loads(path.read_text("utf-8"))["live"]
-    return "ok", f"{path} says {told}; pjais switch and its --undo write it in one step"
+    return "ok", f"{path}: {told}"
 
 
 def _investigate(facts: _Facts) -> Answer:
@@ -379,29 +377,29 @@ def _lines() -> Iterator[tuple[str, str, Look, str | None]]:
     """(phase, requirement, check function, command if it fails)."""
     yield "pre", "The old data is backed up", _backup_made, "pjais backup create"
     yield "pre", "Every backup is valid", _backup_sound, "pjais backup verify"
-    yield "pre", "A dry run goes through", _tried, "pjais plan"
+    yield "pre", "A dry run passes", _tried, "pjais plan"
     yield "pre", "A rollback is possible", _way_back, "pjais backup create"
     yield "pre", "Stakeholders are notified", _only_a_person("have they been notified?"), None
-    yield "during", "All of the old data came over", _exported, "pjais follow"
-    yield "during", "Nothing was left out", _export_valid, "pjais quarantine list"
-    yield "during", "The new store holds it", _imported, "pjais migrate"
+    yield "during", "All source data is migrated", _exported, "pjais follow"
+    yield "during", "No document is missing or in quarantine", _export_valid, "pjais quarantine list"
+    yield "during", "The target has records", _imported, "pjais migrate"
     yield "during", "The verification passes", _proved, "pjais verify"
-    yield "during", "Old and new agree", _agree, "pjais shadow"
-    yield "during", "What the app needs works", _named("features"), "pjais verify-app"
-    yield "during", "No run went wrong", _no_errors, "pjais status"
-    yield "post", "The new side is live", _new_is_live, "pjais switch"
+    yield "during", "Source and target are in sync", _agree, "pjais shadow"
+    yield "during", "App features work", _named("features"), "pjais verify-app"
+    yield "during", "No run failed", _no_errors, "pjais status"
+    yield "post", "The target is active", _new_is_live, "pjais switch"
     yield "post", "The old app is closed", _old_is_closed, "pjais follow"
-    yield "post", "The whole verification passes", _named(), "pjais verify-app"
-    yield "post", "The app does all that it did", _only_a_person("does the app itself do all that it did?"), None
-    yield "post", "It is fast enough", _named("performance"), "pjais verify-app"
-    yield "post", "Live queries are told of changes", _reactive, "pjais verify-app"
-    yield "post", "The new store is backed up", _new_backup, "pjais backup create"
-    yield "post", "The old data is removed, if it should be", _cleaned, "pjais cleanup"
-    yield "rollback", "The new store is closed", _new_is_closed, None
+    yield "post", "The app verification passes", _named(), "pjais verify-app"
+    yield "post", "The app works as before", _only_a_person("does the app itself work as before?"), None
+    yield "post", "Performance is within limits", _named("performance"), "pjais verify-app"
+    yield "post", "Live queries are notified of changes", _reactive, "pjais verify-app"
+    yield "post", "The target is backed up", _new_backup, "pjais backup create"
+    yield "post", "Old data is removed (optional)", _cleaned, "pjais cleanup"
+    yield "rollback", "The target is closed", _new_is_closed, None
     yield "rollback", "The old data can be restored", _way_back, "pjais backup list"
-    yield "rollback", "The old side is live", _switch_back, "pjais switch --undo"
-    yield "rollback", "The record of the live side says so", _flags, None
-    yield "rollback", "What went wrong is known", _investigate, None
+    yield "rollback", "The source is active", _switch_back, "pjais switch --undo"
+    yield "rollback", "The active side is recorded", _flags, None
+    yield "rollback", "The cause is known", _investigate, None
 
 
 _LINES = tuple(_lines())

@@ -38,8 +38,8 @@ def check(workspace: Workspace) -> AppCheck:
         took = round((time.perf_counter() - began) * 1000, 1)
         stop()
     if errors or not heard:
-        return AppCheck("reactive", False, f"a subscription heard nothing: {errors[0] if errors else 'in time'}", {})
-    return AppCheck("reactive", True, f"a subscription heard of a new persona after {took} ms", {"news": took})
+        return AppCheck("reactive", False, f"no notification received: {errors[0] if errors else 'in time'}", {})
+    return AppCheck("reactive", True, f"a subscription was notified of a new persona after {took} ms", {"news": took})
 
 
 def _copy(workspace: Workspace, folder: Path) -> Side:

@@ -63,7 +63,7 @@ def of_livestore(here: Workspace, path: Path) -> list[AppCheck]:
             checks = [_health(replay), _integrity(here, path), _performance(replay)]
             checks.append(_features(line.scratch / "features", [*line.events()]))
     same = _hashes(path) == before
-    line_about = "the store's bytes are what they were" if same else "the store was written to meanwhile, not by this"
+    line_about = "store unchanged" if same else "another program wrote to the store meanwhile"
     return [*checks, AppCheck("no trace", True, line_about, {})]
 
 
@@ -77,7 +77,7 @@ def _health(replay: Replay) -> AppCheck:
     active = replay.query("SELECT count(*) FROM personas WHERE isActive = 1")[0][0]
     memories = counted(counts["memoryEntities"], "memory", "memories")
     line = f"{counted(counts['personas'], 'persona')} ({active} active), {memories}"
-    return AppCheck("health", True, line if any(counts.values()) else f"{line}: empty, and healthy", {})
+    return AppCheck("health", True, line if any(counts.values()) else f"{line}: empty, healthy", {})
 
 
 def _integrity(here: Workspace, path: Path) -> AppCheck:

@@ -25,9 +25,7 @@ from pjais.workspace import Workspace
 def of_sqlite(workspace: Workspace) -> list[AppCheck]:
     """Return the checks of a store in SQLite.  Raises NoSourceFound if there is none, ForeignTarget."""
     if cutover.inspect(workspace.store, workspace.model) is None:
-        raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais migrate"
-        )
+        raise NoSourceFound("store not found", where=[str(workspace.store)], next_command="pjais migrate")
     checks = [_integrity(workspace), _backups(workspace)]
     with tempfile.TemporaryDirectory(prefix="pjais-check-") as folder:
         copy = Path(folder) / "copy.sqlite"
@@ -46,21 +44,21 @@ def _integrity(workspace: Workspace) -> AppCheck:
         return AppCheck("integrity", False, "; ".join((error.what, *error.where[:5])), {})
     since = proof.edited_since + proof.added_since + proof.removed_since
     documents = counted(proof.documents, "document")
-    line = f"{counted(proof.records, 'record')} proved against {documents}; {since:,} changed since"
+    line = f"{counted(proof.records, 'record')} verified against {documents}; {since:,} changed since"
     return AppCheck("integrity", True, line, {})
 
 
 def _backups(workspace: Workspace) -> AppCheck:
     runs = [run for run in state.runs(workspace.data_dir) if run.state == "done"]
     wrong = [f"{run.id}: {line}" for run in runs for line in backup.check(run.folder)]
-    line = "; ".join(wrong[:5]) or f"{counted(len(runs), 'backup')}, every file has its size and hash"
+    line = "; ".join(wrong[:5]) or f"{counted(len(runs), 'backup')}, sizes and hashes match"
     return AppCheck("backups", not wrong, line, {})
 
 
 def _health(workspace: Workspace, store: Store) -> AppCheck:
     counts = state.record_counts(workspace.store, workspace.model)
     active = store.personas.active()
-    line = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "empty, and healthy"
+    line = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "empty, healthy"
     return AppCheck("health", True, f"{line}; active: {active.id if active else 'nobody'}", {})
 
 
@@ -85,7 +83,7 @@ def _plugins(store: Store) -> AppCheck:
     found = store.plugins.list()
     bare = [plugin.id for plugin in found if plugin.enabled and not plugin.manifest]
     line = f"{len(found)} plugins, {sum(one.enabled for one in found)} enabled"
-    return AppCheck("plugins", True, line + (f"; without a manifest: {', '.join(bare)}" if bare else ""), {})
+    return AppCheck("plugins", True, line + (f"; manifest missing: {', '.join(bare)}" if bare else ""), {})
 
 
 def _features(store: Store) -> AppCheck:

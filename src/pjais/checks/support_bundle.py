@@ -135,9 +135,7 @@ def write(workspace: Workspace, folder: Path) -> tuple[dict[str, Any], list[Path
         files.write_atomically(made[1], "\n".join(text(found)).encode() + b"\n")
     except OSError as error:
         raise UsageError(
-            "the bundle cannot be written there",
-            where=[str(folder)],
-            next_command="pjais support-bundle -o pjais-support",
+            "cannot write the bundle", where=[str(folder)], next_command="pjais support-bundle -o pjais-support"
         ) from error
     return found, made
 

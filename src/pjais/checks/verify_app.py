@@ -28,7 +28,7 @@ def verify_app(workspace: Workspace, store: Path | None = None) -> list[AppCheck
     check = _CHECKS.get(workspace.target.kind)
     if check is None:
         raise UsageError(
-            f"no app opens a {workspace.target.kind} target, so there is nothing to check",
+            f"nothing to check: no app opens a {workspace.target.kind} target",
             where=[str(workspace.live)],
             next_command="pjais verify",
         )

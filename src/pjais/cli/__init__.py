@@ -1,7 +1,7 @@
 """The command line: parse, call, print, exit code; no logic of its own.
 
 One module for each command, of the command's name, loaded when it is called.  Errors come out here and
-nowhere else: what happened, which record or file, what is safe now, the next command; with `--json` as an
+nowhere else: what happened, which record or file, the impact, the next command; with `--json` as an
 object on stdout.  A traceback is shown only with `-vv`.
 """
 
@@ -12,8 +12,10 @@ from itertools import pairwise
 from keyword import iskeyword
 
 import click
+from click.shell_completion import CompletionItem
 
 from pjais.cli import boundary
+from pjais.cli.command_group import CommandGroup
 from pjais.cli.context import Context, common
 from pjais.cli.output import ReaderGone, prepare_streams, print_error, warn
 from pjais.commands import ABOUT, COMMANDS, help_text
@@ -22,7 +24,7 @@ from pjais.errors import ConfirmationNeeded, FileFailed, PjaisError
 from pjais.version import __version__
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     """The commands by name; a module is imported when one of its commands is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -33,8 +35,14 @@ class _Commands(click.Group):
         """Write the help, for which no command is loaded."""
         formatter.write(help_text(formatter.width))
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name, for which no command is loaded, or an option."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name."""
+        """Return the command of this name."""
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
@@ -74,9 +82,9 @@ def _ended(arguments: list[str], *, as_json: bool, verbose: int) -> int:
     except click.ClickException as error:
         problem: PjaisError = boundary.wrong_call(error)
     except click.Abort:
-        problem = ConfirmationNeeded("the question was not answered with yes")
+        problem = ConfirmationNeeded("not confirmed: the question was not answered with yes")
     except KeyboardInterrupt:
-        warn("interrupted; nothing was switched, and the next call goes on from here")
+        warn("interrupted: no store was replaced; run the same command again to continue")
         return 130
     except ReaderGone:
         raise

@@ -27,19 +27,19 @@ from pjais.persona.store import Store
 @click.argument("store", type=PATH, required=False)
 @event_option
 @time_option
-@click.option("--id", "key", help="Only this record.")
-@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the whole state there, for `import`.")
+@click.option("--id", "key", help="Show only this record.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Export the state to this file, for `pjais import`.")
 @common
 def at_command(
     context: Context, store: Path | None, event: str | None, time: str | None, key: str | None, output: Path | None
 ) -> int:
-    """Show a store as it was after an event, or at a time.
+    """Show a store as of an event or a point in time.
 
-    STORE is a SQLite store or a LiveStore store; without it, the data folder's.  The events of a SQLite store are
-    its changes; 0 is the state right after the migration.
+    STORE is a SQLite or LiveStore store (default: the current store of the data folder).  The events of a SQLite
+    store are its changes; 0 is the version as migrated.
     """
     if (event is None) == (time is None):
-        raise UsageError("give either --event N or --time T")
+        raise UsageError("give exactly one of --event and --time")
     found = store_history.opened(context, store)
     if isinstance(found, Store):
         with closing(found), store_history.at(found, event, time) as past:

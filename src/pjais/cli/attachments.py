@@ -20,16 +20,21 @@ _COLUMNS = (
     Column("size", "number", show=size),
 )
 
-attachments_command = list_group("attachments", _COLUMNS, "List the attachments of messages; or save one to a file.")
+attachments_command = list_group("attachments", _COLUMNS, "List the attachments of messages, or save one to a file.")
 
 
 @attachments_command.command("save")
 @click.argument("sha256", metavar="SHA256")
-@click.option("-o", "--output", type=OUTPUT_FILE, help="The new file (default: the attachment's own name, here).")
+@click.option(
+    "-o", "--output", type=OUTPUT_FILE, help="File to write (default: the attachment's name, in this folder)."
+)
 @target
 @common
 def save_attachment(context: Context, sha256: str, output: Path | None, target: Path | None) -> int:
-    """Write the bytes of an attachment to a new file, compared with their hash; an existing file is not replaced."""
+    """Save an attachment to a new file.
+
+    Its bytes are checked against their hash; an existing file is not replaced.
+    """
     with opened(context, target) as store:
         path = store.attachments.save(sha256, output)
     told(context, {"code": "done", "file": str(path), "bytes": path.stat().st_size}, f"saved {path}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pjais.api import backup
+from pjais.cli.command_group import CommandGroup
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FOLDER, PATH
 from pjais.cli.output import print_json, safe, say
@@ -23,9 +24,9 @@ _BACKUPS = (
 )
 
 
-@click.group("backup")
+@click.group("backup", cls=CommandGroup)
 def backup_command() -> None:
-    """Make, list, verify, restore and prune backups."""
+    """Create, list, verify, restore and prune backups."""
 
 
 @backup_command.command("create")
@@ -33,7 +34,10 @@ def backup_command() -> None:
 @password_option
 @common
 def create(context: Context, sources: tuple[Path, ...], password: str | None) -> int:
-    """Back up every source, and the store, without migrating; of RxDB also the guide's rxdb-backup JSON."""
+    """Back up every source and the store, without migrating.
+
+    For RxDB, the rxdb-backup JSON of the integration guide is written, too.
+    """
     with progress(context) as report_progress:
         made = backup.create(context.data_dir, sources, password=password, progress=report_progress)
     exports, left_out = [str(path) for path in made.exports], list(made.left_out)
@@ -41,7 +45,7 @@ def create(context: Context, sources: tuple[Path, ...], password: str | None) ->
         told = {"code": "done", "backup": made.id, "folder": str(made.folder)}
         print_json({**told, "exports": exports, "left_out": left_out})
     else:
-        say(f"backed up and test-restored: {made.folder}")
+        say(f"backup created and verified by a test restore: {made.folder}")
         for path in exports:
             say(f"RxDB as JSON: {safe(path)}")
         for line in left_out:
@@ -67,7 +71,10 @@ def list_backups(context: Context, shape: str) -> int:
 @password_option
 @common
 def verify_backup(context: Context, backup_id: str | None, password: str | None) -> int:
-    """Read every file of a backup (or all) back: sizes, hashes, and the rxdb-backup JSON against the raw files."""
+    """Verify a backup, or all of them.
+
+    Every file is read back: its size, its hash, and the rxdb-backup JSON against the raw files.
+    """
     with progress(context) as report_progress:
         done = backup.verify(context.data_dir, backup_id, password=password, progress=report_progress)
     if context.as_json:
@@ -75,16 +82,16 @@ def verify_backup(context: Context, backup_id: str | None, password: str | None)
     else:
         for line in done.not_compared:
             say(f"not compared with the raw files: {safe(line)}")
-        say(f"valid:  {counted(len(done.ids), 'backup')}")
+        say(f"{counted(len(done.ids), 'backup')} verified: all valid")
     return 0
 
 
 @backup_command.command("restore")
 @click.argument("backup_id", metavar="BACKUP")
-@click.option("--to", "destination", type=OUTPUT_FOLDER, help="The folder to write to (default: the data folder).")
+@click.option("--to", "destination", type=OUTPUT_FOLDER, help="Folder to restore to (default: the data folder).")
 @common
 def restore(context: Context, backup_id: str, destination: Path | None) -> int:
-    """Write a backup's raw files out again; nothing is ever overwritten."""
+    """Restore the raw files of a backup, overwriting nothing."""
     with progress(context) as report_progress:
         restored = backup.restore(context.data_dir, backup_id, destination, progress=report_progress)
     if context.as_json:
@@ -97,10 +104,15 @@ def restore(context: Context, backup_id: str, destination: Path | None) -> int:
 
 
 @backup_command.command("prune")
-@click.option("--keep", "count", type=click.IntRange(min=0), default=5, show_default=True)
+@click.option(
+    "--keep", "count", type=click.IntRange(min=0), default=5, show_default=True, help="Number of backups to keep."
+)
 @common
 def prune(context: Context, count: int) -> int:
-    """Remove old backups; never one that a store's proof needs, nor the only copy of anything."""
+    """Remove old backups that nothing depends on.
+
+    A backup that verifies a store, or holds the only copy of anything, is always kept.
+    """
     pruned = backup.prune(context.data_dir, count)
     if context.as_json:
         stays = [{"id": name, "reason": reason} for name, reason in pruned.stays]
@@ -108,5 +120,5 @@ def prune(context: Context, count: int) -> int:
         return 0
     say(f"removed {counted(len(pruned.removed), 'backup')}" + "".join(f"\n  {one}" for one in pruned.removed))
     for name, reason in pruned.stays:
-        say(f"stays: {name}: {safe(reason)}")
+        say(f"kept: {name}: {safe(reason)}")
     return 0

@@ -26,16 +26,17 @@ _LINES = (Column("state", "outcome"), Column("line"), Column("what_was_seen"))
 
 @click.command("checklist")
 @click.argument("phase", required=False, type=click.Choice(checklist.PHASES))
-@click.option("--target", type=OUTPUT_PLACE, help="The new side's store.")
+@click.option("--target", type=OUTPUT_PLACE, help="Target store (default: the current store of the data folder).")
 @password_option
 @format_option
 @common
 def checklist_command(
     context: Context, phase: checks.Phase | None, target: Path | None, password: str | None, shape: str
 ) -> int:
-    """The migration's checklists: each line checked where that can be done, the rest asked on a terminal.
+    """Run the migration checklists: before, during, after.
 
-    Without PHASE all of them.  Exit code 1 where something that can be checked fails.
+    Without PHASE, all of them.  What can be checked is checked; the rest is asked on a terminal.  Exit code 1 if a
+    check fails.
     """
     lines = checks.checklist(context.data_dir, phase, target, password=password)
     if not context.as_json and shape == "table" and sys.stdin.isatty() and sys.stdout.isatty():

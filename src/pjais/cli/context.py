@@ -36,9 +36,9 @@ class Context:
         return next_command.typed(command, self.data_dir)
 
 
-origin_option = click.option("--origin", help="Of browser data, only what this web origin owns (https://app.example).")
-database_option = click.option("--database", help="Only documents of this database.")
-collection_option = click.option("--collection", help="Only documents of this collection.")
+origin_option = click.option("--origin", help="In browser data, only this web origin (https://app.example).")
+database_option = click.option("--database", help="Only documents in this database.")
+collection_option = click.option("--collection", help="Only documents in this collection.")
 
 
 def password_option(function: F) -> F:
@@ -47,7 +47,7 @@ def password_option(function: F) -> F:
     @click.option(
         "--password-file",
         type=PATH,
-        help="A file with the password of an encrypted source, - for the terminal (also PJAIS_PASSWORD).",
+        help="File with the password of an encrypted source; - reads the terminal (also: PJAIS_PASSWORD).",
     )
     @functools.wraps(function)
     def wrapped(*arguments: Any, password_file: Path | None, **rest: Any) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pjais.cli.command_group import CommandGroup
 from pjais.cli.context import Context, common
 from pjais.cli.lists import (
     id_argument,
@@ -34,10 +35,10 @@ _CONVERSATION_COLUMNS = (
 )
 
 
-@click.group("conversations", invoke_without_command=True)
+@click.group("conversations", cls=CommandGroup, invoke_without_command=True)
 @persona_option
 @source_option
-@click.option("--archived", is_flag=True, help="Only archived ones.")
+@click.option("--archived", is_flag=True, help="Show only archived conversations.")
 @target
 @list_options
 @common
@@ -54,7 +55,10 @@ def conversations_command(
     order: str | None,
     shape: str,
 ) -> int:
-    """List conversations, latest first; or show, archive, restore one."""
+    """List, show, archive and restore conversations.
+
+    Without a subcommand, list them, latest first.
+    """
     if click_context.invoked_subcommand is not None:
         return 0
     with opened(context, target) as store:
@@ -73,7 +77,7 @@ def conversations_command(
 @target
 @common
 def show_conversation(context: Context, record_id: str, target: Path | None) -> int:
-    """Read a conversation."""
+    """Show a conversation with its messages."""
     with opened(context, target) as store:
         record = store.conversations.need(record_id)
         source = source_fact(store.conversations, record_id)

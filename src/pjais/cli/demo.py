@@ -28,21 +28,28 @@ from pjais.workspace import resolve_workspace
 
 
 @click.command("demo")
-@click.option("--keep", type=OUTPUT_PLACE, help="Work in this new folder and leave it there.")
-@click.option("--benchmark", is_flag=True, help="Measure migrations and queries of made-up data instead.")
+@click.option("--keep", type=OUTPUT_PLACE, help="Work in this new folder and keep it.")
+@click.option("--benchmark", is_flag=True, help="Measure migrations and queries of generated data instead.")
 @click.option(
-    "--memories", "sizes", type=click.IntRange(min=1), multiple=True, help="With --benchmark: a size (repeatable)."
+    "--memories",
+    "sizes",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="With --benchmark: number of memories; repeatable.",
 )
 @common
 def demo_command(context: Context, keep: Path | None, benchmark: bool, sizes: tuple[int, ...]) -> int:
-    """Migrate the packaged sample and verify it; then go RxDB to LiveStore to SQLite, and show earlier states."""
+    """Migrate the packaged sample data and verify it.
+
+    Then migrate from RxDB to LiveStore to SQLite, and query earlier versions.
+    """
     from pjais.migration import run, verify
 
     if benchmark:
         return _benchmark(context, sizes)
     if keep is not None and keep.exists():
         raise UsageError(
-            "the folder exists already", where=[str(keep)], next_command=f"pjais demo --keep {shlex.quote(f'{keep}-2')}"
+            "folder already exists", where=[str(keep)], next_command=f"pjais demo --keep {shlex.quote(f'{keep}-2')}"
         )
     folder = keep.absolute() if keep is not None else Path(tempfile.mkdtemp(prefix="pjais-demo-")) / "PJais"
     try:
@@ -50,14 +57,14 @@ def demo_command(context: Context, keep: Path | None, benchmark: bool, sizes: tu
             shutil.copytree(sample, folder)
         here = resolve_workspace(folder)
         if not context.as_json:
-            say("A folder as the app left it over the years: RxDB in a browser profile and its exports, LiveStore,")
+            say("A data folder with all generations of the app: RxDB in a browser profile and its exports, LiveStore,")
             say("three kinds of SQLite, JSON files.\n")
         with progress(context) as report_progress:
             report = run.migrate(here, run.Options(), report_progress)
         print_report(context if keep is None else replace(context, data_dir=folder), report)
         proof = verify.verify(here)
         if not context.as_json:
-            say(f"\npjais verify: {counted(proof.documents, 'document')} against the backup, no difference")
+            say(f"\npjais verify: {counted(proof.documents, 'document')} compared with the backup, no differences")
             _search(folder)
             _chain(folder, folder.with_name(f"{folder.name}-chain"))
         return report.exit_code
@@ -112,13 +119,13 @@ def _chain(folder: Path, chain: Path) -> None:
     from pjais.targets.livestore import target
     from pjais.targets.livestore.writer import event
 
-    say("\nThe way that the app went, RxDB to LiveStore to SQLite, from the browser profile alone:\n")
+    say("\nFrom the browser profile alone, RxDB to LiveStore to SQLite:\n")
     live = resolve_workspace(chain, None, [folder / "IndexedDB"], to="livestore")
     first = run.migrate(live, run.Options())
     with timeline.opened(live, live.live) as line:
         imported = line.point()
     held = f"{counted(first.total.read, 'document')}, {counted(imported.steps, 'event')}"
-    say(f"RxDB profile -> LiveStore: {held}; a real LiveStore boots them")
+    say(f"RxDB profile -> LiveStore: {held}; LiveStore itself can boot them")
     with opening.open_livestore(live.live) as store:
         persona = next(one for one in store.records() if isinstance(one, Persona) and one.name)
     at = instants.from_text("2026-03-01T09:00:00Z")
@@ -127,14 +134,14 @@ def _chain(folder: Path, chain: Path) -> None:
         event("v1.PersonaUpdated", id=persona.id, updates={"name": f"{persona.name}, renamed"}, updatedAt=at),
     ]
     target.at(live.live).append(changes)
-    say(f"the app goes on: {persona.name} is activated and renamed\n\npjais diff STORE {imported.number} now:")
+    say(f"the app writes on: {persona.name} is activated and renamed\n\npjais diff STORE {imported.number} now:")
     with timeline.opened(live, live.live) as line:
         for one in line.diff(imported, line.point()):
             say(f"  {one.table} {one.key}, {one.field}: {one.before!r} -> {one.after!r}")
     last = run.migrate(resolve_workspace(chain, None, [live.live], to="sqlite"), run.Options())
     proof = verify.verify(resolve_workspace(chain, None, to="sqlite"))
     say(f"\nLiveStore -> SQLite: {last.message}")
-    say(f"pjais verify: {counted(proof.documents, 'document')} against the backup, no difference")
+    say(f"pjais verify: {counted(proof.documents, 'document')} compared with the backup, no differences")
 
 
 def _search(folder: Path) -> None:

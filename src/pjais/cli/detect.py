@@ -39,9 +39,9 @@ _DATABASES = (
 @format_option
 @common
 def detect_command(context: Context, sources: tuple[Path, ...], shape: str) -> int:
-    """List sources: kind, path, version, records, size, in use or not.
+    """List sources: kind, path, version, records, size, in use.
 
-    Below them the databases of browser profiles: origin, name, what made it, live documents by collection, size.
+    A second table lists the databases in browser profiles: origin, name, library, live documents by collection, size.
     """
     from pjais.api.migration import detect
     from pjais.sources.found import Found

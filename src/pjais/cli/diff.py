@@ -1,4 +1,4 @@
-"""diff: what differs between two moments."""
+"""diff: compare two points in time."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pjais.persona.store import Store
 @format_option
 @common
 def diff_command(context: Context, moments: tuple[str, ...], shape: str) -> int:
-    """Show what differs between two points in time: record by record, field by field.
+    """Compare two points in time, field by field.
 
     BEFORE and AFTER are events (12), times (2025-03-01), or `now`.
-    STORE is a SQLite store or a LiveStore store; without it, the data folder's.
+    STORE is a SQLite or LiveStore store (default: the current store of the data folder).
     """
     path, (before, after) = store_and(moments, "BEFORE", "AFTER")
     found = store_history.opened(context, path)
@@ -45,7 +45,7 @@ def diff_command(context: Context, moments: tuple[str, ...], shape: str) -> int:
         print_list(context, shape, CHANGE_COLUMNS, rows, {"code": "done", "count": len(items), "changes": items}, items)
         return 0
     if not changes:
-        say("nothing differs")
+        say("no differences")
     for one in changes:
         print_change(one, store_history.named(one.table, one.key, names))
     return 0

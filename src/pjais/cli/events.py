@@ -24,13 +24,13 @@ _POLL_SECONDS = 0.5
 
 @click.command("events")
 @store_argument
-@click.option("--name", help="Only events whose name contains this.")
-@click.option("--id", "key", help="Only events that touch this record.")
-@click.option("--since", metavar="T", help="Only events from this time on.")
-@click.option("--until", metavar="T", help="Only events up to this time.")
-@click.option("--after", metavar="N", help="Only events behind this one.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the last so many.")
-@click.option("--follow", is_flag=True, help="Wait for further events; end with Ctrl-C.")
+@click.option("--name", help="Filter by event name (substring).")
+@click.option("--id", "key", help="Filter by record.")
+@click.option("--since", metavar="T", help="Only events since this time.")
+@click.option("--until", metavar="T", help="Only events until this time.")
+@click.option("--after", metavar="N", help="Only events after this one.")
+@click.option("--limit", type=click.IntRange(min=1), help="Show only the last N events.")
+@click.option("--follow", is_flag=True, help="Keep printing new events; end with Ctrl-C.")
 @format_option
 @common
 def events_command(
@@ -45,7 +45,10 @@ def events_command(
     follow: bool,
     shape: str,
 ) -> int:
-    """List the events of a LiveStore store.  With --json one object a line."""
+    """List the events of a LiveStore store.
+
+    With --json, one object per line.
+    """
     if follow and shape in ("csv", "markdown"):
         raise UsageError("--follow prints a line for each event", where=[f"--format {shape}"])
     wanted = timeline.Filter(name, key, since, until, after)

@@ -7,20 +7,23 @@ import click
 from pjais.api.checks import explain
 from pjais.cli.context import Context, common
 from pjais.cli.output import print_json, say
-from pjais.report.rules import all_codes
+from pjais.commands import two_columns
+from pjais.report.rules import OUTCOMES, RULES, all_codes, summaries
 
 
 @click.command("explain")
 @click.argument("code", required=False)
 @common
 def explain_command(context: Context, code: str | None) -> int:
-    """Explain a code: what it means and what to do."""
+    """Explain a code; without one, list all codes.
+
+    Errors with their exit codes, outcomes of a run, and rules of findings in its report.
+    """
     if code is None:
-        codes = all_codes()
         if context.as_json:
-            print_json({"code": "done", "codes": list(codes)})
+            print_json({"code": "done", "codes": list(all_codes()), "meanings": summaries()})
         else:
-            say("\n".join(codes))
+            say(_listed())
         return 0
     text = explain(code)
     if context.as_json:
@@ -28,3 +31,19 @@ def explain_command(context: Context, code: str | None) -> int:
     else:
         say(text)
     return 0
+
+
+_WIDTH = 78
+"""Columns of the list; no line of it is wrapped."""
+
+
+def _listed() -> str:
+    """Return all codes, each with its meaning in one line."""
+    meanings = summaries()
+    groups = {"Errors": meanings.keys() - OUTCOMES.keys() - RULES.keys(), "Outcomes": OUTCOMES, "Findings": RULES}
+    first = max(map(len, meanings))
+    parts = (
+        f"{title}:\n{two_columns({code: text for code, text in meanings.items() if code in codes}, first, _WIDTH)}"
+        for title, codes in groups.items()
+    )
+    return "\n".join([*parts, "`pjais explain CODE` shows the whole text, `pjais --help` all exit codes."])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pjais import commands
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_OF_ANY, OUTPUT_PLACE, PATH
 from pjais.cli.output import print_json, room, safe, say, warn, write_raw
@@ -20,30 +21,30 @@ if TYPE_CHECKING:
     from pjais.exchange.export import Exported
     from pjais.exchange.guide_export import Validation
 
-_target = click.option("--target", type=OUTPUT_PLACE)
+_target = click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
 
 
 @click.command("export")
 @click.argument("store", required=False, type=PATH)
-@click.option("-o", "--output", type=OUTPUT_OF_ANY, help="The file, or folder, to write (default: stdout).")
+@click.option("-o", "--output", type=OUTPUT_OF_ANY, help="File or folder to write (default: stdout).")
 @click.option(
     "--format",
     "shape",
     default="pjais",
     show_default=True,
-    help="pjais (canonical JSON), rxdb-dump (for importJSON() of RxDB, one file a database), rxdb-export (the RxDB to "
-    "LiveStore guide's), an AI app's (character-card, markdown, ...), or an added exporter's name.",
+    help="pjais (canonical JSON), rxdb-dump (for RxDB's importJSON(), one file per database), rxdb-export (of "
+    "the RxDB to LiveStore guide), an AI app's format (character-card, markdown, ...), or the name of an extension.",
 )
-@click.option("--documents", is_flag=True, help="Every live document of any source, as NDJSON in tagged JSON.")
+@click.option("--documents", is_flag=True, help="Export every live document of any source, as NDJSON in tagged JSON.")
 @click.option(
     "--skip-unreadable",
     is_flag=True,
-    help="With --documents or rxdb-dump: name on stderr what cannot be read, write the rest, and end with exit code 1.",
+    help="With --documents or rxdb-dump: report unreadable data on stderr, export the rest, exit with code 1.",
 )
 @click.option(
     "--blobs",
     type=OUTPUT_FOLDER,
-    help="With --documents: the folder for the bytes of Blobs and attachments (default: in the lines).",
+    help="With --documents: folder for the bytes of Blobs and attachments (default: inline).",
 )
 @_target
 @password_option
@@ -59,12 +60,15 @@ def export_command(
     target: Path | None,
     password: str | None,
 ) -> int:
-    """Write a store, or any source, as canonical JSON: byte-equal for equal data."""
+    """Export a store or a source; equal data gives equal bytes.
+
+    The default format is canonical JSON.
+    """
     from pjais.exchange import export
 
     what = export.What(shape, documents, skip_unreadable, blobs)
     if output is not None and output.is_dir() and not what.is_of_app:
-        raise UsageError(f"{output} is a folder; name a file in it")
+        raise UsageError(f"{output} is a folder: name a file in it")
     here = state.chosen(context.data_dir, target)
     shown = context if output is not None or room() is None else replace(context, quiet=True)  # not amid the data
     with progress(shown) as report_progress:
@@ -77,7 +81,7 @@ def export_command(
     for line in done.unreadable:
         warn(f"unreadable: {safe(line)}")
     if done.unreadable:
-        warn(f"not whole: {counted(len(done.unreadable), 'piece')} of the source cannot be read")
+        warn(f"incomplete: {counted(len(done.unreadable), 'item')} of the source cannot be read")
     return 1 if done.unreadable or (done.validation is not None and done.validation.errors) else 0
 
 

@@ -1,4 +1,4 @@
-"""follow: bring over what the old app still writes."""
+"""follow: sync what the old app still writes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ from pjais.side_by_side.follow import Increment
 @to_option
 @target_option
 @on_invalid_option
-@click.option("--once", is_flag=True, help="One increment, then stop.")
+@click.option("--once", is_flag=True, help="Sync once, then stop.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Polling interval, in seconds."
+    "--interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Polling interval in seconds."
 )
-@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
-@click.option("--allow-removals", is_flag=True, help="Also when a source suddenly lacks most of its records.")
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this many seconds.")
+@click.option(
+    "--allow-removals", is_flag=True, help="Sync removals even if a source suddenly lacks most of its records."
+)
 @password_option
 @common
 def follow_command(
@@ -45,9 +47,9 @@ def follow_command(
     allow_removals: bool,
     password: str | None,
 ) -> int:
-    """Sync what the still-running old app writes, increment by increment.  End with Ctrl-C.
+    """Sync what the running app still writes to the target.
 
-    With --json one object a line for each increment that synced something.
+    Runs until Ctrl-C, or until the cutover.  With --json, one object per line for each sync that changed something.
     """
     code = 0
     for done in side_by_side.follow(
@@ -66,7 +68,7 @@ def follow_command(
         code = 1 if done.quarantined else code
         _print_increment(context, done)
     if switch.live(side_workspace(context.data_dir, sources, target, to)).side == "new":
-        line = "the new side is live; there is nothing left to follow"
+        line = "the target is active: nothing left to sync"
         told(context, {"code": "done", "message": line}, line)
     return code
 
@@ -76,13 +78,13 @@ def _print_increment(context: Context, done: Increment) -> None:
         say(canonical.dumps({"code": "done" if done.run_id else "already_migrated", **done.as_dict()}))
         return
     if done.run_id is None:
-        say("nothing new on the old side")
+        say("nothing new in the source")
         return
     say(f"{done.run_id}  {done.new} new, {done.changed} changed, {done.removed} removed, {done.lag_ms:,} ms behind")
     for table, key in done.kept:
-        say(f"  removed in the source, kept since it was edited or is referred to: {table} {safe(key)}")
+        say(f"  removed in the source, kept because it was edited or is referenced: {table} {safe(key)}")
     for table, key in done.overridden:
-        say(f"  edited on both sides; the later one is live, the other in the history: {table} {safe(key)}")
+        say(f"  edited in source and target; the later edit is current, the other in the history: {table} {safe(key)}")
     if done.quarantined:
         kept = counted(done.quarantined, "document is", "documents are")
         say(f"  {kept} in quarantine: {context.typed('pjais quarantine list')}")

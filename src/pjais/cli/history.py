@@ -19,13 +19,13 @@ _COLUMNS = (Column("event", "word"), Column("at", "word"), Column("change"), *CH
 
 @click.command("history")
 @click.argument("record", nargs=-1, required=True, metavar="[STORE] ID")
-@click.option("--table", "table_name", help="Only the record of this table, where several have the id.")
+@click.option("--table", "table_name", help="Table of the record, if several have this id.")
 @format_option
 @common
 def history_command(context: Context, record: tuple[str, ...], table_name: str | None, shape: str) -> int:
-    """Show every event that changed a record, and what it changed.
+    """Show every change of a record.
 
-    STORE is a SQLite store or a LiveStore store; without it, the data folder's.
+    STORE is a SQLite or LiveStore store (default: the current store of the data folder).
     """
     path, (record_id,) = store_and(record, "ID")
     found = store_history.opened(context, path)
@@ -58,7 +58,7 @@ def history_command(context: Context, record: tuple[str, ...], table_name: str |
     for name in dict.fromkeys(names.values()):
         say_cut(f"{name} ({record_id})")
     if not lines:
-        say("nobody changed it since the migration")
+        say("no changes since the migration")
     for number, moment, name, changes in lines:
         at = "" if moment is None else f"  {instants.to_text(moment)}"
         say_cut(f"{number:>8}{at}  {name}")

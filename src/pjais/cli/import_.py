@@ -29,9 +29,9 @@ def _app_options(command: Any) -> Any:
 @_app_options
 @common
 def import_command(context: Context, sources: tuple[Path, ...], target: Path | None, **options: Any) -> int:
-    """Import exports, or any other source files, into the store: all of them in one run, or none.
+    """Import exports, or other source files, into the store.
 
-    Backed up and verified; can be rolled back.
+    One run, all or nothing: backed up, verified, and can be rolled back.
     """
     from pjais.api.exchange import import_file
 

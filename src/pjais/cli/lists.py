@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from pjais import instants
+from pjais import commands, instants
 from pjais.api import opening
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
@@ -26,22 +26,24 @@ from pjais.persona.store import Provenance, Records, Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-target = click.option("--target", type=OUTPUT_PLACE, help="The store to open.")
+target = click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
 persona_option = click.option("--persona", metavar="ID", help="Filter by persona.")
 source_option = click.option(
     "--source",
     multiple=True,
     metavar="S",
-    help="Filter by source: a kind (chatgpt), or a name or path of `status`; pjais: written here; repeatable.",
+    help="Filter by source: a kind (chatgpt), or a name or path shown by `status`; pjais: written here.  Repeatable.",
 )
 
 
 def list_options(function: F) -> F:
     """Give a command `--limit`, `--offset`, `--order` and `--format`."""
 
-    @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
-    @click.option("--offset", type=click.IntRange(min=0), default=0)
-    @click.option("--order", metavar="FIELD", help="Order by a field; -FIELD for the largest first.")
+    @click.option(
+        "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most N.", metavar="N"
+    )
+    @click.option("--offset", type=click.IntRange(min=0), default=0, help="Skip the first N.", metavar="N")
+    @click.option("--order", metavar="FIELD", help="Sort by a field; -FIELD sorts in descending order.")
     @format_option
     @functools.wraps(function)
     def wrapped(*arguments: Any, **rest: Any) -> Any:
@@ -55,13 +57,13 @@ def filter_options(function: F) -> F:
 
     @persona_option
     @source_option
-    @click.option("--tier", multiple=True, help="Filter by tier; repeatable (hot also finds active).")
-    @click.option("--type", "kind", multiple=True, help="Filter by type; repeatable.")
-    @click.option("--tag", multiple=True, help="Filter by tag; several must all match.")
-    @click.option("--since", metavar="T", help="Only created since this time.")
-    @click.option("--until", metavar="T", help="Only created up to this time.")
-    @click.option("--min-importance", type=click.FloatRange(0, 100))
-    @click.option("--max-importance", type=click.FloatRange(0, 100))
+    @click.option("--tier", multiple=True, help="Filter by tier (hot includes active).  Repeatable.")
+    @click.option("--type", "kind", multiple=True, help="Filter by type.  Repeatable.")
+    @click.option("--tag", multiple=True, help="Filter by tag.  Repeatable; all must match.")
+    @click.option("--since", metavar="T", help="Only created since this time (ISO-8601).")
+    @click.option("--until", metavar="T", help="Only created until this time (ISO-8601).")
+    @click.option("--min-importance", type=click.FloatRange(0, 100), help="Minimum importance.")
+    @click.option("--max-importance", type=click.FloatRange(0, 100), help="Maximum importance.")
     @functools.wraps(function)
     def wrapped(
         *arguments: Any,
@@ -93,7 +95,7 @@ def _time(text: str | None) -> int | None:
         return None
     at = instants.from_text(text)
     if at is None:
-        raise UsageError("not a time: give ISO-8601", where=[text])
+        raise UsageError("not a time: use ISO-8601", where=[text])
     return at
 
 
@@ -230,11 +232,7 @@ def told(context: Context, as_json: dict[str, Any], line: str) -> None:
 
 
 set_option = click.option(
-    "--set",
-    "pairs",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="A field and its value (JSON, or text); may be repeated.",
+    "--set", "pairs", multiple=True, metavar="FIELD=VALUE", help="Set a field to a value (JSON or text).  Repeatable."
 )
 
 

@@ -1,4 +1,4 @@
-"""livestore: the schema for an app, a look at a store's health, and the upgrade between storage formats."""
+"""livestore: the schema for an app, a store's health, and the upgrade between storage formats."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from pjais import files
 from pjais.api import livestore
 from pjais.choices import LogFormat
+from pjais.cli.command_group import CommandGroup
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_FILE, OUTPUT_FOLDER, PATH
 from pjais.cli.output import print_json, safe, say, write_raw
@@ -20,22 +21,22 @@ from pjais.errors import UsageError
 _CHECKS = tuple(Column(one) for one in ("store", "check", "state", "found", "meaning", "remedy"))
 
 
-@click.group("livestore")
+@click.group("livestore", cls=CommandGroup)
 def livestore_command() -> None:
-    """LiveStore stores: their schema, their health, their storage formats."""
+    """Print the LiveStore schema; check or upgrade a store."""
 
 
 @livestore_command.command("schema")
-@click.option("-o", "--output", type=OUTPUT_FILE, help="The file to write (default: stdout).")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="File to write (default: stdout).")
 @common
 def schema(context: Context, output: Path | None) -> int:
-    """Print the `schema.ts` with which an app boots a log that pjais wrote."""
+    """Print the schema.ts for an app that boots our event log."""
     text = livestore.schema()
     if output is None:
         write_raw(text)
         return 0
     if output.exists() and not output.read_text("utf-8", "replace").startswith(text[:60]):
-        raise UsageError("the file exists and is no schema of ours; it is not replaced", where=[str(output)])
+        raise UsageError("file exists and is not a schema written by pjais; not replaced", where=[str(output)])
     files.write_atomically(output.absolute(), text.encode())
     if context.as_json:
         print_json({"code": "done", "file": str(output)})
@@ -49,7 +50,10 @@ def schema(context: Context, output: Path | None) -> int:
 @format_option
 @common
 def doctor(context: Context, store: Path, shape: str) -> int:
-    """Examine a store: its log, its states, whether they agree.  Exit code 1 where something needs a remedy."""
+    """Check a store: its log, its states, their consistency.
+
+    Exit code 1 if a check fails.
+    """
     checks = livestore.doctor(store, data_dir=context.data_dir)
     bad = [check for check in checks if not check.ok]
     if context.as_json or shape != "table":
@@ -67,9 +71,9 @@ def doctor(context: Context, store: Path, shape: str) -> int:
         if check.meaning:
             say(f"      {check.meaning}")
         if check.remedy:
-            say(f"      Remedy: {check.remedy}")
+            say(f"      Fix: {check.remedy}")
     say()
-    say("the store is healthy" if not bad else f"{counted(len(bad), 'check')} failed; nothing was changed")
+    say("the store is healthy" if not bad else f"{counted(len(bad), 'check')} failed; no changes were made")
     return 1 if bad else 0
 
 
@@ -82,12 +86,15 @@ def doctor(context: Context, store: Path, shape: str) -> int:
     default="6",
     show_default=True,
     callback=lambda _, __, value: int(value),
-    help="The format.",
+    help="Storage format.",
 )
-@click.option("-o", "--output", type=OUTPUT_FOLDER, help="A new folder for the new store.")
+@click.option("-o", "--output", type=OUTPUT_FOLDER, help="New folder for the upgraded store.")
 @common
 def upgrade(context: Context, store: Path, number: LogFormat, output: Path | None) -> int:
-    """Write a store's log in another storage format; the files of the old one stay."""
+    """Write a store's log in another storage format.
+
+    The files of the old format are kept.
+    """
     done = livestore.upgrade(store, output, to=number, data_dir=context.data_dir)
     if context.as_json:
         print_json(done.as_dict())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from pjais import files
 from pjais.display import is_url
@@ -30,6 +31,12 @@ class PathArgument(_Kind):
 
     name = "path"
     longest = _NAME
+    completed = "file"
+    """What a shell offers: files or folders."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Have the shell complete a path."""
+        return [CompletionItem(incomplete, type=self.completed)]
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path.  Fails where there can be none of this name."""
@@ -53,6 +60,8 @@ class PathArgument(_Kind):
 
 class DataFolder(PathArgument):
     """The data folder, which need not be there yet."""
+
+    completed = "dir"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path.  Fails where a file is in its place or in its way."""
@@ -139,6 +148,7 @@ class OutputFolder(OutputPlace):
     """A folder to write; it and its missing parents are made."""
 
     longest = _NAME
+    completed = "dir"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pjais.cli.command_group import CommandGroup
 from pjais.cli.context import Context, common
 from pjais.cli.lists import (
     filter_options,
@@ -43,9 +44,9 @@ _MOVE_COLUMNS = (
 )
 
 
-@click.group("memories", invoke_without_command=True)
+@click.group("memories", cls=CommandGroup, invoke_without_command=True)
 @filter_options
-@click.option("--deleted", is_flag=True, help="Only deleted ones, which can be restored.")
+@click.option("--deleted", is_flag=True, help="Show only deleted memories, which can be restored.")
 @target
 @list_options
 @common
@@ -61,7 +62,10 @@ def memories_command(
     order: str | None,
     shape: str,
 ) -> int:
-    """List memories, most important first; or show, update, delete, restore, promote, demote one."""
+    """List, show, update, delete, restore and move memories.
+
+    Without a subcommand, list them, most important first.
+    """
     if click_context.invoked_subcommand is not None:
         return 0
     with opened(context, target) as store:
@@ -77,12 +81,12 @@ def memories_command(
     return 0
 
 
-show(memories_command, "Show one memory whole; does not update the access statistics.")
-update(memories_command, Memory, "Change fields of a memory; `undo` takes it back.")
+show(memories_command, "Show a memory, without updating its access statistics.")
+update(memories_command, Memory, "Change fields of a memory; can be undone.")
 action(
     memories_command,
     "delete",
-    "Mark a memory as deleted; `restore` undoes it.",
+    "Delete a memory; can be restored.",
     lambda record: f"deleted {record.id}; pjais memories restore {record.id} restores it",
 )
 action(memories_command, "restore", "Restore a deleted memory.", lambda record: f"restored {record.id}")
@@ -92,18 +96,18 @@ def _tier(record: Memory) -> str:
     return f"{record.id} is {record.memory_tier}"
 
 
-action(memories_command, "promote", "Move a memory one tier up.", _tier)
-action(memories_command, "demote", "Move a memory one tier down; its content stays as it is.", _tier)
+action(memories_command, "promote", "Promote a memory by one tier.", _tier)
+action(memories_command, "demote", "Demote a memory by one tier, keeping its content.", _tier)
 
 
 @memories_command.command("optimise")
 @persona_option
-@click.option("--dry-run", is_flag=True, help="Only show what would move.")
+@click.option("--dry-run", is_flag=True, help="Show what would move, without writing anything.")
 @target
 @format_option
 @common
 def optimise_memories(context: Context, persona: str | None, dry_run: bool, target: Path | None, shape: str) -> int:
-    """Move memories to the tiers that their use calls for."""
+    """Move memories to the tiers that match their use."""
     with opened(context, target) as store:
         moves = store.memories.optimise(persona, dry_run=dry_run)
         names = {one.id: store.name_of("memory_entities", one.id) for one in moves}
@@ -120,7 +124,7 @@ def optimise_memories(context: Context, persona: str | None, dry_run: bool, targ
 @target
 @common
 def memory_stats(context: Context, wanted: dict[str, Any], target: Path | None) -> int:
-    """Count memories by tier and type, and say how important they are."""
+    """Count memories by tier, type and importance."""
     with opened(context, target) as store:
         stats = store.memories.stats(**wanted)
         undated = store.memories.without_date(**wanted)

@@ -7,65 +7,70 @@ from typing import Any, TypeVar
 
 import click
 
+from pjais import commands
 from pjais.cli.context import collection_option, database_option, origin_option, password_option
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 
 sources_argument = click.argument("sources", nargs=-1, type=PATH)
 
 
-target_option = click.option("--target", type=OUTPUT_PLACE, help="The store written to.")
+target_option = click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
 
 
-to_option = click.option("--to", help="What to write: sqlite (default), livestore, or an added target's name.")
+to_option = click.option("--to", help="Target kind: sqlite (default), livestore, or the name of an extension.")
 
 
-store_id_option = click.option("--store-id", help="The id of the LiveStore store (default: pjais).")
+store_id_option = click.option("--store-id", help="Id of the LiveStore store (default: pjais).")
 
 
 format_option = click.option(
     "--format",
     type=click.Choice(["6", "4"]),
     callback=lambda _, __, value: value and int(value),
-    help="LiveStore's storage format: 6 (0.4, the default) or 4 (0.3).",
+    help="LiveStore storage format: 6 (LiveStore 0.4, default) or 4 (0.3).",
 )
 
 
 on_invalid_option = click.option(
     "--on-invalid",
     type=click.Choice(["stop", "quarantine"]),
-    help="What to do about invalid documents (default: stop; of files of AI apps: quarantine, the rest comes in).",
+    help="What to do with invalid documents (default: stop; for files of AI apps: quarantine).",
 )
 
 
-ids_option = click.option("--ids", type=click.Choice(["keep", "new"]), default="keep", show_default=True)
+ids_option = click.option(
+    "--ids",
+    type=click.Choice(["keep", "new"]),
+    default="keep",
+    show_default=True,
+    help="Keep the original ids, or assign new ones.",
+)
 
 
 expand_cold_option = click.option(
-    "--expand-cold", is_flag=True, help="Expand content in the app's compressed cold form."
+    "--expand-cold", is_flag=True, help="Expand content that the app has compressed (cold tier)."
 )
 
 app_options = (
-    click.option(
-        "--with-memories", is_flag=True, help="Of AI chats, also take facts that conversations only mention (ChatGPT)."
-    ),
+    click.option("--with-memories", is_flag=True, help="Also import facts that chats mention as remembered (ChatGPT)."),
     click.option(
         "--timezone",
         default="UTC",
         show_default=True,
-        help="Of AI apps' files, the zone of dates without one (Europe/Berlin).",
+        help="Time zone of dates without one, in files of AI apps (Europe/Berlin).",
     ),
-    click.option("--user-personas", is_flag=True, help="Take the user's own personas (SillyTavern) as personas."),
+    click.option("--user-personas", is_flag=True, help="Also import the user's own personas (SillyTavern)."),
     click.option(
         "--gap",
         type=int,
         default=30,
         show_default=True,
-        help="Of a log of prompts (Gemini), minutes without one after which a conversation ends.",
+        help="Minutes of silence that end a conversation, in a log of prompts (Gemini).",
     ),
     click.option(
         "--accept-deletions",
         is_flag=True,
-        help="Let messages go that a newer export of a conversation lacks; by default they are kept.",
+        help="Delete messages that a newer export of a conversation lacks (default: keep them).",
     ),
 )
 """What an owner may wish about files of AI apps (`pjais.sources.contract.Wishes`)."""

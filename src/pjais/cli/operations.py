@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pjais import instants
+from pjais import commands, instants
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.store_history import existing_store
@@ -17,7 +17,7 @@ from pjais.errors import UsageError
 from pjais.migration import state
 from pjais.persona.store import Operation, Store
 
-target_option = click.option("--target", type=OUTPUT_PLACE, help="The store (default: the data folder's).")
+target_option = click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
 
 
 def opened_store(context: Context, target: Path | None) -> Store:
@@ -25,7 +25,7 @@ def opened_store(context: Context, target: Path | None) -> Store:
     here = state.chosen(context.data_dir, target)
     if here.target.keeps_events:
         raise UsageError(
-            "the events of a LiveStore store cannot be undone; restore records one by one",
+            "events of a LiveStore store cannot be undone: restore single records instead",
             where=[str(here.live)],
             next_command=f"pjais events {shlex.quote(str(here.live))}",
         )

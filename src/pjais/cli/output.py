@@ -73,9 +73,9 @@ def _write(text: str) -> None:
     except OSError as error:
         abandon_output()
         raise FileFailed(
-            f"the output cannot be written: {error.strerror}",
+            f"cannot write the output: {error.strerror}",
             where=["stdout"],
-            safe="What the call did is done and whole; what it printed is not.",
+            safe="The command itself has finished; only its output is incomplete.",
         ) from error
 
 
@@ -253,8 +253,8 @@ def print_error(error: PjaisError, *, as_json: bool) -> None:
         return
     lines = [f"{error.code}: {safe(error.what)}"]
     lines += [f"  {safe(one)}" for one in error.where]
-    lines += [f"Safe: {error.safe}"]
-    lines += [f"Do: {error.advice}"] if error.advice else []
+    lines += [f"Impact: {error.safe}"]
+    lines += [f"Hint: {error.advice}"] if error.advice else []
     lines += [f"Next: {safe(error.next_command)}"]
     warn(without_passwords("\n".join(lines)))
 

@@ -26,7 +26,7 @@ personas_command = list_group(
         Column("last_used", "word", drop=2),
         Column("updated_at", "word", drop=1),
     ),
-    "List the personas; or show, create, update, remove, link one, or its numbers.",
+    "List, show, create, update, remove and link personas.",
 )
 
 
@@ -35,7 +35,7 @@ personas_command = list_group(
 @target
 @common
 def show_persona(context: Context, record_id: str, target: Path | None) -> int:
-    """Show one persona whole, its source, and the personas that it is linked with."""
+    """Show a persona, its source and the personas linked to it."""
     with opened(context, target) as store:
         record = store.personas.need(record_id)
         same = store.personas.same_as(record_id)
@@ -49,16 +49,17 @@ def show_persona(context: Context, record_id: str, target: Path | None) -> int:
 
 @personas_command.command("link")
 @click.argument("ids", nargs=-1, metavar="[ID ID...]")
-@click.option("--undo", is_flag=True, help="Remove the link again.")
+@click.option("--undo", is_flag=True, help="Remove the link.")
 @target
 @common
 def link_personas(context: Context, ids: tuple[str, ...], undo: bool, target: Path | None) -> int:
-    """Say that personas are the same one in several apps: a relationship same_as of the first with each other one.
+    """Link personas that are the same one in several apps.
 
-    Both records stay as they are; nothing is merged.  Without ids: list the personas that are likely the same.
+    Adds a relationship same_as from the first to each of the others.  The records themselves do not change; nothing
+    is merged.  Without ids, list the personas that are likely the same.
     """
     if len(ids) == 1:
-        raise UsageError("name two personas", where=list(ids), next_command="pjais personas link")
+        raise UsageError("two or more personas are required", where=list(ids), next_command="pjais personas link")
     with opened(context, target) as store:
         if not ids:
             return _print_likely(context, store, undo=undo)
@@ -78,16 +79,16 @@ def link_personas(context: Context, ids: tuple[str, ...], undo: bool, target: Pa
         return 0
     for other, there in done:
         if undo:
-            say(safe(f"{first} and {other}: {'no longer linked' if there else 'they are not linked'}"))
+            say(safe(f"{first} and {other}: {'unlinked' if there else 'not linked'}"))
         else:
-            say(safe(f"{first} and {other}: {'linked already' if there else 'linked'}"))
+            say(safe(f"{first} and {other}: {'already linked' if there else 'linked'}"))
     return 0
 
 
 def _print_likely(context: Context, store: Store, *, undo: bool) -> int:
     """Print the personas that are likely the same, with the command that links each group."""
     if undo:
-        raise UsageError("name the personas whose link is to be removed", next_command="pjais personas link --help")
+        raise UsageError("name the personas to unlink", next_command="pjais personas link --help")
     groups = []
     for ids in store.personas.likely_same():
         sources = store.personas.provenance(ids)
@@ -105,7 +106,7 @@ def _print_likely(context: Context, store: Store, *, undo: bool) -> int:
         say(safe(f"{name}: {', '.join(f'{key} ({sources[key]})' for key in ids)}"))
         say(safe(f"  {command}"))
     if not groups:
-        say("no two personas that are not linked have the same name")
+        say("no unlinked personas with the same name")
     return 0
 
 
@@ -122,7 +123,7 @@ def create_persona(context: Context, name: str, pairs: tuple[str, ...], target: 
     return 0
 
 
-update(personas_command, Persona, "Change fields of a persona; `undo` takes it back.")
+update(personas_command, Persona, "Change fields of a persona; can be undone.")
 
 
 @personas_command.command("remove")
@@ -130,7 +131,7 @@ update(personas_command, Persona, "Change fields of a persona; `undo` takes it b
 @target
 @common
 def remove_persona(context: Context, record_id: str, target: Path | None) -> int:
-    """Remove a persona that no memory refers to; the history keeps it."""
+    """Remove a persona without memories; the history keeps it."""
     with opened(context, target) as store:
         store.personas.remove(record_id)
     told(context, {"code": "done", "removed": record_id}, f"removed {record_id}")
@@ -142,7 +143,7 @@ def remove_persona(context: Context, record_id: str, target: Path | None) -> int
 @target
 @common
 def persona_stats(context: Context, record_id: str, target: Path | None) -> int:
-    """The numbers of a persona."""
+    """Show the statistics of a persona."""
     with opened(context, target) as store:
         stats = store.personas.stats(record_id)
     print_stats(context, stats, persona=record_id)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @run_options()
 @common
 def plan_command(context: Context, **options: Any) -> int:
-    """Show what `migrate` would do.  Writes nothing."""
+    """Show what `migrate` would do, without writing anything."""
     from pjais.api import migration
 
     with progress(context) as report_progress:

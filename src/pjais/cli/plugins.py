@@ -14,12 +14,12 @@ _COLUMNS = (
     Column("installed_at", "word", drop=1),
 )
 
-plugins_command = list_group("plugins", _COLUMNS, "List the app's plugins; or enable, disable one.")
+plugins_command = list_group("plugins", _COLUMNS, "List, enable and disable the app's plugins.")
 
 
 def _line(record: Plugin) -> str:
     return f"{record.name}: {'enabled' if record.enabled else 'disabled'}"
 
 
-action(plugins_command, "enable", "Switch a plugin on.", _line)
-action(plugins_command, "disable", "Switch a plugin off; its record stays.", _line)
+action(plugins_command, "enable", "Enable a plugin.", _line)
+action(plugins_command, "disable", "Disable a plugin, keeping its record.", _line)

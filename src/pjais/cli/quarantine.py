@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from pjais import canonical, files
+from pjais import canonical, commands, files
 from pjais.api import quarantine
+from pjais.cli.command_group import CommandGroup
 from pjais.cli.context import Context, common
 from pjais.cli.lists import told
 from pjais.cli.locations import OUTPUT_PLACE, PATH
@@ -31,21 +32,21 @@ _KEPT = (
     Column("why"),
 )
 
-_target = click.option("--target", type=OUTPUT_PLACE)
+_target = click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
 
 
-@click.group("quarantine")
+@click.group("quarantine", cls=CommandGroup)
 def quarantine_command() -> None:
-    """List rejected documents, edit them, import them."""
+    """List, fix, import and discard rejected documents."""
 
 
 @quarantine_command.command("list")
 @_target
-@click.option("--all", "everything", is_flag=True, help="Also those that were replayed or discarded.")
+@click.option("--all", "everything", is_flag=True, help="Include imported and discarded documents.")
 @format_option
 @common
 def list_kept(context: Context, target: Path | None, everything: bool, shape: str) -> int:
-    """List what is in quarantine, and why."""
+    """List the documents in quarantine, with the reasons."""
     found = quarantine.list(context.data_dir, target, everything=everything)
     rows = [
         (one.id, one.source, name, one.native_id or one.place, _why(one.reasons))
@@ -68,7 +69,7 @@ def _why(reasons: list[dict[str, Any]]) -> str:
 @_target
 @common
 def show(context: Context, entry: int, target: Path | None) -> int:
-    """Show one document whole, with its reasons."""
+    """Show a document and why it was rejected."""
     kept = quarantine.show(context.data_dir, entry, target)
     if context.as_json:
         print_json({"code": "done", **json.loads(canonical.dumps(kept.as_dict(whole=True)))})
@@ -79,7 +80,7 @@ def show(context: Context, entry: int, target: Path | None) -> int:
         say(counted(len(kept.raw or b""), "raw byte"))
     else:
         print_json(json.loads(canonical.dumps(kept.document)))
-    say("\nto correct it, give the corrected document by --document FILE")
+    say("\nto fix it, pass the edited document with --document FILE")
     say(f"Next: {context.typed(f'pjais quarantine replay {kept.id}')}")
     return 0
 
@@ -89,20 +90,26 @@ def show(context: Context, entry: int, target: Path | None) -> int:
 @_target
 @common
 def discard(context: Context, entries: tuple[int, ...], target: Path | None) -> int:
-    """Discard documents: they stay in the store, are no longer listed, and can still be replayed by their id."""
+    """Discard documents; they can still be replayed by id.
+
+    They stay in the store, and are no longer listed.
+    """
     done = quarantine.discard(context.data_dir, entries, target)
-    line = f"discarded: {len(done)}; pjais quarantine list --all still shows them"
+    line = f"{counted(len(done), 'document')} discarded; `pjais quarantine list --all` still shows them"
     told(context, {"code": "done", "discarded": [one.id for one in done]}, line)
     return 0
 
 
 @quarantine_command.command("replay")
 @click.argument("entries", type=int, nargs=-1)
-@click.option("--document", type=PATH, help="The edited document, as JSON.")
+@click.option("--document", type=PATH, help="File with the edited document, as JSON.")
 @_target
 @common
 def replay(context: Context, entries: tuple[int, ...], document: Path | None, target: Path | None) -> int:
-    """Retry documents, all or those named; one may be given in an edited form."""
+    """Retry documents, one of them edited if needed.
+
+    Without ENTRIES, all documents in quarantine.
+    """
     edited = None
     if document is not None:
         try:
@@ -121,7 +128,7 @@ def replay(context: Context, entries: tuple[int, ...], document: Path | None, ta
                 safe(
                     f"{one.id}: imported as {one.record_type} {one.record_id}"
                     if one.record_id
-                    else f"{one.id}: still invalid:  {'; '.join(one.problems)}"
+                    else f"{one.id}: still invalid: {'; '.join(one.problems)}"
                 )
             )
         say(f"{len(results) - len(still)} imported, {len(still)} still in quarantine")

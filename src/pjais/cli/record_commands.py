@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from pjais.cli.command_group import CommandGroup
 from pjais.cli.context import Context, common
 from pjais.cli.lists import (
     given_fields,
@@ -36,7 +37,7 @@ _FIGURES = (Column("figure", "word"), Column("value"))
 def list_group(name: str, columns: Sequence[Column], about: str) -> click.Group:
     """Return a group of commands that lists its table when it is called without one."""
 
-    @click.group(name, invoke_without_command=True, help=about)
+    @click.group(name, cls=CommandGroup, invoke_without_command=True, help=about)
     @source_option
     @target
     @list_options

@@ -14,12 +14,15 @@ from pjais.cli.tables import format_option
 
 @click.command("redo")
 @click.argument("count", metavar="[N]", type=click.IntRange(min=1), required=False)
-@click.option("--list", "listing", is_flag=True, help="Only list what can be redone, the last undone one first.")
+@click.option("--list", "listing", is_flag=True, help="List what can be redone, latest first.")
 @target_option
 @format_option
 @common
 def redo_command(context: Context, count: int | None, listing: bool, target: Path | None, shape: str) -> int:
-    """Do the last undone operation again, or the last N; a new operation ends what can be redone."""
+    """Redo the last undone operation, or the last N.
+
+    A new operation clears what can be redone.
+    """
     with closing(opened_store(context, target)) as store:
         if listing:
             print_operations(context, shape, store, store.redoable(count or 20), "redoable")

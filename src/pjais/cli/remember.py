@@ -13,11 +13,11 @@ from pjais.cli.lists import opened, print_record, target
 
 @click.command("remember")
 @click.argument("text")
-@click.option("--persona", metavar="ID", help="The persona it belongs to (default: the active one).")
-@click.option("--type", "kind", default="text", show_default=True)
-@click.option("--name", help="A short name.")
-@click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
-@click.option("--importance", type=click.FloatRange(0, 100), default=50, show_default=True)
+@click.option("--persona", metavar="ID", help="Persona that the memory belongs to (default: the active one).")
+@click.option("--type", "kind", default="text", show_default=True, help="Type of the memory.")
+@click.option("--name", help="Short name.")
+@click.option("--tag", "tags", multiple=True, help="Tag of the memory.  Repeatable.")
+@click.option("--importance", type=click.FloatRange(0, 100), default=50, show_default=True, help="Importance.")
 @target
 @common
 def remember_command(
@@ -30,7 +30,7 @@ def remember_command(
     importance: float,
     target: Path | None,
 ) -> int:
-    """Add a memory; without --persona it is the active persona's."""
+    """Add a memory, by default to the active persona."""
     number = int(importance) if importance == int(importance) else importance
     fields: dict[str, Any] = {"type": kind, "name": name, "tags": list(tags), "importance": number}
     with opened(context, target) as store:

@@ -21,8 +21,8 @@ from pjais.workspace import resolve_workspace
 @click.argument("record", nargs=-1, required=True, metavar="[STORE] ID")
 @event_option
 @time_option
-@click.option("--field", help="Only this field (camelCase, or as `history` names it).")
-@click.option("--table", "table_name", help="The record's table, where several have the id (SQLite).")
+@click.option("--field", help="Restore only this field.")
+@click.option("--table", "table_name", help="Table of the record, if several have this id (SQLite).")
 @common
 def restore_record_command(
     context: Context,
@@ -32,14 +32,15 @@ def restore_record_command(
     field: str | None,
     table_name: str | None,
 ) -> int:
-    """Restore a record, or one field of it, as it was; the log grows by one event.
+    """Restore an earlier version of a record, or of one field.
 
-    STORE is a SQLite store or a LiveStore store of ours; without it, the data folder's.
+    The history grows by one event; nothing is erased.  STORE is a SQLite store, or a LiveStore store written by pjais
+    (default: the current store of the data folder).
     """
     from pjais.livestore_tools import restore_record
 
     if (event is None) == (time is None):
-        raise UsageError("give either --event N or --time T")
+        raise UsageError("give exactly one of --event and --time")
     path, (record_id,) = store_and(record, "ID")
     found = store_history.opened(context, path)
     if isinstance(found, Store):
@@ -50,7 +51,7 @@ def restore_record_command(
         live = found.expanduser().absolute()
         done = restore_record.restore(here, live, record_id, event=event, time=time, field=field)
     if done.event is None:
-        told(context, done.as_dict(), f"{record_id} is as it was then; nothing to do")
+        told(context, done.as_dict(), f"{record_id} already has that version: nothing to do")
     else:
         line = f"{done.table} {record_id}: {', '.join(done.fields)} restored by event {done.event}"
         told(context, done.as_dict(), line)

@@ -1,4 +1,4 @@
-"""rollback: back to before a run."""
+"""rollback: restore the state before a run."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from pjais.migration import state
 @click.command("rollback")
 @click.argument("run_id", metavar="[RUN]", required=False)
 @target_option
-@click.option("--keep-later", type=OUTPUT_FILE, help="Export what was written since to this file.")
-@click.option("--discard-later", is_flag=True, help="Discard what was written since.")
+@click.option("--keep-later", type=OUTPUT_FILE, help="Export records written since the run to this file.")
+@click.option("--discard-later", is_flag=True, help="Discard records written since the run.")
 @common
 def rollback_command(
     context: Context, run_id: str | None, target: Path | None, keep_later: Path | None, discard_later: bool
 ) -> int:
-    """Restore the state before a run.  Shows first what was written since."""
+    """Restore the state before a run.
+
+    RUN is the last one by default.  If records were written since, asks for --keep-later or --discard-later (exit
+    code 3).
+    """
     from pjais.api.migration import rollback
     from pjais.workspace import resolve_workspace
 
@@ -41,16 +45,16 @@ def rollback_command(
     if context.as_json:
         print_json(done.as_dict())
         return 0
-    after = "the previous store is restored" if done.restored else "there was no store before, and there is none now"
+    after = "the previous store is restored" if done.restored else "the store is removed; there was none before"
     say(f"rolled back {done.run_id}: {after}")
     for path in done.sources:
         say(f"restored from the backup: {safe(path)}")
-    say(f"the store as it was is kept: {done.kept}")
+    say(f"rolled-back store kept at: {done.kept}")
     data_dir = resolve_workspace(context.data_dir).data_dir
     folder = shlex.quote(str(data_dir / "restored" / done.run_id))
-    say(f"its sources are in its backup: {context.typed(f'pjais backup restore {done.run_id} --to {folder}')}")
+    say(f"to restore its sources: {context.typed(f'pjais backup restore {done.run_id} --to {folder}')}")
     if done.later_file:
-        say(f"what was written since is in: {done.later_file}   (pjais import restores it)")
+        say(f"later records exported to: {done.later_file} (`pjais import` restores them)")
     say(f"Next: {context.typed('pjais status')}")
     return 0
 

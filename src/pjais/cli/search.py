@@ -29,18 +29,23 @@ _OF_BOTH = ("persona", "created", "source")
     "--in",
     "where",
     type=click.Choice(["memories", "messages", "all"]),
-    help="Where to search (default: all; what only one of them has, such as --tier or --role, leaves out the other).",
+    help="Where to search (default: all; a filter of only one, such as --tier or --role, excludes the other).",
 )
 @filter_options
 @click.option("--role", help="Filter messages by role: user, assistant, ...")
-@click.option("--hidden", is_flag=True, help="Also messages that their app does not show.")
-@click.option("--any", "any_word", is_flag=True, help="Records with any of the words, not only with all.")
-@click.option("--prefix", is_flag=True, help="The last word may be the beginning of one.")
-@click.option("--semantic", is_flag=True, help="Memories also by meaning; needs embeddings and a local model.")
+@click.option("--hidden", is_flag=True, help="Include messages that the app hides.")
+@click.option("--any", "any_word", is_flag=True, help="Match any of the words instead of all.")
+@click.option("--prefix", is_flag=True, help="Match the last word as a prefix.")
+@click.option("--semantic", is_flag=True, help="Also search memories by meaning; needs embeddings and a local model.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Of memories, and of messages."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Show at most N memories and N messages.",
+    metavar="N",
 )
-@click.option("--offset", type=click.IntRange(min=0), default=0)
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Skip the first N.", metavar="N")
 @target
 @format_option
 @common
@@ -59,9 +64,9 @@ def search_command(
     target: Path | None,
     shape: str,
 ) -> int:
-    """Find memories and messages that contain all words, best first.
+    """Search memories and messages, best matches first.
 
-    "quoted words" are a phrase, tea* a beginning of a word.
+    All words must match.  "quoted words" match a phrase, tea* matches a prefix.
     """
     text = " ".join(words)
     of_memories = semantic or any(value is not None for name, value in wanted.items() if name not in _OF_BOTH)
@@ -115,9 +120,11 @@ def _places(where: str | None, *, of_memories: bool, of_messages: bool) -> tuple
     memories = where in ("memories", "all") if where is not None else not of_messages
     messages = where in ("messages", "all") if where is not None else not of_memories
     if of_messages and (of_memories or not messages):
-        raise UsageError("memories have no role, and none is hidden", where=["--role, --hidden"])
+        raise UsageError(
+            "--role and --hidden apply to messages only", where=["memories have no role, and none is hidden"]
+        )
     if of_memories and not memories:
-        raise UsageError("messages have no tier, type, tag or importance, and are not searched by meaning")
+        raise UsageError("filters by tier, type, tag, importance and meaning apply to memories only")
     return memories, messages
 
 

@@ -25,8 +25,8 @@ from pjais.workspace import Workspace
 @sources_argument
 @to_option
 @target_option
-@click.option("--interval", type=click.FloatRange(min=0.1), help="Compare again and again, so many seconds apart.")
-@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@click.option("--interval", type=click.FloatRange(min=0.1), help="Polling interval in seconds (default: compare once).")
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="Stop after this many seconds.")
 @origin_option
 @database_option
 @collection_option
@@ -46,10 +46,10 @@ def shadow_command(
     password: str | None,
     shape: str,
 ) -> int:
-    """Compare old and new, record by record; show for how long they have agreed.  Exit code 1 where they differ.
+    """Compare the source with the target, record by record.
 
-    What was edited in the new store since the migration is listed apart and is no difference; nor is a document that
-    was discarded or replayed out of the quarantine.
+    Shows for how long they have been in sync; exit code 1 if they differ.  Edits in the target since the migration are
+    listed separately and do not count as differences, nor do documents discarded or replayed from quarantine.
     """
     here = side_workspace(context.data_dir, sources, target, to)
     ends = None if seconds is None else time.monotonic() + seconds
@@ -101,13 +101,13 @@ def _print_comparison(context: Context, here: Workspace, seen: shadow.Comparison
     if seen.count > len(seen.differences):
         say(f"  ... and {seen.count - len(seen.differences)} more")
     if seen.edit_count:
-        say(f"{counted(seen.edit_count, 'edit')} in the new store since the migration, not on the old side:")
+        say(f"{counted(seen.edit_count, 'edit')} in the target since the migration, not in the source:")
     for one in seen.edits:
         say(_line(one, names))
     if seen.refused:
-        say(f"{counted(seen.refused, 'document')} of the old side rejected (quarantine)")
+        say(f"{counted(seen.refused, 'document')} of the source rejected (in quarantine)")
     if since is not None:
-        say(f"the two have agreed since {since}, over {counted(agreed.comparisons, 'comparison')}")
+        say(f"in sync since {since}, over {counted(agreed.comparisons, 'comparison')}")
 
 
 def _line(one: Difference, names: store_history.Names) -> str:

@@ -9,11 +9,13 @@ from pjais.cli.locations import OUTPUT_PLACE, PATH
 sources_argument = click.argument("sources", nargs=-1, type=PATH)
 
 
-target_option = click.option("--target", type=OUTPUT_PLACE, help="The new side's store.")
+target_option = click.option(
+    "--target", type=OUTPUT_PLACE, help="Target store (default: the current store of the data folder)."
+)
 
 
 to_option = click.option(
-    "--to", type=click.Choice(["sqlite", "livestore"]), help="What the new side is (default: sqlite)."
+    "--to", type=click.Choice(["sqlite", "livestore"]), help="Kind of the target (default: sqlite)."
 )
 
 
@@ -22,5 +24,5 @@ on_invalid_option = click.option(
     type=click.Choice(["stop", "quarantine"]),
     default="stop",
     show_default=True,
-    help="What to do about invalid documents.",
+    help="What to do with invalid documents.",
 )

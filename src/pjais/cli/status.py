@@ -27,7 +27,7 @@ _RUNS = (
 @target_option
 @common
 def status_command(context: Context, target: Path | None) -> int:
-    """Show the store, the runs, the backups, and what is new in the sources."""
+    """Show the store, runs, backups, and new data in the sources."""
     from pjais.api import migration
 
     status = migration.status(context.data_dir, target)
@@ -57,7 +57,7 @@ def status_command(context: Context, target: Path | None) -> int:
         say(f"\n{counted(status['quarantined'], 'document is', 'documents are')} in quarantine: {look}")
     say(f"\n{status['message']}")
     for one in status["not_chosen"]:
-        say(f"not chosen for this store: {one['origin']}   {safe(one['path'])}")
+        say(f"not selected for this store: {one['origin']}   {safe(one['path'])}")
     say(f"Next: {status['next']}")
     return 0
 

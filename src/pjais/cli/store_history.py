@@ -46,7 +46,7 @@ def opened(context: Context, path: Path | None) -> Store | Path:
 def existing_store(target: Path) -> Store:
     """Open the store at this path.  Raises NoSourceFound where there is none."""
     if cutover.inspect(target, MODEL) is None:
-        raise NoSourceFound("there is no store here", where=[str(target)], next_command="pjais migrate")
+        raise NoSourceFound("store not found", where=[str(target)], next_command="pjais migrate")
     return _signed(Store(target))
 
 
@@ -75,7 +75,7 @@ def at(store: Store, event: str | None, time: str | None) -> Past:
 def number(event: str) -> int:
     """A change's number.  Raises UsageError."""
     if not event.isdecimal():
-        raise UsageError("a change of a SQLite store is a whole number, such as 12", where=[event])
+        raise UsageError("changes of a SQLite store are whole numbers, such as 12", where=[event])
     return int(event)
 
 
@@ -101,7 +101,7 @@ def _of_id(store: Store, past: Past, record_id: str) -> Iterator[Record]:
 def print_state(store: Store, past: Past) -> None:
     """The counts and the personas of a moment, for people."""
     moment = past.at
-    where = "right after the migration" if past.seq == 0 else f"after change {past.seq:,}"
+    where = "as migrated" if past.seq == 0 else f"after change {past.seq:,}"
     where += "" if moment is None else f" ({instants.to_text(moment)})"
     say(f"{shown_path(store.path)}, {where}:\n")
     print_counted([one for one in past.counts().items() if one[1]], [_line(one) for one in past.personas.list()])
@@ -160,15 +160,15 @@ def table_of(store: Store, record_id: str, name: str | None) -> tuple[str, str]:
     """The table and key that an id means.  Raises UsageError where it is none, or records of several tables."""
     found = store.find(record_id, name)
     if not found:
-        raise UsageError("record not found; there was none at any time since the migration", where=[record_id])
+        raise UsageError("record not found at any time since the migration", where=[record_id])
     if len(found) > 1:
-        raise UsageError("several records have this id; say which", where=[f"--table {one}" for one, _ in found])
+        raise UsageError("several records have this id: name the table", where=[f"--table {one}" for one, _ in found])
     return found[0]
 
 
 def write_export(output: Path, records: Documents) -> int:
     """Write documents as an export; returns how many.  Raises UsageError for a file that is there."""
     if output.exists():
-        raise UsageError("the file exists already", where=[str(output)])
+        raise UsageError("file already exists", where=[str(output)])
     with files.writing(output.absolute()) as file:
         return transfer.write_documents(records, file.text)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pjais import commands
 from pjais.checks import support_bundle
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE
@@ -15,14 +16,14 @@ from pjais.migration import state
 
 
 @click.command("support-bundle")
-@click.option("--target", type=OUTPUT_PLACE)
-@click.option("-o", "--output", type=OUTPUT_FOLDER, help="The folder to write to (default: this one).")
+@click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
+@click.option("-o", "--output", type=OUTPUT_FOLDER, help="Folder to write to (default: the current one).")
 @common
 def support_bundle_command(context: Context, target: Path | None, output: Path | None) -> int:
-    """Write two small files for support: versions, layout, states, codes and counts.
+    """Write two small files for support; no content in them.
 
-    No content, names, ids or tags of your data are in them, and nothing is sent anywhere: read them, then send them
-    yourself.
+    They hold versions, layout, states, codes and counts, but no content, names, ids or tags of your data.  Nothing is
+    sent anywhere: read the files, then send them yourself.
     """
     folder = (output or Path.cwd()).expanduser().absolute()
     found, made = support_bundle.write(state.chosen(context.data_dir, target), folder)

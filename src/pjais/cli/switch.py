@@ -1,4 +1,4 @@
-"""switch: make the new side live, and back."""
+"""switch: cut over to the target, and back."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from pjais.display import counted
 @to_option
 @target_option
 @on_invalid_option
-@click.option("--keep-edits", is_flag=True, help="Also when the new store was edited since the migration; keeps that.")
-@click.option("--undo", is_flag=True, help="Make the old side live again; what was written since is exported.")
+@click.option(
+    "--keep-edits", is_flag=True, help="Switch even if the target was edited since the migration, keeping the edits."
+)
+@click.option("--undo", is_flag=True, help="Switch back to the source; exports what was written to the target since.")
 @password_option
 @common
 def switch_command(
@@ -35,17 +37,20 @@ def switch_command(
     keep_edits: bool,
     password: str | None,
 ) -> int:
-    """Make the new side live: a last increment, the comparison, the proof, the final backup, one recorded step."""
+    """Cut over to the target; --undo switches back.
+
+    Syncs once more, compares, verifies, makes the final backup, then records the target as active in one step.
+    """
     if undo:
         back = side_by_side.switch_back(context.data_dir, sources, target, to=to)
         if context.as_json:
             print_json(back.as_dict())
             return 0
         written = counted(back.later.total, "record was", "records were")
-        say(f"the old side is live again; {written} written on the new side since")
+        say(f"the source is active again; {written} written to the target since")
         if back.export is not None:
-            say(f"they are in {back.export}   (pjais import restores them)")
-            say(f"and for the old side in {back.guide}")
+            say(f"exported to {back.export} (`pjais import` restores them)")
+            say(f"and in the source's format to {back.guide}")
         return 0
     with progress(context) as report_progress:
         report_progress("cut over", 0, None)
@@ -55,8 +60,8 @@ def switch_command(
     if context.as_json:
         print_json({"code": "done", **done.as_dict()})
         return 0
-    say(f"the new side is live: {done.target}")
-    say(f"the final backup: {done.backup}")
-    say(f"to undo: {context.typed('pjais switch --undo')}")
+    say(f"the target is active: {done.target}")
+    say(f"final backup: {done.backup}")
+    say(f"to switch back: {context.typed('pjais switch --undo')}")
     say(f"Next: {context.typed('pjais verify-app')}")
     return 0

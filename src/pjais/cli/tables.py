@@ -87,7 +87,7 @@ def print_list(
     rows: Sequence[Sequence[Any]],
     whole: Mapping[str, Any],
     items: Sequence[Any] | None = None,
-    empty: str = "nothing there",
+    empty: str = "no records found",
 ) -> bool:
     """Print a list in the form that was asked for; return whether that was a table, which may get lines below it.
 

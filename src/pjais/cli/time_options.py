@@ -21,11 +21,13 @@ store_argument = click.argument("store", type=PATH)
 
 
 event_option = click.option(
-    "--event", metavar="N", help="After this event (12, or 12.1 for a client-only one); in SQLite, this change."
+    "--event",
+    metavar="N",
+    help="Event number (12, or 12.1 for a client-only one); in a SQLite store, number of a change.",
 )
 
 
-time_option = click.option("--time", metavar="T", help="At this time (ISO-8601, or milliseconds since 1970).")
+time_option = click.option("--time", metavar="T", help="Point in time (ISO-8601, or milliseconds since 1970).")
 
 
 def opened_timeline(context: Context, store: Path) -> Any:
@@ -45,7 +47,7 @@ def short(value: Any, share: int = 1) -> str:
 def store_and(given: tuple[str, ...], *names: str) -> tuple[Path | None, tuple[str, ...]]:
     """The store, if it was given, and what follows it.  Raises UsageError."""
     if len(given) not in (len(names), len(names) + 1):
-        raise UsageError(f"give [STORE] {' '.join(names)}", where=list(given))
+        raise UsageError(f"usage: [STORE] {' '.join(names)}", where=list(given))
     return (Path(given[0]) if len(given) > len(names) else None), given[-len(names) :]
 
 

@@ -1,4 +1,4 @@
-"""ui: the local web page."""
+"""ui: the local web UI."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pjais import commands
 from pjais.cli.context import Context, common, password_option
 from pjais.cli.locations import OUTPUT_PLACE, PATH
 from pjais.cli.output import ReaderGone, is_interactive, print_json, say
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 @click.command("ui")
 @click.argument("sources", nargs=-1, type=PATH)
-@click.option("--target", type=OUTPUT_PLACE, help="The store to show.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; without it a free one.")
-@click.option("--open/--no-open", "opens", default=None, help="Open it in the browser (default: on a terminal).")
+@click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on (default: a free one).")
+@click.option("--open/--no-open", "opens", default=None, help="Open the browser (default: only from a terminal).")
 @password_option
 @common
 def ui_command(
@@ -32,12 +33,17 @@ def ui_command(
     opens: bool | None,
     password: str | None,
 ) -> int:
-    """Open the local web page: migrate, browse, search, see earlier states.  Loopback only; end with Ctrl-C."""
+    """Open the web UI: migrate, browse, search, view history.
+
+    Listens on the loopback interface only; end with Ctrl-C.
+    """
     try:
         from pjais.web.server import serve
         from pjais.web.session import Session
     except ModuleNotFoundError as error:
-        raise UsageError(f"the page needs the package {error.name}", next_command="pip install 'pjais[ui]'") from error
+        raise UsageError(
+            f"the web UI needs the package {error.name}", next_command="pip install 'pjais[ui]'"
+        ) from error
     session = Session(context.data_dir, target, sources, password=password)
 
     def ready(entrance: Entrance) -> None:
@@ -45,8 +51,8 @@ def ui_command(
             told = {"code": "done", "url": entrance.address(), "token": entrance.keys.token}
             print_json(told)
         else:
-            say(f"the page is at {entrance.address()}")
-            say("the address is for you alone, and opens the page once.  End it with Ctrl-C.")
+            say(f"web UI: {entrance.address()}")
+            say("The address is private and opens the web UI once.  End with Ctrl-C.")
             entrance.on_entered = lambda: _say_again(entrance)
         if opens or (opens is None and is_interactive()):
             entrance.open()

@@ -1,4 +1,4 @@
-"""undo: take back the last operations."""
+"""undo: undo the last operations."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pjais.cli.tables import format_option
 
 @click.command("undo")
 @click.argument("count", metavar="[N]", type=click.IntRange(min=1), required=False)
-@click.option("--list", "listing", is_flag=True, help="Only list what can be undone, the last operation first.")
+@click.option("--list", "listing", is_flag=True, help="List what can be undone, latest first.")
 @target_option
 @format_option
 @common
 def undo_command(context: Context, count: int | None, listing: bool, target: Path | None, shape: str) -> int:
-    """Undo the last operation, or the last N, all or none; nothing is erased, `redo` does them again.
+    """Undo the last operation, or the last N.
 
-    An operation is one transaction made through pjais.  Refused where another program has since changed a record
-    of it.
+    All or nothing; the history keeps everything, and `redo` redoes.  An operation is one transaction made through
+    pjais; it cannot be undone if another program has since changed one of its records.
     """
     with closing(opened_store(context, target)) as store:
         if listing:

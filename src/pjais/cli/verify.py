@@ -24,11 +24,11 @@ _CHECKS = (Column("check", "id"), Column("state", "outcome"), Column("about"))
 
 @click.command("verify")
 @target_option
-@click.option("--run", "run_id", help="Only the documents of this run.")
+@click.option("--run", "run_id", help="Verify only the documents of this run.")
 @password_option
 @common
 def verify_command(context: Context, target: Path | None, run_id: str | None, password: str | None) -> int:
-    """Verify every record against the backups, again."""
+    """Verify every record against the backups again."""
     from pjais.api.migration import verify
 
     with progress(context) as report_progress:
@@ -39,7 +39,7 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     print_table(_CHECKS, [(what, "passed", about) for what, _, about in proof.checks])
     say(
         f"\nverified: {counted(proof.records, 'record')} in the store, "
-        f"{counted(proof.documents, 'document')} in the backups, no difference"
+        f"{counted(proof.documents, 'document')} in the backups, no differences"
     )
     since = [(proof.edited_since, "edited"), (proof.added_since, "added"), (proof.removed_since, "removed")]
     if any(count for count, _ in since):

@@ -1,4 +1,4 @@
-"""verify-app: check that an app can live with the store."""
+"""verify-app: check that an app can use the store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _QUERIES = (Column("query"), Column("ms", "number"))
 @format_option
 @common
 def verify_app_command(context: Context, store: Path | None, shape: str) -> int:
-    """Check that an app can use the store: health, integrity, performance, features; on a scratch copy."""
+    """Check, on a scratch copy, that an app can use the store.
+
+    Covers health, integrity, performance and features.
+    """
     from pjais.api.checks import verify_app
 
     checks = verify_app(context.data_dir, store)
@@ -36,5 +39,5 @@ def verify_app_command(context: Context, store: Path | None, shape: str) -> int:
         say(f"{state}  {one.name}: {safe(one.message)}", lead=state)
         if one.figures:
             print_table(_QUERIES, [(name, f"{took:.2f}") for name, took in one.figures.items()])
-    say("\nall verifications passed" if passed else "\nsome verifications failed; nothing was changed")
+    say("\nall checks passed" if passed else "\nsome checks failed; no changes were made")
     return 0 if passed else 1

@@ -230,4 +230,4 @@ class Notice(NamedTuple):
     def line(self) -> str:
         """Return the notice in one line, without the next command."""
         named = f" ({self.where[0]}{', ...' if len(self.where) > 1 else ''})" if self.where else ""
-        return f"new data waits, and the store is opened as it is: {self.code}: {self.what}{named}"
+        return f"new data not migrated, opening the store without it: {self.code}: {self.what}{named}"

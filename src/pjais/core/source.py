@@ -14,7 +14,7 @@ from pjais.core.shown import fields_as_json
 CANNOT_BE_READ = "cannot be read"
 """Prefix of `damage` for a source whose content could not be inspected."""
 
-NAME_IT = "name it to take it"
+NAME_IT = "name it to include it"
 """The end of the reason of what is a source if its owner names it."""
 
 LEAVES = "a link that leaves the folder; name it to follow it"

@@ -121,7 +121,7 @@ def _with(first: tuple[str, Content], rest: Iterator[tuple[str, Content]]) -> It
 def _unpacked(folder: Path, found: Iterator[tuple[str, Content]]) -> tuple[Path, ...]:
     """Write files into a new folder; it appears with all of them, or not at all."""
     if folder.exists() and any(folder.iterdir()):
-        raise UsageError("the folder is not empty; nothing is written into it", where=[str(folder)])
+        raise UsageError("folder not empty", where=[str(folder)])
     beside = folder.absolute().with_name(f".{folder.name}.{os.getpid()}.part")
     written: list[str] = []
     try:
@@ -220,7 +220,7 @@ def _refuse_to_overwrite(kind: AppSource, output: Path, *, main: bool) -> None:
         return
     if output.is_file() and not main:
         return
-    raise UsageError(f"the file exists and is no {kind.kind}; it is not replaced", where=[str(output)])
+    raise UsageError(f"file exists and is not a {kind.kind}; not replaced", where=[str(output)])
 
 
 def _is_of(kind: AppSource, path: Path) -> bool:

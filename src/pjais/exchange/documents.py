@@ -65,7 +65,7 @@ def export_documents(
     """
     path = workspace.store if store is None else store.expanduser().absolute()
     if not path.exists():
-        raise NoSourceFound("there is nothing to export", where=[str(path)])
+        raise NoSourceFound("nothing to export", where=[str(path)])
     with tempfile.TemporaryDirectory(prefix="pjais-export-") as scratch:
         snapshots = backup.snapshot_all(Path(scratch) / "copy", found_in(workspace, path), at_ms=journal.now_ms())
         with closing(sqlite.create(Path(scratch) / "sort.sqlite")) as db:
@@ -127,7 +127,7 @@ class _Export:
         what = f"{self._snapshot.name}: {piece.collection} {piece.place}: {piece.reason}"
         if self._form.skip is None:
             raise SourceDamaged(
-                "a piece of the source cannot be read, so its documents cannot be given as whole",
+                "a part of the source cannot be read, so the export would be incomplete",
                 where=[what],
                 next_command="pjais export --documents --skip-unreadable",
             )

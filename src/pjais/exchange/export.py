@@ -118,9 +118,7 @@ def to(
         count = documents.export_documents(workspace, store, write, form, progress)
         return Exported(documents=count, unreadable=tuple(unread), notes=tuple(notes.lines))
     if what.format == "rxdb-export":
-        raise UsageError(
-            "name the file to export to", next_command="pjais export --format rxdb-export -o rxdb-export.json"
-        )
+        raise UsageError("output file required", next_command="pjais export --format rxdb-export -o rxdb-export.json")
     if what.format == "pjais":
         with transfer.opened(workspace, store, password) as db:
             transfer.write_export(db, models.in_store(workspace.model, db), write, progress=progress)
@@ -131,9 +129,9 @@ def to(
 
 def _check_options(what: What) -> None:
     if what.skip_unreadable and not (what.documents or what.is_dump):
-        raise UsageError("--skip-unreadable belongs to --documents and to --format rxdb-dump")
+        raise UsageError("--skip-unreadable requires --documents or --format rxdb-dump")
     if what.blobs is not None and not what.documents:
-        raise UsageError("--blobs belongs to --documents")
+        raise UsageError("--blobs requires --documents")
 
 
 def _dumped(
@@ -176,4 +174,4 @@ def _refuse_to_overwrite(output: Path) -> None:
         return
     head = output.read_bytes()[:64] if output.is_file() else b"folder"
     if head and not head.startswith(_EXPORTS):
-        raise UsageError("the file exists and is no export; it is not replaced", where=[str(output)])
+        raise UsageError("file exists and is not an export; not replaced", where=[str(output)])

@@ -103,7 +103,7 @@ def check(model: Model, folder: Path, password: str | None = None) -> tuple[list
         for name, again in zip(there, made.exports, strict=False):
             line = _difference(folder / name, again.path)
             if line is not None:
-                wrong.append(f"{name}: line {line} is not what the raw files hold")
+                wrong.append(f"{name}: line {line} differs from the raw files")
     return wrong, []
 
 

@@ -160,7 +160,7 @@ def _validated(path: Path, members: Iterator[tuple[str, Any]]) -> Validation:
         elif name == "metadata":
             metadata = value
     if (metadata["totalPersonas"], metadata["totalMemories"]) != (result.personas, result.memories):
-        raise BackupFailed("the export does not hold as many records as it says", where=[str(path)])
+        raise BackupFailed("the export has fewer or more records than its metadata says", where=[str(path)])
     result.errors = [
         f"Memory {memory} references non-existent persona {persona}"
         for memory, persona in before

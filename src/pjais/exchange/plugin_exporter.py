@@ -20,6 +20,6 @@ def export(
     if exporter is None:
         built_in = ("pjais", "rxdb-export", "rxdb-dump", *app_files.names())
         known = ", ".join((*built_in, *extensions.names("exporters")))
-        raise UsageError(f"there is no exporter {name}", where=[f"known: {known}"])
+        raise UsageError(f"exporter not found: {name}", where=[f"known: {known}"])
     with transfer.opened(workspace, store, password) as db:
         exporter(exported.documents(db, models.in_store(workspace.model, db)), write)

@@ -82,7 +82,7 @@ def of_source(
 def _refuse(what: str, skip: Write | None) -> None:
     if skip is None:
         raise SourceDamaged(
-            "a piece of the source cannot be read, so its documents cannot be given as whole",
+            "a part of the source cannot be read, so the export would be incomplete",
             where=[what],
             next_command="pjais export --format rxdb-dump --skip-unreadable",
         )

@@ -170,7 +170,7 @@ def gathered(
     """
     path = workspace.store if store is None else store.expanduser().absolute()
     if not path.exists():
-        raise NoSourceFound("there is nothing to export", where=[str(path)])
+        raise NoSourceFound("nothing to export", where=[str(path)])
     with tempfile.TemporaryDirectory(prefix="pjais-dump-") as scratch:
         with closing(sqlite.create(Path(scratch) / "dump.sqlite")) as db:
             db.execute(_TABLES)
@@ -183,7 +183,7 @@ def gathered(
                 found.gather(rxdb_documents.of_source(workspace, path, password, skip, note))
             db.execute("COMMIT")
             if not found.databases:
-                raise NoSourceFound("there is no RxDB database to dump", where=[str(path)])
+                raise NoSourceFound("RxDB database not found", where=[str(path)])
             for line in found.notes():
                 note(line)
             yield found
@@ -194,7 +194,7 @@ def to(dumps: Dumps, write: Write) -> int:
     found = dumps.databases
     if len(found) > 1:
         raise UsageError(
-            "each database needs a dump of its own: name the file, and each gets its database's name",
+            "each database needs its own dump: name the file, and the database's name is added",
             where=[f"{one.name} of {one.origin}" if one.origin else one.name for one in found],
             next_command="pjais export --format rxdb-dump -o rxdb-dump.json",
         )

@@ -81,7 +81,7 @@ def opened(workspace: Workspace, store: Path | None, password: str | None) -> It
     """Open a store of ours; migrate anything else to a scratch store first."""
     path = workspace.store if store is None else store.expanduser().absolute()
     if not path.exists():
-        raise NoSourceFound("there is nothing to export", where=[str(path)])
+        raise NoSourceFound("nothing to export", where=[str(path)])
     if path.is_file() and is_ours(path, workspace.model):
         with upgrade.readable(replace(workspace, target=SqliteTarget(path))) as there:
             with closing(sqlite.open_reader(there)) as db, _read_transaction(db):

@@ -57,7 +57,7 @@ def examine(here: Workspace, path: Path) -> list[Check]:
         raise NoSourceFound("store not found", where=[str(path)])
     refs = [ref for ref in place.find().sources if source_of(ref).has_log]
     if not refs:
-        raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
+        raise NoSourceFound("LiveStore store not found", where=[str(path)], next_command="pjais detect --help")
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="pjais-doctor-") as folder:
         scratch = Path(folder)
@@ -66,8 +66,8 @@ def examine(here: Workspace, path: Path) -> list[Check]:
             groups = list(locations.groups(snapshot, scratch / f"store{number}"))
             name = snapshot.origin
             open_in = users[snapshot.origin]
-            line = f"open in process {', '.join(map(str, open_in))}" if open_in else "no program has it open"
-            meaning = "what is read is a copy of this moment; LiveStore takes no locks" if open_in else ""
+            line = f"open in process {', '.join(map(str, open_in))}" if open_in else "closed"
+            meaning = "reading a copy as of now; LiveStore takes no locks" if open_in else ""
             checks.append(Check(name, "in use", True, line, meaning))
             logs: list[tuple[str, Store]] = []
             for group in groups:
@@ -114,7 +114,7 @@ def _files(found: Store, group: locations.Group) -> Iterator[Check]:
             "",
             "log",
             False,
-            "there is no event log",
+            "event log not found",
             "the rows are still shown, but the next change of the schema loses them",
             "pjais migrate, now",
         )
@@ -272,7 +272,7 @@ def _position(found: Store, numbers: list[Number]) -> Iterator[Check]:
 def _sides(found: Store, snapshot: Snapshot, group: locations.Group) -> Iterator[Check]:
     """Compare state and log: events that the state has not seen, and rows that differ."""
     if found.state is None:
-        yield Check("", "state", True, "there is none; LiveStore makes it from the log at its next boot")
+        yield Check("", "state", True, "none yet; LiveStore rebuilds it from the log at the next boot")
         return
     if found.log is None:
         return

@@ -38,7 +38,7 @@ def restore(
     with timeline.opened(here, path) as line:
         if not timeline.is_ours(line):
             raise UsageError(
-                "the app of this store may not know what would be written; pjais writes only to stores it made",
+                "store not written by pjais: its app may not understand new events",
                 where=[str(path)],
                 advice="its history shows the record as it was",
                 next_command=f"pjais history {shlex.quote(str(path))} {shlex.quote(key)}",

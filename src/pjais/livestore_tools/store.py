@@ -101,7 +101,7 @@ class LiveStore:
         Raises UsageError if it did not exist then, or pjais did not write the store.
         """
         if (event is None) == (time is None):
-            raise UsageError("give either event or time")
+            raise UsageError("give exactly one of event and time")
         here = resolve_workspace(self.path.parent)
         done = restore_record.restore(here, self.path, record_id, event=event, time=time, field=field)
         self.refresh()
@@ -117,13 +117,13 @@ class LiveStore:
             try:
                 models.events().decode(name, args)
             except KeyError:
-                raise UsageError("the schema has no such event", where=[name]) from None
+                raise UsageError("event not found in the schema", where=[name]) from None
             except Undecodable as error:
                 raise UsageError(
                     "the event's arguments are not what its name promises", where=[f"{name}: {error}"]
                 ) from error
         if not timeline.is_ours(self.timeline):
-            raise UsageError("pjais writes only to stores that it made", where=[str(self.path)])
+            raise UsageError("store not written by pjais: read-only", where=[str(self.path)])
         store = target.at(self.path)
         if not store.log.is_file():
             raise UsageError("to write, open the folder of the store itself", where=[self.timeline.label])

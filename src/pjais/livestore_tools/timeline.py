@@ -185,7 +185,7 @@ class Timeline:
                 if changes:
                     moments.append(Moment(event, tuple(changes)))
         if not moments:
-            raise UsageError("no event of this log touched such a record", where=[key])
+            raise UsageError("record not found in this log", where=[key])
         return moments
 
     def _operations(self, first: int, last: int | None) -> Iterator[tuple[Event, tuple[Operation, ...]]]:
@@ -272,7 +272,7 @@ def stores(here: Workspace, path: Path) -> Iterator[list[Opened]]:
     place = replace(here, target=SqliteTarget(here.data_dir / "-"), sources=(path,), named=True)
     refs = [ref for ref in place.find().sources if source_of(ref).has_log]
     if not refs:
-        raise NoSourceFound("there is no LiveStore store here", where=[str(path)], next_command="pjais detect --help")
+        raise NoSourceFound("LiveStore store not found", where=[str(path)], next_command="pjais detect --help")
     with tempfile.TemporaryDirectory(prefix="pjais-time-") as folder:
         scratch = Path(folder)
         found: list[Opened] = []
@@ -296,9 +296,7 @@ def opened(here: Workspace, path: Path) -> Iterator[Timeline]:
         logs = [one for one in found if one.found.log is not None]
         if not logs:
             raise NoSourceFound(
-                "the store has no event log, so it has no past",
-                where=[str(path)],
-                next_command=f"pjais migrate {shlex.quote(str(path))}",
+                "no event log, so no history", where=[str(path)], next_command=f"pjais migrate {shlex.quote(str(path))}"
             )
         taken = logs[-1]
         yield Timeline(taken.label, taken.found, taken.scratch, tuple(one.label for one in logs[:-1]))
@@ -319,7 +317,7 @@ def _instant(text: str) -> int:
         return int(text)
     at = instants.from_text(text)
     if at is None:
-        raise UsageError("not a time: give ISO-8601, or milliseconds since 1970", where=[text])
+        raise UsageError("not a time: use ISO-8601, or milliseconds since 1970", where=[text])
     return at
 
 

@@ -64,7 +64,7 @@ def upgrade(here: Workspace, path: Path, number: int, output: Path | None = None
                 next_command=f"pjais migrate {shlex.quote(str(path))} --to livestore --store-id merged",
             )
         if not others:
-            raise NoSourceFound("there is no event log with events here", where=[str(path)])
+            raise NoSourceFound("event log not found, or empty", where=[str(path)])
         source, its = others[-1]
         _refuse_if_open(log.parent, path, number)
         written = list(_read(source.found))
@@ -100,7 +100,7 @@ def _read(found: store.Store) -> Iterator[Event]:
     for event in store.events(found.log):
         if not isinstance(event, Event):
             raise SourceDamaged(
-                "an event cannot be read, so the log cannot be copied as if whole",
+                "an event cannot be read, so the log cannot be copied completely",
                 where=[f"{event.place}: {event.reason}"],
                 next_command="pjais migrate --to livestore --on-invalid quarantine",
             )
@@ -163,7 +163,7 @@ def _prove(path: Path, written: list[Event], shift: int) -> None:
             if before.counts() != after.counts():
                 wrong.append("the state that the events make")
     if wrong:
-        raise MigrationFailed("the new log is not what the old one is; it was not put in place", where=wrong[:20])
+        raise MigrationFailed("the new log differs from the old one; the store was not changed", where=wrong[:20])
 
 
 def _set_aside(log: Path, number: int) -> tuple[str, ...]:
@@ -176,5 +176,5 @@ def _set_aside(log: Path, number: int) -> tuple[str, ...]:
             if aside.exists():
                 raise UsageError("an earlier upgrade left this; check it, then remove it", where=[str(aside)])
             files.replace(one, aside)
-            moved.append(f"set aside: {aside.name}")
+            moved.append(f"moved to: {aside.name}")
     return tuple(moved)

@@ -40,4 +40,4 @@ def live(data_dir: Path) -> Live:
         at = instants.from_text(told["at"]) if told["at"] else None
         return Live(told["live"], at, told["target"], int(told["changes"]), tuple(told["sources"]), told["backup"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError("the record of which side is live cannot be read", where=[str(path)]) from error
+        raise UsageError("cannot read which side is active", where=[str(path)]) from error

@@ -51,7 +51,7 @@ def create(workspace: Workspace, *, password: str | None = None, progress: Progr
     with run_log.failures(workspace), fault_messages.explained(workspace):
         found = workspace.find()
         if not found.sources and not workspace.store.exists():
-            raise NoSourceFound("no data to back up was found", where=[str(workspace.data_dir)])
+            raise NoSourceFound("no data found to back up", where=[str(workspace.data_dir)])
         files.private_folder(workspace.data_dir)
         with files.only_run(workspace.data_dir):
             recover.recover(workspace)
@@ -155,9 +155,7 @@ def verify(
     named = [one.id for one in listed(workspace)] if backup_id is None else [backup_id]
     folders = [folder_of(workspace, one) for one in named]
     if not folders:
-        raise UsageError(
-            "there is no backup to verify", where=[str(workspace.backups)], next_command="pjais backup create"
-        )
+        raise UsageError("backup not found", where=[str(workspace.backups)], next_command="pjais backup create")
     wrong: list[str] = []
     unread: list[str] = []
     total = sum(one.size for folder in folders for one in _files_of(folder))
@@ -175,7 +173,7 @@ def verify(
         wrong += [f"{folder.name}/{line}" for line in (*bad, *differs)]
         unread += [f"{folder.name}/{line}" for line in skipped]
     if wrong:
-        raise BackupFailed("a backup is not valid", where=wrong)
+        raise BackupFailed("invalid backup", where=wrong)
     return Verified(tuple(named), tuple(unread))
 
 

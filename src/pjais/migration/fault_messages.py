@@ -21,9 +21,7 @@ def explain(error: BaseException, workspace: Workspace) -> PjaisError | None:
     )
     if full:
         return NoSpace(
-            "the disk became full; nothing was switched",
-            where=[str(workspace.data_dir)],
-            safe=MigrationFailed.safe_default,
+            "disk full; no store was replaced", where=[str(workspace.data_dir)], safe=MigrationFailed.safe_default
         )
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return files.explained(error)
@@ -35,8 +33,8 @@ def explain(error: BaseException, workspace: Workspace) -> PjaisError | None:
 class Unfinished(MigrationFailed):
     """The commit step or a later one failed; the store is either the old or the new version, intact."""
 
-    safe_default = "Nothing is lost, and your source data is unchanged; the next call finishes what was begun."
-    advice_default = "make the same call again"
+    safe_default = "No data was lost, no changes were made to your source data; the next call completes the run."
+    advice_default = "run the same command again"
 
 
 @contextmanager
@@ -57,7 +55,7 @@ def finishing(workspace: Workspace) -> Iterator[None]:
     try:
         yield
     except (sqlite.Error, OSError) as error:
-        raise Unfinished(f"what was begun is not finished: {error}", where=[str(workspace.live)]) from error
+        raise Unfinished(f"run not completed: {error}", where=[str(workspace.live)]) from error
 
 
 @contextmanager

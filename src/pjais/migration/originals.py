@@ -60,9 +60,9 @@ def restore(workspace: Workspace, lost: Sequence[Gone]) -> list[Path]:
     if outside:
         folder = workspace.data_dir / RESTORED / outside[0].run_id
         raise UsageError(
-            "a source of this run is gone; without the store its data would be in the backup alone",
+            "a source of this run is missing: without the store, only the backup has its data",
             where=[one.origin for one in outside],
-            safe="Nothing was changed.",
+            safe="No changes were made.",
             next_command=f"pjais backup restore {outside[0].run_id} --to {shlex.quote(str(folder))}",
         )
     back = []
@@ -146,9 +146,9 @@ def _held(workspace: Workspace, run_id: str, source: dict[str, Any]) -> tuple[Co
     held = [one for one in snapshots if (one.kind, one.origin) == (source["kind"], source["origin"])]
     if not held:
         raise BackupFailed(
-            "a source of this run is gone, and its backup is not valid: the store is the only copy",
+            "a source of this run is missing and its backup is invalid: the store is the only copy",
             where=[source["origin"], *wrong],
-            safe="Nothing was changed.",
+            safe="No changes were made.",
             next_command=f"pjais backup verify {run_id}",
         )
     return tuple(one for one in held[0].files if not one.source.endswith("-shm"))

@@ -47,9 +47,7 @@ def chosen(workspace: Workspace, found: Found, only: Only) -> tuple[Found, Only]
     here = sorted({origin for origin in browsers.values() if origin is not None})
     if only.origin is not None:
         if only.origin not in here and not any(_may_hold(ref, only.origin) for ref in browsers if not browsers[ref]):
-            raise UsageError(
-                f"no source here is of the web origin {only.origin}", where=here, next_command="pjais detect"
-            )
+            raise UsageError(f"no source of the web origin {only.origin}", where=here, next_command="pjais detect")
         taken = tuple(ref for ref in found.sources if browsers.get(ref, only.origin) in (None, only.origin))
         passed = [
             Passed(ref.path, f"of another web origin: {browsers[ref]}") for ref in found.sources if ref not in taken

@@ -102,9 +102,7 @@ def listed(workspace: Workspace, ids: Sequence[int] = (), *, everything: bool = 
     Raises NoSourceFound if there is no target, UsageError for an id that does not exist.
     """
     if cutover.inspect(workspace.store, workspace.model) is None:
-        raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais migrate"
-        )
+        raise NoSourceFound("store not found", where=[str(workspace.store)], next_command="pjais migrate")
     with closing(sqlite.open_reader(workspace.store)) as db:
         found = [_kept(row) for row in sqlite.each(db, f"SELECT {_COLUMNS} FROM migration_quarantine ORDER BY id")]
     if ids:
@@ -126,7 +124,7 @@ def discard(workspace: Workspace, ids: Sequence[int]) -> list[Kept]:
     """
     entries = listed(workspace, ids) if ids else []
     if gone := [str(one.id) for one in entries if one.replayed_at is not None]:
-        raise UsageError("this document is in the store already", where=gone, next_command="pjais quarantine list")
+        raise UsageError("document already imported", where=gone, next_command="pjais quarantine list")
     reason = {"level": "note", "rule": DISCARDED, "message": "discarded by the owner"}
     with files.only_run(workspace.data_dir), fault_messages.explained(workspace):
         workspace.target.refuse_if_open()
@@ -158,7 +156,7 @@ def replay(
         recover.recover(workspace)
         entries = [one for one in listed(workspace, ids) if one.replayed_at is None]
         if document is not None and len(entries) != 1:
-            raise UsageError("an edited document belongs to exactly one id", next_command="pjais quarantine list")
+            raise UsageError("--document requires exactly one id", next_command="pjais quarantine list")
         forms = dict(edited or {}) if document is None else {entries[0].id: document}
         workspace.target.refuse_if_open()
         workspace.target.catch_up(workspace.model)
@@ -185,9 +183,9 @@ def _refuse_changed(workspace: Workspace, db: sqlite.Connection) -> None:
     wrong = chain.check(db)
     if wrong:
         raise VerificationFailed(
-            "the store is not as pjais left it; nothing is imported from its quarantine",
+            "the store was changed by another program; nothing was imported",
             where=[str(workspace.store), *wrong],
-            safe="Nothing was changed.",
+            safe="No changes were made.",
             next_command="pjais verify",
         )
 
@@ -244,7 +242,7 @@ def _obstacle(db: sqlite.Connection, table: Table, record: Record) -> str | None
     where = table.matching()
     keys = table.key_of(record)
     if sqlite.first(db, f"SELECT 1 FROM {table.sql} WHERE {where}", keys):
-        return "a record with this id is in the target already"
+        return "a record with this id already exists"
     for column, targets in table.references:
         value = getattr(record, column)
         there = any(sqlite.first(db, f"SELECT 1 FROM {target} WHERE id = ?", (value,)) for target in targets)

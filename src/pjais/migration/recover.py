@@ -198,9 +198,9 @@ def _refuse_to_empty(kept: Path, run_id: str) -> None:
         )
     if earlier:
         raise MigrationFailed(
-            "what reverts this run is gone; the store stays in its place",
+            "the data to revert this run is missing; the store was kept",
             where=[run_id, *(f"built on {one}" for (one,) in earlier)],
-            safe="The store stays as it is.",
+            safe="No changes were made to the store.",
             next_command="pjais verify",
         )
 
@@ -226,9 +226,9 @@ def _copy_previous(previous: Path, new: Path) -> None:
     _, digest = files.copy_hashed(previous, new)
     if digest != backup.manifest(previous.parent)["previous"]["sha256"]:
         raise BackupFailed(
-            "the store of before was changed in the backup; it is not put back",
+            "the previous store in the backup was changed; not restored",
             where=[str(previous)],
-            safe="The store stays as it is.",
+            safe="No changes were made to the store.",
             next_command="pjais verify",
         )
 

@@ -117,8 +117,8 @@ def _forget_numbers(db: sqlite.Connection) -> None:
 
 def _refusal(copy: Path, *why: str) -> MigrationFailed:
     return MigrationFailed(
-        "the run cannot be reverted exactly; the store stays as it is",
+        "the run cannot be reverted exactly",
         where=[str(copy.parent), *why],
-        safe="The store stays as it is.",
+        safe="No changes were made to the store.",
         next_command="pjais verify",
     )

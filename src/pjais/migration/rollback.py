@@ -69,7 +69,7 @@ def later_writes(target: Path, run_id: str) -> Later:
     with closing(sqlite.open_reader(target)) as db:
         mark = sqlite.value(db, "SELECT changes_seq FROM migration_runs WHERE id = ?", (run_id,))
         if mark is None:
-            raise UsageError("the target does not have this run", where=[run_id], next_command="pjais status")
+            raise UsageError("run not found in the target", where=[run_id], next_command="pjais status")
     return writes_since(target, int(mark))
 
 
@@ -107,7 +107,7 @@ def rollback(
     NoSourceFound if there is no run to undo; MigrationFailed if the target is open elsewhere.
     """
     if not workspace.data_dir.is_dir():
-        raise NoSourceFound("there is no data folder here", where=[str(workspace.data_dir)])
+        raise NoSourceFound("data folder not found", where=[str(workspace.data_dir)])
     with fault_messages.explained(workspace), files.only_run(workspace.data_dir):
         recover.recover(workspace)
         run = _run_to_undo(workspace, run_id)
@@ -122,8 +122,8 @@ def rollback(
                 f"since this run {counted(later.added, 'record was', 'records were')} added, {later.edited:,} edited, "
                 f"{later.removed:,} removed",
                 where=[f"{op} {table} {key}" for op, table, key in later.examples],
-                safe="Nothing was changed.",
-                advice="keep them in a file, or say --discard-later",
+                safe="No changes were made.",
+                advice="export them to a file, or pass --discard-later",
                 next_command=f"pjais rollback {run.id} --keep-later later-{run.id}.pjais.json",
             )
         if (
@@ -131,7 +131,7 @@ def rollback(
             and keep_later.exists()
             and not _is_that(keep_later, workspace.model, workspace.store, run.id)
         ):
-            raise UsageError("the file for later writes exists already", where=[str(keep_later)])
+            raise UsageError("the file for later records already exists", where=[str(keep_later)])
         back = originals.restore(workspace, originals.gone(workspace, run.id))
         kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
         head = Head(cutover.last_change(workspace.store))
@@ -152,10 +152,10 @@ def _accept_older(workspace: Workspace, run: state.RunState, *, discard_later: b
     """
     if not discard_later:
         raise ConfirmationNeeded(
-            "an older store was put back: it does not have this run, nor what was written after it",
+            "an older copy of the store is in place, without this run and later records",
             where=[run.id, f"its documents are in {run.folder}"],
-            safe="Nothing was changed.",
-            advice="put the newer store back; or go on with the older one, and `pjais migrate` reads the sources again",
+            safe="No changes were made.",
+            advice="restore the newer store; or keep the older one, and `pjais migrate` reads the sources again",
             next_command=f"pjais rollback {run.id} --discard-later",
         )
     kept = run.folder / f"rolled-back-{journal.new_run_id()}.sqlite"
@@ -172,9 +172,9 @@ def _refuse_while_live(workspace: Workspace) -> None:
     named = None if was.target is None else Path(was.target)
     if was.side == "new" and (named is None or files.same(named, workspace.live) or not named.exists()):
         raise UsageError(
-            "the new side is live; switch back before its store is rolled back",
+            "the target is active: switch back before rolling back its store",
             where=[str(workspace.live)],
-            safe="Nothing was changed.",
+            safe="No changes were made.",
             next_command="pjais switch --undo",
         )
 
@@ -198,7 +198,7 @@ def _catch_up(workspace: Workspace, run_id: str, discard_later: bool) -> None:
                 error.what,
                 where=error.where,
                 safe=error.safe,
-                advice="the log as it is now is kept beside the backup",
+                advice="the current log is kept beside the backup",
                 next_command=f"pjais rollback {run_id} --discard-later",
             ) from error
 
@@ -207,14 +207,14 @@ def _run_to_undo(workspace: Workspace, run_id: str | None) -> state.RunState:
     done = in_place(workspace)
     if not done:
         raise NoSourceFound(
-            "there is no migration to roll back",
+            "no migration to roll back",
             where=[str(workspace.data_dir)],
-            safe="Nothing was changed.",
+            safe="No changes were made.",
             next_command="pjais status",
         )
     ids = [run.id for run in done]
     if run_id is not None and run_id not in ids:
-        raise UsageError("no such migration is in place", where=[run_id], next_command="pjais status")
+        raise UsageError("run not found", where=[run_id], next_command="pjais status")
     if run_id is not None and run_id != ids[-1] and run_id in _held(workspace):
         raise UsageError(
             "later runs build on this one; roll them back first",
@@ -222,7 +222,7 @@ def _run_to_undo(workspace: Workspace, run_id: str | None) -> state.RunState:
             next_command=f"pjais rollback {ids[-1]}",
         )
     if not workspace.store.exists():
-        raise MigrationFailed("the target is gone; there is nothing to roll back", where=[str(workspace.store)])
+        raise MigrationFailed("target not found, nothing to roll back", where=[str(workspace.store)])
     return done[-1] if run_id is None else done[ids.index(run_id)]
 
 

@@ -108,7 +108,7 @@ def _migrate(workspace: Workspace, options: Options, progress: Progress) -> Repo
         needed, free = _space(workspace, found.sources)
         if needed > free:
             raise NoSpace(
-                f"the migration needs {needed:,} bytes and {free:,} are free", where=[str(workspace.data_dir)]
+                f"not enough disk space: {needed:,} bytes needed, {free:,} free", where=[str(workspace.data_dir)]
             )
         with reader_process.reader(found.sources, late=workspace.store.exists()) as reader:
             return execute(Job(workspace, options, found, reader, progress, started), resumable)

@@ -66,7 +66,7 @@ def demand(proof: Proof) -> None:
     if not proof.passed:
         wrong = [f"{what}: {about}" for what, ok, about in proof.checks if not ok]
         raise VerificationFailed(
-            "the new store does not hold what was read; it was not put in place",
+            "the new store differs from what was read; it was not put in place",
             where=[f"{one.record_type} {one.record_id}: {one.problem}" for one in proof.differences[:20]] + wrong,
             safe=MigrationFailed.safe_default,
             next_command="pjais migrate",

@@ -26,13 +26,13 @@ def status(here: Workspace) -> dict[str, Any]:
         since = "" if working[-1].started_at is None else f", since {instants.to_text(working[-1].started_at)}"
         message, following = f"a migration is running (process {working[-1].pid}{since})", "pjais status"
     elif any(run.state == "interrupted" for run in begun[-1:]):
-        message, following = "the last run was interrupted; the next one goes on", "pjais migrate"
+        message, following = "the last run was interrupted; the next one continues it", "pjais migrate"
     elif new:
-        message, following = "there is data that has not been migrated", "pjais plan"
+        message, following = "new data to migrate", "pjais plan"
     elif store is not None:
-        message, following = "everything that was found is migrated", "pjais verify"
+        message, following = "all data found is migrated", "pjais verify"
     else:
-        message, following = "nothing was found", "pjais detect --help"
+        message, following = "no data found", "pjais detect --help"
     return {
         "code": "done",
         "data_dir": str(here.data_dir),

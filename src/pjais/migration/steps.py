@@ -335,11 +335,11 @@ def _undo(run: BackedUp, reached: Reached, error: BaseException) -> NoReturn:
         workspace.target.recover(run.id)
     problem = fault_messages.explain(error, workspace)
     if problem is None:
-        run_log.write(workspace, f"stopped by {type(error).__name__}; the target is as it was", run.id)
+        run_log.write(workspace, f"stopped by {type(error).__name__}; no changes were made to the target", run.id)
         with suppress(OSError):
             journal.stop(run.folder)
         raise error
-    outcome = f"{problem.code}: {problem.what}; the target is as it was"
+    outcome = f"{problem.code}: {problem.what}; no changes were made to the target"
     run_log.ended(workspace, run.findings, run.id, outcome)
     problem.logged = True
     problem.report = _report(run, reached, problem.code, problem.exit_code, problem.what, problem.next_command)
@@ -357,7 +357,7 @@ def _final(run: BackedUp, reached: Reached) -> Report:
     code = "quarantined" if filled.total.waiting else "done" if filled.total.read else "empty"
     message, following = verdict(code, filled.total), "pjais verify"
     if changed:
-        message += "; a source was written to meanwhile, and what is new there is not in the store yet"
+        message += "; a source has changed meanwhile: its new data is not migrated yet"
         following = "pjais migrate"
     return _report(run, reached, code, 1 if filled.total.waiting else 0, message, following)
 

@@ -37,9 +37,7 @@ def verify(
     NoSourceFound if there is no target, ForeignTarget if it is not ours.
     """
     if cutover.inspect(workspace.store, workspace.model, older=workspace.target.in_place) is None:
-        raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais migrate"
-        )
+        raise NoSourceFound("store not found", where=[str(workspace.store)], next_command="pjais migrate")
     try:
         workspace.target.inspect()
         workspace.target.catch_up(workspace.model)
@@ -57,9 +55,7 @@ def verify(
             where.append(f"... and {proof.difference_count - len(where)} more")
         where += [f"{what}: {about}" for what, ok, about in proof.checks if not ok]
         advice, command = _way_out(proof)
-        raise VerificationFailed(
-            "the verification failed", where=where, report=proof, advice=advice, next_command=command
-        )
+        raise VerificationFailed("verification failed", where=where, report=proof, advice=advice, next_command=command)
     return proof
 
 
@@ -69,7 +65,7 @@ def _way_out(proof: Proof) -> tuple[str | None, str | None]:
     if proof.difference_count or _RUNS not in wrong or wrong.keys() - {_RUNS, compare.HEAD}:
         return None, None
     run = wrong[_RUNS].split()[1]
-    return "put the newer store back, or go on with this older one", f"pjais rollback {run}"
+    return "restore the newer store, or keep this older one", f"pjais rollback {run}"
 
 
 def _line(difference: Difference) -> str:
@@ -81,7 +77,7 @@ def _prove(workspace: Workspace, path: Path, run: str | None, progress: Progress
     with closing(sqlite.open_checked(path)) as db:
         model = models.in_store(workspace.model, db)
         if run is not None and not sqlite.fetch(db, "SELECT 1 FROM migration_runs WHERE id = ?", (run,)):
-            raise UsageError("this target has no such run", where=[run], next_command="pjais status")
+            raise UsageError("run not found in this target", where=[run], next_command="pjais status")
         total = compare.count_rows(db, model) + _documents(db, run)
         progress("verify", 0, total)
         # Where an app may remove records that others refer to, the comparison with its content is the proof.
@@ -201,7 +197,7 @@ def _one_run(
             continue
         compared += count
         differences += found
-    return compared, differences, [(name, not wrong, "; ".join(wrong) or "every file has its size and hash")]
+    return compared, differences, [(name, not wrong, "; ".join(wrong) or "sizes and hashes match")]
 
 
 class _Counter:

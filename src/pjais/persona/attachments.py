@@ -67,7 +67,7 @@ class Attachments(Records[Attachment]):
         path = _file_name(self.need(sha256)) if wanted is None else wanted
         data = self.read(sha256)
         if path.exists() or path.is_symlink():
-            raise UsageError("the file exists; it is not replaced", where=[str(path)], advice="name another file by -o")
+            raise UsageError("file already exists; not replaced", where=[str(path)], advice="name another file by -o")
         files.write_atomically(path, data)
         return path
 

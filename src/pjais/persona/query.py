@@ -55,7 +55,7 @@ def terms(text: str, *, prefix: bool = False) -> list[Term]:
 def check(text: str) -> None:
     """Raise UsageError for anything but text; any text is valid."""
     if not isinstance(text, str):
-        raise UsageError(f"text={text!r}: a text is needed")
+        raise UsageError(f"text={text!r}: must be a string")
 
 
 def unstorable(text: str) -> bool:

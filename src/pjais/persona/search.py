@@ -83,7 +83,7 @@ def check(asked: Query) -> None:
     choices.window(asked.limit, asked.offset)
     marks = asked.marks
     if not isinstance(marks, tuple) or len(marks) != 2 or not all(isinstance(mark, str) for mark in marks):
-        raise UsageError(f"marks={marks!r}: two texts are needed, for before and after a hit")
+        raise UsageError(f"marks={marks!r}: must be two strings, for before and after a hit")
     for mark in marks:
         if query.unstorable(mark):
             raise UsageError("a mark is no valid Unicode text", where=[ascii(mark)])
@@ -121,7 +121,7 @@ def page(db: sqlite.Connection, asked: Query) -> Results:
 def disagrees(db: sqlite.Connection, what: str) -> StoreFailed:
     """Return the error for an index that does not agree with what it is about."""
     return StoreFailed(
-        f"the search index does not agree with the {what}; some program wrote past the triggers",
+        f"the search index does not agree with the {what}; another program bypassed the triggers",
         where=[str(db.filename)],
         next_command="pjais verify",
     )

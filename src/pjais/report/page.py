@@ -229,7 +229,7 @@ def checked(proof: dict[str, Any]) -> list[Checked]:
 
 def _checks(proof: Proof | None) -> str:
     if proof is None:
-        return _card("Checks", "", '<p class="foot last">The run ended before there was anything to verify.</p>')
+        return _card("Checks", "", '<p class="foot last">The run ended before verification.</p>')
     found = checked(proof.as_dict())
     rows = "".join(
         f'<li><span>{escape(one.title)}</span><b class="{"good" if one.ok else "bad"}">{one.result}</b>'

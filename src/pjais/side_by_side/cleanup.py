@@ -141,7 +141,7 @@ def unconfirmed(judged: Judged, names: Sequence[str]) -> ConfirmationNeeded:
     """Return the error that asks the owner to confirm a removal."""
     what = counted(sum(len(one.files) for one in judged.items), "file")
     return ConfirmationNeeded(
-        f"{what} ({size(judged.size)}) can go; say --yes to remove",
+        f"{what} ({size(judged.size)}) can be removed: confirm with --yes",
         where=[f"{one.name}: {size(one.size)}" for one in judged.items],
         safe="Nothing was removed.",
         next_command=" ".join(["pjais cleanup --yes", *map(shlex.quote, names)]),
@@ -166,7 +166,7 @@ def remove(workspace: Workspace, items: Sequence[Old]) -> int:
         for one in items:
             if outside := [str(path) for path in one.files if not files.is_inside(path, workspace.data_dir)]:
                 raise UsageError(
-                    "old data is outside of the data folder; nothing was removed",
+                    "old data is outside the data folder; nothing was removed",
                     where=outside,
                     safe="Nothing was removed.",
                     next_command="pjais cleanup",
@@ -214,14 +214,14 @@ def _refuse_unless_new_is_live(workspace: Workspace) -> None:
     was = switch.live(workspace)
     if was.side == "new" and was.target not in (None, str(workspace.live)):
         raise UsageError(
-            "another store is the live one; nothing was removed",
+            "another store is active; nothing was removed",
             where=[str(was.target)],
             next_command=f"pjais cleanup --target {shlex.quote(str(was.target))}",
         )
     follows = any(run.follow and run.state == "done" for run in state.runs(workspace.data_dir))
     if was.side == "old" and (was.at is not None or follows):
         raise UsageError(
-            "the old side is live; nothing was removed",
+            "the source is active; nothing was removed",
             where=[str(workspace.data_dir / switch.LIVE)],
             safe="Nothing was removed.",
             next_command="pjais switch",
@@ -287,7 +287,7 @@ def _ours(source: dict[str, Any], protected: set[Path]) -> str | None:
     account = (path if path.is_dir() else path.parent) / paths.ACCOUNT_NAME
     own_log = _kind(source).has_log and account.exists()
     if own_log or any(files.same(path, one) for one in protected):
-        return "a store that pjais wrote; it is never removed"
+        return "a store written by pjais; never removed"
     return None
 
 
@@ -302,7 +302,7 @@ def _of_another(workspace: Workspace, source: dict[str, Any], elsewhere: set[Pat
     if origin.is_relative_to(workspace.data_dir):
         return None
     if any(origin.is_relative_to(one) for one in elsewhere):
-        return "it belongs to the data folder that this one was copied from"
+        return "belongs to the data folder that this one was copied from"
     return None
 
 
@@ -311,7 +311,7 @@ def _outside(workspace: Workspace, source: dict[str, Any]) -> str | None:
     paths = [Path(source["origin"]), *(Path(one["path"]) for one in source["files"])]
     if all(files.is_inside(path, workspace.data_dir) for path in paths):
         return None
-    return "it is outside of the data folder; pjais removes nothing there"
+    return "outside the data folder; pjais removes nothing there"
 
 
 def _bytes(entries: Iterable[dict[str, Any]]) -> int:
@@ -352,7 +352,7 @@ def _of_source(
         return [whole if left is None else replace(whole, files=left)], []
     ref = _ref(workspace, source)
     if ref is None:
-        reason = "only a part of it is there, so it is not known what else it holds"
+        reason = "incomplete, so its other contents are unknown"
         return ([], [Stays(name, path, whole.size, reason)]) if _is_profile(source) else ([whole], [])
     known = {(source["kind"], source["origin"]): source["files"]}
     if not _kind(source).comes_and_goes and state.is_new(ref, known, exact=False):
@@ -427,7 +427,7 @@ def _named(items: list[Old], stays: list[Stays], names: Sequence[str], known: Se
             others = set() if wanted in _calls(one) else one.names - {wanted} - _belonging(wanted, one)
             if others:
                 raise UsageError(
-                    f"{wanted} is in one location with others and cannot be removed alone; name the whole",
+                    f"{wanted} shares its files with others and cannot be removed alone; name the whole",
                     where=sorted(others),
                     safe="Nothing was removed.",
                     next_command=f"pjais cleanup {shlex.quote(one.name)}",
@@ -459,7 +459,7 @@ def _backed_up(workspace: Workspace, items: Sequence[Old]) -> tuple[list[Old], l
         if all(digest in held for digest in one.hashes.values()):
             kept.append(one)
         else:
-            reason = "its present content is in no valid backup; make one: pjais backup create"
+            reason = "current content not in any valid backup; run pjais backup create"
             stays.append(Stays(one.name, one.path, one.size, reason))
     return kept, stays
 

@@ -114,7 +114,7 @@ def increment(workspace: Workspace, options: run.Options = _OPTIONS, *, allow_re
             found, only = origins.chosen(workspace, workspace.find(), options.only)
             options = replace(options, only=only)
             if not found.sources:
-                raise NoSourceFound("the sources are gone", where=[str(path) for path in workspace.sources])
+                raise NoSourceFound("sources not found", where=[str(path) for path in workspace.sources])
             if not state.anything_new(workspace, found.sources, exact=False):
                 return Increment(None)
         workspace.target.refuse_if_open()
@@ -138,7 +138,7 @@ def _steady(workspace: Workspace) -> Iterator[None]:
 def _refuse_gone(workspace: Workspace) -> None:
     gone = [str(path) for path in workspace.sources if not path.exists()]
     if gone:
-        raise NoSourceFound("a source is gone", where=gone)
+        raise NoSourceFound("source not found", where=gone)
 
 
 def _bring(workspace: Workspace, options: run.Options, refs: tuple[SourceRef, ...], allow_removals: bool) -> Increment:
@@ -194,9 +194,9 @@ def _write(
         removed, kept = builder.remove_gone([origin_of(snapshot) for snapshot in whole])
         if not allow_removals and removed > max(_MANY, builder.accounted() // 2):
             raise MigrationFailed(
-                f"the sources suddenly lack {counted(removed, 'record')}; nothing was changed",
+                f"the sources lack {counted(removed, 'record')}; no changes were made",
                 where=[snapshot.origin for snapshot in snapshots],
-                advice="check the source first; this syncs the removals",
+                advice="check the source first; the next command syncs the removals",
                 next_command="pjais follow --allow-removals",
             )
         counts = tuple(builder.counts(origin_of(snapshot)) for snapshot in snapshots)

@@ -26,7 +26,7 @@ class Private(NamedTuple):
 
 _IN_DATA_DIR = (
     (shadow.LOG, "the discrepancy log: ids and fields, no content"),
-    ("since-switch-*.pjais.json", "what was written on the new side before a switch was taken back"),
+    ("since-switch-*.pjais.json", "records written to the target before switching back"),
     ("rxdb-since-switch-*.json", "the same as the guide's export"),
     ("**/*.before-upgrade", "a store as it was before its upgrade"),
     ("*.before-*", "what an export was written over"),

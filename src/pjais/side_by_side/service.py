@@ -106,7 +106,7 @@ class Service:
             return sides.side(self._old_path, self._place, self._password)
         found = self._place.find().sources
         if not found:
-            raise NoSourceFound("the old side was not found", where=[str(self._place.data_dir)])
+            raise NoSourceFound("source not found", where=[str(self._place.data_dir)])
         return SourceSide(tuple(ref.path for ref in found), self._place, self._password)
 
     # -- the guide's methods
@@ -243,9 +243,9 @@ def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
         yield Difference("query", "", None, "differs")
     for key in [*left, *(key for key in right if key not in left)]:
         if key not in right:
-            yield Difference(*key, None, "only on the old side")
+            yield Difference(*key, None, "only in the source")
         elif key not in left:
-            yield Difference(*key, None, "only on the new side")
+            yield Difference(*key, None, "only in the target")
         else:
             table = MODEL.table_of(left[key])
             pairs = zip(table.column_names, table.to_row(left[key]), table.to_row(right[key]), strict=True)

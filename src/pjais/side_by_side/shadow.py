@@ -31,7 +31,7 @@ from pjais.targets.sqlite.entries import Origin
 from pjais.workspace import Workspace
 
 LOG = "shadow.jsonl"
-_ONLY_OLD, _ONLY_NEW = "only on the old side", "only on the new side"
+_ONLY_OLD, _ONLY_NEW = "only in the source", "only in the target"
 _SHOWN = 100
 
 
@@ -88,11 +88,9 @@ def compare(workspace: Workspace, *, password: str | None = None, only: Only = E
     """
     found, only = origins.chosen(workspace, workspace.find(), only)
     if not found.sources:
-        raise NoSourceFound("the old side was not found", where=[str(path) for path in workspace.sources])
+        raise NoSourceFound("source not found", where=[str(path) for path in workspace.sources])
     if cutover.inspect(workspace.store, workspace.model) is None:
-        raise NoSourceFound(
-            "there is no pjais store here yet", where=[str(workspace.store)], next_command="pjais follow"
-        )
+        raise NoSourceFound("store not found", where=[str(workspace.store)], next_command="pjais follow")
     workspace.target.catch_up(workspace.model)
     at = journal.now_ms()
     with closing(sqlite.open_reader(workspace.store)) as new:

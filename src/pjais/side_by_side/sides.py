@@ -127,7 +127,7 @@ def side(path: Path, here: Workspace, password: str | None = None) -> Side:
     Raises NoSourceFound if there is nothing, ForeignTarget for a store of a newer pjais.
     """
     if not path.exists():
-        raise NoSourceFound("there is nothing here", where=[str(path)], next_command="pjais detect --help")
+        raise NoSourceFound("no data found", where=[str(path)], next_command="pjais detect --help")
     if path.is_file() and _is_store(path, here.model):
         return SqliteSide(path)
     log = _own_log(path)
@@ -299,9 +299,9 @@ class SourceSide(FileSide):
         try:
             self._refs = Workspace(self._here.data_dir, self._here.target, self._paths).find().sources
         except UsageError as error:
-            raise NoSourceFound("the old side is gone", where=error.where) from error
+            raise NoSourceFound("source no longer available", where=error.where) from error
         if not self._refs:
-            raise NoSourceFound("the old side was not found", where=[str(path) for path in self._paths])
+            raise NoSourceFound("source not found", where=[str(path) for path in self._paths])
 
     def _read(self, stack: ExitStack) -> None:
         choices = Choices(self._ids(), password=self._password)
@@ -333,7 +333,7 @@ class SourceSide(FileSide):
 
     def _create(self, fields: dict[str, Any]) -> Persona:
         raise UsageError(
-            "old data are only read; the old app writes to them until the switch",
+            "the source is read-only until the cutover; the old app writes to it",
             where=[f"{self.path}: {', '.join(sorted(fields))}"],
             next_command="pjais switch",
         )
@@ -353,7 +353,7 @@ class LiveStoreSide(FileSide):
 
     def _look(self) -> None:
         if not self.path.is_dir():
-            raise NoSourceFound("the LiveStore store is gone", where=[str(self.path)])
+            raise NoSourceFound("LiveStore store not found", where=[str(self.path)])
 
     def _read(self, stack: ExitStack) -> None:
         line = stack.enter_context(LiveStore(self.path)).timeline
@@ -392,7 +392,7 @@ class LiveStoreSide(FileSide):
         args = _creation(fields)
         with self._lock:
             if self.get_persona(args["id"]) is not None:
-                raise UsageError("this id is taken in personas", where=[args["id"]])
+                raise UsageError("id already exists in personas", where=[args["id"]])
             with LiveStore(self.path) as store:
                 store.commit(("v1.PersonaCreated", args))
             found = self.get_persona(args["id"])
@@ -419,7 +419,7 @@ def _creation(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of `v1.PersonaCreated`, validated by the model.  Raises UsageError, ValidationFailed."""
     unknown = sorted(set(fields) - _ARGS.keys())
     if unknown:
-        raise UsageError("a new persona in LiveStore has no such fields", where=unknown)
+        raise UsageError("unknown fields for a new persona in LiveStore", where=unknown)
     now = journal.now_ms()
     given = {"id": str(uuid.uuid4()), "is_active": False, "created_at": now, **fields}
     rest = {"usage_count": 0, "extra": {}, "updated_at": given["created_at"]}
@@ -428,7 +428,7 @@ def _creation(fields: dict[str, Any]) -> dict[str, Any]:
     problems = validate.check(Draft(record, ()))
     if not validate.valid(problems):
         raise ValidationFailed(
-            "the record is not what its model allows",
+            "invalid record",
             safe="Nothing was written.",
             next_command="pjais --help",
             where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],

@@ -47,27 +47,27 @@ def go(workspace: Workspace, options: run.Options = _OPTIONS, *, keep_edits: boo
 def _go(workspace: Workspace, options: run.Options, keep_edits: bool) -> Live:
     if live(workspace).side == "new":
         raise UsageError(
-            "the new side is live already", where=[str(workspace.data_dir / LIVE)], next_command="pjais status"
+            "the target is already active", where=[str(workspace.data_dir / LIVE)], next_command="pjais status"
         )
     refs = _old_side(workspace, options)
     if not refs:
-        raise NoSourceFound("the old side was not found", where=[str(path) for path in workspace.sources])
+        raise NoSourceFound("source not found", where=[str(path) for path in workspace.sources])
     _refuse_if_running(refs)
     follow.increment(workspace, options)
     seen = shadow.compare(workspace, password=options.password, only=options.only)
     if seen.count:
         raise VerificationFailed(
-            f"old and new differ in {seen.count} places; nothing was switched",
+            f"source and target differ in {counted(seen.count, 'place')}; no cutover",
             where=[_line(one) for one in seen.differences[:20]],
-            safe="The old side is live, as it was.",
-            advice="bring over what the old side has, or edit the record",
+            safe="No changes were made; the source is still active.",
+            advice="sync the source, or edit the record",
             next_command="pjais shadow",
         )
     if seen.edit_count and not keep_edits:
         raise VerificationFailed(
-            f"the new store was edited since the migration ({counted(seen.edit_count, 'place')}); nothing was switched",
+            f"the target was edited since the migration ({counted(seen.edit_count, 'place')}); no cutover",
             where=[_line(one) for one in seen.edits[:20]],
-            safe="The old side is live, as it was; the edits are in the new store.",
+            safe="No changes were made; the source is still active, the edits are in the target.",
             next_command="pjais switch --keep-edits",
         )
     verify.verify(workspace, password=options.password)
@@ -76,7 +76,7 @@ def _go(workspace: Workspace, options: run.Options, keep_edits: bool) -> Live:
         _refuse_if_running(refs)
         if state.anything_new(workspace, _old_side(workspace, options), exact=False):
             raise SourceInUse(
-                "the old side was written to during the switch; nothing was switched",
+                "the source changed during the cutover; no cutover",
                 where=[str(ref.path) for ref in refs],
                 next_command="pjais switch",
             )
@@ -105,7 +105,7 @@ def _refuse_if_running(refs: Any) -> None:
     users = files.users([path for ref in refs for path in ref.files])
     if users:
         raise SourceInUse(
-            "the old app is running; nothing was switched",
+            "the old app is running; no cutover",
             where=[f"process {user}" for user in users],
             advice="close it first",
             next_command="pjais switch",
@@ -152,13 +152,13 @@ def _with_target(workspace: Workspace, target: str) -> Workspace:
 
 def _back(workspace: Workspace, was: Live) -> Returned:
     if was.side != "new":
-        raise UsageError("the old side is live; there is no switch to take back", next_command="pjais status")
+        raise UsageError("the source is active: nothing to switch back", next_command="pjais status")
     gone = [path for path in was.sources if not Path(path).exists()]
     if gone:
         raise NoSourceFound(
-            "the old side is not there any more; restore it first",
+            "source not found: restore it first",
             where=gone,
-            safe="The new side stays live.",
+            safe="No changes were made; the target is still active.",
             advice="restore it, then: pjais switch --undo",
             next_command=originals.restoring(workspace, str(was.backup)),
         )

@@ -76,7 +76,7 @@ def snapshot_all(
     written = sum(one.size for snapshot in snapshots for one in snapshot.files)
     broken = check(folder, _counting(progress, "check the backup", 0, written, written))
     if broken:
-        raise BackupFailed("the backup does not restore", where=broken)
+        raise BackupFailed("the backup cannot be restored", where=broken)
     return tuple(snapshots)
 
 
@@ -105,7 +105,7 @@ def _snapshot(
     copied = _copy_still(folder, ref, number, earlier, tell)
     if ref.damage is not None and ref.damage.startswith(CANNOT_BE_READ):  # not inspected then, readable now
         raise SourceInUse(
-            "a source could not be read, and then it could", where=[str(ref.path)], advice="make the same call again"
+            "a source was temporarily unreadable", where=[str(ref.path)], advice="run the same command again"
         )
     opened = _opened_path(folder, str(ref.path), copied)
     frozen = Frozen(opened) if ref.damage is not None else source_of(ref).freeze(folder, opened, copied, at_ms)
@@ -161,7 +161,7 @@ def _copy_still(
                 raise
             _discard(folder, copied)
             if attempt == _TRIES - 1 or not ref.path.exists():
-                raise SourceInUse("a source vanished while it was copied", where=[str(error.filename)]) from error
+                raise SourceInUse("a source disappeared while it was copied", where=[str(error.filename)]) from error
             continue
         except PermissionError as error:
             if str(error.filename or "").startswith(str(folder)):
@@ -254,7 +254,7 @@ def manifest(folder: Path) -> dict[str, Any]:
         raise BackupFailed("a backup's manifest cannot be read", where=[str(folder / MANIFEST)]) from error
     if body.get("run") != folder.name:
         raise BackupFailed(
-            "a backup is not the one that its folder is named for", where=[f"{folder / MANIFEST}: of {body.get('run')}"]
+            "the backup does not match its folder name", where=[f"{folder / MANIFEST}: of {body.get('run')}"]
         )
     if not sound:
         raise BackupFailed("a backup's manifest was changed", where=[str(folder / MANIFEST)])
@@ -333,7 +333,7 @@ def _refuse_outside(wanted: Sequence[CopiedFile]) -> None:
     told = [*kept, *(path for one in wanted for path in (one.original, one.stored))]
     outside = [path for path in told if Path(path).anchor or ".." in Path(path).parts]
     if outside:
-        raise BackupFailed("the backup names files outside of itself; nothing was restored", where=outside)
+        raise BackupFailed("the backup names files outside its folder; nothing was restored", where=outside)
 
 
 def restore(folder: Path, destination: Path, progress: Progress | None = None) -> list[Path]:
@@ -349,7 +349,7 @@ def restore(folder: Path, destination: Path, progress: Progress | None = None) -
     in_the_way = [str(destination / one.original) for one in wanted if (destination / one.original).exists()]
     if in_the_way:
         raise BackupFailed(
-            "files are in the way; nothing was restored",
+            "files already exist; nothing was restored",
             where=in_the_way,
             advice="restore into an empty folder",
             next_command=f"pjais backup restore {shlex.quote(folder.name)} --to restored-{shlex.quote(folder.name)}",

@@ -91,11 +91,11 @@ def _in_archive(archive: Passed, target: Path | None, seen: Seen) -> Iterator[So
     try:
         folder = unpacked.folder_of(archive.path)
     except SourceDamaged as error:
-        yield archive._replace(reason=f"an archive that is not read; {error.where[0].partition(': ')[2]}")
+        yield archive._replace(reason=f"archive not read; {error.where[0].partition(': ')[2]}")
         return
     found = list(_Search(contract.Search(folder, True, target, seen, registry.every(), [])).found())
     if not found:
-        yield archive._replace(reason="an archive in which there is no data that pjais knows")
+        yield archive._replace(reason="archive without known data")
     for one in found:
         if isinstance(one, Passed):
             yield one._replace(path=unpacked.shown(one.path))
@@ -203,7 +203,7 @@ class _Search:
             if not name.endswith(("-wal", "-shm", "-journal")) and not name.startswith(paths.SINCE_SWITCH):
                 yield self._file(name, one)
         if left:
-            reason = f"{left:,} more files were not looked into; name one to take it"
+            reason = f"{left:,} more files were not examined; name one to include it"
             yield Passed(Path(one.path), reason, kind="folder")
 
     def _chosen(self, looks: int, names: list[str]) -> list[str]:

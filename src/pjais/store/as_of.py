@@ -97,9 +97,9 @@ def record_of(table: Table, values: Values) -> Record:
         return table.to_record(tuple([values[name] for name in table.column_names]))
     except (ValueError, TypeError) as error:
         raise StoreFailed(
-            "a row holds what no record can be; another program wrote it",
+            "invalid row, written by another program",
             where=[f"{table.name} {values[table.key[-1]]}"],
-            advice="its history shows who left it so, and when",
+            advice="its history shows who wrote it, and when",
             next_command=f"pjais history {shlex.quote(str(values[table.key[-1]]))}",
         ) from error
 
@@ -117,7 +117,7 @@ def moment(db: sqlite.Connection, seq: int | None = None, time: int | str | None
         assert time is not None
         seq = _at_time(db, instant(time), low, high)
     if not low <= choices.count("seq", seq) <= high:
-        raise UsageError(f"the history has no change {seq}", where=[f"it goes from {low} to {high}"])
+        raise UsageError(f"the history has no change {seq}", where=[f"changes {low} to {high}"])
     return seq
 
 
@@ -130,7 +130,7 @@ def instant(time: int | str) -> int:
         return int(text)
     at = instants.from_text(text)
     if at is None:
-        raise UsageError("not a time: give ISO-8601, or milliseconds since 1970", where=[text])
+        raise UsageError("not a time: use ISO-8601, or milliseconds since 1970", where=[text])
     return at
 
 
@@ -243,7 +243,7 @@ class PoolAsOf(Pool):
     def writer(self, label: str | None = None) -> Iterator[sqlite.Connection]:  # noqa: ARG002
         """Raise UsageError: the past is read-only."""
         raise UsageError(
-            "the past does not change; restore_record restores a record", next_command="pjais restore-record --help"
+            "past versions are read-only; restore_record restores a record", next_command="pjais restore-record --help"
         )
         yield  # makes this a generator, as a context manager must be
 

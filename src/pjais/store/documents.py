@@ -122,7 +122,5 @@ def table_of(model: Model, name: str) -> Table:
     table = model.by_name.get(name)
     if table is None or not table.is_of_documents:
         there = names(model)
-        raise UsageError(
-            "unknown collection", where=[name, f"one of: {', '.join(there)}" if there else "there is none"]
-        )
+        raise UsageError("unknown collection", where=[name, f"one of: {', '.join(there)}" if there else "none"])
     return table

@@ -48,7 +48,7 @@ def history(db: sqlite.Connection, model: Model, record_id: str, table: str | No
     """
     found = find(db, model, record_id, table)
     if not found:
-        raise UsageError("record not found; there was none at any time since the migration", where=[record_id])
+        raise UsageError("record not found at any time since the migration", where=[record_id])
     return [one for held, key in found for one in reversed(list(_backwards(db, held, key)))]
 
 
@@ -199,7 +199,7 @@ def _wanted(
     """Return the row to write, and the names of the restored fields."""
     if present is None:
         if field is not None:
-            raise UsageError("the record is gone; restore it whole", where=[f"{table.name} {key}"])
+            raise UsageError("record deleted: restore the whole record", where=[f"{table.name} {key}"])
         return then, table.record._fields
     names = [
         column.name
@@ -221,14 +221,14 @@ def _refuse_bad(db: sqlite.Connection, table: Table, values: Values) -> None:
     problems = validate.check(Draft(record, ()))
     if not validate.valid(problems):
         raise ValidationFailed(
-            "the record was what its model does not allow; another program had written it",
+            "that version is invalid: another program had written it",
             where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],
             safe="Nothing was written.",
             next_command=f"pjais history {shlex.quote(str(values[table.key[-1]]))}",
         )
     for column, value, targets in missing_references(db, table, values):
         raise UsageError(
-            f"what the record refers to is gone from {targets[0]}; restore that first",
+            f"a referenced record is missing in {targets[0]}; restore that first",
             where=[f"{column}: {value}"],
             next_command=f"pjais history {shlex.quote(str(value))}",
         )

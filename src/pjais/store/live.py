@@ -205,7 +205,7 @@ class Feed(_Follower[T], Iterator[T]):
         with self._lock:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not self._lock.wait_for(lambda: self._news or self._ended, left):
-                raise TimeoutError("nothing new came in time")
+                raise TimeoutError("timed out without changes")
             if self._ended:
                 self._raise_error()
                 raise StopIteration

@@ -232,7 +232,7 @@ class Pool:
         return UsageError(
             "transactions ended in another order than they began in; all that they wrote was rolled back",
             where=[str(self.path)],
-            safe="What was committed before is safe.",
+            safe="Earlier commits are safe; this transaction was rolled back.",
             advice="end the inner transaction (or its generator) before the outer one",
         )
 
@@ -259,7 +259,7 @@ class Pool:
             operations.note(db, since, label, by=self.signature)
             chain.note_edits(db)
             if self._mark() != mark:
-                raise StoreFailed("the store was replaced meanwhile; the write was not made", where=[str(self.path)])
+                raise StoreFailed("the store was replaced meanwhile; nothing was written", where=[str(self.path)])
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -335,9 +335,7 @@ class Pool:
         try:
             return sqlite.whereabouts(self.path)
         except OSError as error:
-            raise StoreFailed(
-                "the store's file is gone", where=[str(self.path)], next_command="pjais status"
-            ) from error
+            raise StoreFailed("store file not found", where=[str(self.path)], next_command="pjais status") from error
 
     def _refuse_newer(self, db: sqlite.Connection) -> None:
         """Refuse a store that a newer pjais upgraded in place, which no change of the file would reveal."""
@@ -466,7 +464,7 @@ def _explained(path: Path, model: Model) -> Iterator[None]:
         yield
     except sqlite.Busy as error:
         raise StoreFailed(
-            f"another program has held the store for {BUSY_MS // 1000} seconds", where=[str(path)]
+            f"the store has been locked by another program for {BUSY_MS // 1000} seconds", where=[str(path)]
         ) from error
     except sqlite.Full as error:
         raise StoreFailed(

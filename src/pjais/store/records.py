@@ -130,7 +130,7 @@ class Records(Generic[R]):
             fixed_tables.make_real(db, self._pool.base)
             self._refuse_missing(db, record)
             if sqlite.first(db, f"SELECT 1 FROM {self.table.sql} WHERE id = ?", (record.id,)):
-                raise UsageError(f"this id is taken in {self.table.name}", where=[record.id])
+                raise UsageError(f"id already exists in {self.table.name}", where=[record.id])
             self._insert(db, record)
         return record
 
@@ -175,18 +175,18 @@ class Records(Generic[R]):
         problems = validate.check(Draft(record, ()))
         if not validate.valid(problems):
             raise ValidationFailed(
-                "the record is not what its model allows",
+                "invalid record",
                 where=[f"{field}: {message}" for level, _, field, message in problems if level == "error"],
                 safe="Nothing was written.",
-                advice="make the same call with these fields corrected",
+                advice="correct these fields and try again",
                 next_command="pjais explain MIGRATION_003",
             )
         if unstorable := list(self._unstorable(record)):
             raise ValidationFailed(
-                "the record holds what a store cannot keep exactly",
+                "the record has values that a store cannot keep exactly",
                 where=unstorable,
                 safe="Nothing was written.",
-                advice="make the same call with these fields corrected",
+                advice="correct these fields and try again",
                 next_command="pjais explain MIGRATION_003",
             )
         return cast(R, record)
@@ -200,7 +200,7 @@ class Records(Generic[R]):
             elif isinstance(value, int) and abs(value) > (instants.LIMIT_MS if column.form == "instant" else _MOST):
                 yield f"{column.name}: too large"
             elif isinstance(value, str) and not canonical.encodable(value):
-                yield f"{column.name}: no valid Unicode text"
+                yield f"{column.name}: not valid Unicode"
             elif isinstance(value, dict | list):
                 try:
                     text = canonical.dumps(value)

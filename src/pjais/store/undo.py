@@ -89,7 +89,7 @@ def _take_back(
     with pool.writer() as db:
         found = listed(db, n)
         if len(found) < n:
-            there = f"there are only {len(found)}" if found else "there is none"
+            there = f"only {len(found)} available" if found else "nothing to undo"
             raise UsageError(f"{kind} of {n} operation{'s' * (n > 1)}: {there}", where=[str(pool.path)])
         for operation in found:
             since = operations.last_change(db)
@@ -129,7 +129,7 @@ def _write(db: sqlite.Connection, model: Model, operation: Operation, wanted: Wa
         except sqlite.ConstraintError as error:
             gone = wanted[table, key] is None
             raise UsageError(
-                "other records refer to this one now" if gone else f"the record cannot come back: {error}",
+                "other records refer to this one now" if gone else f"the record cannot be restored: {error}",
                 where=[f"{table.name} {key}", _named(operation)],
                 next_command=f"pjais history {shlex.quote(key)}",
             ) from error
@@ -185,7 +185,7 @@ def _refuse(db: sqlite.Connection, operation: Operation, table: str, key: str) -
         (operations.foreign_change(db, table, key, operation.last_seq), table, key),
     )[0]
     raise UsageError(
-        "somebody else changed a record since; taking the operation back would undo that, too",
+        "a record has been changed by someone else since; undoing would revert that change, too",
         where=[f"{table} {key}: {op}, change {seq} at {at}", _named(operation)],
         safe="Nothing was written.",
         next_command=f"pjais history {shlex.quote(key)}",

@@ -83,7 +83,7 @@ def apply(db: sqlite.Connection, model: Model, steps: tuple[Upgrade, ...], known
                 raise MigrationFailed(
                     f"the store cannot be upgraded to schema {step.version}: {why}",
                     where=[str(path)],
-                    safe="The store is as it was.",
+                    safe="No changes were made to the store.",
                 )
         before = _fingerprints(db, {})
         for step in steps:
@@ -105,9 +105,9 @@ def apply(db: sqlite.Connection, model: Model, steps: tuple[Upgrade, ...], known
         ]
         if changed or wrong:
             raise MigrationFailed(
-                "the upgraded store is not what it was; the upgrade was rolled back",
+                "the upgraded store differs from the original; the upgrade was rolled back",
                 where=[str(path), *changed, *wrong],
-                safe="The store is as it was.",
+                safe="No changes were made to the store.",
             )
 
 

@@ -40,7 +40,7 @@ def chosen(
         where = path if path is not None else data_dir / paths.LIVESTORE / _store_id(store_id)
         return _encodable(_livestore(where, format))
     if format is not None or store_id is not None:
-        raise UsageError("--store-id and --format belong to --to livestore")
+        raise UsageError("--store-id and --format require --to livestore")
     if kind != _SQLITE:
         folder = path if path is not None and paths.account_kind(path.name) is None else path and path.parent
         return _encodable(_added(kind, folder or data_dir / kind))
@@ -85,14 +85,14 @@ def _added(kind: str, location: Path) -> Target:
         known = [_SQLITE, _LIVESTORE, *extensions.names("targets")]
         near = choices.nearest(kind, known)
         raise UsageError(
-            f"to={kind!r}: there is no target {kind}",
+            f"to={kind!r}: target not found",
             where=[f"allowed: {', '.join(known)}"],
-            advice=f"did you mean {near}?" if near else "choose one of these, or install the package that adds it",
+            advice=f"did you mean {near}?" if near else "choose one of these, or install the extension",
         )
     made = added(location) if callable(added) else added
     if not isinstance(made, Target) or made.kind != kind:
         raise UsageError(
-            f"the extension {kind} makes no target of this kind",
+            f"the extension {kind} has no target of this kind",
             where=[f"entry point pjais.targets: {kind}"],
             advice="it must be a class like pjais.targets.folder.target.FolderTarget, whose kind is its name",
             next_command="pip list",

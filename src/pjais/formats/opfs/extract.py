@@ -363,7 +363,7 @@ class Storage:
         """Return why a valid file is not live: according to the browser it was removed."""
         if one.directory is not None or self.lost:
             return ""
-        return "Paths does not name it any more: it was removed, or the browser's books were set back"
+        return "Paths does not name it any more: it was removed, or the browser's index was reset"
 
     def _spoiled(self, one: PoolFile, name: str | None, reason: str) -> Spoiled:
         """A file of a pool that cannot be taken as it is."""

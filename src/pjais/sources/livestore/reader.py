@@ -130,7 +130,7 @@ class _Reading:
         if self._found.log is None:
             if self._found.state is not None:
                 name = self._found.state.part.name
-                yield Remark("no-log", "$file", name, "there is no event log beside this state; its rows are taken")
+                yield Remark("no-log", "$file", name, "no event log beside this state; its rows are used")
             return
         for event in store.events(self._found.log):
             if isinstance(event, Unreadable):

@@ -73,12 +73,12 @@ class FolderTarget(Target):
     def inspect(self) -> None:
         """Raise ForeignTarget for a file, or for a folder with content that we did not write."""
         if self.folder.exists() and not self.folder.is_dir():
-            raise ForeignTarget(f"a {self.kind} target is a folder, and this is none", where=[str(self.folder)])
+            raise ForeignTarget(f"a {self.kind} target must be a folder", where=[str(self.folder)])
         if self.folder.is_dir() and not self.store.exists() and any(self.folder.iterdir()):
             raise ForeignTarget(
                 f"the folder exists, and pjais did not write it as a {self.kind} target",
                 where=[str(self.folder)],
-                advice="move it away, or name another folder by --target",
+                advice="move it, or name another folder with --target",
                 next_command="pjais status",
             )
 
@@ -110,7 +110,7 @@ class FolderTarget(Target):
         if head is not None:
             self._refuse_moved(head)
         elif self.folder.is_dir() and not files.remove_if_empty(self.folder):
-            raise MigrationFailed(f"something was written to {self.folder} meanwhile; nothing was switched")
+            raise MigrationFailed(f"something was written to {self.folder} meanwhile; no store was replaced")
         else:
             heads.forget(self.store)  # a new history begins
         self._swap(store, run_id, "before")
@@ -178,9 +178,7 @@ class FolderTarget(Target):
         wrong = _wrong(self._compared(model, folder, store))
         if wrong:
             files.remove_folder(folder)
-            raise VerificationFailed(
-                "the new files do not hold what was given; they were not put in place", where=wrong[:20]
-            )
+            raise VerificationFailed("the new files do not hold what was given; not put in place", where=wrong[:20])
 
     def _compared(self, model: Model, folder: Path, store: Path) -> Compared:
         name = f"{self.kind} files"
@@ -224,7 +222,7 @@ class FolderTarget(Target):
         with cutover.held(self.store, head.change):
             pass
         if head.content and head.content != self._mark():
-            raise MigrationFailed("the target's files were changed meanwhile; nothing was switched")
+            raise MigrationFailed("the target's files were changed meanwhile; no store was replaced")
 
     @contextmanager
     def _by_plugin(self) -> Iterator[None]:

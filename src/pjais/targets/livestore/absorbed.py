@@ -51,9 +51,9 @@ def refuse_another_log(db: sqlite.Connection, log_path: Path, last: int) -> None
     """Raise MigrationFailed if the event that the account knows as its last is a different one now."""
     if last and sqlite.value(db, "SELECT digest FROM livestore_log") != log_file.event_digest(log_path, last):
         raise MigrationFailed(
-            f"event {last} is not the one that the account knows: the log was replaced",
+            f"event {last} differs from the ledger: the log was replaced",
             where=[str(log_path)],
-            safe="Nothing was changed.",
+            safe="No changes were made.",
             next_command="pjais backup list",
         )
 

@@ -30,9 +30,9 @@ def catch_up(account: Path, log_path: Path, model: Model) -> int:
         return _catch_up(account, log_path, model)
     except sqlite.Corrupt as error:
         raise MigrationFailed(
-            f"the event log or its account is damaged: {error}",
+            f"the event log or its ledger is damaged: {error}",
             where=[str(log_path), str(account)],
-            safe="Nothing was changed.",
+            safe="No changes were made.",
             next_command="pjais backup list",
         ) from error
 
@@ -54,9 +54,9 @@ def _followed(account: Path, log_path: Path, path: Path, model: Model) -> int:
             absorbed.refuse_another_log(db, path, known)
         if last < known:
             raise MigrationFailed(
-                f"the event log ends at {last}, and its account holds {known}: the log was replaced or cut",
+                f"the event log ends at {last}, and its ledger has {known}: the log was replaced or cut",
                 where=[str(log_path)],
-                safe="Nothing was changed.",
+                safe="No changes were made.",
                 next_command="pjais backup list",
             )
         with tempfile.TemporaryDirectory(prefix="pjais-log-") as folder:

@@ -24,7 +24,7 @@ def find(path: Path, format: int | None, account: str) -> Path:
         return path
     folder = path.parent if path.name == account else path
     if folder.exists() and not folder.is_dir():
-        raise UsageError("a LiveStore store is a folder, and this is none", where=[str(folder)])
+        raise UsageError("a LiveStore store must be a folder", where=[str(folder)])
     there = sorted(folder.glob("eventlog@*.db"), key=format_of, reverse=True) if folder.is_dir() else []
     return there[0] if there and format is None else folder / eventlog.log_name(format or eventlog.WRITABLE[0])
 

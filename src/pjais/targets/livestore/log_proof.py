@@ -80,8 +80,8 @@ def _compare_row(db: sqlite.Connection, table: Table, wanted: StoredRow, name: s
     key = tuple(wanted[names.index(column)] for column in table.key)
     held = sqlite.first(db, f"SELECT {', '.join(names)} FROM {table.sql} WHERE {where}", key)
     if held is None:
-        yield Difference(table.name, canonical.replace_surrogates(name), None, "in the log, and not in its account")
+        yield Difference(table.name, canonical.replace_surrogates(name), None, "in the log, not in its ledger")
     elif held != wanted and table.digest(held) != table.digest(wanted):
         for column, one, other in zip(names, held, wanted, strict=True):
             if not canonical.same(one, other):
-                yield Difference(table.name, str(key[-1]), column, "the log says something else than its account")
+                yield Difference(table.name, str(key[-1]), column, "the log differs from its ledger")

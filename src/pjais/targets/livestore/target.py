@@ -87,8 +87,7 @@ class LiveStoreTarget(Target):
         if not self.store.exists():
             if there:
                 raise ForeignTarget(
-                    "there is a LiveStore store that pjais did not write; name it as a source, or give another "
-                    "--store-id",
+                    "LiveStore store not written by pjais: name it as a source, or choose another --store-id",
                     where=[str(one) for one in there],
                 )
             return
@@ -100,7 +99,7 @@ class LiveStoreTarget(Target):
             )
         if not self.log.exists():
             raise ForeignTarget(
-                "the event log is gone and only its account is left; put the log back, or remove the account",
+                "event log not found, only its ledger: restore the log, or remove the ledger",
                 where=[str(self.log), str(self.store)],
                 next_command="pjais backup list",
             )
@@ -171,7 +170,7 @@ class LiveStoreTarget(Target):
         self.refuse_if_open()
         log_file.settle(self.log)
         if self.log.exists() and log_file.last_number(self.log) != (0 if head is None else head.content):
-            raise MigrationFailed("the LiveStore store was written to meanwhile; nothing was switched")
+            raise MigrationFailed("the LiveStore store was written to meanwhile; no store was replaced")
         log_file.remove_states(self.log)
         files.replace(self._new_log(run_id), self.log)
         cutover.cut_over(store, self.store, expected_change=None if head is None else head.change)

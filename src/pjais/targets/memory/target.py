@@ -70,7 +70,7 @@ class MemoryTarget(Target):
     def commit(self, run_id: str, store: Path, head: Head | None) -> None:  # noqa: ARG002 - of the contract
         """Replace the account, and then the list, which cannot fail."""
         if head is not None and head.content != self._mark():
-            raise MigrationFailed("the documents were changed meanwhile; nothing was switched")
+            raise MigrationFailed("the documents were changed meanwhile; not committed")
         cutover.cut_over(store, self.store, expected_change=None if head is None else head.change)
         self.documents, self._new = self._new, []
 

@@ -70,7 +70,7 @@ def check_pages(db: sqlite.Connection, model: Model, broken_before: int = 0) -> 
     bent = [] if problems else _bent(db, model)
     return (
         ("integrity", not problems, "; ".join(problems) or "every page is valid"),
-        ("schema", not bent, "; ".join(bent) or "every table, index and trigger is as it was made"),
+        ("schema", not bent, "; ".join(bent) or "all tables, indexes and triggers are intact"),
         (
             "foreign keys",
             len(orphans) <= broken_before,
@@ -120,7 +120,7 @@ def check_search(db: sqlite.Connection, model: Model) -> Check:
         if wrong is not None:
             return ("search index", False, wrong)
     if not model.indexes:
-        return ("search index", True, "there is none")
+        return ("search index", True, "none")
     titles = dict.fromkeys(table.title for table, _ in (*model.searched, *model.divided))
     return ("search index", True, f"agrees with the {' and the '.join(titles)}")
 

@@ -29,10 +29,10 @@ def explained(path: Path, model: Model, error: Exception) -> ForeignTarget | Non
     return ForeignTarget(
         f"another program changed the store's schema ({error})",
         where=[f"{path}: {one}" for one in gone],
-        safe="Nothing was written; the data and its backups are as they were.",
+        safe="No changes were made to the data or its backups.",
         advice=f"name it as it was, by the program that renamed it: {advice}"
         if advice
-        else "put back what is missing, or restore the store as it was from a backup",
+        else "recreate what is missing, or restore the store from a backup",
         next_command="pjais backup list",
     )
 

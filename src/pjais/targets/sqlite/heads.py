@@ -92,7 +92,7 @@ def problem(db: sqlite.Connection, store: Path) -> str | None:
     else:
         what = f"it does not hold what its history held on {head.at}"
     told = ", ".join(str(path) for path in _notes(store))
-    return f"an older copy of the store was put back: {what} (to keep this copy all the same, remove {told})"
+    return f"an older copy of the store is in place: {what} (to keep this copy anyway, remove {told})"
 
 
 def leads_on(db: sqlite.Connection, head: Head) -> bool:

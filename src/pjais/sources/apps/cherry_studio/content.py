@@ -215,7 +215,7 @@ def _of_folders(container: Container, prefix: str, content: Content) -> Iterator
             if (folder / form.LOCAL_STORAGE).is_dir():
                 yield from _local_storage(folder, content)
             else:
-                message = "there is no Local Storage: names of topics and the assistants were in it"
+                message = "Local Storage missing: it held names of topics and the assistants"
                 yield Remark("no-local-storage", "$file", form.LOCAL_STORAGE, message)
             yield from _indexeddb(folder, content)
     except ContainerDamaged as error:
@@ -247,7 +247,7 @@ def _indexeddb(folder: Any, content: Content) -> Iterator[Unreadable | Remark | 
     from pjais.formats import indexeddb
 
     if not (folder / form.INDEXEDDB).is_dir():
-        yield Remark("no-indexeddb", "$file", form.INDEXEDDB, "there is no IndexedDB: the messages were in it")
+        yield Remark("no-indexeddb", "$file", form.INDEXEDDB, "IndexedDB missing: it held the messages")
         return
     blobs = folder / form.BLOBS
     profile = indexeddb.open_chromium(folder / form.INDEXEDDB, blobs if blobs.is_dir() else None)

@@ -103,7 +103,7 @@ def _zone(name: str) -> tuple[tzinfo, Remark | None]:
     try:
         return (UTC if name == "UTC" else ZoneInfo(name)), None
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC, Remark("unknown-timezone", "$file", name, "no such time zone; dates without one are read as UTC")
+        return UTC, Remark("unknown-timezone", "$file", name, "unknown time zone; dates without one are read as UTC")
 
 
 def _session(item: Item, zone: tzinfo, personas: frozenset[str], met: set[str]) -> Iterator[Piece]:
