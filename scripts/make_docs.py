@@ -40,7 +40,7 @@ def _help(command: click.Command, name: str, parent: click.Context) -> list[str]
 
 def page() -> str:
     """The whole page."""
-    root = click.Context(cli, info_name="pjais")
+    root = click.Context(cli, info_name="pjais", **cli.context_settings)
     lines = ["# Commands and codes", "", "Made by `scripts/make_docs.py`; do not edit.", "", "## Commands", ""]
     for group, names in GROUPS.items():
         lines += [f"**{group}:** " + ", ".join(f"[{name}](#pjais-{name})" for name in names), ""]

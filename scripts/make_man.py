@@ -21,7 +21,7 @@ _ENVIRONMENT = {
 
 def page() -> str:
     """Return the whole page as troff."""
-    root = click.Context(cli, info_name="pjais")
+    root = click.Context(cli, info_name="pjais", **cli.context_settings)
     lines = [
         '.\\" Made by scripts/make_docs.py; do not edit.',
         f'.TH PJAIS 1 "" "pjais {__version__}" "User Commands"',
@@ -32,6 +32,7 @@ def page() -> str:
         "[OPTIONS] COMMAND [ARGS]...",
         ".SH OPTIONS",
         *_options(cli, root),
+        *_terms({"-h, --help": "Show the help of pjais, or of a command, and exit."}),
         ".SH COMMANDS",
     ]
     for group, names in GROUPS.items():
@@ -68,14 +69,10 @@ def _command(command: click.Command, name: str, parent: click.Context) -> Iterat
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     """Yield the options; those that all commands share only for `pjais` itself."""
-    shared = {one.name for one in cli.params}
+    shared = set() if command is cli else {one.name for one in cli.params}
     for option in command.get_params(context):
         record = option.get_help_record(context)
-        if (
-            isinstance(option, click.Option)
-            and record is not None
-            and (command is cli or option.name not in shared | {"help"})
-        ):
+        if isinstance(option, click.Option) and record is not None and option.name not in shared | {"help"}:
             yield from _terms({record[0]: record[1]})
 
 

@@ -57,10 +57,10 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
 def test_a_name_may_be_short_where_no_other_file_has_it(tmp_path: Path) -> None:
     with pjais.profile(profile("pools", tmp_path)) as opened:
         origin = opened.origin(ORIGIN)
-        with pytest.raises(UsageError, match="more than one SQLite file is called") as raised:
+        with pytest.raises(UsageError, match="several SQLite files named") as raised:
             origin.sqlite("notes.db")
         assert "wa-pool-2/notes.db" in raised.value.where[0]
-        with pytest.raises(UsageError, match="there is no SQLite file called"):
+        with pytest.raises(UsageError, match="no SQLite file named"):
             origin.sqlite("other.db")
     with pjais.profile(profile("permuted", tmp_path / "other")) as opened, pytest.raises(SourceDamaged):
         opened.origin(ORIGIN).sqlite("notes.db")

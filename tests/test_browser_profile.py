@@ -89,12 +89,12 @@ def test_two_origins_with_the_same_databases_stay_apart() -> None:
 
 def test_what_is_not_there_is_said_with_what_is(tmp_path: Path) -> None:
     with pjais.profile(LATTICE) as profile:
-        with pytest.raises(pjais.PjaisError, match="no origin 'https://x'") as error:
+        with pytest.raises(pjais.PjaisError, match="origin not found: https://x") as error:
             profile.origin("https://x")
-        assert error.value.where == ("there are: http://localhost:8731",)
-        with pytest.raises(pjais.PjaisError, match="no database 'x'"):
+        assert error.value.where == ("available: http://localhost:8731",)
+        with pytest.raises(pjais.PjaisError, match="database not found: x"):
             profile.origins[0].database("x")
-        with pytest.raises(pjais.PjaisError, match="no collection 'x'"):
+        with pytest.raises(pjais.PjaisError, match="collection not found: x"):
             profile.origins[0].databases[0].collection("x")
     for path in (tmp_path, tmp_path / "missing", LATTICE / "told.json.gz"):
         with pytest.raises(pjais.PjaisError) as nothing:
@@ -141,7 +141,7 @@ def test_documents_of_a_library_are_never_fewer_in_silence(tmp_path: Path) -> No
                 assert lost or profile.problems() or len(found) == whole[database.name]
                 if lost or profile.problems():
                     refused += 1
-                    with pytest.raises(pjais.PjaisError, match="cannot be given as whole") as error:
+                    with pytest.raises(pjais.PjaisError, match="is incomplete") as error:
                         list(database.documents())
                     assert error.value.code == "MIGRATION_006"
     assert refused

@@ -20,7 +20,12 @@ from pjais.cli import cli
 from pjais.errors import ConfirmationNeeded, NoSourceFound, UsageError
 from world import memory, persona, write_json
 
-NO_CALL = {"demo": "a show on the terminal", "ui": "a program that runs until it is ended"}
+NO_CALL = {
+    "demo": "a show on the terminal",
+    "ui": "a program that runs until it is ended",
+    "completion": "of the command line itself",
+    "help": "of the command line itself",
+}
 """Commands without a function of the library, and why."""
 
 OF_LIBRARY = {"import": "import_file"}
@@ -317,7 +322,7 @@ def test_a_whole_life_through_the_library(tmp_path: Path) -> None:
     assert pjais.plan(data).total.read == 3
     assert pjais.migrate(data).code == "done"
     assert pjais.verify(data).passed
-    assert pjais.status(data)["message"] == "everything that was found is migrated"
+    assert pjais.status(data)["message"] == "all data found is migrated"
     made = pjais.backup.create(data)
     assert made.id in [one.id for one in pjais.backup.list(data)]
     assert made.id in pjais.backup.verify(data).ids
@@ -383,7 +388,7 @@ def test_a_livestore_store_through_the_library(tmp_path: Path) -> None:
 
 def test_a_backup_of_nothing_is_none(tmp_path: Path) -> None:
     """No backup to verify is said, and what names none is refused."""
-    with pytest.raises(UsageError, match="no backup"):
+    with pytest.raises(UsageError, match="backup not found"):
         pjais.backup.verify(tmp_path)
     with pytest.raises(NoSourceFound):
         pjais.backup.create(tmp_path)

@@ -36,28 +36,28 @@ def test_a_migration_by_its_checklists(here: Workspace) -> None:
     """Before: a backup is missing; then each list in its turn; at the end nothing is left to do but what is asked."""
     before = states(here, "pre")
     assert before["The old data is backed up"] == "failed"
-    assert before["A dry run goes through"] == "ok", "a dry run"
+    assert before["A dry run passes"] == "ok", "a dry run"
     backups.create(here)
     before = states(here, "pre")
     assert set(before.values()) == {"ok", "ask"}
-    assert states(here, "during")["The new store holds it"] == "failed"
+    assert states(here, "during")["The target has records"] == "failed"
     follow.increment(here)
     during = states(here, "during")
-    assert during.pop("Old and new agree") == "skip"
+    assert during.pop("Source and target are in sync") == "skip"
     assert set(during.values()) == {"ok"}
     shadow.compare(here)
-    assert states(here, "during")["Old and new agree"] == "ok"
+    assert states(here, "during")["Source and target are in sync"] == "ok"
     switch.go(here)
     post = states(here, "post")
     assert post == {
         **dict.fromkeys(post, "ok"),
-        "The app does all that it did": "ask",
-        "The old data is removed, if it should be": "skip",
+        "The app works as before": "ask",
+        "Old data is removed (optional)": "skip",
     }
     cleanup.remove(here, cleanup.judge(here).items)
-    assert states(here, "post")["The old data is removed, if it should be"] == "ok"
+    assert states(here, "post")["Old data is removed (optional)"] == "ok"
     back = states(here, "rollback")
-    assert (back["The old data can be restored"], back["The old side is live"]) == ("ok", "skip")
+    assert (back["The old data can be restored"], back["The source is active"]) == ("ok", "skip")
 
 
 def test_what_is_wrong_is_seen(here: Workspace) -> None:
@@ -65,14 +65,16 @@ def test_what_is_wrong_is_seen(here: Workspace) -> None:
     follow.increment(here)
     write_json(here.data_dir, personas=[persona("p1", name="Ada")], memories=[memory("m1"), memory("m2"), memory("m3")])
     assert states(here, "pre")["The old data is backed up"] == "failed"
-    assert states(here, "during")["All of the old data came over"] == "failed"
+    assert states(here, "during")["All source data is migrated"] == "failed"
     shadow.compare(here)
-    assert states(here, "during")["Old and new agree"] == "failed"
+    assert states(here, "during")["Source and target are in sync"] == "failed"
     follow.increment(here)
     with pjais.open(here.data_dir) as store:
         store.memories.update("m1", importance=1, updated_at=store.memories.need("m1").updated_at)
     shadow.compare(here)
-    assert states(here, "during")["Old and new agree"] == "ok", "what was tried in the new store is no difference"
+    assert states(here, "during")["Source and target are in sync"] == "ok", (
+        "what was tried in the new store is no difference"
+    )
     app = subprocess.Popen(
         [sys.executable, "-c", HOLD, here.data_dir / "data.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -80,7 +82,7 @@ def test_what_is_wrong_is_seen(here: Workspace) -> None:
     app.stdout.readline()
     post = states(here, "post")
     app.communicate()
-    assert (post["The old app is closed"], post["The new side is live"]) == ("failed", "failed")
+    assert (post["The old app is closed"], post["The target is active"]) == ("failed", "failed")
     for kept in here.backups.rglob("data.json"):
         kept.write_text("{}")
     assert states(here, "pre")["Every backup is valid"] == "failed"
@@ -91,9 +93,9 @@ def test_what_is_wrong_is_seen(here: Workspace) -> None:
 def test_a_quarantine_is_not_a_whole_export(here: Workspace) -> None:
     """One document waits."""
     write_json(here.data_dir, personas=[persona("p1")], memories=[memory("m1", importance="very")])
-    assert states(here, "pre")["A dry run goes through"] == "failed"
+    assert states(here, "pre")["A dry run passes"] == "failed"
     pjais.migrate(here.data_dir, on_invalid="quarantine")
-    assert states(here, "during")["Nothing was left out"] == "failed"
+    assert states(here, "during")["No document is missing or in quarantine"] == "failed"
 
 
 def test_nothing_is_changed_by_looking(here: Workspace) -> None:

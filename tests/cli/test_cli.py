@@ -22,7 +22,7 @@ import pytest
 
 from pjais.cli import cli, next_command, run
 from pjais.cli.output import safe
-from pjais.commands import COMMANDS
+from pjais.commands import COMMANDS, GROUPS
 from pjais.display import counted
 from pjais.errors import all_errors
 from pjais.report.rules import RULES, all_codes, explain
@@ -113,7 +113,7 @@ def test_an_error_says_what_is_safe_and_what_to_type_next(tmp_path: Path) -> Non
     done = pjais("migrate", "--data-dir", tmp_path)
     assert done.returncode == 13
     assert done.stdout == ""
-    for piece in ("MIGRATION_003", "data.json: memories/m1", "Safe: ", "Next: pjais migrate --on-invalid quarantine"):
+    for piece in ("MIGRATION_003", "data.json: memories/m1", "Impact: ", "Next: pjais migrate --on-invalid quarantine"):
         assert piece in done.stderr
     code, error = ask("migrate", "--data-dir", tmp_path)
     assert (code, error["code"], error["exit_code"]) == (13, "MIGRATION_003", 13)
@@ -351,9 +351,12 @@ def test_the_help_loads_no_command_and_no_click() -> None:
     assert loaded == "[]"
     whole = subprocess.run([sys.executable, "-m", "pjais", "--help", "-v"], capture_output=True, text=True, check=True)
     assert whole.stdout.splitlines() == lines
-    named = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :]]
+    named = [line.split()[0] for line in lines if re.match(r"  [a-z]", line) and line.split()[0] in COMMANDS]
     assert named == list(COMMANDS)
-    assert all(len(line) <= 80 for line in lines)
+    assert [line[:-1] for line in lines if line.endswith(":")] == [*GROUPS, "Options", "Exit codes"]
+    assert all(len(line) <= 78 for line in lines)
+    for name, about in COMMANDS.items():
+        assert f"  {name:15}  {about}" in lines, "one line, not cut"
 
 
 ENGINE = ("pjais.assembly", "pjais.core.results", "pjais.migration.run", "pjais.report.page", "pydantic", "rich")

@@ -120,7 +120,7 @@ def test_people_get_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     """The same on a terminal."""
     for call, wanted in (
         (("history", "m1"), "importance: 50 -> 90"),
-        (("at", "--event", "0"), "right after the migration"),
+        (("at", "--event", "0"), "as migrated"),
         (("diff", "0", "now"), "- memory_entities m2"),
         (("undo", "--list"), "delete memory_entities m2"),
         (("redo", "--list"), "nothing to redo"),

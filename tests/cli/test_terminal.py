@@ -121,7 +121,7 @@ def test_a_stdout_that_is_full_is_named_and_the_work_is_done(fresh: Path) -> Non
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command("migrate", "--data-dir", fresh), stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 74
-    assert "PJAIS_FILE: the output cannot be written: No space left" in done.stderr and "Next: pjais" in done.stderr
+    assert "PJAIS_FILE: cannot write the output: No space left" in done.stderr and "Next: pjais" in done.stderr
     assert pjais.verify(fresh).passed
 
 

@@ -81,7 +81,7 @@ def test_a_damaged_log_gives_its_documents_and_says_what_is_missing(
     told = capsys.readouterr()
     assert f"exported {file.read_text('utf-8').count(chr(10))} documents" in told.out
     assert "its checksum does not match" in told.err
-    assert "not whole: 1 piece of the source cannot be read" in told.err
+    assert "incomplete: 1 item of the source cannot be read" in told.err
     assert run([*call, "--skip-unreadable", "--json"]) == 1
     shown = json.loads(capsys.readouterr().out)
     assert (shown["code"], len(shown["unreadable"])) == ("incomplete", 1)

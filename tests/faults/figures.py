@@ -21,7 +21,7 @@ from pjais.errors import all_errors
 
 _CODES = {error.code for error in all_errors()}
 _SAYS_OLD = (
-    "the target is as it was",
+    "no changes were made to the target",
     "nothing was switched",
     "Nothing was written",
     "Nothing was changed",

@@ -246,7 +246,7 @@ def test_the_notice_is_one_line(folder: Path) -> None:
     notice = Notice("MIGRATION_003", "2 documents are invalid", ("a", "b"), "pjais migrate")
     assert (
         notice.line
-        == "new data waits, and the store is opened as it is: MIGRATION_003: 2 documents are invalid (a, ...)"
+        == "new data not migrated, opening the store without it: MIGRATION_003: 2 documents are invalid (a, ...)"
     )
 
 

@@ -333,8 +333,8 @@ def test_an_origin_that_was_passed_over_is_not_new(
     assert len(told["sources"]) == 1
     assert run(["status", "--data-dir", str(data)]) == 0
     said = capsys.readouterr().out
-    assert "not chosen for this store: http://localhost:8717" in said
-    assert "there is data that has not been migrated" not in said
+    assert "not selected for this store: http://localhost:8717" in said
+    assert "new data to migrate" not in said
     with pjais.open(data) as store:
         assert store.notices == ()
     assert sorted(one.name for one in (data / "backups").iterdir() if one.is_dir()) == [

@@ -179,16 +179,16 @@ def test_the_commands_list_link_show_and_unlink(folder: Path, say: Any) -> None:
         "id": "p1",
         "linked": ["it's 2"],
     }
-    assert say("personas", "link", "it's 2", "p1") == (0, "it's 2 and p1: linked already\n")
-    assert "no two personas" in say("personas", "link")[1]
+    assert say("personas", "link", "it's 2", "p1") == (0, "it's 2 and p1: already linked\n")
+    assert "no unlinked personas" in say("personas", "link")[1]
     assert "same_as: \u3000ＬＵＮＡ!  (it's 2, rxdb-dump dump.json)\n" in say("personas", "show", "p1")[1]
     told = json.loads(say("personas", "show", "it's 2", "--json")[1])
     assert told["same_as"] == [{"id": "p1", "name": "Luna", "source": {"kind": "json", "name": "data.json"}}]
     assert json.loads(say("personas", "show", "p2", "--json")[1])["same_as"] == []
     assert json.loads(say("personas", "--source", "rxdb-dump", "--json")[1])["total"] == 1
     assert "personas link" in say("undo", "--list")[1]
-    assert say("personas", "link", "p1", "it's 2", "--undo") == (0, "p1 and it's 2: no longer linked\n")
-    assert say("personas", "link", "p1", "it's 2", "--undo") == (0, "p1 and it's 2: they are not linked\n")
+    assert say("personas", "link", "p1", "it's 2", "--undo") == (0, "p1 and it's 2: unlinked\n")
+    assert say("personas", "link", "p1", "it's 2", "--undo") == (0, "p1 and it's 2: not linked\n")
     assert say("undo")[0] == 0
     assert json.loads(say("personas", "show", "p1", "--json")[1])["same_as"]
 

@@ -302,7 +302,7 @@ def test_a_copied_data_folder_does_not_remove_what_belongs_to_the_first(tmp_path
     judged = cleanup.judge(resolve_workspace(second))
     assert judged.items == ()
     assert [(one.path, one.reason) for one in judged.stays] == [
-        (first / "data.json", "it belongs to the data folder that this one was copied from")
+        (first / "data.json", "belongs to the data folder that this one was copied from")
     ]
     assert [one.path for one in cleanup.judge(resolve_workspace(first)).items] == [first / "data.json"]
     pjais.migrate(second)  # once it is migrated where it lies now, it may go

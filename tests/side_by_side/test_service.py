@@ -288,7 +288,7 @@ def test_shadow_reads_log_what_differs_and_answer_with_the_live_side(here: Works
         named = [(one["type"], one["id"], one["field"], one["problem"]) for one in found[1:]]
         assert named == [
             ("memory_entities", "m2", "content", "differs"),
-            ("memory_entities", "m7", None, "only on the new side"),
+            ("memory_entities", "m7", None, "only in the target"),
         ]
         assert "secret" not in (here.data_dir / shadow.LOG).read_text()
         assert shadow.agreement(here).since is None

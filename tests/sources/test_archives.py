@@ -109,7 +109,7 @@ def test_an_archive_that_was_unpacked_in_part_is_refused_every_time(
             unpacked.folder_of(archive)
         assert not [path for path in (tmp_path / "temp").rglob("*") if path.is_file()]
     found = detect.detect([archive], named=True)
-    assert found.sources == () and found.passed[0].reason.startswith("an archive that is not read; ")
+    assert found.sources == () and found.passed[0].reason.startswith("archive not read; ")
 
 
 def test_an_archive_for_which_there_is_no_space_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

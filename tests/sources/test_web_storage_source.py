@@ -191,7 +191,7 @@ def test_items_of_several_origins_are_told_apart_and_one_origin_can_be_chosen(tm
             ("https://b", "localStorage", False),
         ]
         assert set(found.sizes) == {("https://a", "localStorage"), ("https://b", "localStorage")}
-    with pytest.raises(UsageError, match="no source here is of the web origin"):
+    with pytest.raises(UsageError, match="no source of the web origin"):
         pjais.migrate(tmp_path / "data", [tmp_path / "Local Storage"], origin="https://c")
     report = pjais.migrate(tmp_path / "data", [tmp_path / "Local Storage"], origin="https://b")
     assert report.total.migrated == 1

@@ -32,8 +32,8 @@ _target = click.option("--target", type=OUTPUT_PLACE, help=commands.TARGET)
     "shape",
     default="pjais",
     show_default=True,
-    help="pjais (canonical JSON), rxdb-dump (for RxDB's importJSON(), one file per database), rxdb-export (of "
-    "the RxDB to LiveStore guide), an AI app's format (character-card, markdown, ...), or the name of an extension.",
+    help="Output format: pjais (canonical JSON), rxdb-dump (for RxDB's importJSON(), one file per database), "
+    "rxdb-export (of the RxDB to LiveStore guide), an AI app's (character-card, markdown, ...), or an extension's.",
 )
 @click.option("--documents", is_flag=True, help="Export every live document of any source, as NDJSON in tagged JSON.")
 @click.option(

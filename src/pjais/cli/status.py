@@ -38,7 +38,8 @@ def status_command(context: Context, target: Path | None) -> int:
     say(f"data folder: {shown_path(status['data_dir'])}")
     if status["active_side"]["at"] is not None:
         side = status["active_side"]
-        say(f"live side: {side['live']}, since {side['at']}" + (f": {side['target']}" if side["live"] == "new" else ""))
+        active = f"target, {side['target']}" if side["live"] == "new" else "source"
+        say(f"active: {active}, since {side['at']}")
     if status["store"] is None:
         say("store: none yet")
     else:

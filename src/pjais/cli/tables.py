@@ -72,7 +72,9 @@ def plain(value: Any) -> str:
 def format_option(function: F) -> F:
     """Give a command `--format`; `json` is the same as `--json`."""
 
-    @click.option("--format", "shape", type=click.Choice(FORMATS), default="table", show_default=True)
+    @click.option(
+        "--format", "shape", type=click.Choice(FORMATS), default="table", show_default=True, help="Output format."
+    )
     @functools.wraps(function)
     def wrapped(*arguments: Any, **rest: Any) -> Any:
         return function(*arguments, **rest)

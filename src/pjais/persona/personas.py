@@ -18,6 +18,8 @@ _SAME = (
     "ON (r.from_id = same.id AND r.type = ?) OR (r.to_id = same.id AND r.type = ?)) SELECT id FROM same"
 )
 """SQL: a persona and all that it is linked with, directly or through others."""
+_SEARCHED = 1000
+"""Up to so many personas are searched for one that an unknown id may mean."""
 
 
 class Personas(Records[Persona]):
@@ -43,6 +45,15 @@ class Personas(Records[Persona]):
         """Return the personas used last, latest first (`recentPersonas`)."""
         where = "WHERE t.last_used IS NOT NULL ORDER BY t.last_used DESC, t.id LIMIT ? OFFSET ?"
         return self._select(where, choices.window(limit))
+
+    def _meant(self, key: str) -> List[str]:
+        """Return the ids that an unknown one may mean: also by the name of a persona, or by a similar one."""
+        found = super()._meant(key)
+        if found or len(self) > _SEARCHED:
+            return found
+        names = {text.casefold(): one.id for one in self.list() for text in (one.id, one.name)}
+        near = choices.nearest(key.casefold(), names)
+        return [] if near is None else [names[near]]
 
     def activate(self, persona_id: str) -> Persona:
         """Make one persona the active one, and no other; its use is counted.  Raises UsageError for an unknown one."""

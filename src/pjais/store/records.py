@@ -36,6 +36,8 @@ _COMMANDS = {
     "attachments": "attachments",
 }
 """The command that lists the records of a table."""
+_FEW = 3
+"""Up to so many ids are suggested in place of an unknown one."""
 
 
 class Page(NamedTuple, Generic[R]):
@@ -72,8 +74,21 @@ class Records(Generic[R]):
         if found is None:
             name = _COMMANDS.get(self.table.name)
             following = f"pjais {name}" if name else "pjais search --help"
-            raise UsageError(f"record not found in {self.table.name}", where=[key], next_command=following)
+            meant = " or ".join(f"`{one}`" for one in self._meant(key))
+            advice = f"did you mean {meant}?" if meant else ""
+            raise UsageError(
+                f"record not found in {self.table.name}", where=[key], advice=advice, next_command=following
+            )
         return found
+
+    def _meant(self, key: str) -> List[str]:
+        """Return the ids that an unknown one may mean: those that begin with it, if they are few."""
+        if not key:
+            return []
+        with self._pool.reader() as db:
+            statement = f"SELECT id FROM {self.table.sql} WHERE id >= ? AND id < ? LIMIT {_FEW + 1}"
+            found = [str(one) for (one,) in sqlite.fetch(db, statement, (key, f"{key}\U0010ffff"))]
+        return found if len(found) <= _FEW else []
 
     def list(
         self, *, limit: int | None = None, offset: int = 0, order: str | None = None, source: Wanted = None
