@@ -275,7 +275,7 @@ def test_each_database_has_a_file_of_its_name(tmp_path: Path, capsys: pytest.Cap
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dump-pjais-rxdb.json", "dump-rxdb-dexie.json"]
     assert run(["export", item, "--format", "rxdb-dump", "-o", str(tmp_path / "dump.json"), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["files"]) == 2
-    with pytest.raises(UsageError, match="each database needs a dump of its own"):
+    with pytest.raises(UsageError, match="each database needs its own dump"):
         pjais.export(None, item, format="rxdb-dump")
     one = pjais.export(None, GOLDEN / "v17-killed", format="rxdb-dump").text
     assert one is not None and json.loads(one)["name"] == "pjais-rxdb"
@@ -309,10 +309,10 @@ def test_damage_is_refused_or_named(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_source_without_rxdb_is_said_to_have_none(tmp_path: Path) -> None:
     """MIGRATION_001, and no empty file."""
     path = write_json(tmp_path, personas=[persona()])
-    with pytest.raises(NoSourceFound, match="no RxDB database"):
+    with pytest.raises(NoSourceFound, match="RxDB database not found"):
         pjais.export(tmp_path, path, tmp_path / "dump.json", format="rxdb-dump")
     pjais.migrate(tmp_path)
-    with pytest.raises(NoSourceFound, match="no RxDB database"):
+    with pytest.raises(NoSourceFound, match="RxDB database not found"):
         pjais.export(tmp_path, None, tmp_path / "dump.json", format="rxdb-dump")
     assert not (tmp_path / "dump.json").exists()
 

@@ -277,6 +277,6 @@ def test_a_source_that_its_app_writes_to_meanwhile_is_told(tmp_path: Path) -> No
             write_json(tmp_path, personas=[persona()], memories=[memory("m1"), memory("m2")])
 
     report = pjais.migrate(tmp_path, progress=write_meanwhile)
-    assert "written to meanwhile" in report.message
+    assert "has changed meanwhile" in report.message
     assert report.next_command == "pjais migrate"
     assert migrated(tmp_path).total.migrated == 3

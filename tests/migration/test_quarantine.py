@@ -46,7 +46,7 @@ def test_what_was_put_aside_can_still_be_brought_in(here: Workspace) -> None:
     mended = {**first.document, "personaId": "p1"}
     assert quarantine.replay(here, [first.id], mended)[0].record_id == "m2"
     assert [one.id for one in quarantine.replay(here)] == [second.id]  # all that wait, and no others
-    with pytest.raises(UsageError, match="in the store already"):
+    with pytest.raises(UsageError, match="already imported"):
         quarantine.discard(here, [first.id])
     pjais.verify(here.data_dir)
 

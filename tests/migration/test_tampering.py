@@ -221,7 +221,7 @@ def test_a_forged_document_is_not_taken_out_of_quarantine(world: Path, tmp_path:
     shutil.copytree(world, folder)
     EDITS["a quarantined document"](folder)
     forged = next(one for one in quarantine.listed(resolve_workspace(folder)) if one.native_id == "o3")
-    with pytest.raises(VerificationFailed, match="quarantine"):
+    with pytest.raises(VerificationFailed, match="changed by another program; nothing was imported"):
         quarantine.replay(resolve_workspace(folder), [forged.id], {**forged.document, "personaId": "p1"})
     assert rows(folder / "pjais.sqlite", "SELECT count(*) FROM memory_entities WHERE id = 'o3'") == [(0,)]
 
@@ -273,7 +273,7 @@ def test_an_owner_may_go_on_with_an_older_store(tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed) as red:
         pjais.verify(tmp_path)
     assert red.value.next_command == f"pjais rollback {lost}"
-    with pytest.raises(ConfirmationNeeded, match="an older store was put back") as asked:
+    with pytest.raises(ConfirmationNeeded, match="an older copy of the store is in place") as asked:
         pjais.rollback(tmp_path, lost)
     assert asked.value.next_command == f"pjais rollback {lost} --discard-later"
     pjais.rollback(tmp_path, lost, discard_later=True)
@@ -370,7 +370,7 @@ def test_an_older_copy_is_red_and_named_though_only_edits_lie_between(
         for folder, target in ((edited, None), (None, edited / "pjais.sqlite")):
             with pytest.raises(VerificationFailed) as told:
                 pjais.verify(folder, target=target)
-            assert [line for line in told.value.where if "an older copy of the store was put back" in line]
+            assert [line for line in told.value.where if "an older copy of the store is in place" in line]
 
 
 def note(folder: Path) -> Path:

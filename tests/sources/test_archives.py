@@ -127,4 +127,4 @@ def test_an_archive_without_data_is_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
         file.writestr("a.jpg", b"\xff\xd8")
     found = detect.detect([tmp_path / "photos.zip"], named=True)
-    assert found.sources == () and "no data" in found.passed[0].reason
+    assert found.sources == () and "without known data" in found.passed[0].reason
