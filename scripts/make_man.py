@@ -9,7 +9,6 @@ import click
 from pjais.cli import cli
 from pjais.cli.command_group import first_sentence
 from pjais.commands import ABOUT, EXIT_CODES, GROUPS
-from pjais.version import __version__
 
 _ENVIRONMENT = {
     "PJAIS_DATA_DIR": "Data folder, as --data-dir.",
@@ -24,7 +23,7 @@ def page() -> str:
     root = click.Context(cli, info_name="pjais", **cli.context_settings)
     lines = [
         '.\\" Made by scripts/make_docs.py; do not edit.',
-        f'.TH PJAIS 1 "" "pjais {__version__}" "User Commands"',
+        '.TH PJAIS 1 "" "pjais" "User Commands"',
         ".SH NAME",
         f"pjais \\- {_text(ABOUT[0].lower() + ABOUT[1:].rstrip('.'))}",
         ".SH SYNOPSIS",
