@@ -64,7 +64,7 @@ def demo_command(context: Context, keep: Path | None, benchmark: bool, sizes: tu
         print_report(context if keep is None else replace(context, data_dir=folder), report)
         proof = verify.verify(here)
         if not context.as_json:
-            say(f"\npjais verify: {counted(proof.documents, 'document')} compared with the backup, no differences")
+            say(f"\npjais verify: {counted(proof.documents, 'document')} compared with the backup, no difference")
             _search(folder)
             _chain(folder, folder.with_name(f"{folder.name}-chain"))
         return report.exit_code
@@ -141,7 +141,7 @@ def _chain(folder: Path, chain: Path) -> None:
     last = run.migrate(resolve_workspace(chain, None, [live.live], to="sqlite"), run.Options())
     proof = verify.verify(resolve_workspace(chain, None, to="sqlite"))
     say(f"\nLiveStore -> SQLite: {last.message}")
-    say(f"pjais verify: {counted(proof.documents, 'document')} compared with the backup, no differences")
+    say(f"pjais verify: {counted(proof.documents, 'document')} compared with the backup, no difference")
 
 
 def _search(folder: Path) -> None:

@@ -39,7 +39,7 @@ def verify_command(context: Context, target: Path | None, run_id: str | None, pa
     print_table(_CHECKS, [(what, "passed", about) for what, _, about in proof.checks])
     say(
         f"\nverified: {counted(proof.records, 'record')} in the store, "
-        f"{counted(proof.documents, 'document')} in the backups, no differences"
+        f"{counted(proof.documents, 'document')} in the backups, no difference"
     )
     since = [(proof.edited_since, "edited"), (proof.added_since, "added"), (proof.removed_since, "removed")]
     if any(count for count, _ in since):

@@ -50,7 +50,7 @@ class Values(NamedTuple):
 class Comparison:
     """One comparison of the two sides: time (ms), numbers of records and of invalid documents, differences.
 
-    `edits` are no differences: they were written in the store itself, and the old side is as it was migrated.
+    `edits` are no difference: they were written in the store itself, and the old side is as it was migrated.
     `values` and `edit_values` belong to `differences` and `edits`, one by one.  `differing` and `edited` are numbers
     of records of the old side.
     """
