@@ -1,5 +1,5 @@
-"""Writes docs/cli.md from the commands and codes themselves, docs/json-api.md from the web UI's OpenAPI document, and
-the layout in docs/architecture.md from the tree.
+"""Write docs/cli.md and the man page from the commands and codes, docs/json-api.md from the web UI's OpenAPI
+document, and the layout in docs/architecture.md from the tree.
 
 `--check` only says whether they are up to date.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import json_api
+import make_man
 
 from pjais.cli import cli
 from pjais.commands import EXIT_CODES, GROUPS
@@ -21,6 +22,7 @@ from pjais.report.rules import OUTCOMES, RULES
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "cli.md"
+MAN = ROOT / "man" / "pjais.1"
 JSON_API = ROOT / "docs" / "json-api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 _LAYOUT = re.compile(r"(?<=```\n)base .*?(?=```)", re.DOTALL)
@@ -107,7 +109,8 @@ def _row(folder: str, names: list[str]) -> str:
 
 def main() -> None:
     """Write the pages, or check them."""
-    for path, made in ((PAGE, page()), (JSON_API, json_api.page()), (ARCHITECTURE, architecture())):
+    pages = ((PAGE, page()), (MAN, make_man.page()), (JSON_API, json_api.page()), (ARCHITECTURE, architecture()))
+    for path, made in pages:
         if "--check" not in sys.argv:
             path.parent.mkdir(exist_ok=True)
             path.write_text(made, "utf-8")
