@@ -303,6 +303,8 @@ class Report(Shape):
     said: list[Said]
     digests: list[Digest]
     again: str
+    version: str
+    """The version of pjais that ran it."""
 
 
 class Backup(Shape):

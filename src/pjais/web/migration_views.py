@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query
 
-from pjais import files, paths, sqlite
+from pjais import files, journal, paths, sqlite
 from pjais.core.source import SourceRef
 from pjais.errors import UsageError
 from pjais.migration import backups as migration_backups
@@ -178,6 +178,7 @@ def report(session: InSession, id: Id) -> schemas.Report:
         said=_said(counted),
         digests=_digests(here, found),
         again=session.typed(f"pjais verify --run {found.id}"),
+        version=_version(found),
     )
 
 
@@ -194,6 +195,11 @@ def report_file(session: Session, id: str) -> bytes:
     if not path.is_file():
         raise Missing("this run left no report", where=[id], next_command="pjais status")
     return path.read_bytes()
+
+
+def _version(run: state.RunState) -> str:
+    told = (entry.details.get("version") for entry in journal.entries(run.folder))
+    return next((str(one) for one in told if one), "")
 
 
 def _said(counted: Mapping[str, int]) -> list[schemas.Said]:
