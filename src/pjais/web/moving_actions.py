@@ -216,7 +216,7 @@ def sync(session: Session, form: Form) -> str:
     """Import once what the source app wrote since."""
     here, options = session.workspace(), session.options
     session.start(
-        "sync", lambda _: side_follow.increment(here, options).as_dict(), alone=not here.store.exists(), writes=True
+        "follow", lambda _: side_follow.increment(here, options).as_dict(), alone=not here.store.exists(), writes=True
     )
     return "/cutover"
 

@@ -32,6 +32,9 @@ _DOING = {
     "Write log": "Writing the log",
     "Verify": "Verifying",
     "Cut over": "Cutting over",
+    "Check the file": "Checking the file",
+    "Compare records": "Comparing records",
+    "Compare documents": "Comparing documents",
 }
 _RUN = ("Back up", "Import", "Build indexes", "Verify", "Cut over")
 _COMING = {"migrate": _RUN, "import": _RUN}

@@ -357,7 +357,7 @@ class Session:
     def _follow(self) -> None:
         """One increment after the other; an error that lasts ends it, and stays on the page."""
         while self._goes_on() and not self._closed.wait(_FOLLOW_SECONDS):
-            here, job = self.workspace(), Job(0, "sync", journal.now_ms())
+            here, job = self.workspace(), Job(0, "follow", journal.now_ms())
             try:
                 with self._one_run, nullcontext() if here.store.exists() else self.alone():
                     done = follow.increment(here, self.options)
