@@ -570,7 +570,7 @@ def test_the_password_is_asked_for_and_never_shown(tmp_path: Path, caplog: pytes
         assert page.do("unlock", password=password).status_code == 200
         assert planned()["plan"]["total"]["read"] > 0
         said = ""
-        for action in ("migrate", "verify", "compare", "bring-over"):
+        for action in ("migrate", "verify", "compare", "sync"):
             said += page.do(action, quarantine="yes").text
             assert page.rested().state == "done", page.home.job
         for path in PATHS:

@@ -324,7 +324,7 @@ def test_another_site_changes_nothing_though_it_knew_the_word(stranger: Client, 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": OWN}, {"sec-fetch-site": "same-origin", "origin": OWN}])
 def test_the_page_itself_may(stranger: Client, headers: dict[str, str]) -> None:
-    answer = stranger.post("/do/keep-following", headers={**COOKIE, **FORM, **headers}, content=WORDED)
+    answer = stranger.post("/do/follow", headers={**COOKIE, **FORM, **headers}, content=WORDED)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sides")
 
 
@@ -349,7 +349,7 @@ def test_the_page_itself_may(stranger: Client, headers: dict[str, str]) -> None:
     ],
 )
 def test_without_the_word_of_the_form_nothing_is_changed(stranger: Client, kind: str, body: Any) -> None:
-    answer = stranger.post("/do/keep-following", headers={**COOKIE, **JSON, "content-type": kind}, content=body)
+    answer = stranger.post("/do/follow", headers={**COOKIE, **JSON, "content-type": kind}, content=body)
     assert answer.status_code in (400, 403)
     assert answer.json()["safe"] == "Nothing was read or written."
 
@@ -395,7 +395,7 @@ def _answers(home: Page, stranger: Client) -> Iterator[tuple[str, httpx.Response
     yield "too long", home.client.get("/" + "a" * guard.LARGEST_ADDRESS)
     yield "too large", home.client.post("/do/undo", content=b"x" * (guard.LARGEST_BODY + 1))
     yield "no word", home.client.post("/do/undo")
-    yield "done", home.client.post("/do/keep-following", headers=FORM, content=WORDED)
+    yield "done", home.client.post("/do/follow", headers=FORM, content=WORDED)
     yield "failed", home.do("promote", id="nobody")
 
 
@@ -632,7 +632,7 @@ def test_what_is_done_to_nasty_records_stays_text_in_their_history_and_in_time(n
     assert len(history) >= len(NASTY) - 2
     assert nasty.do("discard", id=nasty.json("/quarantine")["entries"][0]["id"]).status_code == 200
     read(nasty, "/quarantine", everything="true")
-    for action in ("verify", "back-up", "compare", "bring-over"):
+    for action in ("verify", "back-up", "compare", "sync"):
         assert nasty.do(action).status_code == 200
         nasty.rested()
         for path in ("/", "/work", "/backups", "/sides", "/migrate"):

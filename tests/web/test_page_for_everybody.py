@@ -33,8 +33,8 @@ _SEEN = """() => {
 def views(owner: Owner, sample: Shown) -> Iterator[tuple[str, Page]]:
     """Every view in one window after the other, after some work was done."""
     page = owner.window("/")
-    page.get_by_role("button", name="Verify everything again").click()
-    page.get_by_text("no difference").wait_for(timeout=240_000)
+    page.get_by_role("button", name="Verify again").click()
+    page.get_by_text("Verified, no differences").wait_for(timeout=240_000)
     for path, address in sample.known.views(sample.folder).items():
         answer = page.goto(owner.origin + address, wait_until="load")
         assert answer is not None and answer.ok, (path, text_of(page))
@@ -137,9 +137,9 @@ def test_everything_is_there_without_scripts(looks: Looks, sample: Shown) -> Non
 def views_without_scripts(owner: Owner, sample: Shown) -> Iterator[tuple[str, Page]]:
     """Every view but the one of work: it is begun, and its page is loaded until it has ended."""
     page = owner.window("/")
-    page.get_by_role("button", name="Verify everything again").click()
+    page.get_by_role("button", name="Verify again").click()
     for _ in range(100):
-        if "no difference" in text_of(page):
+        if "no differences" in text_of(page):
             break
         page.wait_for_timeout(200)
         page.reload()

@@ -108,7 +108,7 @@ def of_run(run: RunState) -> schemas.Job:
     marks.append(journal.now_ms())
     phases = [
         phase({"name": name, "done": 0, "total": None, "seconds": round((end - at) / 1000, 1)}, {})
-        for name, at, end in zip(names, marks, marks[1:], strict=True)
+        for name, at, end in zip(names, marks[:-1], marks[1:], strict=True)
     ]
     return schemas.Job(
         id=0,

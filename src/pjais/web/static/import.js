@@ -68,8 +68,10 @@
     event.preventDefault();
     form.classList.remove("over");
     const entries = [...event.dataTransfer.items].map((one) => one.webkitGetAsEntry?.()).filter(Boolean);
+    const plain = [...event.dataTransfer.files].map((file) => [file.name, file]);
     try {
-      send((await Promise.all(entries.map((one) => within(one)))).flat());
+      if (!entries.length) send(plain); // a browser that knows no entries gives the files themselves
+      else send((await Promise.all(entries.map((one) => within(one)))).flat());
     } catch (error) {
       said.textContent = error.message;
     }
