@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes docs/pictures/page-*.png: the main views of `pjais ui`, of the packaged sample.
+"""Makes docs/pictures/page-*.png: every view of `pjais ui`, of the packaged sample, also empty, running and stopped.
 
     python scripts/make_screenshots.py [DIR]
 
@@ -28,7 +28,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import pjais
 from pjais import instants, journal
-from pjais.migration import quarantine
+from pjais.migration import quarantine, state
+from pjais.web.entrance import Entrance
 from pjais.web.server import serve
 from pjais.web.session import Session
 from pjais.workspace import resolve_workspace
@@ -43,6 +44,8 @@ _ALWAYS_THE_SAME = r"""([temporary, today]) => {
         const one = texts.currentNode;
         one.data = one.data.replaceAll(temporary, "/home/you")
             .replace(new RegExp(today + " \\d\\d:\\d\\d UTC"), "2026-03-02 09:01 UTC")
+            .replace(/(today|yesterday) \d\d:\d\d/, "2026-03-02")
+            .replace(new RegExp(today), "2026-03-02")
             .replace(/(\d{8}T\d{9}Z)-[0-9a-f]{4}/, "$1-5e1f");
     }
 }"""
@@ -56,14 +59,16 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--no-first-run",
 ]
-WINDOW = {"width": 1100, "height": 760}
-PHONE = {"width": 390, "height": 760}
+WINDOW = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 780}
+MANY = 60_000
+"""Memories of the migration whose progress is shown: so many that there is time for a picture."""
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The page of a folder, in a thread of this process; its address with the key."""
-    told: Queue[str] = Queue()
+def served(folder: Path) -> Iterator[Entrance]:
+    """The page of a folder, in a thread of this process; each of its addresses opens it once."""
+    told: Queue[Entrance] = Queue()
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     session = Session(folder)
@@ -72,11 +77,11 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def window(browser: Browser, address: str, size: dict[str, int], **options: Any) -> Iterator[Page]:
+def window(browser: Browser, entrance: Entrance, size: dict[str, int], **options: Any) -> Iterator[Page]:
     """A window in which the page was opened with its key."""
     context = browser.new_context(viewport=size, reduced_motion="reduce", **options)  # type: ignore[arg-type]
     page = context.new_page()
-    page.goto(address)
+    page.goto(entrance.address())
     yield page
     context.close()
 
@@ -85,30 +90,97 @@ def main(folder: Path) -> None:
     """All pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     clock = itertools.count(FIRST_MOMENT, 1000)
-    journal.now_ms = lambda: next(clock)
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        running(folder, browser, Path(temporary) / "large")
+        journal.now_ms = lambda: next(clock)
+        empty = Path(temporary) / "nothing"
+        empty.mkdir()
+        with served(empty) as entrance, window(browser, entrance, WINDOW) as page:
+            Pictures(folder, page, temporary).take("empty", "/import")
         data = Path(temporary) / "your-app"
         shutil.copytree(SAMPLE, data)
-        plant_a_bad_record(data)
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with served(data) as address, window(browser, address, WINDOW) as page:
+        plant_bad_records(data)
+        with served(data) as entrance, window(browser, entrance, WINDOW) as page:
             shown = Pictures(folder, page, temporary)
-            shown.take("migrate", "/migrate", wait="text=Migrate now")
+            shown.take("first-run", "/import", wait="text=documents")
+            shown.take("migrate", "/import?step=review", wait="text=Migrate now", height=1100)
             pjais.migrate(data, on_invalid="quarantine")
             ids = edited(data)
-            shown.take("overview", "/")
-            shown.take("memories", "/memories?q=tea")
-            shown.take("memory", f"/memory?id={ids['memory']}", height=1400)
-            shown.take("time", "/time?at=3")
-            shown.take("conversation", f"/conversation?id={ids['conversation']}")
-            shown.take("pictures", "/pictures")
-            shown.take("quarantine", f"/kept?id={quarantine.listed(resolve_workspace(data))[0].id}")
-            shown.take("old-and-new", "/sides")
-            with window(browser, address, WINDOW, color_scheme="dark") as dark:
-                Pictures(folder, dark, temporary).take("personas-dark", "/personas")
-            with window(browser, address, PHONE, device_scale_factor=1.5) as phone:
-                Pictures(folder, phone, temporary).take("phone", "/memories?q=tea")
+            views = all_views(data, ids)
+            for name, (view, height) in views.items():
+                shown.take(name, view, height=height)
+            compared(shown)
+            with window(browser, entrance, WINDOW, color_scheme="dark") as dark:
+                shown = Pictures(folder, dark, temporary)
+                for name in DARK:
+                    shown.take(f"{name}-dark", *views[name][:1])
+            with window(browser, entrance, PHONE, device_scale_factor=1.5) as phone:
+                shown = Pictures(folder, phone, temporary)
+                for name in ON_A_PHONE:
+                    shown.take(f"{name}-phone", *views[name][:1], height=PHONE["height"])
+                shown.take("phone", "/memories?q=tea", height=PHONE["height"])
         browser.close()
+    total = sum(one.stat().st_size for one in folder.glob("page-*.png"))
+    print(f"{total / 1024:.0f} KiB in all")
+
+
+DARK = ("overview", "memories", "memory", "personas", "conversation", "insights", "quarantine")
+ON_A_PHONE = ("overview", "memory", "conversation", "quarantine", "time")
+
+
+def all_views(data: Path, ids: dict[str, str]) -> dict[str, tuple[str, int]]:
+    """Return an address of each view of a migrated folder, and the height of its window."""
+    run = state.runs(data)[0].id
+    kept = next(one.id for one in quarantine.listed(resolve_workspace(data)) if one.native_id != "odd")
+    return {
+        "overview": ("/", 1000),
+        "proof": (f"/run?id={run}", 1500),
+        "personas": ("/personas", 800),
+        "memories": ("/memories?q=tea", 800),
+        "memory": (f"/memory?id={ids['memory']}", 1200),
+        "conversation": (f"/conversation?id={ids['conversation']}", 800),
+        "tables": ("/tables", 800),
+        "time": ("/history?at=3", 900),
+        "insights": ("/insights", 1100),
+        "pictures": ("/insights", 1100),
+        "quarantine": (f"/kept?id={kept}", 900),
+        "backups": ("/backups", 600),
+        "rollback": ("/rollback", 700),
+        "settings": ("/settings", 700),
+    }
+
+
+def running(folder: Path, browser: Browser, data: Path) -> None:
+    """A migration on its way, and stopped."""
+    data.mkdir()
+    day = 1_750_000_000_000
+    persona = {"id": "p1", "name": "Hesper Vane", "createdAt": day, "updatedAt": day}
+    memory = {"personaId": "p1", "type": "fact", "content": "Lit at dusk, 61 steps. " * 10, "createdAt": day}
+    many = [{"id": f"m{number}", "name": f"Note {number}", **memory, "updatedAt": day} for number in range(MANY)]
+    (data / "data.json").write_text(json.dumps({"personas": [persona], "memories": many}), "utf-8")
+    with served(data) as entrance, window(browser, entrance, WINDOW) as page:
+        shown = Pictures(folder, page, str(data.parent))
+        page.set_default_timeout(240_000)
+        page.goto(f"{shown.origin}/import?step=review")
+        page.get_by_role("button", name="Migrate now").click()
+        page.locator(".phases li.run", has_text="per second").wait_for()
+        page.wait_for_timeout(1500)
+        shown.keep("progress")
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.get_by_role("button", name="Stop").click()
+        page.wait_for_selector("#failure")
+        shown.keep("failed")
+
+
+def compared(shown: Pictures) -> None:
+    """The cutover, with differences on both sides."""
+    page = shown.page
+    page.goto(f"{shown.origin}/cutover")
+    page.get_by_role("button", name="Compare").first.click()
+    page.wait_for_selector("#cmp")
+    page.set_viewport_size({**WINDOW, "height": 1100})
+    shown.keep("old-and-new")
 
 
 class Pictures:
@@ -118,11 +190,16 @@ class Pictures:
         self.folder, self.page, self.temporary = folder, page, temporary
         self.origin = page.url.rpartition("/")[0]
 
-    def take(self, name: str, address: str, wait: str = "main h1", height: int = 760) -> None:
+    def take(self, name: str, address: str, wait: str = "main h1", height: int = 800) -> None:
         """One view."""
         self.page.set_viewport_size({"width": (self.page.viewport_size or WINDOW)["width"], "height": height})
         self.page.goto(self.origin + address)
         self.page.wait_for_selector(wait)
+        self.keep(name)
+
+    def keep(self, name: str) -> None:
+        """The view as it is now."""
+        self.page.evaluate("document.fonts.ready")
         self.page.evaluate(_ALWAYS_THE_SAME, [self.temporary, instants.to_text(int(time.time() * 1000))[:10]])
         path = self.folder / f"page-{name}.png"
         self.page.screenshot(path=path, animations="disabled")
@@ -137,25 +214,21 @@ def reduce(path: Path) -> None:
     except ModuleNotFoundError:
         return
     with Image.open(path) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def plant_a_bad_record(data: Path) -> None:
-    """A memory that cannot go in: its persona is nowhere."""
+def plant_bad_records(data: Path) -> None:
+    """Memories that cannot be imported: the persona of two does not exist, one has a wrong value."""
     path = data / "data.json"
     told = json.loads(path.read_text("utf-8"))
-    kind = next(name for name in told if "memor" in name.lower())
-    lost = {
-        "id": "memory_1750000000000_lostowner",
-        "personaId": "persona_that_is_nowhere",
-        "type": "note",
-        "name": "Whose was this?",
-        "content": "A note whose persona was deleted.",
-        "importance": 40,
-        "createdAt": 1_750_000_000_000,
-        "updatedAt": 1_750_000_000_000,
-    }
-    told[kind].append(lost)
+    day = 1_750_000_000_000
+    lost = {"personaId": "persona_lamplighter", "type": "fact", "tags": ["oil", "upkeep"], "importance": 40}
+    times = {"createdAt": day, "updatedAt": day}
+    told["memories"] += [
+        {"id": "memory_1", "name": "Lantern oil, price per gallon", "content": "Went up twice.", **lost, **times},
+        {"id": "memory_2", "name": "Rope ferry, knots", "content": "Two half hitches.", **lost, **times},
+        {"id": "odd", "personaId": told["personas"][0]["id"], "content": "Fog.", "importance": {"high": 1}, **times},
+    ]
     path.write_text(json.dumps(told, indent=2), "utf-8")
 
 

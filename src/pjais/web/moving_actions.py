@@ -34,9 +34,7 @@ def migrate(session: Session, form: Form) -> str:
     """Migrate what was found."""
     here = session.workspace()
     options = replace(session.options, on_invalid="quarantine" if form.get("quarantine") == "yes" else "stop")
-    session.start(
-        "migrate", lambda progress: run.migrate(here, options, progress).as_dict(), expected=session.expected()
-    )
+    session.start("migrate", lambda progress: run.migrate(here, options, progress).as_dict())
     return "/import"
 
 

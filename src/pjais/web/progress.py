@@ -9,23 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pjais import instants, journal
+from pjais.display import IN_BYTES, counted, size
+from pjais.display import phase as phase_name
 from pjais.migration.state import RunState
 from pjais.web import migration_schemas as schemas
 
-PHASES = {
-    "back up": "Back up",
-    "check the backup": "Check backup",
-    "read and write": "Import",
-    "index": "Build indexes",
-    "indexes": "Build indexes",
-    "search index": "Build indexes",
-    "write the log": "Write log",
-    "verify": "Verify",
-    "cut over": "Cut over",
-}
-"""The phases of a run as people see them; further ones have their own name."""
 _DOING = {
-    "Back up": "Backing up",
+    "Backup": "Backing up",
     "Check backup": "Checking the backup",
     "Import": "Importing",
     "Build indexes": "Building indexes",
@@ -36,10 +26,9 @@ _DOING = {
     "Compare records": "Comparing records",
     "Compare documents": "Comparing documents",
 }
-_RUN = ("Back up", "Import", "Build indexes", "Verify", "Cut over")
+_RUN = ("Backup", "Check backup", "Import", "Build indexes", "Verify", "Cut over")
 _COMING = {"migrate": _RUN, "import": _RUN}
 """The phases that work of a kind goes through."""
-_UNITS = {"back up": "sources"}
 _DETAIL = {"search index": "Search index"}
 _SETTLED_SECONDS = 0.5
 """From when on the rate of a phase says anything."""
@@ -67,27 +56,19 @@ class Told(NamedTuple):
     seconds: float
 
 
-def name_of(phase: str) -> str:
-    """Return the name of a phase for people."""
-    return PHASES.get(phase, phase[:1].upper() + phase[1:])
-
-
-def phase(one: Mapping[str, Any], expected: Mapping[str, int]) -> schemas.Phase:
-    """Return a phase with what its total tells; `expected`: totals that are known beforehand (`Job.expected`)."""
+def phase(one: Mapping[str, Any]) -> schemas.Phase:
+    """Return a phase with what its total tells."""
     done, total, seconds = one["done"], one["total"], one["seconds"]
-    unit = _UNITS.get(one["name"], "documents") if total is not None else "documents"
-    if total is None and (total := expected.get(one["name"])) is not None:
-        done = min(done, total)
     rate = done / seconds if done and seconds > _SETTLED_SECONDS else None
     return schemas.Phase(
         name=one["name"],
         done=done,
         total=total,
         seconds=seconds,
-        unit=unit,
-        percent=round(100 * done / total, 1) if total else None,
+        unit="bytes" if one["name"] in IN_BYTES and total is not None else "records",
+        percent=round(100 * min(done, total) / total, 1) if total else None,
         rate=None if rate is None else round(rate, 1),
-        seconds_left=round((total - done) / rate, 1) if total and rate else None,
+        seconds_left=round(max(total - done, 0) / rate, 1) if total and rate else None,
     )
 
 
@@ -107,7 +88,7 @@ def of_run(run: RunState) -> schemas.Job:
             marks.append(ends[event])
     marks.append(journal.now_ms())
     phases = [
-        phase({"name": name, "done": 0, "total": None, "seconds": round((end - at) / 1000, 1)}, {})
+        phase({"name": name, "done": 0, "total": None, "seconds": round((end - at) / 1000, 1)})
         for name, at, end in zip(names, marks[:-1], marks[1:], strict=True)
     ]
     return schemas.Job(
@@ -146,10 +127,10 @@ def _rows(job: schemas.Job) -> list[Row]:
     """Return one row for each phase: consecutive ones of one name are one, and those to come are there, too."""
     grouped: list[tuple[str, list[schemas.Phase]]] = []
     for one in job.phases:
-        if grouped and grouped[-1][0] == name_of(one.name):
+        if grouped and grouped[-1][0] == phase_name(one.name):
             grouped[-1][1].append(one)
         else:
-            grouped.append((name_of(one.name), [one]))
+            grouped.append((phase_name(one.name), [one]))
     rows = [_row(name, parts, job, last=number == len(grouped) - 1) for number, (name, parts) in enumerate(grouped)]
     coming = _COMING.get(job.kind, ())
     begun = [name for name, _ in grouped]
@@ -167,13 +148,13 @@ def _row(name: str, parts: Sequence[schemas.Phase], job: schemas.Job, *, last: b
     state = "done" if over else "fail" if job.state == "failed" else "run"
     count = next((one.total or one.done for one in reversed(parts) if one.total or one.done), 0)
     if over:
-        figure = f"{count:,} {_plural(now.unit, count)}" if count else ""
+        figure = _amount(count, now.unit) if count else ""
         return Row(name, state, 1.0, figure, f"in {_time(seconds)}", "", seconds)
     share = None if now.percent is None else now.percent / 100
-    figure = "" if now.total is None else f"{now.done:,} of {now.total:,} {now.unit}"
-    if now.total is None and now.done:
-        figure = f"{now.done:,} {now.unit}"
-    rate = "" if now.rate is None else f"{now.rate:,.0f} per second"
+    figure = _amount(now.done, now.unit) if now.done else ""
+    if now.total is not None:
+        figure = f"{_amount(now.done, now.unit).removesuffix(' records')} of {_amount(now.total, now.unit)}"
+    rate = "" if now.rate is None else f"{_amount(round(now.rate), now.unit).removesuffix(' records')}/s"
     if now.seconds_left is not None:
         rate += f", {_left(now.seconds_left)}"
     if state == "fail":
@@ -184,8 +165,8 @@ def _row(name: str, parts: Sequence[schemas.Phase], job: schemas.Job, *, last: b
     return Row(name, state, share, figure, rate, _DETAIL.get(now.name, ""), seconds)
 
 
-def _plural(unit: str, count: int) -> str:
-    return unit.removesuffix("s") if count == 1 else unit
+def _amount(count: int, unit: str) -> str:
+    return size(count) if unit == "bytes" else counted(count, "record")
 
 
 def _time(seconds: float) -> str:

@@ -26,6 +26,7 @@ from markupsafe import Markup, escape
 
 from pjais import canonical, instants
 from pjais.core.table import Column, camel
+from pjais.display import phase as display_phase
 from pjais.errors import PjaisError
 from pjais.models.persona.tables import TABLES
 from pjais.report import sentences
@@ -139,13 +140,14 @@ def _environment() -> Environment:
         "apps": apps,
         "long_day": long_day,
         "full_moment": full_moment,
-        "phase": progress.name_of,
+        "phase": display_phase,
         "kind": sentences.kind,
         "so_far": progress.told,
         "plain_facts": progress.facts,
         "check_name": sentences.check,
         "bad_keys": quarantine_views.bad_keys,
         "digest": digest,
+        "field_text": field_text,
         "json_lines": json_lines,
     }
     made.globals |= {"charts": charts, "to": to, "record": record}
@@ -386,6 +388,15 @@ def hidden_parts(turns: Iterable[reading_schemas.Turn]) -> str:
     total = counts.total()
     told = ", ".join(f"{count} {'other' if kind == 'hidden' else kind}" for kind, count in counts.items())
     return f"{total} hidden part{'' if total == 1 else 's'}: {told}"
+
+
+def field_text(one: Any, field: str | None) -> str:
+    """A stored value for people: truth values as words, instants to the minute; anything else as it is, shortened."""
+    if field is not None and field.startswith(("is_", "has_")) and one in (0, 1):
+        return "yes" if one else "no"
+    if isinstance(one, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one):
+        return f"{one[:10]} {one[11:16]} UTC"
+    return short(one, 90)
 
 
 def digest(hexadecimal: str) -> str:

@@ -75,8 +75,6 @@ class Job:
     """When its last phase began, on the same clock."""
     finished: int | None = None
     """When it ended (ms)."""
-    expected: Mapping[str, int] = field(default_factory=dict)
-    """Totals of phases that are known beforehand: of a migration, the documents that its plan has read."""
     stopping: bool = False
     """True once its owner asked to stop it: it ends at the next report of its progress."""
 
@@ -233,23 +231,15 @@ class Session:
 
     # -- work
 
-    def start(
-        self,
-        kind: str,
-        work: Work,
-        *,
-        alone: bool = True,
-        writes: bool = False,
-        expected: Mapping[str, int] | None = None,
-    ) -> Job:
+    def start(self, kind: str, work: Work, *, alone: bool = True, writes: bool = False) -> Job:
         """Begin a piece of work in a thread of its own.  Raises RunActive where one is running.
 
-        `alone`: it has the store for itself.  `writes`: no increment runs beside it.  `expected`: as `Job.expected`.
+        `alone`: it has the store for itself.  `writes`: no increment runs beside it.
         """
         with self._gate:
             if self.job is not None and self.job.state == "running":
                 raise RunActive(f"this page is busy: {self.job.kind}", advice="wait for it to end")
-            job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms(), expected=expected or {})
+            job = Job((self.job.id if self.job else 0) + 1, kind, journal.now_ms())
             self.job = job
 
         def in_turn(progress: Progress) -> Any:
@@ -265,13 +255,6 @@ class Session:
         if job is None or job.state != "running" or job.kind not in STOPPABLE:
             raise UsageError("nothing is running that could be stopped")
         job.stopping = True
-
-    def expected(self) -> Mapping[str, int]:
-        """Return the totals that the last plan knows for the phases of a migration."""
-        plan = self._plan[1] if self._plan is not None else None
-        if plan is None or plan.state != "done":
-            return {}
-        return {"read and write": plan.result["total"]["read"]}
 
     def planned(self, here: Workspace, refs: Sequence[SourceRef], shown: Callable[[Any], Any]) -> Job:
         """The plan for what is there now: the one that was made, or one that is being made from now on.

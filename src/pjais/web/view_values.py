@@ -101,7 +101,7 @@ def job(one: Job | None) -> migration_schemas.Job | None:
         started=instants.to_text(one.started),
         finished=text(one.finished),
         state=one.state,
-        phases=[progress.phase(each, one.expected) for each in list(one.phases)],
+        phases=[progress.phase(each) for each in list(one.phases)],
         result=None if one.state != "done" else one.result,
         error=None if one.error is None else schemas.Problem(**one.error),
         pid=None,
