@@ -193,7 +193,7 @@ class Known(NamedTuple):
         """An address of every view by the view's path; a view that nobody thought of here is an error."""
         ids = {"/persona": self.persona, "/memory": self.memory, "/conversation": self.conversation}
         found = {path: f"{path}?id={value}" for path, value in ids.items()}
-        found |= {"/kept": f"/kept?id={self.kept}", "/time": "/time?at=1", "/memories": "/memories?q=tea"}
+        found |= {"/kept": f"/kept?id={self.kept}", "/history": "/history?at=1", "/memories": "/memories?q=tea"}
         found["/run"] = f"/run?id={state.runs(folder)[-1].id}"
         return {view.path: found.get(view.path, view.path) for view in VIEWS}
 

@@ -462,7 +462,7 @@ def test_a_livestore_store_is_looked_at_in_time_and_every_other_look_says_so(tmp
     assert resolve_workspace(tmp_path, to="livestore").target.kind == "livestore"
     with served.page(tmp_path) as page:
         _all_answered(page)
-        assert page.client.get("/time", params={"at": 1}).status_code == 200
+        assert page.client.get("/history", params={"at": 1}).status_code == 200
         told = page.client.get("/api/memories").json()
         assert told["code"] == "PJAIS_USAGE" and "History" in told["what"]
 
@@ -494,7 +494,7 @@ def test_what_nobody_typed_into_stays_as_it_was(tmp_path: Path) -> None:
         }
         assert page.do("edit", **sent, name="twolines").status_code == 200
         assert page.json("/memory", id="m1")["record"] == before
-        assert page.json("/time")["last"] == 0
+        assert page.json("/history")["last"] == 0
         assert page.do("edit", **sent, name="one line").status_code == 200
         after = page.json("/memory", id="m1")["record"]
         assert {name for name in before if before[name] != after[name]} == {"name", "updatedAt"}

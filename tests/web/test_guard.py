@@ -24,7 +24,7 @@ from served import JSON, KEYS, OWN, PORT, Client, Page, Served
 
 import world
 from pjais.errors import PjaisError
-from pjais.web import actions, guard, rendering
+from pjais.web import actions, guard, reading, rendering
 from pjais.web.app import VIEWS
 from pjais.web.guard import Guard, Keys
 
@@ -325,7 +325,7 @@ def test_another_site_changes_nothing_though_it_knew_the_word(stranger: Client, 
 @pytest.mark.parametrize("headers", [{}, {"origin": OWN}, {"sec-fetch-site": "same-origin", "origin": OWN}])
 def test_the_page_itself_may(stranger: Client, headers: dict[str, str]) -> None:
     answer = stranger.post("/do/follow", headers={**COOKIE, **FORM, **headers}, content=WORDED)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sides")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/cutover")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_nothing_is_changed_by_a_look(home: Page) -> None:
         for method in ("GET", "HEAD"):
             answer = home.client.ask(method, f"/do/{name}?{WORDED}&id=m1")
             assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert home.json("/time")["last"] == 0
+    assert home.json("/history")["last"] == 0
 
 
 # -- what a browser is told
@@ -460,13 +460,14 @@ NASTY = [
 _OURS = "".join(
     one.read_text("utf-8")
     for one in sorted(Path(rendering.__file__).parent.rglob("*"))
-    if one.suffix == ".html" or one.name in ("charts.py", "rendering.py")
+    if one.suffix == ".html" or one.name in ("charts.py", "marking.py", "reading.py", "rendering.py", "word_diff.py")
 )
-_TAGS = set(re.findall(r"<([a-z][a-z0-9]*)", _OURS))
+_SCRIPTS = ("vendor/idiomorph", "page", "import", "reading", "select")
+_TAGS = set(re.findall(r"<([a-z][a-z0-9]*)", _OURS)) | reading.TAGS
 _ATTRIBUTES = {
     one.lower()
     for tag in re.findall(r"<[a-z](?:{%.*?%}|{{.*?}}|[^<>])*>", _OURS)
-    for one in re.findall(r"[a-z][a-z-]*", tag, re.I)
+    for one in re.findall(r"[a-z][a-z0-9-]*", tag, re.I)
 } - {"style", "srcdoc", "formaction", "ping"}
 """What our templates have in their elements; no handler of an event and no style is among them."""
 
@@ -494,7 +495,7 @@ class Reader(HTMLParser):
                 assert re.match(r"[/#](?![/\\])", str(given[name])), given
         if tag == "script":
             self.scripts += 1
-            assert given in [{"src": f"/static/{one}.js", "defer": None} for one in ("page", "import")]
+            assert given in [{"src": f"/static/{one}.js", "defer": None} for one in _SCRIPTS]
         self._into = str(given.get("name")) if tag == "textarea" else None
         if tag == "textarea":
             self.fields[str(self._into)] = ""
@@ -522,7 +523,7 @@ def read(page: Page, path: str, **query: Any) -> Reader:
     answer = page.client.get(path, params=query)
     assert answer.status_code < 500, (path, query)
     found = Reader(answer.text)
-    assert found.scripts == (2 if path == "/migrate" else 1)
+    assert found.scripts in (2, 3), "those of the page, and at most one of the view"
     assert KEYS.token not in answer.text and KEYS.session not in answer.text
     return found
 
@@ -627,7 +628,7 @@ def test_what_is_done_to_nasty_records_stays_text_in_their_history_and_in_time(n
     for text in NASTY:
         assert nasty.do("edit", kind="memories", id=first, name=text, content=text, tags=text).status_code == 200, text
     read(nasty, "/memory", id=first)
-    read(nasty, "/time", at=0)
+    read(nasty, "/history", at=0)
     history = nasty.json("/memory", id=first)["history"]
     assert len(history) >= len(NASTY) - 2
     assert nasty.do("discard", id=nasty.json("/quarantine")["entries"][0]["id"]).status_code == 200
@@ -635,7 +636,7 @@ def test_what_is_done_to_nasty_records_stays_text_in_their_history_and_in_time(n
     for action in ("verify", "back-up", "compare", "sync"):
         assert nasty.do(action).status_code == 200
         nasty.rested()
-        for path in ("/", "/work", "/backups", "/sides", "/migrate"):
+        for path in ("/", "/work", "/backups", "/cutover", "/import"):
             read(nasty, path)
 
 
@@ -768,8 +769,8 @@ def test_a_number_that_names_nothing_is_told_so(home: Page, number: str) -> None
         assert answer.status_code in (400, 404), (action, form, answer.text)
     for path, name in (
         ("/kept", "id"),
-        ("/time", "at"),
-        ("/time", "where"),
+        ("/history", "at"),
+        ("/history", "where"),
         ("/memories", "limit"),
         ("/memories", "offset"),
     ):

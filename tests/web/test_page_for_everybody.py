@@ -79,7 +79,7 @@ def test_everything_is_reached_by_keyboard_and_seen(looks: Looks, sample: Shown)
     """Tab goes to every control once, in their order, and each shows that it is there."""
     owner = looks(sample)
     page = owner.window("/")
-    for path in ("/overview", "/memories", "/memory", "/time", "/kept", "/pictures", "/personas", "/backups"):
+    for path in ("/overview", "/memories", "/memory", "/history", "/kept", "/insights", "/personas", "/backups"):
         owner.go(page, sample.known.views(sample.folder)[path])
         page.evaluate(
             "wanted => { const all = [...document.querySelectorAll(wanted)];"
@@ -127,7 +127,7 @@ def test_everything_is_there_without_scripts(looks: Looks, sample: Shown) -> Non
     page.get_by_label("Search").fill("tea")
     page.get_by_role("button", name="Search").click()
     assert page.locator("#results mark").count() > 0
-    owner.go(page, "/time")
+    owner.go(page, "/history")
     page.get_by_role("slider").focus()
     page.keyboard.press("Home")
     page.get_by_role("button", name="Show").click()

@@ -236,7 +236,7 @@ def test_a_livestore_store_is_travelled_through_its_events(looks: Looks, tmp_pat
         ]
     )
     owner = looks(folder)
-    page = owner.window("/time")
+    page = owner.window("/history")
     slider = page.get_by_role("slider")
     last = int(slider.input_value())
     page.get_by_role("heading", name="The store now").wait_for()
@@ -252,7 +252,7 @@ def test_a_livestore_store_is_travelled_through_its_events(looks: Looks, tmp_pat
     slider.fill(str(last - 1))
     row.get_by_role("button", name="Restore").click()
     page.get_by_role("heading", name="Done").wait_for()
-    owner.go(page, "/time")
+    owner.go(page, "/history")
     assert int(page.get_by_role("slider").input_value()) == last + 1
     owner.go(page, "/memories")
     page.get_by_role("heading", name="This data lives in a LiveStore store").wait_for()

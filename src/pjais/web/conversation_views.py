@@ -175,7 +175,7 @@ def conversation(
         if record is None:
             raise Missing("conversation not found", where=[id])
         owner = None if record.persona_id is None else store.personas.get(record.persona_id)
-        tree = Tree(record.messages, (record.extra or {}).get("branches"))
+        tree = _tree(record)
         through = _through(tree, branch, message)
         path = tree.path(through)
         held = _have_bytes(store, tree)
@@ -204,6 +204,15 @@ def conversation(
             found=found,
             beside=_beside(store, record),
         )
+
+
+def _tree(record: Conversation) -> Tree:
+    """Return the messages as a tree; what another program wrote there and is no list has none."""
+    held: Any = (record.messages, record.extra)
+    messages, extra = held
+    return Tree(
+        messages if isinstance(messages, list) else [], extra.get("branches") if isinstance(extra, dict) else None
+    )
 
 
 def _through(tree: Tree, branch: str, message: int | None) -> Node | None:
@@ -334,7 +343,7 @@ def as_markdown(session: Session, key: str, branch: str) -> tuple[str, str]:
         if record is None:
             raise Missing("conversation not found", where=[key])
         title = _listed(store, [key])[0].title
-    tree = Tree(record.messages, (record.extra or {}).get("branches"))
+    tree = _tree(record)
     lines = [f"# {title}", ""]
     for one in tree.path(_through(tree, branch, None)):
         at = text(one.at)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST = 100_000
 """Characters of a text that is rendered as Markdown; a longer one is shown as it is."""
-_TAGS = {
+TAGS = {
     *("a", "blockquote", "br", "code", "del", "div", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s"),
     *("span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
@@ -35,7 +35,7 @@ def readable(text: str) -> Markup:
         return Markup('<div class="text">{}</div>').format(told)
     made = nh3.clean(
         _markdown().render(told),
-        tags=_TAGS,
+        tags=TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer",
