@@ -64,7 +64,7 @@
   }
 
   function typed(part) {
-    return [...part.querySelectorAll("input:not([type=hidden]), textarea")];
+    return [...part.querySelectorAll("input:not([type=hidden], [type=checkbox]), textarea")];
   }
 
   // A part keeps what is open in it, how far it is scrolled, and the focus: only what differs is changed.
