@@ -248,12 +248,6 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "view_values",
         "attachment cutover_views history_words insight_views migration_views overview_view quarantine_views "
         "record_views shell",
-        "__init__ broadcast charts forms guard inbox schemas",
-        "migration_schemas table_schemas",
-        "entrance progress session",
-        "view_values",
-        "attachment cutover_views history_words insight_views migration_views overview_view quarantine_views "
-        "record_views shell",
         "conversation_views history_views memory_views",
         "bulk downloads memory_view rendering table_views",
         "moving_actions",

@@ -194,7 +194,8 @@ def test_nothing_is_imported_that_is_not_declared() -> None:
         f"{path.relative_to(PACKAGE)} imports {name}"
         for path in modules()
         for name in foreign(path)
-        if _PACKAGES.get(name, name.lower()) not in names | {"fastembed"}  # the owner's own choice of a model; asked for by name
+        if _PACKAGES.get(name, name.lower())
+        not in names | {"fastembed"}  # the owner's own choice of a model; asked for by name
     }
     assert wrong == set()
 
