@@ -117,7 +117,7 @@ def test_the_history_is_played_back(looks: Looks, tmp_path: Path) -> None:
     page.locator("#then .timeline a", has_text="Name 2").click()
     page.locator("#then").get_by_text("Viewing").wait_for()
     page.get_by_role("button", name="Undo", exact=True).click()
-    page.get_by_text("The change is undone").wait_for()
+    page.get_by_text("Undone: change").first.wait_for()
     with pjais.open(tmp_path) as store:
         assert [store.memories.need(f"m{one}").importance for one in (1, 3)] == [10, 30]
         assert store.memories.need("m2").importance != 20
