@@ -98,35 +98,33 @@ def test_search_follows_what_is_typed(looks: Looks, sample: Shown) -> None:
     page = looks(sample).window("/memories")
     whole = text_of(page, "#found")
     page.locator("#q").press_sequentially("tea", delay=20)
-    page.get_by_text(f"{count} found", exact=True).wait_for()
+    page.locator("#found", has_text=re.compile(f"^{count} of ")).wait_for()
     assert page.locator("#q").evaluate("one => one === document.activeElement && one.value") == "tea"
     marks = [one.lower() for one in page.locator("#results mark").all_inner_texts()]
     assert marks and all(one.startswith("tea") for one in marks)
-    tiers = page.locator("#tier option").evaluate_all("all => all.map(one => one.value).filter(one => one)")
-    page.locator("#tier").select_option(tiers[0])
-    page.wait_for_url(re.compile(f"q=tea&tier={tiers[0]}$"))
-    page.locator("#found", has_text=re.compile(rf"^(?!{count} )\d+ found$")).wait_for()
-    assert {one.split()[0] for one in page.locator("#results .tags").all_inner_texts()} == {tiers[0]}
+    page.locator("#facets .hide-s").get_by_role("link", name=re.compile("^Hot")).click()
+    page.wait_for_url(re.compile("q=tea&tier=hot$"))
+    page.locator("#found", has_text=re.compile(rf"^(?!{count} )\d+ of ")).wait_for()
+    assert {one.strip() for one in page.locator("#results tbody .tier").all_inner_texts()} <= {"Hot", "Active"}
     narrowed = text_of(page, "#results")
     page.reload()
     assert text_of(page, "#results") == narrowed
     page.locator("#q").fill("no such words anywhere")
-    page.get_by_text("0 found", exact=True).wait_for()
-    page.locator("#q").fill("")
-    page.locator("#tier").select_option("")
+    page.get_by_role("heading", name="No memory matches").wait_for()
+    page.get_by_role("link", name="Clear filters").click()
     page.get_by_text(whole, exact=True).wait_for()
 
 
 def test_another_persona_is_activated_and_every_window_shows_it(looks: Looks, small: Path) -> None:
     owner = looks(small)
-    first, second = owner.window("/personas"), owner.window("/")
+    first, second = owner.window("/personas"), owner.window("/personas?limit=9")
     second.evaluate("window.same = true")
     for name in ("Bea", "Ada"):
-        card = first.locator(".card", has_text=name)
+        card = first.locator(".persona-card", has_text=name)
         if card.get_by_role("button", name="Activate").count():
             card.get_by_role("button", name="Activate").click()
         first.goto(f"{owner.origin}/personas")
-        assert text_of(first, ".card[aria-current]").startswith(f"{name} active")
+        assert f"{name} Active" in text_of(first, ".persona-card[aria-current]")
         second.locator("#overview", has_text=re.compile(f"Active persona.*{name}", re.DOTALL)).wait_for()
     assert second.evaluate("window.same")
 
@@ -136,14 +134,14 @@ def test_an_edit_is_seen_in_every_window(looks: Looks, small: Path) -> None:
     owner = looks(small)
     first, second = owner.window("/memory?id=m1"), owner.window("/memory?id=m1")
     second.evaluate("window.same = true")
-    first.get_by_text("Edit", exact=True).click()
-    first.get_by_label("Content").fill("one line\nand another <b>line</b>")
+    first.get_by_role("link", name="Edit").click()
+    first.get_by_role("textbox", name="Content").fill("one line\nand another <b>line</b>")
     first.get_by_role("textbox", name="Tags").fill("red, green")
     first.get_by_role("button", name="Save").click()
     for page in (first, second):
         page.locator("#content", has_text="and another <b>line</b>").wait_for()
-        page.get_by_role("link", name="#green").wait_for()
-        page.locator("#history", has_text="Changed").wait_for()
+        page.get_by_role("link", name="green").wait_for()
+        page.locator("#versions ins", has_text="another").wait_for()
     elsewhere(small, "store.memories.update('m1', content='from elsewhere')")
     for page in (first, second):
         page.locator("#content", has_text="from elsewhere").wait_for()
@@ -153,12 +151,12 @@ def test_an_edit_is_seen_in_every_window(looks: Looks, small: Path) -> None:
 def test_what_is_typed_stays_while_others_write(looks: Looks, small: Path) -> None:
     """And what was not touched here is not written back over what they wrote."""
     page = looks(small).window("/memory?id=m1")
-    page.get_by_text("Edit", exact=True).click()
-    page.get_by_label("Content").fill("half a sent")
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("textbox", name="Content").fill("half a sent")
     page.get_by_role("button", name="Save").focus()
     elsewhere(small, "store.memories.update('m1', name='Renamed', importance=77)")
     page.get_by_role("heading", name="Renamed").wait_for()
-    assert page.get_by_label("Content").input_value() == "half a sent"
+    assert page.get_by_role("textbox", name="Content").input_value() == "half a sent"
     assert page.evaluate("document.activeElement.textContent") == "Save"
     page.get_by_role("button", name="Save").click()
     page.locator("#content", has_text="half a sent").wait_for()
@@ -169,13 +167,14 @@ def test_what_is_typed_stays_while_others_write(looks: Looks, small: Path) -> No
 
 def test_what_is_open_and_where_the_focus_is_stays(looks: Looks, sample: Shown) -> None:
     """When the page around it is brought up to date."""
+    elsewhere(sample.folder, f"store.personas.update({sample.known.persona!r}, settings={{'tone': 'calm'}})")
     page = looks(sample).window(f"/persona?id={sample.known.persona}")
-    page.get_by_text("Personality", exact=True).click()
-    page.get_by_role("link", name="Memories").nth(1).focus()
+    page.locator("main summary", has_text="Settings").click()
+    page.locator("main").get_by_role("link", name="Insights").focus()
     elsewhere(sample.folder, f"store.personas.update({sample.known.persona!r}, description='Another description')")
     page.get_by_text("Another description").first.wait_for()
-    assert page.locator("details", has_text="Personality").first.get_attribute("open") is not None
-    assert page.evaluate("document.activeElement.textContent") == "Memories"
+    assert page.locator("main details", has_text="Settings").first.get_attribute("open") is not None
+    assert page.evaluate("document.activeElement.textContent") == "Insights"
 
 
 def test_time_is_travelled_with_the_slider_and_a_field_comes_back(looks: Looks, small: Path) -> None:
@@ -215,7 +214,9 @@ def test_a_field_comes_back_on_the_page_of_its_record(looks: Looks, small: Path)
         store.memories.update("m1", content="second")
         store.memories.update("m1", name="Third")
     page = looks(small).window("/memory?id=m1")
-    page.locator("#history tr", has_text="second").get_by_role("button", name="Restore").click()
+    page.get_by_label("Compare").select_option("1")
+    page.get_by_role("button", name="Compare").click()
+    page.locator("#versions tr", has_text="Content").get_by_role("button", name="Restore").click()
     page.locator("#content", has_text="content of m1").wait_for()
     page.get_by_role("heading", name="Third").wait_for()
     page.get_by_role("button", name="Delete").click()
@@ -233,11 +234,11 @@ def test_a_memory_is_written_down(looks: Looks, small: Path) -> None:
     with pjais.open(small) as store:
         store.personas.activate("p2")
     page = looks(small).window("/memories")
-    page.get_by_text("Add a memory").click()
+    page.get_by_role("link", name="Add memory").click()
     page.get_by_label("New memory").fill("a new thing\nof two lines")
     page.get_by_role("button", name="Add memory").click()
     page.locator("#content", has_text="a new thing").wait_for()
-    page.get_by_role("link", name="Bea").wait_for()
+    page.locator("#beside").get_by_role("link", name="Bea").wait_for()
 
 
 def test_a_page_whose_program_has_ended_says_so(looks: Looks, small: Path) -> None:

@@ -112,10 +112,10 @@ def test_the_first_key_skips_to_the_content(looks: Looks, sample: Shown) -> None
 def test_a_slider_and_a_choice_work_by_keyboard(looks: Looks, sample: Shown) -> None:
     owner = looks(sample)
     page = owner.window("/memories")
-    page.get_by_label("Tier").focus()
+    page.get_by_label("Sort by").focus()
     page.keyboard.press("ArrowDown")
-    page.wait_for_url(re.compile("tier="))
-    assert page.evaluate("document.activeElement.id") == "tier"
+    page.wait_for_url(re.compile("order="))
+    assert page.evaluate("document.activeElement.name") == "order"
 
 
 def test_everything_is_there_without_scripts(looks: Looks, sample: Shown) -> None:
@@ -124,8 +124,8 @@ def test_everything_is_there_without_scripts(looks: Looks, sample: Shown) -> Non
     for path, page in views_without_scripts(owner, sample):
         assert len(text_of(page)) > 30, path
     owner.go(page, "/memories")
-    page.get_by_label("Search").fill("tea")
-    page.get_by_role("button", name="Search").click()
+    page.get_by_label("Filter these memories").fill("tea")
+    page.get_by_role("button", name="Filter", exact=True).click()
     assert page.locator("#results mark").count() > 0
     owner.go(page, "/history")
     page.get_by_role("slider").focus()
@@ -156,16 +156,16 @@ def test_forms_work_without_scripts(looks: Looks, tmp_path: Path) -> None:
     with remembered(tmp_path) as before:
         owner = looks(tmp_path, java_script_enabled=False)
         page = owner.window("/memory?id=m1")
-        page.get_by_text("Edit", exact=True).click()
+        page.get_by_role("link", name="Edit").click()
         page.get_by_label("Summary").fill("a summary")
         page.get_by_role("button", name="Save").click()
         page.locator("p", has_text="a summary").first.wait_for()
-        page.locator("#history tr", has_text="summary").get_by_role("button", name="Restore").click()
-        page.locator("#history li").nth(1).wait_for()
+        page.locator("#versions tr", has_text="Summary").get_by_role("button", name="Restore").click()
+        page.get_by_text("3 versions").wait_for()
     assert before["content"] == ["x", 1.5]
     owner.go(page, "/personas")
     page.get_by_role("button", name="Activate").click()
-    page.get_by_text("active", exact=True).wait_for()
+    page.get_by_text("Active", exact=True).wait_for()
 
 
 @contextmanager

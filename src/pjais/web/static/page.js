@@ -60,7 +60,12 @@
   function beingEdited(part) {
     const at = document.activeElement;
     if (part.contains(at) && at.matches("input:not([type=checkbox]), textarea, select")) return true;
-    return typed(part).some((one) => one.value !== one.defaultValue);
+    return typed(part).some((one) => one.value !== one.defaultValue) || [...part.querySelectorAll("select")].some(chosen);
+  }
+
+  function chosen(select) {
+    const first = [...select.options].find((one) => one.defaultSelected);
+    return first !== undefined && !first.selected;
   }
 
   function typed(part) {
