@@ -121,7 +121,7 @@ class Owner(NamedTuple):
     def window(self, path: str = "/") -> Page:
         """A new window that looks at a view."""
         page = self.context.new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(25_000)
         self.go(page, path)
         return page
 

@@ -46,14 +46,14 @@ def test_a_document_is_edited_and_another_discarded(looks: Looks, tmp_path: Path
     owner = looks(tmp_path)
     page = owner.window("/")
     page.get_by_text("2 documents are in quarantine").wait_for()
-    page.get_by_role("link", name="Review").click()
+    page.get_by_role("link", name="Review", exact=True).click()
     page.get_by_role("link", name="Whose is it?").click()
     page.get_by_text("The persona of this memory does not exist").first.wait_for()
     assert page.locator("pre .bad").inner_text().strip() == '"personaId": "nobody",'
     page.get_by_text("Edit document").click()
     document = page.get_by_label("Document, as JSON")
     assert json.loads(document.input_value())["content"] == "content of lost"
-    press(page, "Import")
+    page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_role("heading", name="Still invalid").wait_for()
     assert "It stays in quarantine as it was." in text_of(page)
     page.go_back()

@@ -44,6 +44,8 @@ class Values(NamedTuple):
     name: str | None
     old: Any
     new: Any
+    edited_here: bool = False
+    """True if the store's record is not as it was migrated, so both sides were edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +149,17 @@ class _Judge:
         self._only = only
         self._compared = {(one.kind, one.name) for one in compared}
 
+    def is_as_migrated(self, table: Table, key: str, row: tuple[Any, ...]) -> bool:
+        """Return whether a record, of either side, is one that a run put into the store."""
+        made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
+        return sqlite.first(self._store, made, (table.name, key, table.digest(row))) is not None
+
     def is_edit(self, table: Table, key: str, old: tuple[Any, ...]) -> bool:
         """Return whether the old side's record is unchanged since it was last read, so the store's was edited.
 
         The store's history must say so, too; otherwise the record was changed in silence.
         """
-        made = "SELECT 1 FROM migration_records WHERE record_type = ? AND record_id = ? AND digest = ?"
-        known = sqlite.first(self._store, made, (table.name, key, table.digest(old))) is not None
-        return known and _is_told(self._store, table, key)
+        return self.is_as_migrated(table, key, old) and _is_told(self._store, table, key)
 
     def of_new(self, table: Table, key: str, row: tuple[Any, ...]) -> str | None:
         """Classify a record that only the store has: `edit`, `difference`; None if no increment would touch it.
@@ -208,10 +213,11 @@ def _differences(
         else:
             if one != other and canonical.digest(one) != canonical.digest(other):
                 edited = judge.is_edit(table, _account_key(key), one)
+                here = not edited and not judge.is_as_migrated(table, _account_key(key), other)
                 for name, before, after in zip(names, one, other, strict=True):
                     if not canonical.same(before, after):
                         found = Difference(table.name, _name(key), name, "edited in the store" if edited else "differs")
-                        yield found, edited, Values(_called(table, other), before, after)
+                        yield found, edited, Values(_called(table, other), before, after, here)
             one, other = next(left, None), next(right, None)
 
 

@@ -70,20 +70,17 @@ def sides(session: InSession) -> schemas.Sides:
         job=view_values.job(session.job),
         store=store,
         quarantined=status["quarantined"],
-        differences=_differing(session, here, last, "differences", "values"),
-        edits=_differing(session, here, last, "edits", "edit_values"),
+        differences=_differing(last, "differences", "values"),
+        edits=_differing(last, "edits", "edit_values"),
         checks=_checks(session, here, sources, status["quarantined"], new=new) if store else [],
         new_data=new,
     )
 
 
-def _differing(
-    session: Session, here: Workspace, last: Mapping[str, Any] | None, name: str, values: str
-) -> list[schemas.Differing]:
+def _differing(last: Mapping[str, Any] | None, name: str, values: str) -> list[schemas.Differing]:
     """Return the differences of the last comparison, with both values."""
     if last is None or not last.get(values):
         return []
-    both = _edited_here(session, here, last[name]) if name == "differences" else set[str]()
     return [
         schemas.Differing(
             table=one["type"],
@@ -92,25 +89,13 @@ def _differing(
             field=one["field"],
             old=pair["old"],
             new=pair["new"],
-            who="Edited in both" if one["id"] in both else _WHO.get(one["problem"], one["problem"]),
+            who="Edited in both" if pair["edited_here"] else _WHO.get(one["problem"], one["problem"]),
             on_sync="The app’s value; yours stays in the history"
-            if one["id"] in both
+            if pair["edited_here"]
             else _ON_SYNC.get(one["problem"], ""),
         )
         for one, pair in zip(last[name], last[values], strict=False)
     ]
-
-
-def _edited_here(session: Session, here: Workspace, differences: list[dict[str, Any]]) -> set[str]:
-    """Return the records among them that were edited in the store, too."""
-    if not here.target.in_place:
-        return set()
-    edited = set()
-    with session.store() as store:
-        for one in differences:
-            if one["problem"] == "differs" and store.history(one["id"], one["type"]):
-                edited.add(one["id"])
-    return edited
 
 
 def _checks(
