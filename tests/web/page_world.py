@@ -195,6 +195,9 @@ class Known(NamedTuple):
         found = {path: f"{path}?id={value}" for path, value in ids.items()}
         found |= {"/kept": f"/kept?id={self.kept}", "/history": "/history?at=1", "/memories": "/memories?q=tea"}
         found["/run"] = f"/run?id={state.runs(folder)[-1].id}"
+        found["/table"] = "/table?name=workflows"
+        found["/row"] = "/row?name=workflows&key=workflow_1741000000000_dusk4round"
+        found["/sql"] = "/sql?q=select+*+from+workflows"
         return {view.path: found.get(view.path, view.path) for view in VIEWS}
 
 

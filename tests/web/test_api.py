@@ -38,8 +38,15 @@ PATHS = [view.path for view in VIEWS]
 EXAMPLES = 10
 """Of each kind (what the document allows, what it forbids) and for each view; `make soak` asks thousands."""
 PROBLEM = set(PjaisError("x").as_dict())
-KNOWN = {"/persona": "p1", "/memory": "m1", "/conversation": "c1", "/kept": "1"}
-"""An id that each of these views knows."""
+KNOWN = {
+    "/persona": {"id": "p1"},
+    "/memory": {"id": "m1"},
+    "/conversation": {"id": "c1"},
+    "/kept": {"id": "1"},
+    "/table": {"name": "todos"},
+    "/row": {"name": "todos", "key": "t1"},
+}
+"""What each of these views is to be asked for, so that it has something to show."""
 
 
 def _folder(folder: Path) -> Path:
@@ -57,6 +64,7 @@ def _folder(folder: Path) -> Path:
             {"id": "c1", "personaId": "p1", "title": "Talk", "messages": [{"role": "user", "content": "hi"}, {}, 5]}
         ],
         relationships=[{"id": "r1", "fromId": "m1", "toId": "m2", "type": "like", "strength": 0.5}],
+        todos=[{"id": "t1", "title": "Milk"}],
     )
 
 
@@ -133,7 +141,7 @@ def test_every_view_is_in_the_document_typed_and_described(lasting: Page) -> Non
 def test_a_view_says_the_same_at_both_of_its_addresses(lasting: Page, path: str) -> None:
     for query in (
         {},
-        {"id": KNOWN.get(path, "")},
+        KNOWN.get(path, {"id": ""}),
         {"id": "nobody"},
         {"limit": 0},
         {"at": 1, "q": "content", "limit": 1},
@@ -146,7 +154,7 @@ def test_a_view_says_the_same_at_both_of_its_addresses(lasting: Page, path: str)
             assert set(told.json()) == PROBLEM and told.json()["safe"] and told.json()["next"]
         shown = lasting.client.get(path, params=query, headers={"accept": "text/html,application/json;q=0.9"})
         assert (shown.status_code, shown.headers["content-type"]) == (told.status_code, "text/html; charset=utf-8")
-    assert lasting.client.get(path, params={"id": KNOWN.get(path, "")}).status_code in (200, 404)
+    assert lasting.client.get(path, params=KNOWN.get(path, {"id": ""})).status_code in (200, 404)
 
 
 # -- whatever is asked
@@ -172,7 +180,7 @@ def _asked(page: Page, path: str, mode: GenerationMode, examples: int, begin: in
     @given(operation.as_strategy(generation_mode=mode), st.booleans())
     def ask(case: Any, known: bool) -> None:
         if mode is GenerationMode.POSITIVE and known and path in KNOWN:
-            case.query = {"id": KNOWN[path]}
+            case.query = dict(KNOWN[path])
         if mode is GenerationMode.NEGATIVE and any(value in ("", [], [""]) for value in (case.query or {}).values()):
             reject()  # an empty list is sent as an empty field, which every form sends
         sent = case.as_transport_kwargs(base_url=OWN)
@@ -269,7 +277,7 @@ def test_of_many_migrations_at_once_one_runs(page: Page, monkeypatch: pytest.Mon
     # While it has the store for itself, everything else says so, and every look is answered.
     later = page.client.together(*asked)
     looks = page.client.together(
-        *(("GET", path, {"params": {"id": KNOWN.get(path, "x")}, "headers": JSON}) for path in PATHS)
+        *(("GET", path, {"params": KNOWN.get(path, {"id": "x"}), "headers": JSON}) for path in PATHS)
     )
     written = page.do("remember", content="tea")
     may_end.set()
@@ -288,7 +296,7 @@ def test_of_many_migrations_at_once_one_runs(page: Page, monkeypatch: pytest.Mon
 def test_writes_at_once_are_all_there(page: Page) -> None:
     form = {"csrf": KEYS.form, "persona": "p1"}
     asked = [("POST", "/do/remember", {"data": {**form, "content": f"cup {n}"}, "headers": JSON}) for n in range(30)]
-    looks = [("GET", path, {"params": {"id": KNOWN.get(path, "x")}}) for path in PATHS]
+    looks = [("GET", path, {"params": KNOWN.get(path, {"id": "x"})}) for path in PATHS]
     answers = page.client.together(*asked, *looks)
     assert {one.status_code for one in answers[:30]} == {200}
     assert {one.status_code for one in answers[30:]} <= {200, 404}
@@ -416,7 +424,7 @@ def _all_answered(page: Page) -> None:
 def _all_shown(page: Page) -> None:
     for path in PATHS:
         for headers in (JSON, {}):
-            answer = page.client.get(path, params={"id": KNOWN.get(path, "x")}, headers=headers)
+            answer = page.client.get(path, params=KNOWN.get(path, {"id": "x"}), headers=headers)
             assert answer.status_code < 500, (path, answer.text)
             if headers and answer.status_code > 299:
                 assert set(answer.json()) == PROBLEM and answer.json()["safe"] and answer.json()["next"]
@@ -554,8 +562,8 @@ def test_the_password_is_asked_for_and_never_shown(tmp_path: Path, caplog: pytes
         def planned() -> Any:
             nonlocal said
             for _ in range(400):
-                told = page.json("/migrate")
-                said += json.dumps(told) + page.client.get("/migrate").text
+                told = page.json("/import")
+                said += json.dumps(told) + page.client.get("/import").text
                 if told["plan"] or told["plan_error"]:
                     return told
                 threading.Event().wait(0.02)
@@ -591,9 +599,9 @@ def test_a_store_beside_a_bad_source_is_shown_and_the_plan_says_what_waits(tmp_p
     with served.page(folder) as page:
         assert page.json("/overview")["new_data"]
         assert [hit["memory"]["id"] for hit in page.json("/memories")["hits"]] == ["m1"]
-        shown = page.json("/migrate")
+        shown = page.json("/import")
         while shown["plan"] is None and shown["plan_error"] is None:
-            shown = page.json("/migrate")
+            shown = page.json("/import")
         assert [rule["rule"] for rule in shown["plan"]["rules"] if rule["level"] == "error"] == ["orphan"]
         page.do("migrate", quarantine="yes")
         assert page.rested().state == "done"

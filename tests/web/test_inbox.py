@@ -30,7 +30,7 @@ def hand(page: Page, name: str, content: bytes, batch: str = "", word: str = KEY
 def test_a_dropped_file_is_imported_whatever_it_is(home: Page) -> None:
     batch = hand(home, "my chats (1).zip", (CHATGPT / "export-sharded.zip").read_bytes()).json()["batch"]
     assert hand(home, "older.json", (CHATGPT / "conversations.json").read_bytes(), batch).json()["batch"] == batch
-    assert home.do("import", batch=batch, quarantine="yes").json()["next"] == "/migrate"
+    assert home.do("import", batch=batch, quarantine="yes").json()["next"] == "/import"
     job = home.rested()
     assert (job.state, [one["kind"] for one in job.result["sources"]]) == ("done", ["chatgpt", "chatgpt"])
     assert home.json("/conversations")["page"]["total"] == 5, "and one that is archived"

@@ -87,7 +87,7 @@ VIEWS = (
     View("/table", table_views.table, table_schemas.TableView, "table"),
     View("/row", table_views.row, table_schemas.RowView, "row"),
     View("/sql", table_views.sql, table_schemas.SqlView, "sql"),
-    View("/search", table_views.search, table_schemas.Found, "search"),
+    View("/search", table_views.search, table_schemas.Jumps, "search"),
     View("/settings", table_views.settings, table_schemas.Settings, "settings"),
     View("/insights", insight_views.pictures, reading_schemas.Insights, "insights", "/pictures"),
     View("/history", history_views.time, reading_schemas.History, "history", "/time"),

@@ -152,7 +152,7 @@ class Place(Shape):
     about: str = ""
 
 
-class Found(Shape):
+class Jumps(Shape):
     """What fits some words: records, tables, and places of the page."""
 
     code: str

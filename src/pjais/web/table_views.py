@@ -207,7 +207,7 @@ def sql(session: InSession, q: Sql = "") -> schemas.SqlView:
     )
 
 
-def search(session: InSession, q: Words = "") -> schemas.Found:
+def search(session: InSession, q: Words = "") -> schemas.Jumps:
     """Quick open: personas, memories, messages, tables and places of the page that fit some words, a few of each."""
     words = q.strip()
     entries = [one for group in NAVIGATION.values() for one in group]
@@ -216,7 +216,7 @@ def search(session: InSession, q: Words = "") -> schemas.Found:
     if words:
         with suppress(NoSourceFound), session.store() as store:
             found = [*_in_store(session, store, words), *found]
-    return schemas.Found(code="done", q=q, found=found)
+    return schemas.Jumps(code="done", q=q, found=found)
 
 
 def _in_store(session: Session, store: Store, words: str) -> Iterator[schemas.Place]:
