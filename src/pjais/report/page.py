@@ -60,12 +60,13 @@ table,tbody,tfoot,tr,td,tbody th,tfoot th{display:block}thead{display:none}tbody
 border-top:1px solid var(--line)}td,tbody th,tfoot th{padding:1px 0!important;border:0!important}
 td[data-label]{display:inline-block;margin-right:12px;text-align:left;font-size:13px}td[data-label]::before{
 content:attr(data-label)" ";color:var(--faint)}td:empty{display:none}}
-@media print{:root{color-scheme:light}html{font-size:10px}body{background:#fff;font-size:10px;line-height:1.4}
+@media screen{.paper{display:none!important}}
+@media print{:root{color-scheme:light}body{background:#fff;font-size:9.5px;line-height:1.32}
 main{padding:0;gap:9px;max-width:none}h1{font-size:19px}h2{font-size:12px}.verdict h2{font-size:14px}
-.verdict{padding:9px 14px;gap:4px}.card{break-inside:avoid}.card header{padding:6px 12px}th,td{padding:2.5px 6px}
-.list li{padding:3px 12px}.list p,dl,.small,.sums,.foot,.card header span{font-size:9.5px}thead th{font-size:9px}
+.verdict{padding:7px 12px;gap:3px}.card{break-inside:avoid}.card header{padding:5px 12px}th,td{padding:2.5px 6px}
+.list li{padding:3px 12px}.list p,dl,.small,.sums,.foot,.card header span{font-size:9px}thead th{font-size:9px}
 code,.hash{font-size:9px}dl{gap:2px 12px;padding:0 12px 8px}.command{margin:3px 12px 8px;padding:3px 8px}
-.halves,.column{gap:9px}.more{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+.halves,.column{gap:9px}.more,.screen{display:none!important}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 @page{size:A4;margin:12mm}
 """
 
@@ -75,7 +76,7 @@ _PAGE = Template("""<!doctype html>
 <header><h1>$title</h1><p class="soft">$when</p></header>
 $verdict
 $sources
-<div class="halves"><div class="column">$checks$notes</div><div class="column">$repairs$passed</div></div>
+<div class="halves"><div class="column">$checks</div><div class="column">$repairs$notes$passed</div></div>
 $digests
 $findings
 </main></body></html>
@@ -89,7 +90,9 @@ _OUTCOMES = (
 )
 _SOURCES_ON_PAPER = 14
 """Sources that fit on one page beside the rest; further ones are one row."""
-_SAID_ON_PAPER = 8
+_SAID_ON_PAPER = 5
+_STORES = 8
+_ON_SCREEN = ' class="screen"'
 _FINDINGS = 100
 
 
@@ -260,9 +263,14 @@ def _told(report: Report, levels: tuple[str, ...]) -> str:
 
 
 def _said(found: list[Sentence]) -> str:
-    rows = "".join(f"<li><span>{escape(one.text)}</span></li>" for one in found[:_SAID_ON_PAPER])
-    if rest := found[_SAID_ON_PAPER:]:
-        rows += f'<li><span class="soft">{counted(len(rest), "more rule")}, in report.json.</span></li>'
+    """Return the sentences; on paper the first ones, with the number of the rest."""
+    cut = len(found) > _SAID_ON_PAPER + 1
+    rows = "".join(
+        f"<li{_ON_SCREEN if cut and number >= _SAID_ON_PAPER else ''}><span>{escape(one.text)}</span></li>"
+        for number, one in enumerate(found)
+    )
+    if cut:
+        rows += f'<li class="paper"><span class="soft">{len(found) - _SAID_ON_PAPER:,} more, in report.json</span></li>'
     return rows
 
 
@@ -272,9 +280,9 @@ def _passed(report: Report) -> str:
         return ""
     rows = "".join(
         f"<li><span>{escape(one.label)}</span><span>{size(one.size)}</span><p>{escape(one.reason)}</p></li>"
-        for one in report.passed[:_SAID_ON_PAPER]
+        for one in report.passed[:_STORES]
     )
-    if rest := report.passed[_SAID_ON_PAPER:]:
+    if rest := report.passed[_STORES:]:
         rows += f'<li><span class="soft">{len(rest):,} more, in report.json.</span></li>'
     return _card("Found but not migrated", "", f'<ul class="list">{rows}</ul>')
 
