@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 
 import pjais
+from pjais import sqlite
 from pjais.cli import run
 from pjais.migration import quarantine, state
+from pjais.store import browse
 from pjais.web.app import VIEWS
 from pjais.workspace import resolve_workspace
 
@@ -195,9 +198,11 @@ class Known(NamedTuple):
         found = {path: f"{path}?id={value}" for path, value in ids.items()}
         found |= {"/kept": f"/kept?id={self.kept}", "/history": "/history?at=1", "/memories": "/memories?q=tea"}
         found["/run"] = f"/run?id={state.runs(folder)[-1].id}"
-        found["/table"] = "/table?name=workflows"
-        found["/row"] = "/row?name=workflows&key=workflow_1741000000000_dusk4round"
-        found["/sql"] = "/sql?q=select+*+from+workflows"
+        with pjais.open(folder) as store, store.pool.view() as db:
+            table = browse.tables(db, store.pool.model)[0].name
+            sql = "SELECT record_id FROM migration_records WHERE record_type = ? LIMIT 1"
+            row = {"name": table, "key": str(sqlite.value(db, sql, (table,)))}
+        found |= {"/table": f"/table?{urlencode({'name': table})}", "/row": f"/row?{urlencode(row)}"}
         return {view.path: found.get(view.path, view.path) for view in VIEWS}
 
 

@@ -102,7 +102,7 @@ def test_the_first_key_skips_to_the_content(looks: Looks, sample: Shown) -> None
     owner = looks(sample)
     page = owner.window("/personas")
     page.keyboard.press("Tab")
-    assert page.evaluate(_SEEN)["name"] == "Skip to the content"
+    assert page.evaluate(_SEEN)["name"] == "Skip to content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("Tab")
