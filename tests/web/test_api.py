@@ -133,6 +133,9 @@ def test_every_view_is_in_the_document_typed_and_described(lasting: Page) -> Non
         ("NamedChange", "after"),
         ("Turn", "at"),
         ("HiddenPart", "data"),
+        ("Fix", "value"),
+        ("Differing", "old"),
+        ("Differing", "new"),
     }
     assert set(shapes["Problem"]["required"]) == PROBLEM
 
@@ -317,7 +320,7 @@ def test_a_search_shows_the_messages_that_hold_the_words(lasting: Page) -> None:
     )
     assert (message["snippet"], found["messages_total"]) == ("\ue000hi\ue001", 1)
     shown = lasting.client.get("/memories", params={"q": "hi"}).text
-    assert '<a href="/conversation?id=c1#m0">Talk</a>' in shown and "<mark>hi</mark>" in shown
+    assert 'href="/conversation?id=c1&amp;message=0#m0"' in shown and "<b>Talk</b>" in shown and "<mark>hi</mark>" in shown
     assert '<article class="turn user" id="m0"' in lasting.client.get("/conversation", params={"id": "c1"}).text
     assert lasting.json("/memories", q="hi", persona="p2")["messages"] == []
     assert lasting.json("/memories", q="hi", tier="hot")["messages"] == []  # messages have no tier

@@ -16,7 +16,7 @@ from fastapi import Depends, Query, Request
 
 from pjais import instants
 from pjais.core.shown import fields_as_json
-from pjais.errors import UsageError
+from pjais.errors import RunActive, UsageError
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Memory
 from pjais.persona import query
@@ -163,6 +163,8 @@ def facets(
         personas = persona_names(store)
         known = known_sources(store)
         found, _ = Counting(session, store, _ALL).facets(store, chosen, personas, known, _MOST_VALUES, (facet,))
+        if not found:
+            raise RunActive("the memories are still being counted", advice="look again in a moment")
         return shapes.Facets(code="done", facet=found[0], personas=personas)
 
 

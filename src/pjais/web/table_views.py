@@ -238,7 +238,7 @@ def _in_store(session: Session, store: Store, words: str) -> Iterator[schemas.Pl
         yield schemas.Place(
             group="Conversations",
             name=_line(message.title or message.snippet),
-            address=to("/conversation", id=message.conversation_id, message=message.position) + f"#m{message.position}",
+            address=to("/conversation", id=message.conversation_id, message=str(message.position)) + f"#m{message.position}",
             icon="messages-square",
             about=_line(message.snippet) if message.title else "",
         )
