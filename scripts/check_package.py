@@ -33,7 +33,7 @@ MUST_HOLD = (
     "pjais/py.typed",
     "pjais/web/templates/base.html",
     "pjais/web/static/page.js",
-    "pjais/web/static/page.css",
+    "pjais/web/static/pjais.css",
     "pjais/demo/sample/data.json",
     "pjais/datasette/metadata.json",
 )

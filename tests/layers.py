@@ -242,15 +242,16 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "checks": ("__init__ livestore_app support_bundle", "live_queries sqlite_app", "verify_app", "checklist"),
     "api": ("__init__ arguments", "backup checks exchange livestore migration opening quarantine side_by_side"),
     "web": (
-        "__init__ broadcast charts conversation_tree figures forms guard inbox reading schemas word_diff",
-        "entrance marking memory_schemas migration_schemas reading_schemas session table_schemas",
-        "progress",
+        "__init__ broadcast charts figures forms guard inbox markdown memories memories.word_diff moving reading "
+        "reading.tree schemas tables",
+        "entrance memories.schemas moving.schemas reading.marking reading.schemas session tables.schemas",
+        "moving.progress",
         "view_values",
-        "attachment cutover_views history_words insight_views migration_views overview_view quarantine_views "
-        "record_views shell",
-        "conversation_views history_views memory_views",
-        "bulk downloads memory_view rendering table_views",
-        "moving_actions",
+        "memories.personas moving.cutover moving.migration moving.overview moving.quarantine reading.attachment "
+        "reading.history_words reading.insights shell",
+        "memories.lists reading.conversations reading.history",
+        "memories.bulk memories.downloads memories.record rendering tables.views",
+        "moving.actions",
         "actions",
         "app",
         "server",

@@ -30,7 +30,8 @@ from pjais.sources.inventory import Detected
 from pjais.sources.livestore.log import Event, Number
 from pjais.store.history import Moment
 from pjais.store.operations import Operation
-from pjais.web import migration_schemas, schemas
+from pjais.web import schemas
+from pjais.web.moving import schemas as migration_schemas
 
 AT = 1_772_000_000_123
 TEXT = "2026-02-25T06:13:20.123Z"

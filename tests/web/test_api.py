@@ -320,7 +320,9 @@ def test_a_search_shows_the_messages_that_hold_the_words(lasting: Page) -> None:
     )
     assert (message["snippet"], found["messages_total"]) == ("\ue000hi\ue001", 1)
     shown = lasting.client.get("/memories", params={"q": "hi"}).text
-    assert 'href="/conversation?id=c1&amp;message=0#m0"' in shown and "<b>Talk</b>" in shown and "<mark>hi</mark>" in shown
+    assert (
+        'href="/conversation?id=c1&amp;message=0#m0"' in shown and "<b>Talk</b>" in shown and "<mark>hi</mark>" in shown
+    )
     assert '<article class="turn user" id="m0"' in lasting.client.get("/conversation", params={"id": "c1"}).text
     assert lasting.json("/memories", q="hi", persona="p2")["messages"] == []
     assert lasting.json("/memories", q="hi", tier="hot")["messages"] == []  # messages have no tier
@@ -566,7 +568,7 @@ def test_the_password_is_asked_for_and_never_shown(tmp_path: Path, caplog: pytes
             nonlocal said
             for _ in range(400):
                 told = page.json("/import")
-                said += json.dumps(told) + page.client.get("/import").text
+                said += json.dumps(told) + page.client.get("/import?step=review").text
                 if told["plan"] or told["plan_error"]:
                     return told
                 threading.Event().wait(0.02)

@@ -24,7 +24,7 @@ from served import JSON, KEYS, OWN, PORT, Client, Page, Served
 
 import world
 from pjais.errors import PjaisError
-from pjais.web import actions, guard, reading, rendering
+from pjais.web import actions, guard, markdown, rendering
 from pjais.web.app import VIEWS
 from pjais.web.guard import Guard, Keys
 
@@ -460,10 +460,10 @@ NASTY = [
 _OURS = "".join(
     one.read_text("utf-8")
     for one in sorted(Path(rendering.__file__).parent.rglob("*"))
-    if one.suffix == ".html" or one.name in ("charts.py", "marking.py", "reading.py", "rendering.py", "word_diff.py")
+    if one.suffix == ".html" or one.name in ("charts.py", "marking.py", "markdown.py", "rendering.py", "word_diff.py")
 )
 _SCRIPTS = ("vendor/idiomorph", "page", "palette", "import", "reading", "select")
-_TAGS = set(re.findall(r"<([a-z][a-z0-9]*)", _OURS)) | reading.TAGS
+_TAGS = set(re.findall(r"<([a-z][a-z0-9]*)", _OURS)) | markdown.TAGS
 _ATTRIBUTES = {
     one.lower()
     for tag in re.findall(r"<[a-z](?:{%.*?%}|{{.*?}}|[^<>])*>", _OURS)

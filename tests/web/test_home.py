@@ -15,7 +15,9 @@ import pjais
 from pjais.errors import RunActive, SourceInUse
 from pjais.migration import backups, run
 from pjais.side_by_side import follow
-from pjais.web import migration_views, moving_actions, session
+from pjais.web import session
+from pjais.web.moving import actions as moving_actions
+from pjais.web.moving import migration as migration_views
 from pjais.web.session import Job, Session
 from world import memory, persona, write_json
 

@@ -18,9 +18,10 @@ import pjais
 import world
 from pjais.cli import run
 from pjais.persona.store import Operation
-from pjais.web import charts, marking
-from pjais.web.conversation_tree import Tree
-from pjais.web.reading import readable
+from pjais.web import charts
+from pjais.web.markdown import readable
+from pjais.web.reading import marking
+from pjais.web.reading.tree import Tree
 
 APPS = Path(__file__).parents[1] / "golden" / "ai-apps"
 LAMPS = "d8940cf2-d64a-5242-bdce-1cecbd6374ae"

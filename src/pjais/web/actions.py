@@ -18,12 +18,14 @@ from pjais.livestore_tools import restore_record as record_restore
 from pjais.models.persona.tables import CONVERSATIONS, MEMORIES, PERSONAS
 from pjais.persona.store import Store
 from pjais.store import undo as store_undo
-from pjais.web import bulk, history_views, rendering, shell
+from pjais.web import rendering, shell
 from pjais.web.forms import Form
 from pjais.web.forms import json as _json
 from pjais.web.forms import need as _need
 from pjais.web.forms import whole as _whole
-from pjais.web.moving_actions import MOVING
+from pjais.web.memories import bulk
+from pjais.web.moving.actions import MOVING
+from pjais.web.reading import history as history_views
 from pjais.web.session import Session
 
 

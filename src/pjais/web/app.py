@@ -24,32 +24,27 @@ from pjais import canonical, sqlite
 from pjais.errors import NoSourceFound, PjaisError, StoreFailed, UsageError
 from pjais.store import browse
 from pjais.version import __version__
-from pjais.web import (
-    actions,
-    attachment,
-    conversation_views,
-    cutover_views,
-    downloads,
-    guard,
-    history_views,
-    insight_views,
-    memory_schemas,
-    memory_view,
-    memory_views,
-    migration_schemas,
-    migration_views,
-    overview_view,
-    quarantine_views,
-    reading_schemas,
-    record_views,
-    rendering,
-    schemas,
-    table_schemas,
-    table_views,
-)
+from pjais.web import actions, guard, rendering, schemas
 from pjais.web.guard import Guard, Keys
-from pjais.web.memory_views import InAsked
+from pjais.web.memories import downloads
+from pjais.web.memories import lists as memory_views
+from pjais.web.memories import personas as record_views
+from pjais.web.memories import record as memory_view
+from pjais.web.memories import schemas as memory_schemas
+from pjais.web.memories.lists import InAsked
+from pjais.web.moving import cutover as cutover_views
+from pjais.web.moving import migration as migration_views
+from pjais.web.moving import overview as overview_view
+from pjais.web.moving import quarantine as quarantine_views
+from pjais.web.moving import schemas as migration_schemas
+from pjais.web.reading import attachment
+from pjais.web.reading import conversations as conversation_views
+from pjais.web.reading import history as history_views
+from pjais.web.reading import insights as insight_views
+from pjais.web.reading import schemas as reading_schemas
 from pjais.web.session import Session
+from pjais.web.tables import schemas as table_schemas
+from pjais.web.tables import views as table_views
 from pjais.web.view_values import Id, InSession, Missing, session_of
 
 

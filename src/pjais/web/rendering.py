@@ -33,19 +33,14 @@ from pjais.report import sentences
 from pjais.sql_text import identifier
 from pjais.store import browse
 from pjais.version import __version__
-from pjais.web import (
-    charts,
-    marking,
-    memory_views,
-    progress,
-    quarantine_views,
-    reading,
-    reading_schemas,
-    schemas,
-    shell,
-    word_diff,
-)
-from pjais.web.record_views import MARKS
+from pjais.web import charts, markdown, schemas, shell
+from pjais.web.memories import lists as memory_views
+from pjais.web.memories import word_diff
+from pjais.web.memories.personas import MARKS
+from pjais.web.moving import progress
+from pjais.web.moving import quarantine as quarantine_views
+from pjais.web.reading import marking
+from pjais.web.reading import schemas as reading_schemas
 from pjais.web.view_values import to
 
 RECORDS = {
@@ -120,7 +115,7 @@ def _environment() -> Environment:
         "colour": colour,
         "indented": indented,
         "sql_name": identifier,
-        "readable": reading.readable,
+        "readable": markdown.readable,
         "holds": marking.holds,
         "found": marking.found,
         "found_in": marking.found_in,
@@ -290,7 +285,7 @@ def joined(tags: Iterable[str]) -> str:
 
 def parsed(one: Any) -> Any:
     """A content as a value: a text that is JSON as what it says, any other as it is."""
-    if isinstance(one, str) and one[:1] in ("{", "[") and len(one) <= reading.LONGEST:
+    if isinstance(one, str) and one[:1] in ("{", "[") and len(one) <= markdown.LONGEST:
         with suppress(ValueError, RecursionError):
             return canonical.loads(one) if not canonical.deeper_than(one) else one
     return one

@@ -18,7 +18,9 @@ from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Persona
 from pjais.report.rules import RULES
 from pjais.store.history import Moment
-from pjais.web import migration_schemas, progress, schemas
+from pjais.web import schemas
+from pjais.web.moving import progress
+from pjais.web.moving import schemas as migration_schemas
 from pjais.web.session import STOPPABLE, Job, Session
 
 

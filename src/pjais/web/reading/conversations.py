@@ -12,10 +12,12 @@ from pjais import sqlite
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Conversation
 from pjais.persona.store import Provenance, Store
-from pjais.web import marking, reading_schemas, schemas
-from pjais.web.attachment import PICTURES
-from pjais.web.conversation_tree import Node, Part, Tree
-from pjais.web.record_views import MARKS
+from pjais.web import schemas
+from pjais.web.memories.personas import MARKS
+from pjais.web.reading import marking
+from pjais.web.reading import schemas as reading_schemas
+from pjais.web.reading.attachment import PICTURES
+from pjais.web.reading.tree import Node, Part, Tree
 from pjais.web.session import Session
 from pjais.web.view_values import Id, InSession, Limit, Missing, Offset, Words, page, step, text
 

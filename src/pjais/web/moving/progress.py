@@ -12,7 +12,7 @@ from pjais import instants, journal
 from pjais.display import IN_BYTES, counted, size
 from pjais.display import phase as phase_name
 from pjais.migration.state import RunState
-from pjais.web import migration_schemas as schemas
+from pjais.web.moving import schemas
 
 _DOING = {
     "Backup": "Backing up",

@@ -19,8 +19,8 @@ from pjais.migration.balance import SourceBalance
 from pjais.migration.state import RunState
 from pjais.report import sentences
 from pjais.side_by_side import switch
-from pjais.web import migration_schemas as schemas
 from pjais.web import view_values
+from pjais.web.moving import schemas
 from pjais.web.schemas import Persona
 from pjais.web.session import Session
 from pjais.web.view_values import InSession

@@ -24,10 +24,10 @@ from pjais.persona.filters import Filters
 from pjais.persona.message_search import MessageResults
 from pjais.persona.statistics import Groups
 from pjais.persona.store import Provenance, Store
-from pjais.web import memory_schemas as shapes
 from pjais.web import schemas
 from pjais.web.figures import Figure
-from pjais.web.record_views import MARKS, known_sources, persona_names, record_sources
+from pjais.web.memories import schemas as shapes
+from pjais.web.memories.personas import MARKS, known_sources, persona_names, record_sources
 from pjais.web.session import Session
 from pjais.web.view_values import Id, InSession, Limit, Number, Offset, Words, page
 

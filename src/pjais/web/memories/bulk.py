@@ -17,7 +17,7 @@ from pjais.display import counted
 from pjais.errors import UsageError
 from pjais.persona import tiers
 from pjais.persona.store import Store
-from pjais.web.memory_views import Asked, asked, with_words
+from pjais.web.memories.lists import Asked, asked, with_words
 from pjais.web.session import Session
 from pjais.web.view_values import Number
 

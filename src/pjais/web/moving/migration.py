@@ -20,8 +20,8 @@ from pjais.migration import rollback as migration_rollback
 from pjais.models.persona.tables import TABLES
 from pjais.report import page, sentences
 from pjais.targets.sqlite import chain
-from pjais.web import migration_schemas as schemas
-from pjais.web import progress, view_values
+from pjais.web import view_values
+from pjais.web.moving import progress, schemas
 from pjais.web.schemas import Problem
 from pjais.web.session import STOPPABLE, Session
 from pjais.web.view_values import Id, InSession, Missing

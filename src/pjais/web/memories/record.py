@@ -14,11 +14,11 @@ from pjais.migration import state
 from pjais.models.persona.records import Memory
 from pjais.persona.store import Store
 from pjais.store.history import Moment
-from pjais.web import memory_schemas as shapes
 from pjais.web import view_values
-from pjais.web.attachment import PICTURES
-from pjais.web.memory_views import hits_of, memory_shape
-from pjais.web.record_views import record_sources
+from pjais.web.memories import schemas as shapes
+from pjais.web.memories.lists import hits_of, memory_shape
+from pjais.web.memories.personas import record_sources
+from pjais.web.reading.attachment import PICTURES
 from pjais.web.session import Session
 from pjais.web.view_values import Id, InSession, Missing, text
 

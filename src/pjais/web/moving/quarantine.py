@@ -12,7 +12,7 @@ from pjais import canonical
 from pjais.errors import PjaisError
 from pjais.migration import quarantine as migration_quarantine
 from pjais.migration.quarantine import Kept
-from pjais.web import migration_schemas as schemas
+from pjais.web.moving import schemas
 from pjais.web.session import Session
 from pjais.web.view_values import InSession, Missing, Offset, page
 

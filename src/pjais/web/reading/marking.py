@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from pjais.web import word_diff
+from pjais.web.memories import word_diff
 
 _TAG = re.compile(r"""(<(?:[^>"']|"[^"]*"|'[^']*')*>)""")
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from pjais.errors import UsageError
 from pjais.exchange import record_lists
 from pjais.models.persona.model import MODEL
-from pjais.web.memory_views import Asked, with_words
+from pjais.web.memories.lists import Asked, with_words
 from pjais.web.schemas import Memory
 from pjais.web.session import Session
 

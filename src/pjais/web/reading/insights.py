@@ -6,7 +6,8 @@ from collections import Counter
 
 from pjais.persona.filters import Filters
 from pjais.persona.store import Store
-from pjais.web import reading_schemas, schemas
+from pjais.web import schemas
+from pjais.web.reading import schemas as reading_schemas
 from pjais.web.session import Session
 from pjais.web.view_values import Id, InSession
 

@@ -12,8 +12,8 @@ from pjais.errors import PjaisError
 from pjais.migration import origins, rollback, state
 from pjais.migration import status as migration_status
 from pjais.side_by_side import shadow, switch
-from pjais.web import migration_schemas as schemas
 from pjais.web import view_values
+from pjais.web.moving import schemas
 from pjais.web.session import Session
 from pjais.web.view_values import InSession
 from pjais.workspace import Workspace

@@ -23,8 +23,10 @@ from pjais.side_by_side import follow as side_follow
 from pjais.side_by_side import shadow
 from pjais.side_by_side import switch as side_switch
 from pjais.sources import backup
-from pjais.web import cutover_views, quarantine_views, rendering
+from pjais.web import rendering
 from pjais.web.forms import Form, json, need, whole
+from pjais.web.moving import cutover as cutover_views
+from pjais.web.moving import quarantine as quarantine_views
 from pjais.web.session import Session
 
 Action = Callable[[Session, Form], str]

@@ -23,7 +23,9 @@ from pjais.persona.store import Operation, Store
 from pjais.sources.livestore.log import Event
 from pjais.sources.registry import source_of
 from pjais.store import change_log, operations
-from pjais.web import history_words, reading_schemas, schemas, view_values
+from pjais.web import schemas, view_values
+from pjais.web.reading import history_words
+from pjais.web.reading import schemas as reading_schemas
 from pjais.web.session import Session
 from pjais.web.view_values import InSession, Limit, Missing, Offset, page
 from pjais.workspace import Workspace

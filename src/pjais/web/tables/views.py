@@ -15,10 +15,10 @@ from pjais.errors import NoSourceFound
 from pjais.persona.store import Store
 from pjais.store import browse, documents
 from pjais.store.browse import Filter
-from pjais.web import table_schemas as schemas
-from pjais.web.memory_views import Asked, begins_word
+from pjais.web.memories.lists import Asked, begins_word
 from pjais.web.session import Session
 from pjais.web.shell import NAVIGATION
+from pjais.web.tables import schemas
 from pjais.web.view_values import Id, InSession, Limit, Missing, Offset, Words, page, step, to
 
 Sql = Annotated[str, Query(max_length=20_000)]
@@ -238,7 +238,8 @@ def _in_store(session: Session, store: Store, words: str) -> Iterator[schemas.Pl
         yield schemas.Place(
             group="Conversations",
             name=_line(message.title or message.snippet),
-            address=to("/conversation", id=message.conversation_id, message=str(message.position)) + f"#m{message.position}",
+            address=to("/conversation", id=message.conversation_id, message=str(message.position))
+            + f"#m{message.position}",
             icon="messages-square",
             about=_line(message.snippet) if message.title else "",
         )

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from pjais import instants
 from pjais.sources.livestore.log import Event
 from pjais.store.change_log import Entry, Run, Touched
-from pjais.web import reading_schemas, view_values
+from pjais.web import view_values
+from pjais.web.reading import schemas as reading_schemas
 
 _NOUNS = {
     "memory_entities": ("memory", "memories"),

@@ -1,0 +1,1 @@
+"""Views and actions of moving data: overview, import, progress, proof, quarantine, cutover, rollback."""

@@ -1,0 +1,1 @@
+"""Views of what is read and looked back on: conversations, history, insights."""

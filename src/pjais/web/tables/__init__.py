@@ -1,0 +1,1 @@
+"""Views of any app's tables, of SQL, quick open and settings."""
