@@ -103,7 +103,7 @@ def main(folder: Path) -> None:
         plant_bad_records(data)
         with served(data) as entrance, window(browser, entrance, WINDOW) as page:
             shown = Pictures(folder, page, temporary)
-            shown.take("first-run", "/import", wait="text=documents")
+            shown.take("first-run", "/import", wait="text=/sources, \\d+ documents/")
             shown.take("migrate", "/import?step=review", wait="text=Migrate now", height=1100)
             pjais.migrate(data, on_invalid="quarantine")
             ids = edited(data)
@@ -164,7 +164,7 @@ def running(folder: Path, browser: Browser, data: Path) -> None:
         page.set_default_timeout(240_000)
         page.goto(f"{shown.origin}/import?step=review")
         page.get_by_role("button", name="Migrate now").click()
-        page.locator(".phases li.run", has_text="per second").wait_for()
+        page.locator(".phases li.run", has_text="/s,").wait_for(timeout=60_000)
         page.wait_for_timeout(1500)
         shown.keep("progress")
         page.on("dialog", lambda dialog: dialog.accept())
