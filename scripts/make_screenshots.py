@@ -143,7 +143,6 @@ def all_views(data: Path, ids: dict[str, str]) -> dict[str, tuple[str, int]]:
         "tables": ("/tables", 800),
         "time": ("/history?at=3", 900),
         "insights": ("/insights", 1100),
-        "pictures": ("/insights", 1100),
         "quarantine": (f"/kept?id={kept}", 900),
         "backups": ("/backups", 600),
         "rollback": ("/rollback", 700),

@@ -214,7 +214,7 @@ def _tiles(session: Session, here: Workspace, records: Mapping[str, int]) -> lis
         ),
         "conversations": ("Conversations", "messages-square", "/conversations", "with all their messages"),
         "relationships": ("Relationships", "git-branch", None, "between memories"),
-        "documents": ("Rows of app tables", "table-2", "/tables", "from other apps"),
+        "documents": ("App table rows", "table-2", "/tables", "from other apps"),
         "attachments": ("Attachments", "paperclip", None, "whole, with their digests"),
         "plugins": ("Plugins", "app-window", None, "of the app"),
     }
