@@ -27,6 +27,11 @@ PLACES = "places.bin"
 LOGS = "logs"
 
 
+def vectors_name(store: str) -> str:
+    """Return the name of the file beside a store that holds the vectors of the local model (persona/vector_file)."""
+    return f"{store}.vectors"
+
+
 def account_name(kind: str) -> str:
     """Return the name of the store beside or in a target of another kind than sqlite and livestore."""
     return f"{ACCOUNT}{kind}.sqlite"

@@ -8,22 +8,43 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Unpack, cast
+from typing import Any, NamedTuple, Unpack, cast
 
 from pjais import choices, instants, journal, sqlite
 from pjais.errors import UsageError
 from pjais.models.persona.records import Memory
 from pjais.models.persona.tables import MEMORIES
-from pjais.persona import embedding_map, filters, narrowing, search, semantic, statistics, tiers
+from pjais.persona import (
+    embedding_map,
+    filters,
+    local_model,
+    narrowing,
+    search,
+    semantic,
+    statistics,
+    tiers,
+    vector_file,
+)
+from pjais.persona.background import Background
 from pjais.persona.embedding import Embed
 from pjais.persona.filters import Filters
+from pjais.persona.local_vectors import LocalVectors, Progress
 from pjais.persona.search import Found, Query, Results
-from pjais.persona.semantic import THRESHOLD, Blended, Similar, Target
+from pjais.persona.semantic import Blended, Embeddings, Similar, Target
 from pjais.persona.tiers import Move
 from pjais.persona.vectors import Vectors
 from pjais.store.pool import Pool
 from pjais.store.provenance import Provenance, Wanted
 from pjais.store.records import List, Records
+
+
+class Embedded(NamedTuple):
+    """What `embed_missing` did: the model, its dimension, the texts embedded now, and the memories with a vector."""
+
+    model: str
+    dimension: int
+    made: int
+    total: int
 
 
 class Memories(Records[Memory]):
@@ -35,6 +56,10 @@ class Memories(Records[Memory]):
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool)
         self._vectors = Vectors(pool)
+        self._local = LocalVectors(pool)
+        self._background = Background(pool, self._local)
+        self._held = Embeddings(self._vectors, self._local)
+        pool.on_commit = self._background.poke
 
     def list(
         self,
@@ -185,6 +210,31 @@ class Memories(Records[Memory]):
         with self._pool.reader() as db:
             return int(sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE embedding IS NOT NULL"))
 
+    def embed_missing(self, progress: Progress | None = None) -> Embedded:
+        """Embed every memory that the model of the extra `semantic` has no vector of, and what was edited since.
+
+        From then on searches by meaning keep up, and new memories are embedded in the background.  The vectors are
+        kept in a file beside the store (`pjais.persona.vector_file`), and nothing is written into the store.
+        `progress(done, total)` is called now and then.  Raises UsageError if the extra is not installed.
+        """
+        model = local_model.need()
+        with self._pool.view() as db:
+            made, total = self._local.update(db, progress)
+            self._local.tidy(db)
+        return Embedded(model.name, model.dimension, made, total)
+
+    def embed_in_background(self) -> bool:
+        """Embed what anybody writes while the store is open; return whether it will (the extra, and semantic use)."""
+        self._background.follow()
+        return self._background.running
+
+    def forget_vectors(self) -> bool:
+        """Remove the vectors of the extra's model and stop embedding; return whether there were any."""
+        was_on = vector_file.is_on(self._pool.path)
+        self._local.close()
+        vector_file.remove(self._pool.path)
+        return was_on
+
     def atlas(self, persona: str | None = None) -> tuple[List[tuple[Memory, float, float]], int]:
         """Return a map of the commonest kind of embedding: memories with x and y (-1 to 1), and their total."""
         choices.maybe("persona", persona)
@@ -285,29 +335,33 @@ class Memories(Records[Memory]):
         vector: Sequence[float] | None = None,
         model: str | None = None,
         embed: Embed | None = None,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         limit: int | None = 20,
         **wanted: Unpack[Filters],
     ) -> List[Similar]:
         """Find memories with an embedding similar to a vector, most similar first; cosine of at least `threshold`.
 
-        A text is embedded by `embed`, else by a local model (the one of `model`, else that of most embeddings).
-        Raises UsageError if the vector matches no stored embedding or those of several models, or no local model
-        is installed.
+        A text is embedded by `embed`, else by `model`, else by the model of the extra `semantic`, which embeds every
+        memory first; without the extra by the model of most embeddings in the store.  `threshold` None: what fits the
+        model (.3, .1 for that of the extra).  Raises UsageError if the vector matches no stored embedding or those of
+        several models, or no local model is installed.
         """
         if text is not None and vector is not None:
             raise UsageError("give a text or a vector, not both")
         with self._pool.view() as db:
             target = Target(vector, text, model, embed)
-            return semantic.similar(db, self._vectors, target, threshold, limit, wanted)
+            return semantic.similar(db, self._held, target, threshold, limit, wanted)
 
     def similar_to(
-        self, memory_id: str, *, threshold: float = THRESHOLD, limit: int | None = 20, **wanted: Unpack[Filters]
+        self, memory_id: str, *, threshold: float | None = None, limit: int | None = 20, **wanted: Unpack[Filters]
     ) -> List[Similar]:
-        """Find memories similar to another one, which is left out.  Raises UsageError if that one has no embedding."""
+        """Find memories similar to another one, which is left out: by its stored embedding, else by the extra's model.
+
+        Raises UsageError if that one cannot be compared.
+        """
         with self._pool.view() as db:
             self.need(memory_id)
-            return semantic.similar_to(db, self._vectors, memory_id, threshold, limit, wanted)
+            return semantic.similar_to(db, self._held, memory_id, threshold, limit, wanted)
 
     def hybrid(
         self,
@@ -317,7 +371,7 @@ class Memories(Records[Memory]):
         model: str | None = None,
         embed: Embed | None = None,
         any: bool = False,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         limit: int | None = 20,
         offset: int = 0,
         **wanted: Unpack[Filters],
@@ -326,7 +380,7 @@ class Memories(Records[Memory]):
         asked = Query(text, any=any, limit=limit, offset=offset, filters=wanted)
         target = Target(vector, None if vector is not None else text, model, embed)
         with self._pool.view() as db:
-            return semantic.hybrid(db, self._vectors, asked, target, threshold)
+            return semantic.hybrid(db, self._held, asked, target, threshold)
 
     def score(self, memory_id: str) -> float:
         """Return how much a memory is used and needed, 0-100 (see `pjais.persona.tiers`)."""
@@ -362,7 +416,9 @@ class Memories(Records[Memory]):
         return found
 
     def close(self) -> None:
-        """Release cached data."""
+        """Release cached data, and end the work in the background."""
+        self._background.close()
+        self._local.close()
         self._vectors.close()
 
     def _out_of_place(self, db: sqlite.Connection, persona: str | None) -> List[Move]:

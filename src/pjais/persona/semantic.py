@@ -1,26 +1,33 @@
 """Semantic search: memories with an embedding similar to the query's, and hybrid search.
 
-Only embeddings of one model and one dimension are compared, since others mean something else.  The similarity is
-the cosine, -1 to 1; from .3 on a memory counts as similar, as in the app.  The hybrid search takes the best of the
-full text and of the vectors and adds 1 / (60 + rank) of each: reciprocal rank fusion (Cormack, Clarke, Büttcher,
-SIGIR 2009), which needs no common scale.
+A text is compared by the local model of the extra `semantic` if that is installed, since it covers every memory;
+otherwise, or for another model that is named, by the embeddings that the app stored.  Only embeddings of one model and
+one dimension are compared, since others mean something else.  The similarity is the cosine, -1 to 1; from .3 on a
+memory counts as similar, as in the app, and from .1 on by the local model, whose cosines are smaller.
+
+The hybrid search takes the best of the full text and of the vectors and adds 1 / (60 + rank) of each: reciprocal rank
+fusion (Cormack, Clarke, Büttcher, SIGIR 2009), which needs no common scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pjais import canonical, choices, sqlite
 from pjais.errors import UsageError
 from pjais.models.persona.records import Memory
 from pjais.models.persona.tables import MEMORIES
-from pjais.persona import embedding, filters, search
+from pjais.persona import embedding, filters, local_model, search
 from pjais.persona.filters import Filters
+from pjais.persona.local_vectors import LocalVectors
 from pjais.persona.search import Query
 from pjais.persona.vectors import Kind, Vectors, packed
 
 THRESHOLD = 0.3
+LOCAL_THRESHOLD = 0.1
+"""The same for the local model, measured: below it nothing was relevant that was not found from it on."""
 FUSION = 60
 """The constant of reciprocal rank fusion, as its authors chose it."""
 DEPTH = 200
@@ -59,44 +66,63 @@ class Target(NamedTuple):
     embed: embedding.Embed | None = None
 
 
+class Embeddings(NamedTuple):
+    """What a query may be compared with: the embeddings in the store, and the vectors of the local model."""
+
+    stored: Vectors
+    local: LocalVectors
+
+
 def similar(
-    db: sqlite.Connection, vectors: Vectors, target: Target, threshold: float, limit: int | None, wanted: Filters
+    db: sqlite.Connection, held: Embeddings, target: Target, threshold: float | None, limit: int | None, wanted: Filters
 ) -> list[Similar]:
     """Return the most similar memories.  Raises UsageError if nothing can be compared."""
     _check(target, threshold, limit)
-    held = vectors.kinds(db)
     if target.vector is None and target.text is None:
         raise UsageError("give a vector, or a text to make one of")
-    if not held:
+    if target.text is not None and _is_local(target):
+        vector = local_model.need().embed(target.text)
+        near = held.local.nearest(db, vector, LOCAL_THRESHOLD if threshold is None else threshold)
+        return _shown(db, near, limit, wanted)
+    kinds = held.stored.kinds(db)
+    if not kinds:
         filters.where(wanted, db)
         return []
-    model = target.model or next(iter(held)).model
-    vector = target.vector
-    if vector is None:
-        vector = (target.embed or embedding.local(model))(str(target.text))
-    ready = packed(vector)
-    kind = _kind(held, len(ready) // 4, target.model)
-    return _shown(db, vectors.nearest(db, kind, ready, threshold), limit, wanted)
+    model = target.model or next(iter(kinds)).model
+    given = target.vector
+    if given is None:
+        given = (target.embed or embedding.local(model))(str(target.text))
+    ready = packed(given)
+    kind = _kind(kinds, len(ready) // 4, target.model)
+    return _shown(db, held.stored.nearest(db, kind, ready, _or_default(threshold)), limit, wanted)
 
 
 def similar_to(
-    db: sqlite.Connection, vectors: Vectors, memory_id: str, threshold: float, limit: int | None, wanted: Filters
+    db: sqlite.Connection, held: Embeddings, memory_id: str, threshold: float | None, limit: int | None, wanted: Filters
 ) -> list[Similar]:
-    """Return the memories most similar to one of them, excluding it.  Raises UsageError if it has no embedding."""
+    """Return the memories most similar to one of them, excluding it.  Raises UsageError if it cannot be compared.
+
+    By its stored embedding if it has one that can be used, else by the local model.
+    """
     _check(Target(), threshold, limit)
-    found = vectors.vector_of(db, memory_id)
-    if found is None:
+    found = held.stored.vector_of(db, memory_id)
+    if found is not None:
+        near = held.stored.nearest(db, *found, _or_default(threshold))
+    elif local_model.installed() and (vector := held.local.vector_of(db, memory_id)) is not None:
+        near = held.local.nearest(db, vector, LOCAL_THRESHOLD if threshold is None else threshold)
+    else:
         raise UsageError("this memory has no embedding that could be compared", where=[memory_id])
-    near = [one for one in vectors.nearest(db, *found, threshold) if one[0] != memory_id]
-    return _shown(db, near, limit, wanted)
+    return _shown(db, (one for one in near if one[0] != memory_id), limit, wanted)
 
 
-def hybrid(db: sqlite.Connection, vectors: Vectors, asked: Query, target: Target, threshold: float) -> list[Blended]:
+def hybrid(
+    db: sqlite.Connection, held: Embeddings, asked: Query, target: Target, threshold: float | None
+) -> list[Blended]:
     """Merge full-text and vector results into one list, best first."""
     window = choices.window(DEPTH if asked.limit is None else asked.limit, asked.offset)
     depth = max(DEPTH, sum(window))
     words = search.search(db, asked._replace(limit=depth, offset=0))
-    near = similar(db, vectors, target, threshold, depth, asked.filters)
+    near = similar(db, held, target, threshold, depth, asked.filters)
     blended: dict[str, Blended] = {}
     for place, found in enumerate(words, 1):
         share = 1 / (FUSION + place)
@@ -109,10 +135,22 @@ def hybrid(db: sqlite.Connection, vectors: Vectors, asked: Query, target: Target
     return best[window[1] :][: window[0]]
 
 
-def _check(target: Target, threshold: float, limit: int | None) -> None:
+def _is_local(target: Target) -> bool:
+    """Return whether a text is compared by the local model."""
+    if target.embed is not None or not local_model.installed():
+        return False
+    return target.model is None or target.model == local_model.need().name
+
+
+def _or_default(threshold: float | None) -> float:
+    return THRESHOLD if threshold is None else threshold
+
+
+def _check(target: Target, threshold: float | None, limit: int | None) -> None:
     """Raise UsageError for an invalid request."""
     choices.window(limit)
-    choices.number("threshold", threshold)
+    if threshold is not None:
+        choices.number("threshold", threshold)
     choices.maybe("text", target.text)
     choices.maybe("model", target.model)
     if target.embed is not None:
@@ -134,16 +172,14 @@ def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
     return fitting[0]
 
 
-def _shown(db: sqlite.Connection, near: list[tuple[str, float]], limit: int | None, wanted: Filters) -> list[Similar]:
+def _shown(
+    db: sqlite.Connection, near: Iterator[tuple[str, float]], limit: int | None, wanted: Filters
+) -> list[Similar]:
     """Return the first memories that pass the filters, looked up a few hundred at a time."""
     where, values = filters.where(wanted, db)
-    most = len(near) if limit is None else limit
     sql = f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?)) AND {where}"
     found: list[Similar] = []
-    for start in range(0, len(near), _BATCH):
-        if len(found) >= most:
-            break
-        batch = near[start : start + _BATCH]
+    while (limit is None or len(found) < limit) and (batch := list(islice(near, _BATCH))):
         ids: Any = canonical.dumps([key for key, _ in batch])
         held = {row[0]: row for row in sqlite.each(db, sql, (ids, *values))}
         for key, similarity in batch:
@@ -151,4 +187,4 @@ def _shown(db: sqlite.Connection, near: list[tuple[str, float]], limit: int | No
                 record = MEMORIES.to_record(held[key])
                 assert isinstance(record, Memory)
                 found.append(Similar(record, similarity))
-    return found[:most]
+    return found[:limit]

@@ -2,9 +2,10 @@
 
 The store keeps an embedding as JSON text, of whatever model made it.  Here each is a row of float32 in a private
 in-memory database; nothing is added to the store's file, so no other program can be confused by it.  Before each use
-the copy is updated from `changes`, to which the store's triggers write whoever writes: only memories that changed
-since are read again, or all of them if the history is not the one that was followed (the file was replaced, or an
-old state was copied into it).  This thread's uncommitted writes count for this thread, and are read again next time.
+the copy is updated (`following`).
+
+An embedding is left out while its memory has another content than the one that it was made of: one that was edited
+here after its app embedded it, and not embedded again.
 
 Distances are those of `sqlite-vec` (the extra `semantic`; about 1 µs for 384 numbers).  Without it a function in
 Python takes its place, which gives the same numbers, thirty times slower: there are machines without a wheel of
@@ -22,26 +23,29 @@ from typing import Any, NamedTuple
 
 from pjais import canonical, sqlite
 from pjais.errors import UsageError
+from pjais.persona.following import Following
 from pjais.store.pool import Pool
 
 _TABLE = """
 CREATE TABLE vectors (id TEXT PRIMARY KEY, model TEXT, dimension INTEGER, vector BLOB);
 CREATE INDEX vectors_kind ON vectors (model, dimension);
 """
+_COLUMNS = ("embedding", "embedding_model", "content")
 _ALL = "SELECT id, embedding_model, embedding FROM memory_entities WHERE embedding IS NOT NULL"
 _SOME = (
     "SELECT wanted.value, t.embedding_model, t.embedding FROM json_each(?) AS wanted "
     "LEFT JOIN memory_entities AS t ON t.id = wanted.value"
 )
-_CHANGED = """
-SELECT DISTINCT record_id FROM changes WHERE seq > ? AND table_name = 'memory_entities' AND (op <> 'update'
-    OR json_type(after, '$.embedding') IS NOT NULL OR json_type(after, '$.embedding_model') IS NOT NULL)
+_EDITED = """
+SELECT record_id, op = 'update' AND json_type(after, '$.embedding') IS NULL, json_type(after, '$.content') IS NOT NULL,
+    json_extract(before, '$.content') FROM changes AS c WHERE table_name = 'memory_entities' AND %s ORDER BY seq
 """
-_MOMENT = """
-SELECT coalesce((SELECT max(seq) FROM changes), 0), (SELECT id FROM migration_runs ORDER BY rowid DESC LIMIT 1),
-    (SELECT at || record_id FROM changes WHERE seq = ?)
-"""
-"""The last change, the last run, and a mark of the last change that was read."""
+"""Of each change: whether it left the embedding as it was, whether it changed the content, and the content before."""
+_ANY_EDITED = (
+    "record_id IN (SELECT record_id FROM changes WHERE table_name = 'memory_entities' AND op = 'update' "
+    "AND json_type(after, '$.content') IS NOT NULL)"
+)
+_AMONG = "record_id IN (SELECT value FROM json_each(?))"
 
 
 class Kind(NamedTuple):
@@ -61,10 +65,7 @@ class Vectors:
         self._pool = pool
         self._lock = threading.Lock()
         self._db: sqlite.Connection | None = None
-        self._seq = 0
-        self._marks: tuple[Any, Any] = (None, None)
-        self._unsure: set[str] = set()
-        """Memories that were read inside a transaction, which may have been rolled back since."""
+        self._following = Following(pool, _COLUMNS)
 
     def close(self) -> None:
         """Discard the copy."""
@@ -72,6 +73,7 @@ class Vectors:
             if self._db is not None:
                 self._db.close()
             self._db = None
+            self._following.restart()
 
     def kinds(self, db: sqlite.Connection) -> dict[Kind, int]:
         """Return how many embeddings there are of each kind, the commonest first."""
@@ -98,40 +100,31 @@ class Vectors:
         with self._lock:
             return dict(sqlite.fetch(self._ready(db), sql, (*kind, most)))
 
-    def nearest(self, db: sqlite.Connection, kind: Kind, vector: bytes, threshold: float) -> list[tuple[str, float]]:
-        """Return (id, cosine similarity) of all memories of a kind from a threshold on, the most similar first."""
+    def nearest(
+        self, db: sqlite.Connection, kind: Kind, vector: bytes, threshold: float
+    ) -> Iterator[tuple[str, float]]:
+        """Yield (id, cosine similarity) of all memories of a kind from a threshold on, the most similar first."""
         sql = (
             "SELECT id, similarity FROM (SELECT id, 1.0 - vec_distance_cosine(vector, ?) AS similarity FROM vectors "
             "NOT INDEXED WHERE model IS ? AND dimension = ?) WHERE similarity >= ? ORDER BY similarity DESC, id"
         )
         with self._lock:
             found = sqlite.fetch(self._ready(db), sql, (vector, *kind, threshold))
-        return [(str(key), min(1.0, similarity)) for key, similarity in found]
+        return ((str(key), min(1.0, similarity)) for key, similarity in found)
 
     def _ready(self, db: sqlite.Connection) -> sqlite.Connection:
         """Return the copy, updated to the state that `db` sees."""
-        last, *marks = sqlite.fetch(db, _MOMENT, (self._seq,))[0]
-        if self._db is None or tuple(marks) != self._marks or (last < self._seq):
+        changed = self._following.changed(db)
+        if self._db is None or changed is None:
             self._db = self._filled(sqlite.each(db, _ALL))
-            self._note(db, last, {key for (key,) in sqlite.each(self._db, "SELECT id FROM vectors")})
-            return self._db
-        changed = {key for (key,) in sqlite.each(db, _CHANGED, (self._seq,))} if last > self._seq else set()
-        again = changed | self._unsure
-        if again:
+            changed = {key for (key,) in sqlite.each(self._db, "SELECT id FROM vectors")}
+            _leave_out(self._db, _outdated(db, None))
+        elif changed:
             with sqlite.transaction(self._db):
-                _put(self._db, sqlite.each(db, _SOME, (canonical.dumps(sorted(again)),)))
-        if again or last != self._seq:
-            self._note(db, last, again)
+                _put(self._db, sqlite.each(db, _SOME, (canonical.dumps(sorted(changed)),)))
+                _leave_out(self._db, _outdated(db, changed))
+        self._following.done(db, changed)
         return self._db
-
-    def _note(self, db: sqlite.Connection, last: int, read: set[str]) -> None:
-        """Record how far the history was read; inside a transaction, also what may yet be rolled back."""
-        if self._pool.writing:
-            self._unsure = read
-            return
-        self._seq, self._unsure = last, set()
-        marks = sqlite.fetch(db, _MOMENT, (last,))[0][1:]
-        self._marks = (marks[0], marks[1])
 
     def _filled(self, rows: Iterator[tuple[Any, ...]]) -> sqlite.Connection:
         if self._db is not None:
@@ -174,6 +167,23 @@ def _put(db: sqlite.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
             db.execute("DELETE FROM vectors WHERE id = ?", (key,))
         else:
             db.execute("REPLACE INTO vectors VALUES (?, ?, ?, ?)", (key, model, len(vector) // 4, vector))
+
+
+def _leave_out(db: sqlite.Connection, keys: Iterable[str]) -> None:
+    db.executemany("DELETE FROM vectors WHERE id = ?", ((key,) for key in keys))
+
+
+def _outdated(db: sqlite.Connection, among: set[str] | None) -> list[str]:
+    """Return the memories whose embedding was made of another content; among these, or all."""
+    where, values = (_ANY_EDITED, ()) if among is None else (_AMONG, (canonical.dumps(sorted(among)),))
+    embedded: dict[str, Any] = {}
+    for key, kept, edited, before in sqlite.each(db, _EDITED % where, values):
+        if not kept:
+            embedded.pop(key, None)
+        elif edited:
+            embedded.setdefault(key, before)
+    now = "SELECT content FROM memory_entities WHERE id = ?"
+    return [key for key, content in embedded.items() if sqlite.value(db, now, (key,)) != content]
 
 
 def _loaded(text: str) -> Any:
