@@ -19,7 +19,7 @@ import pytest
 import pjais
 from pjais import sqlite
 from pjais.errors import UsageError
-from pjais.persona import embedding, semantic
+from pjais.persona import embedding, local_model, semantic
 from pjais.persona.store import Store
 
 MODEL = "Xenova/all-MiniLM-L6-v2"
@@ -78,12 +78,13 @@ def test_similarities_are_cosines(store: Store) -> None:
     assert ids(store.memories.similar(vector=wanted, limit=3, threshold=-1)) == ids(everything)[:3]
 
 
-def test_similar_to_a_memory_leaves_itself_out(store: Store) -> None:
+def test_similar_to_a_memory_leaves_itself_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     add(store, "a", [1, 0])
     add(store, "b", [1, 0.1])
     add(store, "c", [0, 1])
     add(store, "none", None)
     assert ids(store.memories.similar_to("a")) == ["b"]
+    monkeypatch.setattr(local_model, "installed", lambda: False)
     for key in ("none", "unknown"):
         with pytest.raises(UsageError):
             store.memories.similar_to(key)
@@ -245,6 +246,7 @@ def test_hybrid_is_reciprocal_rank_fusion(store: Store) -> None:
 
 def test_a_text_without_a_local_model(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install; a function of one's own always goes."""
+    monkeypatch.setattr(local_model, "installed", lambda: False)
     for package in ("fastembed", "sentence_transformers"):
         monkeypatch.setitem(sys.modules, package, None)
     embedding._loaded.cache_clear()
@@ -263,6 +265,7 @@ def test_a_text_without_a_local_model(store: Store, monkeypatch: pytest.MonkeyPa
 
 def test_a_local_model_embeds_the_text(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The package is a stand-in here, with the real one's interface: weights cannot be fetched in a test."""
+    monkeypatch.setattr(local_model, "installed", lambda: False)
     asked = []
 
     class TextEmbedding:

@@ -59,6 +59,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "vector": (5, "x", ["a"], [], [0.0], [float("nan")], {"a": 1}),
     "embed": FUNCTION,
     "query": FUNCTION,
+    "progress": FUNCTION,
     "tables": (5, ["wat"], "wat", [5]),
     "any": FLAG,
     "prefix": FLAG,

@@ -217,6 +217,8 @@ class Memories(Records[Memory]):
         kept in a file beside the store (`pjais.persona.vector_file`), and nothing is written into the store.
         `progress(done, total)` is called now and then.  Raises UsageError if the extra is not installed.
         """
+        if progress is not None:
+            choices.function("progress", progress)
         model = local_model.need()
         with self._pool.view() as db:
             made, total = self._local.update(db, progress)

@@ -11,6 +11,7 @@ fusion (Cormack, Clarke, Büttcher, SIGIR 2009), which needs no common scale.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ DEPTH = 200
 """Minimum depth of each of the two lists of a hybrid search."""
 
 _COLUMNS = ", ".join(f"t.{name}" for name in MEMORIES.column_names)
-_BATCH = 200
+_BATCH, _LARGEST = 200, 6400
 
 
 class Similar(NamedTuple):
@@ -77,13 +78,20 @@ def similar(
     db: sqlite.Connection, held: Embeddings, target: Target, threshold: float | None, limit: int | None, wanted: Filters
 ) -> list[Similar]:
     """Return the most similar memories.  Raises UsageError if nothing can be compared."""
+    return _shown(db, _similar(db, held, target, threshold, limit, wanted))
+
+
+def _similar(
+    db: sqlite.Connection, held: Embeddings, target: Target, threshold: float | None, limit: int | None, wanted: Filters
+) -> list[tuple[str, float]]:
+    """Return the ids of the most similar memories, with their similarities."""
     _check(target, threshold, limit)
     if target.vector is None and target.text is None:
         raise UsageError("give a vector, or a text to make one of")
     if target.text is not None and _is_local(target):
         vector = local_model.need().embed(target.text)
         near = held.local.nearest(db, vector, LOCAL_THRESHOLD if threshold is None else threshold)
-        return _shown(db, near, limit, wanted)
+        return _passing(db, near, limit, wanted)
     kinds = held.stored.kinds(db)
     if not kinds:
         filters.where(wanted, db)
@@ -94,7 +102,7 @@ def similar(
         given = (target.embed or embedding.local(model))(str(target.text))
     ready = packed(given)
     kind = _kind(kinds, len(ready) // 4, target.model)
-    return _shown(db, held.stored.nearest(db, kind, ready, _or_default(threshold)), limit, wanted)
+    return _passing(db, held.stored.nearest(db, kind, ready, _or_default(threshold)), limit, wanted)
 
 
 def similar_to(
@@ -112,7 +120,7 @@ def similar_to(
         near = held.local.nearest(db, vector, LOCAL_THRESHOLD if threshold is None else threshold)
     else:
         raise UsageError("this memory has no embedding that could be compared", where=[memory_id])
-    return _shown(db, (one for one in near if one[0] != memory_id), limit, wanted)
+    return _shown(db, _passing(db, (one for one in near if one[0] != memory_id), limit, wanted))
 
 
 def hybrid(
@@ -122,17 +130,20 @@ def hybrid(
     window = choices.window(DEPTH if asked.limit is None else asked.limit, asked.offset)
     depth = max(DEPTH, sum(window))
     words = search.search(db, asked._replace(limit=depth, offset=0))
-    near = similar(db, held, target, threshold, depth, asked.filters)
-    blended: dict[str, Blended] = {}
-    for place, found in enumerate(words, 1):
-        share = 1 / (FUSION + place)
-        blended[found.memory.id] = Blended(found.memory, share, found.snippet, found.rank, None)
-    for place, one in enumerate(near, 1):
-        share = 1 / (FUSION + place)
-        other = blended.get(one.memory.id, Blended(one.memory, 0.0, None, None, None))
-        blended[one.memory.id] = other._replace(score=other.score + share, similarity=one.similarity)
-    best = sorted(blended.values(), key=lambda one: (-one.score, one.memory.id))
-    return best[window[1] :][: window[0]]
+    near = dict(_similar(db, held, target, threshold, depth, asked.filters))
+    scores: defaultdict[str, float] = defaultdict(float)
+    for ranked in ([one.memory.id for one in words], near):
+        for place, key in enumerate(ranked, 1):
+            scores[key] += 1 / (FUSION + place)
+    best = sorted(scores, key=lambda key: (-scores[key], key))[window[1] :][: window[0]]
+    found = {one.memory.id: one for one in words}
+    others = _records(db, [key for key in best if key not in found])
+    return [
+        Blended(found[key].memory, scores[key], found[key].snippet, found[key].rank, near.get(key))
+        if key in found
+        else Blended(others[key], scores[key], None, None, near[key])
+        for key in best
+    ]
 
 
 def _is_local(target: Target) -> bool:
@@ -172,19 +183,34 @@ def _kind(held: dict[Kind, int], dimension: int, model: str | None) -> Kind:
     return fitting[0]
 
 
-def _shown(
+def _passing(
     db: sqlite.Connection, near: Iterator[tuple[str, float]], limit: int | None, wanted: Filters
-) -> list[Similar]:
-    """Return the first memories that pass the filters, looked up a few hundred at a time."""
+) -> list[tuple[str, float]]:
+    """Return the first ids that pass the filters, with their similarities; looked up in ever larger batches."""
     where, values = filters.where(wanted, db)
-    sql = f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?)) AND {where}"
-    found: list[Similar] = []
-    while (limit is None or len(found) < limit) and (batch := list(islice(near, _BATCH))):
+    sql = f"SELECT t.id FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?)) AND {where}"
+    found: list[tuple[str, float]] = []
+    size = _BATCH
+    while (limit is None or len(found) < limit) and (batch := list(islice(near, size))):
         ids: Any = canonical.dumps([key for key, _ in batch])
-        held = {row[0]: row for row in sqlite.each(db, sql, (ids, *values))}
-        for key, similarity in batch:
-            if key in held:
-                record = MEMORIES.to_record(held[key])
-                assert isinstance(record, Memory)
-                found.append(Similar(record, similarity))
+        passing = {key for (key,) in sqlite.each(db, sql, (ids, *values))}
+        found += [one for one in batch if one[0] in passing]
+        size = min(2 * size, _LARGEST)
     return found[:limit]
+
+
+def _records(db: sqlite.Connection, keys: Sequence[str]) -> dict[str, Memory]:
+    """Return memories by their ids."""
+    sql = f"SELECT {_COLUMNS} FROM memory_entities AS t WHERE t.id IN (SELECT value FROM json_each(?))"
+    return {row[0]: _memory(row) for row in sqlite.each(db, sql, (canonical.dumps(list(keys)),))}
+
+
+def _memory(row: tuple[Any, ...]) -> Memory:
+    record = MEMORIES.to_record(row)
+    assert isinstance(record, Memory)
+    return record
+
+
+def _shown(db: sqlite.Connection, near: list[tuple[str, float]]) -> list[Similar]:
+    records = _records(db, [key for key, _ in near])
+    return [Similar(records[key], similarity) for key, similarity in near]

@@ -2,9 +2,11 @@
 
 These vectors are derived: they follow from the texts and the model, and may be deleted at any time.  So they are no
 part of the store, its history, its proof or its backups: embedding blocks no writer, cannot be undone, and changes
-nothing that a migration, a rollback or `verify` looks at.  A vector is kept by the digest of its text, not by a memory.  So one
-of an earlier text is never found, whatever happened to the store: an edit, an undo, a rollback, another copy put in its
-place.  The name and the dimension of its model are kept with each; other models' vectors are never read.
+nothing that a migration, a rollback or `verify` looks at.
+
+A vector is kept by the digest of its text, not by a memory.  So one of an earlier text is never found, whatever
+happened to the store: an edit, an undo, a rollback, another copy put in its place.  The name and the dimension of its
+model are kept with each; other models' vectors are never read.
 
 The file is also the switch: where it exists, new memories are embedded in the background.
 """
