@@ -33,7 +33,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "above": NUMBER,
     "low": NUMBER[:2],
     "high": NUMBER[:2],
-    "threshold": NUMBER,
+    "threshold": tuple(one for one in NUMBER if one is not None),
     "since": ("2025", True, float("nan"), [1]),
     "until": ("2025", True, [1]),
     "persona": TEXT,

@@ -1,4 +1,4 @@
-"""memories: list, show, update, delete, restore memories; tiers and statistics."""
+"""memories: list, show, update, delete, restore memories; tiers, embedding and statistics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from pjais.cli.lists import (
     target,
     warn_undated,
 )
-from pjais.cli.output import say
+from pjais.cli.output import print_json, say
+from pjais.cli.progress import progress
 from pjais.cli.record_commands import action, print_stats, show, update
 from pjais.cli.tables import Column, format_option, print_list
 from pjais.display import counted
@@ -116,6 +117,29 @@ def optimise_memories(context: Context, persona: str | None, dry_run: bool, targ
     whole = {"code": "done", "count": len(moves), "moves": items}
     if print_list(context, shape, _MOVE_COLUMNS, rows, whole, items, "every memory is in its tier"):
         say(f"{counted(len(moves), 'memory', 'memories')} {'would move' if dry_run else 'moved'}")
+    return 0
+
+
+@memories_command.command("embed")
+@click.option("--off", is_flag=True, help="Remove the vectors, and stop embedding new memories.")
+@target
+@common
+def embed_memories(context: Context, off: bool, target: Path | None) -> int:
+    """Embed memories for search by meaning, and from then on new ones; needs pjais[semantic]."""
+    with opened(context, target) as store:
+        if off:
+            was_on = store.memories.forget_vectors()
+            told: dict[str, Any] = {"removed": was_on}
+            line = "removed the vectors; nothing is embedded from now on" if was_on else "there were no vectors"
+        else:
+            with progress(quiet=context.quiet) as report:
+                done = store.memories.embed_missing(lambda made, total: report("embedding memories", made, total))
+            told = done._asdict()
+            line = f"embedded {counted(done.made, 'memory', 'memories')}; {done.total:,} have a vector of {done.model}"
+    if context.as_json:
+        print_json({"code": "done", **told})
+    else:
+        say(line)
     return 0
 
 

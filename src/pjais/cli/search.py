@@ -8,17 +8,22 @@ from typing import Any
 
 import click
 
+from pjais import canonical
 from pjais.cli.context import Context, common
 from pjais.cli.lists import Sources, filter_options, opened, sources_of, target, warn_undated
-from pjais.cli.output import print_json, say
+from pjais.cli.output import print_json, say, warn
+from pjais.cli.progress import progress
 from pjais.cli.tables import Column, format_option, print_list, print_table
 from pjais.core.shown import fields_as_json
 from pjais.errors import UsageError
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Memory
+from pjais.persona import local_model
 from pjais.persona.message_search import MessageResults
 from pjais.persona.store import Store
 
+_START = 90
+"""Characters of a memory that stand for its hits."""
 _OF_BOTH = ("persona", "created", "source")
 """Filters that messages have, too."""
 
@@ -36,7 +41,7 @@ _OF_BOTH = ("persona", "created", "source")
 @click.option("--hidden", is_flag=True, help="Include messages that the app hides.")
 @click.option("--any", "any_word", is_flag=True, help="Match any of the words instead of all.")
 @click.option("--prefix", is_flag=True, help="Match the last word as a prefix.")
-@click.option("--semantic", is_flag=True, help="Also search memories by meaning; needs embeddings and a local model.")
+@click.option("--semantic", is_flag=True, help="Also search memories by meaning; install pjais[semantic] for it.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -76,7 +81,7 @@ def search_command(
     messages = MessageResults([], 0, None)
     with opened(context, target) as store:
         if in_memories:
-            memories = _memories(store, text, wanted, how, semantic=semantic)
+            memories = _memories(context, store, text, wanted, how, semantic=semantic)
         if in_messages:
             since, until = wanted.get("created", (None, None))
             of = {"role": role, "hidden": hidden, "since": since, "until": until}
@@ -138,9 +143,24 @@ class _Memories:
         self.sources = sources or Sources({}, False)
 
 
-def _memories(store: Store, text: str, wanted: dict[str, Any], how: dict[str, Any], *, semantic: bool) -> _Memories:
+def _embed(context: Context, store: Store) -> None:
+    """Embed what is missing, with progress; say so where nothing can be found by meaning."""
+    if local_model.installed():
+        with progress(quiet=context.quiet) as report:
+            store.memories.embed_missing(lambda done, total: report("embedding memories", done, total))
+    elif not store.memories.embedded():
+        warn(
+            "searched by words only: no memory has an embedding, and no local model is installed; next: "
+            f"{local_model.HELP}"
+        )
+
+
+def _memories(
+    context: Context, store: Store, text: str, wanted: dict[str, Any], how: dict[str, Any], *, semantic: bool
+) -> _Memories:
     undated = store.memories.without_date(text, any=how["any"], prefix=how["prefix"], **wanted)
     if semantic:
+        _embed(context, store)
         blended = store.memories.hybrid(text, any=how["any"], limit=how["limit"], offset=how["offset"], **wanted)
         rows, total = [(one.memory, one.snippet or "", one.score) for one in blended], len(blended)
     else:
@@ -173,7 +193,10 @@ def _print(memories: _Memories, messages: MessageResults, offset: int) -> None:
         say("nothing found")
     if memories.rows:
         told = memories.sources.told
-        rows = [(found.name or found.id, found.type, told(found.id), text) for found, text, _ in memories.rows]
+        rows = [
+            (found.name or found.id, found.type, told(found.id), text or _start(found))
+            for found, text, _ in memories.rows
+        ]
         kept = [at for at, one in enumerate(_MEMORIES) if one.name != "source" or memories.sources.in_tables]
         print_table([_MEMORIES[at] for at in kept], [[row[at] for at in kept] for row in rows])
         _more(len(memories.rows), memories.total, offset)
@@ -186,6 +209,12 @@ def _print(memories: _Memories, messages: MessageResults, offset: int) -> None:
         ]
         print_table(_MESSAGES, hits)
         _more(len(hits), messages.total, offset)
+
+
+def _start(memory: Memory) -> str:
+    """Return the start of a memory that was found by its meaning, where no word is a hit."""
+    content = memory.content if isinstance(memory.content, str) else canonical.dumps(memory.content)
+    return " ".join(content[:200].split())[:_START]
 
 
 def _more(shown: int, total: int, offset: int) -> None:

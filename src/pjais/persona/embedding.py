@@ -1,4 +1,6 @@
-"""Embed text with a model on this machine, if one is installed; no text ever leaves the machine from here.
+"""Embed text with the model that made the stored embeddings, if one is installed; no text ever leaves the machine.
+
+The extra `semantic` has a model of its own (`local_model`), which needs none of them.
 
 `fastembed` is tried first, then `sentence-transformers`.  Both accept the name of the model that made the stored
 embeddings; the app's own, `Xenova/all-MiniLM-L6-v2`, is a conversion of `sentence-transformers/all-MiniLM-L6-v2`, whose
@@ -14,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from pjais.errors import UsageError
+from pjais.persona import local_model
 
 Embed = Callable[[str], Sequence[float]]
 """A function that returns the vector of a text."""
@@ -27,7 +30,7 @@ def local(model: str | None) -> Embed:
     if model is None:
         raise UsageError(
             "the stored embeddings do not name their model, so a text cannot be compared with them; give a vector",
-            advice="in Python: store.memories.similar(vector=...)",
+            advice=f"in Python: store.memories.similar(vector=...); or by a model of our own: {local_model.HELP}",
             next_command="pjais search --help",
         )
     return _loaded(_SAME.get(model, model))
@@ -46,7 +49,12 @@ def _loaded(model: str) -> Embed:
             raise UsageError(
                 f"{package} cannot load the model of the stored embeddings: {error}", where=[model], next_command=_HELP
             ) from error
-    raise UsageError("no local model is installed that could embed the text", where=[model], next_command=_HELP)
+    raise UsageError(
+        "no local model is installed that could embed the text",
+        where=[model],
+        advice=f"or take the extra, whose own model embeds every memory and needs no network: {local_model.HELP}",
+        next_command=_HELP,
+    )
 
 
 def _fastembed(module: Any, model: str) -> Embed:

@@ -108,11 +108,12 @@ class VectorFile:
     def keep(self, digests: Iterable[bytes]) -> None:
         """Remove the vectors of other models, and of texts that no memory has any longer."""
         with self._careful():
-            if self._db is None:
+            wanted = set(digests)
+            if self._db is None or sqlite.value(self._db, "SELECT count(*) FROM vectors") == len(wanted):
                 return
             self._db.execute("CREATE TEMP TABLE held (digest BLOB PRIMARY KEY) WITHOUT ROWID")
             with sqlite.transaction(self._db):
-                self._db.executemany("INSERT OR IGNORE INTO held VALUES (?)", ((one,) for one in digests))
+                self._db.executemany("INSERT OR IGNORE INTO held VALUES (?)", ((one,) for one in wanted))
                 gone = "model <> ? OR digest NOT IN (SELECT digest FROM held)"
                 self._db.execute(f"DELETE FROM vectors WHERE {gone}", (self._model,))
                 self._db.execute("DELETE FROM models WHERE id <> ?", (self._model,))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from pjais import files, sqlite
+from pjais import files, paths, sqlite
 from pjais.core.model import APPLICATION_ID, Model
 from pjais.errors import ForeignTarget, MigrationFailed, OlderStore
 from pjais.targets.sqlite import heads
@@ -183,4 +183,5 @@ def remove_target(target: Path, keep: Path, *, expected_change: int | None) -> N
         files.remove(target)
     for suffix in sqlite.SIDE_FILES:
         files.remove(Path(f"{target}{suffix}"))
+    files.remove(target.with_name(paths.vectors_name(target.name)))
     files.sync_folder(target.parent)
