@@ -127,7 +127,9 @@ def scale(count: int) -> None:
             print("similar:", timed(lambda text: store.memories.similar(text, limit=20), texts))
             print("hybrid:", timed(lambda text: store.memories.hybrid(text, limit=20), texts))
             print("hybrid, one persona:", timed(lambda text: store.memories.hybrid(text, limit=20, **of), texts))  # type: ignore[arg-type]
-            print("hybrid, no match:", timed(lambda text: store.memories.hybrid(text, type="none", limit=20), texts[:40]))
+            print(
+                "hybrid, no match:", timed(lambda text: store.memories.hybrid(text, type="none", limit=20), texts[:40])
+            )
             key = "memory_00000005"
 
             def after_write(text: str) -> None:
