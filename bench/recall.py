@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -93,51 +94,70 @@ def timed(call: Callable[[str], Any], texts: list[str]) -> str:
     return f"{statistics.median(took):.1f} / {statistics.quantiles(took, n=20)[-1]:.1f} ms"
 
 
+def made(folder: Path, count: int) -> Path:
+    """Write so many memories of 85 words: five sentences of the labelled set and twenty words that are rare."""
+    rng = random.Random(7)
+    sentences = list(json.loads(LABELLED.read_text("utf-8"))["memories"].values())
+    path = generate.data_json(folder / "data.json", count, words=20)
+    found = json.loads(path.read_text("utf-8"))
+    for one in found["memories"]:
+        one["content"] = " ".join((*rng.sample(sentences, 5), one["content"]))
+    path.write_text(json.dumps(found), "utf-8")
+    return path
+
+
 def scale(count: int) -> None:
     """Print what so many memories cost: embedding, memory, and queries (median / p95 of CPU)."""
-    rng = random.Random(7)
+    rng = random.Random(8)
     with tempfile.TemporaryDirectory(prefix="pjais-bench-") as name:
         folder = Path(name)
-        pjais.migrate(folder, [generate.data_json(folder / "data.json", count)])
-        labelled_texts = [one["text"] for one in json.loads(LABELLED.read_text("utf-8"))["queries"]]
+        subprocess.run([sys.executable, __file__, "--migrate", str(count), name], check=True)
         with pjais.open(folder) as store:
-            labelled(store)
+            with measured() as before:
+                store.memories.search("tea")
             with measured() as loading:
                 local_model.need()
             with measured() as embedding:
-                print(store.memories.embed_missing())
+                done = store.memories.embed_missing()
             size = vector_file.path_of(store.path).stat().st_size / 1e6
-            print(f"model: {loading['cpu']:.2f} s CPU, {loading['own']:.0f} MB own memory in all")
-            print(
-                f"embedding: {embedding['cpu']:.1f} s CPU, {embedding['wall']:.1f} s wall, at most "
-                f"{embedding['own']:.0f} MB own memory in all; file {size:.1f} MB"
-            )
+            model, vectors = loading["own"] - before["own"], embedding["own"] - loading["own"]
+            print(f"loading the model: {loading['cpu']:.2f} s CPU, {model:.0f} MB")
+            print(f"embedding {done.made:,}: {embedding['cpu']:.1f} s CPU, {embedding['wall']:.1f} s wall")
+            print(f"all vectors: {vectors:.0f} MB in memory, {size:.1f} MB in the file")
         with pjais.open(folder) as store:
             with measured() as first:
                 store.memories.similar("tea")
-            print(f"first query of a process: {first['cpu']:.2f} s CPU, {first['own']:.0f} MB own memory")
-            words = [
-                " ".join(rng.sample(store.memories.need(f"memory_{rng.randrange(count):08}").content.split(), 2))
-                for _ in range(100)
-            ]
-            texts = (labelled_texts + words)[:150]
-            of = {"persona": "persona_0003"}
-            store.memories.hybrid("tea")
-            print("search by words:", timed(lambda text: store.memories.search(text, limit=20), texts))
-            print("similar:", timed(lambda text: store.memories.similar(text, limit=20), texts))
-            print("hybrid:", timed(lambda text: store.memories.hybrid(text, limit=20), texts))
-            print("hybrid, one persona:", timed(lambda text: store.memories.hybrid(text, limit=20, **of), texts))  # type: ignore[arg-type]
-            print(
-                "hybrid, no match:", timed(lambda text: store.memories.hybrid(text, type="none", limit=20), texts[:40])
-            )
-            key = "memory_00000005"
+            print(f"first query of a process: {first['cpu']:.2f} s CPU")
+            texts = [one["text"] for one in json.loads(LABELLED.read_text("utf-8"))["queries"]]
+            for _ in range(100):
+                content = store.memories.need(f"memory_{rng.randrange(count):08}").content
+                texts.append(" ".join(rng.sample(content.split()[-20:], 2)))
+            how: dict[str, Any] = {"limit": 20}
+            one = {**how, "persona": "persona_0003"}
+            print("search by words:", timed(lambda text: store.memories.search(text, **how), texts))
+            print("similar:", timed(lambda text: store.memories.similar(text, **how), texts))
+            print("hybrid:", timed(lambda text: store.memories.hybrid(text, **how), texts))
+            print("hybrid, of one persona in 20:", timed(lambda text: store.memories.hybrid(text, **one), texts))
+            none = {**how, "type": "none"}
+            print("hybrid, filters exclude all:", timed(lambda text: store.memories.hybrid(text, **none), texts[:60]))
 
-            def after_write(text: str) -> None:
-                store.memories.update(key, content=text)
-                store.memories.hybrid(text, limit=20)
+            def edited(text: str) -> None:
+                store.memories.update("memory_00000005", content=text)
+                store.memories.hybrid(text, **how)
 
-            print("an edit, and hybrid:", timed(after_write, texts))
+            print("an edit and hybrid:", timed(edited, texts[:60]))
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the command line asks for."""
+    if arguments[:1] == ["--migrate"]:
+        folder = Path(arguments[2])
+        pjais.migrate(folder, [made(folder, int(arguments[1]))])
+    elif arguments:
+        scale(int(arguments[0]))
+    else:
+        quality()
 
 
 if __name__ == "__main__":
-    quality() if len(sys.argv) < 2 else scale(int(sys.argv[1]))
+    main(sys.argv[1:])

@@ -233,7 +233,10 @@ def test_nothing_of_it_is_in_the_store(tmp_path: Path) -> None:
         assert rows(store.path, "SELECT * FROM sqlite_schema") == schema
     assert pjais.verify(tmp_path).passed
     source.write_text(
-        json.dumps({"personas": [persona()], "memories": [memory("m1", content="She plays the violin."), memory("m3")]}), "utf-8"
+        json.dumps(
+            {"personas": [persona()], "memories": [memory("m1", content="She plays the violin."), memory("m3")]}
+        ),
+        "utf-8",
     )
     report = pjais.migrate(tmp_path)
     assert report.total.balanced()

@@ -132,7 +132,7 @@ def embed_memories(context: Context, off: bool, target: Path | None) -> int:
             told: dict[str, Any] = {"removed": was_on}
             line = "removed the vectors; nothing is embedded from now on" if was_on else "there were no vectors"
         else:
-            with progress(quiet=context.quiet) as report:
+            with progress(context) as report:
                 done = store.memories.embed_missing(lambda made, total: report("embedding memories", made, total))
             told = done._asdict()
             line = f"embedded {counted(done.made, 'memory', 'memories')}; {done.total:,} have a vector of {done.model}"

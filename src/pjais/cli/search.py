@@ -146,7 +146,7 @@ class _Memories:
 def _embed(context: Context, store: Store) -> None:
     """Embed what is missing, with progress; say so where nothing can be found by meaning."""
     if local_model.installed():
-        with progress(quiet=context.quiet) as report:
+        with progress(context) as report:
             store.memories.embed_missing(lambda done, total: report("embedding memories", done, total))
     elif not store.memories.embedded():
         warn(

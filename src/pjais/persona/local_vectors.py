@@ -132,8 +132,10 @@ class LocalVectors:
                 if fresh and file is not None:
                     file.put(fresh)
                 vectors |= fresh
-                for key, digest in new.items():
-                    held.put(key, digest, vectors[digest]) if digest else held.drop(key)
+                for key in [key for key, digest in new.items() if not digest]:
+                    held.drop(key)
+                    del new[key]
+                held.put(new, vectors)
                 made += len(fresh)
                 report.done(len(batch))
         return made
@@ -188,18 +190,25 @@ class _Held:
         row = self._rows.get(key)
         return b"" if row is None else self._digests[row]
 
-    def put(self, key: str, digest: bytes, vector: bytes) -> None:
-        """Add or replace the vector of a memory."""
+    def put(self, digests: dict[str, bytes], vectors: dict[bytes, bytes]) -> None:
+        """Add or replace memories, given the digests of their texts, and the vector of each digest."""
         import numpy as np
 
+        if not digests:
+            return
+        rows = [self._row(key, digest) for key, digest in digests.items()]
+        width = self._matrix.shape[1]
+        numbers = b"".join(vectors[digest] or bytes(width) for digest in digests.values())
+        self._matrix[rows] = np.frombuffer(numbers, np.int8).reshape(-1, width)
+        floats = self._matrix[rows].astype(np.float32)
+        self._lengths[rows] = np.sqrt(np.einsum("ij,ij->i", floats, floats))
+
+    def _row(self, key: str, digest: bytes) -> int:
         row = self._rows.get(key)
         if row is None:
-            row = self._free.pop() if self._free else self._grown()
-            self._rows[key] = row
+            row = self._rows[key] = self._free.pop() if self._free else self._grown()
         self._ids[row], self._digests[row] = key, digest
-        numbers = np.frombuffer(vector, np.int8) if vector else np.zeros(self._matrix.shape[1], np.int8)
-        self._matrix[row] = numbers
-        self._lengths[row] = np.linalg.norm(numbers.astype(np.float32))
+        return row
 
     def drop(self, key: str) -> None:
         """Remove a memory, if it is there."""

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pjais import files, paths, sqlite
+from pjais import canonical, files, paths, sqlite
 from pjais.errors import FileFailed
 
 _SCHEMA = """
@@ -86,15 +86,14 @@ class VectorFile:
     def get(self, digests: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the vectors that are there, by digest; an empty one: the text has no direction."""
         found: dict[bytes, bytes] = {}
-        db = self._db
-        if db is None:
-            return found
-        sql = "SELECT vector FROM vectors WHERE model = ? AND digest = ?"
+        sql = (
+            "SELECT digest, vector FROM vectors WHERE model = ? AND digest IN (SELECT unhex(value) FROM json_each(?)) "
+            "AND typeof(vector) = 'blob' AND length(vector) IN (0, ?)"
+        )
         with self._careful():
-            for digest in digests:
-                vector = sqlite.value(db, sql, (self._model, digest))
-                if type(vector) is bytes and len(vector) in (0, self._dimension):
-                    found[digest] = vector
+            if self._db is not None:
+                wanted = canonical.dumps([digest.hex() for digest in digests])
+                found.update(sqlite.each(self._db, sql, (self._model, wanted, self._dimension)))
         return found
 
     def put(self, vectors: dict[bytes, bytes]) -> None:
