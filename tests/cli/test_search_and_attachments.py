@@ -12,6 +12,7 @@ import pytest
 
 import pjais
 from pjais.cli import run
+from pjais.persona import local_model
 from world import memory, persona
 
 BYTES = b"\x89PNG oolong"
@@ -176,3 +177,38 @@ def test_one_without_a_name_that_a_file_can_have_is_saved_under_its_hash(
         monkeypatch.setattr(store.attachments, "need", lambda _: held)
         assert store.attachments.save(SHA) == Path(SHA)
     assert (tmp_path / SHA).read_bytes() == BYTES
+
+
+MEANING = pytest.mark.skipif(not local_model.installed(), reason="the extra `semantic` is not installed")
+
+
+@MEANING
+def test_search_by_meaning_embeds_what_is_missing(say: Any) -> None:
+    code, out, err = say("search", "weather", "--semantic", "--json")
+    results = json.loads(out)["results"]
+    assert (code, results[0]["memory"]["id"], results[0]["snippet"], err) == (0, "m2", "", "")
+    assert "likes rain" in say("search", "weather", "--semantic")[1]
+
+
+@MEANING
+def test_memories_are_embedded_and_the_vectors_removed(say: Any, folder: Path) -> None:
+    code, out, _ = say("memories", "embed", "--json")
+    told = json.loads(out)
+    assert (code, told["code"], told["made"], told["total"], told["dimension"]) == (0, "done", 2, 2, 256)
+    assert say("memories", "embed")[1].startswith("embedded 0 memories; 2 have a vector of wordllama/")
+    assert (folder / "pjais.sqlite.vectors").exists()
+    assert json.loads(say("memories", "embed", "--off", "--json")[1]) == {"code": "done", "removed": True}
+    assert not (folder / "pjais.sqlite.vectors").exists()
+    assert json.loads(say("memories", "embed", "--off", "--json")[1]) == {"code": "done", "removed": False}
+
+
+def test_without_the_extra_it_is_told_what_to_install(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are searched all the same; only the command that does nothing else fails."""
+    monkeypatch.setattr(local_model, "installed", lambda: False)
+    monkeypatch.setattr(local_model, "find", lambda: None)
+    code, out, err = say("search", "oolong", "--semantic", "--json")
+    assert (code, [one["memory"]["id"] for one in json.loads(out)["results"]]) == (0, ["m1"])
+    assert "pip install 'pjais[semantic]'" in err
+    code, _, err = say("memories", "embed")
+    assert code == 2
+    assert "pip install 'pjais[semantic]'" in err
