@@ -280,7 +280,10 @@ def test_new_memories_are_embedded_in_the_background(store: Store, monkeypatch: 
     store.memories.create(id="before", content="Nothing is embedded before somebody asks for it.")
     assert not store.memories.embed_in_background()
     assert kept(store) == []
-    store.memories.embed_missing()
+    with store.pool.view() as db:
+        assert not store.memories.embeddings.usable(db)
+        store.memories.embed_missing()
+        assert store.memories.embeddings.usable(db)
     store.memories.create(id="violin", content="She plays the violin.")
     until(lambda: kept(store)[0][2] == 4)
     assert store.memories.embed_in_background()

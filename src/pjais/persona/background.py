@@ -13,7 +13,6 @@ import threading
 
 from pjais import sqlite
 from pjais.errors import PjaisError
-from pjais.persona import local_model, vector_file
 from pjais.persona.local_vectors import LocalVectors, Stopped
 from pjais.store.pool import Pool
 
@@ -49,7 +48,7 @@ class Background:
 
     def poke(self) -> None:
         """Note that a memory may have changed."""
-        if self._ending.is_set() or not vector_file.is_on(self._pool.path) or not local_model.installed():
+        if self._ending.is_set() or not self._vectors.is_on:
             return
         with self._lock:
             self._woken.set()

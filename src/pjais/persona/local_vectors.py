@@ -56,6 +56,11 @@ class LocalVectors:
         self._following = Following(pool, _COLUMNS)
         self._held: _Held | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """True if the extra is installed and somebody embedded this store's memories before."""
+        return vector_file.is_on(self._pool.path) and local_model.installed()
+
     def close(self) -> None:
         """Discard the copy."""
         with self._lock:

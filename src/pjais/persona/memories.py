@@ -58,7 +58,8 @@ class Memories(Records[Memory]):
         self._vectors = Vectors(pool)
         self._local = LocalVectors(pool)
         self._background = Background(pool, self._local)
-        self._held = Embeddings(self._vectors, self._local)
+        self.embeddings = Embeddings(self._vectors, self._local)
+        """What searches by meaning compare with (`pjais.persona.semantic`)."""
         pool.on_commit = self._background.poke
 
     def list(
@@ -352,7 +353,7 @@ class Memories(Records[Memory]):
             raise UsageError("give a text or a vector, not both")
         with self._pool.view() as db:
             target = Target(vector, text, model, embed)
-            return semantic.similar(db, self._held, target, threshold, limit, wanted)
+            return semantic.similar(db, self.embeddings, target, threshold, limit, wanted)
 
     def similar_to(
         self, memory_id: str, *, threshold: float | None = None, limit: int | None = 20, **wanted: Unpack[Filters]
@@ -363,7 +364,7 @@ class Memories(Records[Memory]):
         """
         with self._pool.view() as db:
             self.need(memory_id)
-            return semantic.similar_to(db, self._held, memory_id, threshold, limit, wanted)
+            return semantic.similar_to(db, self.embeddings, memory_id, threshold, limit, wanted)
 
     def hybrid(
         self,
@@ -382,7 +383,7 @@ class Memories(Records[Memory]):
         asked = Query(text, any=any, limit=limit, offset=offset, filters=wanted)
         target = Target(vector, None if vector is not None else text, model, embed)
         with self._pool.view() as db:
-            return semantic.hybrid(db, self._held, asked, target, threshold)
+            return semantic.hybrid(db, self.embeddings, asked, target, threshold)
 
     def score(self, memory_id: str) -> float:
         """Return how much a memory is used and needed, 0-100 (see `pjais.persona.tiers`)."""

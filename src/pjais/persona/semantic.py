@@ -73,6 +73,13 @@ class Embeddings(NamedTuple):
     stored: Vectors
     local: LocalVectors
 
+    def usable(self, db: sqlite.Connection) -> bool:
+        """Return whether a text can be looked for without embedding a whole store first.
+
+        By the app's embeddings it still takes their model, whose absence is a UsageError.
+        """
+        return self.local.is_on or bool(self.stored.kinds(db))
+
 
 def similar(
     db: sqlite.Connection, held: Embeddings, target: Target, threshold: float | None, limit: int | None, wanted: Filters
