@@ -3,6 +3,7 @@
 The wheel of `wordllama` carries the weights of its model (256 numbers for each of 32,000 pieces of words, 16 MB) and
 its tokenizer.  Only these two files are read.  Its code is not imported: it configures the logging of the whole
 program, and its loader looks for the tokenizer in a folder that the wheel does not have, and then downloads it.
+Versions 0.2.2 (a wheel for every platform) to 0.4 have the same two files, so the same model by name.
 
 The vector of a text is the mean of the vectors of its pieces, as the model was trained, stored as int8: one byte a
 number, which changes a cosine by at most .003.  The name of the model holds a digest of the two files and of this way,
@@ -42,7 +43,7 @@ class LocalModel:
         import numpy as np
         from tokenizers import Tokenizer
 
-        weights, tokenizer = (folder / _WEIGHTS).read_bytes(), (folder / _TOKENIZER).read_bytes()
+        weights, tokenizer = (folder / _WEIGHTS).read_bytes(), (folder / _TOKENIZER).read_bytes().strip()
         self._pieces = _tensor(weights).astype(np.float32)
         self._tokenizer = Tokenizer.from_str(tokenizer.decode("utf-8"))
         self._tokenizer.no_padding()
