@@ -107,6 +107,8 @@ FILTERS: dict[str, tuple[Any, ...]] = {
     "include_deleted": FLAG,
     "undated": (5, "wat", ["wat"], [5]),
     "source": (*TEXTS, "wat"),
+    "without_tiers": TEXTS,
+    "without_tags": TEXTS,
 }
 
 NEEDED: dict[str, Any] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, TypedDict
+from weakref import WeakSet
 
 from pjais import choices, instants, sqlite
 from pjais.errors import UsageError
@@ -31,9 +32,17 @@ _KNOWN = (
     "undated",
     "source",
     "words",
+    "without_tiers",
+    "without_tags",
 )
 HOT = ("hot", "active")
 """`active` is the default of the app's later stores for what its earlier ones called `hot`."""
+OBSERVATION_OF = "observation_of"
+"""The type of a relationship between a memory and the memory that it says something about (docs/assistants.md)."""
+
+_FOLD = "pjais_folded"
+_folding: WeakSet[sqlite.Connection] = WeakSet()
+"""The connections that have the function."""
 
 
 class Filters(TypedDict, total=False):
@@ -47,6 +56,9 @@ class Filters(TypedDict, total=False):
     `source`: one or several: a kind of source, or the name or path of one as `status` shows it; `pjais`: what was
     written in the store (`pjais.store.provenance`).
     `words`: all of these words, as `search` takes them; unranked, and for the current state only.
+    `without_tiers`, `without_tags`: memories in none of these tiers (`hot` leaves out `active`, too), with none of these
+    tags, however a tag is written (`Private`, ` private`).  A memory that is an observation of one that is left out is
+    left out with it, so that these filters hide a thing with all that is said about it.
     """
 
     persona: str | None
@@ -62,6 +74,8 @@ class Filters(TypedDict, total=False):
     undated: Iterable[str]
     source: provenance.Wanted
     words: str
+    without_tiers: str | Iterable[str] | None
+    without_tags: str | Iterable[str] | None
 
 
 NONE: Filters = {}
@@ -93,6 +107,9 @@ def where(filters: Filters, db: sqlite.Connection) -> tuple[str, list[Any]]:
     for tag in several("tags", filters.get("tags")):
         parts.append("EXISTS (SELECT 1 FROM json_each(t.tags) WHERE json_each.value = ?)")
         values.append(tag)
+    hidden, bound = _hidden(filters, db)
+    parts += hidden
+    values += bound
     for column, span in (
         ("created_at", _instants(filters.get("created"))),
         ("updated_at", _instants(filters.get("updated"))),
@@ -127,6 +144,56 @@ def _holding(db: sqlite.Connection, words: str) -> tuple[str, list[str]]:
     if not any(sqlite.words(db, term.text) for term in found):
         return query.holding(found, SEARCH.columns)
     return "t.search_id IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)", [query.match(found)]
+
+
+def folded(tag: str) -> str:
+    """Return a tag as it is compared by `without_tags`."""
+    return tag.strip().casefold()
+
+
+def has_tag(db: sqlite.Connection, column: str, tags: Iterable[str]) -> tuple[str, list[Any]]:
+    """Return SQL that is true if a column of JSON texts has one of these tags, and the values to bind.
+
+    Another program may have nested them, and the name of a property counts, too: what is to be hidden is hidden.
+    """
+    wanted = sorted({folded(tag) for tag in tags})
+    if db not in _folding:
+        db.create_scalar_function(_FOLD, lambda tag: folded(tag) if isinstance(tag, str) else tag, 1)
+        _folding.add(db)
+    marks = ", ".join("?" * len(wanted))
+    sql = (
+        f"({column} <> '[]' AND EXISTS (SELECT 1 FROM json_tree({column}) AS tag "
+        f"WHERE {_FOLD}(tag.atom) IN ({marks}) OR {_FOLD}(tag.key) IN ({marks})))"
+    )
+    return sql, [*wanted, *wanted]
+
+
+def _hidden(filters: Filters, db: sqlite.Connection) -> tuple[list[str], list[Any]]:
+    """Return the conditions of `without_tiers` and `without_tags`, and the values to bind."""
+    tiers = {tier.lower() for tier in several("without_tiers", filters.get("without_tiers"))}
+    tags = several("without_tags", filters.get("without_tags"))
+    if tiers & set(HOT):
+        tiers |= set(HOT)
+    found: list[str] = []
+    values: list[Any] = []
+    for row, form in (("t", "coalesce(NOT ({}), 1)"), ("about", _NOT_ABOUT)):
+        parts = []
+        if tiers:
+            parts.append(f"lower(coalesce({row}.memory_tier, 'active')) IN ({', '.join('?' * len(tiers))})")
+            values += sorted(tiers)
+        if tags:
+            sql, bound = has_tag(db, f"{row}.tags", tags)
+            parts.append(sql)
+            values += bound
+        if parts:
+            found.append(form.format(" OR ".join(parts)))
+    return found, values
+
+
+_NOT_ABOUT = (
+    "NOT EXISTS (SELECT 1 FROM relationships AS link JOIN memory_entities AS about ON about.id = link.to_id "
+    f"WHERE link.from_id = t.id AND link.type = '{OBSERVATION_OF}' AND ({{}}))"
+)
 
 
 def undated(filters: Filters, db: sqlite.Connection) -> Filters | None:

@@ -7,7 +7,7 @@ index: messages that contain it literally are found by a scan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, NamedTuple, TypedDict
 
 from pjais import choices, instants, sqlite
@@ -61,7 +61,8 @@ class MessageFilters(TypedDict, total=False):
 
     `role`: who wrote it.  `since`, `until`: ISO-8601, or ms since 1970, both included.  `persona`: an id.  `source`: of
     conversations from these sources, as in `pjais.persona.filters.Filters`.  `hidden`: messages that their app does
-    not show (`metadata.hidden`) come, too.
+    not show (`metadata.hidden`) come, too.  `without_topics`: not of conversations with one of these topics, compared as
+    `without_tags` of memories.
     """
 
     role: str | None
@@ -70,10 +71,11 @@ class MessageFilters(TypedDict, total=False):
     persona: str | None
     source: Wanted
     hidden: bool
+    without_topics: str | Iterable[str] | None
 
 
 class MessageQuery(NamedTuple):
-    """A search request, as `pjais.persona.search.Query`."""
+    """A search request, as `pjais.persona.search.Query`; if `private`, the latest messages come first."""
 
     text: str
     any: bool
@@ -82,6 +84,7 @@ class MessageQuery(NamedTuple):
     limit: int | None
     offset: int
     filters: MessageFilters
+    private: bool = False
 
 
 def where(wanted: MessageFilters, db: sqlite.Connection) -> tuple[str, list[Any]]:
@@ -102,6 +105,10 @@ def where(wanted: MessageFilters, db: sqlite.Connection) -> tuple[str, list[Any]
         if value is not None:
             parts.append(condition)
             values.append(value)
+    if topics := filters.several("without_topics", wanted.get("without_topics")):
+        condition, bound = filters.has_tag(db, "t.topics", topics)
+        parts.append(f"coalesce(NOT {condition}, 1)")
+        values += bound
     of_source, more = provenance.condition(db, CONVERSATIONS, wanted.get("source"))
     return " AND ".join([*parts, of_source]), [*values, *more]
 
@@ -133,6 +140,7 @@ class _Plan:
         search.check(search.Query(asked.text, asked.any, asked.prefix, asked.marks, False, asked.limit, asked.offset))
         self._db = db
         self._marks = asked.marks
+        self._order = "m.at DESC, m.id DESC" if asked.private else f"{_INDEX}.rank"
         self._window = choices.window(asked.limit, asked.offset)
         terms = query.terms(asked.text, prefix=asked.prefix)
         self._texts = [term.text.strip() for term in terms]
@@ -156,7 +164,7 @@ class _Plan:
             return
         if self._indexed:
             shown = f"{_SHOWN}, CAST(snippet({_INDEX}, -1, ?, ?, '…', {search.WORDS}) AS BLOB), {_INDEX}.rank"
-            sql = f"SELECT {shown} FROM {self._from} ORDER BY {_INDEX}.rank LIMIT ? OFFSET ?"
+            sql = f"SELECT {shown} FROM {self._from} ORDER BY {self._order} LIMIT ? OFFSET ?"
             for *row, snippet, rank in sqlite.each(self._db, sql, (*self._marks, *self._values, *self._window)):
                 yield _hit(row, _decoded(snippet) or "", rank)
             return

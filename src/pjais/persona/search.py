@@ -63,7 +63,11 @@ class Results(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A search request.  For `text` see `pjais.persona.query`; `marks` are put before and after a hit."""
+    """A search request.  For `text` see `pjais.persona.query`; `marks` are put before and after a hit.
+
+    `private`: the order tells nothing of memories that do not pass the filters, which a rank does (how often a word
+    occurs in all of them counts): hits in name, summary or tags come first, then the others, each newest first.
+    """
 
     text: str
     any: bool = False
@@ -73,6 +77,7 @@ class Query(NamedTuple):
     limit: int | None = 50
     offset: int = 0
     filters: filters.Filters = filters.NONE
+    private: bool = False
 
 
 def check(asked: Query) -> None:
@@ -154,6 +159,8 @@ class _Plan:
             return
         if not self.indexed:
             yield from self._literal()
+        elif self.asked.private:
+            yield from self._private()
         elif not self._many():
             yield from self._ranked()
         elif self._few():
@@ -248,6 +255,17 @@ class _Plan:
             rest = (wanted - len(ranks), max(RANKED, self.offset))
             ranks += sqlite.fetch(self.db, sql, (*self._asked_values(), *rest))
         yield from self._look_up(ranks)
+
+    def _private(self) -> Iterator[Found]:
+        """Yield the hits in an order of their own."""
+        first = "memory_fts.rowid IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)"
+        sql = (
+            f"SELECT memory_fts.rowid, 0.0 FROM {self._passing()} "
+            f"ORDER BY {first} DESC, memory_fts.rowid DESC LIMIT ? OFFSET ?"
+        )
+        match = f"{{name summary tags}} : ({self.match})"
+        values = (*self._asked_values(), match, self.limit, self.offset)
+        yield from self._look_up(sqlite.fetch(self.db, sql, values))
 
     def _within(self) -> str:
         """Return SQL for the hits among the memories that pass the filters, which are selected first."""

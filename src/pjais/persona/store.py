@@ -41,6 +41,9 @@ if TYPE_CHECKING:  # what only some calls need is loaded by them, so that a stor
 T = TypeVar("T")
 
 
+_DERIVED = frozenset({"access_count", "last_accessed", "embedding", "embedding_model"})
+
+
 class Store:
     """An open target.  Use as a context manager, or call `close`."""
 
@@ -210,6 +213,15 @@ class Store:
         from pjais.store import undo
 
         return undo.undo_operation(self.pool, number)
+
+    def undo_one(self, operation: Operation) -> Operation:
+        """Undo one operation that need not be the last; refused if one of its records was changed since.
+
+        That a memory was looked at or embedded since is no change.
+        """
+        from pjais.store import undo
+
+        return undo.undo_one(self.pool, operation, _DERIVED)
 
     def redo(self, n: int = 1) -> list[Operation]:
         """Redo the last `n` undone operations; a new operation clears the list of those."""

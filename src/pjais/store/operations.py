@@ -79,6 +79,16 @@ def undoable(db: sqlite.Connection, limit: int) -> list[Operation]:
     return _listed(db, _UNDOABLE, limit)
 
 
+def undoable_one(db: sqlite.Connection, number: int) -> Operation | None:
+    """Return the operation of this number, if it can be undone."""
+    return next(iter(_listed(db, f"{_UNDOABLE} AND id = {int(number)}", 1)), None)
+
+
+def since(db: sqlite.Connection, change: int) -> Operation | None:
+    """Return the operation whose first change is the one after `change`; None if there is none."""
+    return next(iter(_listed(db, f"first_seq = {int(change) + 1}", 1)), None)
+
+
 def redoable(db: sqlite.Connection, limit: int) -> list[Operation]:
     """Return the undo operations that can be redone, the last one first."""
     return _listed(db, _REDOABLE, limit)

@@ -80,6 +80,42 @@ def revert(pool: Pool, first: int, last: int) -> None:
         _invert(db, pool.model, Operation(0, None, "do", f"change {last}", first, last))
 
 
+def undo_one(pool: Pool, operation: Operation, derived: frozenset[str] = frozenset()) -> Operation:
+    """Undo one operation that need not be the last one; return it.
+
+    `derived`: columns whose later changes do not count.  Raises UsageError if it was undone already, is not in the
+    store (any more), or a record of it was changed since, by whomever.
+    """
+    if not isinstance(operation, Operation):
+        raise UsageError(f"operation={operation!r}: an operation of `undoable` is needed")
+    if pool.writing:
+        raise UsageError("undo stands alone, not inside of a transaction")
+    with pool.writer() as db:
+        if operations.undoable_one(db, operation.id) != operation:
+            raise UsageError("the operation was undone, or the store is another one since", where=[_named(operation)])
+        model = pool.model
+        for name, key in _records(db, operation):
+            table = model.by_name[name]
+            if _told(row_now(db, table, key), derived) != _told(row_at(db, table, key, operation.last_seq), derived):
+                _refuse(db, operation, name, key)
+        since = operations.last_change(db)
+        _invert(db, model, operation)
+        number = operations.note(db, since, operation.label, "undo", pool.signature)
+        assert number is not None
+        operations.undone(db, operation, number)
+    return operation
+
+
+def _told(values: Values | None, derived: frozenset[str]) -> Values | None:
+    return None if values is None else {name: value for name, value in values.items() if name not in derived}
+
+
+def _records(db: sqlite.Connection, operation: Operation) -> list[tuple[str, str]]:
+    """Return (table, key) of the records that an operation changed."""
+    changed = "SELECT DISTINCT table_name, record_id FROM changes NOT INDEXED WHERE seq BETWEEN ? AND ?"
+    return [(str(name), str(key)) for name, key in sqlite.fetch(db, changed, (operation.first_seq, operation.last_seq))]
+
+
 def _take_back(
     pool: Pool, n: int, listed: Callable[[sqlite.Connection, int], list[Operation]], kind: str
 ) -> list[Operation]:
@@ -103,11 +139,7 @@ def _take_back(
 def _invert(db: sqlite.Connection, model: Model, operation: Operation) -> None:
     """Restore every record that an operation changed."""
     wanted: Wanted = {}
-    for name, key in sqlite.fetch(
-        db,
-        "SELECT DISTINCT table_name, record_id FROM changes NOT INDEXED WHERE seq BETWEEN ? AND ?",
-        (operation.first_seq, operation.last_seq),
-    ):
+    for name, key in _records(db, operation):
         if operations.foreign_change(db, name, key, operation.last_seq) is not None:
             _refuse(db, operation, name, key)
         table = model.by_name[name]
