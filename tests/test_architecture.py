@@ -187,7 +187,7 @@ def test_nothing_is_imported_that_is_not_declared() -> None:
     """What another package happens to bring along may be gone with its next version."""
     project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["semantic"], *extras["ui"]]
+    declared = [*project["dependencies"], *extras["mcp"], *extras["semantic"], *extras["ui"]]
     names = {re.split(r"[>=<; \[]", one)[0].replace("-", "_").lower() for one in declared}
     names |= {one.removesuffix("_py") for one in names}  # markdown-it-py is imported as markdown_it
     wrong = {

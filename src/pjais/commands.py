@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "attachments": "List the attachments of messages, or save one to a file.",
         "plugins": "List, enable and disable the app's plugins.",
         "ui": "Open the web UI: migrate, browse, search, view history.",
+        "mcp": "Let assistants use the memories: start an MCP server.",
     },
     "Edit": {
         "remember": "Add a memory, by default to the active persona.",

@@ -34,7 +34,7 @@ def history_command(context: Context, record: tuple[str, ...], table_name: str |
             moments = found.history(record_id, table_name)
             names = store_history.names(found, found.find(record_id, table_name))
         steps = [one.as_dict() for one in moments]
-        lines = [(str(one.seq), one.at, f"{one.op} {one.table}", one.changes) for one in moments]
+        lines = [(str(one.seq), one.at, f"{one.op} {one.table}{_by(one.by)}", one.changes) for one in moments]
     else:
         with opened_timeline(context, found) as line:
             events = line.history(record_id)
@@ -65,3 +65,8 @@ def history_command(context: Context, record: tuple[str, ...], table_name: str |
         for change in changes:
             print_change(change, change.table)
     return 0
+
+
+def _by(name: str | None) -> str:
+    """Return who made a change, where the transaction has a name."""
+    return f"  by {name}" if name else ""

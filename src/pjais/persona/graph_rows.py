@@ -84,9 +84,7 @@ class Rows:
         """True if nothing is hidden but what is deleted."""
         self.where, self.values = filters.where(scope, db)
         deleted, self._deleted_values = filters.where({**scope, "include_deleted": True}, db)
-        self._missing = (
-            f"t.deleted_at IS NOT NULL AND json_extract(t.extra, '{_KEPT}.{MISSING}') IS TRUE AND {deleted}"
-        )
+        self._missing = f"t.deleted_at IS NOT NULL AND json_extract(t.extra, '{_KEPT}.{MISSING}') IS TRUE AND {deleted}"
 
     # -- entities
 

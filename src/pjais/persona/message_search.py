@@ -100,11 +100,21 @@ def where(wanted: MessageFilters, db: sqlite.Connection) -> tuple[str, list[Any]
         ("m.role = ?", choices.maybe("role", wanted.get("role"))),
         ("m.at >= ?", _instant(wanted.get("since"))),
         ("m.at <= ?", _instant(wanted.get("until"))),
-        ("t.persona_id = ?", choices.maybe("persona", wanted.get("persona"))),
     ):
         if value is not None:
             parts.append(condition)
             values.append(value)
+    of_conversations_, more = of_conversations(wanted, db)
+    return " AND ".join([*parts, of_conversations_]), [*values, *more]
+
+
+def of_conversations(wanted: MessageFilters, db: sqlite.Connection) -> tuple[str, list[Any]]:
+    """Return those of the filters that are about the conversation `t`, as SQL, and the values to bind."""
+    parts: list[str] = []
+    values: list[Any] = []
+    if (persona := choices.maybe("persona", wanted.get("persona"))) is not None:
+        parts.append("t.persona_id = ?")
+        values.append(persona)
     if topics := filters.several("without_topics", wanted.get("without_topics")):
         condition, bound = filters.has_tag(db, "t.topics", topics)
         parts.append(f"coalesce(NOT {condition}, 1)")

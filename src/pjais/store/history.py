@@ -19,7 +19,7 @@ from pjais.core.shown import INSTANT, Named, fields_as_json
 from pjais.core.table import Column, Record, Table
 from pjais.errors import UsageError, ValidationFailed
 from pjais.store.as_of import Values, match, moment, record_of, row_at, row_now, stored, table_named
-from pjais.store.operations import last_change
+from pjais.store.operations import last_change, of_change
 from pjais.store.pool import Pool
 
 When = int | str
@@ -27,7 +27,11 @@ When = int | str
 
 
 class Moment(NamedTuple):
-    """One change of one record: its number, time (ms), operation (insert, update, delete), and fields."""
+    """One change of one record: its number, time (ms), operation (insert, update, delete), and fields.
+
+    `by`: the name of the transaction that it was part of (`mcp:<client>:<tool>` for an assistant's; `undo of ...`);
+    empty for one without a name; None if another program, or a migration, made it.
+    """
 
     seq: Annotated[int, Named("event")]
     at: Annotated[int | None, INSTANT]
@@ -35,6 +39,7 @@ class Moment(NamedTuple):
     table: str
     key: Annotated[str, Named("id")]
     changes: tuple[Changed, ...]
+    by: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the change as a JSON object."""
@@ -86,8 +91,18 @@ def _backwards(db: sqlite.Connection, table: Table, key: str) -> Iterator[Moment
     ):
         late = None if op == "delete" else {**_nothing(table), **(row or {}), **stored(table, after)}
         early = None if op == "insert" else {**_nothing(table), **(late or {}), **stored(table, before)}
-        yield Moment(seq, instants.from_text(at), op, table.name, key, tuple(differences(table, key, early, late)))
+        changes = tuple(differences(table, key, early, late))
+        yield Moment(seq, instants.from_text(at), op, table.name, key, changes, _by(db, seq))
         row = early
+
+
+def _by(db: sqlite.Connection, seq: int) -> str | None:
+    """Return the name of the transaction that a change was part of."""
+    found = of_change(db, seq)
+    if found is None:
+        return None
+    kind, label = found
+    return label if kind == "do" else f"{kind} of {label or 'an operation'}"
 
 
 def _nothing(table: Table) -> Values:

@@ -89,6 +89,18 @@ def since(db: sqlite.Connection, change: int) -> Operation | None:
     return next(iter(_listed(db, f"first_seq = {int(change) + 1}", 1)), None)
 
 
+def of_change(db: sqlite.Connection, change: int) -> tuple[str, str] | None:
+    """Return the kind (do, undo, redo) and label of the operation that a change belongs to; None: somebody else's."""
+    if sqlite.first(db, "SELECT 1 FROM sqlite_schema WHERE name = 'store_operations'") is None:
+        return None
+    found = sqlite.first(
+        db,
+        "SELECT kind, label, last_seq FROM store_operations WHERE first_seq <= ? ORDER BY first_seq DESC, id DESC LIMIT 1",
+        (change,),
+    )
+    return None if found is None or found[2] < change else (str(found[0]), str(found[1] or ""))
+
+
 def redoable(db: sqlite.Connection, limit: int) -> list[Operation]:
     """Return the undo operations that can be redone, the last one first."""
     return _listed(db, _REDOABLE, limit)
