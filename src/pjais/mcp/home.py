@@ -86,7 +86,7 @@ class Home:
         return result, number
 
     def undo(self, number: int) -> Done:
-        """Undo an operation of this server.  Raises UsageError for any other, or if a later change stands in the way."""
+        """Undo an operation of this server.  Raises UsageError for any other, or if a later change is in the way."""
         store = self._writable()
         done = self._done.get(number)
         if done is None:

@@ -110,7 +110,10 @@ def app(offer: Offer, token: str, port: int) -> tuple[Guard, StreamableHTTPSessi
 
 
 def serve(offer: Offer, host: str, port: int, ready: Callable[[str, Path], None]) -> None:
-    """Serve until interrupted; `ready` is given the address and the token's file.  Raises UsageError for a taken port."""
+    """Serve until interrupted; `ready` is given the address and the token's file.
+
+    Raises UsageError for a port that is taken.
+    """
     with closing(_listening(host, port)) as listening, token_file() as (file, token):
         bound = int(listening.getsockname()[1])
         guard, manager = app(offer, token, bound)

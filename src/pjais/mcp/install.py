@@ -25,7 +25,7 @@ _LARGEST = 16 << 20
 
 
 class Installed(NamedTuple):
-    """What was done: the file, what happened to the entry, and the copy of the file as it was (None: there was none)."""
+    """What was done: the file, what happened to the entry, and the copy of the file as it was, if it was there."""
 
     file: Path
     outcome: Outcome

@@ -75,7 +75,7 @@ def _write(
 
     def run(call: Call) -> Answer:
         argument = next(iter(call.arguments.values()))
-        made, number = call.home.write(call.client, call.tool, lambda store: change(call.home.graph(store), argument))
+        made, _ = call.home.write(call.client, call.tool, lambda store: change(call.home.graph(store), argument))
         shown = [shorten(one) for one in made]
         fits = fitting(shown, MOST - NOTE - 100, 2)
         texts = [dumps(shown[:fits])]
@@ -124,7 +124,7 @@ _RUN: dict[str, Callable[[Call], Answer]] = {
     "delete_entities": _delete("Entities", Graph.delete_entities),
     "delete_observations": _delete("Observations", Graph.delete_observations),
     "delete_relations": _delete("Relations", Graph.delete_relations),
-    "read_graph": _read(lambda graph, rows, given: ALL),
+    "read_graph": _read(lambda *_: ALL),
     "search_nodes": _read(lambda graph, rows, given: graph.search(rows, given["query"])),
     "open_nodes": _read(lambda graph, rows, given: graph.open(rows, given["names"])),
 }

@@ -56,9 +56,9 @@ class Filters(TypedDict, total=False):
     `source`: one or several: a kind of source, or the name or path of one as `status` shows it; `pjais`: what was
     written in the store (`pjais.store.provenance`).
     `words`: all of these words, as `search` takes them; unranked, and for the current state only.
-    `without_tiers`, `without_tags`: memories in none of these tiers (`hot` leaves out `active`, too), with none of these
-    tags, however a tag is written (`Private`, ` private`).  A memory that is an observation of one that is left out is
-    left out with it, so that these filters hide a thing with all that is said about it.
+    `without_tiers`, `without_tags`: memories in none of these tiers (`hot` leaves out `active`, too), and with none of
+    these tags, however a tag is written (`Private`, ` private`).  A memory that is an observation of one that is left
+    out is left out with it, so that these filters hide a thing with all that is said about it.
     """
 
     persona: str | None
@@ -151,6 +151,10 @@ def folded(tag: str) -> str:
     return tag.strip().casefold()
 
 
+def _folded(*given: Any) -> Any:
+    return folded(given[0]) if isinstance(given[0], str) else given[0]
+
+
 def has_tag(db: sqlite.Connection, column: str, tags: Iterable[str]) -> tuple[str, list[Any]]:
     """Return SQL that is true if a column of JSON texts has one of these tags, and the values to bind.
 
@@ -158,7 +162,7 @@ def has_tag(db: sqlite.Connection, column: str, tags: Iterable[str]) -> tuple[st
     """
     wanted = sorted({folded(tag) for tag in tags})
     if db not in _folding:
-        db.create_scalar_function(_FOLD, lambda tag: folded(tag) if isinstance(tag, str) else tag, 1)
+        db.create_scalar_function(_FOLD, _folded, 1)
         _folding.add(db)
     marks = ", ".join("?" * len(wanted))
     sql = (

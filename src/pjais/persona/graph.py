@@ -22,7 +22,7 @@ from pjais import choices, journal, sqlite
 from pjais.errors import UsageError
 from pjais.persona import filters, query
 from pjais.persona.filters import OBSERVATION_OF, Filters
-from pjais.persona.graph_rows import MISSING, Entity, Observation, Relation, Rows, entity
+from pjais.persona.graph_rows import Entity, Observation, Relation, Rows, entity
 from pjais.sources.apps.mcp_memory import graph as mapping
 
 if TYPE_CHECKING:
@@ -273,8 +273,9 @@ class Graph:
             return held[0][1]
         missing = rows.missing(name)
         if missing is None:
+            kept = {"line": {"type": mapping.ENTITY, "name": name, "observations": []}, mapping.MISSING: True}
             now = journal.now_ms()
-            missing = self._made(self.persona(), mapping.ENTITY, name, "", {MISSING: True}, deleted_at=now).id
+            missing = self._made(self.persona(), mapping.ENTITY, name, "", kept, deleted_at=now).id
         return missing
 
     def _ends_of(self, rows: Rows, names: Iterable[str]) -> dict[str, list[str]]:

@@ -22,9 +22,6 @@ from pjais.persona import filters
 from pjais.persona.filters import OBSERVATION_OF, Filters
 from pjais.sources.apps.mcp_memory import graph as mapping
 
-MISSING = "missing"
-"""The mark of an end of a relation that is no entity yet, in `extra` beside what the import keeps there."""
-
 _KEPT = f'$."{mapping.KIND}"'
 _NAME = (
     f"CASE WHEN t.name <> '' OR (t.name = '' AND json_type(t.extra, '{_KEPT}.line') IS NOT NULL) "
@@ -84,7 +81,7 @@ class Rows:
         """True if nothing is hidden but what is deleted."""
         self.where, self.values = filters.where(scope, db)
         deleted, self._deleted_values = filters.where({**scope, "include_deleted": True}, db)
-        self._missing = f"t.deleted_at IS NOT NULL AND json_extract(t.extra, '{_KEPT}.{MISSING}') IS TRUE AND {deleted}"
+        self._missing = f"t.deleted_at IS NOT NULL AND json_extract(t.extra, '{_KEPT}.{mapping.MISSING}') IS TRUE AND {deleted}"
 
     # -- entities
 

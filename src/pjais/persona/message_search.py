@@ -61,8 +61,8 @@ class MessageFilters(TypedDict, total=False):
 
     `role`: who wrote it.  `since`, `until`: ISO-8601, or ms since 1970, both included.  `persona`: an id.  `source`: of
     conversations from these sources, as in `pjais.persona.filters.Filters`.  `hidden`: messages that their app does
-    not show (`metadata.hidden`) come, too.  `without_topics`: not of conversations with one of these topics, compared as
-    `without_tags` of memories.
+    not show (`metadata.hidden`) come, too.  `without_topics`: not of conversations with one of these topics, which are
+    compared as `without_tags` of memories.
     """
 
     role: str | None

@@ -95,7 +95,8 @@ def of_change(db: sqlite.Connection, change: int) -> tuple[str, str] | None:
         return None
     found = sqlite.first(
         db,
-        "SELECT kind, label, last_seq FROM store_operations WHERE first_seq <= ? ORDER BY first_seq DESC, id DESC LIMIT 1",
+        "SELECT kind, label, last_seq FROM store_operations WHERE first_seq <= ? "
+        "ORDER BY first_seq DESC, id DESC LIMIT 1",
         (change,),
     )
     return None if found is None or found[2] < change else (str(found[0]), str(found[1] or ""))

@@ -66,6 +66,7 @@ class _Graph:
         self._names: dict[str, str] = {key: str(one.get("name") or key) for key, one in self._personas.items()}
         """The name of each record that a relation may refer to."""
         self._entities: list[_Entity] = []
+        self._missing: list[dict[str, Any]] = []
         self._by_name: dict[str, _Entity] = {}
         self._conversations = self._deleted = self._vectors = self._others = 0
         for one in records.conversations():
@@ -77,7 +78,10 @@ class _Graph:
         live: list[dict[str, Any]] = []
         for one in self._records.memories():
             self._vectors += one.get("embedding") is not None
-            if one.get("deletedAt") is not None:
+            if graph.is_missing(one):
+                self._missing.append(values.bare(one))
+                self._names[str(one["id"])] = graph.name_of(one)
+            elif one.get("deletedAt") is not None:
                 self._deleted += 1
             else:
                 live.append({key: value for key, value in values.bare(one).items() if key != "embedding"})
@@ -160,7 +164,7 @@ class _Graph:
 
         lines: list[dict[str, Any]] = []
         side: dict[str, Any] = {"format": graph.SIDE, "version": 1, "personas": list(self._personas.values())}
-        side |= {"entities": [], "observations": [], "relations": []}
+        side |= {"entities": [], "observations": [], "relations": [], "missing": self._missing}
         for one in self._entities:
             said = sorted(one.observations, key=lambda each: each[0])
             line = dict(one.line)

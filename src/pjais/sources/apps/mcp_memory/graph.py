@@ -22,6 +22,9 @@ OTHERS = "mcp_memory_lines"
 """The collection of lines that the server passes over: of a type that it does not know."""
 
 ENTITY, OBSERVATION, OBSERVATION_OF = "entity", "observation", "observation_of"
+MISSING = "missing"
+"""The mark, beside `line` and `place`, of a memory that stands for the end of a relation that is no entity yet: it is
+marked as deleted, so that no list has it (`pjais.persona.graph_rows`)."""
 SIDE = "pjais-mcp-memory"
 """The format of the side file."""
 
@@ -130,6 +133,11 @@ def relation(line: dict[str, Any], key: str, ends: tuple[str, str], place: int) 
 def kept(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a document keeps of its line; nothing for one that came from elsewhere."""
     return values.as_dict(values.as_dict(document.get("extra")).get(KIND))
+
+
+def is_missing(document: dict[str, Any]) -> bool:
+    """Return whether a memory stands for an entity that is not there."""
+    return kept(document).get(MISSING) is True
 
 
 def native(collection: str, document: Any) -> Any:

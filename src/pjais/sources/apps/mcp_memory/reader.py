@@ -88,7 +88,7 @@ class _Reading:
         self._container, self._name, self._side = container, name, side
         self._entities: dict[str, str] = {}
         """The id of each name, as far as it is a record."""
-        self._known: set[str] = set(side.personas)
+        self._known: set[str] = {*side.personas, *side.missing}
         """The ids of records that a relationship may refer to."""
         self._count: Counter[tuple[Any, ...]] = Counter()
         self._places: Counter[str] = Counter()
@@ -105,6 +105,8 @@ class _Reading:
                     self._known.add(key)
         for key, value in self._side.personas.items():
             yield Document("personas", key, self._side.name or "", value)
+        for key, value in self._side.missing.items():
+            yield Document("memories", key, self._side.name or "", value)
         relations = []
         for item in _lines(self._container, self._name):
             if isinstance(item, Unreadable):
@@ -254,6 +256,7 @@ class _Side:
     def __init__(self, name: str | None, value: dict[str, Any], findings: list[Piece]) -> None:
         self.name, self.findings = name, findings
         self.personas = {one["id"]: one for one in _records(value.get("personas"))}
+        self.missing = {one["id"]: one for one in _records(value.get("missing"))}
         self._held: dict[str, _Held] = {}
         self._relations: dict[str, dict[str, Any]] = {}
         for what in ("entities", "observations"):
