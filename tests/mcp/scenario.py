@@ -60,7 +60,10 @@ FRESH: list[Step] = [
         },
     ),
     ("read_graph", {}),
-    *[("search_nodes", {"query": one}) for one in ("TEA", "person", "ada", "ünï", "ß", "\u2028", "boat", "no such", "")],
+    *[
+        ("search_nodes", {"query": one})
+        for one in ("TEA", "person", "ada", "ünï", "ß", "\u2028", "boat", "no such", "")
+    ],
     ("search_nodes", {"query": "second"}),
     ("delete_observations", {"deletions": []}),
     (

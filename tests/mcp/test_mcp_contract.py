@@ -167,9 +167,7 @@ def test_a_relation_to_what_is_not_there_goes_out_and_comes_back(tmp_path: Path)
 
 def test_text_is_written_as_javascript_writes_it() -> None:
     value = {"a": ["\ud800x\udfff", "\x00\x7f\u2028", []], "b": {}}
-    assert dumps(value) == (
-        '{\n  "a": [\n    "\\ud800x\\udfff",\n    "\\u0000\x7f\u2028",\n    []\n  ],\n  "b": {}\n}'
-    )
+    assert dumps(value) == ('{\n  "a": [\n    "\\ud800x\\udfff",\n    "\\u0000\x7f\u2028",\n    []\n  ],\n  "b": {}\n}')
 
 
 @pytest.fixture

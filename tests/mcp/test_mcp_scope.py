@@ -54,7 +54,10 @@ def base(data: Path) -> list[str]:
         graph.create_relations([relation("Ada", "Tea House", "visits"), relation("Ada", "Later", "waits for")])
         for number in range(12):
             store.memories.create(
-                content=f"tea {'tea ' * (number % 3)}note {number}", persona_id="p1", name=f"Note {number % 5}", type="note"
+                content=f"tea {'tea ' * (number % 3)}note {number}",
+                persona_id="p1",
+                name=f"Note {number % 5}",
+                type="note",
             )
         said = [{"id": "1", "role": "user", "content": "tea and boats", "timestamp": 1}]
         store.conversations.create(id="c1", persona_id="p1", title="Tea", messages=said, topics=["tea"])
@@ -67,7 +70,9 @@ KINDS = ("tag", "tier", "persona", "about", "link", "twin", "missing", "deleted"
 def hide(store: Store, kind: str, number: int, text: str, tag: str) -> None:
     """Add a record that is hidden; its texts have words of others, too."""
     memories, words = store.memories, f"{SECRET}{number} {SECRET} {text}"
-    seen = next(one.id for one in memories.list() if one.name == "Ada" and one.type == "entity" and one.persona_id == "p1")
+    seen = next(
+        one.id for one in memories.list() if one.name == "Ada" and one.type == "entity" and one.persona_id == "p1"
+    )
     if kind == "tag":
         memories.create(content=words, persona_id="p1", name=words, summary=words, tags=["x", tag])
     elif kind == "tier":
@@ -99,7 +104,9 @@ def asked(offer: Offer, ids: list[str], hidden: list[str]) -> list[str]:
 
     def call(name: str, **given: Any) -> Any:
         answer = offer.call("test", name, given)
-        found.append(f"{name} {json.dumps(given)} {answer.error} {' '.join(answer.texts)} {json.dumps(answer.structured)}")
+        found.append(
+            f"{name} {json.dumps(given)} {answer.error} {' '.join(answer.texts)} {json.dumps(answer.structured)}"
+        )
         return answer
 
     for given in ({}, {"limit": 2}):
@@ -124,7 +131,9 @@ def asked(offer: Offer, ids: list[str], hidden: list[str]) -> list[str]:
     call("add_observations", observations=[{"entityName": f"{SECRET}1", "contents": ["x"]}])
     call("add_observations", observations=[{"entityName": "Ada", "contents": ["tea", "new", f"is {len(ids)}"]}])
     call("create_relations", relations=[relation("Ada", "Tea House", "visits"), relation("Ada", "Note 1")])
-    call("create_entities", entities=[entity("Ada"), entity("Later"), entity("New", "tea"), entity("X", kind="Private")])
+    call(
+        "create_entities", entities=[entity("Ada"), entity("Later"), entity("New", "tea"), entity("X", kind="Private")]
+    )
     call("create_entities", entities=[entity("Ada"), entity("Later"), entity("New", "tea")])
     call("remember", content="tea again")
     call("remember", content="tea again", tags=["private"])

@@ -51,7 +51,7 @@ def _start(call: Call) -> int:
 
 
 def _names(store: Store) -> dict[str, str]:
-    return {one.id: one.name for one in store.personas.list()}
+    return {one.id: cut(one.name, shown.SHORT, one.id) for one in store.personas.list()}
 
 
 def _recall(call: Call) -> Answer:

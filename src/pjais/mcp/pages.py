@@ -122,7 +122,7 @@ def _entity(rows: Rows, one: Entity, within: int | None, room: int) -> tuple[dic
     name, kind = cut(one.name, _NAME, one.id), cut(one.type, _NAME, one.id)
     shown: dict[str, Any] = {"name": name, "entityType": kind, "observations": []}
     used = cost({**shown, "observations": [0]}, 2)
-    longest = _ROOM - used - 60
+    longest = _ROOM - used - 100  # so that on a page of its own one text always fits
     last = within if within is not None else -1
     own = [(0, one.id, one.text)] if one.text and within is None else []
     others = ((said.place, said.id, said.text) for said in rows.observations([one], within or 0))
