@@ -45,6 +45,7 @@ bench: $(BIN)/pytest
 	$(BIN)/python bench/store.py
 	$(BIN)/python bench/live.py
 	$(BIN)/python bench/page.py
+	$(BIN)/python bench/assistants.py
 
 lint: $(BIN)/pytest
 	$(BIN)/ruff format --check .

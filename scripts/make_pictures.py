@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from layers import RANKS  # noqa: E402 - after the path
 
 BANDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("interfaces", "what people and programs call", ("cli", "web", "api", "demo")),
+    ("interfaces", "what people and programs call", ("cli", "web", "mcp", "api", "demo")),
     ("above the migration", "two sides, one log, one store looked over", ("checks", "side_by_side", "livestore_tools")),
     ("migration", "the only part that knows the order of a run", ("migration",)),
     ("steps of a run", "documents put together, records given out", ("exchange", "assembly")),

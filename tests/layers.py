@@ -217,7 +217,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "message_search",
         "__init__ attachments embedding embedding_map filters query relationships vectors",
         "graph_rows personas search statistics tiers",
-        "graph message_search",
+        "message_search",
         "conversations",
         "background semantic",
         "memories",
@@ -225,6 +225,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "memories recall",
         "as_of",
         "store",
+        "graph",
     ),
     "assembly": ("__init__ findings held ids", "normalise", "assemble", "reader_process scratch unchanged"),
     "exchange": (

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mcp import types
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 import pjais
+from mcp import types
 from oracle_places import SERVER
 from pjais.mcp.home import Home
 from pjais.mcp.offer import Offer

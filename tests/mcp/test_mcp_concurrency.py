@@ -9,15 +9,16 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import stdio_client
+from talking import call, entity, ours
 
 import pjais
-from talking import call, entity, ours
 
 HANDSHAKE = [
     {
@@ -111,7 +112,7 @@ def test_a_server_that_is_killed_keeps_what_it_acknowledged(tmp_path: Path) -> N
             answer = json.loads(server.stdout.readline())
             assert answer["id"] == at and not answer["result"].get("isError"), answer
             acknowledged.append(name)
-        threading_pause(pick.random() * 0.02)
+        time.sleep(pick.random() * 0.02)
         os.kill(server.pid, signal.SIGKILL)
         server.wait(30)
         server.stdin.close()
@@ -123,9 +124,3 @@ def test_a_server_that_is_killed_keeps_what_it_acknowledged(tmp_path: Path) -> N
         assert len(said) == 2 * (len(held) - 1)  # an entity is there with its observations, or not at all
     assert len(acknowledged) > 20
     assert pjais.verify(tmp_path).passed
-
-
-def threading_pause(seconds: float) -> None:
-    import time
-
-    time.sleep(seconds)

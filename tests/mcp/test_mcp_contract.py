@@ -1,4 +1,4 @@
-"""The nine tools answer as the real MCP memory server does: recorded answers, and the server itself where it is there."""
+"""The nine tools answer as the real MCP memory server does: as recorded, and as the server itself, if it is there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import stdio_client
+from scenario import FRESH, IMPORTED
+from talking import ERAS, JSON, Step, call, entity, ours, real, relation, shown, talk, within
 
 import pjais
 from oracle_places import INSPECTOR, missing
@@ -23,8 +25,6 @@ from pjais.mcp.answers import dumps
 from pjais.mcp.options import Options
 from pjais.workspace import resolve_workspace
 from required import require
-from scenario import FRESH, IMPORTED
-from talking import ERAS, JSON, Step, call, entity, ours, real, relation, shown, talk, within
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mcp"
 SAMPLE = Path(__file__).parents[1] / "golden" / "ai-apps" / "mcp-memory" / "memory.jsonl"
@@ -58,7 +58,7 @@ def test_an_imported_graph_answers_as_the_real_server(tmp_path: Path, era: str) 
 
 @pytest.mark.parametrize("era", ERAS)
 def test_the_tools_are_described_as_the_real_ones(tmp_path: Path, era: str) -> None:
-    """Those that read take `limit` and `cursor` besides; nothing else differs.  `execution` is of the first era only."""
+    """Those that read take `limit` and `cursor` besides; else nothing differs.  `execution` is of one era only."""
     wanted = json.loads((GOLDEN / "server-memory-2026.8.31-tools.json").read_text("utf-8"))
     listed = within(tmp_path, lambda client: client.list_tools(), era=era)
     found = {one.name: one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in listed.tools}
@@ -198,28 +198,30 @@ def random_step(pick: random.Random) -> Step:
     def some(make: Callable[[], Any]) -> list[Any]:
         return [make() for _ in range(pick.randint(0, 3))]
 
-    name = lambda: pick.choice(NAMES)  # noqa: E731
-    text = lambda: pick.choice(TEXTS)  # noqa: E731
-    link = lambda: relation(name(), name(), pick.choice(("r", "s")))  # noqa: E731
-    return pick.choice(
-        (
-            lambda: ("create_entities", {"entities": some(lambda: entity(name(), *some(text), kind=text()))}),
-            lambda: ("create_relations", {"relations": some(link)}),
-            lambda: (
-                "add_observations",
-                {"observations": some(lambda: {"entityName": name(), "contents": some(text)})},
-            ),
-            lambda: ("delete_entities", {"entityNames": [name()] if pick.random() < 0.5 else []}),
-            lambda: (
-                "delete_observations",
-                {"deletions": some(lambda: {"entityName": name(), "observations": some(text)})},
-            ),
-            lambda: ("delete_relations", {"relations": some(link)}),
-            lambda: ("search_nodes", {"query": pick.choice((*NAMES, *TEXTS))}),
-            lambda: ("open_nodes", {"names": some(name)}),
-            lambda: ("read_graph", {}),
-        )
-    )()
+    def name() -> str:
+        return pick.choice(NAMES)
+
+    def text() -> str:
+        return pick.choice(TEXTS)
+
+    def link() -> JSON:
+        return relation(name(), name(), pick.choice(("r", "s")))
+
+    def texts() -> list[str]:
+        return some(text)
+
+    made: list[Callable[[], Step]] = [
+        lambda: ("create_entities", {"entities": some(lambda: entity(name(), *texts(), kind=text()))}),
+        lambda: ("create_relations", {"relations": some(link)}),
+        lambda: ("add_observations", {"observations": some(lambda: {"entityName": name(), "contents": texts()})}),
+        lambda: ("delete_entities", {"entityNames": [name()] if pick.random() < 0.5 else []}),
+        lambda: ("delete_observations", {"deletions": some(lambda: {"entityName": name(), "observations": texts()})}),
+        lambda: ("delete_relations", {"relations": some(link)}),
+        lambda: ("search_nodes", {"query": pick.choice((*NAMES, *TEXTS))}),
+        lambda: ("open_nodes", {"names": some(name)}),
+        lambda: ("read_graph", {}),
+    ]
+    return pick.choice(made)()
 
 
 @pytest.mark.oracle

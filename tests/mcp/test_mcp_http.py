@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from talking import ERAS, entity, ours
 
 from pjais.errors import UsageError
 from pjais.mcp.http import LARGEST_BODY, SESSIONS, address
-from talking import ERAS, entity, ours
 
 START = {
     "jsonrpc": "2.0",
@@ -99,7 +99,7 @@ def test_the_token_is_in_a_private_file(served: Served) -> None:
         ({"content_type": "text/plain"}, 400),
     ],
 )
-def test_only_who_may_is_served(served: Served, headers: dict[str, str | None], status: int) -> None:
+def test_only_who_may_is_served(served: Served, headers: dict[str, Any], status: int) -> None:
     assert served.status(**headers) == status
 
 

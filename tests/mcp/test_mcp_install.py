@@ -63,7 +63,9 @@ def test_it_is_added_once_and_replaced_where_it_differs(tmp_path: Path, client: 
 
 
 TEXTS = (
-    '{\n    "theme" : "dark",\n    "mcpServers": {\n        "a": { "command":"x" , "n": 1e3 },\n        "b":{}\n    },\n    "z": [1,2]\n}\n',
+    '{\n    "theme" : "dark",\n    "mcpServers": {\n        "a": { "command":"x" , "n": 1e3 },\n'
+    '        "b":{}\n    },\n'
+    '    "z": [1,2]\n}\n',
     '{"mcpServers":{"a":{"command":"x"}}}',
     '{"mcpServers": {}}',
     "{}",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from talking import call, entity, relation, within
 
 import pjais
 from pjais.mcp import pages
@@ -18,7 +19,6 @@ from pjais.mcp.home import Home, client_label
 from pjais.mcp.offer import GRAPH, INSTRUCTIONS, PROMPTS, RESOURCES, Offer
 from pjais.mcp.options import Options
 from pjais.mcp.shown import ABOUT
-from talking import call, entity, relation, within
 
 
 @pytest.fixture
@@ -79,15 +79,16 @@ def test_every_item_comes_once(
     home = Home(tmp_path_factory.mktemp("pages"), None, Options())
     try:
         offer = Offer(home)
-        for given_, value in (("create_entities", {"entities": made}), ("create_relations", {"relations": related})):
-            assert not small(offer.call("t", given_, value)).error
+        assert not small(offer.call("t", "create_entities", {"entities": made})).error
+        assert not small(offer.call("t", "create_relations", {"relations": related})).error
         wanted = Counter(dumps(one) for one in related), [dumps(one) for one in made]
-        for name, given_ in (
+        reads: list[tuple[str, dict[str, Any]]] = [
             ("read_graph", {}),
             ("search_nodes", {"query": ""}),
             ("open_nodes", {"names": [one["name"] for one in made]}),
-        ):
-            asked = given_ if limit is None else {**given_, "limit": limit}
+        ]
+        for name, whole in reads:
+            asked = whole if limit is None else {**whole, "limit": limit}
             entities, relations, _ = paged(offer, name, **asked)
             assert [dumps(one) for one in entities] == wanted[1], name
             named = {one["name"] for one in made}
@@ -130,8 +131,8 @@ def test_a_cursor_is_of_one_call(offer: Offer) -> None:
     offer.call("t", "create_entities", {"entities": [entity(f"e{number}") for number in range(30)]})
     cursor = offer.call("t", "read_graph", {"limit": 3}).cursor
     assert cursor is not None
-    for name, given in (("search_nodes", {"query": "e"}), ("recall", {"query": "e"}), ("history", {"id": "x"})):
-        answer = offer.call("t", name, {**given, "cursor": cursor})
+    for name, asked in (("search_nodes", {"query": "e"}), ("recall", {"query": "e"}), ("history", {"id": "x"})):
+        answer = offer.call("t", name, {**asked, "cursor": cursor})
         assert answer.error, name
     assert "not known" in offer.call("t", "read_graph", {"cursor": "made up"}).texts[0]
     assert offer.call("t", "read_graph", {"cursor": cursor, "limit": 2}).structured == {
@@ -169,23 +170,28 @@ def test_every_answer_of_every_tool_has_the_size(offer: Offer, tmp_path: Path) -
     calls: list[tuple[str, dict[str, Any]]] = [
         *[("recall", {"query": "tea", "detail": detail, "limit": 100}) for detail in ("names", "summary", "full")],
         *[(name, {"id": key}) for name in ("get", "history") for key in (made.id, "m0", "c0", "nothing" * 9000)],
-        *[("conversations_search", {"query": "tea", "limit": 100}), ("personas", {}), ("undo", {})],
-        *[("read_graph", {}), ("search_nodes", {"query": "tea"}), ("open_nodes", {"names": ["m0", huge]})],
+        ("conversations_search", {"query": "tea", "limit": 100}),
+        ("personas", {}),
+        ("undo", {}),
+        ("read_graph", {}),
+        ("search_nodes", {"query": "tea"}),
+        ("open_nodes", {"names": ["m0", huge]}),
         ("recall", {"query": huge, "persona": huge}),
         ("remember", {"content": huge, "tags": [huge], "name": huge}),
         ("add_observations", {"observations": [{"entityName": huge, "contents": [huge] * 10}]}),
         ("create_relations", {"relations": [relation(huge, huge, f"{huge}{number}") for number in range(5)]}),
         ("create_entities", {"entities": [entity(f"{number}{huge}", huge, huge) for number in range(5)]}),
-        *[("add_observations", {"observations": [{"entityName": huge}] * 200}), ("x" * 90_000, {})],
+        ("add_observations", {"observations": [{"entityName": huge}] * 200}),
+        ("x" * 90_000, {}),
         ("delete_relations", {"relations": [relation(huge, huge)]}),
         ("read_graph", {}),
     ]
-    for name, given in calls:
-        answer = small(offer.call("c" * 90_000, name, given))
+    for name, asked in calls:
+        answer = small(offer.call("c" * 90_000, name, asked))
         for _ in range(3):
             if answer.cursor is None:
                 break
-            answer = small(offer.call("c", name, {**given, "cursor": answer.cursor}))
+            answer = small(offer.call("c", name, {**asked, "cursor": answer.cursor}))
     for uri in (GRAPH, "pjais://personas", "pjais://memory/m0"):
         assert sum(map(size, offer.read("c", uri) or ())) <= MOST
 
@@ -299,8 +305,8 @@ def test_who_wrote_is_in_the_history_and_undo_takes_back_only_its_own(offer: Off
 
 def test_where_there_is_no_store_looking_makes_none(offer: Offer, tmp_path: Path) -> None:
     assert offer.call("c", "read_graph", {}).structured == {"entities": [], "relations": []}
-    for name, given in (("recall", {"query": "x"}), ("personas", {}), ("conversations_search", {"query": "x"})):
-        assert not offer.call("c", name, given).error
+    for name, asked in (("recall", {"query": "x"}), ("personas", {}), ("conversations_search", {"query": "x"})):
+        assert not offer.call("c", name, asked).error
     assert list(tmp_path.iterdir()) == []
     assert not offer.call("c", "create_entities", {"entities": [entity("Ada")]}).error
     assert (tmp_path / "pjais.sqlite").exists()

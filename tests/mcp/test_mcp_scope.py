@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from talking import entity, relation
 
 import pjais
 from pjais.errors import UsageError
@@ -22,7 +23,6 @@ from pjais.mcp.options import Options
 from pjais.persona.filters import Filters
 from pjais.persona.graph import Graph
 from pjais.persona.store import Store
-from talking import entity, relation
 
 SECRET = "xyzzyquux"
 """A word that every hidden record has in each of its texts."""
@@ -109,8 +109,8 @@ def asked(offer: Offer, ids: list[str], hidden: list[str]) -> list[str]:
         )
         return answer
 
-    for given in ({}, {"limit": 2}):
-        answer = call("read_graph", **given)
+    for asked_ in ({}, {"limit": 2}):
+        answer = call("read_graph", **asked_)
         while answer.cursor is not None:
             answer = call("read_graph", cursor=answer.cursor)
     for query in ("tea", "TEA", "a", "", "note 3", "sails boat", SECRET, f"tea {SECRET}", "🌉"):

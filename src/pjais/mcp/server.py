@@ -11,13 +11,13 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
-from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 
+from mcp import types
 from pjais.mcp.answers import Answer
 from pjais.mcp.offer import GRAPH, INSTRUCTIONS, PROMPTS, RESOURCES, TEMPLATE, Offer
 from pjais.version import __version__

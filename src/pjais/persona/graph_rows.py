@@ -28,6 +28,7 @@ _NAME = (
     "THEN t.name ELSE t.id END"
 )
 """SQL: the name of a memory in the graph."""
+_IS_MISSING = f"json_extract(t.extra, '{_KEPT}.{mapping.MISSING}') IS TRUE"
 _COLUMNS = MEMORIES.columns_of("t")
 _WIDTH = len(MEMORIES.columns)
 _IS_ABOUT = f"SELECT 1 FROM relationships AS r WHERE r.from_id = t.id AND r.type = '{OBSERVATION_OF}'"
@@ -81,7 +82,7 @@ class Rows:
         """True if nothing is hidden but what is deleted."""
         self.where, self.values = filters.where(scope, db)
         deleted, self._deleted_values = filters.where({**scope, "include_deleted": True}, db)
-        self._missing = f"t.deleted_at IS NOT NULL AND json_extract(t.extra, '{_KEPT}.{mapping.MISSING}') IS TRUE AND {deleted}"
+        self._missing = f"t.deleted_at IS NOT NULL AND {_IS_MISSING} AND {deleted}"
 
     # -- entities
 

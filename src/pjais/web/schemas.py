@@ -100,6 +100,8 @@ class Step(Shape):
     table: str
     id: str
     changes: list[Change]
+    by: str | None = None
+    """The name of the transaction that it was part of, `mcp:<client>:<tool>` for an assistant's."""
 
 
 class Personas(Shape):

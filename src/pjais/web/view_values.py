@@ -88,6 +88,7 @@ def step(one: Moment) -> schemas.Step:
         table=one.table,
         id=one.key,
         changes=[change(each) for each in one.changes],
+        by=one.by or None,
     )
 
 
