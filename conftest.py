@@ -47,6 +47,9 @@ SLOW = (
     "formats/test_sqlite_pages.py::test_random_single_bytes_never_break_the_reader",
     "assembly/test_unchanged.py::test_the_store_is_the_one_that_reading_everything_again_gives",
     "cli/test_terminal_width.py::test_a_real_terminal_wraps_nothing",
+    "mcp/test_mcp_contract.py::test_the_real_server_and_ours_answer_alike_over_stdio",  # real servers
+    "mcp/test_mcp_contract.py::test_random_calls_are_answered_alike",
+    "mcp/test_mcp_contract.py::test_the_inspector_gets_the_same_answers",
     "cli/test_output_paths.py",  # every option in every impossible place
     "test_docs.py::test_examples_run",  # every example of the documentation
     "test_platforms.py::test_nothing_that_we_have_open_is_renamed_or_removed",  # every command, twice

@@ -25,6 +25,8 @@ NO_CALL = {
     "ui": "a program that runs until it is ended",
     "completion": "of the command line itself",
     "help": "of the command line itself",
+    "mcp": "another such program",
+    "mcp install": "writes the configuration of another program",
 }
 """Commands without a function of the library, and why."""
 

@@ -274,7 +274,7 @@ SHAPES: list[tuple[Any, dict[str, Any]]] = [
     ),
     (
         Moment(3, AT, "update", "personas", "p1", (CHANGED,)),
-        {"event": 3, "at": TEXT, "op": "update", "table": "personas", "id": "p1", "changes": [CHANGE]},
+        {"event": 3, "at": TEXT, "op": "update", "table": "personas", "id": "p1", "changes": [CHANGE], "by": None},
     ),
     (
         Operation(1, None, "do", "create", 2, 3),

@@ -94,6 +94,7 @@ OF_METHOD: dict[str, tuple[Any, ...]] = {
     },
     "store.live.tables": (5, ["wat"], "wat", [5]),
     "store.collection.name": (*TEXT, "wat"),
+    "store.undo_one.operation": (*TEXT, None, 1),
 }
 FILTERS: dict[str, tuple[Any, ...]] = {
     "persona": TEXT,
@@ -120,6 +121,7 @@ NEEDED: dict[str, Any] = {
     "record_id": "m1",
     "sha256": "0" * 64,
     "name": "notes",
+    "operation": None,
     "key": "p1",
     "keys": ["p1"],
     "a": "p1",

@@ -342,3 +342,29 @@ def test_an_image_of_a_record_that_got_another_id_is_no_stray(tmp_path: Path) ->
         db.commit()
     proof = pjais.verify(tmp_path)
     assert proof.passed and (proof.added_since, proof.removed_since) == (1, 1)
+
+
+def test_one_operation_is_undone_wherever_it_stands(tmp_path: Path) -> None:
+    """Later ones stay; it is refused where one of its records was changed since, or if it was undone already."""
+    with pjais.open(tmp_path) as store:
+        with store.transaction("mcp:claude:remember"):
+            first = store.memories.create(content="first")
+            second = store.memories.create(content="second")
+        with store.transaction("mine"):
+            third = store.memories.create(content="third")
+        _, done = store.undoable()
+        assert done.label == "mcp:claude:remember"
+        assert [one.by for one in store.history(first.id)] == ["mcp:claude:remember"]
+        store.memories.access(first.id)
+        assert store.undo_one(done) == done
+        assert [one.id for one in store.memories.list()] == [third.id]
+        assert [one.by for one in store.history(second.id)] == ["mcp:claude:remember", "undo of mcp:claude:remember"]
+        with pytest.raises(UsageError, match="was undone"):
+            store.undo_one(done)
+        (held,) = [one for one in store.undoable() if one.label == "mine"]
+        store.memories.update(third.id, content="changed")
+        with pytest.raises(UsageError, match="changed a record since"):
+            store.undo_one(held)
+        with store.transaction(), pytest.raises(UsageError, match="stands alone"):
+            store.undo_one(held)
+    assert pjais.verify(tmp_path).passed
