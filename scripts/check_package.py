@@ -123,15 +123,20 @@ def bare(folder: Path, wheel: Path) -> None:
     said = subprocess.run([python, "-m", "pjais", "ui", "--no-open"], capture_output=True, text=True, cwd=folder)
     if said.returncode != 2 or "pjais[ui]" not in said.stderr:
         sys.exit(f"ui without its extra: {said.returncode} {said.stderr}")
+    said = subprocess.run([python, "-m", "pjais", "mcp"], capture_output=True, text=True, cwd=folder, check=False)
+    if said.returncode != 2 or "pjais[mcp]" not in said.stderr:
+        sys.exit(f"mcp without its extra: {said.returncode} {said.stderr}")
+    run(python, "-m", "pjais", "mcp", "install", "cursor", "--print")
     modules = (
         "import importlib, pkgutil, pjais\n"
         "for one in pkgutil.walk_packages(pjais.__path__, 'pjais.'):\n"
-        "    if not one.name.startswith('pjais.web') and not one.name.endswith('__main__'):\n"
+        "    if not one.name.startswith(('pjais.web', 'pjais.mcp.server', 'pjais.mcp.http')) "
+        "and not one.name.endswith('__main__'):\n"
         "        importlib.import_module(one.name)\n"
     )
     run(python, "-c", modules)
     first_proof(folder)
-    print("bare: the demo runs, every module outside of the page is imported, the page says what it needs")
+    print("bare: the demo runs, every module outside of the page and the SDK is imported, both say what they need")
 
 
 def first_proof(environment: Path) -> None:

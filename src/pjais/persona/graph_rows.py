@@ -82,7 +82,7 @@ class Rows:
         """True if nothing is hidden but what is deleted."""
         self.where, self.values = filters.where(scope, db)
         deleted, self._deleted_values = filters.where({**scope, "include_deleted": True}, db)
-        self._missing = f"t.deleted_at IS NOT NULL AND {_IS_MISSING} AND {deleted}"
+        self._missing = f"t.deleted_at > '' AND {_IS_MISSING} AND {deleted}"  # by the index of the deleted
 
     # -- entities
 
@@ -167,7 +167,9 @@ class Rows:
 
     def missing(self, name: str) -> str | None:
         """Return the id of the memory that stands for an entity that is not there yet."""
-        sql = f"SELECT t.id FROM memory_entities AS t WHERE {self._missing} AND t.name = ? ORDER BY t.search_id LIMIT 1"
+        sql = (
+            f"SELECT t.id FROM memory_entities AS t WHERE {self._missing} AND t.name = ? ORDER BY +t.search_id LIMIT 1"
+        )
         found = sqlite.value(self.db, sql, (*self._deleted_values, name))
         return None if found is None else str(found)
 
