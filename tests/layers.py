@@ -47,18 +47,6 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "model",
     ),
     "report": ("rules", "sentences", "page", "__init__"),
-    "formats": (
-        "__init__ container.base container.cut_zip eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool "
-        "opfs.write_ahead png sqlite_libraries sqlite_pages structured_clone.values",
-        "container.zip_archive indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko "
-        "structured_clone.hosts structured_clone.plain",
-        "container leveldb.folder structured_clone.leaves",
-        "indexeddb.values structured_clone.v8 web_storage",
-        "indexeddb.keys indexeddb.queries indexeddb.records indexeddb.wire structured_clone",
-        "indexeddb.scopes opfs.path_index",
-        "indexeddb.chromium indexeddb.chromium_sqlite indexeddb.firefox opfs.extract",
-        "indexeddb indexeddb.metadata indexeddb.sqlite_files opfs.listing",
-    ),
     "models": (
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.messages "
         "persona.records persona.schema_4",
@@ -210,19 +198,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "persona": (
         "__init__ attachments embedding_map following local_model query relationships vector_file",
-        "embedding local_vectors vectors",
-        "filters",
-        "narrowing",
-        "personas search statistics tiers",
-        "message_search",
-        "__init__ attachments embedding embedding_map filters query relationships vectors",
-        "graph_rows personas search statistics tiers",
-        "message_search",
-        "conversations",
-        "background semantic",
-        "memories",
-        "semantic",
-        "memories recall",
+        "embedding filters local_vectors personas vectors",
+        "background graph_rows narrowing tiers",
+        "search statistics",
+        "message_search semantic",
+        "conversations memories recall",
         "as_of",
         "store",
         "graph",
@@ -275,15 +255,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "demo": ("__init__ benchmark",),
     "cli": (
         "boundary command_group locations next_command output",
-        "context",
-        "migration_options progress tables",
-        "__init__ backup checklist cleanup completion explain export help lists livestore run_report "
-        "sides_options status store_history support_bundle time_options ui verify_app",
-        "migration_options",
-        "__init__ backup checklist cleanup explain export lists livestore mcp rollback run_report sides_options status "
-        "store_history support_bundle time_options ui verify verify_app",
-        "activate at demo detect diff events follow history import_ migrate operations "
-        "plan quarantine record_commands remember restore_record rollback search shadow switch verify",
+        "context sides_options",
+        "__init__ completion explain help mcp migration_options progress support_bundle tables ui",
+        "backup checklist cleanup export lists livestore run_report status store_history switch time_options "
+        "verify_app",
+        "activate at demo detect diff events follow history import_ migrate operations plan quarantine "
+        "record_commands remember restore_record rollback search shadow verify",
         "attachments conversations memories personas plugins redo undo",
     ),
 }

@@ -60,7 +60,7 @@ def _recall(call: Call) -> Answer:
     def look(store: Store) -> Answer:
         scope, start = call.home.scope(store, given.get("persona")), _start(call)
         found = recall.recall(
-            store.pool, store.memories.vectors, given["query"], scope, limit=given["limit"], offset=start
+            store.pool, store.memories.embeddings, given["query"], scope, limit=given["limit"], offset=start
         )
         sources = store.memories.provenance([one.memory.id for one in found.found])
         names = _names(store)

@@ -242,10 +242,10 @@ class Memories(Records[Memory]):
         """Return a map of the commonest kind of embedding: memories with x and y (-1 to 1), and their total."""
         choices.maybe("persona", persona)
         with self._pool.view() as db:
-            kind, count = next(iter(self.vectors.kinds(db).items()), (None, 0))
+            kind, count = next(iter(self._vectors.kinds(db).items()), (None, 0))
             if kind is None:
                 return [], 0
-            found = self.vectors.some(db, kind, embedding_map.MOST)
+            found = self._vectors.some(db, kind, embedding_map.MOST)
             keys = [
                 key
                 for key in found

@@ -16,8 +16,7 @@ from pjais.persona import filters, message_search, search, semantic
 from pjais.persona.filters import Filters
 from pjais.persona.message_search import MessageFilters, MessageQuery, MessageResults
 from pjais.persona.search import Query
-from pjais.persona.semantic import Target
-from pjais.persona.vectors import Vectors
+from pjais.persona.semantic import Embeddings, Target
 from pjais.store.pool import Pool
 
 
@@ -38,7 +37,7 @@ class Recollection(NamedTuple):
 
 
 def recall(
-    pool: Pool, vectors: Vectors, text: str, scope: Filters, *, limit: int = 20, offset: int = 0
+    pool: Pool, embeddings: Embeddings, text: str, scope: Filters, *, limit: int = 20, offset: int = 0
 ) -> Recollection:
     """Find memories for a question, best first: those with all of its words, and those of a like meaning.
 
@@ -48,10 +47,10 @@ def recall(
     choices.window(limit, offset)
     asked = Query(text, marks=("", ""), limit=limit, offset=offset, filters=scope, private=private)
     with pool.view() as db:
-        if next(iter(vectors.kinds(db)), None) is not None:
+        if embeddings.usable(db):
             try:
                 more = asked._replace(limit=limit + 1)
-                found = semantic.hybrid(db, vectors, more, Target(text=text), semantic.THRESHOLD)
+                found = semantic.hybrid(db, embeddings, more, Target(text=text), None)
             except UsageError:  # no model on this machine, or none that fits
                 pass
             else:
