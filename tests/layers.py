@@ -47,6 +47,18 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "model",
     ),
     "report": ("rules", "sentences", "page", "__init__"),
+    "formats": (
+        "__init__ container.base container.cut_zip eventlog exif json_stream leveldb leveldb.codings opfs opfs.pool "
+        "opfs.write_ahead png sqlite_libraries sqlite_pages structured_clone.values",
+        "container.zip_archive indexeddb.sortable_keys leveldb.log leveldb.table structured_clone.gecko "
+        "structured_clone.hosts structured_clone.plain",
+        "container leveldb.folder structured_clone.leaves",
+        "indexeddb.values structured_clone.v8 web_storage",
+        "indexeddb.keys indexeddb.queries indexeddb.records indexeddb.wire structured_clone",
+        "indexeddb.scopes opfs.path_index",
+        "indexeddb.chromium indexeddb.chromium_sqlite indexeddb.firefox opfs.extract",
+        "indexeddb indexeddb.metadata indexeddb.sqlite_files opfs.listing",
+    ),
     "models": (
         "documents documents.blobs documents.catalogue documents.kinds persona persona.cold persona.messages "
         "persona.records persona.schema_4",
