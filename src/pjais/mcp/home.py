@@ -143,6 +143,7 @@ class Home:
                 self._store = Store(here.store)
             else:
                 self._store = opening.open(self._named[0], target=self._named[1])
+                self._store.memories.embed_in_background()
             return self._store
 
     @contextmanager
