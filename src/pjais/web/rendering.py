@@ -55,7 +55,7 @@ IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image
 """The media types that are shown as pictures: none of them can hold a script."""
 LIVE = "x-live"
 """The header of a page that asks again for what changed on it."""
-_JSON_SIGNS = re.compile(r'[\[\]{}"]+(?:[:,][\[\]{}"]*)*')
+_JSON_SIGNS = re.compile(r'"(?:text|content)":|[\[\]{}"]+(?:[:,][\[\]{}"]*)*')
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _FIRST_MS = 10**11
 """Smaller numbers are hardly milliseconds since 1970."""
