@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import pjais
 from pjais.errors import UsageError
+from pjais.models.persona.records import Memory
 from pjais.persona import narrowing
 from pjais.persona.store import Store
 from world import memory, persona, write_json
@@ -36,8 +37,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def ids(found: list[object]) -> set[str]:
-    return {str(one.id) for one in found}  # type: ignore[attr-defined]
+def ids(found: Sequence[Memory]) -> set[str]:
+    return {one.id for one in found}
 
 
 @pytest.mark.parametrize("few", [0, 5_000])
