@@ -66,6 +66,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "highlight": FLAG,
     "hidden": FLAG,
     "sha256": TEXT,
+    "number": COUNT,
+    "numbers": ("12", [1.5], ["1"], [True]),
     "file": (5, True, b"x", ["x"]),
     "dry_run": FLAG,
     "marks": (5, "ab", ("a",), ("a", 5), ["a", "b", "c"], ("\ud800", "b")),
@@ -110,6 +112,8 @@ FILTERS: dict[str, tuple[Any, ...]] = {
     "source": (*TEXTS, "wat"),
     "without_tiers": TEXTS,
     "without_tags": TEXTS,
+    "deleted": FLAG,
+    "words": (5, b"x", ["x"], True),
 }
 
 NEEDED: dict[str, Any] = {
@@ -136,6 +140,8 @@ NEEDED: dict[str, Any] = {
     "before": 0,
     "table": "memories",
     "query": len,
+    "number": 1,
+    "numbers": [1],
 }
 """What the arguments that a method cannot do without are given."""
 ALREADY_GIVEN = {"memories.similar": {"vector": [1.0, 0.0]}, "memories.hybrid": {"vector": [1.0, 0.0]}}
@@ -216,8 +222,8 @@ def test_every_argument_is_checked(store: Store) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-UNCHECKED = {("store.live", "given")}
-"""What a live query gives to the query."""
+UNCHECKED = {("store.live", "given"), ("store.changed_by", "operation")}
+"""What a live query gives to the query; an operation as the store listed it."""
 
 
 def test_every_filter_is_checked(store: Store) -> None:

@@ -98,10 +98,11 @@ class Memories(Records[Memory]):
 
     def numbered(self, numbers: Sequence[int]) -> List[Memory]:
         """Return the memories of these numbers, in this order; numbers of no memory are left out."""
+        wanted = choices.counts("numbers", numbers)
         with self._pool.view() as db:
             found = (
                 sqlite.first(db, f"SELECT {self._columns} FROM {self.table.sql} AS t WHERE t.search_id = ?", (one,))
-                for one in numbers
+                for one in wanted
             )
             return [cast(Memory, self.table.to_record(row)) for row in found if row is not None]
 
