@@ -67,6 +67,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "hidden": FLAG,
     "sha256": TEXT,
     "number": COUNT,
+    "archived": ("yes", 1, []),
     "numbers": ("12", [1.5], ["1"], [True]),
     "file": (5, True, b"x", ["x"]),
     "dry_run": FLAG,
@@ -94,6 +95,7 @@ OF_METHOD: dict[str, tuple[Any, ...]] = {
         for name in ("search", "search_page")
         for bound in ("since", "until")
     },
+    "store.name_of.table": TEXT,
     "store.live.tables": (5, ["wat"], "wat", [5]),
     "store.collection.name": (*TEXT, "wat"),
     "store.undo_one.operation": (*TEXT, None, 1),
@@ -196,7 +198,7 @@ def needed(full: str, method: Callable[..., Any]) -> dict[str, Any]:
             parameter.VAR_POSITIONAL,
         ):
             keys = {"memories": "m1", "conversations": "c1", "plugins": "g1", "personas": "p1"}
-            keys |= {"relationships": "r1", "attachments": "0" * 64}
+            keys |= {"relationships": "r1", "attachments": "0" * 64, "store": "m1"}
             found[name] = keys[owner] if name == "key" else NEEDED[name]
     return found
 

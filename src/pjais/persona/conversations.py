@@ -47,7 +47,7 @@ class Conversations(Records[Conversation]):
     ) -> tuple[str, List[Any]]:
         where, values = provenance.condition(db, self.table, source)
         where += " AND (? IS NULL OR t.persona_id = ?) AND (? IS NULL OR t.is_archived = ?)"
-        shelved = None if archived is None else int(archived)
+        shelved = None if archived is None else int(choices.flag("archived", archived))
         return where, [*values, choices.maybe("persona", persona), persona, shelved, shelved]
 
     def recent(self, persona_id: str, limit: int = 20) -> List[Conversation]:

@@ -183,7 +183,7 @@ class Store:
         from pjais.store import names
 
         with self.pool.view() as db:
-            return names.name_of(db, self.pool.model, table, key)
+            return names.name_of(db, self.pool.model, choices.text("table", table), choices.text("key", key))
 
     def changed_by(self, operation: Operation) -> list[tuple[str, str]]:
         """Return (table, key) of the first records that an operation changed."""
