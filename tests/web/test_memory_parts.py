@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pjais.exchange import record_lists
-from pjais.web import bulk, memory_views, rendering, word_diff
+from pjais.web import rendering
 from pjais.web.figures import Figures
+from pjais.web.memories import bulk, lists, word_diff
 
 
 class _Store:
@@ -108,7 +109,7 @@ def test_very_long_texts_are_compared_soon() -> None:
 def test_tags_are_read_from_a_field_as_they_were_written(tags: list[str]) -> None:
     """A comma, a quote or a line end in a tag is part of it."""
     kept = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip() and "\r" not in tag and "\n" not in tag))
-    assert memory_views.tags_of(rendering.joined(kept)) == kept
+    assert lists.tags_of(rendering.joined(kept)) == kept
 
 
 _RECORDS: list[dict[str, Any]] = [
