@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pjais.cli import run
@@ -101,6 +101,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     other=st.dictionaries(st.text(max_size=5), VALUES, max_size=4),
     servers=st.dictionaries(st.text(max_size=5), VALUES, max_size=3),

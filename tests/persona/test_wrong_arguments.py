@@ -99,6 +99,7 @@ OF_METHOD: dict[str, tuple[Any, ...]] = {
     "store.live.tables": (5, ["wat"], "wat", [5]),
     "store.collection.name": (*TEXT, "wat"),
     "store.undo_one.operation": (*TEXT, None, 1),
+    "store.changed_by.operation": (),
 }
 FILTERS: dict[str, tuple[Any, ...]] = {
     "persona": TEXT,
@@ -110,6 +111,8 @@ FILTERS: dict[str, tuple[Any, ...]] = {
     "accessed": SPAN,
     "importance": SPAN,
     "include_deleted": FLAG,
+    "deleted": FLAG,
+    "words": (5, b"x", ["x"]),
     "undated": (5, "wat", ["wat"], [5]),
     "source": (*TEXTS, "wat"),
     "without_tiers": TEXTS,

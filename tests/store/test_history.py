@@ -363,7 +363,7 @@ def test_one_operation_is_undone_wherever_it_stands(tmp_path: Path) -> None:
             store.undo_one(done)
         (held,) = [one for one in store.undoable() if one.label == "mine"]
         store.memories.update(third.id, content="changed")
-        with pytest.raises(UsageError, match="changed a record since"):
+        with pytest.raises(UsageError, match="changed by someone else since"):
             store.undo_one(held)
         with store.transaction(), pytest.raises(UsageError, match="stands alone"):
             store.undo_one(held)
