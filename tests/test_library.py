@@ -51,6 +51,7 @@ OF_STORE = {
     "memories demote": "memories.demote",
     "memories optimise": "memories.optimise",
     "memories stats": "memories.stats",
+    "memories embed": "memories.embed_missing",
     "conversations": "conversations.list",
     "conversations show": "conversations.get",
     "conversations archive": "conversations.archive",

@@ -123,10 +123,6 @@ def test_the_messages_of_the_command_line_and_the_engine() -> None:
     assert found == []
 
 
-OF_PAGE = pytest.mark.xfail(strict=False, reason="the page is being redone; remove this mark with it")
-
-
-@OF_PAGE
 def test_the_web_ui() -> None:
     """Templates, scripts and the strings of its modules."""
     web = PACKAGE / "web"
@@ -149,9 +145,7 @@ HEADINGS = {"Pictures": "Charts", "The figures": "Show data", "Time": "History",
 DOCS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(one, marks=OF_PAGE) if one == "docs/json-api.md" else one for one in DOCS]
-)
+@pytest.mark.parametrize("page", DOCS)
 def test_the_docs(page: str) -> None:
     """README and the pages of the site; those of formats describe bytes, and are read by few."""
     assert strange(prose((ROOT / page).read_text("utf-8"))) == []

@@ -117,8 +117,6 @@ FILTERS: dict[str, tuple[Any, ...]] = {
     "source": (*TEXTS, "wat"),
     "without_tiers": TEXTS,
     "without_tags": TEXTS,
-    "deleted": FLAG,
-    "words": (5, b"x", ["x"], True),
 }
 
 NEEDED: dict[str, Any] = {

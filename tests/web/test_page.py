@@ -194,7 +194,7 @@ def test_time_is_travelled_with_the_slider_and_a_field_comes_back(looks: Looks, 
     assert page.evaluate("document.activeElement.id") == "at"
     page.keyboard.press("Home")
     row.get_by_text("content of m1").wait_for()
-    page.get_by_role("heading", name="Right after the migration").wait_for()
+    page.get_by_role("heading", name="As migrated").wait_for()
     elsewhere(small, "store.memories.update('m2', content='other')")
     page.locator("#full tr", has_text="other").wait_for()
     assert slider.get_attribute("max") == "3"

@@ -24,7 +24,8 @@ _PHONE = {"viewport": {"width": 390, "height": 800}}
 _TARGETS = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
 _SEEN = """() => {
     const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
-    const drawn = at.closest("svg") ? getComputedStyle(at.querySelector(".dot")).strokeWidth : style.outlineWidth;
+    const shape = at.closest("svg") ? at.querySelector("circle") : null;
+    const drawn = shape ? getComputedStyle(shape).strokeWidth : style.outlineWidth;
     return { mark: window.targets?.indexOf(at) ?? -1, tag: at.tagName, drawn: parseFloat(drawn), name: at.textContent,
              there: box.width > 0 && box.left >= 0 && box.right <= innerWidth + 1 };
 }"""

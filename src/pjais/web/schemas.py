@@ -21,7 +21,7 @@ class Shape(BaseModel):
 
 
 class Problem(Shape):
-    """An error: its code, what happened, which record or file, what is safe now, the next command."""
+    """An error: its code, what happened, which record or file, the impact, the next command."""
 
     code: str
     exit_code: int

@@ -157,7 +157,7 @@ def fix(session: Session, form: Form) -> str:
     shown = quarantine_views.kept(session, number)
     proposed = shown.fix
     if proposed is None or proposed.kind != kind:
-        raise UsageError("there is no such fix for this document any more; reload the page", where=[shown.title])
+        raise UsageError("this fix no longer applies to the document; reload the page", where=[shown.title])
     if kind == "choose" and form.get("value") not in proposed.choices:
         raise UsageError("choose one of the list", where=[proposed.field])
     ids = [number, *(proposed.others if form.get("others") == "yes" else [])]

@@ -20,16 +20,16 @@ from pjais.workspace import Workspace
 
 _WHO = {
     "differs": "Edited in the app",
-    "only on the old side": "New in the app",
-    "only on the new side": "Removed in the app",
+    "only in the source": "New in the app",
+    "only in the target": "Removed in the app",
     "edited in the store": "Edited here",
     "written in the store": "New here",
     "deleted in the store": "Deleted here",
 }
 _ON_SYNC = {
     "differs": "The app’s value",
-    "only on the old side": "Imported",
-    "only on the new side": "Removed here",
+    "only in the source": "Imported",
+    "only in the target": "Removed here",
     "edited in the store": "Yours, kept",
     "written in the store": "Yours, kept",
     "deleted in the store": "Stays deleted",

@@ -399,7 +399,7 @@ class Ready(Shape):
 
 
 class Sides(Shape):
-    """Old and new: which side is live, for how long they agreed, and what differed last."""
+    """Source and target: which is active, for how long they have been in sync, and what differed last."""
 
     code: str
     side: str
