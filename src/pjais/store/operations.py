@@ -16,6 +16,8 @@ from pjais.targets.sqlite import ddl
 
 _SIGNED = re.compile(r"(page|cli|assistant(?: [^›]{1,80})?) › ")
 """What stands before a label in the store: who made the operation, where that program says so."""
+_ASSISTANT = re.compile(r"mcp:(.{1,80}?):\w+")
+"""The label of an operation of the MCP server, which names the assistant's program and the tool."""
 
 
 class Operation(NamedTuple):
@@ -40,8 +42,11 @@ def last_change(db: sqlite.Connection) -> int:
 
 def signed(label: str | None) -> tuple[str, str]:
     """Return who made an operation (`page`, `cli`, `assistant NAME`; nothing if not said), and its label without it."""
-    found = _SIGNED.match(label or "")
-    return (found[1], (label or "")[found.end() :]) if found else ("", label or "")
+    text = label or ""
+    if (found := _SIGNED.match(text)) is not None:
+        return found[1], text[found.end() :]
+    assistant = _ASSISTANT.fullmatch(text)
+    return (f"assistant {assistant[1]}" if assistant else "", text)
 
 
 def note(db: sqlite.Connection, since: int, label: str | None, kind: str = "do", by: str | None = None) -> int | None:
