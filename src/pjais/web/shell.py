@@ -136,9 +136,11 @@ def _counts(session: Session) -> Mapping[str, int]:
 
 
 def _of(store: Store) -> dict[str, int]:
+    with store.pool.reader() as db:  # an index has them: the lists leave them out
+        deleted = int(sqlite.value(db, "SELECT count(*) FROM memory_entities WHERE deleted_at IS NOT NULL"))
     return {
         "personas": len(store.personas),
-        "memories": len(store.memories),
+        "memories": len(store.memories) - deleted,
         "conversations": len(store.conversations),
         "tables": len(store.collections),
     }

@@ -219,7 +219,13 @@ def _tiles(session: Session, here: Workspace, records: Mapping[str, int]) -> lis
         "plugins": ("Plugins", "app-window", None, "of the app"),
     }
     return [
-        schemas.Tile(name=name, icon=icon, address=address, value=records[table], more=more)
+        schemas.Tile(
+            name=name,
+            icon=icon,
+            address=address,
+            value=records[table] - (deleted if table == "memory_entities" else 0),
+            more=more,
+        )
         for table, (name, icon, address, more) in known.items()
         if records.get(table) or (table in ("personas", "memory_entities", "conversations") and table in records)
     ]
