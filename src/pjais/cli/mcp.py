@@ -47,9 +47,9 @@ def mcp_command(
     http: str | None,
     target: Path | None,
 ) -> int | None:
-    """Let assistants use the memories: an MCP server on stdio, or on this machine over HTTP.
+    """Let assistants use the memories: start an MCP server.
 
-    Whatever an assistant writes is named in the history and can be undone.  docs/assistants.md
+    It speaks on stdio, or on this machine over HTTP.  Whatever an assistant writes is named in the history and can be undone.  docs/assistants.md
     """
     from pjais.mcp.options import Options
 
