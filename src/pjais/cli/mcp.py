@@ -49,7 +49,8 @@ def mcp_command(
 ) -> int | None:
     """Let assistants use the memories: start an MCP server.
 
-    It speaks on stdio, or on this machine over HTTP.  Whatever an assistant writes is named in the history and can be undone.  docs/assistants.md
+    It speaks on stdio, or on this machine over HTTP.  Whatever an assistant writes is named in the history and can be
+    undone.  docs/assistants.md
     """
     from pjais.mcp.options import Options
 
