@@ -104,7 +104,7 @@ def main(folder: Path) -> None:
         with served(data) as entrance, window(browser, entrance, WINDOW) as page:
             shown = Pictures(folder, page, temporary)
             shown.take("first-run", "/import", wait="text=/sources, \\d+ documents/")
-            shown.take("migrate", "/import?step=review", wait="text=Migrate now", height=1100)
+            shown.take("review", "/import?step=review", wait="text=Migrate now", height=1100)
             pjais.migrate(data, on_invalid="quarantine")
             ids = edited(data)
             views = all_views(data, ids)
@@ -126,7 +126,7 @@ def main(folder: Path) -> None:
 
 
 DARK = ("overview", "memories", "memory", "personas", "conversation", "insights", "quarantine")
-ON_A_PHONE = ("overview", "memory", "conversation", "quarantine", "time")
+ON_A_PHONE = ("overview", "memory", "conversation", "quarantine", "history")
 
 
 def all_views(data: Path, ids: dict[str, str]) -> dict[str, tuple[str, int]]:
@@ -141,7 +141,7 @@ def all_views(data: Path, ids: dict[str, str]) -> dict[str, tuple[str, int]]:
         "memory": (f"/memory?id={ids['memory']}", 1200),
         "conversation": (f"/conversation?id={ids['conversation']}", 800),
         "tables": ("/tables", 800),
-        "time": ("/history?at=3", 900),
+        "history": ("/history?at=3", 900),
         "insights": ("/insights", 1100),
         "quarantine": (f"/kept?id={kept}", 900),
         "backups": ("/backups", 600),
@@ -179,7 +179,7 @@ def compared(shown: Pictures) -> None:
     page.get_by_role("button", name="Compare").first.click()
     page.wait_for_selector("#cmp")
     page.set_viewport_size({**WINDOW, "height": 1100})
-    shown.keep("old-and-new")
+    shown.keep("cutover")
 
 
 class Pictures:
