@@ -53,7 +53,7 @@ def _last(db: sqlite.Connection, n: int, number: int) -> Operation:
         "something newer stands on it: undo that first" if later else "it was undone already, or never made",
         where=[_named(found[0])] if later else [f"operation {number}"],
         safe="Nothing was undone.",
-        next_command="pjais undo --dry-run" if later else "pjais history",
+        next_command="pjais undo --list",
     )
 
 

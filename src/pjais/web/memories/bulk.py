@@ -43,7 +43,7 @@ def bulk(session: Session, form: Form) -> str:
     with session.store() as store:
         keys = list(_selected(store, form))
         if not keys:
-            raise UsageError("no memory is selected", safe="Nothing was changed.", next_command="pjais memories list")
+            raise UsageError("no memory is selected", safe="Nothing was changed.", next_command="pjais memories")
         if len(keys) <= AT_ONCE:
             _apply(session, store, change, keys)
             return back
