@@ -16,8 +16,8 @@ Made by `scripts/make_docs.py`; do not edit.
 
 `pjais ui` answers each address below with JSON, on this machine alone. Programs send `Authorization: Bearer TOKEN`, \
 with the token that `pjais ui --json` prints; how requests are checked is on the page about \
-[the web UI](page.md#who-has-access). `/api/openapi.json` is the same as an OpenAPI document, from which clients can be \
-generated. Only GET is offered: programs that write use the [Python API](api.md) or the [command line](cli.md).
+[the web UI](page.md#who-has-access). `/api/openapi.json` is the same as an OpenAPI document, from which clients can \
+be generated. Only GET is offered: programs that write use the [Python API](api.md) or the [command line](cli.md).
 
 An error is the object that `--json` prints, with status 400, 403, 404, 409, 414, 421 or 422: see [Problem](#problem). \
 Instants are ISO-8601 in UTC; sizes are bytes.
