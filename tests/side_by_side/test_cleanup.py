@@ -204,7 +204,7 @@ def test_only_what_a_sound_backup_holds_goes(tmp_path: Path, monkeypatch: pytest
     pjais.migrate(tmp_path)
     monkeypatch.setattr(cleanup, "_held", lambda *_: [])
     judged = cleanup.judge(resolve_workspace(tmp_path))
-    assert (judged.items, "in no valid backup" in judged.stays[0].reason) == ((), True)
+    assert (judged.items, "not in any valid backup" in judged.stays[0].reason) == ((), True)
 
 
 def test_while_the_old_side_is_live_nothing_goes(tmp_path: Path) -> None:
@@ -214,11 +214,11 @@ def test_while_the_old_side_is_live_nothing_goes(tmp_path: Path) -> None:
     follow.increment(here)
     write_json(tmp_path, personas=[persona("p1")], memories=[memory("m1"), memory("m2")])
     follow.increment(here)
-    with pytest.raises(UsageError, match="old side is live"):
+    with pytest.raises(UsageError, match="the source is active"):
         cleanup.judge(here)
     switch.go(here)
     switch.back(here)
-    with pytest.raises(UsageError, match="old side is live"):
+    with pytest.raises(UsageError, match="the source is active"):
         cleanup.judge(here)
     switch.go(here)
     assert clean(here) > 0
@@ -236,7 +236,7 @@ def test_a_store_of_ours_is_never_removed(tmp_path: Path) -> None:
     pjais.migrate(tmp_path, [store], target=tmp_path / "pjais.sqlite")
     judged = cleanup.judge(resolve_workspace(tmp_path))
     assert judged.items == ()
-    assert [(one.path, "pjais wrote" in one.reason) for one in judged.stays] == [(store, True)]
+    assert [(one.path, "written by pjais" in one.reason) for one in judged.stays] == [(store, True)]
     here = resolve_workspace(tmp_path, to="livestore")
     assert [one.name for one in cleanup.judge(here).items] == ["data.json"]
 
@@ -336,7 +336,7 @@ def test_nothing_outside_of_the_data_folder_is_removed(
     before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
     capsys.readouterr()
     assert run(["cleanup", "--yes", "--data-dir", str(data)]) == 0
-    assert "it is outside of the data folder" in capsys.readouterr().out
+    assert "outside the data folder" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
     assert not (data / "data.json").exists()
     assert run(["verify", "--data-dir", str(data)]) == 0
@@ -352,7 +352,7 @@ def test_what_was_moved_outside_after_it_was_judged_stays(tmp_path: Path) -> Non
     assert [one.path.name for one in items] == ["export.json"]
     (data / "old").rename(outside)
     (data / "old").symlink_to(outside)
-    with pytest.raises(UsageError, match="outside of the data folder"):
+    with pytest.raises(UsageError, match="outside the data folder"):
         cleanup.remove(resolve_workspace(data), items)
     assert (outside / "export.json").exists()
     assert pjais.verify(data).passed
