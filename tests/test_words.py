@@ -109,7 +109,7 @@ def test_the_help_of_all_commands() -> None:
 
 def modules(*, of_page: bool) -> list[Path]:
     """Return the modules of the package, or those of the web UI."""
-    return [path for path in sorted(PACKAGE.rglob("*.py")) if (path.parent.name == "web") is of_page]
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if ("web" in path.relative_to(PACKAGE).parts) is of_page]
 
 
 def test_the_messages_of_the_command_line_and_the_engine() -> None:

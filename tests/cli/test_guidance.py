@@ -238,7 +238,7 @@ def test_the_shell_is_that_of_the_environment(home: Path, monkeypatch: pytest.Mo
     ("words", "offered"),
     [
         ("pjais roll", {"rollback"}),
-        ("pjais memories ", {"delete", "demote", "optimise", "promote", "restore", "show", "stats", "update"}),
+        ("pjais memories ", {"delete", "demote", "embed", "optimise", "promote", "restore", "show", "stats", "update"}),
         ("pjais migrate --on-invalid ", {"stop", "quarantine"}),
         ("pjais search --prefi", {"--prefix"}),
     ],

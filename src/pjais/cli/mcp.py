@@ -116,9 +116,10 @@ def _arguments(context: Context, options: Options, target: Path | None) -> list[
 @click.option("--print", "prints", is_flag=True, help="Print the configuration and change nothing.")
 @common
 def install_command(context: Context, client: Any, name: str, prints: bool) -> int:
-    """Enter the server into a client's configuration, after a backup of the file.
+    """Add the server to the configuration of a client.
 
-    The options before `install` are those that the client starts the server with: pjais mcp --read-only install cursor
+    The file is backed up first.  The options before `install` are those that the client starts the server with:
+    pjais mcp --read-only install cursor
     """
     from pjais.mcp import install
 

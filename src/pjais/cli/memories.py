@@ -125,7 +125,10 @@ def optimise_memories(context: Context, persona: str | None, dry_run: bool, targ
 @target
 @common
 def embed_memories(context: Context, off: bool, target: Path | None) -> int:
-    """Embed memories for search by meaning, and from then on new ones; needs pjais[semantic]."""
+    """Embed memories for search by meaning.
+
+    Memories that are written later are embedded, too.  Requires pjais[semantic].
+    """
     with opened(context, target) as store:
         if off:
             was_on = store.memories.forget_vectors()
