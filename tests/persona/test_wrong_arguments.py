@@ -111,6 +111,8 @@ FILTERS: dict[str, tuple[Any, ...]] = {
     "accessed": SPAN,
     "importance": SPAN,
     "include_deleted": FLAG,
+    "deleted": FLAG,
+    "words": (5, b"x", ["x"]),
     "undated": (5, "wat", ["wat"], [5]),
     "source": (*TEXTS, "wat"),
     "without_tiers": TEXTS,
