@@ -174,7 +174,7 @@ def test_a_planted_part_outside_is_refused(tmp_path: Path) -> None:
     (snapshot,) = backup.load(folders[2])
     (one,) = snapshot.files
     assert one.parts is not None
-    with pytest.raises(BackupFailed, match="outside of itself"):
+    with pytest.raises(BackupFailed, match="outside its folder"):
         backup._refuse_outside([_with_base(one, "../elsewhere")])
 
 
