@@ -58,6 +58,9 @@ CALLS = (
     "migrate -q",
     "migrate -q -v",
     "explain orphan",
+    "explain",
+    "follow --once --on-invalid quarantine",
+    "support-bundle",
 )
 """Commands that list or report something; `--data-dir PJais` is added."""
 LISTS = (
