@@ -109,6 +109,19 @@ def at_home(demo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield demo
 
 
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_the_demo_fits(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It runs in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(output, "room", lambda: columns)
+    assert run(["demo", "-q"]) == 0
+    said = capfd.readouterr().out
+    assert said and [line for line in said.split("\n") if width(line) > columns] == []
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_every_line_fits(
     at_home: Path, call: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
