@@ -17,9 +17,10 @@ from pjais.api import opening
 from pjais.cli.context import Context
 from pjais.cli.locations import OUTPUT_PLACE
 from pjais.cli.output import print_json, safe, say, warn
-from pjais.cli.tables import Column, format_option, plain, print_csv, print_list
+from pjais.cli.tables import Column, format_option, print_csv, print_list
 from pjais.display import counted, snake
 from pjais.errors import UsageError
+from pjais.exchange.record_lists import plain
 from pjais.models.persona.model import MODEL
 from pjais.models.persona.records import Record
 from pjais.persona.store import Provenance, Records, Store

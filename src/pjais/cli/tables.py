@@ -7,9 +7,7 @@ left out and named below.  A number is never cut.  Elsewhere (a pipe, a file) ev
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -20,6 +18,7 @@ from pjais import canonical
 from pjais.cli import output
 from pjais.cli.context import Context
 from pjais.display import one_line, width
+from pjais.exchange.record_lists import csv_line, plain
 
 FORMATS = ("table", "json", "ndjson", "csv", "markdown")
 Kind = Literal["text", "id", "path", "word", "number", "outcome"]
@@ -58,15 +57,6 @@ class Column:
         if self.kind == "path" and value:
             return one_line(output.shown_path(str(value)))
         return one_line(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else plain(value))
-
-
-def plain(value: Any) -> str:
-    """Return a value as text: nothing for None, yes or nothing for a flag, JSON for what is no text."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    return value if isinstance(value, str) else canonical.dumps(value)
 
 
 def format_option(function: F) -> F:
@@ -116,11 +106,7 @@ def print_list(
 
 def print_csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows as CSV, each value as it is."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([plain(value) for value in row] for row in rows)
-    output.write_raw(buffer.getvalue())
+    output.write_raw("".join(csv_line(row) for row in (names, *([plain(value) for value in row] for row in rows))))
 
 
 def print_markdown(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:

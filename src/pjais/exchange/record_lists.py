@@ -35,12 +35,13 @@ def plain(value: Any) -> str:
 
 
 def _csv(names: Sequence[str], documents: Iterable[Document]) -> Iterator[str]:
-    yield _line(names)
+    yield csv_line(names)
     for document in documents:
-        yield _line([plain(document.get(name)) for name in names])
+        yield csv_line([plain(document.get(name)) for name in names])
 
 
-def _line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[str]) -> str:
+    """Return a row of a CSV file, with its line end; each cell is as it is."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(cells)
     return buffer.getvalue()

@@ -237,20 +237,20 @@ def _differences(what: str, old: object, new: object) -> Iterator[Difference]:
         {(MODEL.table_of(one).name, MODEL.record_key(one)): one for one in _records(answer)} for answer in (old, new)
     )
     if what == _ACTIVE:
-        yield from (Difference(*key, "is_active", "differs") for key in sorted(left.keys() ^ right.keys()))
+        yield from (Difference(*key, "is_active", shadow.DIFFERS) for key in sorted(left.keys() ^ right.keys()))
         return
     if not left and not right and (old or new) and old != new:
-        yield Difference("query", "", None, "differs")
+        yield Difference("query", "", None, shadow.DIFFERS)
     for key in [*left, *(key for key in right if key not in left)]:
         if key not in right:
-            yield Difference(*key, None, "only in the source")
+            yield Difference(*key, None, shadow.ONLY_IN_SOURCE)
         elif key not in left:
-            yield Difference(*key, None, "only in the target")
+            yield Difference(*key, None, shadow.ONLY_IN_TARGET)
         else:
             table = MODEL.table_of(left[key])
             pairs = zip(table.column_names, table.to_row(left[key]), table.to_row(right[key]), strict=True)
             yield from (
-                Difference(*key, name, "differs") for name, one, other in pairs if not canonical.same(one, other)
+                Difference(*key, name, shadow.DIFFERS) for name, one, other in pairs if not canonical.same(one, other)
             )
 
 

@@ -31,7 +31,9 @@ from pjais.targets.sqlite.entries import Origin
 from pjais.workspace import Workspace
 
 LOG = "shadow.jsonl"
-_ONLY_OLD, _ONLY_NEW = "only in the source", "only in the target"
+DIFFERS, ONLY_IN_SOURCE, ONLY_IN_TARGET = "differs", "only in the source", "only in the target"
+EDITED, WRITTEN, DELETED = "edited in the store", "written in the store", "deleted in the store"
+"""The outcomes of a comparison, as `Difference.problem` has them: differences, and edits in the store itself."""
 _SHOWN = 100
 
 
@@ -201,13 +203,13 @@ def _differences(
         match = None if other is None else tuple(other[place] for place in width)
         if other is None or (one is not None and match is not None and key is not None and key < match):
             edited = judge.is_edit(table, _account_key(key), one or ())
-            found = Difference(table.name, _name(key), None, "deleted in the store" if edited else _ONLY_OLD)
+            found = Difference(table.name, _name(key), None, DELETED if edited else ONLY_IN_SOURCE)
             yield found, edited, Values(_called(table, one), _called(table, one) or _name(key), None)
             one = next(left, None)
         elif one is None or (key is not None and match is not None and match < key):
             if (kind := judge.of_new(table, _account_key(match), other)) is not None:
                 added = kind == "edit"
-                found = Difference(table.name, _name(match), None, "written in the store" if added else _ONLY_NEW)
+                found = Difference(table.name, _name(match), None, WRITTEN if added else ONLY_IN_TARGET)
                 yield found, added, Values(_called(table, other), None, _called(table, other) or _name(match))
             other = next(right, None)
         else:
@@ -216,7 +218,7 @@ def _differences(
                 here = not edited and not judge.is_as_migrated(table, _account_key(key), other)
                 for name, before, after in zip(names, one, other, strict=True):
                     if not canonical.same(before, after):
-                        found = Difference(table.name, _name(key), name, "edited in the store" if edited else "differs")
+                        found = Difference(table.name, _name(key), name, EDITED if edited else DIFFERS)
                         yield found, edited, Values(_called(table, other), before, after, here)
             one, other = next(left, None), next(right, None)
 

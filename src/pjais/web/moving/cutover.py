@@ -19,20 +19,20 @@ from pjais.web.view_values import InSession
 from pjais.workspace import Workspace
 
 _WHO = {
-    "differs": "Edited in the app",
-    "only in the source": "New in the app",
-    "only in the target": "Removed in the app",
-    "edited in the store": "Edited here",
-    "written in the store": "New here",
-    "deleted in the store": "Deleted here",
+    shadow.DIFFERS: "Edited in the app",
+    shadow.ONLY_IN_SOURCE: "New in the app",
+    shadow.ONLY_IN_TARGET: "Removed in the app",
+    shadow.EDITED: "Edited here",
+    shadow.WRITTEN: "New here",
+    shadow.DELETED: "Deleted here",
 }
 _ON_SYNC = {
-    "differs": "The app’s value",
-    "only in the source": "Imported",
-    "only in the target": "Removed here",
-    "edited in the store": "Yours, kept",
-    "written in the store": "Yours, kept",
-    "deleted in the store": "Stays deleted",
+    shadow.DIFFERS: "The app’s value",
+    shadow.ONLY_IN_SOURCE: "Imported",
+    shadow.ONLY_IN_TARGET: "Removed here",
+    shadow.EDITED: "Yours, kept",
+    shadow.WRITTEN: "Yours, kept",
+    shadow.DELETED: "Stays deleted",
 }
 
 
