@@ -77,4 +77,4 @@ def wrong_call(error: click.ClickException) -> PjaisError:
 
 
 _CHOSEN = re.compile(r"'(.*)' is not one of ", re.DOTALL)
-"""What click says of a value that is none of an option's choices."""
+"""Click's message for a value that is none of an option's choices."""

@@ -48,7 +48,7 @@ def _home(variable: str, otherwise: str) -> Path:
 
 
 class _Shell(NamedTuple):
-    """How click completes in a shell, and where the shell looks for the script."""
+    """A shell that click completes in, and the place where it looks for the script."""
 
     script: type[ShellComplete]
     place: Callable[[], Path]

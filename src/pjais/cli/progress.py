@@ -20,13 +20,13 @@ if TYPE_CHECKING:  # `detect` starts without it
     from pjais.core.results import Progress
 
 _EVENT_SECONDS = 0.5
-"""How often an event is written at most; the first and the last of a phase always are."""
+"""Least time between two events (s); the first and the last of a phase are always written."""
 _SETTLED_SECONDS = 0.2
-"""How long a phase goes on before its rate says anything."""
+"""Time before the rate of a phase says anything."""
 
 
 class Event(NamedTuple):
-    """How far a phase is.  `rate` is in units a second; `percent`, `rate` and `eta_seconds` None: not known."""
+    """The progress of a phase.  `rate` is in units a second; `percent`, `rate` and `eta_seconds` None: not known."""
 
     phase: str
     done: int

@@ -21,7 +21,7 @@ SELECT coalesce((SELECT max(seq) FROM changes), 0), (SELECT id FROM migration_ru
 
 
 class Following:
-    """How far the history was read for one copy.  The caller sees to it that one thread at a time uses it."""
+    """The part of the history that was read for one copy.  The caller sees to it that one thread at a time uses it."""
 
     def __init__(self, pool: Pool, columns: Sequence[str]) -> None:
         """`columns`: those of `memory_entities` that the copy depends on."""

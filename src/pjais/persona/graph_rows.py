@@ -1,4 +1,4 @@
-"""What a knowledge graph is made of: entities, observations and relations, out of the memories that somebody may see.
+"""Read the parts of a knowledge graph: entities, observations and relations, out of the memories that somebody may see.
 
 The mapping is that of the source and export `mcp-memory` (`pjais.sources.apps.mcp_memory.graph`): an entity is a memory
 of type `entity` whose first tag is its type, an observation a memory of type `observation` with a relationship

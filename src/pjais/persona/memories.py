@@ -39,7 +39,7 @@ from pjais.store.records import List, Records
 
 
 class Embedded(NamedTuple):
-    """What `embed_missing` did: the model, its dimension, the texts embedded now, and the memories with a vector."""
+    """The result of `embed_missing`: the model, its dimension, the texts embedded, and the memories with a vector."""
 
     model: str
     dimension: int
@@ -59,7 +59,7 @@ class Memories(Records[Memory]):
         self._local = LocalVectors(pool)
         self._background = Background(pool, self._local)
         self.embeddings = Embeddings(self._vectors, self._local)
-        """What searches by meaning compare with (`pjais.persona.semantic`)."""
+        """The vectors that searches by meaning compare with (`pjais.persona.semantic`)."""
         pool.on_commit = self._background.poke
 
     def list(

@@ -68,7 +68,7 @@ class Target(NamedTuple):
 
 
 class Embeddings(NamedTuple):
-    """What a query may be compared with: the embeddings in the store, and the vectors of the local model."""
+    """The vectors for a query to be compared with: the embeddings in the store, and those of the local model."""
 
     stored: Vectors
     local: LocalVectors

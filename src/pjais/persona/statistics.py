@@ -39,7 +39,7 @@ def stats(db: sqlite.Connection, wanted: Filters) -> dict[str, Any]:
 
 
 class Groups(NamedTuple):
-    """How many memories there are of each persona, tier and type, by these three."""
+    """The number of memories of each persona, tier and type, by these three."""
 
     counts: dict[tuple[str | None, str, str], int]
 

@@ -78,7 +78,7 @@ _SENTENCES = {
     "state-differs": "{fields} different in state and event log, the state counts",
     "secret-redacted": "{values} holding keys or passwords, only in the raw backup",
 }
-"""What is told of a rule; the first word in braces is the noun that is counted."""
+"""The sentence for a rule; the first word in braces is the noun that is counted."""
 
 CHECKS = {
     "integrity": "The file is intact",
@@ -96,7 +96,7 @@ CHECKS = {
     "attachments": "Attachments are complete",
     "runs": "Every run is there",
 }
-"""What a check of a proof shows, by its name."""
+"""The claim that a check of a proof supports, by its name."""
 
 _KINDS = {
     "rxdb-profile": "RxDB in a browser profile",
@@ -136,7 +136,7 @@ COMPARED = "Records equal their originals"
 
 
 class Sentence(NamedTuple):
-    """What a rule did: its level (error, repair, note), its sentence, how often, and in which fields."""
+    """The effect of a rule: its level (error, repair, note), its sentence, how often, and in which fields."""
 
     level: str
     rule: str
@@ -195,7 +195,7 @@ def _noun(kind: str, field: str) -> tuple[str, str]:
 
 
 def check(name: str) -> str:
-    """Return what a check shows."""
+    """Return the claim that a check supports."""
     if dated := re.match(r"backup (\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)", name):
         return "The backup of {}-{}-{}, {}:{} UTC is unchanged".format(*dated.groups())
     return CHECKS.get(name, name[:1].upper() + name[1:])

@@ -30,7 +30,7 @@ from pjais.web.session import Session
 
 
 class Next(NamedTuple):
-    """Where to look next, and what the browser is to remember of its owner's taste (cookies)."""
+    """The next address, and the settings that the browser keeps (cookies)."""
 
     address: str
     remember: dict[str, str]

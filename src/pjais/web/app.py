@@ -99,7 +99,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 _LOOKS = ["GET", "HEAD"]
 _REMEMBERED = 400 * 24 * 3600
-"""How long a browser remembers its owner's taste (s): as long as browsers allow."""
+"""Lifetime of the settings in a browser (s): as long as browsers allow."""
 _MOST_FIELDS = 600
 """Fields of a form: the boxes of the longest page of a list, and the rest."""
 _OF_THE_DISK = (sqlite.Error, OSError)

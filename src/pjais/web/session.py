@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Notice(NamedTuple):
-    """What an action did, told once on the next page; with `undo` a button takes it back.
+    """The result of an action, told once on the next page; with `undo` a button takes it back.
 
     `undo`: the number of the operation (`Operation.id`) that the button reverts; None: nothing to revert.
     """
@@ -130,7 +130,7 @@ class Session:
         self._notice: Notice | None = None
         self._plan: tuple[object, Job] | None = None
         self.figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA))
-        """What is counted in the background, when it is no longer that of now."""
+        """Figures counted in the background, when they are no longer current."""
         self.slow_figures = Figures(self.store, lambda: self.broadcast.publish(broadcast.DATA), waiting=4, quiet=0.3)
         """The same for what takes long: it holds no other figure up."""
         self.orders = Figures(self.store, lambda: None, most=4, quiet=0.3)

@@ -45,7 +45,7 @@ NAVIGATION = {
 }
 """The places by group, as the page lists them; the first and the last group have no title."""
 WITHOUT_A_STORE = ("/", "/import", "/settings")
-"""What works before anything was migrated: the rest appears when there is something to see."""
+"""The places that work before anything was migrated: the others appear with the first store."""
 DOCKED = ("/", "/memories", "/conversations", "/history")
 """The four places of the bar at the bottom of a small screen; the others are behind More."""
 _WITHIN = {

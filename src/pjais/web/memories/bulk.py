@@ -30,7 +30,7 @@ _FILTERS = ("q", "persona", "tier", "type", "source", "tag", "since", "until")
 
 
 class Change(NamedTuple):
-    """What is done to each memory (returns whether it changed), and how that is told: `Tag “tea” added to`."""
+    """A change of each memory (returns True if it changed), and its label: `Tag “tea” added to`."""
 
     apply: Callable[[Store, Any], bool]
     told: str

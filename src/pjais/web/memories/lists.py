@@ -59,7 +59,7 @@ _TIERS = ("hot", "active", "warm", "cold", "archived")
 
 
 class Asked(NamedTuple):
-    """What is asked for: the words, and the filters of the library."""
+    """A request: the words, and the filters of the library."""
 
     q: str
     filters: Filters
@@ -258,7 +258,7 @@ class Counting:
 
 
 class _Facets(NamedTuple):
-    """What names the values of facets, and tells which are chosen."""
+    """Name the values of facets, and tell which are chosen."""
 
     filters: Filters
     personas: Mapping[str, str]

@@ -55,7 +55,7 @@ class Link(schemas.Link):
 
 
 class Origin(Shape):
-    """What the store knows of where a record came from: its document, and the run that migrated it.
+    """The provenance of a record as the store knows it: its document, and the run that migrated it.
 
     `digest`: of the record as it was migrated (hex).  `finished`: when the run ended; `proved`: it was proved then.
     """

@@ -1,4 +1,4 @@
-"""How far a piece of work is, for people: its phases with true bars, and one sentence over all of them.
+"""The progress of a piece of work, for people: its phases with true bars, and one sentence over all of them.
 
 A percentage and the time that is left are told only where a total is known.  Nothing is guessed.
 """

@@ -210,7 +210,7 @@ class Overview(Shape):
 
 
 class Said(Shape):
-    """What a rule did, as a sentence; `level` error, repair or note."""
+    """The effect of a rule, as a sentence; `level` error, repair or note."""
 
     level: str
     rule: str
@@ -250,7 +250,7 @@ class Migration(Shape):
     stored: bool
     step: str
     said: list[Said]
-    """What would be repaired, noted or rejected, as sentences."""
+    """The repairs, notes and rejections to come, as sentences."""
 
 
 class Later(Shape):
@@ -325,7 +325,7 @@ class Backups(Shape):
     backups: list[Backup]
     job: Job | None
     kinds: dict[str, str]
-    """What made each, by its id: a migration, a backup, an import."""
+    """The origin of each, by its id: a migration, a backup, an import."""
 
 
 class Fix(Shape):

@@ -153,7 +153,7 @@ class Place(Shape):
 
 
 class Jumps(Shape):
-    """What fits some words: records, tables, and places of the page."""
+    """Records and places that fit some words: records, tables, and places of the page."""
 
     code: str
     q: str
@@ -161,7 +161,7 @@ class Jumps(Shape):
 
 
 class Settings(Shape):
-    """Where the data of the page is."""
+    """The places of the data."""
 
     code: str
     data_dir: str

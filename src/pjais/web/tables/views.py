@@ -261,7 +261,7 @@ def _line(value: Any) -> str:
 
 
 def settings(session: InSession) -> schemas.Settings:
-    """Where the data of this page is; how it looks is kept by each browser."""
+    """The places of the data; how the page looks is kept by each browser."""
     here = session.workspace()
     return schemas.Settings(
         code="done",
