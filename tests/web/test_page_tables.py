@@ -55,6 +55,8 @@ def test_a_table_is_browsed_filtered_and_followed(looks: Looks, trail: Shown) ->
     page.get_by_text("101 to 120 of 120").wait_for()
     page.get_by_text("Add filter").click()
     page.get_by_label("Column", exact=True).select_option("name")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # asks again for what changed
+    page.wait_for_timeout(600)
     page.get_by_label("Condition").select_option("contains")
     page.get_by_label("Value").fill("stile 11")
     page.get_by_role("button", name="Apply").click()

@@ -10,7 +10,7 @@ from pjais import commands
 from pjais.checks import support_bundle
 from pjais.cli.context import Context, common
 from pjais.cli.locations import OUTPUT_FOLDER, OUTPUT_PLACE
-from pjais.cli.output import print_json, say
+from pjais.cli.output import print_json, say, shown_path
 from pjais.display import size
 from pjais.migration import state
 
@@ -31,7 +31,7 @@ def support_bundle_command(context: Context, target: Path | None, output: Path |
         print_json({"code": "done", "files": [str(path) for path in made], "bundle": found})
         return 0
     for path in made:
-        say(f"{path}  ({size(path.stat().st_size)})")
+        say(f"{shown_path(path)}  ({size(path.stat().st_size)})")
     say("versions, layout, states, codes and counts; no content, names, ids or tags of your data")
     say("nothing was sent anywhere: read the .txt, then send both files to support")
     return 0

@@ -64,7 +64,7 @@
   }
 
   function chosen(select) {
-    const first = [...select.options].find((one) => one.defaultSelected);
+    const first = [...select.options].find((one) => one.defaultSelected) ?? select.options[0];
     return first !== undefined && !first.selected;
   }
 
